@@ -1,0 +1,60 @@
+// The one source of time: real, or simulated so that tests decide when time passes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+
+namespace freshframe {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+using Seconds = std::chrono::duration<double>;
+
+/// Converts seconds to the clock's own unit; values beyond about 290 years mean "for ever".
+[[nodiscard]] std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept;
+
+/// Tells the time and waits until a time. Thread-safe; the owner keeps it alive longer than any pipeline on
+/// it.
+class Clock {
+ public:
+  Clock() = default;
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+  virtual ~Clock() = default;
+
+  [[nodiscard]] virtual TimePoint now() const = 0;
+
+  /// Waits on `condition` until `ready()` or until `deadline`; returns ready(). `lock` is held on return.
+  virtual bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                          TimePoint deadline, const std::function<bool()>& ready) const = 0;
+
+  /// Sleeps until `deadline`; returns false at once when `stop` is requested.
+  bool sleep_until(TimePoint deadline, const std::stop_token& stop) const;
+
+  /// The machine's monotonic clock (CLOCK_MONOTONIC, the same as Python's time.monotonic()).
+  [[nodiscard]] static std::shared_ptr<const Clock> real();
+};
+
+/// A clock that stands still until advance(). Waits on it re-read the time about every millisecond, so a test
+/// needs no handshake with the threads that wait.
+class SimulatedClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override;
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, TimePoint deadline,
+                  const std::function<bool()>& ready) const override;
+
+  void advance(Seconds by);
+  /// Blocks until at least `count` threads wait on this clock (a test then knows that they have got there).
+  void wait_for_sleepers(int count) const;
+
+ private:
+  std::atomic<std::chrono::steady_clock::rep> now_{0};
+  mutable std::atomic<int> sleepers_{0};
+};
+
+}  // namespace freshframe

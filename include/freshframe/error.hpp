@@ -1,0 +1,107 @@
+// What the engine throws: one class per kind of failure, all derived from freshframe::Error.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+
+/// Base of everything that the engine throws on purpose.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Wiring or an option was refused at add() or start(), or a call came in the wrong state.
+class GraphError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A device, file or network stream could not be opened or was lost.
+class SourceError : public Error {
+ public:
+  /// `url` must not contain a password. `code` is an errno value, 0 when there is none.
+  SourceError(const std::string& what, std::string url, int code = 0)
+      : Error(what), url_(std::move(url)), code_(code) {}
+
+  [[nodiscard]] const std::string& url() const noexcept { return url_; }
+  [[nodiscard]] int code() const noexcept { return code_; }
+
+ private:
+  std::string url_;
+  int code_ = 0;
+};
+
+/// A source did not open, or did not deliver, within its time limit.
+class SourceTimeout : public SourceError {
+ public:
+  using SourceError::SourceError;
+};
+
+/// A node threw. `cause()` is the original exception.
+class NodeError : public Error {
+ public:
+  /// `seq` is -1 when the node failed outside process() (in open() or close()).
+  NodeError(const std::string& what, std::string node, std::int64_t seq, std::string source,
+            std::exception_ptr cause)
+      : Error(what),
+        node_(std::move(node)),
+        seq_(seq),
+        source_(std::move(source)),
+        cause_(std::move(cause)) {}
+
+  [[nodiscard]] const std::string& node() const noexcept { return node_; }
+  [[nodiscard]] std::int64_t seq() const noexcept { return seq_; }
+  [[nodiscard]] const std::string& source() const noexcept { return source_; }
+  [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
+
+ private:
+  std::string node_;
+  std::int64_t seq_ = -1;
+  std::string source_;
+  std::exception_ptr cause_;
+};
+
+/// More picture memory is on loan outside the engine than Pipeline::Options::max_held_bytes allows.
+class FramesHeld : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The stream ended and everything in it has been read.
+class EndOfStream : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Nothing arrived in time; the reader stays usable.
+class ReadTimeout : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Nothing moves because a full blocking edge is not read; the message names the edge.
+class Stalled : public Error {
+ public:
+  using Error::Error;
+};
+
+/// stop() ran out of time; `nodes()` are still busy.
+class StopTimeout : public Error {
+ public:
+  StopTimeout(const std::string& what, std::vector<std::string> nodes)
+      : Error(what), nodes_(std::move(nodes)) {}
+
+  [[nodiscard]] const std::vector<std::string>& nodes() const noexcept { return nodes_; }
+
+ private:
+  std::vector<std::string> nodes_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,210 @@
+// Pictures: an immutable, shared Frame, the memory that it lives in, and the count of who holds it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace freshframe {
+
+/// Layout of the samples in memory, 8 bits each. I422 and I444 are what webcam MJPEG decodes to.
+enum class PixelFormat : std::uint8_t { Gray, Nv12, I420, I422, I444, Bgr, Rgb };
+inline constexpr int kPixelFormats = 7;
+
+/// What the luma values mean: Limited is 16..235 (video), Full is 0..255 (JPEG, most webcams).
+enum class ColorRange : std::uint8_t { Limited, Full };
+
+/// The YUV matrix (ITU-R BT.601, BT.709, BT.2020). Unspecified: BT.601 below 720 rows, else BT.709, as
+/// players do.
+enum class ColorSpace : std::uint8_t { Unspecified, Bt601, Bt709, Bt2020 };
+
+/// "gray", "nv12", "i420", "i422", "i444", "bgr", "rgb".
+[[nodiscard]] std::string_view to_string(PixelFormat format) noexcept;
+[[nodiscard]] std::optional<PixelFormat> pixel_format(std::string_view name) noexcept;
+[[nodiscard]] std::string_view to_string(ColorRange range) noexcept;
+[[nodiscard]] std::string_view to_string(ColorSpace space) noexcept;
+
+/// One component array. `stride` is the distance between the starts of two rows in bytes; it may exceed
+/// `row_bytes`.
+struct Plane {
+  const std::uint8_t* data = nullptr;
+  int rows = 0;
+  int row_bytes = 0;
+  std::ptrdiff_t stride = 0;
+
+  [[nodiscard]] const std::uint8_t* row(int y) const noexcept { return data + y * stride; }
+};
+
+/// What a picture is, without its pixels.
+struct PictureFormat {
+  int width = 0;
+  int height = 0;
+  PixelFormat format = PixelFormat::Gray;
+  ColorRange range = ColorRange::Limited;
+  ColorSpace space = ColorSpace::Unspecified;
+
+  [[nodiscard]] int plane_count() const noexcept;
+  /// Rows and bytes per row of plane `index`; chroma of odd sizes is rounded up.
+  [[nodiscard]] Plane plane_shape(int index) const noexcept;
+  bool operator==(const PictureFormat&) const = default;
+};
+
+/// A borrowed view of a picture's pixels.
+struct Picture {
+  PictureFormat format;
+  std::array<Plane, 3> planes{};
+};
+
+/// Converts pixels. Given by whoever makes a frame and inherited by its copies, so core needs no colour
+/// library. Thread-safe; lives as long as the process.
+class PixelOps {
+ public:
+  PixelOps() = default;
+  PixelOps(const PixelOps&) = delete;
+  PixelOps& operator=(const PixelOps&) = delete;
+  virtual ~PixelOps() = default;
+
+  /// Writes `from` into the planes of `to` (same size; its planes are writable memory). Returns false when it
+  /// cannot do this pair of formats.
+  [[nodiscard]] virtual bool convert(const Picture& from, const Picture& to) const = 0;
+};
+
+/// Core's own: planar YUV to gray (drops the chroma) and copies between equal formats, nothing else.
+[[nodiscard]] const PixelOps& basic_pixel_ops() noexcept;
+
+class FrameBudget;
+struct FrameBody;  // src/core/frame_body.hpp
+
+/// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
+///
+/// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program behind a
+/// Reader). Both keep the pixels alive; only engine-held frames count towards the pipeline's bound.
+/// Thread-safe: any number of threads may read and copy; nobody may write after it was made.
+class Frame {
+ public:
+  Frame() noexcept = default;
+  Frame(const Frame& other) noexcept;
+  Frame(Frame&& other) noexcept;
+  Frame& operator=(Frame other) noexcept;
+  ~Frame();
+
+  explicit operator bool() const noexcept { return body_ != nullptr; }
+  /// Same picture memory and same format.
+  bool operator==(const Frame& other) const noexcept {
+    return body_ == other.body_ && (body_ == nullptr || form_ == other.form_);
+  }
+
+  [[nodiscard]] const PictureFormat& picture_format() const noexcept;
+  [[nodiscard]] int width() const noexcept { return picture_format().width; }
+  [[nodiscard]] int height() const noexcept { return picture_format().height; }
+  [[nodiscard]] PixelFormat format() const noexcept { return form_; }
+  [[nodiscard]] std::span<const Plane> planes() const noexcept;
+  [[nodiscard]] Picture picture() const noexcept;
+
+  /// Plane 0 of gray and YUV pictures, without a copy; of BGR and RGB converted once, then shared. May take
+  /// as long as one conversion.
+  [[nodiscard]] Plane luma() const;
+  /// The same picture in another format: converted once (the first caller does it, others wait), then shared
+  /// by all handles. Throws Error when the frame's PixelOps cannot do it.
+  [[nodiscard]] Frame to(PixelFormat format) const;
+  /// Bytes of pixels behind this handle: as made, plus every format converted so far.
+  [[nodiscard]] std::size_t size_bytes() const noexcept;
+
+  /// The same frame as a handle outside the engine, or inside it.
+  [[nodiscard]] Frame as_loan() const noexcept;
+  [[nodiscard]] Frame as_engine() const noexcept;
+  [[nodiscard]] bool is_loan() const noexcept { return loan_; }
+
+  /// Counts this frame towards `budget` from now on, once; a frame that has a budget keeps it.
+  void attach(const std::shared_ptr<FrameBudget>& budget) const;
+
+  /// Wraps memory that somebody else owns. `release` is called once, on whichever thread drops the last
+  /// handle.
+  [[nodiscard]] static Frame wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
+                                  const PixelOps& ops);
+
+ private:
+  friend class FrameBuilder;
+  Frame(FrameBody* body, PixelFormat form, bool loan) noexcept : body_(body), form_(form), loan_(loan) {}
+
+  FrameBody* body_ = nullptr;
+  PixelFormat form_ = PixelFormat::Gray;
+  bool loan_ = false;
+};
+
+/// Recycled picture memory, 64-byte aligned. Thread-safe. One per process: FramePool::shared().
+class FramePool {
+ public:
+  struct Stats {
+    std::uint64_t allocated = 0;  // buffers taken from the system
+    std::uint64_t reused = 0;     // requests served from idle buffers
+    std::size_t idle_bytes = 0;   // kept for reuse
+  };
+
+  FramePool();
+  FramePool(const FramePool&) = delete;
+  FramePool& operator=(const FramePool&) = delete;
+  ~FramePool();
+
+  using Buffer = std::unique_ptr<std::uint8_t[], std::function<void(std::uint8_t*)>>;
+  [[nodiscard]] Buffer take(std::size_t bytes);
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] static FramePool& shared();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A picture in pooled memory while it is being written: fill plane(i), then publish().
+class FrameBuilder {
+ public:
+  explicit FrameBuilder(const PictureFormat& format, FramePool& pool = FramePool::shared());
+  FrameBuilder(FrameBuilder&&) noexcept;
+  FrameBuilder& operator=(FrameBuilder&&) noexcept;
+  ~FrameBuilder();
+
+  [[nodiscard]] std::uint8_t* plane(int index) noexcept;
+  [[nodiscard]] std::ptrdiff_t stride(int index) const noexcept;
+  [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
+  /// Ends the writing. The builder is empty afterwards.
+  [[nodiscard]] Frame publish(const PixelOps& ops = basic_pixel_ops()) &&;
+
+ private:
+  Picture picture_;
+  std::size_t bytes_ = 0;
+  FramePool::Buffer memory_;
+};
+
+/// A pipeline's count of published frames: how many the engine holds, how many bytes are on loan.
+/// Thread-safe.
+class FrameBudget {
+ public:
+  FrameBudget();
+  FrameBudget(const FrameBudget&) = delete;
+  FrameBudget& operator=(const FrameBudget&) = delete;
+  ~FrameBudget();
+
+  void set_bound(int frames) noexcept;
+  [[nodiscard]] int bound() const noexcept;
+  [[nodiscard]] int published() const noexcept;
+  [[nodiscard]] std::size_t held_bytes() const noexcept;
+  /// True when one more frame fits.
+  [[nodiscard]] bool has_room() const noexcept;
+  /// Waits until has_room() or stop(); returns has_room().
+  bool wait_for_room();
+  void stop();
+
+ private:
+  friend struct FrameBody;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe

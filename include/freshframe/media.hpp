@@ -1,0 +1,131 @@
+// Sources and sinks of video: files and pictures through FFmpeg, the built-in moving scene, MP4 and PNG
+// output. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshframe {
+
+/// The PixelOps of every frame that media makes: libyuv.
+[[nodiscard]] const PixelOps& pixel_ops() noexcept;
+
+struct OpenOptions {
+  std::optional<int> width = {};  // scaled to width x height, both or none
+  std::optional<int> height = {};
+  std::optional<double> fps = {};                   // of images; default 25
+  double open_timeout = 5.0;                        // seconds
+  double read_timeout = 5.0;                        // seconds
+  bool loop = false;                                // a file starts again at its end
+  bool realtime = false;                            // a file plays at its own speed and is live
+  std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
+  std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
+};
+
+/// What is known of an opened source.
+struct VideoInfo {
+  std::string codec;
+  int width = 0;
+  int height = 0;
+  std::optional<double> fps;
+  std::optional<std::int64_t> frame_count;
+  std::optional<double> duration;  // seconds
+  std::string pixel_format;        // FFmpeg's name
+  std::string container;           // FFmpeg's name
+};
+
+/// A source of decoded frames.
+class VideoSource : public Source<Frame> {
+ public:
+  [[nodiscard]] std::string default_name() const override { return "VideoSource"; }
+  /// The URL with its password masked.
+  [[nodiscard]] virtual std::string url() const = 0;
+  /// Valid after open(): read it before start() or from the source's own thread.
+  [[nodiscard]] virtual VideoInfo info() const = 0;
+};
+
+/// Makes a source for a file, a picture or "demo:circles?...". Checks the form of `url` and the options only;
+/// the source's open() opens it. Throws GraphError.
+[[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
+
+/// Emits one picture over and over, `fps` times a second, as a camera would; what it cannot make in time
+/// counts as `device`.
+class MockCamera final : public Source<Frame> {
+ public:
+  /// `fps` in (0, 1000].
+  MockCamera(Frame picture, double fps = 14.0);
+  /// Reads the picture when it opens.
+  MockCamera(std::string path, double fps = 14.0);
+  ~MockCamera() override;
+
+  [[nodiscard]] std::string default_name() const override { return "MockCamera"; }
+  [[nodiscard]] bool live() const noexcept override { return true; }
+  void open(const Context& context) override;
+  std::optional<SourceItem<Frame>> read(const Context& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One circle of the demo scene's truth.
+struct DemoCircle {
+  int id = 0;
+  double x = 0;  // pixels, the centre of the top left pixel is (0, 0)
+  double y = 0;
+  double r = 0;
+  double visible = 1;  // share of the rim that nothing hides and the picture holds, 0..1
+};
+
+/// The truth of frame `seq` of a "demo:circles?..." URL. Throws GraphError for any other URL.
+[[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
+
+struct VideoFileOptions {
+  std::string codec = "h264";
+  std::optional<double> fps = {};  // default: from the samples' pts
+  int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
+};
+
+/// Writes frames to a video file; the container follows from the file's name.
+class VideoFile final : public Node<Frame, Nothing> {
+ public:
+  explicit VideoFile(std::string path, const VideoFileOptions& options = {});
+  ~VideoFile() override;
+  [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
+  void open(const Context& context) override;
+  std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  void close() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Decodes a picture file. Throws SourceError.
+[[nodiscard]] Frame read_picture(const std::string& path);
+/// Writes a picture file, PNG or JPEG by its name. Throws Error.
+void write_picture(const Frame& frame, const std::string& path);
+
+enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
+
+/// Where media's log lines (FFmpeg's among them) go: called on any thread, must not block. Default: nowhere.
+void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
+
+struct MediaVersions {
+  std::string avformat;
+  std::string avcodec;
+  std::string avutil;
+  std::string license;        // FFmpeg's own word for this build
+  std::string configuration;  // its build flags
+};
+[[nodiscard]] MediaVersions media_versions();
+
+}  // namespace freshframe

@@ -1,0 +1,140 @@
+// A step of the graph: Node<In, Out> and Source<Out>, typed shells over what the engine runs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/error.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace freshframe {
+
+/// Output of a sink.
+struct Nothing {};
+
+/// Given to every call of a node. `stop` fires when the pipeline stops: whatever waits must heed it.
+struct Context {
+  std::stop_token stop;
+  const Clock& clock;
+  NodeCounters& counters;
+};
+
+/// What a node hands back: a value, or a frame when `value` is empty.
+struct Output {
+  ValueRef value;
+  Frame frame;
+};
+
+/// What a source hands back. `captured` is when device, file or network handed the packet over.
+struct SourceOutput {
+  Output output;
+  double pts = 0;
+  TimePoint captured{};
+};
+
+/// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
+/// thread. Owned by its pipeline. Whatever throws becomes a NodeError (a SourceError stays what it is).
+class NodeBase {
+ public:
+  NodeBase() = default;
+  NodeBase(const NodeBase&) = delete;
+  NodeBase& operator=(const NodeBase&) = delete;
+  virtual ~NodeBase() = default;
+
+  /// Name when add() is given none.
+  [[nodiscard]] virtual std::string default_name() const { return "node"; }
+  /// Type of the input; nullptr takes anything.
+  [[nodiscard]] virtual const TypeInfo* input_type() const noexcept { return nullptr; }
+  /// Type of the output; nullptr promises nothing.
+  [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
+  [[nodiscard]] virtual bool is_source() const noexcept { return false; }
+
+  virtual void open(const Context& /*context*/) {}
+  /// nullopt: nothing is emitted.
+  virtual std::optional<Output> process_any(const AnySample& sample, const Context& context) = 0;
+  /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
+  virtual void close() {}
+};
+
+/// The untyped source.
+class SourceBase : public NodeBase {
+ public:
+  [[nodiscard]] bool is_source() const noexcept final { return true; }
+  /// True: cannot wait, so a full edge drops.
+  [[nodiscard]] virtual bool live() const noexcept = 0;
+  /// Number of samples to come, when it is known (files).
+  [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
+  /// The next sample; nullopt ends the stream. Waits only in ways that `context.stop` ends.
+  virtual std::optional<SourceOutput> read_any(const Context& context) = 0;
+
+  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
+    return std::nullopt;
+  }
+};
+
+namespace detail {
+
+template <class T>
+Output to_output(T value) {
+  if constexpr (std::is_same_v<T, Frame>) {
+    return {{}, std::move(value)};
+  } else {
+    return {ValueRef::make<T>(std::move(value)), {}};
+  }
+}
+
+}  // namespace detail
+
+/// A processing step. Derive, implement process(), pass std::make_unique<Mine>() to Pipeline::add().
+template <class In, class Out>
+class Node : public NodeBase {
+ public:
+  using Input = In;
+  using Output = Out;
+
+  [[nodiscard]] const TypeInfo* input_type() const noexcept final { return type_of<In>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
+
+  /// Called by one thread at a time. nullopt: nothing is emitted.
+  virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
+
+  std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) final {
+    auto out = process(Sample<In>(sample), context);
+    if (!out) return std::nullopt;
+    return detail::to_output<Out>(*std::move(out));
+  }
+};
+
+/// One item of a typed source.
+template <class T>
+struct SourceItem {
+  T value;
+  double pts = 0;
+  TimePoint captured{};
+};
+
+/// A node without input.
+template <class Out>
+class Source : public SourceBase {
+ public:
+  using Output = Out;
+
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
+
+  virtual std::optional<SourceItem<Out>> read(const Context& context) = 0;
+
+  std::optional<SourceOutput> read_any(const Context& context) final {
+    auto item = read(context);
+    if (!item) return std::nullopt;
+    return SourceOutput{detail::to_output<Out>(std::move(item->value)), item->pts, item->captured};
+  }
+};
+
+}  // namespace freshframe

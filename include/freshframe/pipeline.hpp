@@ -1,0 +1,178 @@
+// The graph: add nodes, take readers, start, wait, stop.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/queue.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshframe {
+
+enum class OnError : std::uint8_t { Stop, Skip };
+
+/// Options of Pipeline::add(). `queue` empty: LATEST below a live source, LOSSLESS below files only.
+/// `max_age` (seconds, live only): an older sample is dropped as `stale` when it would be taken.
+struct AddOptions {
+  std::string name = {};
+  std::optional<Queue> queue = {};
+  OnError on_error = OnError::Stop;
+  std::optional<double> max_age = {};
+};
+
+struct ReaderOptions {
+  std::string name = {};
+  std::optional<Queue> queue = {};
+  bool frames = true;  // false: samples come without their frame
+};
+
+/// Output of a node; what children and readers name.
+template <class T>
+struct Port {
+  int node = -1;
+};
+
+class ReaderCore;    // src/core/reader.hpp
+class PipelineCore;  // src/core/pipeline_core.hpp
+class Worker;        // src/core/worker.hpp
+
+/// Pulls samples from one or more nodes. One thread at a time. Frames that it hands out are on loan.
+template <class T>
+class Reader;
+
+/// The untyped reader; verbs as SEMANTICS in docs/queues.md says.
+class AnyReader {
+ public:
+  explicit AnyReader(std::shared_ptr<ReaderCore> core) : core_(std::move(core)) {}
+
+  /// The newest sample, the same again when nothing is newer, nullopt before the first. Never waits.
+  [[nodiscard]] std::optional<AnySample> latest();
+  /// The next unseen sample or nullopt. Throws EndOfStream after the last.
+  [[nodiscard]] std::optional<AnySample> poll();
+  /// Waits for the next unseen sample. Throws EndOfStream, ReadTimeout.
+  [[nodiscard]] AnySample get(std::optional<Seconds> timeout = std::nullopt);
+  [[nodiscard]] bool ended() const;
+  void close();
+  [[nodiscard]] const std::shared_ptr<ReaderCore>& core() const noexcept { return core_; }
+
+ private:
+  std::shared_ptr<ReaderCore> core_;
+};
+
+template <class T>
+class Reader {
+ public:
+  explicit Reader(AnyReader reader) : reader_(std::move(reader)) {}
+
+  [[nodiscard]] std::optional<Sample<T>> latest() { return typed(reader_.latest()); }
+  [[nodiscard]] std::optional<Sample<T>> poll() { return typed(reader_.poll()); }
+  /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeout, NodeError.
+  [[nodiscard]] std::optional<Sample<T>> get(std::optional<Seconds> timeout = std::nullopt) {
+    try {
+      return Sample<T>(reader_.get(timeout));
+    } catch (const EndOfStream&) {
+      return std::nullopt;
+    }
+  }
+  [[nodiscard]] bool ended() const { return reader_.ended(); }
+  void close() { reader_.close(); }
+
+ private:
+  static std::optional<Sample<T>> typed(std::optional<AnySample> sample) {
+    if (!sample) return std::nullopt;
+    return Sample<T>(*std::move(sample));
+  }
+
+  AnyReader reader_;
+};
+
+/// A graph of nodes, each on a thread of its own. Runs once. Thread-safe: stop(), stats(), wait() from any
+/// thread; add() and reader() from one thread, before start(). The destructor stops and joins.
+class Pipeline {
+ public:
+  struct Options {
+    std::string name = "pipeline";
+    std::optional<double> stall_timeout = 5.0;  // seconds; nullopt: never
+    std::size_t max_held_bytes = std::size_t{1} << 30;
+    std::shared_ptr<const Clock> clock = Clock::real();
+  };
+
+  Pipeline();
+  explicit Pipeline(Options options);
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+  ~Pipeline();
+
+  template <class N>
+    requires std::derived_from<N, Source<typename N::Output>>
+  Port<typename N::Output> add(std::unique_ptr<N> source, AddOptions options = {}) {
+    return {add_any(std::move(source), {}, std::move(options))};
+  }
+  /// A wrong port type does not compile.
+  template <class N>
+    requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
+  Port<typename N::Output> add(std::unique_ptr<N> node, Port<typename N::Input> parent,
+                               AddOptions options = {}) {
+    const int parents[] = {parent.node};
+    return {add_any(std::move(node), parents, std::move(options))};
+  }
+  /// A merge: takes round-robin from whichever parent has something.
+  template <class N>
+    requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
+  Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<typename N::Input>>& parents,
+                               AddOptions options = {}) {
+    std::vector<int> indices;
+    for (const auto& parent : parents) indices.push_back(parent.node);
+    return {add_any(std::move(node), indices, std::move(options))};
+  }
+  template <class T>
+  Reader<T> reader(Port<T> port, ReaderOptions options = {}) {
+    const int parents[] = {port.node};
+    return Reader<T>(AnyReader(reader_any(parents, std::move(options))));
+  }
+  template <class T>
+  Reader<T> reader(const std::vector<Port<T>>& ports, ReaderOptions options = {}) {
+    std::vector<int> indices;
+    for (const auto& port : ports) indices.push_back(port.node);
+    return Reader<T>(AnyReader(reader_any(indices, std::move(options))));
+  }
+
+  /// Untyped forms for embedders; types are checked here. Returns the node's index.
+  int add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options);
+  std::shared_ptr<ReaderCore> reader_any(std::span<const int> parents, ReaderOptions options);
+
+  /// Opens every node and source, then lets samples flow. Throws GraphError, SourceError, NodeError.
+  void start();
+  /// True: ended. Throws the first NodeError or SourceError, and Stalled.
+  bool wait(std::optional<Seconds> timeout = std::nullopt);
+  /// start() unless started, wait until the end, stop.
+  Report run();
+  /// Idempotent. Throws StopTimeout naming the nodes that are still busy; from a node's own thread only
+  /// requests.
+  void stop(Seconds timeout = Seconds{5});
+
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] Report report() const;
+  [[nodiscard]] std::string node_name(int index) const;
+  /// The graph as text, one edge per line with policy and counts.
+  [[nodiscard]] std::string to_string() const;
+
+  [[nodiscard]] const std::shared_ptr<PipelineCore>& core() const noexcept { return core_; }
+
+ private:
+  std::shared_ptr<PipelineCore> core_;
+};
+
+}  // namespace freshframe

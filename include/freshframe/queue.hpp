@@ -1,0 +1,44 @@
+// How one edge behaves when its consumer is slower than its producer.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace freshframe {
+
+enum class WhenFull : std::uint8_t { DropOldest, DropNewest, Block };
+
+/// Policy of one edge. `depth` is a hard bound that nothing raises.
+struct Queue {
+  int depth = 1;
+  WhenFull when_full = WhenFull::DropOldest;
+
+  bool operator==(const Queue&) const = default;
+};
+
+/// The newest sample waits for the consumer.
+inline constexpr Queue kLatest{1, WhenFull::DropOldest};
+/// Only a sample that arrives while the consumer waits: the lowest age.
+inline constexpr Queue kNext{0, WhenFull::DropOldest};
+/// Nothing is dropped: a full edge makes its producer wait.
+inline constexpr Queue kLossless{8, WhenFull::Block};
+
+/// Why a sample on an edge was not delivered.
+enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop };
+inline constexpr int kDropCauses = 5;
+
+/// Why a node lost a frame before it reached an edge.
+enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker };
+inline constexpr int kNodeDropCauses = 5;
+
+[[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
+[[nodiscard]] std::string_view to_string(DropCause cause) noexcept;
+[[nodiscard]] std::string_view to_string(NodeDropCause cause) noexcept;
+/// "LATEST", "NEXT", "LOSSLESS" or "Queue(4, drop_newest)".
+[[nodiscard]] std::string to_string(const Queue& queue);
+/// Throws GraphError when the policy cannot be (negative depth, depth 0 with anything but drop_oldest).
+void validate(const Queue& queue);
+
+}  // namespace freshframe

@@ -1,0 +1,147 @@
+// What travels on an edge: a value, the stamp of its birth and the frame that it was made from.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/frame.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace freshframe {
+
+/// Identity of a C++ type on an edge: compare addresses. `name` is for messages.
+struct TypeInfo {
+  std::string_view name;
+};
+
+/// Gives a type the name that error messages use; specialise for public result types.
+template <class T>
+inline constexpr std::string_view kTypeName = "C++ value";
+template <>
+inline constexpr std::string_view kTypeName<Frame> = "Frame";
+template <>
+inline constexpr std::string_view kTypeName<double> = "float";
+
+/// The TypeInfo of T. One address per type inside one binary.
+template <class T>
+[[nodiscard]] const TypeInfo* type_of() noexcept {
+  static constexpr TypeInfo info{kTypeName<T>};
+  return &info;
+}
+
+/// A reference-counted value of any type. Immutable once it is on an edge.
+class Value {
+ public:
+  explicit Value(const TypeInfo* type) noexcept : type_(type) {}
+  Value(const Value&) = delete;
+  Value& operator=(const Value&) = delete;
+  virtual ~Value() = default;
+  [[nodiscard]] const TypeInfo* type() const noexcept { return type_; }
+
+ private:
+  friend class ValueRef;
+  std::atomic<int> references_{1};
+  const TypeInfo* type_;
+};
+
+template <class T>
+class ValueOf final : public Value {
+ public:
+  explicit ValueOf(T value) : Value(type_of<T>()), value_(std::move(value)) {}
+  [[nodiscard]] const T& get() const noexcept { return value_; }
+
+ private:
+  T value_;
+};
+
+/// Intrusive shared handle of a Value. Empty on an edge of frames: there the frame is the value.
+class ValueRef {
+ public:
+  ValueRef() noexcept = default;
+  /// Takes over the reference that `value` was born with.
+  explicit ValueRef(Value* value) noexcept : value_(value) {}
+  ValueRef(const ValueRef& other) noexcept : value_(other.value_) {
+    if (value_ != nullptr) value_->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  ValueRef(ValueRef&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
+  ValueRef& operator=(ValueRef other) noexcept {
+    std::swap(value_, other.value_);
+    return *this;
+  }
+  ~ValueRef() {
+    if (value_ != nullptr && value_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete value_;
+  }
+
+  template <class T>
+  [[nodiscard]] static ValueRef make(T value) {
+    return ValueRef(new ValueOf<T>(std::move(value)));
+  }
+
+  explicit operator bool() const noexcept { return value_ != nullptr; }
+  [[nodiscard]] const Value* get() const noexcept { return value_; }
+  /// The value as T, or nullptr when it is something else.
+  template <class T>
+  [[nodiscard]] const T* as() const noexcept {
+    if (value_ == nullptr || value_->type() != type_of<T>()) return nullptr;
+    return &static_cast<const ValueOf<T>*>(value_)->get();
+  }
+
+ private:
+  Value* value_ = nullptr;
+};
+
+/// Where and when a sample was born; inherited by everything computed from it.
+struct Stamp {
+  std::int64_t seq = 0;  // number at the source, from 0
+  double pts = 0;        // seconds in the source's own time
+  TimePoint captured{};  // monotonic time at which device, file or network handed it over
+  int source = -1;       // index of the source node, see Pipeline::node_name()
+};
+
+/// The engine's own, untyped sample. `value` empty means that `frame` is the value.
+struct AnySample {
+  Stamp stamp;
+  Frame frame;
+  ValueRef value;
+  std::uint64_t dropped = 0;  // samples dropped on this edge since the previous one
+};
+
+/// A typed view of a sample; keeps value and frame alive.
+template <class T>
+class Sample {
+ public:
+  explicit Sample(AnySample sample)
+      : stamp(sample.stamp),
+        frame(std::move(sample.frame)),
+        dropped(sample.dropped),
+        held_(std::move(sample.value)),
+        value(*held_.template as<T>()) {}
+
+  Stamp stamp;
+  Frame frame;
+  std::uint64_t dropped = 0;
+
+ private:
+  ValueRef held_;
+
+ public:
+  const T& value;
+};
+
+template <>
+class Sample<Frame> {
+ public:
+  explicit Sample(AnySample sample)
+      : stamp(sample.stamp), frame(sample.frame), dropped(sample.dropped), value(std::move(sample.frame)) {}
+
+  Stamp stamp;
+  Frame frame;
+  std::uint64_t dropped = 0;
+  Frame value;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,120 @@
+// Circles: found in one frame, tracked over time, drawn.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+/// One circle: pixels, the centre of the top left pixel is (0, 0).
+struct Circle {
+  float x = 0;
+  float y = 0;
+  float r = 0;
+  float score = 0;  // 0..1
+};
+
+/// The circles of one frame, best score first from a detector, ascending id from a tracker. `ids` is empty
+/// before a tracker, else as long as `circles`.
+struct Circles {
+  std::vector<Circle> circles;
+  std::vector<std::int64_t> ids;
+};
+template <>
+inline constexpr std::string_view kTypeName<Circles> = "Circles";
+
+struct CircleDetectorOptions {
+  float min_radius = 8;    // pixels
+  float max_radius = 120;  // pixels
+  int max_circles = 64;    // the best are kept
+  float min_score = 0.5F;  // 0..1
+};
+
+/// Finds circles in a grey picture. Keeps scratch memory between calls; one thread at a time.
+class CircleFinder {
+ public:
+  explicit CircleFinder(const CircleDetectorOptions& options = {});
+  CircleFinder(CircleFinder&&) noexcept;
+  CircleFinder& operator=(CircleFinder&&) noexcept;
+  ~CircleFinder();
+
+  /// `luma`: one byte per pixel, any size from 1x1. Best score first.
+  [[nodiscard]] std::vector<Circle> find(const Plane& luma);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct CircleTrackerOptions {
+  CircleDetectorOptions detector = {.min_radius = 8, .max_radius = 120, .max_circles = 16, .min_score = 0.3F};
+  double max_gap = 0.5;  // seconds that a circle may be unseen and keep its id
+};
+
+/// Gives circles identities over time. Knows nothing of pictures; time is in seconds, so dropped frames are
+/// no special case. One thread at a time.
+class CircleAssociator {
+ public:
+  explicit CircleAssociator(const CircleTrackerOptions& options = {});
+  CircleAssociator(CircleAssociator&&) noexcept;
+  CircleAssociator& operator=(CircleAssociator&&) noexcept;
+  ~CircleAssociator();
+
+  /// `pts` in seconds, ascending (a step back starts afresh). Returns the circles whose track is confirmed.
+  [[nodiscard]] Circles update(double pts, const std::vector<Circle>& found);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+class CircleDetector final : public Node<Frame, Circles> {
+ public:
+  explicit CircleDetector(const CircleDetectorOptions& options = {});
+  [[nodiscard]] std::string default_name() const override { return "CircleDetector"; }
+  std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
+
+ private:
+  CircleFinder finder_;
+};
+
+/// Detector and associator in one node; one set of tracks per source below a merge.
+class CircleTracker final : public Node<Frame, Circles> {
+ public:
+  explicit CircleTracker(const CircleTrackerOptions& options = {});
+  ~CircleTracker() override;
+  [[nodiscard]] std::string default_name() const override { return "CircleTracker"; }
+  std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct AnnotateOptions {
+  bool ids = true;
+  bool scores = false;
+  double trail = 1.0;    // seconds of path drawn behind a tracked circle; 0: none
+  float line_width = 0;  // pixels; 0: chosen from the picture's size
+};
+
+/// Draws circles, ids and trails into a BGR copy of the sample's frame.
+class Annotate final : public Node<Circles, Frame> {
+ public:
+  explicit Annotate(const AnnotateOptions& options = {});
+  ~Annotate() override;
+  [[nodiscard]] std::string default_name() const override { return "Annotate"; }
+  std::optional<Frame> process(const Sample<Circles>& sample, const Context& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe
