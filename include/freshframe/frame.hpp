@@ -78,8 +78,8 @@ class PixelOps {
 /// Core's own: planar YUV to gray (drops the chroma) and copies between equal formats, nothing else.
 [[nodiscard]] const PixelOps& basic_pixel_ops() noexcept;
 
-class FrameBudget;
-struct FrameBody;  // src/core/frame_body.hpp
+class FrameBudget;  // src/core/frame_budget.hpp
+struct FrameBody;   // src/core/frame_body.hpp
 
 /// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
 ///
@@ -113,6 +113,8 @@ class Frame {
   /// The same picture in another format: converted once (the first caller does it, others wait), then shared
   /// by all handles. Throws Error when the frame's PixelOps cannot do it.
   [[nodiscard]] Frame to(PixelFormat format) const;
+  /// What converts this picture; whoever derives a frame from it passes it on.
+  [[nodiscard]] const PixelOps& ops() const noexcept;
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
 
@@ -152,14 +154,20 @@ class FramePool {
   FramePool& operator=(const FramePool&) = delete;
   ~FramePool();
 
-  using Buffer = std::unique_ptr<std::uint8_t[], std::function<void(std::uint8_t*)>>;
+  struct Impl;
+  /// Gives a buffer back; the pool may be gone by then.
+  struct Recycle {
+    std::shared_ptr<Impl> pool;
+    std::size_t bytes = 0;
+    void operator()(std::uint8_t* memory) const noexcept;
+  };
+  using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;
   [[nodiscard]] Buffer take(std::size_t bytes);
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] static FramePool& shared();
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 /// A picture in pooled memory while it is being written: fill plane(i), then publish().
@@ -173,6 +181,8 @@ class FrameBuilder {
   [[nodiscard]] std::uint8_t* plane(int index) noexcept;
   [[nodiscard]] std::ptrdiff_t stride(int index) const noexcept;
   [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes_; }
+  [[nodiscard]] FramePool::Buffer take_memory() &&;
   /// Ends the writing. The builder is empty afterwards.
   [[nodiscard]] Frame publish(const PixelOps& ops = basic_pixel_ops()) &&;
 
@@ -180,31 +190,6 @@ class FrameBuilder {
   Picture picture_;
   std::size_t bytes_ = 0;
   FramePool::Buffer memory_;
-};
-
-/// A pipeline's count of published frames: how many the engine holds, how many bytes are on loan.
-/// Thread-safe.
-class FrameBudget {
- public:
-  FrameBudget();
-  FrameBudget(const FrameBudget&) = delete;
-  FrameBudget& operator=(const FrameBudget&) = delete;
-  ~FrameBudget();
-
-  void set_bound(int frames) noexcept;
-  [[nodiscard]] int bound() const noexcept;
-  [[nodiscard]] int published() const noexcept;
-  [[nodiscard]] std::size_t held_bytes() const noexcept;
-  /// True when one more frame fits.
-  [[nodiscard]] bool has_room() const noexcept;
-  /// Waits until has_room() or stop(); returns has_room().
-  bool wait_for_room();
-  void stop();
-
- private:
-  friend struct FrameBody;
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace freshframe

@@ -114,11 +114,6 @@ class VideoFile final : public Node<Frame, Nothing> {
 /// Writes a picture file, PNG or JPEG by its name. Throws Error.
 void write_picture(const Frame& frame, const std::string& path);
 
-enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
-
-/// Where media's log lines (FFmpeg's among them) go: called on any thread, must not block. Default: nowhere.
-void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
-
 struct MediaVersions {
   std::string avformat;
   std::string avcodec;

@@ -37,6 +37,7 @@ struct SourceOutput {
   Output output;
   double pts = 0;
   TimePoint captured{};
+  std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
 };
 
 /// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
@@ -55,6 +56,8 @@ class NodeBase {
   /// Type of the output; nullptr promises nothing.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
   [[nodiscard]] virtual bool is_source() const noexcept { return false; }
+  /// True: the embedder runs this node on a thread of its own, through Worker's steps (a Python node).
+  [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
 
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.
@@ -118,6 +121,7 @@ struct SourceItem {
   T value;
   double pts = 0;
   TimePoint captured{};
+  std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
 };
 
 /// A node without input.
@@ -133,7 +137,7 @@ class Source : public SourceBase {
   std::optional<SourceOutput> read_any(const Context& context) final {
     auto item = read(context);
     if (!item) return std::nullopt;
-    return SourceOutput{detail::to_output<Out>(std::move(item->value)), item->pts, item->captured};
+    return SourceOutput{detail::to_output<Out>(std::move(item->value)), item->pts, item->captured, item->seq};
   }
 };
 

@@ -20,7 +20,7 @@ namespace freshframe {
 /// %). One thread adds, any thread reads.
 class Histogram {
  public:
-  static constexpr int kBuckets = 540;
+  static constexpr int kBuckets = 560;
 
   void add(double seconds) noexcept;
   /// The value that the share `q` (0..1) of all entries does not exceed, in seconds; 0 when empty.

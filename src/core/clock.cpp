@@ -1,0 +1,73 @@
+// The real and the simulated clock.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/clock.hpp"
+
+#include <cmath>
+#include <thread>
+
+namespace freshframe {
+namespace {
+
+constexpr std::chrono::milliseconds kSimulationSlice{1};
+
+class RealClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return std::chrono::steady_clock::now(); }
+
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, TimePoint deadline,
+                  const std::function<bool()>& ready) const override {
+    if (deadline == TimePoint::max()) {
+      condition.wait(lock, ready);
+      return true;
+    }
+    return condition.wait_until(lock, deadline, ready);
+  }
+};
+
+}  // namespace
+
+std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept {
+  using Duration = std::chrono::steady_clock::duration;
+  constexpr double kForEver = 9.2e9;  // seconds in 63 bits of nanoseconds
+  if (!(seconds.count() < kForEver)) return Duration::max();
+  if (seconds.count() < -kForEver) return Duration::min();
+  return std::chrono::duration_cast<Duration>(seconds);
+}
+
+bool Clock::sleep_until(TimePoint deadline, const std::stop_token& stop) const {
+  std::mutex mutex;
+  std::condition_variable condition;
+  const std::stop_callback wake(stop, [&] {
+    const std::lock_guard lock(mutex);
+    condition.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  return !wait_until(lock, condition, deadline, [&] { return stop.stop_requested(); });
+}
+
+std::shared_ptr<const Clock> Clock::real() {
+  static const auto clock = std::make_shared<const RealClock>();
+  return clock;
+}
+
+TimePoint SimulatedClock::now() const {
+  return TimePoint(std::chrono::steady_clock::duration(now_.load(std::memory_order_acquire)));
+}
+
+bool SimulatedClock::wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
+                                TimePoint deadline, const std::function<bool()>& ready) const {
+  sleepers_.fetch_add(1);
+  while (!ready() && now() < deadline) condition.wait_for(lock, kSimulationSlice);
+  sleepers_.fetch_sub(1);
+  return ready();
+}
+
+void SimulatedClock::advance(Seconds by) {
+  now_.fetch_add(to_duration(by).count(), std::memory_order_acq_rel);
+}
+
+void SimulatedClock::wait_for_sleepers(int count) const {
+  while (sleepers_.load() < count) std::this_thread::sleep_for(kSimulationSlice);
+}
+
+}  // namespace freshframe

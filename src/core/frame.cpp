@@ -1,0 +1,186 @@
+// Frame handles and the body that they share.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/frame.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <string>
+#include <utility>
+
+#include "core/frame_body.hpp"
+#include "core/frame_budget.hpp"
+
+namespace freshframe {
+namespace {
+
+FrameBody::Form& form_slot(FrameBody& body, PixelFormat format) {
+  return body.forms[static_cast<std::size_t>(format)];
+}
+
+const Picture& made_picture(const FrameBody& body, PixelFormat format) {
+  return body.forms[static_cast<std::size_t>(format)].picture;
+}
+
+}  // namespace
+
+FrameBody::FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
+                     const PixelOps& pixel_ops)
+    : primary(picture.format.format), ops(&pixel_ops), release(std::move(on_release)), bytes(size) {
+  auto& first = form_slot(*this, primary);
+  first.picture = picture;
+  first.made.store(true, std::memory_order_release);
+}
+
+FrameBody::~FrameBody() {
+  if (budget) {
+    if (counted) budget->unpublish();
+    if (charged > 0) budget->charge(-static_cast<std::ptrdiff_t>(charged));
+  }
+  if (release) release();
+}
+
+void FrameBody::hold(bool loan) noexcept {
+  const auto before = holders.fetch_add(loan ? kLoan : kEngine, std::memory_order_relaxed);
+  if (!loan && engine_count(before) == 0) settle();  // the caller's loan keeps the body alive meanwhile
+}
+
+void FrameBody::drop(bool loan) noexcept {
+  auto word = holders.load(std::memory_order_relaxed);
+  const auto unit = loan ? kLoan : kEngine;
+  bool pinned = false;
+  std::uint64_t next = 0;
+  do {
+    pinned = !loan && engine_count(word) == 1 && loan_count(word) > 0;
+    next = word - unit + (pinned ? kPin : 0);
+  } while (!holders.compare_exchange_weak(word, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if (pinned) {
+    settle();
+    next = holders.fetch_sub(kPin, std::memory_order_acq_rel) - kPin;
+  }
+  if (next == 0) delete this;
+}
+
+const FrameBody::Form& FrameBody::form(PixelFormat format) {
+  auto& target = form_slot(*this, format);
+  if (target.made.load(std::memory_order_acquire)) return target;
+  const std::lock_guard lock(convert_mutex);
+  if (target.made.load(std::memory_order_relaxed)) return target;
+  return convert(target, format);
+}
+
+const FrameBody::Form& FrameBody::convert(Form& target, PixelFormat format) {
+  const auto& from = made_picture(*this, primary);
+  PictureFormat wanted = from.format;
+  wanted.format = format;
+  FrameBuilder builder(wanted);
+  if (!ops->convert(from, builder.picture()) && !basic_pixel_ops().convert(from, builder.picture())) {
+    throw Error("cannot convert a " + std::string(to_string(primary)) + " frame to " +
+                std::string(to_string(format)) + ": this frame's maker gave it no such conversion");
+  }
+  target.picture = builder.picture();
+  const auto added = builder.size_bytes();
+  target.memory = std::move(builder).take_memory();
+  target.made.store(true, std::memory_order_release);
+  bytes.fetch_add(added, std::memory_order_relaxed);
+  settle();
+  return target;
+}
+
+void FrameBody::settle() noexcept {
+  const std::lock_guard lock(budget_mutex);
+  if (!budget) return;
+  const auto word = holders.load(std::memory_order_acquire);
+  const bool held = engine_count(word) > 0;
+  const std::size_t charge = !held && loan_count(word) > 0 ? bytes.load(std::memory_order_relaxed) : 0;
+  if (charge != charged) {
+    budget->charge(static_cast<std::ptrdiff_t>(charge) - static_cast<std::ptrdiff_t>(charged));
+    charged = charge;
+  }
+  if (held != counted) {
+    counted = held;
+    held ? budget->publish() : budget->unpublish();
+  }
+}
+
+void FrameBody::attach(const std::shared_ptr<FrameBudget>& to) noexcept {
+  {
+    const std::lock_guard lock(budget_mutex);
+    if (budget) return;
+    budget = to;
+  }
+  settle();
+}
+
+Frame::Frame(const Frame& other) noexcept : body_(other.body_), form_(other.form_), loan_(other.loan_) {
+  if (body_ != nullptr) body_->hold(loan_);
+}
+
+Frame::Frame(Frame&& other) noexcept
+    : body_(std::exchange(other.body_, nullptr)), form_(other.form_), loan_(other.loan_) {}
+
+Frame& Frame::operator=(Frame other) noexcept {
+  std::swap(body_, other.body_);
+  std::swap(form_, other.form_);
+  std::swap(loan_, other.loan_);
+  return *this;
+}
+
+Frame::~Frame() {
+  if (body_ != nullptr) body_->drop(loan_);
+}
+
+const PictureFormat& Frame::picture_format() const noexcept {
+  return made_picture(*body_, form_).format;
+}
+
+std::span<const Plane> Frame::planes() const noexcept {
+  const auto& made = made_picture(*body_, form_);
+  return {made.planes.data(), static_cast<std::size_t>(made.format.plane_count())};
+}
+
+Picture Frame::picture() const noexcept {
+  return made_picture(*body_, form_);
+}
+
+Plane Frame::luma() const {
+  const bool packed_color = form_ == PixelFormat::Bgr || form_ == PixelFormat::Rgb;
+  if (!packed_color) return planes()[0];
+  return body_->form(PixelFormat::Gray).picture.planes[0];
+}
+
+Frame Frame::to(PixelFormat format) const {
+  body_->form(format);
+  body_->hold(loan_);
+  return {body_, format, loan_};
+}
+
+const PixelOps& Frame::ops() const noexcept {
+  return *body_->ops;
+}
+
+std::size_t Frame::size_bytes() const noexcept {
+  return body_ == nullptr ? 0 : body_->bytes.load(std::memory_order_relaxed);
+}
+
+Frame Frame::as_loan() const noexcept {
+  if (body_ == nullptr) return {};
+  body_->hold(true);
+  return {body_, form_, true};
+}
+
+Frame Frame::as_engine() const noexcept {
+  if (body_ == nullptr) return {};
+  body_->hold(false);
+  return {body_, form_, false};
+}
+
+void Frame::attach(const std::shared_ptr<FrameBudget>& budget) const {
+  if (body_ != nullptr) body_->attach(budget);
+}
+
+Frame Frame::wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
+                  const PixelOps& ops) {
+  return {new FrameBody(picture, bytes, std::move(release), ops), picture.format.format, false};
+}
+
+}  // namespace freshframe

@@ -1,0 +1,41 @@
+// How many frames the engine holds and how many bytes are on loan, for one pipeline.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+
+namespace freshframe {
+
+/// Thread-safe. Sources ask it for room before they publish (SEMANTICS: "frames and memory" in
+/// docs/queues.md).
+class FrameBudget {
+ public:
+  void set_bound(int frames) noexcept { bound_.store(frames); }
+  [[nodiscard]] int bound() const noexcept { return bound_.load(std::memory_order_relaxed); }
+  [[nodiscard]] int published() const noexcept { return published_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t held_bytes() const noexcept;
+
+  [[nodiscard]] bool has_room() const noexcept { return published_.load() < bound_.load(); }
+  /// Waits until has_room() or stop(); returns has_room().
+  bool wait_for_room();
+  void stop() noexcept;
+
+  void publish() noexcept { published_.fetch_add(1); }
+  void unpublish() noexcept;
+  void charge(std::ptrdiff_t bytes) noexcept { held_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int> bound_{1 << 30};
+  std::atomic<int> published_{0};
+  std::atomic<std::ptrdiff_t> held_bytes_{0};
+  std::atomic<int> waiters_{0};
+  std::atomic<bool> stopped_{false};
+  std::mutex mutex_;
+  std::condition_variable room_;
+};
+
+}  // namespace freshframe

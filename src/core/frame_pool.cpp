@@ -1,0 +1,134 @@
+// Recycled picture memory and the builder that writes into it.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
+
+#include <map>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+namespace {
+
+constexpr std::size_t kAlignment = 64;                        // a cache line, and the widest SIMD register
+constexpr std::size_t kMaxIdleBytes = std::size_t{64} << 20;  // about twenty 720p BGR pictures
+constexpr int kMaxSide = 1 << 16;
+
+std::uint8_t* allocate(std::size_t bytes) {
+  return static_cast<std::uint8_t*>(::operator new(bytes, std::align_val_t(kAlignment)));
+}
+
+void deallocate(std::uint8_t* memory) noexcept {
+  ::operator delete(memory, std::align_val_t(kAlignment));
+}
+
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+}  // namespace
+
+struct FramePool::Impl {
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    for (auto& [bytes, buffers] : idle) {
+      for (auto* buffer : buffers) deallocate(buffer);
+    }
+  }
+
+  std::mutex mutex;
+  std::map<std::size_t, std::vector<std::uint8_t*>> idle;  // guarded by mutex
+  Stats stats;                                             // guarded by mutex
+};
+
+FramePool::FramePool() : impl_(std::make_shared<Impl>()) {}
+FramePool::~FramePool() = default;
+
+void FramePool::Recycle::operator()(std::uint8_t* memory) const noexcept {
+  if (pool) {
+    const std::lock_guard lock(pool->mutex);
+    if (pool->stats.idle_bytes + bytes <= kMaxIdleBytes) {
+      try {
+        pool->idle[bytes].push_back(memory);
+        pool->stats.idle_bytes += bytes;
+        return;
+      } catch (const std::bad_alloc&) {  // no room for the list: give the memory back instead
+      }
+    }
+  }
+  deallocate(memory);
+}
+
+FramePool::Buffer FramePool::take(std::size_t bytes) {
+  const auto size = aligned(bytes);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->idle.find(size);
+    if (found != impl_->idle.end() && !found->second.empty()) {
+      auto* memory = found->second.back();
+      found->second.pop_back();
+      impl_->stats.idle_bytes -= size;
+      ++impl_->stats.reused;
+      return {memory, Recycle{impl_, size}};
+    }
+    ++impl_->stats.allocated;
+  }
+  return {allocate(size), Recycle{impl_, size}};
+}
+
+FramePool::Stats FramePool::stats() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->stats;
+}
+
+FramePool& FramePool::shared() {
+  static auto* const pool = new FramePool;  // never freed: frames may outlive every other static object
+  return *pool;
+}
+
+FrameBuilder::FrameBuilder(const PictureFormat& format, FramePool& pool) {
+  if (format.width < 1 || format.height < 1 || format.width > kMaxSide || format.height > kMaxSide) {
+    throw Error("a frame must be 1x1 to 65536x65536 pixels, got " + std::to_string(format.width) + "x" +
+                std::to_string(format.height));
+  }
+  picture_.format = format;
+  std::size_t offsets[3] = {};
+  for (int i = 0; i < format.plane_count(); ++i) {
+    auto shape = format.plane_shape(i);
+    shape.stride = static_cast<std::ptrdiff_t>(aligned(static_cast<std::size_t>(shape.row_bytes)));
+    offsets[i] = bytes_;
+    bytes_ += static_cast<std::size_t>(shape.stride) * static_cast<std::size_t>(shape.rows);
+    picture_.planes[static_cast<std::size_t>(i)] = shape;
+  }
+  memory_ = pool.take(bytes_);
+  for (int i = 0; i < format.plane_count(); ++i) {
+    picture_.planes[static_cast<std::size_t>(i)].data = memory_.get() + offsets[i];
+  }
+}
+
+FrameBuilder::FrameBuilder(FrameBuilder&&) noexcept = default;
+FrameBuilder& FrameBuilder::operator=(FrameBuilder&&) noexcept = default;
+FrameBuilder::~FrameBuilder() = default;
+
+std::uint8_t* FrameBuilder::plane(int index) noexcept {
+  return memory_.get() + (picture_.planes[static_cast<std::size_t>(index)].data - memory_.get());
+}
+
+std::ptrdiff_t FrameBuilder::stride(int index) const noexcept {
+  return picture_.planes[static_cast<std::size_t>(index)].stride;
+}
+
+FramePool::Buffer FrameBuilder::take_memory() && {
+  return std::move(memory_);
+}
+
+Frame FrameBuilder::publish(const PixelOps& ops) && {
+  auto memory = std::make_shared<FramePool::Buffer>(std::move(memory_));
+  return Frame::wrap(picture_, bytes_, [memory] {}, ops);
+}
+
+}  // namespace freshframe

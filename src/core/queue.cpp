@@ -1,0 +1,76 @@
+// Names and validation of queue policies.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/queue.hpp"
+
+#include "freshframe/error.hpp"
+
+namespace freshframe {
+
+std::string_view to_string(WhenFull when_full) noexcept {
+  switch (when_full) {
+    case WhenFull::DropOldest:
+      return "drop_oldest";
+    case WhenFull::DropNewest:
+      return "drop_newest";
+    case WhenFull::Block:
+      return "block";
+  }
+  return "?";
+}
+
+std::string_view to_string(DropCause cause) noexcept {
+  switch (cause) {
+    case DropCause::QueueFull:
+      return "queue_full";
+    case DropCause::NoWaiter:
+      return "no_waiter";
+    case DropCause::Skipped:
+      return "skipped";
+    case DropCause::Stale:
+      return "stale";
+    case DropCause::Stop:
+      return "stop";
+  }
+  return "?";
+}
+
+std::string_view to_string(NodeDropCause cause) noexcept {
+  switch (cause) {
+    case NodeDropCause::Device:
+      return "device";
+    case NodeDropCause::Decode:
+      return "decode";
+    case NodeDropCause::Pool:
+      return "pool";
+    case NodeDropCause::Error:
+      return "error";
+    case NodeDropCause::Worker:
+      return "worker";
+  }
+  return "?";
+}
+
+std::string to_string(const Queue& queue) {
+  if (queue == kLatest) return "LATEST";
+  if (queue == kNext) return "NEXT";
+  if (queue == kLossless) return "LOSSLESS";
+  return "Queue(" + std::to_string(queue.depth) + ", " + std::string(to_string(queue.when_full)) + ")";
+}
+
+void validate(const Queue& queue) {
+  constexpr int kMaxDepth = 1 << 20;
+  if (queue.depth < 0) {
+    throw GraphError("queue depth must be at least 0, got " + std::to_string(queue.depth));
+  }
+  if (queue.depth > kMaxDepth) {
+    throw GraphError("queue depth must be at most 1048576, got " + std::to_string(queue.depth));
+  }
+  if (queue.depth == 0 && queue.when_full != WhenFull::DropOldest) {
+    throw GraphError(
+        "a queue of depth 0 (NEXT) hands samples to a waiting consumer and has no full state: leave "
+        "when_full at its default, got " +
+        std::string(to_string(queue.when_full)));
+  }
+}
+
+}  // namespace freshframe

@@ -1,0 +1,83 @@
+// The histogram and the node counters.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/stats.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace freshframe {
+namespace {
+
+constexpr double kUnit = 1.0 / 1.6e8;  // seconds; the first 16 buckets are one unit (6.25 ns) wide each
+constexpr int kPerOctave = 16;
+
+int bucket_of(double seconds) noexcept {
+  const double units = std::clamp(seconds / kUnit, 0.0, 1.6e11);
+  const auto value = static_cast<std::uint64_t>(units);
+  if (value < kPerOctave) return static_cast<int>(value);
+  const int shift = static_cast<int>(std::bit_width(value)) - 5;
+  const auto within = static_cast<int>((value >> shift) & (kPerOctave - 1));
+  return std::min(kPerOctave * (shift + 1) + within, Histogram::kBuckets - 1);
+}
+
+double centre_of(int bucket) noexcept {
+  if (bucket < kPerOctave) return (bucket + 0.5) * kUnit;
+  const int shift = bucket / kPerOctave - 1;
+  const double width = static_cast<double>(std::uint64_t{1} << shift);
+  return (static_cast<double>(kPerOctave + bucket % kPerOctave) + 0.5) * width * kUnit;
+}
+
+}  // namespace
+
+void Histogram::add(double seconds) noexcept {
+  auto& bucket = buckets_[static_cast<std::size_t>(bucket_of(seconds))];
+  bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // one thread adds
+}
+
+std::uint64_t Histogram::count() const noexcept {
+  std::uint64_t total = 0;
+  for (const auto& bucket : buckets_) total += bucket.load(std::memory_order_relaxed);
+  return total;
+}
+
+double Histogram::quantile(double q) const noexcept {
+  const auto total = count();
+  if (total == 0) return 0;
+  const double wanted = std::clamp(q, 0.0, 1.0) * static_cast<double>(total);
+  std::uint64_t seen = 0;
+  for (int i = 0; i < kBuckets; ++i) {
+    seen += buckets_[static_cast<std::size_t>(i)].load(std::memory_order_relaxed);
+    if (seen > 0 && static_cast<double>(seen) >= wanted) return centre_of(i);
+  }
+  return centre_of(kBuckets - 1);
+}
+
+std::string_view to_string(NodeState state) noexcept {
+  switch (state) {
+    case NodeState::Opening:
+      return "opening";
+    case NodeState::Waiting:
+      return "waiting";
+    case NodeState::Working:
+      return "working";
+    case NodeState::Blocked:
+      return "blocked";
+    case NodeState::WaitingLock:
+      return "waiting_lock";
+    case NodeState::Ended:
+      return "ended";
+    case NodeState::Failed:
+      return "failed";
+  }
+  return "?";
+}
+
+void NodeCounters::drop(NodeDropCause cause, std::uint64_t count) noexcept {
+  drops_[static_cast<std::size_t>(cause)].fetch_add(count, std::memory_order_relaxed);
+}
+
+std::uint64_t NodeCounters::drops(NodeDropCause cause) const noexcept {
+  return drops_[static_cast<std::size_t>(cause)].load(std::memory_order_relaxed);
+}
+
+}  // namespace freshframe
