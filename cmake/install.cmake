@@ -1,0 +1,18 @@
+# Installs the libraries, the public headers and the CMake package (component `cpp`).
+# SPDX-License-Identifier: Apache-2.0
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/freshframe)
+foreach(layer IN LISTS FRESHFRAME_LAYERS)
+  install(TARGETS freshframe_${layer} EXPORT freshframe-targets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cpp)
+endforeach()
+install(DIRECTORY include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp FILES_MATCHING PATTERN "*.hpp")
+install(EXPORT freshframe-targets NAMESPACE freshframe:: DESTINATION ${package_dir} COMPONENT cpp)
+
+configure_package_config_file(cmake/freshframe-config.cmake.in ${PROJECT_BINARY_DIR}/freshframe-config.cmake
+  INSTALL_DESTINATION ${package_dir})
+# Before 1.0 every minor version may break programs.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/freshframe-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR}/freshframe-config-version.cmake
+  cmake/Findlibyuv.cmake DESTINATION ${package_dir} COMPONENT cpp)

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Fails when a C++ file includes a header that its layer may not use (rules: tools/layers.toml).
+
+The compiler cannot do this: headers of FFmpeg or Python may lie in its default search path, and
+every layer sees src/.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
+STANDARD = re.compile(r"[a-z0-9_]+")  # <vector>, <cstdint>: no slash, no suffix
+SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".inc"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One folder of src/ with what it may include."""
+
+    name: str
+    may_use: tuple[str, ...]
+    libraries: tuple[str, ...]
+    public: tuple[str, ...]
+
+
+def read_rules(root: Path) -> dict[str, Layer]:
+    """Reads tools/layers.toml under `root`."""
+    rules = tomllib.loads((root / "tools/layers.toml").read_text(encoding="utf-8"))
+    return {
+        name: Layer(name, tuple(rule["may_use"]), tuple(rule["libraries"]), tuple(rule["public"]))
+        for name, rule in rules.items()
+    }
+
+
+def includes(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields line number and header of every include in a file."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if match := INCLUDE.match(line):
+            yield number, match[1]
+
+
+def owner_of(header: str, folder: Path, root: Path, layers: dict[str, Layer]) -> str | None:
+    """Returns the layer that a header belongs to, None for a foreign one."""
+    top, _, rest = header.partition("/")
+    if top == "freshframe" and rest:
+        name = rest.removesuffix(".hpp")
+        return next((layer.name for layer in layers.values() if name in layer.public), "nobody")
+    if top in layers and rest:
+        return top
+    beside = (folder / header).resolve()
+    if beside.is_file() and (root / "src").resolve() in beside.parents:
+        return beside.relative_to((root / "src").resolve()).parts[0]
+    return None
+
+
+def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -> Iterator[str]:
+    """Yields one line per forbidden include."""
+    for number, header in includes(path):
+        owner = owner_of(header, path.parent, root, layers)
+        if owner is None:
+            allowed = STANDARD.fullmatch(header) or header.startswith(layer.libraries)
+        else:
+            allowed = owner == layer.name or owner in layer.may_use
+        if not allowed:
+            where = path.relative_to(root)
+            yield f"{where}:{number}: layer '{layer.name}' may not include '{header}' (tools/layers.toml)"
+
+
+def violations(root: Path) -> tuple[list[str], int]:
+    """Returns the complaints and the number of files read."""
+    layers = read_rules(root)
+    found: list[str] = []
+    files = 0
+    for folder in sorted(path for path in (root / "src").iterdir() if path.is_dir()):
+        if folder.name not in layers:
+            found.append(f"src/{folder.name}: no such layer in tools/layers.toml")
+            continue
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES):
+            files += 1
+            found.extend(check_file(path, layers[folder.name], root, layers))
+    for path in sorted((root / "include/freshframe").glob("*.hpp")):
+        owner = next((layer for layer in layers.values() if path.stem in layer.public), None)
+        files += 1
+        if owner is None:
+            found.append(f"{path.relative_to(root)}: belongs to no layer (`public` in tools/layers.toml)")
+        else:
+            found.extend(check_file(path, owner, root, layers))
+    return found, files
+
+
+def main() -> int:
+    """Prints the complaints; the exit status is 1 when there are any."""
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+    found, files = violations(root)
+    print("\n".join(found) or f"check_layers: {files} files, no forbidden include")
+    return 1 if found or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
