@@ -93,6 +93,15 @@ Output to_output(T value) {
   }
 }
 
+template <class T>
+bool holds(const AnySample& sample) noexcept {
+  if constexpr (std::is_same_v<T, Frame>) {
+    return !sample.value && sample.frame;
+  } else {
+    return sample.value.as<T>() != nullptr;
+  }
+}
+
 }  // namespace detail
 
 /// A processing step. Derive, implement process(), pass std::make_unique<Mine>() to Pipeline::add().
@@ -109,6 +118,9 @@ class Node : public NodeBase {
   virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
 
   std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) final {
+    if (!detail::holds<In>(sample)) {  // only possible below a node that promised no type
+      throw GraphError("takes " + std::string(kTypeName<In>) + ", but its parent gave something else");
+    }
     auto out = process(Sample<In>(sample), context);
     if (!out) return std::nullopt;
     return detail::to_output<Out>(*std::move(out));

@@ -1,0 +1,37 @@
+// The first failure of a pipeline, shared by everyone who has to report it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+namespace freshframe {
+
+/// Thread-safe. Keeps the first exception that is set.
+class Failure {
+ public:
+  /// Returns false when there was one already.
+  bool set(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (error_) return false;
+    error_ = std::move(error);
+    failed_.store(true, std::memory_order_release);
+    return true;
+  }
+  [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::exception_ptr get() const {
+    const std::lock_guard lock(mutex_);
+    return error_;
+  }
+  void rethrow_if_failed() const {
+    if (failed()) std::rethrow_exception(get());
+  }
+
+ private:
+  std::atomic<bool> failed_{false};
+  mutable std::mutex mutex_;
+  std::exception_ptr error_;  // guarded by mutex_
+};
+
+}  // namespace freshframe

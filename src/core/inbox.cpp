@@ -1,0 +1,264 @@
+// The bounded queue: policies, books, waiting.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/inbox.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace freshframe {
+
+Inbox::Inbox(std::string consumer, std::shared_ptr<const Clock> clock)
+    : consumer_(std::move(consumer)), clock_(std::move(clock)) {}
+
+int Inbox::add_edge(EdgeOptions options) {
+  auto edge = std::make_unique<Edge>();
+  edge->queue = options.queue;
+  if (options.max_age) edge->max_age = to_duration(Seconds(*options.max_age));
+  edge->ring.resize(static_cast<std::size_t>(std::max(1, options.queue.depth)));
+  options_.push_back(std::move(options));
+  ages_.push_back(std::make_unique<Histogram>());
+  const std::lock_guard lock(mutex_);
+  edges_.push_back(std::move(edge));
+  return static_cast<int>(edges_.size()) - 1;
+}
+
+void Inbox::set_ready_hook(std::function<void()> hook) {
+  auto next = hook ? std::make_shared<const std::function<void()>>(std::move(hook)) : nullptr;
+  const std::lock_guard lock(mutex_);
+  has_hook_.store(next != nullptr);
+  hook_.swap(next);
+}
+
+AnySample Inbox::pop_locked(Edge& edge) {
+  auto sample = std::move(edge.ring[edge.head]);
+  edge.head = edge.head + 1 == edge.ring.size() ? 0 : edge.head + 1;
+  --edge.size;
+  return sample;
+}
+
+void Inbox::push_locked(Edge& edge, AnySample sample) {
+  auto slot = edge.head + edge.size;
+  if (slot >= edge.ring.size()) slot -= edge.ring.size();
+  edge.ring[slot] = std::move(sample);
+  ++edge.size;
+}
+
+bool Inbox::drop_locked(Edge& edge, DropCause cause) {
+  ++edge.drops[static_cast<std::size_t>(cause)];
+  ++edge.dropped_since;
+  return cause == DropCause::QueueFull && !std::exchange(edge.warned, true);
+}
+
+void Inbox::wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked) {
+  if (!full_locked(edge) || closed_) return;
+  blocked.store(true, std::memory_order_relaxed);
+  edge.room.wait(lock, [&] { return closed_ || !full_locked(edge); });
+  blocked.store(false, std::memory_order_relaxed);
+}
+
+// Returns true when the sample went in; otherwise `sample` holds what was dropped.
+bool Inbox::admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
+                         std::atomic<bool>& blocked) {
+  if (edge.queue.when_full == WhenFull::Block) wait_for_room_locked(lock, edge, blocked);
+  if (closed_) {
+    drop_locked(edge, DropCause::Stop);
+    return false;
+  }
+  if (edge.queue.depth == 0 && !(waiting_ && edge.size == 0)) {
+    drop_locked(edge, DropCause::NoWaiter);
+    return false;
+  }
+  if (!full_locked(edge)) {
+    push_locked(edge, std::move(sample));
+    return true;
+  }
+  return false;
+}
+
+void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
+  const auto index = static_cast<std::size_t>(edge_index);
+  bool wake = false;
+  bool warn = false;
+  std::shared_ptr<const std::function<void()>> hook;
+  AnySample evicted;
+  {
+    std::unique_lock lock(mutex_);
+    Edge& edge = *edges_[index];
+    ++edge.passed_in;
+    const auto drops_before = edge.dropped_since;
+    bool in = admit_locked(lock, edge, sample, blocked);
+    if (!in && edge.dropped_since == drops_before) {  // full, and the policy drops
+      warn = drop_locked(edge, DropCause::QueueFull);
+      if (edge.queue.when_full == WhenFull::DropOldest) {
+        evicted = pop_locked(edge);
+        push_locked(edge, std::move(sample));
+        in = true;
+      }
+    }
+    wake = in && waiting_;
+    if (in && !waiting_ && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+  }
+  if (wake) ready_.notify_one();
+  if (hook) (*hook)();
+  if (warn) warn_first_drop(options_[index], DropCause::QueueFull);
+}
+
+void Inbox::end(int edge_index) {
+  std::shared_ptr<const std::function<void()>> hook;
+  {
+    const std::lock_guard lock(mutex_);
+    edges_[static_cast<std::size_t>(edge_index)]->ended = true;
+    hook = hook_;
+  }
+  ready_.notify_all();
+  if (hook) (*hook)();
+}
+
+void Inbox::close() {
+  std::vector<AnySample> dropped;
+  std::shared_ptr<const std::function<void()>> hook;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    for (auto& edge : edges_) {
+      while (edge->size > 0) {
+        dropped.push_back(pop_locked(*edge));
+        drop_locked(*edge, DropCause::Stop);
+      }
+      edge->room.notify_all();
+    }
+    hook = hook_;
+  }
+  ready_.notify_all();
+  if (hook) (*hook)();
+}
+
+bool Inbox::stale_locked(const Edge& edge, const AnySample& sample, TimePoint now) const {
+  return edge.max_age && now - sample.stamp.captured > *edge.max_age;
+}
+
+void Inbox::deliver_locked(std::size_t index, AnySample& sample) {
+  Edge& edge = *edges_[index];
+  ++edge.delivered;
+  sample.dropped = std::exchange(edge.dropped_since, 0);
+  next_edge_ = index + 1 == edges_.size() ? 0 : index + 1;
+}
+
+Taken Inbox::take_locked(AnySample& sample, bool newest, std::vector<AnySample>& dropped) {
+  const auto now = clock_->now();
+  for (std::size_t step = 0; step < edges_.size(); ++step) {
+    const auto index = (next_edge_ + step) % edges_.size();
+    Edge& edge = *edges_[index];
+    const bool was_full = full_locked(edge);
+    bool found = false;
+    while (edge.size > 0 && !found) {
+      auto candidate = pop_locked(edge);
+      if (newest && edge.size > 0) {
+        drop_locked(edge, DropCause::Skipped);
+        dropped.push_back(std::move(candidate));
+      } else if (stale_locked(edge, candidate, now)) {
+        drop_locked(edge, DropCause::Stale);
+        dropped.push_back(std::move(candidate));
+      } else {
+        sample = std::move(candidate);
+        deliver_locked(index, sample);
+        ages_[index]->add(Seconds(now - sample.stamp.captured).count());
+        found = true;
+      }
+    }
+    if (was_full && edge.queue.when_full == WhenFull::Block) edge.room.notify_one();
+    if (found) return Taken::Sample;
+  }
+  return closed_ || all_ended_locked() ? Taken::Ended : Taken::Nothing;
+}
+
+Taken Inbox::take(AnySample& sample, TimePoint deadline) {
+  std::vector<AnySample> dropped;  // destroyed after the lock
+  std::unique_lock lock(mutex_);
+  auto taken = take_locked(sample, false, dropped);
+  while (taken == Taken::Nothing) {
+    waiting_ = true;
+    const bool awake = clock_->wait_until(lock, ready_, deadline, [&] {
+      return closed_ || all_ended_locked() ||
+             std::any_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge->size > 0; });
+    });
+    waiting_ = false;
+    taken = take_locked(sample, false, dropped);
+    if (!awake) break;
+  }
+  return taken;
+}
+
+Taken Inbox::try_take(AnySample& sample) {
+  std::vector<AnySample> dropped;
+  const std::lock_guard lock(mutex_);
+  return take_locked(sample, false, dropped);
+}
+
+Taken Inbox::take_newest(AnySample& sample) {
+  std::vector<AnySample> dropped;
+  const std::lock_guard lock(mutex_);
+  return take_locked(sample, true, dropped);
+}
+
+bool Inbox::all_ended_locked() const {
+  return std::all_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge->ended; });
+}
+
+bool Inbox::ended() const {
+  const std::lock_guard lock(mutex_);
+  return closed_ || (all_ended_locked() && std::all_of(edges_.begin(), edges_.end(),
+                                                       [](const auto& edge) { return edge->size == 0; }));
+}
+
+std::vector<EdgeStats> Inbox::stats() const {
+  std::vector<EdgeStats> result(options_.size());
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < edges_.size(); ++i) {
+      const Edge& edge = *edges_[i];
+      result[i].passed_in = edge.passed_in;
+      result[i].delivered = edge.delivered;
+      result[i].waiting = edge.size;
+      for (std::size_t cause = 0; cause < edge.drops.size(); ++cause) {
+        if (edge.drops[cause] == 0) continue;
+        result[i].drops[static_cast<DropCause>(cause)] = edge.drops[cause];
+        result[i].dropped += edge.drops[cause];
+      }
+    }
+  }
+  for (std::size_t i = 0; i < options_.size(); ++i) {
+    result[i].parent = options_[i].parent_name;
+    result[i].child = consumer_;
+    result[i].queue = options_[i].queue;
+    result[i].age_p50 = ages_[i]->quantile(0.50);
+    result[i].age_p99 = ages_[i]->quantile(0.99);
+  }
+  return result;
+}
+
+std::uint64_t Inbox::delivered() const {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t sum = 0;
+  for (const auto& edge : edges_) sum += edge->delivered;
+  return sum;
+}
+
+std::optional<std::string> Inbox::full_blocking_parent() const {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return std::nullopt;
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    if (edges_[i]->queue.when_full == WhenFull::Block && full_locked(*edges_[i]))
+      return options_[i].parent_name;
+  }
+  return std::nullopt;
+}
+
+void Inbox::warn_first_drop(const EdgeOptions& edge, DropCause cause) const {
+  log(LogLevel::Warning, "edge '" + edge.parent_name + "' -> '" + consumer_ + "' dropped its first sample (" +
+                             std::string(to_string(cause)) + "): the consumer is slower than its source");
+}
+
+}  // namespace freshframe

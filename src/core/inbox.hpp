@@ -1,0 +1,118 @@
+// The consumer's side of its edges: one bounded queue per parent, one mutex, one place to wait.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/queue.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+/// What a wait ended with.
+enum class Taken : std::uint8_t { Sample, Nothing, Ended };
+
+/// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
+/// one consumer thread calls take(), try_take() or take_newest(). close() and counts() from any thread.
+///
+/// Note [Books]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
+/// Samples that are dropped are destroyed after it is released: freeing a picture may take long.
+class Inbox {
+ public:
+  struct EdgeOptions {
+    int parent = -1;
+    std::string parent_name;
+    Queue queue;
+    std::optional<double> max_age = {};  // seconds
+  };
+
+  Inbox(std::string consumer, std::shared_ptr<const Clock> clock);
+  Inbox(const Inbox&) = delete;
+  Inbox& operator=(const Inbox&) = delete;
+
+  /// Before any thread uses the inbox. Returns the edge's index.
+  int add_edge(EdgeOptions options);
+  /// Called without the mutex when a sample or the end arrives and the consumer does not wait; must not
+  /// block.
+  void set_ready_hook(std::function<void()> hook);
+
+  /// Offers a sample. On a full blocking edge it waits, with `blocked` set meanwhile.
+  void put(int edge, AnySample sample, std::atomic<bool>& blocked);
+  /// No more samples will be put on this edge.
+  void end(int edge);
+  /// Drops what waits with cause `stop`; later samples are dropped too, and nothing blocks any more.
+  void close();
+
+  /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
+  Taken take(AnySample& sample, TimePoint deadline);
+  Taken try_take(AnySample& sample);
+  /// The newest of the next edge that has something; the older ones on it are dropped as `skipped`.
+  Taken take_newest(AnySample& sample);
+
+  [[nodiscard]] bool ended() const;
+  [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
+  [[nodiscard]] const std::vector<EdgeOptions>& edges() const noexcept { return options_; }
+
+  [[nodiscard]] std::vector<EdgeStats> stats() const;
+  [[nodiscard]] std::uint64_t delivered() const;
+  /// The parent's name of a full blocking edge that is still open, if there is one.
+  [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
+
+ private:
+  struct Edge {
+    Queue queue;
+    std::optional<TimePoint::duration> max_age;
+    std::vector<AnySample> ring;
+    std::size_t head = 0;
+    std::size_t size = 0;
+    bool ended = false;
+    bool warned = false;
+    std::uint64_t passed_in = 0;
+    std::uint64_t delivered = 0;
+    std::array<std::uint64_t, kDropCauses> drops{};
+    std::uint64_t dropped_since = 0;  // since the last delivered sample
+    std::condition_variable room;
+  };
+
+  [[nodiscard]] static bool full_locked(const Edge& edge) { return edge.size >= edge.ring.size(); }
+  static AnySample pop_locked(Edge& edge);
+  static void push_locked(Edge& edge, AnySample sample);
+  /// Books a drop; true for the edge's first one because of a full queue.
+  static bool drop_locked(Edge& edge, DropCause cause);
+  void wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked);
+  bool admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
+                    std::atomic<bool>& blocked);
+  Taken take_locked(AnySample& sample, bool newest, std::vector<AnySample>& dropped);
+  [[nodiscard]] bool stale_locked(const Edge& edge, const AnySample& sample, TimePoint now) const;
+  void deliver_locked(std::size_t index, AnySample& sample);
+  [[nodiscard]] bool all_ended_locked() const;
+  void warn_first_drop(const EdgeOptions& edge, DropCause cause) const;
+
+  const std::string consumer_;
+  const std::shared_ptr<const Clock> clock_;
+  std::vector<EdgeOptions> options_;              // fixed before the threads start
+  std::vector<std::unique_ptr<Histogram>> ages_;  // fixed before the threads start; written by the consumer
+  std::atomic<bool> has_hook_{false};
+
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Edge>> edges_;  // the vector is fixed; guarded by mutex_: what is in them
+  std::shared_ptr<const std::function<void()>> hook_;  // guarded by mutex_
+  std::size_t next_edge_ = 0;                          // guarded by mutex_: where round-robin goes on
+  bool waiting_ = false;                               // guarded by mutex_: the consumer is in take()
+  bool closed_ = false;                                // guarded by mutex_
+  std::condition_variable ready_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,265 @@
+// The life of a pipeline: launch, open, go, end, stop, join.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline_core.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace freshframe {
+namespace {
+
+using Real = std::chrono::steady_clock;  // life is timed by the machine's clock, also in a simulation
+
+std::string failure_text(const std::string& node, const std::string& what, const Stamp* stamp,
+                         const std::string& source) {
+  if (stamp == nullptr) return "node '" + node + "' failed: " + what;
+  return "node '" + node + "' failed on sample " + std::to_string(stamp->seq) + " of '" + source +
+         "': " + what;
+}
+
+bool is_source_error(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const SourceError&) {
+    return true;
+  } catch (...) {  // never beneath a Python call: only looks at what was caught before
+    return false;
+  }
+}
+
+}  // namespace
+
+PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {}
+
+PipelineCore::~PipelineCore() {
+  request_stop();
+  join(Seconds::max());
+}
+
+void PipelineCore::launch() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_source_.stop_requested()) {
+      throw GraphError("start() after stop(): a pipeline runs once, build a new one");
+    }
+    if (phase_ != Phase::Building) {
+      throw GraphError("start() was called before: a pipeline runs once, build a new one");
+    }
+  }
+  resolve();
+  set_bound();
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = Phase::Starting;
+    began_ = clock()->now();
+    last_moved_ = Real::now();
+  }
+  started_->store(true, std::memory_order_release);
+  spawn();
+}
+
+void PipelineCore::spawn() {
+  std::vector<std::jthread> threads;
+  for (auto& worker : workers_) {
+    if (!worker->node().runs_outside()) threads.emplace_back([&worker = *worker] { worker.run(); });
+  }
+  const std::lock_guard lock(mutex_);
+  threads_ = std::move(threads);
+}
+
+bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
+  const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
+  {
+    std::unique_lock lock(mutex_);
+    const auto ready = [&] {
+      return opened_ == node_count() || failure_->failed() || stop_source_.stop_requested();
+    };
+    if (!Clock::real()->wait_until(lock, changed_, deadline, ready)) return false;
+  }
+  if (failure_->failed()) {
+    request_stop();
+    failure_->rethrow_if_failed();
+  }
+  if (stop_source_.stop_requested()) throw GraphError("stop() was called while the pipeline started");
+  return true;
+}
+
+void PipelineCore::go() {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::Starting) phase_ = Phase::Running;
+  began_ = clock()->now();
+  go_ = true;
+  changed_.notify_all();
+}
+
+bool PipelineCore::wait_for_go() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return go_ || stop_source_.stop_requested(); });
+  return !stop_source_.stop_requested();
+}
+
+void PipelineCore::arrive_opened() {
+  const std::lock_guard lock(mutex_);
+  ++opened_;
+  changed_.notify_all();
+}
+
+void PipelineCore::arrive_finished() {
+  const std::lock_guard lock(mutex_);
+  if (++finished_ == node_count()) {
+    phase_ = Phase::Ended;
+    ended_at_ = clock()->now();
+  }
+  changed_.notify_all();
+}
+
+void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::string& what,
+                        const Stamp* stamp) {
+  const auto source =
+      stamp != nullptr && stamp->source >= 0 ? this->worker(stamp->source).name() : worker.name();
+  const auto text = failure_text(worker.name(), what, stamp, source);
+  auto error = cause;
+  if (!(worker.is_source() && is_source_error(cause))) {
+    error = std::make_exception_ptr(
+        NodeError(text, worker.name(), stamp != nullptr ? stamp->seq : -1, source, std::move(cause)));
+  }
+  if (failure_->set(std::move(error))) log(LogLevel::Error, text);
+  request_stop();
+}
+
+bool PipelineCore::ended() const {
+  const std::lock_guard lock(mutex_);
+  return phase_ == Phase::Ended;
+}
+
+bool PipelineCore::called_from_worker() const {
+  const auto* current = Worker::current();
+  return current != nullptr && std::any_of(workers_.begin(), workers_.end(),
+                                           [&](const auto& worker) { return worker.get() == current; });
+}
+
+bool PipelineCore::wait(std::optional<Seconds> timeout) {
+  if (!started()) throw GraphError("wait() before start(): nothing runs yet");
+  if (called_from_worker())
+    throw GraphError("wait() on a node's own thread would wait for itself: use stop()");
+  constexpr auto kSlice = std::chrono::milliseconds(50);
+  const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
+  while (true) {
+    failure_->rethrow_if_failed();
+    {
+      std::unique_lock lock(mutex_);
+      const auto until = std::min(deadline, Real::now() + kSlice);
+      changed_.wait_until(lock, until, [&] { return phase_ == Phase::Ended || failure_->failed(); });
+      if (phase_ == Phase::Ended) break;
+    }
+    check_stalled();
+    if (Real::now() >= deadline) return false;
+  }
+  failure_->rethrow_if_failed();
+  return true;
+}
+
+void PipelineCore::request_stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == Phase::Building) phase_ = Phase::Ended;
+  }
+  stop_source_.request_stop();
+  budget_->stop();
+  for (auto& worker : workers_) worker->inbox().close();
+  for (auto& reader : readers_) reader->inbox().close();
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+bool PipelineCore::join(Seconds timeout) {
+  const auto deadline =
+      timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout);
+  std::vector<std::jthread> finished;
+  {
+    std::unique_lock lock(mutex_);
+    const auto ended = [&] { return phase_ == Phase::Ended; };
+    if (!Clock::real()->wait_until(lock, changed_, deadline, ended)) return false;
+    finished.swap(threads_);
+  }
+  return true;  // `finished` joins threads that have nothing left to do
+}
+
+std::vector<std::string> PipelineCore::busy_nodes() const {
+  std::vector<std::string> names;
+  for (const auto& worker : workers_) {
+    if (!worker->finished()) names.push_back(worker->name());
+  }
+  return names;
+}
+
+double PipelineCore::uptime() const {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::Building || began_ == TimePoint{}) return 0;
+  const auto until = phase_ == Phase::Ended ? ended_at_ : clock()->now();
+  return Seconds(until - began_).count();
+}
+
+double PipelineCore::average_rate(std::uint64_t count) const {
+  const auto seconds = uptime();
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
+std::vector<const Inbox*> PipelineCore::inboxes() const {
+  std::vector<const Inbox*> all;
+  for (const auto& worker : workers_) all.push_back(&std::as_const(*worker).inbox());
+  for (const auto& reader : readers_) all.push_back(&reader->inbox());
+  return all;
+}
+
+std::uint64_t PipelineCore::delivered() const {
+  std::uint64_t sum = 0;
+  for (const auto* inbox : inboxes()) sum += inbox->delivered();
+  return sum;
+}
+
+bool PipelineCore::anyone_busy() const {
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    const auto state = worker->state();
+    const bool in_call =
+        state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingLock;
+    return in_call && !worker->blocked();
+  });
+}
+
+std::optional<std::string> PipelineCore::full_edge() const {
+  for (const auto* inbox : inboxes()) {
+    if (const auto parent = inbox->full_blocking_parent()) {
+      const bool is_reader = std::any_of(readers_.begin(), readers_.end(),
+                                         [&](const auto& reader) { return &reader->inbox() == inbox; });
+      if (is_reader) return "nobody reads reader '" + inbox->consumer() + "'";
+      return "'" + inbox->consumer() + "' takes nothing from '" + *parent + "'";
+    }
+  }
+  return std::nullopt;
+}
+
+void PipelineCore::check_stalled() {
+  if (!options_.stall_timeout) return;
+  const auto moved = delivered();
+  const bool busy = anyone_busy();
+  {
+    const std::lock_guard lock(mutex_);
+    if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
+      last_delivered_ = moved;
+      last_moved_ = Real::now();
+      return;
+    }
+    if (Seconds(Real::now() - last_moved_).count() < *options_.stall_timeout) return;
+  }
+  if (const auto edge = full_edge()) {
+    throw Stalled("pipeline '" + options_.name + "' has stood still for " +
+                  std::to_string(*options_.stall_timeout) + " s: " + *edge +
+                  ", and its queue blocks. Read it, close() it, or give it another queue");
+  }
+}
+
+}  // namespace freshframe

@@ -1,0 +1,139 @@
+// The engine of one pipeline: its workers and readers, their wiring, and its life from add() to the last
+// join. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/failure.hpp"
+#include "core/frame_budget.hpp"
+#include "core/reader.hpp"
+#include "core/worker.hpp"
+
+namespace freshframe {
+
+/// Thread-safe as Pipeline says. Lock order: mutex_ is never held while an inbox's mutex, a node or a
+/// callback is entered.
+class PipelineCore {
+ public:
+  explicit PipelineCore(Pipeline::Options options);
+  PipelineCore(const PipelineCore&) = delete;
+  PipelineCore& operator=(const PipelineCore&) = delete;
+  ~PipelineCore();
+
+  // ---- building, one thread
+  int add(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options);
+  std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, ReaderOptions options);
+
+  // ---- life
+  /// Wires the graph and starts the native threads. The embedder then starts those of nodes that run outside.
+  void launch();
+  /// Waits until every node has opened; false: not within `timeout`. Throws what failed, after
+  /// asking the rest to stop: join() then.
+  bool wait_opened(std::optional<Seconds> timeout);
+  /// Lets the sources go.
+  void go();
+  /// True: ended. Throws the failure, or Stalled.
+  bool wait(std::optional<Seconds> timeout);
+  /// Asks everything to stop; never waits.
+  void request_stop();
+  /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().
+  bool join(Seconds timeout);
+  [[nodiscard]] std::vector<std::string> busy_nodes() const;
+  [[nodiscard]] bool started() const noexcept { return started_->load(); }
+  [[nodiscard]] bool ended() const;
+  [[nodiscard]] bool called_from_worker() const;
+  /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why.
+  void check_stalled();
+
+  // ---- for workers
+  [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
+  [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
+  [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
+  void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const Stamp* stamp);
+  void arrive_opened();
+  void arrive_finished();
+  bool wait_for_go();
+  [[nodiscard]] double uptime() const;
+  [[nodiscard]] double average_rate(std::uint64_t count) const;
+
+  // ---- looking
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] Report report() const;
+  [[nodiscard]] std::string describe() const;
+  [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
+  [[nodiscard]] Worker& worker(int index) { return *workers_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Worker& worker(int index) const {
+    return *workers_.at(static_cast<std::size_t>(index));
+  }
+  [[nodiscard]] int node_count() const noexcept { return static_cast<int>(workers_.size()); }
+  [[nodiscard]] bool is_live(int index) const { return live_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Failure& failure() const noexcept { return *failure_; }
+  /// Samples to come in all, when every source knows its number.
+  [[nodiscard]] std::optional<std::int64_t> total() const;
+
+ private:
+  enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
+
+  struct Wire {
+    int parent;
+    std::optional<Queue> queue;
+    std::optional<double> max_age;
+  };
+
+  std::string take_name(const std::string& wanted, const std::string& fallback);
+  void check_building(const char* verb) const;
+  void check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const;
+  void check_queue(const std::string& name, std::span<const int> parents,
+                   const std::optional<Queue>& queue) const;
+  void resolve();
+  void connect(Inbox& inbox, const std::vector<Wire>& wires);
+  Queue resolve_queue(const Wire& wire, const std::string& consumer) const;
+  void set_bound();
+  void spawn();
+  [[nodiscard]] std::uint64_t delivered() const;
+  [[nodiscard]] bool anyone_busy() const;
+  [[nodiscard]] std::optional<std::string> full_edge() const;
+  [[nodiscard]] std::vector<const Inbox*> inboxes() const;
+
+  const Pipeline::Options options_;
+  const std::shared_ptr<Failure> failure_ = std::make_shared<Failure>();
+  const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
+  const std::shared_ptr<std::atomic<bool>> started_ = std::make_shared<std::atomic<bool>>(false);
+  std::stop_source stop_source_;
+
+  // Fixed once launched.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::vector<Wire>> wires_;  // of each worker
+  std::vector<std::shared_ptr<ReaderCore>> readers_;
+  std::vector<std::vector<Wire>> reader_wires_;
+  std::vector<bool> live_;
+  std::set<std::string> names_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Phase phase_ = Phase::Building;  // guarded by mutex_, as all below
+  int opened_ = 0;
+  int finished_ = 0;
+  bool go_ = false;
+  TimePoint began_{};
+  TimePoint ended_at_{};
+  std::uint64_t last_delivered_ = 0;
+  std::chrono::steady_clock::time_point last_moved_{};
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace freshframe

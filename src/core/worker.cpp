@@ -1,0 +1,286 @@
+// The worker's loops, steps and books.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/worker.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "core/pipeline_core.hpp"
+#include <cxxabi.h>
+#include <pthread.h>
+
+namespace freshframe {
+namespace {
+
+thread_local Worker* current_worker = nullptr;
+
+// Note [Forced unwinding]
+// Up to CPython 3.13 a thread that wants the GIL while the interpreter finalises is ended by an unwind that
+// looks like an exception. It must never be swallowed: each catch (...) that may lie beneath a Python call
+// lets it pass first.
+
+std::string describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+// A source waits inside read(), so its share of work is what its thread has computed.
+std::int64_t thread_cpu_ns() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
+}
+
+std::int64_t nanoseconds(double seconds) {
+  return static_cast<std::int64_t>(seconds * 1e9);
+}
+
+}  // namespace
+
+Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
+               OnError on_error)
+    : core_(core),
+      index_(index),
+      name_(std::move(name)),
+      node_(std::move(node)),
+      source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
+      on_error_(on_error),
+      inbox_(name_, core.clock()) {}
+
+Worker* Worker::current() noexcept {
+  return current_worker;
+}
+
+Context Worker::context() noexcept {
+  return {core_.stop_token(), *core_.clock(), counters_};
+}
+
+void Worker::run() {
+  constexpr std::size_t kThreadNameLength = 15;  // the kernel's limit
+  pthread_setname_np(pthread_self(), name_.substr(0, kThreadNameLength).c_str());
+  if (open_step()) source_ != nullptr ? source_loop() : node_loop();
+  close_step();
+}
+
+bool Worker::open_step() {
+  current_worker = this;
+  set_state(NodeState::Opening);
+  try {
+    if (!core_.stop_token().stop_requested()) {
+      node_->open(context());
+      opened_ = true;
+    }
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    fail(std::current_exception(), describe(std::current_exception()), nullptr);
+  }
+  set_state(NodeState::Waiting);
+  core_.arrive_opened();
+  return opened_ && !core_.stop_token().stop_requested();
+}
+
+void Worker::node_loop() {
+  AnySample sample;
+  while (take(sample)) {
+    if (!process_one(sample)) return;
+    sample = {};  // nothing is held while waiting
+  }
+}
+
+bool Worker::process_one(const AnySample& sample) {
+  std::optional<Output> output;
+  begin_work();
+  try {
+    output = node_->process_any(sample, context());
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    end_work();
+    return fail(std::current_exception(), describe(std::current_exception()), &sample);
+  }
+  end_work();
+  if (output) emit(*std::move(output), sample);
+  return true;
+}
+
+void Worker::source_loop() {
+  if (!wait_for_go()) return;
+  while (!core_.stop_token().stop_requested()) {
+    std::optional<SourceOutput> item;
+    const auto began = core_.clock()->now();
+    try {
+      item = source_->read_any(context());
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+      return;
+    }
+    if (!item) return;
+    durations_.add(Seconds(core_.clock()->now() - began).count());
+    if (!publish(*std::move(item))) return;
+  }
+}
+
+bool Worker::wait_for_go() {
+  return core_.wait_for_go();
+}
+
+bool Worker::take(AnySample& sample) {
+  set_state(NodeState::Waiting);
+  const auto taken = inbox_.take(sample, TimePoint::max());
+  return taken == Taken::Sample;
+}
+
+void Worker::begin_work() noexcept {
+  set_state(NodeState::Working);
+  work_began_ = core_.clock()->now();
+}
+
+void Worker::end_work() noexcept {
+  const auto now = core_.clock()->now();
+  const auto spent = now - work_began_;
+  durations_.add(Seconds(spent).count());
+  busy_ns_.fetch_add(spent.count(), std::memory_order_relaxed);
+  processed_.fetch_add(1, std::memory_order_relaxed);
+  count_rate(now);
+  set_state(NodeState::Waiting);
+}
+
+void Worker::emit(Output output, const AnySample& from) {
+  if (outputs_.empty()) return;
+  AnySample sample{from.stamp, {}, std::move(output.value), 0};
+  const bool is_frame = !sample.value;
+  sample.frame = is_frame || output.frame ? std::move(output.frame) : from.frame;
+  if (sample.frame.is_loan()) sample.frame = sample.frame.as_engine();
+  if (is_frame) sample.frame.attach(core_.budget());
+  send(std::move(sample));
+}
+
+bool Worker::publish(SourceOutput item) {
+  const auto now = core_.clock()->now();
+  const auto seq = item.seq.value_or(next_seq_);
+  next_seq_ = seq + 1;
+  processed_.fetch_add(1, std::memory_order_relaxed);
+  count_rate(now);
+  if (item.output.frame && !admit()) return !core_.stop_token().stop_requested();
+  auto& frame = item.output.frame;
+  if (frame.is_loan()) frame = frame.as_engine();
+  frame.attach(core_.budget());
+  const auto captured = item.captured == TimePoint{} ? now : std::min(item.captured, now);
+  send({{seq, item.pts, captured, index_}, std::move(frame), std::move(item.output.value), 0});
+  return !core_.stop_token().stop_requested();
+}
+
+bool Worker::admit() {
+  auto& budget = *core_.budget();
+  if (budget.has_room()) return true;
+  if (!source_->live()) {
+    blocked_.store(true, std::memory_order_relaxed);
+    const bool room = budget.wait_for_room();
+    blocked_.store(false, std::memory_order_relaxed);
+    if (room) return true;
+  }
+  counters_.drop(NodeDropCause::Pool);
+  return false;
+}
+
+void Worker::send(AnySample sample) {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const auto& [inbox, edge] = outputs_[i];
+    if (i + 1 == outputs_.size()) {
+      inbox->put(edge, std::move(sample), blocked_);
+    } else {
+      inbox->put(edge, sample, blocked_);
+    }
+  }
+}
+
+bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample) {
+  errors_.fetch_add(1, std::memory_order_relaxed);
+  if (sample != nullptr && on_error_ == OnError::Skip) {
+    counters_.drop(NodeDropCause::Error);
+    return true;
+  }
+  closed_cleanly_.store(false, std::memory_order_relaxed);
+  core_.fail(*this, std::move(cause), what, sample != nullptr ? &sample->stamp : nullptr);
+  return false;
+}
+
+void Worker::close_step() {
+  if (opened_) {
+    set_state(NodeState::Working);
+    try {
+      node_->close();
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+    }
+  }
+  set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
+  inbox_.close();
+  for (const auto& [inbox, edge] : outputs_) inbox->end(edge);
+  current_worker = nullptr;
+  finished_.store(true, std::memory_order_release);
+  core_.arrive_finished();
+}
+
+void Worker::meter_lock(double waited, double held) noexcept {
+  lock_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
+  lock_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
+}
+
+void Worker::count_rate(TimePoint now) noexcept {
+  ++rate_count_;
+  if (rate_window_ == TimePoint{}) rate_window_ = now;
+  const auto span = Seconds(now - rate_window_).count();
+  if (span < 1.0) return;
+  rate_.store(static_cast<double>(rate_count_) / span, std::memory_order_relaxed);
+  rate_updated_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  rate_window_ = now;
+  rate_count_ = 0;
+  if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
+}
+
+double Worker::rate(TimePoint now) const noexcept {
+  constexpr double kForgotten = 3.0;  // seconds without a full window: it no longer runs at that rate
+  const auto updated = TimePoint(TimePoint::duration(rate_updated_.load(std::memory_order_relaxed)));
+  if (updated == TimePoint{} || Seconds(now - updated).count() > kForgotten)
+    return core_.average_rate(processed());
+  return rate_.load(std::memory_order_relaxed);
+}
+
+NodeStats Worker::stats() const {
+  NodeStats result;
+  result.name = name_;
+  result.state = blocked() ? NodeState::Blocked : state();
+  result.processed = processed();
+  const auto uptime = core_.uptime();
+  result.fps = finished() ? core_.average_rate(result.processed) : rate(core_.clock()->now());
+  result.busy = uptime > 0 ? static_cast<double>(busy_ns_.load(std::memory_order_relaxed)) / 1e9 / uptime : 0;
+  result.p50 = durations_.quantile(0.50);
+  result.p99 = durations_.quantile(0.99);
+  result.lock_wait = static_cast<double>(lock_wait_ns_.load(std::memory_order_relaxed)) / 1e9;
+  result.lock_hold = static_cast<double>(lock_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
+  result.errors = errors_.load(std::memory_order_relaxed);
+  for (int i = 0; i < kNodeDropCauses; ++i) {
+    const auto cause = static_cast<NodeDropCause>(i);
+    if (const auto count = counters_.drops(cause); count > 0) {
+      result.drops[cause] = count;
+      result.dropped += count;
+    }
+  }
+  return result;
+}
+
+}  // namespace freshframe
