@@ -1,0 +1,155 @@
+// Runs CircleFinder over raw grey pictures and prints circles, times and, if asked, candidates as JSON lines.
+// Used where Python is not: profiles, training (tools/circles), comparisons of two builds.
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "vision/circle_search.hpp"
+
+namespace {
+
+using freshframe::Circle;
+using freshframe::CircleDetectorOptions;
+using freshframe::Plane;
+using freshframe::vision::CircleSearch;
+using freshframe::vision::Features;
+
+constexpr const char* kUsage =
+    "circles_bench LIST [stride=N] [candidates=1] [repeat=N] [min_radius=] [max_radius=] [max_circles=] "
+    "[min_score=]\n"
+    "LIST has lines `name file width height`; a file holds pictures of width x height bytes one after the\n"
+    "other. One JSON object per picture goes to stdout: seq, frame, ms, circles [x, y, r, score], "
+    "candidates\n"
+    "[x, y, r, score, features...].\n";
+
+struct Settings {
+  // The set of tools/circles and its kin hold radii from 6 to 200.
+  CircleDetectorOptions detector = {.min_radius = 5, .max_radius = 230, .max_circles = 64, .min_score = 0.5F};
+  int stride = 1;
+  int repeat = 1;  // the fastest of so many runs counts
+  bool candidates = false;
+};
+
+bool set(Settings& s, const std::string& key, const std::string& value) {
+  if (key == "stride")
+    s.stride = std::stoi(value);
+  else if (key == "repeat")
+    s.repeat = std::stoi(value);
+  else if (key == "candidates")
+    s.candidates = value != "0";
+  else if (key == "min_radius")
+    s.detector.min_radius = std::stof(value);
+  else if (key == "max_radius")
+    s.detector.max_radius = std::stof(value);
+  else if (key == "max_circles")
+    s.detector.max_circles = std::stoi(value);
+  else if (key == "min_score")
+    s.detector.min_score = std::stof(value);
+  else
+    return false;
+  return true;
+}
+
+void print_circle(std::ostream& out, const Circle& c) {
+  out << c.x << ',' << c.y << ',' << c.r << ',' << c.score;
+}
+
+class Bench {
+ public:
+  explicit Bench(const Settings& settings) : settings_(settings), search_(settings.detector) {
+    if (!settings.candidates) return;
+    search_.set_observer([this](const Circle& circle, const Features& features) {
+      candidates_ << (first_candidate_ ? "[" : ",[");
+      first_candidate_ = false;
+      print_circle(candidates_, circle);
+      for (const float f : features) candidates_ << ',' << f;
+      candidates_ << ']';
+    });
+  }
+
+  void run(const std::string& name, const std::string& path, int width, int height) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw std::runtime_error("cannot read " + path);
+    std::vector<char> picture(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+    for (int frame = 0; file.read(picture.data(), static_cast<std::streamsize>(picture.size())); ++frame) {
+      if (frame % settings_.stride != 0) continue;
+      const Plane plane{reinterpret_cast<const std::uint8_t*>(picture.data()), height, width, width};
+      double best = 1e30;
+      std::vector<Circle> circles;
+      for (int i = 0; i < settings_.repeat; ++i) {
+        candidates_.str({});
+        first_candidate_ = true;
+        const auto start = std::chrono::steady_clock::now();
+        circles = search_.find(plane);
+        const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+        best = std::min(best, time.count());
+      }
+      print(name, frame, best, circles);
+    }
+  }
+
+ private:
+  void print(const std::string& name, int frame, double ms, const std::vector<Circle>& circles) {
+    std::ostringstream out;
+    out << R"({"seq":")" << name << R"(","frame":)" << frame << R"(,"ms":)" << ms << R"(,"circles":[)";
+    for (std::size_t i = 0; i < circles.size(); ++i) {
+      out << (i == 0 ? "[" : ",[");
+      print_circle(out, circles[i]);
+      out << ']';
+    }
+    out << ']';
+    if (settings_.candidates) out << R"(,"candidates":[)" << candidates_.str() << ']';
+    out << "}\n";
+    std::cout << out.str();
+  }
+
+  Settings settings_;
+  CircleSearch search_;
+  std::ostringstream candidates_;
+  bool first_candidate_ = true;
+};
+
+int run(int argc, char** argv) {
+  if (argc < 2) {
+    std::cerr << kUsage;
+    return 2;
+  }
+  Settings settings;
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const auto equals = argument.find('=');
+    if (equals == std::string::npos ||
+        !set(settings, argument.substr(0, equals), argument.substr(equals + 1))) {
+      std::cerr << "unknown setting '" << argument << "'\n" << kUsage;
+      return 2;
+    }
+  }
+  std::ifstream list(argv[1]);
+  if (!list) throw std::runtime_error(std::string("cannot read ") + argv[1]);
+  Bench bench(settings);
+  std::string name;
+  std::string path;
+  int width = 0;
+  int height = 0;
+  while (list >> name >> path >> width >> height) bench.run(name, path, width, height);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "circles_bench: " << e.what() << '\n';
+    return 1;
+  }
+}

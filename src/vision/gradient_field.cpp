@@ -1,0 +1,52 @@
+// Memory of the gradient field and its sub-pixel edge positions.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/gradient_field.hpp"
+
+#include <algorithm>
+
+#include "vision/gradient_rows.hpp"
+
+namespace freshframe::vision {
+
+void GradientField::resize(int width, int height) {
+  if (width == width_ && height == height_) return;
+  width_ = width;
+  height_ = height;
+  stride_ = (width + kMargin - 1) / kMargin * kMargin + kMargin;
+  const std::size_t pixels = static_cast<std::size_t>(stride_) * static_cast<std::size_t>(height);
+  const std::size_t elements = pixels + std::size_t{2 * kMargin};
+  smoothed_.assign(elements, 0);
+  gradients_.assign(elements, {});
+  flags_.assign(elements, 0);
+  scratch_.assign(static_cast<std::size_t>(stride_) * 7 + std::size_t{2 * kMargin}, 0);
+}
+
+void GradientField::compute(const Plane& luma) {
+  resize(luma.row_bytes, luma.rows);
+  compute_gradient_rows(luma, {.width = width_,
+                               .height = height_,
+                               .stride = stride_,
+                               .smoothed = smoothed_.data() + kMargin,
+                               .gradients = gradients_.data() + kMargin,
+                               .flags = flags_.data() + kMargin,
+                               .scratch = scratch_.data() + kMargin});
+}
+
+EdgePoint GradientField::locate(int pixel) const noexcept {
+  const Gradient gradient = this->gradient(pixel);
+  const bool horizontal = std::abs(int{gradient.x}) >= std::abs(int{gradient.y});
+  const int step = horizontal ? 1 : stride_;
+  const int before = magnitude(pixel - step);
+  const int after = magnitude(pixel + step);
+  const int curvature = before + after - 2 * gradient.magnitude();
+  float shift = 0;
+  if (curvature < 0) {
+    shift =
+        std::clamp(0.5F * static_cast<float>(before - after) / static_cast<float>(curvature), -0.5F, 0.5F);
+  }
+  const auto x = static_cast<float>(pixel % stride_);
+  const auto y = static_cast<float>(pixel / stride_);
+  return {horizontal ? x + shift : x, horizontal ? y : y + shift, pixel};
+}
+
+}  // namespace freshframe::vision

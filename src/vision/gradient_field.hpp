@@ -1,0 +1,87 @@
+// The gradient field of a grey picture: smoothed luma, Sobel gradient and edge flags of every pixel.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+namespace freshframe::vision {
+
+/// Sobel derivatives of the smoothed luma: 8 times the slope in grey levels per pixel.
+struct Gradient {
+  std::int16_t x = 0;
+  std::int16_t y = 0;
+
+  /// L1 norm: cheap, and the same on every machine.
+  [[nodiscard]] int magnitude() const noexcept { return std::abs(int{x}) + std::abs(int{y}); }
+};
+
+/// Weakest gradient that can be an edge: a step of about 6 grey levels under the smoothing used here, just
+/// above the sensor noise that is left after it.
+inline constexpr int kEdgeMagnitude = 22;
+/// Weakest gradient that starts a chain: hysteresis at about twice the former, as in Canny's detector.
+inline constexpr int kSeedMagnitude = 40;
+
+/// Edge flags of a pixel.
+inline constexpr std::uint8_t kEdge = 1;     // a local maximum of the magnitude across the edge
+inline constexpr std::uint8_t kSeed = 2;     // an edge strong enough to start a chain
+inline constexpr std::uint8_t kLinked = 4;   // is part of a chain
+inline constexpr std::uint8_t kClaimed = 8;  // belongs to the rim of an accepted circle
+
+/// A point on an edge with the pixel that it was located from.
+struct EdgePoint {
+  float x = 0;
+  float y = 0;
+  int pixel = 0;
+};
+
+/// Memory: 6 bytes per pixel, kept between pictures. One thread at a time.
+///
+/// Pixels are named by their offset y * stride() + x. Edges keep kBorder pixels away from the picture's rim,
+/// so the eight neighbours of an edge pixel, and theirs, always exist.
+class GradientField {
+ public:
+  static constexpr int kBorder = 2;
+  /// Smaller pictures have no room for a circle; compute() must not be called for them.
+  static constexpr int kMinSide = 8;
+
+  /// `luma`: both sides at least kMinSide.
+  void compute(const Plane& luma);
+
+  [[nodiscard]] int width() const noexcept { return width_; }
+  [[nodiscard]] int height() const noexcept { return height_; }
+  [[nodiscard]] int stride() const noexcept { return stride_; }
+
+  [[nodiscard]] Gradient gradient(int pixel) const noexcept { return gradients_[at(pixel)]; }
+  [[nodiscard]] int magnitude(int pixel) const noexcept { return gradients_[at(pixel)].magnitude(); }
+  [[nodiscard]] int smoothed(int pixel) const noexcept { return smoothed_[at(pixel)]; }
+  [[nodiscard]] std::uint8_t flags(int pixel) const noexcept { return flags_[at(pixel)]; }
+  void set_flag(int pixel, std::uint8_t flag) noexcept { flags_[at(pixel)] |= flag; }
+  [[nodiscard]] const std::uint8_t* flags_row(int y) const noexcept { return &flags_[at(y * stride_)]; }
+
+  /// The edge near `pixel` to a fraction of a pixel: vertex of the parabola through three magnitudes along
+  /// the gradient's main axis.
+  [[nodiscard]] EdgePoint locate(int pixel) const noexcept;
+
+ private:
+  void resize(int width, int height);
+  // Vector loops read and write up to kMargin elements beyond a row, also before the first one.
+  static constexpr int kMargin = 64;
+  [[nodiscard]] static std::size_t at(int pixel) noexcept {
+    return static_cast<std::size_t>(pixel) + std::size_t{kMargin};
+  }
+
+  int width_ = 0;
+  int height_ = 0;
+  int stride_ = 0;
+  std::vector<std::uint8_t> smoothed_;
+  std::vector<Gradient> gradients_;
+  std::vector<std::uint8_t> flags_;
+  std::vector<std::uint16_t> scratch_;  // one row of column sums, three rows of magnitudes and of directions
+};
+
+}  // namespace freshframe::vision
