@@ -1,0 +1,52 @@
+// When a paced source hands over which of its frames: frame n is due at t0 + n / fps.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+
+namespace freshframe {
+
+/// Behaves like a camera with room for one frame: whoever reads late gets the newest frame that is due, and
+/// those before it are missed. t0 is the time of the first next(). One thread at a time; blocks in next().
+class Pacer {
+ public:
+  struct Tick {
+    std::int64_t n = 0;
+    TimePoint due{};           // never later than the time at which next() returned
+    std::uint64_t missed = 0;  // frames between the previous tick and this one
+  };
+
+  /// `frames`: how many there are in all; a late reader still gets the last one.
+  explicit Pacer(double fps, std::optional<std::int64_t> frames = std::nullopt)
+      : fps_(fps), frames_(frames) {}
+
+  /// Waits until a frame is due. nullopt: `stop` was requested, or all frames have been.
+  std::optional<Tick> next(const Clock& clock, const std::stop_token& stop) {
+    if (stop.stop_requested() || (frames_ && next_ >= *frames_)) return std::nullopt;
+    if (!start_) start_ = clock.now();
+    const auto newest = static_cast<std::int64_t>(std::floor(Seconds(clock.now() - *start_).count() * fps_));
+    const std::int64_t n = std::max(next_, frames_ ? std::min(newest, *frames_ - 1) : newest);
+    if (!clock.sleep_until(due(n), stop)) return std::nullopt;
+    const auto missed = static_cast<std::uint64_t>(n - next_);
+    next_ = n + 1;
+    return Tick{n, std::min(due(n), clock.now()), missed};
+  }
+
+ private:
+  [[nodiscard]] TimePoint due(std::int64_t n) const {
+    return *start_ + to_duration(Seconds(static_cast<double>(n) / fps_));
+  }
+
+  double fps_;
+  std::optional<std::int64_t> frames_;
+  std::optional<TimePoint> start_;
+  std::int64_t next_ = 0;
+};
+
+}  // namespace freshframe
