@@ -61,9 +61,9 @@ class VideoSource : public Source<Frame> {
 class MockCamera final : public Source<Frame> {
  public:
   /// `fps` in (0, 1000].
-  MockCamera(Frame picture, double fps = 14.0);
+  explicit MockCamera(const Frame& picture, double fps = 14.0);
   /// Reads the picture when it opens.
-  MockCamera(std::string path, double fps = 14.0);
+  explicit MockCamera(std::string path, double fps = 14.0);
   ~MockCamera() override;
 
   [[nodiscard]] std::string default_name() const override { return "MockCamera"; }

@@ -54,8 +54,8 @@ void draw(const Canvas& canvas, const Oval& oval, const Shade& shade) {
     std::uint8_t* const pixels = canvas.data + row * canvas.stride;
     for (int x = clipped(oval.x - half, canvas.width); x < end; ++x) {
       const float u = (static_cast<float>(x) - oval.x) * ru;
-      const float value = shade(u, v, static_cast<float>(pixels[x]));
-      pixels[x] = static_cast<std::uint8_t>(static_cast<int>(value + 0.5F));
+      const float rounded = 0.5F + shade(u, v, static_cast<float>(pixels[x]));
+      pixels[x] = static_cast<std::uint8_t>(static_cast<int>(rounded));
     }
   }
 }

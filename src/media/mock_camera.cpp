@@ -29,7 +29,7 @@ double checked_fps(double fps) {
 
 }  // namespace
 
-MockCamera::MockCamera(Frame picture, double fps)
+MockCamera::MockCamera(const Frame& picture, double fps)
     : impl_(std::make_unique<Impl>(Impl{picture.as_engine(), {}, checked_fps(fps), Pacer(fps)})) {
   if (!picture) throw GraphError("MockCamera needs a picture, got an empty Frame");
 }

@@ -29,8 +29,9 @@ class Pacer {
   /// Waits until a frame is due. nullopt: `stop` was requested, or all frames have been.
   std::optional<Tick> next(const Clock& clock, const std::stop_token& stop) {
     if (stop.stop_requested() || (frames_ && next_ >= *frames_)) return std::nullopt;
-    if (!start_) start_ = clock.now();
-    const auto newest = static_cast<std::int64_t>(std::floor(Seconds(clock.now() - *start_).count() * fps_));
+    if (!started_) start_ = clock.now();
+    started_ = true;
+    const auto newest = static_cast<std::int64_t>(std::floor(Seconds(clock.now() - start_).count() * fps_));
     const std::int64_t n = std::max(next_, frames_ ? std::min(newest, *frames_ - 1) : newest);
     if (!clock.sleep_until(due(n), stop)) return std::nullopt;
     const auto missed = static_cast<std::uint64_t>(n - next_);
@@ -40,12 +41,13 @@ class Pacer {
 
  private:
   [[nodiscard]] TimePoint due(std::int64_t n) const {
-    return *start_ + to_duration(Seconds(static_cast<double>(n) / fps_));
+    return start_ + to_duration(Seconds(static_cast<double>(n) / fps_));
   }
 
   double fps_;
   std::optional<std::int64_t> frames_;
-  std::optional<TimePoint> start_;
+  TimePoint start_{};
+  bool started_ = false;
   std::int64_t next_ = 0;
 };
 
