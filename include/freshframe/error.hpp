@@ -27,15 +27,18 @@ class GraphError : public Error {
 class SourceError : public Error {
  public:
   /// `url` must not contain a password. `code` is an errno value, 0 when there is none.
-  SourceError(const std::string& what, std::string url, int code = 0)
-      : Error(what), url_(std::move(url)), code_(code) {}
+  SourceError(const std::string& what, std::string url, int code = 0, std::string source = {})
+      : Error(what), url_(std::move(url)), code_(code), source_(std::move(source)) {}
 
+  /// Name of the source node; empty until the engine has reported the error.
+  [[nodiscard]] const std::string& source() const noexcept { return source_; }
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
   [[nodiscard]] int code() const noexcept { return code_; }
 
  private:
   std::string url_;
   int code_ = 0;
+  std::string source_;
 };
 
 /// A source did not open, or did not deliver, within its time limit.

@@ -113,6 +113,13 @@ class Frame {
   /// The same picture in another format: converted once (the first caller does it, others wait), then shared
   /// by all handles. Throws Error when the frame's PixelOps cannot do it.
   [[nodiscard]] Frame to(PixelFormat format) const;
+  /// True when to(format) has nothing left to do.
+  [[nodiscard]] bool has(PixelFormat format) const noexcept;
+  /// All planes of a planar format without gaps, one after the other: packed once, then shared; the planes
+  /// themselves when they lie so already. Throws Error for an odd size of a subsampled format.
+  [[nodiscard]] std::span<const std::uint8_t> packed() const;
+  /// True when packed() has nothing left to do.
+  [[nodiscard]] bool has_packed() const noexcept;
   /// What converts this picture; whoever derives a frame from it passes it on.
   [[nodiscard]] const PixelOps& ops() const noexcept;
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.

@@ -1,5 +1,5 @@
-// Sources and sinks of video: files and pictures through FFmpeg, the built-in moving scene, MP4 and PNG
-// output. SPDX-License-Identifier: Apache-2.0
+// Sources and sinks of video: files and pictures through FFmpeg, the moving scene, MP4 and PNG output.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/node.hpp"
@@ -48,12 +48,16 @@ class VideoSource : public Source<Frame> {
   [[nodiscard]] std::string default_name() const override { return "VideoSource"; }
   /// The URL with its password masked.
   [[nodiscard]] virtual std::string url() const = 0;
-  /// Valid after open(): read it before start() or from the source's own thread.
+  /// Known once open() has returned (Pipeline::start() waits for that); it never changes afterwards.
   [[nodiscard]] virtual VideoInfo info() const = 0;
 };
 
 /// Makes a source for a file, a picture or "demo:circles?...". Checks the form of `url` and the options only;
 /// the source's open() opens it. Throws GraphError.
+///
+/// A file's frames keep the decoder's memory; pts counts from the start of the file and never goes back; what
+/// could not be decoded counts as `decode`. Its open() throws SourceError, SourceTimeout, and GraphError for
+/// entries of `options` that nobody knows.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
 /// Emits one picture over and over, `fps` times a second, as a camera would; what it cannot make in time
@@ -89,12 +93,17 @@ struct DemoCircle {
 [[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
 
 struct VideoFileOptions {
-  std::string codec = "h264";
-  std::optional<double> fps = {};  // default: from the samples' pts
+  std::string codec = "h264";      // or FFmpeg's name of an encoder
+  std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
   int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
+  int threads = 2;                 // of the encoder
 };
 
-/// Writes frames to a video file; the container follows from the file's name.
+/// Writes frames to a video file; the container follows from the file's name. Each frame lies at its pts, the
+/// first at 0, so frames that were dropped leave gaps and no jumps. All frames have one, even, size.
+///
+/// The constructor throws GraphError for a codec or container that cannot be; open() throws Error when the file
+/// cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
 class VideoFile final : public Node<Frame, Nothing> {
  public:
   explicit VideoFile(std::string path, const VideoFileOptions& options = {});
@@ -109,7 +118,7 @@ class VideoFile final : public Node<Frame, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Decodes a picture file. Throws SourceError.
+/// Decodes a picture file (the first picture of several). Throws SourceError.
 [[nodiscard]] Frame read_picture(const std::string& path);
 /// Writes a picture file, PNG or JPEG by its name. Throws Error.
 void write_picture(const Frame& frame, const std::string& path);

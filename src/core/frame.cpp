@@ -9,6 +9,7 @@
 
 #include "core/frame_body.hpp"
 #include "core/frame_budget.hpp"
+#include "core/packing.hpp"
 
 namespace freshframe {
 namespace {
@@ -86,6 +87,26 @@ const FrameBody::Form& FrameBody::convert(Form& target, PixelFormat format) {
   return target;
 }
 
+std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
+  auto& target = form_slot(*this, format);
+  const auto size = packed_size(target.picture.format);
+  const auto result = [&] {
+    const auto* memory = target.packed_memory ? target.packed_memory.get() : target.picture.planes[0].data;
+    return std::span<const std::uint8_t>(memory, size);
+  };
+  if (target.packed.load(std::memory_order_acquire)) return result();
+  const std::lock_guard lock(convert_mutex);
+  if (target.packed.load(std::memory_order_relaxed)) return result();
+  if (!lies_packed(target.picture)) {
+    target.packed_memory = FramePool::shared().take(size);
+    copy_packed(target.picture, target.packed_memory.get());
+    bytes.fetch_add(size, std::memory_order_relaxed);
+    settle();
+  }
+  target.packed.store(true, std::memory_order_release);
+  return result();
+}
+
 void FrameBody::settle() noexcept {
   const std::lock_guard lock(budget_mutex);
   if (!budget) return;
@@ -152,6 +173,18 @@ Frame Frame::to(PixelFormat format) const {
   body_->form(format);
   body_->hold(loan_);
   return {body_, format, loan_};
+}
+
+bool Frame::has(PixelFormat format) const noexcept {
+  return form_slot(*body_, format).made.load(std::memory_order_acquire);
+}
+
+std::span<const std::uint8_t> Frame::packed() const {
+  return body_->pack(form_);
+}
+
+bool Frame::has_packed() const noexcept {
+  return form_slot(*body_, form_).packed.load(std::memory_order_acquire);
 }
 
 const PixelOps& Frame::ops() const noexcept {

@@ -36,6 +36,8 @@ struct FrameBody {
     std::atomic<bool> made{false};
     Picture picture;
     FramePool::Buffer memory;  // empty for the form that the frame was made with
+    std::atomic<bool> packed{false};
+    FramePool::Buffer packed_memory;  // empty when the planes lie packed already
   };
 
   FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
@@ -48,6 +50,7 @@ struct FrameBody {
   void drop(bool loan) noexcept;
   /// Makes the form if it is not there; one thread converts, others wait for it.
   const Form& form(PixelFormat format);
+  std::span<const std::uint8_t> pack(PixelFormat format);
   void settle() noexcept;
   void attach(const std::shared_ptr<FrameBudget>& budget) noexcept;
 

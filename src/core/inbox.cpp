@@ -98,7 +98,7 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
       }
     }
     wake = in && waiting_;
-    if (in && !waiting_ && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+    if (in && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
@@ -189,6 +189,11 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
     if (!awake) break;
   }
   return taken;
+}
+
+void Inbox::arm() {
+  const std::lock_guard lock(mutex_);
+  waiting_ = true;
 }
 
 Taken Inbox::try_take(AnySample& sample) {

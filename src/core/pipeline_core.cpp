@@ -6,6 +6,7 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <typeinfo>
 #include <utility>
 
 namespace freshframe {
@@ -20,13 +21,21 @@ std::string failure_text(const std::string& node, const std::string& what, const
          "': " + what;
 }
 
-bool is_source_error(const std::exception_ptr& error) {
+// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never
+// beneath a Python call: it only looks at what was caught before.
+std::exception_ptr named_source_error(const std::exception_ptr& error, const std::string& source) {
   try {
     std::rethrow_exception(error);
-  } catch (const SourceError&) {
-    return true;
-  } catch (...) {  // never beneath a Python call: only looks at what was caught before
-    return false;
+  } catch (const SourceError& known) {
+    if (typeid(known) == typeid(SourceTimeout)) {
+      return std::make_exception_ptr(SourceTimeout(known.what(), known.url(), known.code(), source));
+    }
+    if (typeid(known) == typeid(SourceError)) {
+      return std::make_exception_ptr(SourceError(known.what(), known.url(), known.code(), source));
+    }
+    return error;
+  } catch (...) {
+    return nullptr;
   }
 }
 
@@ -112,6 +121,7 @@ void PipelineCore::arrive_finished() {
   if (++finished_ == node_count()) {
     phase_ = Phase::Ended;
     ended_at_ = clock()->now();
+    if (end_hook_) end_hook_();
   }
   changed_.notify_all();
 }
@@ -121,8 +131,8 @@ void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::str
   const auto source =
       stamp != nullptr && stamp->source >= 0 ? this->worker(stamp->source).name() : worker.name();
   const auto text = failure_text(worker.name(), what, stamp, source);
-  auto error = cause;
-  if (!(worker.is_source() && is_source_error(cause))) {
+  auto error = worker.is_source() ? named_source_error(cause, worker.name()) : nullptr;
+  if (!error) {
     error = std::make_exception_ptr(
         NodeError(text, worker.name(), stamp != nullptr ? stamp->seq : -1, source, std::move(cause)));
   }

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -58,6 +59,10 @@ class PipelineCore {
   [[nodiscard]] bool called_from_worker() const;
   /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why.
   void check_stalled();
+
+  /// Called once when the last node has ended, on its thread; it must not block or call back. Before
+  /// launch().
+  void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
 
   // ---- for workers
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
@@ -122,6 +127,7 @@ class PipelineCore {
   std::vector<std::vector<Wire>> reader_wires_;
   std::vector<bool> live_;
   std::set<std::string> names_;
+  std::function<void()> end_hook_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
