@@ -44,8 +44,7 @@ class Inbox {
 
   /// Before any thread uses the inbox. Returns the edge's index.
   int add_edge(EdgeOptions options);
-  /// Called without the mutex when a sample or the end arrives and the consumer does not wait; must not
-  /// block.
+  /// Called without the mutex when a sample or the end arrives; must not block.
   void set_ready_hook(std::function<void()> hook);
 
   /// Offers a sample. On a full blocking edge it waits, with `blocked` set meanwhile.
@@ -58,6 +57,8 @@ class Inbox {
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
   Taken take(AnySample& sample, TimePoint deadline);
   Taken try_take(AnySample& sample);
+  /// The consumer waits from now on by other means than take(): the ready hook. Lasts until the next take().
+  void arm();
   /// The newest of the next edge that has something; the older ones on it are dropped as `skipped`.
   Taken take_newest(AnySample& sample);
 
