@@ -1,15 +1,18 @@
 // Runs CircleFinder over raw grey pictures and prints circles, times and, if asked, candidates as JSON lines.
 // Used where Python is not: profiles, training (tools/circles), comparisons of two builds.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <random>
 #include <sstream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vision/circle_search.hpp"
@@ -17,18 +20,22 @@
 namespace {
 
 using freshframe::Circle;
+using freshframe::CircleAssociator;
 using freshframe::CircleDetectorOptions;
+using freshframe::Circles;
 using freshframe::Plane;
 using freshframe::vision::CircleSearch;
 using freshframe::vision::Features;
 
 constexpr const char* kUsage =
-    "circles_bench LIST [stride=N] [candidates=1] [repeat=N] [min_radius=] [max_radius=] [max_circles=] "
+    "circles_bench LIST [stride=N] [candidates=1] [repeat=N] [fps=F] [keep=P] [min_radius=] [max_radius=] "
+    "[max_circles=] "
     "[min_score=]\n"
     "LIST has lines `name file width height`; a file holds pictures of width x height bytes one after the\n"
     "other. One JSON object per picture goes to stdout: seq, frame, ms, circles [x, y, r, score], "
     "candidates\n"
-    "[x, y, r, score, features...].\n";
+    "[x, y, r, score, features...]. With fps the circles are tracked, of the P of all frames that a seeded\n"
+    "generator keeps, and `ids` printed too.\n";
 
 struct Settings {
   // The set of tools/circles and its kin hold radii from 6 to 200.
@@ -36,6 +43,8 @@ struct Settings {
   int stride = 1;
   int repeat = 1;  // the fastest of so many runs counts
   bool candidates = false;
+  double fps = 0;   // 0: no tracking
+  double keep = 1;  // fraction of the frames
 };
 
 bool set(Settings& s, const std::string& key, const std::string& value) {
@@ -43,6 +52,10 @@ bool set(Settings& s, const std::string& key, const std::string& value) {
     s.stride = std::stoi(value);
   else if (key == "repeat")
     s.repeat = std::stoi(value);
+  else if (key == "fps")
+    s.fps = std::stod(value);
+  else if (key == "keep")
+    s.keep = std::stod(value);
   else if (key == "candidates")
     s.candidates = value != "0";
   else if (key == "min_radius")
@@ -79,8 +92,10 @@ class Bench {
     std::ifstream file(path, std::ios::binary);
     if (!file) throw std::runtime_error("cannot read " + path);
     std::vector<char> picture(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+    CircleAssociator tracker({.detector = settings_.detector});
     for (int frame = 0; file.read(picture.data(), static_cast<std::streamsize>(picture.size())); ++frame) {
       if (frame % settings_.stride != 0) continue;
+      if (settings_.keep < 1 && chance() > settings_.keep) continue;
       const Plane plane{reinterpret_cast<const std::uint8_t*>(picture.data()), height, width, width};
       double best = 1e30;
       std::vector<Circle> circles;
@@ -92,26 +107,36 @@ class Bench {
         const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
         best = std::min(best, time.count());
       }
-      print(name, frame, best, circles);
+      Circles result{std::move(circles), {}};
+      if (settings_.fps > 0) result = tracker.update(frame / settings_.fps, result.circles);
+      print(name, frame, best, result);
     }
   }
 
  private:
-  void print(const std::string& name, int frame, double ms, const std::vector<Circle>& circles) {
+  void print(const std::string& name, int frame, double ms, const Circles& result) {
     std::ostringstream out;
     out << R"({"seq":")" << name << R"(","frame":)" << frame << R"(,"ms":)" << ms << R"(,"circles":[)";
-    for (std::size_t i = 0; i < circles.size(); ++i) {
+    for (std::size_t i = 0; i < result.circles.size(); ++i) {
       out << (i == 0 ? "[" : ",[");
-      print_circle(out, circles[i]);
+      print_circle(out, result.circles[i]);
       out << ']';
     }
     out << ']';
+    if (settings_.fps > 0) {
+      out << R"(,"ids":[)";
+      for (std::size_t i = 0; i < result.ids.size(); ++i) out << (i == 0 ? "" : ",") << result.ids[i];
+      out << ']';
+    }
     if (settings_.candidates) out << R"(,"candidates":[)" << candidates_.str() << ']';
     out << "}\n";
     std::cout << out.str();
   }
 
+  double chance() { return static_cast<double>(random_()) / static_cast<double>(std::mt19937::max()); }
+
   Settings settings_;
+  std::mt19937 random_{1};
   CircleSearch search_;
   std::ostringstream candidates_;
   bool first_candidate_ = true;
