@@ -102,8 +102,8 @@ struct VideoFileOptions {
 /// Writes frames to a video file; the container follows from the file's name. Each frame lies at its pts, the
 /// first at 0, so frames that were dropped leave gaps and no jumps. All frames have one, even, size.
 ///
-/// The constructor throws GraphError for a codec or container that cannot be; open() throws Error when the file
-/// cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
+/// The constructor throws GraphError for a codec or container that cannot be; open() throws Error when the
+/// file cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
 class VideoFile final : public Node<Frame, Nothing> {
  public:
   explicit VideoFile(std::string path, const VideoFileOptions& options = {});

@@ -1,0 +1,50 @@
+// Turns packets of one stream into FFmpeg's frames.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include "media/ffmpeg_ptr.hpp"
+
+namespace freshframe {
+
+struct DecoderSettings {
+  int threads = 1;
+  /// For live sources: no frame threads, each of which adds a frame of age, and no waiting for reordering
+  /// that the stream does not announce.
+  bool low_delay = false;
+  /// For pictures: half of one is an error, where half of a video's frame is better than none.
+  bool strict = false;
+};
+
+/// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket.
+class Decoder {
+ public:
+  enum class Result { Frame, NeedsPacket, Damaged, End };
+
+  /// Takes the entries that it knows out of `options`. Throws Error.
+  Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
+
+  /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, go on.
+  bool send(AVPacket& packet, TimePoint captured);
+  /// No more packets: receive() hands out what is left, then End.
+  void finish();
+  [[nodiscard]] Result receive(AVFrame& frame);
+  /// After End or a seek: ready for packets again.
+  void restart();
+
+  /// When the packet of this frame was read, as send() was told.
+  [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
+  /// The decoder had to make up parts of this frame.
+  [[nodiscard]] static bool is_damaged(const AVFrame& frame) noexcept {
+    return (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame.decode_error_flags != 0;
+  }
+  [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
+
+ private:
+  CodecPtr codec_;
+  bool finishing_ = false;
+  int failures_in_row_ = 0;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,217 @@
+// Reads the packets of one video stream out of a local file.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/demuxer.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "media/ffmpeg_error.hpp"
+#include "media/ffmpeg_log.hpp"
+#include <sys/stat.h>
+
+namespace freshframe {
+namespace {
+
+/// More damage than this in a row is not a damaged packet but a dead disk or a file of garbage.
+constexpr int kMostDamagedInRow = 1000;
+
+/// Why a path cannot be a video, before FFmpeg sees it: its own messages name the consequence only.
+struct PathFault {
+  std::string why;
+  int code = 0;
+};
+
+std::optional<PathFault> path_fault(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    const int code = errno;
+    if (code == ENOENT) return PathFault{"there is no such file; check the path", code};
+    return PathFault{std::generic_category().message(code), code};
+  }
+  if (S_ISDIR(status.st_mode)) return PathFault{"it is a directory; name a file in it", EISDIR};
+  if (!S_ISREG(status.st_mode)) return PathFault{"it is not a regular file", EINVAL};
+  if (status.st_size == 0) return PathFault{"the file is empty"};
+  return std::nullopt;
+}
+
+/// "audio (mp3), subtitle (subrip)": what is there instead of video.
+std::string streams_text(const AVFormatContext& input) {
+  std::string text;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    const auto& codec = *input.streams[i]->codecpar;
+    const char* kind = av_get_media_type_string(codec.codec_type);
+    if (!text.empty()) text += ", ";
+    text += std::string(kind != nullptr ? kind : "data") + " (" + avcodec_get_name(codec.codec_id) + ")";
+  }
+  return text.empty() ? "no streams at all" : text;
+}
+
+bool is_cover(const AVStream& stream) {
+  return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+}
+
+/// FFmpeg would show text as an ANSI terminal's screen.
+bool is_text(const AVFormatContext& input) {
+  return std::strcmp(input.iformat->name, "tty") == 0;
+}
+
+}  // namespace
+
+Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options) : settings_(std::move(settings)) {
+  install_ffmpeg_log();
+  if (const auto fault = path_fault(settings_.path)) fail(fault->why, fault->code);
+  const FfmpegErrorCapture errors;
+  interrupt_.arm(settings_.open_timeout, settings_.stop);
+  open_file(options);
+  try {
+    open_container(options);
+    choose_stream();
+  } catch (const SourceTimeout&) {
+    throw;
+  } catch (const SourceError& error) {
+    if (errors.first().empty()) throw;
+    throw SourceError(std::string(error.what()) + " (" + errors.first() + ")", error.url(), error.code());
+  }
+  interrupt_.disarm();
+}
+
+void Demuxer::open_file(Dictionary& options) {
+  AVIOContext* io = nullptr;
+  const auto callback = interrupt_.callback();
+  // The prefix keeps a name such as "http:x" or "concat:a" a name.
+  const int result =
+      avio_open2(&io, ("file:" + settings_.path).c_str(), AVIO_FLAG_READ, &callback, options.out());
+  io_.reset(io);
+  check_interrupt("opened", settings_.open_timeout);
+  if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
+}
+
+void Demuxer::open_container(Dictionary& options) {
+  AVFormatContext* input = avformat_alloc_context();
+  if (input == nullptr) throw std::bad_alloc();
+  input->pb = io_.get();
+  input->interrupt_callback = interrupt_.callback();
+  const int opened = avformat_open_input(&input, settings_.path.c_str(), nullptr, options.out());
+  input_.reset(input);  // null after a failure: FFmpeg has freed it
+  check_interrupt("opened", settings_.open_timeout);
+  if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
+  if (is_text(*input_)) fail("it is text, not a video");
+  const int found = avformat_find_stream_info(input_.get(), nullptr);
+  check_interrupt("opened", settings_.open_timeout);
+  if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
+}
+
+void Demuxer::choose_stream() {
+  const int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index == AVERROR_DECODER_NOT_FOUND) {
+    fail("this build of FFmpeg has no decoder for its video; it contains " + streams_text(*input_));
+  }
+  if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
+  stream_ = input_->streams[index];
+  if (is_cover(*stream_)) fail("its only video is a cover picture; it contains " + streams_text(*input_));
+  if (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0) {
+    fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +
+         ") can be decoded; it is damaged or cut off");
+  }
+  for (unsigned i = 0; i < input_->nb_streams; ++i) {
+    if (static_cast<int>(i) != index) input_->streams[i]->discard = AVDISCARD_ALL;
+  }
+}
+
+Demuxer::Result Demuxer::next(AVPacket& packet) {
+  for (;;) {
+    interrupt_.arm(settings_.read_timeout, settings_.stop);
+    const int result = av_read_frame(input_.get(), &packet);
+    if (interrupt_.stopped()) return Result::Stopped;
+    check_interrupt("read", settings_.read_timeout);
+    interrupt_.disarm();
+    if (result == AVERROR_EOF) return Result::End;
+    if (result < 0) {
+      if (++damaged_in_row_ > kMostDamagedInRow) {
+        throw SourceError("cannot read on in '" + settings_.url + "': " + ffmpeg_text(result), settings_.url,
+                          ffmpeg_errno(result));
+      }
+      return Result::Damaged;
+    }
+    damaged_in_row_ = 0;
+    if (packet.stream_index == stream_->index) return Result::Packet;
+    av_packet_unref(&packet);
+  }
+}
+
+bool Demuxer::rewind() {
+  // These seek by guessing from bytes and timestamps and may land behind the first frame.
+  constexpr int kInexact = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS | AVFMT_GENERIC_INDEX;
+  if ((input_->iformat->flags & kInexact) != 0) return false;
+  const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
+  interrupt_.arm(settings_.read_timeout, settings_.stop);
+  const FfmpegErrorCapture errors;
+  const int result = av_seek_frame(input_.get(), stream_->index, start, AVSEEK_FLAG_BACKWARD);
+  interrupt_.disarm();
+  return result >= 0;
+}
+
+bool Demuxer::is_picture() const {
+  const std::string_view name = input_->iformat->name;
+  return name == "image2" || (name.size() > 5 && name.substr(name.size() - 5) == "_pipe");
+}
+
+std::optional<double> Demuxer::fps() const {
+  const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
+  if (rate.num <= 0 || rate.den <= 0) return std::nullopt;
+  return av_q2d(rate);
+}
+
+std::optional<double> Demuxer::duration() const {
+  if (stream_->duration != AV_NOPTS_VALUE && stream_->duration > 0) {
+    return static_cast<double>(stream_->duration) * av_q2d(stream_->time_base);
+  }
+  if (input_->duration != AV_NOPTS_VALUE && input_->duration > 0) {
+    return static_cast<double>(input_->duration) / AV_TIME_BASE;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Demuxer::frame_count() const {
+  if (stream_->nb_frames > 0) return stream_->nb_frames;
+  const auto seconds = duration();
+  const auto rate = fps();
+  if (!seconds || !rate) return std::nullopt;
+  return std::max<std::int64_t>(1, std::llround(*seconds * *rate));
+}
+
+std::int64_t Demuxer::missing_packets() const {
+  const std::int64_t size = avio_size(io_.get());
+  if (size <= 0) return 0;
+  std::int64_t missing = 0;
+  for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0; --i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
+    if (entry->pos + entry->size > size) ++missing;
+  }
+  return missing;
+}
+
+void Demuxer::fail(const std::string& why, int code) const {
+  throw SourceError("cannot open '" + settings_.url + "': " + why, settings_.url, code);
+}
+
+void Demuxer::check_interrupt(const char* doing, double limit) const {
+  if (interrupt_.stopped()) {
+    throw SourceError("'" + settings_.url + "' was stopped before it was " + doing, settings_.url, ECANCELED);
+  }
+  if (interrupt_.timed_out()) {
+    std::ostringstream text;
+    text << "'" << settings_.url << "' was not " << doing << " within " << limit << " s";
+    throw SourceTimeout(text.str(), settings_.url, ETIMEDOUT);
+  }
+}
+
+}  // namespace freshframe

@@ -1,0 +1,65 @@
+// Reads the packets of one video stream out of a local file.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "media/ffmpeg_ptr.hpp"
+#include "media/interrupt.hpp"
+
+namespace freshframe {
+
+/// What a demuxer needs to know to open.
+struct DemuxerSettings {
+  std::string url;            // as the user wrote it, password masked: for messages
+  std::string path;           // of the file
+  double open_timeout = 5;    // seconds
+  double read_timeout = 5;    // seconds
+  std::stop_token stop = {};  // of the pipeline
+};
+
+/// One open container. One thread. Blocks in the constructor and in next() until the file delivers, the time
+/// limit passes or the pipeline stops.
+class Demuxer {
+ public:
+  enum class Result { Packet, Damaged, End, Stopped };
+
+  /// Takes the entries that it knows out of `options`. Throws SourceError, SourceTimeout.
+  Demuxer(DemuxerSettings settings, Dictionary& options);
+
+  /// Fills `packet` with the next one of the video stream. Damaged: a packet could not be read, go on.
+  /// Throws SourceTimeout, and SourceError when nothing but damage comes.
+  [[nodiscard]] Result next(AVPacket& packet);
+  /// Back to the start; false: this container cannot, open it again.
+  [[nodiscard]] bool rewind();
+
+  [[nodiscard]] AVStream& stream() const noexcept { return *stream_; }
+  [[nodiscard]] AVFormatContext& input() const noexcept { return *input_; }
+  /// A single picture (png, jpeg, ...), not a video.
+  [[nodiscard]] bool is_picture() const;
+  /// Frames per second as the container or the codec has it.
+  [[nodiscard]] std::optional<double> fps() const;
+  [[nodiscard]] std::optional<double> duration() const;  // seconds
+  [[nodiscard]] std::optional<std::int64_t> frame_count() const;
+  /// Packets that the container's index promises beyond the end of the file: it was cut off.
+  [[nodiscard]] std::int64_t missing_packets() const;
+
+ private:
+  void open_file(Dictionary& options);
+  void open_container(Dictionary& options);
+  void choose_stream();
+  [[noreturn]] void fail(const std::string& why, int code = 0) const;
+  void check_interrupt(const char* doing, double limit) const;
+
+  DemuxerSettings settings_;
+  Interrupt interrupt_;  // outlives io_ and input_, which poll it
+  IoPtr io_;             // outlives input_, which reads from it
+  InputPtr input_;
+  AVStream* stream_ = nullptr;
+  int damaged_in_row_ = 0;
+};
+
+}  // namespace freshframe

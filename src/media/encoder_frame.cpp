@@ -1,0 +1,116 @@
+// Frames as FFmpeg's encoders take them.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/encoder_frame.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "media/pixel_conversions.hpp"
+
+extern "C" {
+#include <libavutil/buffer.h>
+}
+
+namespace freshframe {
+namespace {
+
+void drop_frame(void* opaque, std::uint8_t* /*data*/) noexcept {
+  const std::unique_ptr<Frame> last(static_cast<Frame*>(opaque));
+}
+
+AVPixelFormat encoder_format(const PictureFormat& format) {
+  const bool full = format.range == ColorRange::Full;
+  switch (format.format) {
+    case PixelFormat::Gray:
+      return AV_PIX_FMT_GRAY8;
+    case PixelFormat::Nv12:
+      return AV_PIX_FMT_NV12;
+    case PixelFormat::I420:
+      return full ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
+    case PixelFormat::I422:
+      return full ? AV_PIX_FMT_YUVJ422P : AV_PIX_FMT_YUV422P;
+    case PixelFormat::I444:
+      return full ? AV_PIX_FMT_YUVJ444P : AV_PIX_FMT_YUV444P;
+    case PixelFormat::Bgr:
+      return AV_PIX_FMT_BGR24;
+    case PixelFormat::Rgb:
+      return AV_PIX_FMT_RGB24;
+  }
+  return AV_PIX_FMT_NONE;
+}
+
+AVColorSpace encoder_space(const PictureFormat& format) {
+  if (is_packed_rgb(format.format)) return AVCOL_SPC_RGB;
+  switch (format.space) {
+    case ColorSpace::Bt601:
+      return AVCOL_SPC_SMPTE170M;
+    case ColorSpace::Bt709:
+      return AVCOL_SPC_BT709;
+    case ColorSpace::Bt2020:
+      return AVCOL_SPC_BT2020_NCL;
+    case ColorSpace::Unspecified:
+      break;
+  }
+  return AVCOL_SPC_UNSPECIFIED;
+}
+
+Frame converted(const Frame& frame, const PictureFormat& to) {
+  FrameBuilder builder(to);
+  if (!pixel_ops().convert(frame.picture(), builder.picture())) {
+    throw Error("cannot convert a " + std::string(to_string(frame.format())) + " frame to " +
+                std::string(to_string(to.format)));
+  }
+  return std::move(builder).publish(pixel_ops());
+}
+
+}  // namespace
+
+AvFramePtr to_av_frame(const Frame& frame) {
+  const auto picture = frame.picture();
+  auto result = make_av_frame();
+  auto holder = std::make_unique<Frame>(frame);
+  result->buf[0] = av_buffer_create(const_cast<std::uint8_t*>(picture.planes[0].data), frame.size_bytes(),
+                                    drop_frame, holder.get(), AV_BUFFER_FLAG_READONLY);
+  if (result->buf[0] == nullptr) throw std::bad_alloc();
+  static_cast<void>(holder.release());  // drop_frame() has it now
+  result->width = picture.format.width;
+  result->height = picture.format.height;
+  result->format = encoder_format(picture.format);
+  result->color_range = picture.format.range == ColorRange::Full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  result->colorspace = encoder_space(picture.format);
+  for (int i = 0; i < picture.format.plane_count(); ++i) {
+    const auto& plane = picture.planes[static_cast<std::size_t>(i)];
+    result->data[i] = const_cast<std::uint8_t*>(plane.data);
+    result->linesize[i] = static_cast<int>(plane.stride);
+  }
+  return result;
+}
+
+Frame as_video(const Frame& frame) {
+  auto to = frame.picture_format();
+  if (is_packed_rgb(to.format)) to.range = ColorRange::Limited;
+  to.space = matrix_of(to);
+  if (to.format == PixelFormat::I420) return frame;
+  to.format = PixelFormat::I420;
+  return converted(frame, to);
+}
+
+Frame as_jpeg(const Frame& frame) {
+  auto to = frame.picture_format();
+  const bool planar =
+      to.format == PixelFormat::I420 || to.format == PixelFormat::I422 || to.format == PixelFormat::I444;
+  if (to.range == ColorRange::Full && matrix_of(to) == ColorSpace::Bt601 && planar) return frame;
+  to.range = ColorRange::Full;
+  to.space = ColorSpace::Bt601;
+  if (!planar) to.format = PixelFormat::I420;
+  return converted(is_packed_rgb(frame.format()) ? frame : frame.to(PixelFormat::Rgb), to);
+}
+
+}  // namespace freshframe

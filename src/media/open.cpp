@@ -1,0 +1,71 @@
+// open(): checks a URL and its options and makes the source that they ask for.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <cmath>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "media/demo_source.hpp"
+#include "media/file_source.hpp"
+#include "media/url.hpp"
+
+namespace freshframe {
+namespace {
+
+constexpr int kLargestSide = 32768;  // pixels
+constexpr int kMostThreads = 64;
+constexpr double kHighestFps = 1000;
+
+template <class T>
+[[noreturn]] void refuse(const std::string& option, const std::string& wanted, const T& got) {
+  std::ostringstream text;
+  text << option << " must be " << wanted << ", got " << got;
+  throw GraphError(text.str());
+}
+
+void check_seconds(const std::string& option, double seconds) {
+  if (!(seconds > 0) || !std::isfinite(seconds)) refuse(option, "a number of seconds above 0", seconds);
+}
+
+void check(const OpenOptions& options) {
+  if (options.width.has_value() != options.height.has_value()) {
+    throw GraphError("width and height must be given both or not at all");
+  }
+  for (const auto side : {options.width, options.height}) {
+    if (side && (*side < 1 || *side > kLargestSide)) refuse("width and height", "1 to 32768 pixels", *side);
+  }
+  if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestFps)) {
+    refuse("fps", "above 0 and at most 1000", *options.fps);
+  }
+  if (options.decoder_threads && (*options.decoder_threads < 1 || *options.decoder_threads > kMostThreads)) {
+    refuse("decoder_threads", "1 to 64", *options.decoder_threads);
+  }
+  check_seconds("open_timeout", options.open_timeout);
+  check_seconds("read_timeout", options.read_timeout);
+}
+
+void check_demo(const std::string& url, const OpenOptions& options) {
+  if (options.width || options.fps || options.loop || options.realtime || options.decoder_threads ||
+      !options.options.empty()) {
+    throw GraphError("'" + url +
+                     "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
+                     "size, fps, loop, realtime, decoder_threads and options are for files");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
+  const auto kind = url_kind(url);
+  check(options);
+  if (kind == UrlKind::Demo) {
+    check_demo(url, options);
+    return open_demo(url);
+  }
+  return std::make_unique<FileSource>(url, options);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,47 @@
+// Turns a stream's timestamps into seconds that never go back.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <optional>
+
+namespace freshframe {
+
+/// One per stream; one thread. A missing time is one step after the last. A time that lies a little before
+/// the last is held at the last; one that jumps back (concatenated files) starts a new stretch, which goes on
+/// one step after the last, as does the next time after restart().
+class Timeline {
+ public:
+  /// `step`: seconds between two frames where the stream does not say.
+  explicit Timeline(double step) : step_(step) {}
+
+  double place(std::optional<double> time) {
+    if (!last_) {
+      last_ = time.value_or(0.0);
+      return *last_;
+    }
+    const double next = *last_ + step_;
+    if (!time) {
+      last_ = next;
+    } else if (joins_ || *time + shift_ < *last_ - kJump) {
+      shift_ = next - *time;
+      last_ = next;
+    } else {
+      last_ = std::max(*last_, *time + shift_);
+    }
+    joins_ = false;
+    return *last_;
+  }
+
+  void restart() noexcept { joins_ = last_.has_value(); }
+
+ private:
+  static constexpr double kJump = 1.0;  // seconds: more than any reordering of frames
+
+  double step_;
+  double shift_ = 0;
+  std::optional<double> last_;
+  bool joins_ = false;
+};
+
+}  // namespace freshframe

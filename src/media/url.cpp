@@ -1,0 +1,104 @@
+// What a source's URL names, and URLs without their passwords.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/url.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+namespace freshframe {
+namespace {
+
+constexpr std::string_view kSupported =
+    "this version opens local files and pictures (\"clip.mp4\", \"picture.png\") and \"demo:circles\"";
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return std::isdigit(static_cast<unsigned char>(c)) != 0;
+  });
+}
+
+/// "rtsp" of "rtsp://host"; empty when there is none.
+std::string scheme_of(const std::string& url) {
+  const auto end = url.find("://");
+  if (end == std::string::npos || end == 0) return {};
+  const auto word = url.substr(0, end);
+  const bool valid = std::all_of(word.begin(), word.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' || c == '.';
+  });
+  return valid ? word : std::string();
+}
+
+bool is_camera(const std::string& url) {
+  return all_digits(url) || url.rfind("/dev/video", 0) == 0;
+}
+
+/// A pattern such as "frames/%05d.png", unless a file has that very name.
+bool is_sequence(const std::string& path) {
+  const auto percent = path.find('%');
+  if (percent == std::string::npos) return false;
+  const auto letter = path.find_first_not_of("0123456789", percent + 1);
+  std::error_code ignored;
+  return letter != std::string::npos && path[letter] == 'd' && !std::filesystem::exists(path, ignored);
+}
+
+/// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing.
+std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin) {
+  const auto end = std::min(text.find_first_of(" \t\r\n'\"<>", begin), text.size());
+  const auto url = text.substr(begin, end - begin);
+  auto authority = url.substr(0, url.find_first_of("/?#"));
+  const auto colon = authority.find(':');
+  if (colon == std::string_view::npos) return {0, 0};
+  // A password with an unescaped '/' ends the authority early: what follows the colon is then no port.
+  if (authority.find('@') == std::string_view::npos && !all_digits(authority.substr(colon + 1)))
+    authority = url;
+  const auto at = authority.rfind('@');
+  if (at == std::string_view::npos || at < colon) return {0, 0};
+  return {begin + colon + 1, begin + at};
+}
+
+}  // namespace
+
+UrlKind url_kind(const std::string& url) {
+  if (url.empty()) throw GraphError("cannot open a source without a name: " + std::string(kSupported));
+  if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
+  if (is_camera(url)) {
+    throw GraphError("cannot open camera '" + url + "': cameras are not supported yet; " +
+                     std::string(kSupported));
+  }
+  const auto scheme = scheme_of(url);
+  if (!scheme.empty() && scheme != "file") {
+    throw GraphError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
+                     std::string(kSupported));
+  }
+  if (is_sequence(local_path(url))) {
+    throw GraphError("cannot open '" + url + "': image sequences are not supported yet; " +
+                     std::string(kSupported));
+  }
+  return UrlKind::File;
+}
+
+std::string local_path(const std::string& url) {
+  for (const std::string_view prefix : {"file://", "file:"}) {
+    if (url.rfind(prefix, 0) == 0) return url.substr(prefix.size());
+  }
+  return url;
+}
+
+std::string mask_passwords(std::string_view text) {
+  std::string masked;
+  std::size_t done = 0;
+  for (auto at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
+    const auto [first, last] = password_span(text, at + 3);
+    if (first == last || first < done) continue;
+    masked += text.substr(done, first - done);
+    masked += "***";
+    done = last;
+  }
+  masked += text.substr(done);
+  return masked;
+}
+
+}  // namespace freshframe

@@ -1,0 +1,243 @@
+// Encodes frames into a container on disk.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/video_encoder.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "media/encoder_frame.hpp"
+#include "media/ffmpeg_error.hpp"
+#include "media/ffmpeg_log.hpp"
+#include "media/pixel_conversions.hpp"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+namespace freshframe {
+namespace {
+
+/// Ticks per second: a multiple of the usual frame rates, and what MPEG counts in.
+constexpr int kTicks = 90000;
+/// MPEG-4 part 2 has 16 bits for it.
+constexpr int kTicksMpeg4 = 60000;
+constexpr int kWorstQuality = 51;
+constexpr int kMostThreads = 64;
+constexpr double kHighestFps = 1000;
+
+/// "h264" and "hevc" mean the software encoders, which work on every machine.
+const AVCodec* find_encoder(const std::string& name) {
+  struct Preference {
+    std::string_view codec;
+    std::array<const char*, 2> encoders;
+  };
+  static constexpr std::array<Preference, 2> kPreferences = {
+      {{"h264", {"libx264", "libopenh264"}}, {"hevc", {"libx265", nullptr}}}};
+  for (const auto& [codec, encoders] : kPreferences) {
+    if (name != codec) continue;
+    for (const char* encoder : encoders) {
+      if (encoder == nullptr) continue;
+      if (const AVCodec* found = avcodec_find_encoder_by_name(encoder)) return found;
+    }
+    return nullptr;
+  }
+  return avcodec_find_encoder_by_name(name.c_str());
+}
+
+/// AVI has no timestamps: a frame lies in a slot 1 / fps long, and empty slots are written out.
+AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AVRational fps) {
+  if (std::string_view(container.name) == "avi") return av_inv_q(fps);
+  return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};
+}
+
+const AVOutputFormat* find_container(const std::string& path) {
+  return av_guess_format(nullptr, path.c_str(), nullptr);
+}
+
+}  // namespace
+
+void check_video_file(const std::string& path, const VideoFileOptions& options) {
+  install_ffmpeg_log();
+  const AVOutputFormat* container = find_container(path);
+  if (container == nullptr || container->video_codec == AV_CODEC_ID_NONE ||
+      (container->flags & AVFMT_NOFILE) != 0) {
+    throw GraphError("cannot write video to '" + path +
+                     "': its name must end in a video container's suffix, "
+                     "such as .mp4, .mkv, .mov, .avi or .ts");
+  }
+  const AVCodec* encoder = find_encoder(options.codec);
+  if (encoder == nullptr || encoder->type != AVMEDIA_TYPE_VIDEO) {
+    throw GraphError("cannot write '" + path + "': this build of FFmpeg has no encoder for codec '" +
+                     options.codec + "'; name one of `ffmpeg -encoders`, such as mpeg4");
+  }
+  if (avformat_query_codec(container, encoder->id, FF_COMPLIANCE_NORMAL) == 0) {
+    throw GraphError("cannot write '" + path + "': a " + container->name + " file cannot hold " +
+                     options.codec);
+  }
+  if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestFps)) {
+    throw GraphError("fps of a video file must be above 0 and at most 1000, got " +
+                     std::to_string(*options.fps));
+  }
+  if (options.quality < 0 || options.quality > kWorstQuality) {
+    throw GraphError("quality of a video file must be 0 to 51, got " + std::to_string(options.quality));
+  }
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    throw GraphError("threads of a video file must be 1 to 64, got " + std::to_string(options.threads));
+  }
+}
+
+VideoEncoder::VideoEncoder(std::string path, const VideoFileOptions& options)
+    : path_(std::move(path)), options_(options), packet_(make_av_packet()) {
+  install_ffmpeg_log();
+  AVFormatContext* output = nullptr;
+  check(avformat_alloc_output_context2(&output, find_container(path_), nullptr, path_.c_str()), "create");
+  output_.reset(output);
+  AVIOContext* io = nullptr;
+  check(avio_open2(&io, ("file:" + path_).c_str(), AVIO_FLAG_WRITE, nullptr, nullptr), "create");
+  io_.reset(io);
+  output_->pb = io_.get();
+}
+
+void VideoEncoder::check_size(const PictureFormat& format) const {
+  if (format.width % 2 != 0 || format.height % 2 != 0) {
+    fail("width and height must be even for 4:2:0 video, got " + std::to_string(format.width) + "x" +
+         std::to_string(format.height) + "; give the source an even size");
+  }
+}
+
+Frame VideoEncoder::prepared(const Frame& frame) const {
+  if (!jpeg_) return as_video(frame);
+  return as_jpeg(frame.format() == PixelFormat::I420 ? frame : frame.to(PixelFormat::I420));
+}
+
+void VideoEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, double fps) {
+  codec_ = make_codec(&encoder);
+  codec_->width = first.width();
+  codec_->height = first.height();
+  codec_->framerate = av_d2q(fps, kTicks);
+  codec_->time_base = time_base(*output_->oformat, encoder, codec_->framerate);
+  const auto picture = to_av_frame(first);
+  codec_->pix_fmt = jpeg_ ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
+  codec_->color_range = picture->color_range;
+  codec_->colorspace = picture->colorspace;
+  codec_->thread_count = options_.threads;
+  if ((output_->oformat->flags & AVFMT_GLOBALHEADER) != 0) codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  av_opt_set(codec_->priv_data, "preset", "veryfast", 0);  // x264, x265: keeps up with a camera on one core
+  if (av_opt_set_double(codec_->priv_data, "crf", options_.quality, 0) < 0) {
+    constexpr int kBest = 2;  // the quantiser scale of FFmpeg's own encoders is 2 .. 31
+    constexpr int kWorst = 31;
+    codec_->flags |= AV_CODEC_FLAG_QSCALE;
+    codec_->global_quality = FF_QP2LAMBDA * (kBest + (kWorst - kBest) * options_.quality / kWorstQuality);
+  }
+}
+
+void VideoEncoder::start(const Frame& first, double fps) {
+  check_size(first.picture_format());
+  const AVCodec* encoder = find_encoder(options_.codec);
+  jpeg_ = encoder->id == AV_CODEC_ID_MJPEG;
+  const auto sample = prepared(first);
+  format_ = sample.picture_format();
+  set_up_codec(*encoder, sample, std::clamp(fps, 1.0, kHighestFps));
+  step_ =
+      std::max<std::int64_t>(1, std::llround(1 / (av_q2d(codec_->time_base) * av_q2d(codec_->framerate))));
+  open_codec(*encoder);
+}
+
+void VideoEncoder::open_codec(const AVCodec& encoder) {
+  const FfmpegErrorCapture errors;
+  int result = avcodec_open2(codec_.get(), &encoder, nullptr);
+  AVStream* stream = result < 0 ? nullptr : avformat_new_stream(output_.get(), nullptr);
+  if (stream != nullptr) {
+    stream->time_base = codec_->time_base;
+    stream->avg_frame_rate = codec_->framerate;
+    result = avcodec_parameters_from_context(stream->codecpar, codec_.get());
+    if (result >= 0) result = avformat_write_header(output_.get(), nullptr);
+  }
+  if (stream != nullptr && result >= 0) return;
+  codec_.reset();
+  fail("the encoder " + std::string(encoder.name) + " could not start: " + ffmpeg_text(result) +
+       (errors.first().empty() ? "" : " (" + errors.first() + ")"));
+}
+
+void VideoEncoder::check_format(const PictureFormat& format) const {
+  if (format.width != format_.width || format.height != format_.height) {
+    fail("the size changed from " + std::to_string(format_.width) + "x" + std::to_string(format_.height) +
+         " to " + std::to_string(format.width) + "x" + std::to_string(format.height) +
+         "; one file has one size");
+  }
+  if (format.range != format_.range || matrix_of(format) != matrix_of(format_)) {
+    fail("the colours changed from " + std::string(to_string(matrix_of(format_))) + " " +
+         std::string(to_string(format_.range)) + " range to " + std::string(to_string(matrix_of(format))) +
+         " " + std::string(to_string(format.range)) + " range; one file has one kind");
+  }
+}
+
+std::int64_t VideoEncoder::ticks(double pts) {
+  if (!std::isfinite(pts)) fail("a frame's pts is not a number");
+  if (!first_pts_) {
+    first_pts_ = last_pts_ = pts;
+    return last_tick_ = 0;
+  }
+  if (pts < last_pts_) {
+    fail("pts went back from " + std::to_string(last_pts_) + " to " + std::to_string(pts) +
+         " s; one file takes the frames of one source");
+  }
+  last_pts_ = pts;
+  const auto exact = std::llround((pts - *first_pts_) / av_q2d(codec_->time_base));
+  last_tick_ = std::max<std::int64_t>(last_tick_ + 1, exact);  // two frames cannot share a tick
+  return last_tick_;
+}
+
+void VideoEncoder::encode(const Frame& frame, double pts) {
+  check_size(frame.picture_format());
+  const auto ready = prepared(frame);
+  check_format(ready.picture_format());
+  const auto picture = to_av_frame(ready);
+  picture->format = codec_->pix_fmt;
+  picture->pts = ticks(pts);
+  if ((codec_->flags & AV_CODEC_FLAG_QSCALE) != 0) picture->quality = codec_->global_quality;
+  check(avcodec_send_frame(codec_.get(), picture.get()), "encode a frame of");
+  write_packets();
+}
+
+void VideoEncoder::write_packets() {
+  for (;;) {
+    const int result = avcodec_receive_packet(codec_.get(), packet_.get());
+    if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
+    check(result, "encode a frame of");
+    packet_->stream_index = 0;
+    if (packet_->duration == 0) packet_->duration = step_;  // the last one's ends the file
+    av_packet_rescale_ts(packet_.get(), codec_->time_base, output_->streams[0]->time_base);
+    check(av_interleaved_write_frame(output_.get(), packet_.get()), "write");
+  }
+}
+
+void VideoEncoder::finish() {
+  int result = 0;
+  if (started()) {
+    result = avcodec_send_frame(codec_.get(), nullptr);
+    if (result >= 0) write_packets();
+    result = av_write_trailer(output_.get());
+  }
+  avio_flush(io_.get());
+  if (result >= 0) result = io_->error;
+  AVIOContext* io = io_.release();
+  output_->pb = nullptr;
+  const int closed = avio_closep(&io);
+  check(std::min(result, closed), "write the end of");
+}
+
+void VideoEncoder::fail(const std::string& why) const {
+  throw Error("cannot write '" + path_ + "': " + why);
+}
+
+void VideoEncoder::check(int result, const char* doing) const {
+  if (result < 0) throw Error("cannot " + std::string(doing) + " '" + path_ + "': " + ffmpeg_text(result));
+}
+
+}  // namespace freshframe
