@@ -25,6 +25,7 @@ struct Circle {
 struct Circles {
   std::vector<Circle> circles;
   std::vector<std::int64_t> ids;
+  bool tracked = false;  // made by a tracker, also when there is no circle
 };
 template <>
 inline constexpr std::string_view kTypeName<Circles> = "Circles";

@@ -184,7 +184,7 @@ Circles CircleAssociator::Impl::confirmed(const std::vector<Circle>& found) {
     if (id_of(j) != 0) order.push_back(j);
   }
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return id_of(a) < id_of(b); });
-  Circles result;
+  Circles result{.circles = {}, .ids = {}, .tracked = true};
   result.circles.reserve(order.size());
   result.ids.reserve(order.size());
   for (const std::size_t j : order) {
