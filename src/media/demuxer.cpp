@@ -77,8 +77,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options) : settings_(std:
   } catch (const SourceTimeout&) {
     throw;
   } catch (const SourceError& error) {
-    if (errors.first().empty()) throw;
-    throw SourceError(std::string(error.what()) + " (" + errors.first() + ")", error.url(), error.code());
+    throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
   }
   interrupt_.disarm();
 }
@@ -94,12 +93,30 @@ void Demuxer::open_file(Dictionary& options) {
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
 }
 
+/// By content, else by the name's suffix. FFmpeg prefers its reader of picture sequences for most pictures,
+/// which ignores the open file and takes the name for a pattern: it is the last choice, with a pattern
+/// switched off.
+const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
+  for (const std::string& name : {settings_.path, std::string()}) {
+    const AVInputFormat* format = nullptr;
+    const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);
+    check_interrupt("opened", settings_.open_timeout);
+    if (result >= 0 && std::strcmp(format->name, "image2") != 0) return format;
+    if (result < 0 && name == settings_.path) {
+      fail("it is damaged, cut off or not a video: " + ffmpeg_text(result), ffmpeg_errno(result));
+    }
+  }
+  options.set("pattern_type", "none");
+  return av_find_input_format("image2");
+}
+
 void Demuxer::open_container(Dictionary& options) {
+  const AVInputFormat* format = choose_format(options);
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) throw std::bad_alloc();
-  input->pb = io_.get();
+  if ((format->flags & AVFMT_NOFILE) == 0) input->pb = io_.get();
   input->interrupt_callback = interrupt_.callback();
-  const int opened = avformat_open_input(&input, settings_.path.c_str(), nullptr, options.out());
+  const int opened = avformat_open_input(&input, ("file:" + settings_.path).c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
@@ -127,9 +144,12 @@ void Demuxer::choose_stream() {
 }
 
 Demuxer::Result Demuxer::next(AVPacket& packet) {
+  complained_ = false;
   for (;;) {
     interrupt_.arm(settings_.read_timeout, settings_.stop);
+    const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
     const int result = av_read_frame(input_.get(), &packet);
+    complained_ = complained_ || !errors.first().empty();
     if (interrupt_.stopped()) return Result::Stopped;
     check_interrupt("read", settings_.read_timeout);
     interrupt_.disarm();
@@ -181,22 +201,26 @@ std::optional<double> Demuxer::duration() const {
 }
 
 std::optional<std::int64_t> Demuxer::frame_count() const {
-  if (stream_->nb_frames > 0) return stream_->nb_frames;
+  std::optional<std::int64_t> estimate;
   const auto seconds = duration();
   const auto rate = fps();
-  if (!seconds || !rate) return std::nullopt;
-  return std::max<std::int64_t>(1, std::llround(*seconds * *rate));
+  if (seconds && rate) estimate = std::max<std::int64_t>(1, std::llround(*seconds * *rate));
+  // Some files count fields; a real count may differ from the estimate, but not that much.
+  constexpr double kTolerance = 1.5;
+  const auto counted = stream_->nb_frames;
+  if (counted <= 0) return estimate;
+  if (estimate && static_cast<double>(counted) > kTolerance * static_cast<double>(*estimate)) return estimate;
+  return counted;
 }
 
 std::int64_t Demuxer::missing_packets() const {
   const std::int64_t size = avio_size(io_.get());
-  if (size <= 0) return 0;
   std::int64_t missing = 0;
-  for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0; --i) {
+  for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
     const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
     if (entry->pos + entry->size > size) ++missing;
   }
-  return missing;
+  return std::max<std::int64_t>(missing, complained_ ? 1 : 0);
 }
 
 void Demuxer::fail(const std::string& why, int code) const {

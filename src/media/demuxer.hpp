@@ -44,11 +44,14 @@ class Demuxer {
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
-  /// Packets that the container's index promises beyond the end of the file: it was cut off.
+  /// FFmpeg's reader logged an error in the last next(), whatever it returned: something was skipped.
+  [[nodiscard]] bool complained() const noexcept { return complained_; }
+  /// After End: how many packets the file was cut off before, by its index; at least 1 if it complained.
   [[nodiscard]] std::int64_t missing_packets() const;
 
  private:
   void open_file(Dictionary& options);
+  [[nodiscard]] const AVInputFormat* choose_format(Dictionary& options);
   void open_container(Dictionary& options);
   void choose_stream();
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
@@ -60,6 +63,7 @@ class Demuxer {
   InputPtr input_;
   AVStream* stream_ = nullptr;
   int damaged_in_row_ = 0;
+  bool complained_ = false;
 };
 
 }  // namespace freshframe

@@ -4,11 +4,13 @@
 
 #include "freshframe/log.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "media/url.hpp"
 
@@ -42,6 +44,7 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
   std::string line;
   line.swap(pending);
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+  std::replace(line.begin(), line.end(), '\n', ' ');
   return line;
 }
 
@@ -49,6 +52,13 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
 std::string without_prefix(const std::string& line) {
   const auto end = line.front() == '[' ? line.rfind("] ", line.find("] ") + 2) : std::string::npos;
   return end == std::string::npos ? line : line.substr(end + 2);
+}
+
+/// `object` is what speaks: a container, a codec, a parser.
+bool is_reader(const void* object) {
+  if (object == nullptr) return false;
+  const auto* speaker = *static_cast<const AVClass* const*>(object);
+  return speaker != nullptr && std::string_view(speaker->class_name) == "AVFormatContext";
 }
 
 void on_line(void* object, int raw_level, const char* format, va_list arguments) noexcept {
@@ -59,11 +69,8 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     const auto line = complete_line(object, level, format, arguments);
     if (!line || line->empty()) return;
     const auto safe = mask_passwords(*line);
-    if (capture != nullptr && *ours == LogLevel::Error) {
-      capture->add(without_prefix(safe));
-    } else {
-      log(*ours, safe);
-    }
+    const bool error = *ours == LogLevel::Error && capture != nullptr;
+    log(error && capture->take(without_prefix(safe), is_reader(object)) ? LogLevel::Debug : *ours, safe);
   } catch (...) {  // out of memory: a log line may be lost, FFmpeg's C code must not be unwound
   }
 }
@@ -75,13 +82,19 @@ void install_ffmpeg_log() {
   std::call_once(once, [] { av_log_set_callback(on_line); });
 }
 
-FfmpegErrorCapture::FfmpegErrorCapture() {
+FfmpegErrorCapture::FfmpegErrorCapture(Purpose purpose) : purpose_(purpose), outer_(capture) {
   install_ffmpeg_log();
   capture = this;
 }
 
 FfmpegErrorCapture::~FfmpegErrorCapture() {
-  capture = nullptr;
+  capture = outer_;
+}
+
+bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {
+  const bool ours = purpose_ == Purpose::Exception || from_reader;
+  if (ours && first_.empty()) first_ = line;
+  return purpose_ == Purpose::Exception;
 }
 
 }  // namespace freshframe

@@ -9,23 +9,31 @@ namespace freshframe {
 /// Installs the callback, once per process. Everything in media that touches FFmpeg calls it first.
 void install_ffmpeg_log();
 
-/// While it lives, FFmpeg's errors on this thread are kept here instead of being logged: an error that is
-/// about to be thrown is told once. Not nested.
+/// While it lives, the first of FFmpeg's errors on this thread is kept here. The innermost one counts.
 class FfmpegErrorCapture {
  public:
-  FfmpegErrorCapture();
+  enum class Purpose {
+    Exception,  // an exception will tell what happened: the lines are logged as debug only
+    Reader      // notes whether the container's reader complained: the lines are logged as they are
+  };
+
+  explicit FfmpegErrorCapture(Purpose purpose = Purpose::Exception);
   FfmpegErrorCapture(const FfmpegErrorCapture&) = delete;
   FfmpegErrorCapture& operator=(const FfmpegErrorCapture&) = delete;
   ~FfmpegErrorCapture();
 
   /// The first error, which names the cause; those after it are consequences. Empty when there was none.
   [[nodiscard]] const std::string& first() const noexcept { return first_; }
-  void add(const std::string& line) {
-    if (first_.empty()) first_ = line;
-  }
+  /// " (moov atom not found)", or nothing.
+  [[nodiscard]] std::string in_brackets() const { return first_.empty() ? "" : " (" + first_ + ")"; }
+
+  /// For the log callback: takes the line; true when it shall be logged as debug.
+  bool take(const std::string& line, bool from_reader);
 
  private:
+  Purpose purpose_;
   std::string first_;
+  FfmpegErrorCapture* outer_ = nullptr;
 };
 
 }  // namespace freshframe

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "media/ffmpeg_log.hpp"
 #include "media/url.hpp"
 
 extern "C" {
@@ -55,6 +56,7 @@ void FileSource::open(const Context& context) {
   const double step = 1 / demuxer_->fps().value_or(kDefaultFps);
   frame_times_.emplace(step);
   packet_times_.emplace(step);
+  const FfmpegErrorCapture errors;
   first_ = pull(context);
   if (!first_) {
     const auto masked = url();
@@ -62,7 +64,8 @@ void FileSource::open(const Context& context) {
       throw SourceError("'" + masked + "' was stopped before it was opened", masked, ECANCELED);
     }
     throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +
-                          std::to_string(damaged_) + " damaged packets); it is damaged or cut off",
+                          std::to_string(damaged_) + " damaged packets); it is damaged or cut off" +
+                          errors.in_brackets(),
                       masked);
   }
   describe(*first_);
@@ -129,11 +132,10 @@ AvFramePtr FileSource::pull(const Context& context) {
     switch (decoder_->receive(*spare_)) {
       case Decoder::Result::Frame:
         ++frames_in_pass_;
-        if (Decoder::is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
+        if (Decoder::is_damaged(*spare_)) count_damage(context);
         return std::move(spare_);
       case Decoder::Result::Damaged:
-        ++damaged_;
-        context.counters.drop(NodeDropCause::Decode);
+        count_damage(context);
         break;
       case Decoder::Result::NeedsPacket:
         if (!feed(context)) return nullptr;
@@ -148,27 +150,24 @@ AvFramePtr FileSource::pull(const Context& context) {
 
 /// Gives the decoder one packet, or the end. False: stopped.
 bool FileSource::feed(const Context& context) {
-  switch (demuxer_->next(*packet_)) {
-    case Demuxer::Result::Stopped:
-      return false;
-    case Demuxer::Result::End:
-      if (passes_ == 0) count_cut_off(context);
-      decoder_->finish();
-      return true;
-    case Demuxer::Result::Damaged:
-      ++damaged_;
-      context.counters.drop(NodeDropCause::Decode);
-      return true;
-    case Demuxer::Result::Packet:
-      break;
+  const auto result = demuxer_->next(*packet_);
+  if (result == Demuxer::Result::Stopped) return false;
+  if (result == Demuxer::Result::End) {
+    if (passes_ == 0) count_cut_off(context);
+    decoder_->finish();
+    return true;
   }
+  if (result == Demuxer::Result::Damaged || demuxer_->complained()) count_damage(context);
+  if (result == Demuxer::Result::Damaged) return true;
   const bool go_on = wait_for_packet(*packet_, context);
-  if (go_on && !decoder_->send(*packet_, read_at_)) {
-    ++damaged_;
-    context.counters.drop(NodeDropCause::Decode);
-  }
+  if (go_on && !decoder_->send(*packet_, read_at_)) count_damage(context);
   av_packet_unref(packet_.get());
   return go_on;
+}
+
+void FileSource::count_damage(const Context& context) {
+  ++damaged_;
+  context.counters.drop(NodeDropCause::Decode);
 }
 
 /// Notes when the packet was read; with `realtime` that is when it is due. False: stopped.
@@ -205,8 +204,8 @@ void FileSource::count_cut_off(const Context& context) {
   const auto missing = demuxer_->missing_packets();
   if (missing == 0) return;
   context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
-  log(LogLevel::Warning,
-      "the file is cut off: its last " + std::to_string(missing) + " packets are missing: '" + url() + "'");
+  log(LogLevel::Warning, "the file is cut off: at least " + std::to_string(missing) +
+                             " packets at its end are missing: '" + url() + "'");
 }
 
 std::optional<double> FileSource::seconds(std::int64_t ticks) const {

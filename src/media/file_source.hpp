@@ -40,6 +40,7 @@ class FileSource final : public VideoSource {
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] bool wait_for_packet(const AVPacket& packet, const Context& context);
   [[nodiscard]] bool start_again(const Context& context);
+  void count_damage(const Context& context);
   void count_cut_off(const Context& context);
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
 

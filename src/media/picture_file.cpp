@@ -113,8 +113,8 @@ Frame read_picture(const std::string& path) {
   } catch (const Error& error) {
     throw SourceError("cannot read '" + shown + "': " + error.what(), shown);
   }
-  const auto why = errors.first().empty() ? std::string() : " (" + errors.first() + ")";
-  throw SourceError("cannot read '" + shown + "': the picture is damaged or cut off" + why, shown);
+  throw SourceError("cannot read '" + shown + "': the picture is damaged or cut off" + errors.in_brackets(),
+                    shown);
 }
 
 void write_picture(const Frame& frame, const std::string& path) {

@@ -161,7 +161,7 @@ void VideoEncoder::open_codec(const AVCodec& encoder) {
   if (stream != nullptr && result >= 0) return;
   codec_.reset();
   fail("the encoder " + std::string(encoder.name) + " could not start: " + ffmpeg_text(result) +
-       (errors.first().empty() ? "" : " (" + errors.first() + ")"));
+       errors.in_brackets());
 }
 
 void VideoEncoder::check_format(const PictureFormat& format) const {

@@ -54,7 +54,8 @@ struct VideoFile::Impl {
   void finish() {
     if (!encoder) return;
     if (pending) start(kFallbackFps);
-    if (!encoder->started()) log(LogLevel::Warning, "no frame was written, the file is empty: '" + path + "'");
+    if (!encoder->started())
+      log(LogLevel::Warning, "no frame was written, the file is empty: '" + path + "'");
     const auto last = std::move(encoder);  // gone afterwards, whatever happens
     last->finish();
   }
