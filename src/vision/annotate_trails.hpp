@@ -1,0 +1,44 @@
+// Where tracked circles have been in the last seconds, for drawing.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/vision.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+
+namespace freshframe {
+
+struct TrailPoint {
+  double pts = 0;
+  float x = 0;
+  float y = 0;
+};
+using Trail = std::deque<TrailPoint>;  // oldest first
+
+/// Trails per source and id. Forgets an id that was not seen for the length of a trail. One thread at a time.
+class Trails {
+ public:
+  static constexpr std::size_t kMaxPoints = 2048;  // of one trail; then its oldest go
+
+  /// `length` in seconds.
+  explicit Trails(double length) : length_(length) {}
+
+  /// `circles` has ids. A pts before the last one starts the source afresh.
+  void add(const Circles& circles, int source, double pts);
+  /// Empty when the id was not seen.
+  [[nodiscard]] const Trail& of(int source, std::int64_t id) const;
+
+ private:
+  struct Source {
+    double pts = 0;
+    std::map<std::int64_t, Trail> trails;
+  };
+
+  double length_;
+  std::map<int, Source> sources_;
+};
+
+}  // namespace freshframe
