@@ -1,0 +1,81 @@
+// Grey pictures with anti-aliased discs and noise, drawn for the tests of the circle detector.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/vision.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+namespace freshframe::test {
+
+/// A grey picture in memory of its own; rows may be further apart than they are wide.
+class Canvas {
+ public:
+  Canvas(int width, int height, int background, int padding = 0)
+      : width_(width),
+        height_(height),
+        stride_(width + padding),
+        pixels_(static_cast<std::size_t>(stride_) * static_cast<std::size_t>(height),
+                static_cast<std::uint8_t>(background)) {}
+
+  [[nodiscard]] Plane plane() const { return {pixels_.data(), height_, width_, stride_}; }
+  [[nodiscard]] std::uint8_t& at(int x, int y) {
+    return pixels_[static_cast<std::size_t>(y) * static_cast<std::size_t>(stride_) +
+                   static_cast<std::size_t>(x)];
+  }
+
+  /// Blends with the disc's exact edge position, one pixel wide.
+  void disc(double cx, double cy, double r, int value) {
+    for (int y = 0; y < height_; ++y) {
+      for (int x = 0; x < width_; ++x) {
+        const double cover = std::clamp(r - std::hypot(x - cx, y - cy) + 0.5, 0.0, 1.0);
+        at(x, y) = static_cast<std::uint8_t>(std::lround(at(x, y) * (1 - cover) + value * cover));
+      }
+    }
+  }
+  void rectangle(int x0, int y0, int x1, int y1, int value) {
+    for (int y = std::max(0, y0); y < std::min(height_, y1); ++y) {
+      for (int x = std::max(0, x0); x < std::min(width_, x1); ++x)
+        at(x, y) = static_cast<std::uint8_t>(value);
+    }
+  }
+  /// Gaussian noise of this standard deviation.
+  void noise(double sigma, unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<double> normal(0, sigma);
+    for (auto& p : pixels_)
+      p = static_cast<std::uint8_t>(std::clamp(std::lround(p + normal(random)), 0L, 255L));
+  }
+  /// Every byte by chance.
+  void chaos(unsigned seed) {
+    std::mt19937 random(seed);
+    for (auto& p : pixels_) p = static_cast<std::uint8_t>(random());
+  }
+
+ private:
+  int width_;
+  int height_;
+  std::ptrdiff_t stride_;
+  std::vector<std::uint8_t> pixels_;
+};
+
+/// The circle nearest to a place, or one of radius 0 when there is none.
+inline Circle nearest(const std::vector<Circle>& circles, double x, double y) {
+  Circle best;
+  double distance = 1e9;
+  for (const Circle& c : circles) {
+    const double d = std::hypot(double{c.x} - x, double{c.y} - y);
+    if (d < distance) {
+      distance = d;
+      best = c;
+    }
+  }
+  return best;
+}
+
+}  // namespace freshframe::test
