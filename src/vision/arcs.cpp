@@ -1,6 +1,8 @@
-// Splits edge chains into arcs by growing a circle fit point by point until the chain leaves it, as EDCircles
-// does (C. Akinlar, C. Topal, "EDCircles", Pattern Recognition 2013); here without line segments in between.
+// Splits edge chains into arcs by growing a circle fit point by point until the chain leaves it.
 // SPDX-License-Identifier: Apache-2.0
+//
+// As EDCircles does (C. Akinlar, C. Topal, "EDCircles", Pattern Recognition 2013); here without line segments
+// in between.
 #include "vision/arcs.hpp"
 
 #include <algorithm>

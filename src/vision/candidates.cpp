@@ -1,6 +1,8 @@
-// Groups arcs into circle candidates: each arc in turn gathers those that lie on its circle, and the circle
-// is fitted again to all of them together after each.
+// Groups arcs into circle candidates.
 // SPDX-License-Identifier: Apache-2.0
+//
+// Each arc in turn gathers those that lie on its circle, and the circle is fitted again to all of them
+// together after each.
 #include "vision/candidates.hpp"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
-// Gives circles identities: predict every track to the time of the picture, pair tracks with circles by
-// likelihood, confirm or forget.
+// Gives circles identities: predict each track, pair tracks with circles by likelihood, confirm or forget.
 // SPDX-License-Identifier: Apache-2.0
 //
 // The two rounds - sure circles first, then doubtful ones for tracks that found none - are those of Y. Zhang

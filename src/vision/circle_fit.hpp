@@ -1,5 +1,5 @@
-// Least-squares circle through points, from running sums: adding a point or joining two sets costs a few
-// adds. SPDX-License-Identifier: Apache-2.0
+// Least-squares circle from running sums: adding a point or joining two sets costs a few adds.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <algorithm>

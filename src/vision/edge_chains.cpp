@@ -1,6 +1,8 @@
-// Links edge pixels by walking along the tangent, in the manner of edge drawing (C. Topal, C. Akinlar, "Edge
-// Drawing", JVCIR 2012); differs in that it walks on thinned edges only and bounds the turn per step.
+// Links edge pixels into chains by walking along the tangent.
 // SPDX-License-Identifier: Apache-2.0
+//
+// In the manner of C. Topal, C. Akinlar, "Edge Drawing", JVCIR 2012; differs in that it walks on thinned
+// edges only and bounds the turn per step.
 #include "vision/edge_chains.hpp"
 
 #include <array>

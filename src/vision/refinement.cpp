@@ -1,7 +1,9 @@
-// Robust Gauss-Newton on the radial distances of the rim's edges (Tukey's biweight; S. J. Ahn, W. Rauh, H.-J.
-// Warnecke, "Least-squares orthogonal distances fitting of circle", Pattern Recognition 2001), with a search
-// window that narrows.
+// Moves a candidate onto the edges around it, with a search window that narrows.
 // SPDX-License-Identifier: Apache-2.0
+//
+// Robust Gauss-Newton on the radial distances of the edges: Tukey's biweight on the orthogonal distance fit
+// of S. J. Ahn, W. Rauh, H.-J. Warnecke, "Least-squares orthogonal distances fitting of circle", Pattern
+// Recognition 2001.
 #include "vision/refinement.hpp"
 
 #include <algorithm>

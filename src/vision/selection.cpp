@@ -1,6 +1,8 @@
-// Greedy choice with an exclusion principle: an edge point belongs to one circle only (after A. Desolneux, L.
-// Moisan, J.-M. Morel, "From Gestalt Theory to Image Analysis", 2008, ch. 6).
+// Greedy choice among the validated circles.
 // SPDX-License-Identifier: Apache-2.0
+//
+// With an exclusion principle: an edge point belongs to one circle only (after A. Desolneux, L. Moisan, J.-M.
+// Morel, "From Gestalt Theory to Image Analysis", 2008, chapter 6).
 #include "vision/selection.hpp"
 
 #include <algorithm>
