@@ -62,6 +62,7 @@ void Inbox::wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge,
 bool Inbox::admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
                          std::atomic<bool>& blocked) {
   if (edge.queue.when_full == WhenFull::Block) wait_for_room_locked(lock, edge, blocked);
+  ++edge.passed_in;  // after the wait, which lets others look at the books
   if (closed_) {
     drop_locked(edge, DropCause::Stop);
     return false;
@@ -86,7 +87,6 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
   {
     std::unique_lock lock(mutex_);
     Edge& edge = *edges_[index];
-    ++edge.passed_in;
     const auto drops_before = edge.dropped_since;
     bool in = admit_locked(lock, edge, sample, blocked);
     if (!in && edge.dropped_since == drops_before) {  // full, and the policy drops
