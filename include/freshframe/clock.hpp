@@ -15,7 +15,8 @@ namespace freshframe {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Seconds = std::chrono::duration<double>;
 
-/// Converts seconds to the clock's own unit; values beyond about 290 years mean "for ever".
+/// Converts seconds to the clock's own unit. Values beyond about 146 years mean "for ever" and become that,
+/// so that now() can be added to any result.
 [[nodiscard]] std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept;
 
 /// Tells the time and waits until a time. Thread-safe; the owner keeps it alive longer than any pipeline on

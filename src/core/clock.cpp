@@ -28,9 +28,9 @@ class RealClock final : public Clock {
 
 std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept {
   using Duration = std::chrono::steady_clock::duration;
-  constexpr double kForEver = 9.2e9;  // seconds in 63 bits of nanoseconds
-  if (!(seconds.count() < kForEver)) return Duration::max();
-  if (seconds.count() < -kForEver) return Duration::min();
+  constexpr auto kForEver = Duration::max() / 2;  // now() plus this is still a time
+  if (!(seconds < Seconds(kForEver))) return kForEver;
+  if (seconds < Seconds(-kForEver)) return -kForEver;
   return std::chrono::duration_cast<Duration>(seconds);
 }
 
