@@ -146,6 +146,17 @@ void PipelineCore::connect(Inbox& inbox, const std::vector<Wire>& wires) {
   }
 }
 
+std::string PipelineCore::why_lossless(const std::vector<Wire>& wires) const {
+  for (const auto& wire : wires) {
+    if (resolve_queue(wire, {}).when_full != WhenFull::Block) continue;
+    if (wire.queue) return "its queue blocks";
+    int node = wire.parent;
+    while (!worker(node).is_source()) node = wires_[static_cast<std::size_t>(node)].front().parent;
+    return "'" + worker(node).name() + "' is a file";
+  }
+  return {};
+}
+
 void PipelineCore::resolve() {
   if (workers_.empty()) throw GraphError("there is nothing to run: add() a source first");
   live_.assign(workers_.size(), false);
@@ -159,7 +170,7 @@ void PipelineCore::resolve() {
   for (std::size_t i = 0; i < workers_.size(); ++i) connect(workers_[i]->inbox(), wires_[i]);
   for (std::size_t i = 0; i < readers_.size(); ++i) {
     connect(readers_[i]->inbox(), reader_wires_[i]);
-    readers_[i]->resolve_verbs();
+    readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]));
   }
 }
 

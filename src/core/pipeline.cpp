@@ -11,24 +11,20 @@
 namespace freshframe {
 
 std::optional<AnySample> AnyReader::latest() {
-  if (auto sample = core_->take_newest()) core_->remember(*sample);
-  return core_->last();
+  return core_->latest();
 }
 
 std::optional<AnySample> AnyReader::poll() {
-  auto sample = core_->poll();
-  if (sample) core_->remember(*sample);
-  return sample;
+  return core_->poll(ReaderCore::Keep::Last);
 }
 
 AnySample AnyReader::get(std::optional<Seconds> timeout) {
   const auto deadline = timeout ? core_->clock().now() + to_duration(*timeout) : TimePoint::max();
-  auto sample = core_->wait_until(deadline);
+  auto sample = core_->wait_until(deadline, ReaderCore::Keep::Last);
   if (!sample) {
     throw ReadTimeout("reader '" + core_->name() + "': no sample within " + std::to_string(timeout->count()) +
                       " s");
   }
-  core_->remember(*sample);
   return *std::move(sample);
 }
 

@@ -107,6 +107,8 @@ class PipelineCore {
   void resolve();
   void connect(Inbox& inbox, const std::vector<Wire>& wires);
   Queue resolve_queue(const Wire& wire, const std::string& consumer) const;
+  /// Why a reader behind these wires cannot have latest(); empty when it can.
+  [[nodiscard]] std::string why_lossless(const std::vector<Wire>& wires) const;
   void set_bound();
   void spawn();
   [[nodiscard]] std::uint64_t delivered() const;

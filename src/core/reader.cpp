@@ -38,10 +38,10 @@ class ReaderCore::Turn {
 ReaderCore::ReaderCore(std::string name, bool frames, ReaderContext context)
     : frames_(frames), context_(std::move(context)), inbox_(std::move(name), context_.clock) {}
 
-void ReaderCore::resolve_verbs() {
+void ReaderCore::resolve_verbs(std::string why_lossless) {
+  why_lossless_ = std::move(why_lossless);
   for (const auto& edge : inbox_.edges()) {
     if (edge.queue.depth == 0) next_ = true;
-    if (edge.queue.when_full == WhenFull::Block) blocking_parent_ = edge.parent_name;
   }
 }
 
@@ -57,23 +57,22 @@ void ReaderCore::check(Verb verb) const {
                      "' has queue=NEXT, which hands a sample only to a waiting reader: use "
                      "get() or a for loop, or queue=LATEST");
   }
-  if (verb == Verb::Latest && !blocking_parent_.empty()) {
-    throw GraphError("reader '" + name() + "' is lossless because '" + blocking_parent_ +
-                     "' is read from a file or its queue blocks: use poll(), realtime=True, or queue=LATEST");
+  if (verb == Verb::Latest && !why_lossless_.empty()) {
+    throw GraphError("reader '" + name() + "' is lossless because " + why_lossless_ +
+                     ": use poll(), realtime=True, or queue=LATEST");
   }
   if (frames_) check_held();
 }
 
 void ReaderCore::check_held() const {
   const auto held = context_.budget->held_bytes();
-  if (held < kWarnHeldBytes) return;
   if (held > context_.max_held_bytes) {
     throw FramesHeld("reader '" + name() + "' hands out no more frames: " + mebibytes(held) +
                      " of pictures are already held outside the engine, the limit is " +
                      mebibytes(context_.max_held_bytes) +
                      ". Let frames go, read with frames=False, or raise max_held_bytes");
   }
-  if (!warned_held_.exchange(true)) {
+  if (held >= kWarnHeldBytes && !warned_held_.exchange(true)) {
     log(LogLevel::Warning, "reader '" + name() + "': " + mebibytes(held) +
                                " of pictures are held outside the engine; above " +
                                mebibytes(context_.max_held_bytes) + " it raises FramesHeld");
@@ -92,28 +91,42 @@ std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) const
   return std::nullopt;
 }
 
-std::optional<AnySample> ReaderCore::take_newest() {
-  const Turn turn(*this);
+std::optional<AnySample> ReaderCore::newest() {
   check(Verb::Latest);
   AnySample sample;
   if (inbox_.take_newest(sample) != Taken::Sample) return std::nullopt;
   return hand_over(std::move(sample));
 }
 
-std::optional<AnySample> ReaderCore::poll() {
+std::optional<AnySample> ReaderCore::take_newest() {
+  const Turn turn(*this);
+  return newest();
+}
+
+std::optional<AnySample> ReaderCore::latest() {
+  const Turn turn(*this);
+  if (auto sample = newest()) last_ = std::move(sample);
+  return last_;
+}
+
+std::optional<AnySample> ReaderCore::poll(Keep keep) {
   const Turn turn(*this);
   check(Verb::Poll);
   AnySample sample;
   const auto taken = inbox_.try_take(sample);
-  return finish(taken, std::move(sample));
+  auto result = finish(taken, std::move(sample));
+  if (result && keep == Keep::Last) last_ = result;
+  return result;
 }
 
-std::optional<AnySample> ReaderCore::wait_until(TimePoint deadline) {
+std::optional<AnySample> ReaderCore::wait_until(TimePoint deadline, Keep keep) {
   const Turn turn(*this);
   check(Verb::Get);
   AnySample sample;
   const auto taken = inbox_.take(sample, deadline);
-  return finish(taken, std::move(sample));
+  auto result = finish(taken, std::move(sample));
+  if (result && keep == Keep::Last) last_ = result;
+  return result;
 }
 
 }  // namespace freshframe

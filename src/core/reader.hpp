@@ -28,19 +28,19 @@ struct ReaderContext {
 /// close() and ended() from any. Frames in what it returns are on loan.
 class ReaderCore {
  public:
-  /// How often get() looks up when it is given a limit of its own by the embedder (signals).
+  /// Whether latest() shall find the sample that a verb returns. An embedder may keep it in its own form.
+  enum class Keep { No, Last };
+
   ReaderCore(std::string name, bool frames, ReaderContext context);
 
   /// The newest sample that no verb has returned yet; older ones are dropped as `skipped`.
   std::optional<AnySample> take_newest();
+  /// take_newest(), or else what was kept last.
+  std::optional<AnySample> latest();
   /// The next unseen sample or nullopt. Throws EndOfStream.
-  std::optional<AnySample> poll();
+  std::optional<AnySample> poll(Keep keep = Keep::No);
   /// As poll(), but waits until `deadline`; nullopt: nothing came in time.
-  std::optional<AnySample> wait_until(TimePoint deadline);
-
-  /// What the last verb returned.
-  [[nodiscard]] const std::optional<AnySample>& last() const noexcept { return last_; }
-  void remember(const AnySample& sample) { last_ = sample; }
+  std::optional<AnySample> wait_until(TimePoint deadline, Keep keep = Keep::No);
 
   [[nodiscard]] bool ended() const { return inbox_.ended(); }
   void close() { inbox_.close(); }
@@ -49,13 +49,14 @@ class ReaderCore {
   [[nodiscard]] const std::string& name() const noexcept { return inbox_.consumer(); }
   [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
   [[nodiscard]] const Clock& clock() const noexcept { return *context_.clock; }
-  /// Before start(): the queue that latest() will find, for its check.
-  void resolve_verbs();
+  /// At start(), once the edges are there. `why_lossless`: why latest() is refused, empty when it is not.
+  void resolve_verbs(std::string why_lossless);
 
  private:
   class Turn;
 
   enum class Verb { Latest, Poll, Get };
+  std::optional<AnySample> newest();
   void check(Verb verb) const;
   void check_held() const;
   AnySample hand_over(AnySample sample) const;
@@ -64,8 +65,8 @@ class ReaderCore {
   const bool frames_;
   const ReaderContext context_;
   Inbox inbox_;
-  std::optional<AnySample> last_;  // the reading thread only
-  std::string blocking_parent_;    // fixed at start(): a parent behind a blocking queue
+  std::optional<AnySample> last_;  // the thread that has its turn only
+  std::string why_lossless_;       // fixed at start()
   bool next_ = false;              // fixed at start()
   mutable std::atomic<bool> warned_held_{false};
   std::atomic<bool> in_use_{false};
