@@ -15,7 +15,7 @@ namespace freshframe {
 namespace vision {
 namespace {
 
-constexpr std::int64_t kMaxPixels = std::int64_t{1} << 30;  // pixel offsets are 32 bit, rows are padded
+constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 32 bit, rows are padded
 constexpr float kMinRadius = 2;        // smaller circles have no curvature on the pixel grid
 constexpr float kWorthKeeping = 0.6F;  // of min_score; a worse twin must not hide a better circle
 

@@ -12,7 +12,7 @@
 namespace freshframe::vision {
 
 /// Sobel derivatives of the smoothed luma: 8 times the slope in grey levels per pixel.
-struct Gradient {
+struct alignas(4) Gradient {
   std::int16_t x = 0;
   std::int16_t y = 0;
 
@@ -27,10 +27,9 @@ inline constexpr int kEdgeMagnitude = 22;
 inline constexpr int kSeedMagnitude = 40;
 
 /// Edge flags of a pixel.
-inline constexpr std::uint8_t kEdge = 1;     // a local maximum of the magnitude across the edge
-inline constexpr std::uint8_t kSeed = 2;     // an edge strong enough to start a chain
-inline constexpr std::uint8_t kLinked = 4;   // is part of a chain
-inline constexpr std::uint8_t kClaimed = 8;  // belongs to the rim of an accepted circle
+inline constexpr std::uint8_t kEdge = 1;    // a local maximum of the magnitude across the edge
+inline constexpr std::uint8_t kSeed = 2;    // an edge strong enough to start a chain
+inline constexpr std::uint8_t kLinked = 4;  // is part of a chain
 
 /// A point on an edge with the pixel that it was located from.
 struct EdgePoint {
@@ -57,6 +56,10 @@ class GradientField {
   [[nodiscard]] int stride() const noexcept { return stride_; }
 
   [[nodiscard]] Gradient gradient(int pixel) const noexcept { return gradients_[at(pixel)]; }
+  /// The gradient of pixel 0.
+  [[nodiscard]] const Gradient* gradients() const noexcept { return &gradients_[at(0)]; }
+  /// Makes a pixel flat, so that no later search finds an edge there.
+  void erase(int pixel) noexcept { gradients_[at(pixel)] = {}; }
   [[nodiscard]] int magnitude(int pixel) const noexcept { return gradients_[at(pixel)].magnitude(); }
   [[nodiscard]] int smoothed(int pixel) const noexcept { return smoothed_[at(pixel)]; }
   [[nodiscard]] std::uint8_t flags(int pixel) const noexcept { return flags_[at(pixel)]; }

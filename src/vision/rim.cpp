@@ -17,12 +17,18 @@ constexpr float kFarDiscount = 0.35F;  // a far edge must be so much stronger th
 }  // namespace
 
 Rim::Rim() {
+  constexpr double kUnit = 1 << RayBatch::kDirectionBits;
+  batch_.min_cosine2 = kMinCosine * kMinCosine;
   for (int rays = kMinRays; rays <= kMaxRays; rays += 2) {
     auto& directions = directions_[static_cast<std::size_t>(rays / 2)];
     for (int i = 0; i < rays; ++i) {
       const double angle = 2 * std::numbers::pi * i / rays;
-      directions[static_cast<std::size_t>(i)] = {static_cast<float>(std::cos(angle)),
-                                                 static_cast<float>(std::sin(angle))};
+      directions[static_cast<std::size_t>(i)] = {
+          .x = static_cast<float>(std::cos(angle)),
+          .y = static_cast<float>(std::sin(angle)),
+          .fixed_x = static_cast<std::int32_t>(std::lround(std::cos(angle) * kUnit)),
+          .fixed_y = static_cast<std::int32_t>(std::lround(std::sin(angle) * kUnit)),
+      };
     }
   }
 }
@@ -33,53 +39,46 @@ int Rim::rays_for(float radius) noexcept {
 
 void Rim::cast(const GradientField& field, const Circle& circle, int rays, const Search& search) {
   size_ = static_cast<std::size_t>(rays);
-  inside_ = darker_ = brighter_ = 0;
-  const auto& directions = directions_[size_ / 2];
-  for (std::size_t i = 0; i < size_; ++i) {
-    Ray& ray = rays_[i];
-    ray.ux = directions[i].x;
-    ray.uy = directions[i].y;
-    ray.edge = Ray::Edge::None;
-    if (i % static_cast<std::size_t>(search.step) == 0) this->search(field, circle, search, ray);
+  darker_ = brighter_ = 0;
+  aim(field, circle, search.step);
+  inside_ = batch_.size;
+  batch_.reach = static_cast<int>(std::ceil(search.window));
+  batch_.discount = kFarDiscount / (static_cast<float>(batch_.reach) + 1);
+  search_rays(field, batch_);
+  for (std::size_t lane = 0; lane < static_cast<std::size_t>(batch_.size); ++lane) {
+    if (batch_.pixel[lane] < 0) continue;
+    Ray& ray = rays_[ray_of_lane_[lane]];
+    ray.pixel = batch_.pixel[lane];
+    ray.edge = batch_.slope[lane] > 0 ? Ray::Edge::Brighter : Ray::Edge::Darker;
+    ++(ray.edge == Ray::Edge::Brighter ? brighter_ : darker_);
+    const EdgePoint point = field.locate(ray.pixel);
+    ray.offset = (point.x - circle.x) * ray.ux + (point.y - circle.y) * ray.uy - circle.r;
   }
 }
 
-void Rim::search(const GradientField& field, const Circle& circle, const Search& search, Ray& ray) {
+// Puts the rays whose rim point lies well inside the picture into the batch.
+void Rim::aim(const GradientField& field, const Circle& circle, int step) {
   constexpr float kInside = GradientField::kBorder + 1;
-  const float rim_x = circle.x + circle.r * ray.ux;
-  const float rim_y = circle.y + circle.r * ray.uy;
-  const auto width = static_cast<float>(field.width());
-  const auto height = static_cast<float>(field.height());
-  if (!(rim_x >= kInside && rim_y >= kInside && rim_x < width - kInside - 1 && rim_y < height - kInside - 1))
-    return;
-  ++inside_;
-  const int reach = static_cast<int>(std::ceil(search.window));
-  const float discount = kFarDiscount / (static_cast<float>(reach) + 1);
-  float best = 0;
-  for (int k = -reach; k <= reach; ++k) {
-    const auto distance = static_cast<float>(k);
-    const int x = static_cast<int>(rim_x + distance * ray.ux + 0.5F);
-    const int y = static_cast<int>(rim_y + distance * ray.uy + 0.5F);
-    constexpr int kBorder = GradientField::kBorder;
-    if (x < kBorder || y < kBorder || x >= field.width() - kBorder || y >= field.height() - kBorder) continue;
-    const int pixel = y * field.stride() + x;
-    const Gradient gradient = field.gradient(pixel);
-    if (gradient.magnitude() < kEdgeMagnitude) continue;
-    if (search.skip_claimed && (field.flags(pixel) & kClaimed) != 0) continue;
-    const auto gx = static_cast<float>(gradient.x);
-    const auto gy = static_cast<float>(gradient.y);
-    const float slope = gx * ray.ux + gy * ray.uy;
-    if (slope * slope < kMinCosine * kMinCosine * (gx * gx + gy * gy)) continue;
-    const float value = std::abs(slope) * (1 - discount * std::abs(distance));
-    if (value <= best) continue;
-    best = value;
-    ray.pixel = pixel;
-    ray.edge = slope > 0 ? Ray::Edge::Brighter : Ray::Edge::Darker;
+  const float right = static_cast<float>(field.width()) - kInside - 1;
+  const float bottom = static_cast<float>(field.height()) - kInside - 1;
+  constexpr float kUnit = 1 << RayBatch::kPositionBits;
+  const auto& directions = directions_[size_ / 2];
+  std::size_t lane = 0;
+  for (std::size_t i = 0; i < size_; ++i) {
+    const Direction& direction = directions[i];
+    rays_[i] = {.ux = direction.x, .uy = direction.y};
+    if (i % static_cast<std::size_t>(step) != 0) continue;
+    const float x = circle.x + circle.r * direction.x;
+    const float y = circle.y + circle.r * direction.y;
+    if (!(x >= kInside && y >= kInside && x < right && y < bottom)) continue;
+    batch_.x[lane] = static_cast<std::int32_t>((x + 0.5F) * kUnit);
+    batch_.y[lane] = static_cast<std::int32_t>((y + 0.5F) * kUnit);
+    batch_.ux[lane] = direction.fixed_x;
+    batch_.uy[lane] = direction.fixed_y;
+    ray_of_lane_[lane] = i;
+    ++lane;
   }
-  if (ray.edge == Ray::Edge::None) return;
-  const EdgePoint point = field.locate(ray.pixel);
-  ray.offset = (point.x - circle.x) * ray.ux + (point.y - circle.y) * ray.uy - circle.r;
-  ++(ray.edge == Ray::Edge::Brighter ? brighter_ : darker_);
+  batch_.size = static_cast<int>(lane);
 }
 
 }  // namespace freshframe::vision

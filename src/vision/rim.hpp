@@ -9,6 +9,7 @@
 #include <span>
 
 #include "vision/gradient_field.hpp"
+#include "vision/ray_search.hpp"
 
 namespace freshframe::vision {
 
@@ -27,7 +28,7 @@ struct Ray {
 class Rim {
  public:
   static constexpr int kMinRays = 32;
-  static constexpr int kMaxRays = 96;
+  static constexpr int kMaxRays = RayBatch::kMaxRays;
 
   Rim();
 
@@ -35,9 +36,8 @@ class Rim {
   [[nodiscard]] static int rays_for(float radius) noexcept;
 
   struct Search {
-    float window = 2;           // pixels to look inwards and outwards
-    int step = 1;               // 2 uses every other ray
-    bool skip_claimed = false;  // pass over edges that belong to an accepted circle
+    float window = 2;  // pixels to look inwards and outwards
+    int step = 1;      // 2 uses every other ray
   };
   /// Casts `rays` rays (from rays_for()).
   void cast(const GradientField& field, const Circle& circle, int rays, const Search& search);
@@ -53,14 +53,18 @@ class Rim {
   }
 
  private:
-  void search(const GradientField& field, const Circle& circle, const Search& search, Ray& ray);
+  void aim(const GradientField& field, const Circle& circle, int step);
 
   struct Direction {
     float x = 0;
     float y = 0;
+    std::int32_t fixed_x = 0;  // in units of RayBatch
+    std::int32_t fixed_y = 0;
   };
   std::array<std::array<Direction, kMaxRays>, kMaxRays / 2 + 1> directions_{};  // [rays / 2]
   std::array<Ray, kMaxRays> rays_{};
+  RayBatch batch_;
+  std::array<std::size_t, kMaxRays> ray_of_lane_{};
   std::size_t size_ = 0;
   int inside_ = 0;
   int darker_ = 0;

@@ -16,8 +16,8 @@ namespace {
 
 constexpr float kSameCircle = 0.93F;      // overlap beyond which two candidates are one circle found twice
 constexpr float kMaxOverlap = 0.55F;      // overlap that two chosen circles may have
-constexpr float kMinUnclaimed = 0.75F;    // of the rim that a circle must have for itself
-constexpr float kClaimMargin = 1;         // pixels beyond the rim's tolerance
+constexpr float kMinUntaken = 0.75F;      // of the rim that a circle must have for itself
+constexpr float kRimMargin = 1;           // pixels beyond the rim's tolerance
 constexpr float kSizePreference = 0.25F;  // a big circle explains more edges than a small one of equal score
 
 }  // namespace
@@ -37,9 +37,9 @@ std::vector<Circle> Selection::choose(GradientField& field, Rim& rim, const Circ
   chosen_.clear();
   for (const Found& entry : found_) {
     if (entry.circle.score < options.min_score || is_repeat(entry.circle)) continue;
-    rim.cast(field, entry.circle, Rim::rays_for(entry.circle.r), {.skip_claimed = true});
-    if (rim_coverage(entry.circle, rim) < kMinUnclaimed * entry.coverage) continue;
-    claim(field, entry.circle, rim);
+    rim.cast(field, entry.circle, Rim::rays_for(entry.circle.r), {});
+    if (rim_coverage(entry.circle, rim) < kMinUntaken * entry.coverage) continue;
+    take_rim(field, entry.circle, rim);
     chosen_.push_back(entry.circle);
   }
   std::sort(chosen_.begin(), chosen_.end(),
@@ -55,12 +55,12 @@ bool Selection::is_repeat(const Circle& circle) const {
                      [&](const Circle& c) { return overlap(circle, c) > kMaxOverlap; });
 }
 
-void Selection::claim(GradientField& field, const Circle& circle, const Rim& rim) {
-  const float margin = rim_tolerance(circle.r) + kClaimMargin;
+void Selection::take_rim(GradientField& field, const Circle& circle, const Rim& rim) {
+  const float margin = rim_tolerance(circle.r) + kRimMargin;
   for (const Ray& ray : rim.rays()) {
     if (ray.edge == Ray::Edge::None || std::abs(ray.offset) >= margin) continue;
     for (int dy = -1; dy <= 1; ++dy) {
-      for (int dx = -1; dx <= 1; ++dx) field.set_flag(ray.pixel + dy * field.stride() + dx, kClaimed);
+      for (int dx = -1; dx <= 1; ++dx) field.erase(ray.pixel + dy * field.stride() + dx);
     }
   }
 }

@@ -18,8 +18,8 @@ class Selection {
   void start() { found_.clear(); }
   /// `circle.score` is its probability, `coverage` how much of its rim is there.
   void add(const Circle& circle, float coverage);
-  /// Greedy, from the best one on. An accepted circle claims the edges of its rim; one whose rim was mostly
-  /// claimed by others is refused. Best score first.
+  /// Greedy, from the best one on. An accepted circle takes the edges of its rim out of `field`; one whose
+  /// rim was mostly taken by others is refused. Best score first.
   [[nodiscard]] std::vector<Circle> choose(GradientField& field, Rim& rim,
                                            const CircleDetectorOptions& options);
 
@@ -30,7 +30,7 @@ class Selection {
     float rank = 0;
   };
   [[nodiscard]] bool is_repeat(const Circle& circle) const;
-  static void claim(GradientField& field, const Circle& circle, const Rim& rim);
+  static void take_rim(GradientField& field, const Circle& circle, const Rim& rim);
 
   std::vector<Found> found_;
   std::vector<Circle> chosen_;

@@ -1,0 +1,36 @@
+// The vectorised part of the rim: walks along many rays at once and finds the strongest edge on each.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "vision/gradient_field.hpp"
+
+namespace freshframe::vision {
+
+/// A batch of rays, in fixed point so that every instruction set gives the same answer.
+struct RayBatch {
+  static constexpr int kMaxRays = 96;
+  static constexpr int kPositionBits = 10;   // of a pixel
+  static constexpr int kDirectionBits = 14;  // of 1
+  // The last vector may reach beyond the last ray.
+  using Lane = std::array<std::int32_t, kMaxRays + 64>;
+
+  int size = 0;
+  int reach = 0;          // pixels to look inwards and outwards
+  float discount = 0;     // what a pixel of distance from the rim takes off an edge's strength
+  float min_cosine2 = 0;  // square of the least cosine between gradient and ray
+  alignas(64) Lane x{};   // where the ray meets the rim, plus half a pixel
+  alignas(64) Lane y{};
+  alignas(64) Lane ux{};  // direction, outwards
+  alignas(64) Lane uy{};
+  alignas(64) Lane pixel{};  // result: where the edge is, -1 for none
+  alignas(64) Lane slope{};  // result: gradient along the ray, positive when it gets brighter outwards
+};
+
+/// Fills `pixel` and `slope` of all rays. Positions outside of the field are moved to its border.
+void search_rays(const GradientField& field, RayBatch& rays);
+
+}  // namespace freshframe::vision
