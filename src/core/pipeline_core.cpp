@@ -117,13 +117,17 @@ void PipelineCore::arrive_opened() {
 }
 
 void PipelineCore::arrive_finished() {
-  const std::lock_guard lock(mutex_);
-  if (++finished_ == node_count()) {
-    phase_ = Phase::Ended;
-    ended_at_ = clock()->now();
-    if (end_hook_) end_hook_();
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    last = ++finished_ == node_count();
+    if (last) {
+      phase_ = Phase::Ended;
+      ended_at_ = clock()->now();
+    }
+    changed_.notify_all();
   }
-  changed_.notify_all();
+  if (last && end_hook_) end_hook_();
 }
 
 void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::string& what,

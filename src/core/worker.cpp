@@ -66,13 +66,17 @@ Context Worker::context() noexcept {
 void Worker::run() {
   constexpr std::size_t kThreadNameLength = 15;  // the kernel's limit
   pthread_setname_np(pthread_self(), name_.substr(0, kThreadNameLength).c_str());
+  adopt_thread();
   if (open_step()) source_ != nullptr ? source_loop() : node_loop();
   close_step();
 }
 
-bool Worker::open_step() {
+void Worker::adopt_thread() noexcept {
   current_worker = this;
   set_state(NodeState::Opening);
+}
+
+bool Worker::open_step() {
   try {
     if (!core_.stop_token().stop_requested()) {
       node_->open(context());

@@ -32,6 +32,8 @@ class Worker {
   void run();
 
   // ---- steps
+  /// Before anything else on the worker's thread.
+  void adopt_thread() noexcept;
   /// Opens the node and reports to the pipeline; false: it failed or was stopped, go on with close_step().
   bool open_step();
   /// The next sample to process; false: no more.

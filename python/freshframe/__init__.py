@@ -1,0 +1,103 @@
+"""Real-time video analysis: native threads capture, decode, detect and track without the GIL.
+
+Python reads the freshest result when it wants one, or is called on its own node's thread; memory is bounded and every
+drop is counted with its edge and cause. Start with Pipeline, open and CircleTracker.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from . import _async, _errors, _log, _native, results
+from ._errors import (
+    EndOfStream,
+    FramesHeld,
+    FreshframeError,
+    GraphError,
+    NodeError,
+    ReadTimeout,
+    SourceError,
+    SourceTimeout,
+    Stalled,
+    StopTimeout,
+)
+from ._native import Frame, Reader, Sample, StopToken
+from ._nodes import (
+    Annotate,
+    CircleDetector,
+    CircleTracker,
+    MockCamera,
+    Node,
+    Source,
+    VideoFile,
+    VideoInfo,
+    VideoSource,
+    demo_truth,
+    open,
+    read_picture,
+    write_picture,
+)
+from ._pipeline import Pipeline, Port
+from ._queue import LATEST, LOSSLESS, NEXT, Queue
+from ._stats import EdgeStats, GilStats, NodeStats, PoolStats, Progress, Report, Stats
+from ._stream import Stream, stream
+from .results import Circles, DemoCircle
+from .sinks import Csv, JsonLines
+
+__version__: str = _native.__version__
+
+_native.register_classes(
+    {
+        "Circles": results.Circles,
+        "ReaderIterator": _async.ReaderIterator,
+        **{name: cls for name, cls in vars(_errors).items() if isinstance(cls, type)},
+    }
+)
+_native.set_log_handler(_log.handle_line)
+
+__all__ = [
+    "LATEST",
+    "LOSSLESS",
+    "NEXT",
+    "Annotate",
+    "CircleDetector",
+    "CircleTracker",
+    "Circles",
+    "Csv",
+    "DemoCircle",
+    "EdgeStats",
+    "EndOfStream",
+    "Frame",
+    "FramesHeld",
+    "FreshframeError",
+    "GilStats",
+    "GraphError",
+    "JsonLines",
+    "MockCamera",
+    "Node",
+    "NodeError",
+    "NodeStats",
+    "Pipeline",
+    "PoolStats",
+    "Port",
+    "Progress",
+    "Queue",
+    "ReadTimeout",
+    "Reader",
+    "Report",
+    "Sample",
+    "Source",
+    "SourceError",
+    "SourceTimeout",
+    "Stalled",
+    "Stats",
+    "StopTimeout",
+    "StopToken",
+    "Stream",
+    "VideoFile",
+    "VideoInfo",
+    "VideoSource",
+    "demo_truth",
+    "open",
+    "read_picture",
+    "results",
+    "stream",
+    "write_picture",
+]

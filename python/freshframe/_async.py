@@ -1,0 +1,55 @@
+"""``async for`` over a reader: native threads wake the event loop through a descriptor, without the GIL."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ._errors import EndOfStream
+
+if TYPE_CHECKING:
+    from ._native import Reader, Sample
+
+
+class ReaderIterator:
+    """Takes samples as they come; one wake-up of the loop serves any number of them. Cancelling loses nothing."""
+
+    def __init__(self, reader: Reader[Any]) -> None:
+        self._reader = reader
+        self._fd = reader._wake_fd()
+
+    def __aiter__(self) -> ReaderIterator:
+        return self
+
+    async def __anext__(self) -> Sample[Any]:
+        """The next sample.
+
+        Raises:
+            StopAsyncIteration: The stream has ended.
+            NodeError: A node failed.
+        """
+        while True:
+            self._reader._reset_wake()
+            try:
+                sample = self._reader._take()
+            except EndOfStream:
+                raise StopAsyncIteration from None
+            if sample is not None:
+                return sample
+            self._reader._arm()
+            await self._readable()
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        loop.add_reader(self._fd, wake)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self._fd)

@@ -1,0 +1,72 @@
+"""What freshframe raises: one class per kind of failure, all derived from FreshframeError."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+
+class FreshframeError(Exception):
+    """Base of everything that freshframe raises on purpose."""
+
+
+class GraphError(FreshframeError, ValueError):
+    """Wiring or an option was refused before any thread ran, or a call came in the wrong state."""
+
+
+class SourceError(FreshframeError, OSError):
+    """A device, file or network stream could not be opened or was lost.
+
+    Attributes:
+        source: Name of the source node.
+        url: What was opened, its password masked.
+    """
+
+    source: str = ""
+    url: str = ""
+
+
+class SourceTimeout(SourceError, TimeoutError):
+    """A source did not open, or did not deliver, within its time limit."""
+
+
+class NodeError(FreshframeError, RuntimeError):
+    """A node failed; ``__cause__`` is the original exception with its traceback.
+
+    Attributes:
+        node: Name of the node.
+        seq: Number of the sample that it failed on; -1 outside ``process()``.
+        source: Name of the source that the sample came from.
+    """
+
+    node: str = ""
+    seq: int = -1
+    source: str = ""
+
+
+class FramesHeld(FreshframeError, MemoryError):
+    """Python holds more frames than ``Pipeline(max_held_bytes=)`` allows."""
+
+
+class EndOfStream(FreshframeError):
+    """The stream has ended and everything in it was read."""
+
+
+class ReadTimeout(FreshframeError, TimeoutError):
+    """Nothing arrived in time; the reader stays usable."""
+
+
+class Stalled(FreshframeError, TimeoutError):
+    """Nothing moves because a full blocking edge is not read; the message names it."""
+
+
+class StopTimeout(FreshframeError, TimeoutError):
+    """``stop()`` ran out of time.
+
+    Attributes:
+        nodes: Names of the nodes that are still busy.
+    """
+
+    nodes: list[str]
+
+    def __init__(self, message: str, nodes: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.nodes = list(nodes or [])

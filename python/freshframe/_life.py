@@ -1,0 +1,49 @@
+"""Who keeps a running pipeline alive, and what happens to it when the interpreter exits."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import atexit
+import time
+from typing import TYPE_CHECKING
+
+from . import _native
+from ._log import logger
+
+if TYPE_CHECKING:
+    from ._pipeline import Pipeline
+
+_EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter exits
+
+_running: set[Pipeline] = set()
+
+
+def keep(pipeline: Pipeline) -> None:
+    """A started pipeline is kept alive until it has ended, as threading.Thread is."""
+    _running.add(pipeline)
+
+
+def forget(pipeline: Pipeline) -> None:
+    """It has been stopped."""
+    _running.discard(pipeline)
+
+
+def forget_ended() -> None:
+    """Lets go of those that have ended by themselves."""
+    for pipeline in list(_running):
+        if not pipeline._engine.forked and pipeline._engine.ended:
+            _running.discard(pipeline)
+
+
+@atexit.register
+def _stop_all() -> None:
+    pipelines = [pipeline for pipeline in _running if not pipeline._engine.forked]
+    for pipeline in pipelines:
+        pipeline._engine.request_stop()
+    deadline = time.monotonic() + _EXIT_TIMEOUT
+    for pipeline in pipelines:
+        if not pipeline._engine.join(max(0.0, deadline - time.monotonic())):
+            names = ", ".join(repr(name) for name in pipeline._engine.busy_nodes())
+            logger.warning("exit: %s of %r still busy, let go", names, pipeline.name)
+            _native.let_leaks_pass()
+    _native.drain_log()

@@ -1,0 +1,320 @@
+"""What a graph is made of: the base classes of Python nodes, and the native nodes."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from . import _native
+from ._errors import GraphError
+from .results import Circles, DemoCircle
+
+if TYPE_CHECKING:
+    from ._native import Frame, Sample, StopToken
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+
+
+class Node(Generic[In, Out]):
+    """A step written in Python. Derive and implement process(); calling ``super().__init__()`` isn't needed.
+
+    open(), process() and close() run on the node's own thread with the GIL held. A native node derives from it too,
+    but is run by the engine without the GIL; its process() is not for calling.
+    """
+
+    def open(self) -> None:
+        """Called once before the first sample. GIL: held."""
+
+    def process(self, sample: Sample[In], /) -> Out | None:  # type: ignore[misc]
+        """Called once per sample, by one thread at a time.
+
+        Args:
+            sample: What the parent made.
+
+        Returns:
+            What the children get, with the sample's stamp; None emits nothing.
+        GIL: held.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
+
+    def close(self) -> None:
+        """Called once after the last sample if open() succeeded, also after a failure. GIL: held."""
+
+
+class Source(Node[None, Out]):
+    """A source written in Python. Derive and implement read().
+
+    Attributes:
+        live: True when the source cannot wait (a camera): a full edge drops. False: a full edge makes it wait.
+    """
+
+    live: bool = True
+
+    def read(self, stop: StopToken, /) -> Iterator[tuple[Out, float] | tuple[Out, float, float]]:
+        """Yields ``(value, pts)`` or ``(value, pts, captured)`` until the stream ends.
+
+        Args:
+            stop: Use ``stop.wait(seconds)`` instead of ``time.sleep(seconds)``; it returns True when the pipeline stops.
+
+        Yields:
+            ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
+        GIL: held.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method read(self, stop)")
+
+
+class NativeNode(Node[In, Out]):
+    """A node that the engine runs on a native thread without the GIL."""
+
+    _handle: _native.NodeHandle
+    _kinds: ClassVar[tuple[type | None, type | None]]
+
+    def process(self, sample: Sample[In], /) -> Out | None:  # type: ignore[misc]
+        """Not for calling: the engine runs this node natively. GIL: held."""
+        raise GraphError(f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of an opened video.
+
+    Attributes:
+        codec: FFmpeg's name, for example "h264".
+        width: Pixels.
+        height: Pixels.
+        fps: Frames per second, when the container says so.
+        frame_count: Number of frames, when it is known.
+        duration: Seconds, when it is known.
+        pixel_format: FFmpeg's name.
+        container: FFmpeg's name.
+    """
+
+    codec: str
+    width: int
+    height: int
+    fps: float | None
+    frame_count: int | None
+    duration: float | None
+    pixel_format: str
+    container: str
+
+
+class VideoSource(Source["Frame"]):
+    """A source of decoded frames, made by freshframe.open()."""
+
+    _handle: _native.NodeHandle
+
+    def __init__(self, handle: _native.NodeHandle, live: bool) -> None:
+        """Called by freshframe.open()."""
+        self._handle = handle
+        self.live = live
+
+    @property
+    def url(self) -> str:
+        """The URL with its password masked."""
+        return _native.video_url(self._handle)
+
+    @property
+    def info(self) -> VideoInfo:
+        """Codec, size, rate, length; known once the pipeline has started."""
+        return VideoInfo(*_native.video_info(self._handle))
+
+
+def open(  # the field's word for it: cv2, PyAV and PIL users look for open
+    url: int | str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    open_timeout: float = 5.0,
+    read_timeout: float = 5.0,
+    loop: bool = False,
+    realtime: bool = False,
+    decoder_threads: int | None = None,
+    options: Mapping[str, str] | None = None,
+) -> VideoSource:
+    """Makes a source of a video file, a picture, or the built-in moving scene.
+
+    Only the form of the URL and the options are checked here; start() opens it.
+
+    Args:
+        url: A path, or ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
+            (``pace=0``: as fast as it is read, ``frames=300``: its length).
+        size: (width, height) in pixels to scale to.
+        fps: Rate of a picture's pts, in frames per second; default 25.
+        open_timeout: Seconds.
+        read_timeout: Seconds.
+        loop: A file starts again at its end.
+        realtime: A file plays at its own speed and is live, as if it were a camera.
+        decoder_threads: Default: the number of cores for a file, 1 for a live source.
+        options: Passed to FFmpeg; an unknown one is an error.
+
+    Raises:
+        GraphError: The URL or an option cannot be.
+    GIL: held.
+    """
+    if isinstance(url, int):
+        raise GraphError(f"cameras are not supported in this version, got camera {url}: open a file or demo:circles")
+    path = os.fspath(url)
+    handle = _native.make_video_source(
+        path,
+        {
+            "size": _size(size),
+            "fps": fps,
+            "open_timeout": open_timeout,
+            "read_timeout": read_timeout,
+            "loop": loop,
+            "realtime": realtime,
+            "decoder_threads": decoder_threads,
+            "options": dict(options or {}),
+        },
+    )
+    return VideoSource(handle, handle.live)
+
+
+def _size(size: tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise GraphError(f"size must be (width, height) in pixels, got {size!r}")
+    return (size[0], size[1])
+
+
+def _radius(radius: tuple[float, float]) -> tuple[float, float]:
+    low, high = radius
+    if not 0 < low < high < math.inf:
+        raise GraphError(f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}")
+    return (low, high)
+
+
+class MockCamera(Source["Frame"]):
+    """Shows one picture over and over, ``fps`` times a second, as a camera would. Frames it can't make in time count
+    as ``device``.
+
+    Args:
+        image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array.
+        fps: Frames per second, more than 0 and at most 1000.
+
+    Raises:
+        GraphError: fps is out of range, or the array has another shape.
+    """
+
+    _handle: _native.NodeHandle
+
+    def __init__(self, image: Any, fps: float = 14.0) -> None:
+        """See the class."""
+        if isinstance(image, (str, os.PathLike)):
+            picture: str | Frame = os.fspath(image)
+        elif isinstance(image, _native.Frame):
+            picture = image
+        else:
+            picture = _native.Frame.from_array(image, "gray" if getattr(image, "ndim", 3) == 2 else "bgr")
+        self._handle = _native.make_mock_camera(picture, fps)
+
+
+class CircleDetector(NativeNode["Frame", Circles]):
+    """Finds circles in each frame by itself. Native, works on the luma plane.
+
+    Args:
+        radius: (smallest, largest) in pixels.
+        max_circles: The best are kept.
+        min_score: 0 to 1; below it a circle is not reported.
+    """
+
+    def __init__(
+        self, *, radius: tuple[float, float] = (8, 120), max_circles: int = 64, min_score: float = 0.5
+    ) -> None:
+        """See the class."""
+        self._handle = _native.make_circle_detector(_radius(radius), max_circles, min_score)
+
+
+class CircleTracker(NativeNode["Frame", Circles]):
+    """Finds circles and gives them identities that last over time and through dropped frames. Native.
+
+    Args:
+        radius: (smallest, largest) in pixels.
+        max_circles: The best are kept.
+        max_gap: Seconds that a circle may be unseen and keep its id.
+    """
+
+    def __init__(
+        self, *, radius: tuple[float, float] = (8, 120), max_circles: int = 16, max_gap: float = 0.5
+    ) -> None:
+        """See the class."""
+        self._handle = _native.make_circle_tracker(_radius(radius), max_circles, max_gap)
+
+
+class Annotate(NativeNode[Circles, "Frame"]):
+    """Draws circles, ids and trails into a BGR copy of each sample's frame. Native.
+
+    Args:
+        ids: Label circles with their tracker_id.
+        scores: Label circles with their score.
+        trail: Seconds of path drawn behind a tracked circle; 0: none.
+        line_width: Pixels; 0: chosen from the picture's size.
+    """
+
+    def __init__(
+        self, *, ids: bool = True, scores: bool = False, trail: float = 1.0, line_width: float = 0.0
+    ) -> None:
+        """See the class."""
+        self._handle = _native.make_annotate(ids, scores, trail, line_width)
+
+
+class VideoFile(NativeNode["Frame", None]):
+    """Writes frames to a video file; the container follows from the name. Each frame lies at its pts. Native.
+
+    Args:
+        path: For example "out.mp4".
+        codec: "h264" or FFmpeg's name of an encoder.
+        fps: Nominal frames per second; default: from the first two frames.
+        quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
+
+    Raises:
+        GraphError: A codec or container that cannot be. What fails later is a NodeError.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        codec: str = "h264",
+        fps: float | None = None,
+        quality: int = 23,
+    ) -> None:
+        """See the class."""
+        self._handle = _native.make_video_file(os.fspath(path), codec, fps, quality)
+
+
+def demo_truth(url: str, seq: int) -> list[DemoCircle]:
+    """The truth of frame ``seq`` of a ``demo:circles?...`` URL.
+
+    Raises:
+        GraphError: Any other URL.
+    GIL: held.
+    """
+    return [DemoCircle(*circle) for circle in _native.demo_truth(url, seq)]
+
+
+def read_picture(path: str | os.PathLike[str]) -> Frame:
+    """Decodes a picture file.
+
+    Raises:
+        SourceError: It cannot be read, or is no picture.
+    GIL: released.
+    """
+    return _native.read_picture(os.fspath(path))
+
+
+def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
+    """Writes a picture file, PNG or JPEG by its name.
+
+    Raises:
+        FreshframeError: It cannot be written.
+    GIL: released.
+    """
+    _native.write_picture(frame, os.fspath(path))

@@ -1,0 +1,471 @@
+"""The graph: add nodes, take readers, start, wait, stop."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+from . import _life, _native, _types
+from ._errors import GraphError, StopTimeout
+from ._log import logger
+from ._nodes import MockCamera, NativeNode, Node, Source, VideoSource
+from ._queue import Queue
+from ._stats import Progress, Report, Stats, make_report, make_stats
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._native import Reader
+
+T = TypeVar("T")
+U = TypeVar("U")
+T_co = TypeVar("T_co", covariant=True)
+
+_SLICE = 0.05  # seconds between two looks at signals
+
+
+class Port(Generic[T_co]):
+    """Output of a node; what children and readers name as their parent. Made by Pipeline.add().
+
+    Attributes:
+        name: The node's name in stats and messages.
+        node: What was added.
+    """
+
+    __slots__ = ("_index", "_pipeline", "_type", "name", "node")
+
+    def __init__(self, pipeline: Pipeline, index: int, node: Any, output: Any) -> None:
+        """Called by Pipeline.add()."""
+        self._pipeline = pipeline
+        self._index = index
+        self._type = output
+        self.name = pipeline._engine.node_name(index)
+        self.node = node
+
+    def __repr__(self) -> str:
+        """Name and type."""
+        return f"Port({self.name!r}, {_types.name(self._type)})"
+
+
+class Pipeline:
+    """A graph of nodes, each on a thread of its own. Runs once.
+
+    Args:
+        name: For messages.
+        stall_timeout: Seconds without movement after which run() and wait() raise Stalled; None: never.
+        max_held_bytes: Picture memory that Python may hold outside the engine before hand-overs raise FramesHeld.
+
+    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(), stats() and
+    wait() from any thread; add() and reader() from one thread, before start().
+    """
+
+    def __init__(
+        self, name: str = "pipeline", *, stall_timeout: float | None = 5.0, max_held_bytes: int = 1 << 30
+    ) -> None:
+        """See the class."""
+        if stall_timeout is not None and not stall_timeout > 0:
+            raise GraphError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
+        if max_held_bytes < 0:
+            raise GraphError(f"max_held_bytes must be at least 0, got {max_held_bytes!r}")
+        _life.forget_ended()
+        self.name = name
+        self._engine = _native.Engine(name, stall_timeout, max_held_bytes)
+        self._engine.call_at_end(_life.forget_ended)
+        self._python_nodes: list[tuple[int, Any, bool]] = []
+        self._nodes: list[Any] = []
+        self._threads: list[threading.Thread] = []
+
+    # ---- building
+
+    @overload
+    def add(self, node: Source[U], parent: None = None, *, name: str | None = None) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Node[T, U],
+        parent: Port[T] | Sequence[Port[T]],
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[T], U | None],
+        parent: Port[T] | Sequence[Port[T]],
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+    ) -> Port[U]: ...
+    def add(
+        self,
+        node: Any,
+        parent: Any = None,
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+    ) -> Port[Any]:
+        """Adds a source, a node or a function to the graph.
+
+        Args:
+            node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
+            parent: The port whose samples it gets, or several (a merge: round-robin over whichever has something).
+            name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
+            queue: Default: LATEST below a live source, LOSSLESS below files.
+            on_error: "skip" goes on after an exception and counts the sample as ``error``.
+            max_age: Seconds; an older sample is dropped as ``stale`` when it would be taken. Live only.
+
+        Raises:
+            GraphError: It cannot be wired so.
+        GIL: held.
+        """
+        _check_node(node)
+        parents = self._parents(parent, _label(node))
+        wanted, given = _types.node_types(node)
+        for port in parents:
+            if not _types.fits(port._type, wanted):
+                raise GraphError(
+                    f"{_label(node)!r} takes {_types.name(wanted)}, but its parent {port.name!r} gives "
+                    f"{_types.name(port._type)}"
+                )
+        _claim(node)
+        try:
+            options = _options(name, queue, on_error, max_age)
+            index = self._add(node, [port._index for port in parents], (wanted, given), options)
+        except BaseException:
+            _release(node)
+            raise
+        self._nodes.append(node)
+        return Port(self, index, node, given)
+
+    def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: dict[str, Any]) -> int:
+        if isinstance(node, (NativeNode, VideoSource, MockCamera)):
+            return self._engine.add_native(node._handle, parents, options)
+        label = _label(node)
+        kinds = (_types.kind(hints[0]), _types.kind(hints[1]))
+        if isinstance(node, Source):
+            index = self._engine.add_python_source(label, (bool(node.live), kinds[1]), parents, options)
+        else:
+            index = self._engine.add_python(label, kinds, parents, options)
+        self._python_nodes.append((index, node, not isinstance(node, Node)))
+        return index
+
+    def _parents(self, parent: Any, label: str) -> list[Port[Any]]:
+        if parent is None:
+            return []
+        parents = [parent] if isinstance(parent, Port) else parent
+        if not isinstance(parents, Sequence) or isinstance(parents, str):
+            raise GraphError(
+                f"the parent of {label!r} must be a port, as add() returns it, or several; got {parent!r}"
+            )
+        for port in parents:
+            if not isinstance(port, Port):
+                raise GraphError(f"a parent of {label!r} must be a port, as add() returns it; got {port!r}")
+            if port._pipeline is not self:
+                raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
+        return list(parents)
+
+    def reader(
+        self, *ports: Port[T], queue: Queue | None = None, name: str | None = None, frames: bool = True
+    ) -> Reader[T]:
+        """Makes a reader: a consumer outside the graph that pulls.
+
+        Args:
+            *ports: What to read; several have one slot each and are served round-robin.
+            queue: Default: LATEST below a live source, LOSSLESS below files.
+            name: Default "reader".
+            frames: False: samples come without their frame, so that keeping results keeps no pictures.
+
+        Raises:
+            GraphError: It cannot be wired so.
+        GIL: held.
+        """
+        label = name or "reader"
+        parents = self._parents(list(ports), label)
+        return self._engine.reader(
+            [port._index for port in parents], _queue_tuple(queue, label), name or "", frames
+        )
+
+    # ---- life
+
+    def start(self) -> Self:
+        """Opens every node and source, then lets samples flow. Returns self, for ``with pipeline.start():``.
+
+        Raises:
+            GraphError: The graph cannot run, or it was started or stopped before.
+            SourceError: A source could not be opened.
+            NodeError: A node's open() failed.
+        GIL: released while waiting.
+        """
+        self._engine.launch()
+        _life.keep(self)
+        try:
+            self._start_threads()
+            while not self._engine.wait_opened(_SLICE):
+                pass
+        except BaseException:
+            self._stop_quietly()
+            raise
+        self._engine.go()
+        return self
+
+    def _start_threads(self) -> None:
+        waiting = list(self._python_nodes)
+        try:
+            while waiting:
+                index, node, takes_values = waiting[0]
+                thread = threading.Thread(
+                    target=_native.run_node,
+                    args=(self._engine, index, node, takes_values),
+                    name=self._engine.node_name(index),
+                    daemon=True,
+                )
+                thread.start()
+                self._threads.append(thread)
+                waiting.pop(0)
+        except BaseException:
+            self._engine.request_stop()
+            for index, node, _ in waiting:  # their places end here: nobody else will
+                _native.run_node(self._engine, index, node, True)
+            raise
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the pipeline has ended.
+
+        Args:
+            timeout: Seconds; None: no limit.
+
+        Returns:
+            True when it has ended.
+
+        Raises:
+            NodeError: A node failed.
+            SourceError: A source was lost.
+            Stalled: Nothing moves because a full blocking edge is not read.
+        GIL: released while waiting.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _SLICE if deadline is None else min(_SLICE, max(0.0, deadline - time.monotonic()))
+            if self._engine.wait_ended(left):
+                self._join_threads()
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+
+    def run(self, *, progress: bool | Callable[[Progress], None] = False, every: float = 0.5) -> Report:
+        """Starts the pipeline unless it runs, waits until everything is drained and closed.
+
+        Args:
+            progress: True: a bar in the terminal. A callable gets a Progress.
+            every: Seconds between two calls of it.
+
+        Raises:
+            NodeError: A node failed.
+            SourceError: A source could not be opened or was lost.
+            Stalled: Nothing moves because a full blocking edge is not read.
+        GIL: released while waiting; held for ``progress``.
+        """
+        if not every > 0:
+            raise GraphError(f"every must be more than 0 seconds, got {every!r}")
+        try:
+            if not self._engine.started:
+                self.start()
+            self._run_until_end(progress, every)
+        except BaseException:
+            self._stop_quietly()
+            raise
+        return make_report(self._engine.report())
+
+    def _run_until_end(self, progress: bool | Callable[[Progress], None], every: float) -> None:
+        if progress is False:
+            self.wait()
+            return
+        if progress is True:
+            from ._progress import ProgressBar
+
+            with ProgressBar() as bar:
+                self._run_until_end(bar, every)
+            return
+        last = _Tick(time.monotonic(), 0)
+        began = last.at
+        ended = False
+        while not ended:
+            ended = self.wait(every)
+            tick, last = self._tick(began, last)
+            progress(tick)
+
+    def _tick(self, began: float, last: _Tick) -> tuple[Progress, _Tick]:
+        done, total, dropped = self._engine.progress()
+        now = time.monotonic()
+        elapsed = now - began
+        rate = (done - last.done) / max(1e-9, now - last.at)
+        average = done / elapsed if elapsed > 0 else 0.0
+        remaining = max(0, total - done) / average if total is not None and average > 0 else None
+        return Progress(done, total, elapsed, rate, dropped, remaining), _Tick(now, done)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
+
+        From a node's own thread it only asks. Never raises NodeError.
+
+        Raises:
+            StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+        GIL: released while waiting.
+        """
+        if not timeout >= 0:
+            raise GraphError(f"timeout must be at least 0 seconds, got {timeout!r}")
+        self._engine.request_stop()
+        if self._engine.on_worker_thread():
+            return
+        deadline = time.monotonic() + timeout
+        while not self._engine.join(min(_SLICE, max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                nodes = self._engine.busy_nodes()
+                names = ", ".join(repr(node) for node in nodes)
+                raise StopTimeout(f"still busy {timeout:g} s after stop(): {names}", nodes)
+        self._join_threads()
+        _life.forget(self)
+
+    def _join_threads(self) -> None:
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(1.0)  # its work is done; what is left is the interpreter's own book-keeping
+        _native.drain_log()
+
+    def _stop_quietly(self) -> None:
+        try:
+            self.stop()
+        except StopTimeout as error:
+            logger.warning("%s", error)
+
+    # ---- looking
+
+    def stats(self) -> Stats:
+        """A snapshot; never blocks the pipeline, works after stop(). GIL: held."""
+        return make_stats(self._engine.stats())
+
+    def __str__(self) -> str:
+        """The graph as text, one edge per line with policy and counts."""
+        return self._engine.describe().rstrip("\n")
+
+    def __repr__(self) -> str:
+        """Name and state."""
+        state = "ended" if self._engine.ended else "running" if self._engine.started else "new"
+        return f"<Pipeline {self.name!r}, {state}>"
+
+    def __reduce__(self) -> Any:
+        """Refuses: threads cannot be pickled."""
+        raise TypeError("a Pipeline cannot be pickled: it has threads; build it in the process that runs it")
+
+    # ---- with
+
+    def __enter__(self) -> Self:
+        """Starts it if needed."""
+        if not self._engine.started:
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops it; what waits is dropped as ``stop``. An exception of the body is never replaced."""
+        if error is not None:
+            self._stop_quietly()
+        else:
+            self.stop()
+
+    async def __aenter__(self) -> Self:
+        """As __enter__, without blocking the event loop."""
+        import asyncio
+
+        if not self._engine.started:
+            await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As __exit__, without blocking the event loop."""
+        import asyncio
+
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
+
+
+class _Tick:
+    __slots__ = ("at", "done")
+
+    def __init__(self, at: float, done: int) -> None:
+        self.at = at
+        self.done = done
+
+
+def _label(node: Any) -> str:
+    if isinstance(node, VideoSource):
+        return "VideoSource"
+    if isinstance(node, Node):
+        return type(node).__name__
+    name = getattr(node, "__name__", None)
+    if name == "<lambda>":
+        return "lambda"
+    return name if isinstance(name, str) else type(node).__name__
+
+
+def _check_node(node: Any) -> None:
+    if inspect.isclass(node):
+        raise GraphError(f"got class {node.__name__}; did you mean {node.__name__}()?")
+    if not isinstance(node, Node) and not callable(node):
+        raise GraphError(f"a node must be a Source, a Node or a callable, got {node!r}")
+    if inspect.iscoroutinefunction(node):
+        raise GraphError(
+            f"{_label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read with "
+            "`async for` outside the graph"
+        )
+
+
+def _claim(node: Any) -> None:
+    """A node instance belongs to one pipeline; functions may be added as often as you like."""
+    if not isinstance(node, Node) or isinstance(node, (NativeNode, VideoSource, MockCamera)):
+        return
+    if getattr(node, "_freshframe_added", False):
+        raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
+    with contextlib.suppress(AttributeError):  # a class with __slots__ can't be marked
+        node._freshframe_added = True  # type: ignore[attr-defined]
+
+
+def _release(node: Any) -> None:
+    with contextlib.suppress(AttributeError):
+        del node._freshframe_added
+
+
+def _queue_tuple(queue: Any, label: str) -> tuple[int, str] | None:
+    if queue is None:
+        return None
+    if not isinstance(queue, Queue):
+        raise GraphError(f"queue of {label!r} must be a Queue, LATEST, NEXT or LOSSLESS, got {queue!r}")
+    return queue.depth, queue.when_full
+
+
+def _options(name: str | None, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
+    if name is not None and (not isinstance(name, str) or not name):
+        raise GraphError(f"name must be a text that is not empty, got {name!r}")
+    if on_error not in ("stop", "skip"):
+        raise GraphError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
+    return {
+        "name": name or "",
+        "queue": _queue_tuple(queue, name or "node"),
+        "on_error": on_error,
+        "max_age": max_age,
+    }

@@ -1,0 +1,119 @@
+"""The linear case in one line: a source and nodes in a row, read as an iterator."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ._nodes import Node, Source
+from ._pipeline import Pipeline, Port
+from ._queue import Queue
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._native import Sample
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Stream(Generic[T_co]):
+    """Samples of the last node of a chain; made by freshframe.stream().
+
+    Iterating starts the pipeline; leaving the ``for`` closes it. Also a context manager and an async iterator.
+    """
+
+    def __init__(self, source: Source[Any], nodes: tuple[Any, ...], queue: Queue | None) -> None:
+        """Called by freshframe.stream()."""
+        self.pipeline = Pipeline("stream")
+        port: Port[Any] = self.pipeline.add(source)
+        for node in nodes:
+            port = self.pipeline.add(node, port)
+        self.reader = self.pipeline.reader(port, queue=queue)
+
+    def __iter__(self) -> Iterator[Sample[T_co]]:
+        """Starts it if needed."""
+        return _Samples(self._started())
+
+    def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
+        """Starts it if needed."""
+        return aiter(self._started().reader)
+
+    def _started(self) -> Self:
+        if not self.pipeline._engine.started:
+            self.pipeline.start()
+        return self
+
+    def __enter__(self) -> Self:
+        """Starts it if needed."""
+        return self._started()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops it."""
+        self.pipeline.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> Self:
+        """Starts it if needed."""
+        await self.pipeline.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops it."""
+        await self.pipeline.__aexit__(kind, error, trace)
+
+    def close(self) -> None:
+        """Stops it and waits for its threads. GIL: released while waiting."""
+        self.pipeline.stop()
+
+    def __del__(self) -> None:
+        """Asks it to stop; never waits."""
+        pipeline = getattr(self, "pipeline", None)
+        if pipeline is not None and not pipeline._engine.forked:
+            pipeline._engine.request_stop()
+
+
+class _Samples(Generic[T_co]):
+    """One ``for`` over a stream."""
+
+    def __init__(self, stream: Stream[T_co]) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> _Samples[T_co]:
+        return self
+
+    def __next__(self) -> Sample[T_co]:
+        try:
+            sample: Sample[T_co] = next(self._stream.reader)  # type: ignore[arg-type]
+        except StopIteration:
+            self._stream.pipeline.stop()
+            raise
+        return sample
+
+    def __del__(self) -> None:
+        """The loop was left: later samples have nowhere to go."""
+        stream = getattr(self, "_stream", None)
+        if stream is not None:
+            stream.reader.close()
+            if not stream.pipeline._engine.forked:
+                stream.pipeline._engine.request_stop()
+
+
+def stream(source: Source[Any], *nodes: Node[Any, Any] | Callable[[Any], Any], queue: Queue | None = None) -> Stream[Any]:
+    """Reads a source through nodes in a row: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``.
+
+    Args:
+        source: Where samples come from.
+        *nodes: What is done with them, in order; the last one's samples are read.
+        queue: Of the reader; default: LATEST below a live source, LOSSLESS below files.
+
+    Raises:
+        GraphError: It cannot be wired so.
+    GIL: held.
+    """
+    return Stream(source, nodes, queue)

@@ -1,0 +1,122 @@
+"""Types of nodes, read from their annotations, so that wrong wiring is refused before anything runs."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from typing import Any
+
+from . import _native
+from ._nodes import Annotate, CircleDetector, CircleTracker, MockCamera, Node, Source, VideoFile, VideoSource
+from .results import Circles
+
+_NATIVE: dict[type, tuple[Any, Any]] = {
+    VideoSource: (None, _native.Frame),
+    MockCamera: (None, _native.Frame),
+    CircleDetector: (_native.Frame, Circles),
+    CircleTracker: (_native.Frame, Circles),
+    Annotate: (Circles, _native.Frame),
+    VideoFile: (_native.Frame, None),
+}
+
+
+def node_types(node: Any) -> tuple[Any, Any]:
+    """(input, output) of a node or callable; Any where it doesn't say, None for a sink's output."""
+    for cls in type(node).__mro__:
+        if cls in _NATIVE:
+            return _NATIVE[cls]
+    if isinstance(node, Source):
+        return None, _generic_arguments(type(node), Source, 1)[0]
+    if isinstance(node, Node):
+        given = _generic_arguments(type(node), Node, 2)
+        hints = _hints(type(node).process)
+        if given[0] is Any:
+            given = (_sample_value(next(iter(_without_return(hints).values()), Any)), given[1])
+        if given[1] is Any:
+            given = (given[0], _without_none(hints.get("return", Any)))
+        return given[0], given[1]
+    return _callable_types(node)
+
+
+def _callable_types(function: Any) -> tuple[Any, Any]:
+    target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    hints = _hints(target)
+    try:
+        first = next(iter(inspect.signature(function).parameters), None)
+    except (TypeError, ValueError):  # a builtin without a signature
+        first = None
+    return hints.get(first, Any) if first else Any, _without_none(hints.get("return", Any))
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # an annotation that cannot be resolved means Any, whatever its evaluation raised
+        return {}
+
+
+def _without_return(hints: dict[str, Any]) -> dict[str, Any]:
+    return {name: hint for name, hint in hints.items() if name != "return"}
+
+
+def _sample_value(hint: Any) -> Any:
+    if typing.get_origin(hint) is _native.Sample:
+        return typing.get_args(hint)[0]
+    return Any
+
+
+def _without_none(hint: Any) -> Any:
+    if hint is type(None):
+        return None
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        kept = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+        return kept[0] if len(kept) == 1 else Any
+    return hint
+
+
+def _generic_arguments(cls: type, base: type, count: int) -> tuple[Any, ...]:
+    """What the class gave for the type parameters of `base`, Any for those that it left open."""
+    for ancestor in cls.__mro__:
+        for written in getattr(ancestor, "__orig_bases__", ()):
+            if typing.get_origin(written) is base:
+                arguments = tuple(_resolve(argument, ancestor) for argument in typing.get_args(written))
+                return tuple(None if a is type(None) else a for a in arguments)
+    return (Any,) * count
+
+
+def _resolve(argument: Any, cls: type) -> Any:
+    if isinstance(argument, typing.TypeVar):
+        return Any
+    if isinstance(argument, typing.ForwardRef):
+        argument = argument.__forward_arg__
+    if isinstance(argument, str):
+        if argument in ("Frame", "ff.Frame", "freshframe.Frame"):
+            return _native.Frame
+        module = inspect.getmodule(cls)
+        return getattr(module, argument, Any) if module else Any
+    return argument
+
+
+def fits(given: Any, wanted: Any) -> bool:
+    """False only when both are plain classes and one can't be the other."""
+    if given is Any or wanted is Any or given is object or wanted is object:
+        return True
+    if not isinstance(given, type) or not isinstance(wanted, type):
+        return True
+    return issubclass(given, wanted) or issubclass(wanted, given) or (given is int and wanted is float)
+
+
+def kind(hint: Any) -> str:
+    """The engine's word for a type: "Frame", "Circles", "nothing", or "any"."""
+    if hint is _native.Frame:
+        return "Frame"
+    if hint is Circles:
+        return "Circles"
+    return "nothing" if hint is None else "any"
+
+
+def name(hint: Any) -> str:
+    """For messages."""
+    return getattr(hint, "__name__", None) or str(hint)

@@ -1,0 +1,60 @@
+// The extension module freshframe._native: everything that the Python package builds on.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
+#include <string>
+
+#include "python/fork_guard.hpp"
+#include "python/python_classes.hpp"
+#include "python/python_engine.hpp"
+#include "python/python_errors.hpp"
+#include "python/python_node.hpp"
+#include "python/python_reader.hpp"
+#include "python/python_sample.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+void register_classes(const nb::dict& given) {
+  const auto keep = [&](const char* name) { return nb::object(given[name]).release().ptr(); };
+  auto& known = classes();
+  known.circles = keep("Circles");
+  known.freshframe_error = keep("FreshframeError");
+  known.graph_error = keep("GraphError");
+  known.source_error = keep("SourceError");
+  known.source_timeout = keep("SourceTimeout");
+  known.node_error = keep("NodeError");
+  known.frames_held = keep("FramesHeld");
+  known.end_of_stream = keep("EndOfStream");
+  known.read_timeout = keep("ReadTimeout");
+  known.stalled = keep("Stalled");
+  known.stop_timeout = keep("StopTimeout");
+  known.reader_iterator = keep("ReaderIterator");
+}
+
+}  // namespace
+}  // namespace freshframe::python
+
+NB_MODULE(_native, module) {
+  using namespace freshframe::python;
+  module.doc() = "The native part of freshframe. Not an interface: use the package.";
+  module.attr("__version__") = FRESHFRAME_VERSION;
+  watch_forks();
+  register_exception_translator();
+  bind_frame(module);
+  bind_sample(module);
+  bind_reader(module);
+  bind_engine(module);
+  bind_python_nodes(module);
+  bind_nodes(module);
+  bind_log(module);
+  module.def("register_classes", &register_classes, nb::arg("classes"),
+             "Tells the module the package's classes, once. GIL: held");
+  module.def(
+      "let_leaks_pass", [] { nb::set_leak_warnings(false); },
+      "For an exit with a node that is still busy: what it holds outlives the interpreter. GIL: held");
+}

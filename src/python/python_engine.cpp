@@ -1,0 +1,227 @@
+// The Engine class: building, life, and what is looked at. Waits are plain C functions (see raw_call.hpp).
+// SPDX-License-Identifier: Apache-2.0
+#include "python/python_engine.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "python/python_free.hpp"
+#include "python/python_node.hpp"
+#include "python/python_reader.hpp"
+#include "python/python_value.hpp"
+#include "python/raw_call.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+Engine::~Engine() {
+  const bool running = guard_.forked() || (core_->started() && !core_->ended());
+  if (!running) return;
+  if (!guard_.forked()) core_->request_stop();
+  static auto* const let_go =
+      new std::vector<std::shared_ptr<PipelineCore>>;  // never freed: threads are in there
+  let_go->push_back(std::move(core_));
+}
+
+void Engine::launch() {
+  auto& engine = core();
+  std::vector<std::string> names;
+  for (int i = 0; i < engine.node_count(); ++i) names.push_back(engine.worker(i).name());
+  *names_ = std::make_shared<const std::vector<std::string>>(std::move(names));
+  engine.launch();
+}
+
+namespace {
+
+using QueueTuple = std::pair<int, std::string>;
+
+WhenFull parse_when_full(const std::string& name) {
+  if (name == "drop_oldest") return WhenFull::DropOldest;
+  if (name == "drop_newest") return WhenFull::DropNewest;
+  if (name == "block") return WhenFull::Block;
+  throw GraphError("when_full must be drop_oldest, drop_newest or block, got '" + name + "'");
+}
+
+std::optional<Queue> parse_queue(const std::optional<QueueTuple>& queue) {
+  if (!queue) return std::nullopt;
+  return Queue{queue->first, parse_when_full(queue->second)};
+}
+
+OnError parse_on_error(const std::string& name) {
+  if (name == "stop") return OnError::Stop;
+  if (name == "skip") return OnError::Skip;
+  throw GraphError("on_error must be 'stop' or 'skip', got '" + name + "'");
+}
+
+struct AddArguments {
+  std::string name;
+  std::optional<QueueTuple> queue;
+  std::string on_error = "stop";
+  std::optional<double> max_age;
+
+  [[nodiscard]] AddOptions options() const {
+    return {name, parse_queue(queue), parse_on_error(on_error), max_age};
+  }
+};
+
+AddArguments add_arguments(const nb::dict& options) {
+  AddArguments result;
+  result.name = nb::cast<std::string>(options["name"]);
+  result.queue = nb::cast<std::optional<QueueTuple>>(options["queue"]);
+  result.on_error = nb::cast<std::string>(options["on_error"]);
+  result.max_age = nb::cast<std::optional<double>>(options["max_age"]);
+  return result;
+}
+
+int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, const nb::dict& options) {
+  auto arguments = add_arguments(options).options();
+  if (!handle.node) {
+    throw GraphError("this " + handle.get().default_name() +
+                     " belongs to a pipeline already: make a second one");
+  }
+  auto* const node = handle.node.get();
+  const int index = self.core().add(std::move(handle.node), parents, std::move(arguments));
+  handle.added = node;
+  return index;
+}
+
+int add_python(Engine& self, const std::string& label, const std::pair<std::string, std::string>& kinds,
+               const std::vector<int>& parents, const nb::dict& options) {
+  auto node = std::make_unique<PythonNode>(label, type_of_kind(kinds.first), type_of_kind(kinds.second));
+  return self.core().add(std::move(node), parents, add_arguments(options).options());
+}
+
+int add_python_source(Engine& self, const std::string& label,
+                      const std::pair<bool, std::string>& live_and_kind, const std::vector<int>& parents,
+                      const nb::dict& options) {
+  auto node = std::make_unique<PythonSource>(label, live_and_kind.first, type_of_kind(live_and_kind.second));
+  return self.core().add(std::move(node), parents, add_arguments(options).options());
+}
+
+PythonReader reader(Engine& self, const std::vector<int>& parents, const std::optional<QueueTuple>& queue,
+                    const std::string& name, bool frames) {
+  return {self.core().add_reader(parents, {name, parse_queue(queue), frames}), self.names()};
+}
+
+void request_stop(gil::Held& held, Engine& self) {
+  auto* core = &self.core();
+  gil::release(held, [](PipelineCore* target) { target->request_stop(); }, core);
+}
+
+// ---- waits: each lasts one slice, so that the caller sees signals
+
+enum class Wait { Opened, Ended, Joined };
+
+template <Wait Kind>
+PyObject* wait_for(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
+    auto* core = &nb::inst_ptr<Engine>(self)->core();
+    const bool done = gil::release(
+        held,
+        [](PipelineCore* target, double slice) {
+          if constexpr (Kind == Wait::Opened) return target->wait_opened(Seconds(slice));
+          if constexpr (Kind == Wait::Ended) return target->wait(Seconds(slice));
+          if constexpr (Kind == Wait::Joined) return target->join(Seconds(slice));
+        },
+        core, seconds);
+    gil::DeferredFree::instance().drain(held);
+    return PyBool_FromLong(done ? 1 : 0);
+  });
+}
+
+PyMethodDef* raw_methods() {
+  static PyMethodDef methods[] = {
+      {"wait_opened", gil::entry<&wait_for<Wait::Opened>>, METH_O,
+       "wait_opened($self, seconds, /)\n--\n\nTrue once every node has opened. GIL: released while waiting"},
+      {"wait_ended", gil::entry<&wait_for<Wait::Ended>>, METH_O,
+       "wait_ended($self, seconds, /)\n--\n\nTrue once the pipeline has ended; raises what failed. GIL: "
+       "released while "
+       "waiting"},
+      {"join", gil::entry<&wait_for<Wait::Joined>>, METH_O,
+       "join($self, seconds, /)\n--\n\nTrue once every thread has ended. GIL: released while waiting"},
+      {nullptr, nullptr, 0, nullptr}};
+  return methods;
+}
+
+// Asks the interpreter to run `callback` when the pipeline has ended. The callback is kept for the process.
+void call_at_end(Engine& self, nb::callable callback) {
+  static PyObject* kept = nullptr;
+  if (kept == nullptr) kept = callback.release().ptr();
+  self.core().set_end_hook([] {
+    Py_AddPendingCall(
+        [](void* function) {
+          PyObject* result = PyObject_CallNoArgs(static_cast<PyObject*>(function));
+          Py_XDECREF(result);
+          return result != nullptr ? 0 : -1;
+        },
+        kept);
+  });
+}
+
+}  // namespace
+
+void bind_engine(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_tp_methods, raw_methods()}, {0, nullptr}};
+  nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
+      .def_prop_ro(
+          "added", [](const NodeHandle& self) { return self.added != nullptr; },
+          "True when it belongs to a pipeline. GIL: held")
+      .def_prop_ro(
+          "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
+          "Its name when add() is given none. GIL: held");
+  nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
+                            "The native part of a Pipeline.");
+  engine
+      .def(
+          "__init__",
+          [](Engine* self, const std::string& name, std::optional<double> stall_timeout,
+             std::size_t max_held_bytes) {
+            new (self)
+                Engine({.name = name, .stall_timeout = stall_timeout, .max_held_bytes = max_held_bytes});
+          },
+          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"), "GIL: held")
+      .def("add_native", &add_native, nb::arg("node"), nb::arg("parents"), nb::arg("options"),
+           "Adds a native node; returns its index. GIL: held")
+      .def("add_python", &add_python, nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
+           nb::arg("options"), "Adds a place for a Python node; returns its index. GIL: held")
+      .def("add_python_source", &add_python_source, nb::arg("label"), nb::arg("live_and_kind"),
+           nb::arg("parents"), nb::arg("options"),
+           "Adds a place for a Python source; returns its index. GIL: held")
+      .def("reader", &reader, nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"), nb::arg("frames"),
+           "Adds a reader. GIL: held")
+      .def(
+          "node_name", [](const Engine& self, int index) { return self.core().worker(index).name(); },
+          nb::arg("index"), "GIL: held")
+      .def("launch", &Engine::launch, "Starts the native threads. GIL: held")
+      .def(
+          "go", [](Engine& self) { self.core().go(); }, "Lets the sources go. GIL: held")
+      .def("request_stop", gil::entry<&request_stop>, "Asks everything to stop. GIL: released")
+      .def("call_at_end", &call_at_end, nb::arg("callback"), "GIL: held")
+      .def(
+          "busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); }, "GIL: held")
+      .def(
+          "on_worker_thread", [](const Engine& self) { return self.core().called_from_worker(); },
+          "GIL: held")
+      .def_prop_ro(
+          "started", [](const Engine& self) { return self.core().started(); }, "GIL: held")
+      .def_prop_ro(
+          "ended", [](const Engine& self) { return self.core().ended(); }, "GIL: held")
+      .def_prop_ro(
+          "failed", [](const Engine& self) { return self.core().failure().failed(); }, "GIL: held")
+      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it. GIL: held")
+      .def("describe", [](const Engine& self) { return self.core().describe(); }, "GIL: held");
+  bind_engine_stats(engine);
+}
+
+}  // namespace freshframe::python

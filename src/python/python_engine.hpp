@@ -1,0 +1,60 @@
+// The engine of a Pipeline as its Python class sees it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/pipeline_core.hpp"
+#include "python/fork_guard.hpp"
+#include "python/python_sample.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// A native node before it is added; add() takes it out, once.
+struct NodeHandle {
+  std::unique_ptr<NodeBase> node;
+  NodeBase* added = nullptr;  // what it became, for its properties; alive as long as its pipeline
+
+  [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
+};
+
+/// Owns a PipelineCore. Its destructor never joins: a pipeline that has not ended by then is let go for ever
+/// (its Python class keeps running ones alive, so that happens only when the process ends).
+class Engine {
+ public:
+  explicit Engine(Pipeline::Options options)
+      : core_(std::make_shared<PipelineCore>(std::move(options))), names_(std::make_shared<NodeNames>()) {}
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  /// The core; throws GraphError in a forked child.
+  [[nodiscard]] PipelineCore& core() const {
+    guard_.check("this pipeline");
+    return *core_;
+  }
+  [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
+  [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
+  void launch();
+
+ private:
+  std::shared_ptr<PipelineCore> core_;
+  std::shared_ptr<NodeNames> names_;
+  ForkGuard guard_;
+};
+
+void bind_engine(nanobind::module_& module);
+/// Stats and Report as plain tuples for the Python dataclasses.
+void bind_engine_stats(nanobind::class_<Engine>& engine);
+/// Factories of native nodes, and functions of media and vision.
+void bind_nodes(nanobind::module_& module);
+void bind_frame(nanobind::module_& module);
+void bind_log(nanobind::module_& module);
+
+}  // namespace freshframe::python

@@ -1,0 +1,158 @@
+// Mapping of exceptions. Every Python object made here is made with the GIL held.
+// SPDX-License-Identifier: Apache-2.0
+#include "python/python_errors.hpp"
+
+#include <new>
+
+#include "python/python_classes.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+Classes& classes() noexcept {
+  static Classes instance;
+  return instance;
+}
+
+namespace {
+
+nb::object make(PyObject* type, const std::string& text) {
+  return nb::handle(type)(text);
+}
+
+void raise(const nb::object& error) {
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
+}
+
+void raise(PyObject* type, const std::exception& error) {
+  raise(make(type, error.what()));
+}
+
+void raise_python(gil::Held& held, const gil::Ref& error) {
+  raise(nb::borrow(error.get(held)));
+}
+
+void raise_source_error(PyObject* type, const SourceError& error) {
+  auto object = make(type, error.what());
+  object.attr("source") = error.source();
+  object.attr("url") = error.url();
+  if (error.code() != 0) object.attr("errno") = error.code();
+  raise(object);
+}
+
+nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
+  if (!cause) return nb::none();
+  try {
+    std::rethrow_exception(cause);
+  } catch (const RaisedByPython& known) {
+    return nb::borrow(known.error().get(held));
+  } catch (const SourceErrorByPython& known) {
+    return nb::borrow(known.error().get(held));
+  } catch (const std::exception& known) {  // no Python runs in this try block: nothing unwinds through it
+    return make(PyExc_RuntimeError, known.what());
+  } catch (...) {
+    return nb::none();
+  }
+}
+
+void raise_node_error(gil::Held& held, const NodeError& error) {
+  auto object = make(classes().node_error, error.what());
+  object.attr("node") = error.node();
+  object.attr("seq") = error.seq();
+  object.attr("source") = error.source();
+  PyException_SetCause(object.ptr(), cause_of(held, error.cause()).release().ptr());
+  raise(object);
+}
+
+// Throws on what it does not know.
+void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
+  const auto& known = classes();
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const RaisedByPython& error) {
+    raise_python(held, error.error());
+  } catch (const SourceErrorByPython& error) {
+    raise_python(held, error.error());
+  } catch (const NodeError& error) {
+    raise_node_error(held, error);
+  } catch (const SourceTimeout& error) {
+    raise_source_error(known.source_timeout, error);
+  } catch (const SourceError& error) {
+    raise_source_error(known.source_error, error);
+  } catch (const StopTimeout& error) {
+    auto object = make(known.stop_timeout, error.what());
+    object.attr("nodes") = error.nodes();
+    raise(object);
+  } catch (const GraphError& error) {
+    raise(known.graph_error, error);
+  } catch (const FramesHeld& error) {
+    raise(known.frames_held, error);
+  } catch (const EndOfStream& error) {
+    raise(known.end_of_stream, error);
+  } catch (const ReadTimeout& error) {
+    raise(known.read_timeout, error);
+  } catch (const Stalled& error) {
+    raise(known.stalled, error);
+  } catch (const Error& error) {
+    raise(known.freshframe_error, error);
+  }
+}
+
+}  // namespace
+
+std::exception_ptr take_python_error(gil::Held& held, std::string& text) {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  const nb::object error = nb::steal(value);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  text = nb::cast<std::string>(error.type().attr("__name__"));
+  PyObject* message = PyObject_Str(error.ptr());
+  if (message == nullptr) {
+    PyErr_Clear();
+  } else if (const nb::str known = nb::steal<nb::str>(message); nb::len(known) > 0) {
+    text += ": " + std::string(known.c_str());
+  }
+  auto ref = std::make_shared<const gil::Ref>(held, error.ptr());
+  if (PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
+    return std::make_exception_ptr(SourceErrorByPython(std::move(ref), text));
+  }
+  return std::make_exception_ptr(RaisedByPython(std::move(ref), text));
+}
+
+void set_python_error(gil::Held& held, const std::exception_ptr& error) {
+  try {
+    raise_known(held, error);
+  } catch (nb::python_error& known) {
+    known.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& known) {
+    PyErr_SetString(PyExc_RuntimeError, known.what());
+  }
+}
+
+namespace {
+
+void translate(gil::Held& held, const std::exception_ptr* error) {
+  raise_known(held, *error);
+}
+
+}  // namespace
+
+void register_exception_translator() {
+  nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {
+    gil::entry<&translate>(
+        &error);  // nanobind calls this with the GIL held; what it rethrows is nanobind's to map
+  });
+}
+
+}  // namespace freshframe::python

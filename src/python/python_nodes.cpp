@@ -1,0 +1,152 @@
+// Native nodes for Python: factories whose typed classes, defaults and documentation are in the package.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+#include "freshframe/vision.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "python/python_engine.hpp"
+#include "python/python_free.hpp"
+
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+std::unique_ptr<NodeHandle> handle(std::unique_ptr<NodeBase> node) {
+  auto result = std::make_unique<NodeHandle>();
+  result->node = std::move(node);
+  return result;
+}
+
+template <class T>
+T option(const nb::dict& options, const char* name) {
+  return nb::cast<T>(options[name]);
+}
+
+std::unique_ptr<NodeHandle> make_video_source(const std::string& url, const nb::dict& options) {
+  OpenOptions parsed;
+  if (const auto size = option<std::optional<std::pair<int, int>>>(options, "size")) {
+    parsed.width = size->first;
+    parsed.height = size->second;
+  }
+  parsed.fps = option<std::optional<double>>(options, "fps");
+  parsed.open_timeout = option<double>(options, "open_timeout");
+  parsed.read_timeout = option<double>(options, "read_timeout");
+  parsed.loop = option<bool>(options, "loop");
+  parsed.realtime = option<bool>(options, "realtime");
+  parsed.decoder_threads = option<std::optional<int>>(options, "decoder_threads");
+  parsed.options = option<std::map<std::string, std::string>>(options, "options");
+  return handle(freshframe::open(url, parsed));
+}
+
+VideoSource& video_source(const NodeHandle& self) {
+  auto* source = dynamic_cast<VideoSource*>(&self.get());
+  if (source == nullptr) throw GraphError("not a video source");
+  return *source;
+}
+
+nb::tuple video_info(const NodeHandle& self) {
+  const auto info = video_source(self).info();
+  return nb::make_tuple(info.codec, info.width, info.height, info.fps, info.frame_count, info.duration,
+                        info.pixel_format, info.container);
+}
+
+std::unique_ptr<NodeHandle> make_mock_camera(nb::object picture, double fps) {
+  if (Frame frame; nb::try_cast(picture, frame, false)) {
+    return handle(std::make_unique<MockCamera>(frame.as_engine(), fps));
+  }
+  return handle(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
+}
+
+CircleDetectorOptions detector_options(std::pair<float, float> radius, int max_circles, float min_score) {
+  return {.min_radius = radius.first,
+          .max_radius = radius.second,
+          .max_circles = max_circles,
+          .min_score = min_score};
+}
+
+std::unique_ptr<NodeHandle> make_circle_detector(std::pair<float, float> radius, int max_circles,
+                                                 float min_score) {
+  return handle(std::make_unique<CircleDetector>(detector_options(radius, max_circles, min_score)));
+}
+
+std::unique_ptr<NodeHandle> make_circle_tracker(std::pair<float, float> radius, int max_circles,
+                                                double max_gap) {
+  CircleTrackerOptions options;
+  options.detector = detector_options(radius, max_circles, options.detector.min_score);
+  options.max_gap = max_gap;
+  return handle(std::make_unique<CircleTracker>(options));
+}
+
+std::unique_ptr<NodeHandle> make_annotate(bool ids, bool scores, double trail, float line_width) {
+  return handle(std::make_unique<Annotate>(
+      AnnotateOptions{.ids = ids, .scores = scores, .trail = trail, .line_width = line_width}));
+}
+
+std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const std::string& codec,
+                                            std::optional<double> fps, int quality) {
+  return handle(
+      std::make_unique<VideoFile>(path, VideoFileOptions{.codec = codec, .fps = fps, .quality = quality}));
+}
+
+Frame load_picture(gil::Held& held, const std::string& path) {
+  return gil::release(held, [](const std::string& name) { return read_picture(name); }, path).as_loan();
+}
+
+void save_picture(gil::Held& held, const Frame& frame, const std::string& path) {
+  gil::release(
+      held, [](const Frame& picture, const std::string& name) { write_picture(picture, name); }, frame, path);
+}
+
+nb::list truth(const std::string& url, std::int64_t seq) {
+  nb::list result;
+  for (const auto& circle : demo_truth(url, seq)) {
+    result.append(nb::make_tuple(circle.id, circle.x, circle.y, circle.r, circle.visible));
+  }
+  return result;
+}
+
+nb::dict versions() {
+  const auto known = media_versions();
+  nb::dict result;
+  result["avformat"] = known.avformat;
+  result["avcodec"] = known.avcodec;
+  result["avutil"] = known.avutil;
+  result["license"] = known.license;
+  result["configuration"] = known.configuration;
+  return result;
+}
+
+}  // namespace
+
+void bind_nodes(nb::module_& module) {
+  module.def("make_video_source", &make_video_source, nb::arg("url"), nb::arg("options"), "GIL: held");
+  module.def(
+      "video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"),
+      "GIL: held");
+  module.def("video_info", &video_info, nb::arg("node"), "GIL: held");
+  module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"), "GIL: held");
+  module.def("make_circle_detector", &make_circle_detector, nb::arg("radius"), nb::arg("max_circles"),
+             nb::arg("min_score"), "GIL: held");
+  module.def("make_circle_tracker", &make_circle_tracker, nb::arg("radius"), nb::arg("max_circles"),
+             nb::arg("max_gap"), "GIL: held");
+  module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("scores"), nb::arg("trail"),
+             nb::arg("line_width"), "GIL: held");
+  module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("codec"), nb::arg("fps").none(),
+             nb::arg("quality"), "GIL: held");
+  module.def("read_picture", gil::entry<&load_picture>, nb::arg("path"), "GIL: released");
+  module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");
+  module.def("demo_truth", &truth, nb::arg("url"), nb::arg("seq"), "GIL: held");
+  module.def("media_versions", &versions, "FFmpeg's versions, licence and build flags. GIL: held");
+}
+
+}  // namespace freshframe::python

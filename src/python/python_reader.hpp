@@ -1,0 +1,62 @@
+// freshframe.Reader: pulls samples into Python.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include <memory>
+#include <optional>
+
+#include "core/reader.hpp"
+#include "python/fork_guard.hpp"
+#include "python/python_sample.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+class WakeUp;
+
+/// The object behind a Python Reader. Keeps the last sample that a verb returned, no more.
+class PythonReader {
+ public:
+  PythonReader(std::shared_ptr<ReaderCore> core, std::shared_ptr<NodeNames> names)
+      : core_(std::move(core)), names_(std::move(names)) {}
+  PythonReader(PythonReader&&) noexcept = default;
+  ~PythonReader() {
+    if (core_ && !guard_.forked()) core_->close();
+  }
+
+  [[nodiscard]] nanobind::object latest(gil::Held& held);
+  [[nodiscard]] nanobind::object poll(gil::Held& held);
+  /// The next sample, or none after one slice of waiting; a new reference.
+  [[nodiscard]] PyObject* wait(gil::Held& held, double timeout);
+  /// get(): waits in slices.
+  [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
+  [[nodiscard]] bool ended() const { return core_->ended(); }
+  void close();
+  [[nodiscard]] const std::string& name() const { return core_->name(); }
+  /// A file descriptor that becomes readable when there may be something to poll().
+  [[nodiscard]] int wake_fd();
+  /// Called before looking for a sample: what arrives later makes the descriptor readable.
+  void reset_wake();
+  /// Called before waiting on the descriptor: a NEXT queue then hands its sample over.
+  void arm();
+  [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
+
+ private:
+  nanobind::object keep(AnySample sample);
+
+  std::shared_ptr<ReaderCore> core_;
+  std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
+  nanobind::object last_;
+  std::shared_ptr<WakeUp> wake_up_;
+  ForkGuard guard_;
+};
+
+void bind_reader(nanobind::module_& module);
+
+}  // namespace freshframe::python

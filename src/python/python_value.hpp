@@ -1,0 +1,30 @@
+// Values on edges as Python objects, and Python objects as values on edges.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/sample.hpp"
+
+#include <string>
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// Any Python object, opaque to the engine.
+struct PythonObject {
+  gil::Ref object;
+};
+
+/// The value of a sample whose value is not its frame.
+[[nodiscard]] nanobind::object to_python(gil::Held& held, const ValueRef& value);
+/// What a Python node returned (not None): a Frame, native Circles, or an opaque object.
+[[nodiscard]] Output from_python(gil::Held& held, nanobind::handle object);
+/// The TypeInfo that "Frame", "Circles", "object", "any" or "nothing" stands for; nullptr: any.
+[[nodiscard]] const TypeInfo* type_of_kind(const std::string& kind);
+
+}  // namespace freshframe::python
+
+template <>
+inline constexpr std::string_view freshframe::kTypeName<freshframe::python::PythonObject> = "a Python object";
