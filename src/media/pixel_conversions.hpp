@@ -24,8 +24,8 @@ namespace freshframe {
   return picture.planes[static_cast<std::size_t>(plane)];
 }
 
-/// Any gray or YUV to bgr or rgb; 0..255 whatever the range of `from`. False: libyuv refused.
-[[nodiscard]] bool yuv_to_rgb(const Picture& from, const Picture& to);
+/// Any gray or YUV to bgr or rgb; 0..255 whatever the range of `from`.
+void yuv_to_rgb(const Picture& from, const Picture& to);
 /// bgr or rgb to any gray or YUV, with the range and matrix of `to`.
 void rgb_to_yuv(const Picture& from, const Picture& to);
 /// Between gray and YUV layouts: luma is copied, chroma resampled. Ranges and matrices must be equal.

@@ -1,4 +1,4 @@
-// The PixelOps of media: every pair of formats, by libyuv and by rgb_to_yuv.
+// The PixelOps of media: every pair of formats.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 
@@ -30,7 +30,10 @@ class MediaPixelOps final : public PixelOps {
       rgb_to_yuv(from, to);
       return true;
     }
-    if (is_packed_rgb(wanted.format)) return yuv_to_rgb(from, to);
+    if (is_packed_rgb(wanted.format)) {
+      yuv_to_rgb(from, to);
+      return true;
+    }
     if (source.range != wanted.range || matrix_of(source) != matrix_of(wanted)) return false;
     if (source.format == wanted.format) return basic_pixel_ops().convert(from, to);
     yuv_to_yuv(from, to);

@@ -1,0 +1,86 @@
+// What a URL names, which options are refused before anything is opened, and passwords that nobody sees.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <limits>
+#include <string>
+
+#include "media/url.hpp"
+#include "support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(MediaUrl, MasksThePasswordOfEveryUrlInAText) {
+  EXPECT_EQ(mask_passwords("rtsp://user:secret@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:se@c:ret@host:554/a"), "rtsp://user:***@host:554/a");
+  EXPECT_EQ(mask_passwords("rtsp://:secret@host"), "rtsp://:***@host");
+  EXPECT_EQ(mask_passwords("x http://a:b@c/ y 'rtsp://d:e@f' z"), "x http://a:***@c/ y 'rtsp://d:***@f' z");
+}
+
+TEST(MediaUrl, MasksAPasswordThatHoldsWhatItMayNot) {
+  EXPECT_EQ(mask_passwords("rtsp://user:se/cret@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:se?cr#et@host/a"), "rtsp://user:***@host/a");
+}
+
+TEST(MediaUrl, LeavesWhatIsNoPassword) {
+  for (const std::string url : {"rtsp://host/a", "rtsp://user@host/a", "http://host:8080/mail@home",
+                                "clip.mp4", "", "demo:circles?fps=60", "://", "a://b"}) {
+    EXPECT_EQ(mask_passwords(url), url);
+  }
+}
+
+TEST(MediaUrl, TellsFilesFromTheScene) {
+  EXPECT_EQ(url_kind("clip.mp4"), UrlKind::File);
+  EXPECT_EQ(url_kind("/a/b c:d.mp4"), UrlKind::File);
+  EXPECT_EQ(url_kind("file:///a/b.mp4"), UrlKind::File);
+  EXPECT_EQ(url_kind("demo:circles"), UrlKind::Demo);
+  EXPECT_EQ(local_path("file:///a/b.mp4"), "/a/b.mp4");
+  EXPECT_EQ(local_path("file:b.mp4"), "b.mp4");
+  EXPECT_EQ(local_path("b.mp4"), "b.mp4");
+}
+
+TEST(MediaUrl, SaysWhatIsSupportedInsteadOfCamerasAndNetworks) {
+  for (const std::string url : {"", "0", "12", "/dev/video0", "rtsp://host/a", "http://host/a.m3u8",
+                                "udp://@:5000", "frames/%05d.png"}) {
+    const auto message = message_of<GraphError>([&] { static_cast<void>(open(url)); });
+    EXPECT_TRUE(contains(message, "this version opens local files and pictures")) << message;
+  }
+}
+
+TEST(MediaUrl, ErrorsShowNoPassword) {
+  const auto message = message_of<GraphError>([] { static_cast<void>(open("rtsp://user:secret@host/a")); });
+  EXPECT_TRUE(contains(message, "rtsp://user:***@host/a")) << message;
+  EXPECT_FALSE(contains(message, "secret")) << message;
+}
+
+TEST(MediaUrl, RefusesOptionsThatCannotBe) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<OpenOptions> bad = {
+      {.width = 640},
+      {.height = 480},
+      {.width = 0, .height = 480},
+      {.width = 640, .height = 40000},
+      {.fps = 0},
+      {.fps = nan},
+      {.fps = 1001},
+      {.open_timeout = 0},
+      {.read_timeout = -1},
+      {.open_timeout = nan},
+      {.decoder_threads = 0},
+      {.decoder_threads = 65},
+  };
+  for (std::size_t i = 0; i < bad.size(); ++i)
+    EXPECT_THROW(static_cast<void>(open("a.mp4", bad[i])), GraphError) << i;
+}
+
+TEST(MediaUrl, TheSceneTakesItsSettingsInTheUrl) {
+  EXPECT_THROW(static_cast<void>(open("demo:circles", {.loop = true})), GraphError);
+  EXPECT_THROW(static_cast<void>(open("demo:circles", {.width = 64, .height = 48})), GraphError);
+  EXPECT_NE(open("demo:circles"), nullptr);
+}
+
+}  // namespace
+}  // namespace freshframe::test
