@@ -1,0 +1,60 @@
+"""The command `freshframe`: reads the command line, runs one command, turns its end into an exit code."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from .messages import Messages
+from .outcome import ExitCode, explain, interruptible
+from .parser import parse
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code; never raises.
+
+    Args:
+        arguments: What follows the program's name; None takes sys.argv.
+
+    Returns:
+        One of ExitCode.
+    """
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit as end:  # argparse has printed help, the version or what is wrong
+        return _flushed(ExitCode.OK if end.code in (None, 0) else ExitCode.USAGE)
+    messages = Messages(command=options.command, level=options.verbose - options.quiet)
+    try:
+        with messages.log_to_stderr(), interruptible(options.timeout):
+            code = options.run(options, messages)
+    except BaseException as error:
+        code = explain(error, messages)
+    return _flushed(code)
+
+
+def _flushed(code: ExitCode) -> int:
+    """Writes out what stdout still holds, while there is somebody to tell that it failed."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        print(f"freshframe: cannot write to stdout: {error.strerror}", file=sys.stderr)
+        return int(code or ExitCode.INCOMPLETE)
+    return int(code)
+
+
+def _discard_stdout() -> None:
+    """Keeps the interpreter from trying, and complaining, once more at its end."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

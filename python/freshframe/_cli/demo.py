@@ -1,0 +1,108 @@
+"""`freshframe demo`: a game, slow neighbours and a tracker in one process, measured, then recorded."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+from .accuracy import compare
+from .demo_report import Measured, as_json, as_text
+from .demo_table import live_table
+from .game import Burns, Diary, Sleeps, play
+from .messages import Messages
+from .outcome import ExitCode, UsageError, naming_busy_nodes
+
+SCENE = "demo:circles?fps=60&size=1280x720&balls=4&seed=1"
+_RECORDED = 300  # frames
+_PICTURED = 150  # the number of the frame that is saved as a picture
+_IDLE_SECONDS = 1.0
+
+
+class Snapshot(ff.Node[ff.Frame, None]):
+    """Keeps the frame of one number."""
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.frame: ff.Frame | None = None
+
+    def process(self, sample: ff.Sample[ff.Frame]) -> None:
+        """Takes the frame when its number comes."""
+        if sample.seq == self.seq:
+            self.frame = sample.value
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """Runs the command."""
+    folder = _made(options.out)
+    messages.say(
+        f"For {options.seconds:g} s a game in Python takes the newest circles of a 60 fps video, 60 times a\n"
+        "second, while one Python node sleeps 100 ms per frame and another computes 100 ms per frame."
+    )
+    idle = play(_IDLE_SECONDS, lambda: None)
+    live, diary = _play_live(options.seconds, messages)
+    peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts KiB
+    accuracy = compare(SCENE, diary.seen)
+    messages.say(f"recording {_RECORDED} frames of the same scene, this time losslessly ...")
+    video, picture = folder / "freshframe-demo.mp4", folder / "freshframe-demo.png"
+    recording = _record(video, picture)
+    measured = Measured(
+        seconds=options.seconds,
+        idle=idle,
+        game=diary,
+        stats=live,
+        accuracy=accuracy,
+        recording=recording,
+        peak_rss=peak_rss,
+        video=video,
+        picture=picture,
+    )
+    if options.json:
+        print(json.dumps(as_json(measured), allow_nan=False))
+    else:
+        print("\n".join(as_text(measured)))
+    return ExitCode.OK if recording.complete else ExitCode.INCOMPLETE
+
+
+def _made(folder: str) -> Path:
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {folder!r} cannot be made a directory: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise UsageError(f"--out {folder!r} cannot be written to")
+    return path.resolve()
+
+
+def _play_live(seconds: float, messages: Messages) -> tuple[ff.Stats, Diary]:
+    pipeline = ff.Pipeline("demo")
+    circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE), name="scene"), name="tracker")
+    pipeline.add(Sleeps(), circles, name="sleeps")
+    pipeline.add(Burns(), circles, name="burns")
+    # The diary keeps every sample, so they come without the pictures that they would hold.
+    reader = pipeline.reader(circles, name="game", frames=False)
+    with naming_busy_nodes(pipeline), pipeline.start(), live_table(pipeline, messages) as show:
+        diary = play(seconds, reader.latest, show)
+        stats = pipeline.stats()
+    return stats, diary
+
+
+def _record(video: Path, picture: Path) -> ff.Report:
+    """The same scene once more, as fast as it can be worked on: nothing is dropped below pace=0."""
+    pipeline = ff.Pipeline("recording")
+    scene = pipeline.add(ff.open(f"{SCENE}&pace=0&frames={_RECORDED}"), name="scene")
+    drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), scene, name="tracker"))
+    pipeline.add(ff.VideoFile(video), drawn)
+    snapshot = Snapshot(_PICTURED)
+    pipeline.add(snapshot, drawn)
+    with naming_busy_nodes(pipeline), pipeline:
+        report = pipeline.run()
+    if snapshot.frame is not None:
+        ff.write_picture(snapshot.frame, picture)
+    return report

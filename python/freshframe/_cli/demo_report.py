@@ -1,0 +1,221 @@
+"""The report of the demo: the same figures as one JSON object and as text that explains each of them."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+from .accuracy import Accuracy
+from .game import RATE, Diary
+from .summary import causes
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Everything that a demo run found out."""
+
+    seconds: float
+    idle: Diary  # the same loop before, without any pipeline
+    game: Diary
+    stats: ff.Stats
+    accuracy: Accuracy
+    recording: ff.Report
+    peak_rss: int  # bytes, at the end of the live part
+    video: Path
+    picture: Path
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that this share of all values does not exceed; 0 when there are none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def books_balance(stats: ff.Stats) -> bool:
+    """Whether every sample that was offered to an edge is accounted for."""
+    return all(edge.passed_in == edge.delivered + edge.dropped + edge.waiting for edge in stats.edges)
+
+
+def as_json(measured: Measured) -> dict[str, Any]:
+    """The report as one object; times in seconds."""
+    game, stats, accuracy = measured.game, measured.stats, measured.accuracy
+    return {
+        "seconds": measured.seconds,
+        "cores": len(os.sched_getaffinity(0)),
+        "game": {
+            "frames": len(game.starts),
+            "missed": game.missed,
+            "missed_when_idle": measured.idle.missed,
+            "frame_time": _spread(game.frame_times),
+            "pull": _spread(game.pulls),
+            "age_at_pull": _spread(game.ages),
+        },
+        "tracking": {
+            "frames": accuracy.frames,
+            "balls": accuracy.balls,
+            "found": accuracy.found,
+            "centre_error_px": accuracy.centre_error_px,
+            "id_switches": accuracy.id_switches,
+        },
+        "nodes": {
+            name: {
+                "fps": node.fps,
+                "p50": node.p50,
+                "p99": node.p99,
+                "drops": dict(node.drops),
+                "gil_wait": node.gil_wait,
+                "gil_hold": node.gil_hold,
+            }
+            for name, node in stats.nodes.items()
+        },
+        "edges": [
+            {
+                "parent": edge.parent,
+                "child": edge.child,
+                "passed_in": edge.passed_in,
+                "delivered": edge.delivered,
+                "dropped": edge.dropped,
+                "waiting": edge.waiting,
+                "drops": dict(edge.drops),
+                "age_p50": edge.age_p50,
+                "age_p99": edge.age_p99,
+            }
+            for edge in stats.edges
+        ],
+        "books_balance": books_balance(stats),
+        "peak_rss_bytes": measured.peak_rss,
+        "recording": {
+            "frames": measured.recording.frames,
+            "seconds": measured.recording.elapsed,
+            "complete": measured.recording.complete,
+            "video": str(measured.video),
+            "picture": str(measured.picture),
+        },
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"p50": quantile(values, 0.5), "p99": quantile(values, 0.99), "max": max(values, default=0.0)}
+
+
+def as_text(measured: Measured) -> list[str]:
+    """The report for people: figures, then a plain sentence on what they mean."""
+    return [
+        *_game(measured.game),
+        *_freshness(measured.game.ages),
+        *_tracking(measured.accuracy),
+        *_hindrances(measured.stats),
+        *_books(measured.stats),
+        *_item(
+            "memory", f"{measured.peak_rss / 2**20:.0f} MiB at most: a slow node costs frames, never memory"
+        ),
+        *_recorded(measured),
+        *_honesty(measured),
+    ]
+
+
+def _item(name: str, *lines: str) -> list[str]:
+    return [f"{name if number == 0 else '':<11}{line}" for number, line in enumerate(lines)]
+
+
+def _game(game: Diary) -> list[str]:
+    times = game.frame_times
+    return _item(
+        "game",
+        f"a frame every {_ms(times, 0.5)} (p50), {_ms(times, 0.99)} (p99), {_ms(times, 1)} (longest); "
+        f"{game.missed} of {len(game.starts)} missed",
+        f"Asking for the newest circles takes {quantile(game.pulls, 0.5) * 1e6:.1f} us: the game never waits "
+        "for video.",
+    )
+
+
+def _freshness(ages: Sequence[float]) -> list[str]:
+    return _item(
+        "freshness",
+        f"{_ms(ages, 0.5)} (p50), {_ms(ages, 0.99)} (p99) old when the game gets them",
+        f"From camera to game, tracking included; a new picture comes every {1e3 / RATE:.1f} ms.",
+    )
+
+
+def _tracking(accuracy: Accuracy) -> list[str]:
+    share, error = accuracy.found_share, accuracy.centre_error_px
+    if share is None or error is None:
+        return _item("tracking", "no circle could be compared with the scene's truth")
+    return _item(
+        "tracking",
+        f"{share:.1%} of the visible balls found, centres off by {error:.2f} px (median), "
+        f"{accuracy.id_switches} identity switches",
+        f"Compared with where the balls really were in the {accuracy.frames} frames that the game used.",
+    )
+
+
+def _hindrances(stats: ff.Stats) -> list[str]:
+    incoming = {edge.child: edge for edge in stats.edges}
+    sleeps, burns, node = incoming["sleeps"], incoming["burns"], stats.nodes["burns"]
+    return [
+        *_item(
+            "neighbours",
+            f"the sleeping node took {sleeps.delivered} of {sleeps.passed_in} samples, the computing one "
+            f"{burns.delivered} of {burns.passed_in}",
+            "Each gets the newest when it is ready; what it missed is counted and slows nobody else.",
+        ),
+        *_item(
+            "GIL",
+            f"the computing node held it for {node.gil_hold:.1f} s of {stats.uptime:.1f} s and waited "
+            f"{node.gil_wait:.1f} s for it",
+            "Scene and tracker are native threads and never need it.",
+        ),
+    ]
+
+
+def _books(stats: ff.Stats) -> list[str]:
+    verdict = "every sample is accounted for" if books_balance(stats) else "THEY DO NOT BALANCE"
+    return _item(
+        "books",
+        f"passed in = delivered + dropped + waiting, on every edge: {verdict}",
+        *(
+            f"{f'{edge.parent} -> {edge.child}':<20}{edge.passed_in:>6} = {edge.delivered:>5} + "
+            f"{edge.dropped:>5} + {edge.waiting}   {causes(edge.drops)}"
+            for edge in stats.edges
+        ),
+    )
+
+
+def _recorded(measured: Measured) -> list[str]:
+    verdict = "none was lost" if measured.recording.complete else "NOT COMPLETE"
+    return _item(
+        "recorded",
+        f"{measured.recording.frames} frames of the same scene once more, not against the clock: {verdict}",
+        str(measured.video),
+        str(measured.picture),
+    )
+
+
+def _honesty(measured: Measured) -> list[str]:
+    """What this machine was too slow for, in plain words; nothing when it was fast enough."""
+    lines = []
+    game, idle = measured.game, measured.idle
+    if game.missed:
+        lines.append(
+            f"The game missed {game.missed} frames; alone it missed {idle.missed} of {len(idle.starts)}."
+        )
+    late = measured.stats.nodes["scene"].drops.get("device", 0)
+    if late:
+        lines.append(f"This machine could not paint {late} frames of the scene in time.")
+    behind = sum(edge.dropped for edge in measured.stats.edges if edge.child == "tracker")
+    if behind:
+        lines.append(f"The tracker was still busy when {behind} frames came, and took newer ones instead.")
+    if lines:
+        cores = len(os.sched_getaffinity(0))
+        lines.append(f"Scene, tracker, game and two more Python nodes share {cores} cores; more would help.")
+    return _item("limits", *lines)
+
+
+def _ms(values: Sequence[float], share: float) -> str:
+    return f"{quantile(values, share) * 1e3:.1f} ms"

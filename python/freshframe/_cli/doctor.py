@@ -1,0 +1,165 @@
+"""`freshframe doctor`: checks an installation line by line and says what to do about what is missing."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+import freshframe as ff
+from freshframe import _native
+
+from .messages import Messages
+from .outcome import ExitCode
+
+_PYTHONS = ((3, 10), (3, 14))
+_NUMPY = (1, 24)
+_SELF_TEST_FRAMES = 12
+_VECTOR_SETS = ("avx512f", "avx2", "sse4_2", "asimd")  # the words of /proc/cpuinfo, widest first
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the checklist."""
+
+    check: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    advice: str = ""
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """Runs the command; exit code 1 when a check fails."""
+    findings = []
+    for check in _CHECKS:
+        for finding in check():
+            findings.append(finding)
+            print(json.dumps(dataclasses.asdict(finding)) if options.json else _line(finding), flush=True)
+    failed = sum(finding.state == "fail" for finding in findings)
+    warned = sum(finding.state == "warn" for finding in findings)
+    messages.say(f"{len(findings)} checks: {failed} failed, {warned} with a warning")
+    return ExitCode.FAILED if failed else ExitCode.OK
+
+
+def _line(finding: Finding) -> str:
+    line = f"{finding.state:<5}{finding.check:<16}{finding.found}"
+    return f"{line}\n{'':5}{'':16}-> {finding.advice}" if finding.advice else line
+
+
+def _freshframe() -> Iterator[Finding]:
+    yield Finding("freshframe", "ok", f"{ff.__version__} in {Path(ff.__file__).parent}")
+
+
+def _python() -> Iterator[Finding]:
+    found = f"{platform.python_implementation()} {platform.python_version()} in {sys.prefix}"
+    low, high = _PYTHONS
+    if low <= sys.version_info[:2] <= high:
+        yield Finding("Python", "ok", found)
+    else:
+        advice = f"freshframe is made for CPython {low[0]}.{low[1]} to {high[0]}.{high[1]}"
+        yield Finding("Python", "warn", found, advice)
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        yield Finding("free-threading", "ok", "no: this Python has a GIL, which native nodes never hold")
+    else:
+        enabled = getattr(sys, "_is_gil_enabled", lambda: True)()
+        advice = "this build of Python is not tested with freshframe yet"
+        yield Finding("free-threading", "warn", f"yes, GIL {'switched on' if enabled else 'off'}", advice)
+
+
+def _numpy() -> Iterator[Finding]:
+    version = tuple(int(part) for part in np.__version__.split(".")[:2])
+    if version >= _NUMPY:
+        yield Finding("NumPy", "ok", np.__version__)
+    else:
+        advice = "pip install --upgrade 'numpy>=1.24'"
+        yield Finding("NumPy", "fail", f"{np.__version__}, which is too old", advice)
+
+
+def _ffmpeg() -> Iterator[Finding]:
+    media = _native.media_versions()
+    libraries = ", ".join(f"lib{name} {media[name]}" for name in ("avformat", "avcodec", "avutil"))
+    yield Finding("FFmpeg", "ok", libraries)
+    licence = media["license"]
+    gpl = licence.startswith("GPL")
+    advice = "handing on programs together with it falls under the GPL; using it does not" if gpl else ""
+    yield Finding("FFmpeg licence", "ok", licence, advice)
+
+
+def _processor() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0))
+    try:
+        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        words = set()
+    vectors = next((word for word in _VECTOR_SETS if word in words), "no known SIMD")
+    found = f"{cores} usable cores, {platform.machine()}, {vectors}"
+    if cores > 1:
+        yield Finding("processor", "ok", found)
+    else:
+        advice = "with one core a busy Python node and the tracker take turns: expect older results and drops"
+        yield Finding("processor", "warn", found, advice)
+
+
+def _cameras() -> Iterator[Finding]:
+    devices = sorted(Path("/dev").glob("video*"))
+    if not devices:
+        yield Finding("cameras", "ok", "no /dev/video*; files and demo:circles need none")
+    for device in devices:
+        if os.access(device, os.R_OK | os.W_OK):
+            yield Finding("cameras", "ok", f"{device} can be opened by this user")
+        else:
+            advice = "sudo usermod -aG video $USER, then log in anew"
+            yield Finding("cameras", "warn", f"{device} may not be opened by this user", advice)
+
+
+def _opencv() -> Iterator[Finding]:
+    installed = {
+        f"{package.name} {package.version}"
+        for package in importlib.metadata.distributions()
+        if package.name.startswith("opencv-")
+    }
+    yield Finding("OpenCV", "ok", ", ".join(sorted(installed)) or "not installed, and not needed")
+
+
+def _self_test() -> Iterator[Finding]:
+    """Scene, tracker, drawing, encoder and decoder, each used once."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "self-test.mp4")
+            pipeline = ff.Pipeline("doctor")
+            url = f"demo:circles?pace=0&frames={_SELF_TEST_FRAMES}&size=320x240&balls=2"
+            circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))
+            # Built-in letters: drawing depends on no font of the system.
+            pipeline.add(ff.VideoFile(path), pipeline.add(ff.Annotate(), circles))
+            pipeline.run()
+            with ff.stream(ff.open(path)) as frames:
+                read = sum(1 for _ in frames)
+    except ff.FreshframeError as error:
+        advice = "the encoder libx264 is part of Debian's libavcodec; see docs/dependencies.md"
+        yield Finding("self-test", "fail", str(error), advice)
+        return
+    found = f"{read} of {_SELF_TEST_FRAMES} frames made, tracked, drawn, written as H.264 and read back"
+    yield Finding("self-test", "ok" if read == _SELF_TEST_FRAMES else "fail", found)
+
+
+_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _freshframe,
+    _python,
+    _numpy,
+    _ffmpeg,
+    _processor,
+    _cameras,
+    _opencv,
+    _self_test,
+)

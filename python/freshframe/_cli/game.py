@@ -1,0 +1,84 @@
+"""The game of the demo: a loop at 60 Hz in Python, its diary, and the two nodes that get in its way."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import freshframe as ff
+
+RATE = 60.0  # frames of the game per second
+_HINDRANCE = 0.1  # seconds per sample
+
+
+class Sleeps(ff.Node[ff.Circles, None]):
+    """Waits 100 ms for each sample, as code that calls a slow service does."""
+
+    def process(self, sample: ff.Sample[ff.Circles]) -> None:
+        """Sleeps without the GIL."""
+        time.sleep(_HINDRANCE)
+
+
+class Burns(ff.Node[ff.Circles, None]):
+    """Computes 100 ms in pure Python for each sample: it wants the GIL all the time."""
+
+    def process(self, sample: ff.Sample[ff.Circles]) -> None:
+        """Counts until the time is over."""
+        end = time.perf_counter() + _HINDRANCE
+        while time.perf_counter() < end:
+            sum(range(200))
+
+
+@dataclass(slots=True)
+class Diary:
+    """What happened in each frame of the game; times in seconds."""
+
+    starts: list[float] = field(default_factory=list)  # perf_counter() at the start of each frame
+    pulls: list[float] = field(default_factory=list)  # how long latest() took
+    ages: list[float] = field(default_factory=list)  # of what latest() returned, at that moment
+    seen: list[ff.Sample[ff.Circles]] = field(default_factory=list)  # each sample once
+    missed: int = 0  # refreshes of the screen for which no new picture was ready
+
+    @property
+    def frame_times(self) -> list[float]:
+        """From the start of each frame to the start of the next."""
+        return [later - earlier for earlier, later in zip(self.starts, self.starts[1:], strict=False)]
+
+
+def play(
+    seconds: float,
+    pull: Callable[[], ff.Sample[ff.Circles] | None],
+    between: Callable[[Diary], None] = lambda diary: None,
+) -> Diary:
+    """Plays for so long; each frame pulls once and moves the players.
+
+    A frame is due at every refresh of a 60 Hz screen. One that is not finished by the next refresh is missed,
+    and so is every refresh that passes until it is finished.
+
+    Args:
+        seconds: How long.
+        pull: Returns the newest circles.
+        between: Called at the end of every frame, as part of it.
+    """
+    diary = Diary()
+    began = time.perf_counter()
+    last = None
+    refresh = 0
+    while (due := refresh / RATE) < seconds:
+        time.sleep(max(0.0, began + due - time.perf_counter()))
+        start = time.perf_counter()
+        sample = pull()
+        diary.pulls.append(time.perf_counter() - start)
+        diary.starts.append(start)
+        if sample is not None:
+            diary.ages.append(sample.age)
+            if sample is not last:
+                diary.seen.append(sample)
+                last = sample
+        between(diary)
+        finished = int((time.perf_counter() - began) * RATE)
+        diary.missed += max(0, finished - refresh)
+        refresh = max(refresh, finished) + 1
+    return diary

@@ -1,0 +1,48 @@
+"""What a command tells people: lines on stderr, fewer with -q, more with -v; results go to stdout."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Writes to stderr; `level` is -1 or less for -q, 0, or the number of -v."""
+
+    command: str
+    level: int = 0
+
+    def say(self, text: str) -> None:
+        """A line of news; silent with -q."""
+        if self.level >= 0:
+            print(text, file=sys.stderr, flush=True)
+
+    def complain(self, text: str) -> None:
+        """Something that went wrong; -q does not silence it."""
+        print(f"freshframe {self.command}: {text}", file=sys.stderr, flush=True)
+
+    @property
+    def bar(self) -> bool:
+        """Whether a moving display is wanted and possible."""
+        return self.level >= 0 and sys.stderr.isatty()
+
+    @contextmanager
+    def log_to_stderr(self) -> Iterator[None]:
+        """Shows the package's log: warnings; with -v what happens, with -vv all of it, with -q errors."""
+        levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+        logger = logging.getLogger("freshframe")
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("freshframe: %(levelname)s: %(message)s"))
+        before = logger.level
+        logger.setLevel(levels.get(max(self.level, -1), logging.DEBUG))
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(before)

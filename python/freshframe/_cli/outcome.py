@@ -1,0 +1,122 @@
+"""Exit codes, and how an interrupted, timed out or failed run becomes one of them."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import enum
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import freshframe as ff
+
+from .messages import Messages
+
+
+class ExitCode(enum.IntEnum):
+    """The exit codes; docs/cli.md describes them."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    SOURCE = 3
+    INCOMPLETE = 4
+    STALLED = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class UsageError(Exception):
+    """The command line asks for something impossible."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGINT or SIGTERM came; derived from KeyboardInterrupt because the engine answers both alike."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+
+
+class TimedOut(KeyboardInterrupt):
+    """--timeout passed; like an interruption it must not be taken for a failure of the code it meets."""
+
+    def __init__(self, seconds: float, nodes: str = "") -> None:
+        super().__init__(f"not finished within --timeout {seconds:g} s{nodes}")
+        self.seconds = seconds
+
+
+@contextmanager
+def interruptible(timeout: float | None) -> Iterator[None]:
+    """Makes the first SIGINT or SIGTERM, and the timeout, an exception in the main thread.
+
+    The second SIGINT or SIGTERM is left to the system, which ends the process even when Python is stuck.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if timeout is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if sys.stderr.isatty():
+            sys.stderr.write("\x1b[?25h")  # a live display has hidden the cursor
+        raise Interrupted(number)
+
+    def on_timeout(number: int, frame: FrameType | None) -> None:
+        raise TimedOut(timeout or 0)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    if timeout is not None:
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, on_timeout)
+        signal.setitimer(signal.ITIMER_REAL, timeout)
+    try:
+        yield
+    finally:
+        if timeout is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def naming_busy_nodes(pipeline: ff.Pipeline) -> Iterator[None]:
+    """Adds to a TimedOut what the nodes were doing when it came."""
+    try:
+        yield
+    except TimedOut as error:
+        busy = [
+            f"{name} ({node.state})" for name, node in pipeline.stats().nodes.items() if node.state != "ended"
+        ]
+        raise TimedOut(error.seconds, "; still running: " + (", ".join(busy) or "no node")) from None
+
+
+def explain(error: BaseException, messages: Messages) -> ExitCode:
+    """Tells people why the command ended and returns the exit code for it."""
+    if isinstance(error, Interrupted):
+        messages.say(f"stopped by {error}")
+        return error.code
+    if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
+        return ExitCode.OK  # whoever read stdout has seen enough
+    for kinds, code in _CODES:
+        if isinstance(error, kinds):
+            messages.complain(str(error))
+            if messages.level > 0 and error.__cause__ is not None:
+                traceback.print_exception(error.__cause__)
+            return code
+    messages.complain(f"internal error: {type(error).__name__}: {error}")
+    traceback.print_exception(error)
+    return ExitCode.FAILED
+
+
+_CODES: tuple[tuple[tuple[type[BaseException], ...], ExitCode], ...] = (
+    ((UsageError, ff.GraphError), ExitCode.USAGE),
+    ((ff.SourceError,), ExitCode.SOURCE),
+    ((ff.Stalled, ff.StopTimeout, TimedOut), ExitCode.STALLED),
+    ((ff.FreshframeError,), ExitCode.FAILED),
+)

@@ -1,0 +1,180 @@
+"""The command line's grammar; each command's module is imported only when that command runs."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import freshframe as ff
+
+_UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds(text: str) -> float:
+    """A duration: `10s`, `500ms`, `2m`, `1h` or a plain number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", text)
+    if match is None or match[2] not in _UNITS or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(
+            f"expected a duration above 0 such as 10s, 500ms or 2m, got {text!r}"
+        )
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def share(text: str) -> float:
+    """A probability above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def radius(text: str) -> tuple[float, float]:
+    """A range of radii in pixels, `8:120`."""
+    try:
+        least, most = (float(part) for part in text.split(":"))
+    except ValueError:
+        least, most = math.nan, math.nan
+    if not 0 < least <= most < math.inf:
+        raise argparse.ArgumentTypeError(f"expected two radii in pixels such as 8:120, got {text!r}")
+    return least, most
+
+
+def source(text: str) -> int | str:
+    """What ff.open() takes: a camera's number, a path or a URL."""
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def parse(arguments: Sequence[str]) -> Any:
+    """The options; `run(options, messages)` among them. Ends the program as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog="freshframe",
+        description="Real-time video analysis: circles found and tracked, every dropped frame counted.",
+        epilog="freshframe COMMAND --help says more.",
+    )
+    parser.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _track(commands)
+    _demo(commands)
+    _probe(commands)
+    _doctor(commands)
+    return parser.parse_args(arguments)
+
+
+def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=_runner(name))
+    common = parser.add_argument_group("common options")
+    common.add_argument("--json", action="store_true", help="results on stdout as JSON, one object per line")
+    common.add_argument("--timeout", type=seconds, metavar="TIME", help="end with exit code 5 after TIME")
+    common.add_argument(
+        "-v", "--verbose", action="count", default=0, help="more on stderr; twice: everything"
+    )
+    common.add_argument("-q", "--quiet", action="count", default=0, help="only errors on stderr")
+    common.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
+    return parser
+
+
+def _runner(name: str) -> Callable[[Any, Any], Any]:
+    def run(options: Any, messages: Any) -> Any:
+        return importlib.import_module(f"{__package__}.{name}").run(options, messages)
+
+    return run
+
+
+def _track(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "track",
+        "find and follow the circles of a video",
+        "  freshframe track match.mp4 -o tracks.jsonl -o annotated.mp4\n"
+        "  freshframe track match.mp4 --realtime --for 10s --json | head",
+    )
+    parser.add_argument(
+        "source", type=source, metavar="SOURCE", help="a video or picture file, or demo:circles"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write FILE: .jsonl and .csv hold the circles, .mp4 the video with circles drawn; repeatable",
+    )
+    parser.add_argument(
+        "--detect", action="store_true", help="find circles in each frame alone, without identities"
+    )
+    parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 8:120)")
+    parser.add_argument(
+        "--realtime",
+        action="store_true",
+        help="play a file at its own speed, as a camera: late frames are dropped",
+    )
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=seconds,
+        metavar="TIME",
+        help="end after TIME: of the video for a file, of the clock for a live source",
+    )
+    parser.add_argument("--max-frames", type=count, metavar="N", help="end after N frames were looked at")
+    parser.add_argument(
+        "--keep", type=share, default=1.0, metavar="P", help="look at a random share P of the frames only"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="chooses which frames --keep keeps (default 1)"
+    )
+
+
+def _demo(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "demo",
+        "show what this is for, without camera or display",
+        "  freshframe demo\n  freshframe demo --seconds 5 --out results --json",
+    )
+    parser.add_argument(
+        "--seconds", type=seconds, default=15.0, metavar="TIME", help="of the live part (default 15)"
+    )
+    parser.add_argument(
+        "--out", default="out", metavar="DIR", help="where the video and the picture go (default out)"
+    )
+
+
+def _probe(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "probe",
+        "open a source, read it for 2 s and say what it delivers",
+        "  freshframe probe match.mp4\n  freshframe probe 'demo:circles?fps=30' --json",
+    )
+    parser.add_argument("source", type=source, metavar="URL", help="a video or picture file, or demo:circles")
+
+
+def _doctor(commands: Any) -> None:
+    _command(
+        commands,
+        "doctor",
+        "check this installation and say what to do about what is missing",
+        "  freshframe doctor\n  freshframe doctor --json",
+    )

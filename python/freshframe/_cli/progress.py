@@ -1,0 +1,97 @@
+"""The progress bar of a run in a terminal, and the plain lines that stand for it elsewhere."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from freshframe import Progress
+
+_LINE_EVERY = 10.0  # seconds between plain lines, where nothing can move
+
+
+@contextmanager
+def progress_display(
+    file: TextIO | None = None, *, label: str = "", total: int | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """Shows how far a run is: done and total frames, frames per second, drops, time left.
+
+    Args:
+        file: Where to; None takes stderr. A terminal gets a moving bar, anything else a line every 10 s.
+        label: What is being worked on.
+        total: Frames until the end where that is not the source's own number.
+
+    Yields:
+        What Pipeline.run() takes as `progress`.
+    """
+    stream = sys.stderr if file is None else file
+    if stream.isatty():
+        with _bar(stream, label, total) as update:
+            yield update
+    else:
+        yield _lines(stream, label, total)
+
+
+@contextmanager
+def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
+    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Display  # noqa: PLC0415
+
+    display = Display(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        console=Console(file=stream, force_terminal=True),
+        auto_refresh=False,  # no thread of rich's own: every update is drawn by the one who reports it
+        transient=True,
+    )
+    with display:
+        task = display.add_task(label, total=total, counts="")
+
+        def update(progress: Progress) -> None:
+            everything = progress.total if total is None else total
+            display.update(task, completed=progress.done, total=everything, counts=describe(progress, total))
+            display.refresh()
+
+        yield update
+
+
+def _lines(stream: TextIO, label: str, total: int | None) -> Callable[[Progress], None]:
+    shown = 0.0
+
+    def update(progress: Progress) -> None:
+        nonlocal shown
+        if progress.elapsed - shown >= _LINE_EVERY:
+            shown = progress.elapsed
+            print(
+                f"{label}: {describe(progress, total)}" if label else describe(progress, total), file=stream
+            )
+
+    return update
+
+
+def describe(progress: Progress, total: int | None = None) -> str:
+    """The numbers of a progress report in one line."""
+    everything = progress.total if total is None else total
+    done = f"{progress.done}/{everything}" if everything else f"{progress.done}"
+    parts = [f"{done} frames", f"{progress.fps:.0f} fps"]
+    if progress.dropped:
+        parts.append(f"{progress.dropped} dropped")
+    left = progress.remaining
+    if total is not None:
+        left = (total - progress.done) / progress.fps if progress.fps > 0 else None
+    if left is not None and math.isfinite(left):
+        parts.append(f"{_clock(max(left, 0.0))} left")
+    return ", ".join(parts)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,74 @@
+"""What a run of `track` amounts to: how much was found, how fast, and what is missing from it and why."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import freshframe as ff
+
+
+class Tally(ff.Node[ff.Circles, None]):
+    """Counts frames, circles and identities."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.circles = 0
+        self.identities: set[int] = set()
+
+    def process(self, sample: ff.Sample[ff.Circles]) -> None:
+        """Counts one frame's circles."""
+        self.frames += 1
+        self.circles += len(sample.value.xyr)
+        if sample.value.tracker_id is not None:
+            self.identities.update(sample.value.tracker_id.tolist())
+
+
+def summarise(stats: ff.Stats, tally: Tally, *, label: str, finder: str, live: bool) -> list[str]:
+    """The lines that tell people about a run that has ended."""
+    seconds = stats.uptime
+    rate = f" ({tally.frames / seconds:.1f} per second)" if seconds > 0 else ""
+    found = f"{tally.circles} circles"
+    if tally.identities:
+        found += f", {len(tally.identities)} identities"
+    lines = [f"{label}: {tally.frames} frames in {seconds:.1f} s{rate}, {found}"]
+    node = stats.nodes.get(finder)
+    if node is not None and tally.frames:
+        lines.append(
+            f"{finder}: {node.p50 * 1e3:.2f} ms per frame (half of the frames were faster), "
+            f"99 % within {node.p99 * 1e3:.2f} ms"
+        )
+    if live:
+        everywhere = [edge.parent for edge in stats.edges]
+        dropped = shortfalls(stats, stopped_below=everywhere)
+        lines += [f"live: {line}" for line in dropped] or ["live: no frame was dropped"]
+    return lines
+
+
+def shortfalls(stats: ff.Stats, *, stopped_below: Collection[str] = ()) -> list[str]:
+    """One line for each place where frames are missing; none when a lossless run is complete.
+
+    Args:
+        stats: Of a run that has ended.
+        stopped_below: Nodes that were stopped on purpose: what was under way from them is not missing.
+    """
+    lines = []
+    for edge in stats.edges:
+        missing = dict(edge.drops)
+        if edge.parent in stopped_below:
+            missing.pop("stop", None)
+        if missing:
+            lines.append(
+                f"{sum(missing.values())} of {edge.passed_in} were dropped on the way from {edge.parent} to "
+                f"{edge.child} ({causes(missing)})"
+            )
+    for name, node in stats.nodes.items():
+        if node.drops:
+            lines.append(f"{name} lost {node.dropped} ({causes(node.drops)})")
+    return lines
+
+
+def causes(drops: Mapping[Any, int]) -> str:
+    """`queue_full 12, stop 1`: the drops by cause, most first."""
+    return ", ".join(f"{cause} {n}" for cause, n in sorted(drops.items(), key=lambda item: -item[1]))

@@ -1,0 +1,216 @@
+"""`freshframe track`: finds and follows circles, writes them out, says whether all of it was done."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+from .messages import Messages
+from .outcome import ExitCode, UsageError, naming_busy_nodes
+from .progress import progress_display
+from .summary import Tally, shortfalls, summarise
+
+_SUFFIXES = (".jsonl", ".csv", ".mp4")
+_TICK = 0.1  # seconds between two looks at a running pipeline
+
+
+class Pick(ff.Node[ff.Frame, ff.Frame]):
+    """Lets a random share of the frames through, and none after the last one that was asked for.
+
+    The choice depends on the seed and the frame's number alone, so it is the same in every run, whatever is
+    dropped before.
+    """
+
+    def __init__(self, keep: float, seed: int, max_frames: int | None, seconds: float | None) -> None:
+        self.keep = keep
+        self.seed = seed
+        self.max_frames = max_frames
+        self.seconds = seconds
+        self.picked = 0
+        self.full = threading.Event()
+        self._first_pts: float | None = None
+
+    def process(self, sample: ff.Sample[ff.Frame]) -> ff.Frame | None:
+        """Returns the frame or, when it is not wanted, nothing."""
+        if self.full.is_set():
+            return None
+        if self._first_pts is None:
+            self._first_pts = sample.pts
+        if self.seconds is not None and sample.pts - self._first_pts >= self.seconds:
+            self.full.set()
+            return None
+        if self.keep < 1 and random.Random(f"{self.seed}:{sample.seq}").random() >= self.keep:
+            return None
+        self.picked += 1
+        if self.picked == self.max_frames:
+            self.full.set()
+        return sample.value
+
+
+class StdoutLines(ff.JsonLines):
+    """JSON lines on stdout, each written out at once: whoever reads them wants the newest."""
+
+    def __init__(self) -> None:
+        super().__init__("<stdout>")
+
+    def open(self) -> None:
+        """Takes stdout as it is."""
+        self._file = sys.stdout
+
+    def process(self, sample: ff.Sample[Any]) -> None:
+        """Writes one line."""
+        super().process(sample)
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Leaves stdout open for the rest of the program."""
+        self._file = None
+
+
+class TrackRun:
+    """The graph of one `track` and how it is run."""
+
+    def __init__(self, options: Any, outputs: list[str]) -> None:
+        self.pipeline = ff.Pipeline("track")
+        source = ff.open(options.source, realtime=options.realtime)
+        self.live = source.live
+        frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
+        self.source = frames.name
+        self.pick = self._pick(options)
+        # Of a live source the clock decides, so that the end comes even when the frames do not.
+        self.deadline = options.duration if self.live else None
+        if self.pick is not None:
+            frames = self.pipeline.add(self.pick, frames, name="pick")
+        radius = {} if options.radius is None else {"radius": options.radius}
+        finder = ff.CircleDetector(**radius) if options.detect else ff.CircleTracker(**radius)
+        circles = self.pipeline.add(finder, frames)
+        self.finder = circles.name
+        self.tally = Tally()
+        self.pipeline.add(self.tally, circles, name="tally")
+        self.sinks = self._add_outputs(circles, outputs, options.json)
+
+    def _pick(self, options: Any) -> Pick | None:
+        seconds = None if self.live else options.duration
+        if options.keep == 1 and options.max_frames is None and seconds is None:
+            return None
+        return Pick(options.keep, options.seed, options.max_frames, seconds)
+
+    def _add_outputs(self, circles: ff.Port[ff.Circles], outputs: list[str], stdout: bool) -> list[str]:
+        sinks = []
+        if stdout:
+            sinks.append(self.pipeline.add(StdoutLines(), circles, name="stdout").name)
+        drawn: ff.Port[ff.Frame] | None = None
+        for path in outputs:
+            match Path(path).suffix.lower():
+                case ".jsonl":
+                    port = self.pipeline.add(ff.JsonLines(path), circles)
+                case ".csv":
+                    port = self.pipeline.add(ff.Csv(path), circles)
+                case _:
+                    drawn = drawn or self.pipeline.add(ff.Annotate(), circles)
+                    port = self.pipeline.add(ff.VideoFile(path), drawn)
+            sinks.append(port.name)
+        return sinks
+
+    def run(self, show: Callable[[ff.Progress], None]) -> ff.Report:
+        """Runs to the end of the source or to the limit that was asked for."""
+
+        def tick(progress: ff.Progress) -> None:
+            show(progress)
+            if self._has_enough(progress.elapsed):
+                self.pipeline.stop()
+
+        # Leaving the block stops the pipeline, whatever ended it.
+        with naming_busy_nodes(self.pipeline), self.pipeline:
+            return self.pipeline.run(progress=tick, every=_TICK)
+
+    def _has_enough(self, elapsed: float) -> bool:
+        if self.deadline is not None and elapsed >= self.deadline:
+            return True
+        return self.pick is not None and self.pick.full.is_set() and self._drained(self.pick.picked)
+
+    def _drained(self, picked: int) -> bool:
+        """Whether everything that was picked has gone through every node, or is counted as dropped.
+
+        Every node of this graph but `pick` emits one sample for each that it takes.
+        """
+        edges = [edge for edge in self.pipeline.stats().edges if edge.parent != self.source]
+        emitted = {edge.child: edge.delivered for edge in edges} | {"pick": picked}
+        return all(edge.waiting == 0 and edge.passed_in == emitted[edge.parent] for edge in edges)
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """Runs the command."""
+    outputs = _checked(options.output, options.source)
+    work = TrackRun(options, outputs)
+    label = str(options.source)
+    try:
+        with _display(options, messages, label) as show:
+            report = work.run(show)
+    except KeyboardInterrupt:
+        _tell(work, messages, work.pipeline.stats(), label)
+        raise
+    except ff.NodeError as error:
+        if not _failed_to_close(error, work.sinks):
+            raise
+        messages.complain(str(error))
+        return ExitCode.INCOMPLETE
+    _tell(work, messages, report, label)
+    for path in outputs:
+        messages.say(f"wrote {path}")
+    if work.live:
+        return ExitCode.OK
+    limited = work.pick is not None and work.pick.full.is_set()
+    missing = shortfalls(report, stopped_below=[work.source] if limited else [])
+    if not missing and not limited and not report.complete:
+        missing = ["an output was not closed properly"]
+    for line in missing:
+        messages.complain(f"incomplete: {line}")
+    if not missing:
+        messages.say("complete: every frame was looked at" + (" and written" if work.sinks else ""))
+    return ExitCode.INCOMPLETE if missing else ExitCode.OK
+
+
+def _checked(outputs: list[str], source: int | str) -> list[str]:
+    """Refuses outputs that cannot be meant."""
+    seen: set[str] = set()
+    for path in outputs:
+        if Path(path).suffix.lower() not in _SUFFIXES:
+            raise UsageError(
+                f"-o writes {', '.join(_SUFFIXES)} files, told apart by their ending; got {path!r}"
+            )
+        place = os.path.realpath(path)
+        if place in seen:
+            raise UsageError(f"-o names {path!r} twice")
+        if isinstance(source, str) and os.path.realpath(source) == place:
+            raise UsageError(f"-o {path!r} would overwrite the source")
+        seen.add(place)
+    return outputs
+
+
+def _failed_to_close(error: ff.NodeError, sinks: list[str]) -> bool:
+    """Whether all frames were worked on and only an output could not be finished."""
+    return error.seq < 0 and error.node in sinks and not isinstance(error.__cause__, BrokenPipeError)
+
+
+def _display(
+    options: Any, messages: Messages, label: str
+) -> contextlib.AbstractContextManager[Callable[[ff.Progress], None]]:
+    if messages.level < 0:
+        return contextlib.nullcontext(lambda progress: None)
+    total = options.max_frames if options.keep == 1 else None
+    return progress_display(label=label, total=total)
+
+
+def _tell(work: TrackRun, messages: Messages, stats: ff.Stats, label: str) -> None:
+    for line in summarise(stats, work.tally, label=label, finder=work.finder, live=work.live):
+        messages.say(line)

@@ -1,0 +1,245 @@
+"""Nodes that write results to text files: JSON lines and CSV."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from ._nodes import Node
+from .results import Circles
+
+if TYPE_CHECKING:
+    from ._native import Sample
+
+__all__ = ["Csv", "JsonLines"]
+
+_CIRCLE_COLUMNS = ("id", "x", "y", "r", "score")
+_STAMP_COLUMNS = ("seq", "pts", "captured")
+# Positions are known to about a hundredth of a pixel; float32's further digits would only double the files.
+_DECIMALS = 3
+
+
+class _TextSink(Node[Any, None]):
+    """What both sinks share: a text file that is opened, written by one thread and closed with its errors."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._file: TextIO | None = None
+
+    def open(self) -> None:
+        """Creates the file."""
+        # newline="": lines end in "\n" everywhere, and csv writes its own line ends.
+        self._file = open(self.path, "w", encoding="utf-8", newline="")  # noqa: SIM115  (close() closes it)
+
+    def close(self) -> None:
+        """Writes what is still buffered and closes the file."""
+        file, self._file = self._file, None
+        if file is not None:
+            with _naming(self.path):
+                file.close()
+
+    def _opened(self) -> TextIO:
+        if self._file is None:
+            raise RuntimeError(f"{type(self).__name__} for {self.path!r} is not open; add it to a pipeline")
+        return self._file
+
+
+class _naming:  # noqa: N801  (reads as a verb: with _naming(path))
+    """Adds the path to an OSError of a write, which does not name it by itself (disk full, broken pipe)."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = self.path
+
+
+class JsonLines(_TextSink):
+    """Writes each sample as one line of JSON: `{"seq", "pts", "captured", "value"}`.
+
+    For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "score"}`: pixels, the centre of
+    the top left pixel is (0, 0); `id` is null before a tracker; a frame without circles has an empty list.
+    Any other value may be made of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
+    with str keys and dataclasses. JSON knows no NaN and no infinity: they become null.
+
+    Args:
+        path: The file, written anew.
+
+    Raises:
+        OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
+        TypeError: From process() for a value that has no form in JSON; it names the type.
+    """
+
+    def process(self, sample: Sample[Any]) -> None:
+        """Writes one line."""
+        file = self._opened()
+        value = sample.value
+        key, content = (
+            ("circles", _circle_records(value)) if isinstance(value, Circles) else ("value", plain(value))
+        )
+        record = {
+            "seq": sample.seq,
+            "pts": _finite(sample.pts),
+            "captured": _finite(round(sample.captured, 6)),
+            key: content,
+        }
+        text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        with _naming(self.path):
+            file.write(text + "\n")
+
+
+class Csv(_TextSink):
+    """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
+
+    `Circles` make one row per circle with `id`, `x`, `y`, `r`, `score` (no row for a frame without circles;
+    `id` is empty before a tracker). Any other value makes one row: dicts, dataclasses and named tuples one
+    column per field, one-dimensional arrays the columns `value_0`, `value_1`, ..., a number or a string the
+    column `value`. A list, a dict or an array inside a field is written as JSON. The first sample decides the
+    columns.
+
+    Args:
+        path: The file, written anew.
+
+    Raises:
+        OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
+        TypeError: From process() for a value that fits no table; it names the type.
+        ValueError: From process() for a value whose columns differ from the first one's.
+    """
+
+    def open(self) -> None:
+        """Creates the file."""
+        super().open()
+        self._writer = csv.writer(self._opened(), lineterminator="\n")
+        self._columns: tuple[str, ...] | None = None
+
+    def process(self, sample: Sample[Any]) -> None:
+        """Writes the rows of one sample."""
+        self._opened()
+        stamp = (sample.seq, sample.pts, round(sample.captured, 6))
+        value = sample.value
+        if isinstance(value, Circles):
+            self._expect(_CIRCLE_COLUMNS)
+            rows = [[*stamp, *record.values()] for record in _circle_records(value)]
+        else:
+            fields = _fields(value)
+            self._expect(tuple(fields))
+            rows = [[*stamp, *(_cell(field) for field in fields.values())]]
+        with _naming(self.path):
+            self._writer.writerows(rows)
+
+    def _expect(self, columns: tuple[str, ...]) -> None:
+        if self._columns is None:
+            self._columns = columns
+            with _naming(self.path):
+                self._writer.writerow(_STAMP_COLUMNS + columns)
+        elif columns != self._columns:
+            raise ValueError(
+                f"every sample must have the columns of the first one, {', '.join(self._columns)}; "
+                f"this one has {', '.join(columns) or 'none'}; JsonLines takes values of changing shape"
+            )
+
+
+def _circle_records(circles: Circles) -> list[dict[str, Any]]:
+    ids: list[Any] = [None] * len(circles.xyr) if circles.tracker_id is None else circles.tracker_id.tolist()
+    rows = zip(ids, circles.xyr.tolist(), circles.score.tolist(), strict=True)
+    return [
+        {"id": id_, "x": _rounded(x), "y": _rounded(y), "r": _rounded(r), "score": _rounded(score)}
+        for id_, (x, y, r), score in rows
+    ]
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _rounded(number: float) -> float | None:
+    return _finite(round(number, _DECIMALS)) if math.isfinite(number) else None
+
+
+def plain(value: Any) -> Any:
+    """The value made of what JSON knows: None, bool, int, finite float, str, list and dict with str keys.
+
+    Raises:
+        TypeError: Something inside has no such form.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, np.generic | np.ndarray):
+        if value.dtype.kind not in "biufU":
+            raise TypeError(f"an array of {value.dtype} has no form in JSON: make it numbers or strings")
+        # Only float64 becomes Python's own float; tolist() of longdouble would stay numpy's.
+        return _plain_list((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())
+    fields = _named_fields(value)
+    if fields is not None:
+        return {_key(name): plain(field) for name, field in fields}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    raise _refusal(value)
+
+
+def _plain_list(value: Any) -> Any:
+    """plain() for what tolist() of an array of numbers or strings returns."""
+    if isinstance(value, list):
+        return [_plain_list(item) for item in value]
+    return _finite(value) if isinstance(value, float) else value
+
+
+def _named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
+    """Names and values of a dict, a dataclass or a named tuple; None for anything else."""
+    if isinstance(value, Mapping):
+        return iter(value.items())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return zip(value._fields, value, strict=True)
+    return None
+
+
+def _key(name: Any) -> str:
+    if isinstance(name, str):
+        return name
+    raise TypeError(f"a key must be a str, got {type(name).__qualname__} {name!r}")
+
+
+def _refusal(value: Any) -> TypeError:
+    kind = type(value)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    advice = "VideoFile writes frames" if name.endswith(".Frame") else "let a node before the sink convert it"
+    return TypeError(
+        f"cannot write a value of type {name}: expected Circles, numbers, strings, None, numpy arrays, "
+        f"lists, dicts or dataclasses; {advice}"
+    )
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The columns that one value makes in a table."""
+    fields = _named_fields(value)
+    if fields is not None:
+        return {_key(name): field for name, field in fields}
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return {f"value_{index}": item for index, item in enumerate(value)}
+    return {"value": value}
+
+
+def _cell(value: Any) -> Any:
+    """What a table shows for one field; None is an empty cell."""
+    if isinstance(value, float | np.floating):
+        return float(value)  # also nan and inf, which tables do know
+    content = plain(value)
+    if isinstance(content, list | dict):
+        return json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return content
