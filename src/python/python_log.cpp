@@ -78,8 +78,10 @@ PyObject*& handler() {
 // Calls handler(level, text) for each line; false with an exception set when it raised.
 bool drain() {
   for (const auto& line : log_lines().take()) {
-    PyObject* result = PyObject_CallFunction(handler(), "is#", static_cast<int>(line.level), line.text.data(),
-                                             static_cast<Py_ssize_t>(line.text.size()));
+    // "N" takes the string over, also a null one; names in files need not be UTF-8.
+    PyObject* text =
+        PyUnicode_DecodeUTF8(line.text.data(), static_cast<Py_ssize_t>(line.text.size()), "replace");
+    PyObject* result = PyObject_CallFunction(handler(), "iN", static_cast<int>(line.level), text);
     if (result == nullptr) return false;
     Py_DECREF(result);
   }
