@@ -1,0 +1,176 @@
+// Cut and corrupted files: no crash, no hang, what can be decoded is delivered, what cannot is counted.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "media_files.hpp"
+#include "support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr int kFrames = 30;
+
+struct Outcome {
+  bool refused = false;  // with a SourceError
+  std::size_t frames = 0;
+  std::uint64_t damaged = 0;
+};
+
+Outcome try_to_play(const std::string& path) {
+  Hand hand;
+  Outcome outcome;
+  const auto source = open(path, {.decoder_threads = 2});
+  try {
+    source->open(hand.context());
+    double last = -1;
+    while (const auto item = source->read(hand.context())) {
+      EXPECT_GE(item->pts, last) << "time went back";
+      last = item->pts;
+      ++outcome.frames;
+      EXPECT_LT(outcome.frames, 10U * kFrames);
+    }
+  } catch (const SourceError& error) {
+    outcome.refused = true;
+    EXPECT_FALSE(std::string(error.what()).empty());
+    EXPECT_EQ(error.url(), path);
+  }
+  source->close();
+  outcome.damaged = hand.damaged();
+  return outcome;
+}
+
+/// What the plainest loop gets out of the same file; 0 when it cannot open it.
+std::size_t bare_count(const std::string& path) {
+  try {
+    return bare_lumas(path).size();
+  } catch (const std::runtime_error&) {
+    return 0;
+  }
+}
+
+struct Kind {
+  std::string suffix;
+  std::string codec;
+};
+
+void PrintTo(const Kind& kind, std::ostream* out) {
+  *out << kind.codec << " in " << kind.suffix;
+}
+
+class MediaDamage : public ::testing::TestWithParam<Kind> {
+ protected:
+  MediaDamage()
+      : bytes_(
+            read_bytes(write_video(folder_.file("whole" + suffix()), kFrames, {.codec = GetParam().codec}))) {
+  }
+
+  [[nodiscard]] static const std::string& suffix() { return GetParam().suffix; }
+  [[nodiscard]] std::string variant(const Bytes& bytes) const {
+    auto path = folder_.file("variant" + suffix());
+    write_bytes(path, bytes);
+    return path;
+  }
+
+  Folder folder_;
+  Bytes bytes_;
+};
+
+TEST_P(MediaDamage, CutAnywhereItPlaysWhatIsThereOrSaysWhyNot) {
+  constexpr std::size_t kPlaces = 40;
+  for (std::size_t place = 0; place < kPlaces; ++place) {
+    SCOPED_TRACE(place);
+    const auto length = bytes_.size() * place / kPlaces;
+    const auto path = variant(Bytes(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(length)));
+    const auto outcome = try_to_play(path);
+    EXPECT_GE(outcome.frames, bare_count(path));
+    EXPECT_TRUE(outcome.refused || outcome.frames > 0);
+  }
+}
+
+TEST_P(MediaDamage, RandomBytesAreCountedAndDecodingGoesOn) {
+  extend_watchdog(120);
+  std::mt19937 random(7);  // NOLINT(bugprone-random-generator-seed): every run must test the same files
+  constexpr int kFiles = 25;
+  constexpr int kHits = 10;
+  std::uint64_t damaged = 0;
+  std::size_t frames = 0;
+  for (int file = 0; file < kFiles; ++file) {
+    SCOPED_TRACE(file);
+    auto bytes = bytes_;
+    for (int hit = 0; hit < kHits; ++hit)
+      bytes[random() % bytes.size()] ^= static_cast<char>(1 + random() % 255);
+    const auto path = variant(bytes);
+    const auto outcome = try_to_play(path);
+    EXPECT_GE(outcome.frames, bare_count(path));
+    damaged += outcome.damaged;
+    frames += outcome.frames;
+  }
+  EXPECT_GT(damaged, 0U);
+  EXPECT_GT(frames, static_cast<std::size_t>(kFiles * kFrames / 2));
+}
+
+INSTANTIATE_TEST_SUITE_P(Containers, MediaDamage,
+                         ::testing::Values(Kind{".mp4", "h264"}, Kind{".mkv", "h264"}, Kind{".ts", "h264"},
+                                           Kind{".avi", "mpeg4"}),
+                         [](const auto& kind) {
+                           return kind.param.codec + "_" + kind.param.suffix.substr(1);
+                         });
+
+TEST(MediaDamaged, AFileThatEndsEarlyHasItsMissingFramesCounted) {
+  const Folder folder;
+  const auto bytes = read_bytes(write_video(folder.file("whole.mkv"), kFrames, {.codec = "ffv1"}));
+  write_bytes(folder.file("cut.mkv"),
+              Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2)));
+  const auto whole = play(folder.file("whole.mkv"));
+  const auto cut = play(folder.file("cut.mkv"));
+  EXPECT_EQ(whole.damaged, 0U);
+  EXPECT_LT(cut.numbers.size(), whole.numbers.size());
+  EXPECT_GT(cut.damaged, 0U) << "a run over a cut file must not be complete";
+}
+
+TEST(MediaDamaged, OnePacketOfGarbageCostsItsFrameOnly) {
+  const Folder folder;
+  auto bytes = read_bytes(write_video(folder.file("whole.avi"), kFrames, {.codec = "mjpeg"}));
+  // The 10th JPEG loses its start and its tables.
+  std::size_t at = 0;
+  for (int picture = 0; picture < 10; ++picture) {
+    const Bytes start = {'\xFF', '\xD8', '\xFF'};
+    at = static_cast<std::size_t>(std::search(bytes.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                                              bytes.end(), start.begin(), start.end()) -
+                                  bytes.begin());
+  }
+  ASSERT_LT(at + 400, bytes.size());
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), 400, '\0');
+  write_bytes(folder.file("hit.avi"), bytes);
+  const auto played = play(folder.file("hit.avi"), {.decoder_threads = 1});
+  auto expected = counting(kFrames);
+  expected.erase(expected.begin() + 9);
+  EXPECT_EQ(played.numbers, expected);
+  EXPECT_EQ(played.damaged, 1U);
+}
+
+TEST(MediaDamaged, AFileWithoutASingleGoodFrameFailsToOpen) {
+  const Folder folder;
+  auto bytes = read_bytes(write_video(folder.file("whole.mp4"), kFrames));
+  const Bytes box = {'m', 'd', 'a', 't'};
+  const auto start = std::search(bytes.begin(), bytes.end(), box.begin(), box.end()) + 8;
+  const Bytes next = {'m', 'o', 'o', 'v'};
+  const auto end = std::search(start, bytes.end(), next.begin(), next.end()) - 4;
+  std::fill(start, end, '\x55');
+  write_bytes(folder.file("garbage.mp4"), bytes);
+  const auto message = message_of<SourceError>([&] { play(folder.file("garbage.mp4")); });
+  EXPECT_TRUE(contains(message, "garbage.mp4")) << message;
+  EXPECT_TRUE(contains(message, "damaged")) << message;
+}
+
+}  // namespace
+}  // namespace freshframe::test
