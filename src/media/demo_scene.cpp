@@ -98,13 +98,15 @@ DemoScene::DemoScene(const DemoOptions& options)
     const double inset = (i % 3 == 2 ? 0.6 : 1.0) * path.r;
     path.left = std::clamp(inset - 0.5, 0.0, 0.5 * (width_ - 1));
     path.right = width_ - 1 - path.left;
-    const double speed = random.between(90, 230) * scale * (random.between(-1, 1) < 0 ? -1 : 1);
+    // What is far seems to move slowly.
+    const double closeness = 0.5 + 0.6 * near;
+    const double speed = random.between(100, 250) * closeness * scale * (random.between(-1, 1) < 0 ? -1 : 1);
     path.crossings = speed / std::max(path.right - path.left, 1.0);
     path.start = random.between(0, 2);
     const double floor = horizon_ + (0.25 + 0.7 * near) * (height_ - 1 - horizon_);
     path.rest = std::max(floor - path.r, 0.0);
     path.height = random.between(0.55, 0.97) * std::max(path.rest - path.r, 0.0);
-    path.bounces = std::sqrt(kGravity * scale / (8 * std::max(path.height, 1.0)));
+    path.bounces = std::sqrt(kGravity * closeness * scale / (8 * std::max(path.height, 1.0)));
     path.phase = random.between(0, 1);
     paths_.push_back(path);
   }

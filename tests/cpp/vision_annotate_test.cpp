@@ -17,7 +17,6 @@
 
 #include "support.hpp"
 #include "test_nodes.hpp"
-#include "vision/annotate_trails.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {
@@ -153,7 +152,7 @@ TEST(Annotate, DrawsTheRingCentredOnTheCircle) {
 TEST(Annotate, LeavesTheSourceFrameAsItIsAndKeepsItsPixelOps) {
   class OwnOps final : public PixelOps {
    public:
-    bool convert(const Picture& from, const Picture& to) const override {
+    [[nodiscard]] bool convert(const Picture& from, const Picture& to) const override {
       return basic_pixel_ops().convert(from, to);
     }
   };
@@ -342,10 +341,12 @@ TEST(Annotate, SeveralAtOnceDrawWhatOneDraws) {
   options.scores = true;
   const auto circles = [](int i) { return one({static_cast<float>(60 + i), 120, 30, 0.5F}, i); };
   std::vector<Frame> expected;
+  expected.reserve(20);
   for (int i = 0; i < 20; ++i) expected.push_back(Drawing(options)(frame, circles(i)));
   std::vector<std::vector<Frame>> drawn(4);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(drawn.size());
     for (auto& own : drawn) {
       threads.emplace_back([&] {
         for (int i = 0; i < 20; ++i) own.push_back(Drawing(options)(frame, circles(i)));
@@ -375,28 +376,6 @@ TEST(Annotate, NeedsNoJoinBecauseASampleRemembersItsFrame) {
   EXPECT_TRUE(pipeline.run().complete);
   ASSERT_EQ(seen.all().size(), 3U);
   EXPECT_GT(differences(frame, seen.all()[2].value), 100);
-}
-
-TEST(Trails, ForgetIdsThatAreNotSeenAndOldPoints) {
-  Trails trails(1.0);
-  trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
-  trails.add(one({2, 2, 3, 1}, 7), 0, 0.75);
-  EXPECT_EQ(trails.of(0, 7).size(), 2U);
-  trails.add(one({9, 9, 3, 1}, 8), 0, 1.5);
-  EXPECT_EQ(trails.of(0, 7).size(), 1U);
-  EXPECT_EQ(trails.of(0, 7).front().x, 2);
-  trails.add(one({9, 9, 3, 1}, 8), 0, 2.0);
-  EXPECT_EQ(trails.of(0, 7).size(), 0U);
-  EXPECT_EQ(trails.of(0, 8).size(), 2U);
-  EXPECT_EQ(trails.of(1, 8).size(), 0U);
-}
-
-TEST(Trails, AreBoundedAlsoWhenTimeStandsStillOrIsNoNumber) {
-  Trails trails(60.0);
-  for (std::size_t i = 0; i < Trails::kMaxPoints + 10; ++i) trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
-  EXPECT_EQ(trails.of(0, 7).size(), Trails::kMaxPoints);
-  trails.add(one({1, 2, 3, 1}, 9), 0, std::nan(""));
-  EXPECT_EQ(trails.of(0, 9).size(), 0U);
 }
 
 }  // namespace
