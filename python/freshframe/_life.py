@@ -41,9 +41,16 @@ def _stop_all() -> None:
     for pipeline in pipelines:
         pipeline._engine.request_stop()
     deadline = time.monotonic() + _EXIT_TIMEOUT
+    busy = False
     for pipeline in pipelines:
         if not pipeline._engine.join(max(0.0, deadline - time.monotonic())):
             names = ", ".join(repr(name) for name in pipeline._engine.busy_nodes())
             logger.warning("exit: %s of %r still busy, let go", names, pipeline.name)
-            _native.let_leaks_pass()
+            busy = True
     _native.drain_log()
+    if busy:
+        _native.let_leaks_pass()
+        return
+    _running.clear()
+    _native.set_log_handler(None)
+    _native.forget_classes()

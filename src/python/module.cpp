@@ -36,6 +36,17 @@ void register_classes(const nb::dict& given) {
   known.reader_iterator = keep("ReaderIterator");
 }
 
+// At exit, when no thread of a pipeline runs any more: what is kept here would keep the module's types alive.
+void forget_classes() {
+  auto& known = classes();
+  for (PyObject** kept : {&known.circles, &known.freshframe_error, &known.graph_error, &known.source_error,
+                          &known.source_timeout, &known.node_error, &known.frames_held, &known.end_of_stream,
+                          &known.read_timeout, &known.stalled, &known.stop_timeout, &known.reader_iterator}) {
+    Py_CLEAR(*kept);
+  }
+  forget_end_callback();
+}
+
 }  // namespace
 }  // namespace freshframe::python
 
@@ -54,6 +65,7 @@ NB_MODULE(_native, module) {
   bind_log(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once. GIL: held");
+  module.def("forget_classes", &forget_classes, "The opposite, when the interpreter exits. GIL: held");
   module.def(
       "let_leaks_pass", [] { nb::set_leak_warnings(false); },
       "For an exit with a node that is still busy: what it holds outlives the interpreter. GIL: held");

@@ -154,22 +154,28 @@ PyMethodDef* raw_methods() {
   return methods;
 }
 
-// Asks the interpreter to run `callback` when the pipeline has ended. The callback is kept for the process.
+PyObject* end_callback = nullptr;  // the same for all pipelines; guarded by the GIL
+
+// Asks the interpreter to run `callback` when the pipeline has ended.
 void call_at_end(Engine& self, nb::callable callback) {
-  static PyObject* kept = nullptr;
-  if (kept == nullptr) kept = callback.release().ptr();
+  Py_XSETREF(end_callback, callback.release().ptr());
   self.core().set_end_hook([] {
     Py_AddPendingCall(
-        [](void* function) {
-          PyObject* result = PyObject_CallNoArgs(static_cast<PyObject*>(function));
+        [](void* /*unused*/) {
+          if (end_callback == nullptr) return 0;
+          PyObject* result = PyObject_CallNoArgs(end_callback);
           Py_XDECREF(result);
           return result != nullptr ? 0 : -1;
         },
-        kept);
+        nullptr);
   });
 }
 
 }  // namespace
+
+void forget_end_callback() {
+  Py_CLEAR(end_callback);
+}
 
 void bind_engine(nb::module_& module) {
   static const PyType_Slot slots[] = {{Py_tp_methods, raw_methods()}, {0, nullptr}};
@@ -177,6 +183,13 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro(
           "added", [](const NodeHandle& self) { return self.added != nullptr; },
           "True when it belongs to a pipeline. GIL: held")
+      .def_prop_ro(
+          "live",
+          [](const NodeHandle& self) {
+            const auto* source = dynamic_cast<const SourceBase*>(&self.get());
+            return source != nullptr && source->live();
+          },
+          "True for a source that cannot wait. GIL: held")
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
           "Its name when add() is given none. GIL: held");

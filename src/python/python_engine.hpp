@@ -50,6 +50,8 @@ class Engine {
 };
 
 void bind_engine(nanobind::module_& module);
+/// Drops what Engine.call_at_end() keeps.
+void forget_end_callback();
 /// Stats and Report as plain tuples for the Python dataclasses.
 void bind_engine_stats(nanobind::class_<Engine>& engine);
 /// Factories of native nodes, and functions of media and vision.

@@ -122,7 +122,7 @@ std::exception_ptr take_python_error(gil::Held& held, std::string& text) {
     text += ": " + std::string(known.c_str());
   }
   auto ref = std::make_shared<const gil::Ref>(held, error.ptr());
-  if (PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
+  if (classes().source_error != nullptr && PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
     return std::make_exception_ptr(SourceErrorByPython(std::move(ref), text));
   }
   return std::make_exception_ptr(RaisedByPython(std::move(ref), text));

@@ -89,11 +89,17 @@ bool drain() {
 }
 
 int LogLines::drain_pending(void* /*unused*/) {
+  if (handler() == nullptr) return 0;
   if (!drain()) PyErr_WriteUnraisable(handler());  // never into whatever code runs now
   return 0;
 }
 
-void set_log_handler(nb::callable function) {
+void set_log_handler(nb::object function) {
+  Py_XDECREF(std::exchange(handler(), nullptr));
+  if (function.is_none()) {
+    set_log_sink({});
+    return;
+  }
   handler() = function.release().ptr();
   set_log_sink([](LogLevel level, std::string_view line) {
     if (fork_generation() == 0) log_lines().push(level, line);
@@ -107,8 +113,9 @@ void drain_log() {
 }  // namespace
 
 void bind_log(nb::module_& module) {
-  module.def("set_log_handler", &set_log_handler, nb::arg("handler"),
-             "Sends log lines to handler(level 0..3, text), on the main thread, soon. GIL: held");
+  module.def(
+      "set_log_handler", &set_log_handler, nb::arg("handler").none(),
+      "Sends log lines to handler(level 0..3, text), on the main thread, soon; None: nowhere. GIL: held");
   module.def("drain_log", &drain_log, "Sends what waits now. GIL: held");
 }
 
