@@ -23,9 +23,21 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
+namespace {
+
+void drain(gil::Held& held) {
+  gil::DeferredFree::instance().drain(held);
+}
+
+}  // namespace
+
 Engine::~Engine() {
   const bool running = guard_.forked() || (core_->started() && !core_->ended());
-  if (!running) return;
+  if (!running) {
+    core_.reset();
+    gil::entry<&drain>();  // a failure keeps its exception; a destructor of a Python object holds the GIL
+    return;
+  }
   if (!guard_.forked()) core_->request_stop();
   static auto* const let_go =
       new std::vector<std::shared_ptr<PipelineCore>>;  // never freed: threads are in there

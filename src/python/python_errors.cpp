@@ -20,8 +20,9 @@ Classes& classes() noexcept {
 
 namespace {
 
+// `type` is null once the package has gone, late in the interpreter's exit.
 nb::object make(PyObject* type, const std::string& text) {
-  return nb::handle(type)(text);
+  return nb::handle(type != nullptr ? type : PyExc_RuntimeError)(text);
 }
 
 void raise(const nb::object& error) {

@@ -23,9 +23,7 @@ class PythonReader {
   PythonReader(std::shared_ptr<ReaderCore> core, std::shared_ptr<NodeNames> names)
       : core_(std::move(core)), names_(std::move(names)) {}
   PythonReader(PythonReader&&) noexcept = default;
-  ~PythonReader() {
-    if (core_ && !guard_.forked()) core_->close();
-  }
+  ~PythonReader();
 
   [[nodiscard]] nanobind::object latest(gil::Held& held);
   [[nodiscard]] nanobind::object poll(gil::Held& held);
