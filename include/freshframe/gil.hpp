@@ -545,6 +545,11 @@ class Ref {
     return nullptr;
   }
   [[nodiscard]] Ref clone(Held& held) const { return {held, object_}; }
+  /// Drops the object at once.
+  void clear(Held& held) {
+    held.check();
+    Py_CLEAR(object_);
+  }
 
  private:
   PyObject* object_ = nullptr;

@@ -44,6 +44,20 @@ Engine::~Engine() {
   let_go->push_back(std::move(core_));
 }
 
+int Engine::traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  const auto* engine = nb::inst_ptr<Engine>(self);
+  if (engine->failure_) Py_VISIT(engine->failure_->get(held));
+  return 0;
+}
+
+int Engine::clear(gil::Held& held, PyObject* self) {
+  const auto* engine = nb::inst_ptr<Engine>(self);
+  if (engine->failure_) engine->failure_->clear(held);
+  return 0;
+}
+
 void Engine::launch() {
   auto& engine = core();
   std::vector<std::string> names;
@@ -121,7 +135,7 @@ int add_python_source(Engine& self, const std::string& label,
 
 PythonReader reader(Engine& self, const std::vector<int>& parents, const std::optional<QueueTuple>& queue,
                     const std::string& name, bool frames) {
-  return {self.core().add_reader(parents, {name, parse_queue(queue), frames}), self.names()};
+  return {self.core().add_reader(parents, {name, parse_queue(queue), frames}), self.names(), nb::find(self)};
 }
 
 void request_stop(gil::Held& held, Engine& self) {
@@ -190,7 +204,11 @@ void forget_end_callback() {
 }
 
 void bind_engine(nb::module_& module) {
-  static const PyType_Slot slots[] = {{Py_tp_methods, raw_methods()}, {0, nullptr}};
+  static const PyType_Slot slots[] = {
+      {Py_tp_methods, raw_methods()},
+      {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
+      {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
+      {0, nullptr}};
   nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
       .def_prop_ro(
           "added", [](const NodeHandle& self) { return self.added != nullptr; },

@@ -10,6 +10,7 @@
 
 #include "core/pipeline_core.hpp"
 #include "python/fork_guard.hpp"
+#include "python/python_errors.hpp"
 #include "python/python_sample.hpp"
 
 #include <nanobind/nanobind.h>
@@ -42,10 +43,18 @@ class Engine {
   [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
   [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
   void launch();
+  /// The exception that ended the pipeline; the first one stays.
+  void keep_failure(SharedError error) {
+    if (!failure_) failure_ = std::move(error);
+  }
+
+  static int traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg);
+  static int clear(gil::Held& held, PyObject* self);
 
  private:
   std::shared_ptr<PipelineCore> core_;
   std::shared_ptr<NodeNames> names_;
+  SharedError failure_;
   ForkGuard guard_;
 };
 

@@ -33,8 +33,16 @@ void raise(PyObject* type, const std::exception& error) {
   raise(make(type, error.what()));
 }
 
+// None when the garbage collector has cleared it.
+nb::object python_error(gil::Held& held, const gil::Ref& error) {
+  PyObject* object = error.get(held);
+  return object != nullptr ? nb::borrow(object) : nb::none();
+}
+
 void raise_python(gil::Held& held, const gil::Ref& error) {
-  raise(nb::borrow(error.get(held)));
+  const auto object = python_error(held, error);
+  if (object.is_none()) throw Error("the original exception has been collected");
+  raise(object);
 }
 
 void raise_source_error(PyObject* type, const SourceError& error) {
@@ -50,9 +58,9 @@ nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
   try {
     std::rethrow_exception(cause);
   } catch (const RaisedByPython& known) {
-    return nb::borrow(known.error().get(held));
+    return python_error(held, known.error());
   } catch (const SourceErrorByPython& known) {
-    return nb::borrow(known.error().get(held));
+    return python_error(held, known.error());
   } catch (const std::exception& known) {  // no Python runs in this try block: nothing unwinds through it
     return make(PyExc_RuntimeError, known.what());
   } catch (...) {
@@ -105,7 +113,7 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
 
 }  // namespace
 
-std::exception_ptr take_python_error(gil::Held& held, std::string& text) {
+TakenError take_python_error(gil::Held& held) {
   PyObject* type = nullptr;
   PyObject* value = nullptr;
   PyObject* traceback = nullptr;
@@ -115,18 +123,18 @@ std::exception_ptr take_python_error(gil::Held& held, std::string& text) {
   const nb::object error = nb::steal(value);
   Py_XDECREF(type);
   Py_XDECREF(traceback);
-  text = nb::cast<std::string>(error.type().attr("__name__"));
+  auto text = nb::cast<std::string>(error.type().attr("__name__"));
   PyObject* message = PyObject_Str(error.ptr());
   if (message == nullptr) {
     PyErr_Clear();
   } else if (const nb::str known = nb::steal<nb::str>(message); nb::len(known) > 0) {
     text += ": " + std::string(known.c_str());
   }
-  auto ref = std::make_shared<const gil::Ref>(held, error.ptr());
+  auto object = std::make_shared<gil::Ref>(held, error.ptr());
   if (classes().source_error != nullptr && PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
-    return std::make_exception_ptr(SourceErrorByPython(std::move(ref), text));
+    return {std::make_exception_ptr(SourceErrorByPython(object, text)), object, text};
   }
-  return std::make_exception_ptr(RaisedByPython(std::move(ref), text));
+  return {std::make_exception_ptr(RaisedByPython(object, text)), object, text};
 }
 
 void set_python_error(gil::Held& held, const std::exception_ptr& error) {

@@ -41,9 +41,10 @@ struct Loop {
 
 // Takes the exception that is set and hands it to the engine; true: the node goes on (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample) {
-  std::string text;
-  auto error = take_python_error(held, text);
-  return loop.worker.fail(std::move(error), text, sample);
+  const auto taken = take_python_error(held);
+  const bool goes_on = loop.worker.fail(taken.error, taken.text, sample);
+  if (!goes_on) loop.engine.keep_failure(taken.object);
+  return goes_on;
 }
 
 // Runs `Step` on the worker without the GIL and meters how long the GIL was held before and waited for after.

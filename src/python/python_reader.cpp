@@ -109,11 +109,13 @@ int PythonReader::traverse(PyObject* self, visitproc visit, void* arg) noexcept 
   Py_VISIT(Py_TYPE(self));
   if (!nb::inst_ready(self)) return 0;
   Py_VISIT(nb::inst_ptr<PythonReader>(self)->last_.ptr());
+  Py_VISIT(nb::inst_ptr<PythonReader>(self)->engine_.ptr());
   return 0;
 }
 
 int PythonReader::clear(PyObject* self) noexcept {
   const nb::object last = std::move(nb::inst_ptr<PythonReader>(self)->last_);
+  const nb::object engine = std::move(nb::inst_ptr<PythonReader>(self)->engine_);
   return 0;
 }
 

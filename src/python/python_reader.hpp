@@ -20,8 +20,9 @@ class WakeUp;
 /// The object behind a Python Reader. Keeps the last sample that a verb returned, no more.
 class PythonReader {
  public:
-  PythonReader(std::shared_ptr<ReaderCore> core, std::shared_ptr<NodeNames> names)
-      : core_(std::move(core)), names_(std::move(names)) {}
+  /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
+  PythonReader(std::shared_ptr<ReaderCore> core, std::shared_ptr<NodeNames> names, nanobind::object engine)
+      : core_(std::move(core)), names_(std::move(names)), engine_(std::move(engine)) {}
   PythonReader(PythonReader&&) noexcept = default;
   ~PythonReader();
 
@@ -50,6 +51,7 @@ class PythonReader {
 
   std::shared_ptr<ReaderCore> core_;
   std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
+  nanobind::object engine_;
   nanobind::object last_;
   std::shared_ptr<WakeUp> wake_up_;
   ForkGuard guard_;
