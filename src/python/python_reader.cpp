@@ -188,16 +188,22 @@ PyMethodDef* raw_methods() {
 void bind_reader(nb::module_& module) {
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
-                                      {Py_tp_methods, raw_methods()},
                                       {Py_tp_iter, reinterpret_cast<void*>(&iterate)},
                                       {Py_tp_iternext, reinterpret_cast<void*>(gil::entry<&next>)},
                                       {0, nullptr}};
-  nb::class_<PythonReader>(
+  nb::class_<PythonReader> reader(
       module, "Reader", nb::type_slots(slots), nb::is_generic(), nb::is_final(), nb::is_weak_referenceable(),
       nb::sig("class Reader(typing.Generic[T_co])"),
       "Pulls samples from one or more nodes; made by Pipeline.reader().\n\n"
       "Every verb raises a failed node's NodeError rather than return stale data. One thread at a "
-      "time.")
+      "time.");
+  // Not through Py_tp_methods: nanobind uses that slot itself for a generic class.
+  for (PyMethodDef* method = raw_methods(); method->ml_name != nullptr; ++method) {
+    auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
+    reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
+  }
+  reader;
+  reader
       .def("latest", gil::entry<&latest>, nb::sig("def latest(self) -> Sample[T_co] | None"),
            "The newest sample; the same object again when nothing is newer, None before the first.\n\n"
            "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
@@ -223,6 +229,11 @@ void bind_reader(nb::module_& module) {
       .def("_reset_wake", &PythonReader::reset_wake,
            "Called before _take(), so that what comes after it wakes the loop. GIL: held")
       .def("_arm", &PythonReader::arm, "Called before the event loop waits. GIL: held");
+  // Not through Py_tp_methods: a generic class has that slot filled by nanobind.
+  for (auto* method = raw_methods(); method->ml_name != nullptr; ++method) {
+    reader.attr(method->ml_name) =
+        nb::steal(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(reader.ptr()), method));
+  }
 }
 
 }  // namespace freshframe::python
