@@ -67,8 +67,14 @@ struct Annotate::Impl {
 
 std::string Annotate::Impl::text(const Circles& found, std::size_t index) const {
   std::string text;
-  if (options.ids && !found.ids.empty()) text = "#" + std::to_string(found.ids[index]);
-  if (options.scores) text += (text.empty() ? "" : " ") + score_text(found.circles[index].score);
+  if (options.ids && !found.ids.empty()) {
+    text += '#';
+    text += std::to_string(found.ids[index]);
+  }
+  if (options.scores) {
+    if (!text.empty()) text += ' ';
+    text += score_text(found.circles[index].score);
+  }
   return text;
 }
 

@@ -68,7 +68,7 @@ class Drawing {
 };
 
 const std::uint8_t* pixel(const Frame& frame, int x, int y) {
-  return frame.planes()[0].row(y) + 3 * x;
+  return frame.planes()[0].row(y) + std::ptrdiff_t{3} * x;
 }
 
 bool same(const Frame& a, const Frame& b, int x, int y) {
