@@ -202,7 +202,6 @@ void bind_reader(nb::module_& module) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }
-  reader;
   reader
       .def("latest", gil::entry<&latest>, nb::sig("def latest(self) -> Sample[T_co] | None"),
            "The newest sample; the same object again when nothing is newer, None before the first.\n\n"
@@ -229,11 +228,6 @@ void bind_reader(nb::module_& module) {
       .def("_reset_wake", &PythonReader::reset_wake,
            "Called before _take(), so that what comes after it wakes the loop. GIL: held")
       .def("_arm", &PythonReader::arm, "Called before the event loop waits. GIL: held");
-  // Not through Py_tp_methods: a generic class has that slot filled by nanobind.
-  for (auto* method = raw_methods(); method->ml_name != nullptr; ++method) {
-    reader.attr(method->ml_name) =
-        nb::steal(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(reader.ptr()), method));
-  }
 }
 
 }  // namespace freshframe::python
