@@ -12,7 +12,7 @@ from typing import Any
 import freshframe as ff
 
 from .accuracy import Accuracy
-from .game import RATE, Diary
+from .game import RATE, Diary, missed
 from .summary import causes
 
 
@@ -21,7 +21,8 @@ class Measured:
     """Everything that a demo run found out."""
 
     seconds: float
-    idle: Diary  # the same loop before, without any pipeline
+    alone: Diary  # the same loop without any pipeline
+    beside_burning: Diary  # the same beside a plain Python thread that computes, still without any pipeline
     game: Diary
     stats: ff.Stats
     accuracy: Accuracy
@@ -51,7 +52,9 @@ def as_json(measured: Measured) -> dict[str, Any]:
         "game": {
             "frames": len(game.starts),
             "missed": game.missed,
-            "missed_when_idle": measured.idle.missed,
+            "missed_share": game.missed_share,
+            "missed_share_alone": measured.alone.missed_share,
+            "missed_share_beside_burning": measured.beside_burning.missed_share,
             "frame_time": _spread(game.frame_times),
             "pull": _spread(game.pulls),
             "age_at_pull": _spread(game.ages),
@@ -129,7 +132,7 @@ def _game(game: Diary) -> list[str]:
     return _item(
         "game",
         f"a frame every {_ms(times, 0.5)} (p50), {_ms(times, 0.99)} (p99), {_ms(times, 1)} (longest); "
-        f"{game.missed} of {len(game.starts)} missed",
+        f"{missed(game)} missed",
         f"Asking for the newest circles takes {quantile(game.pulls, 0.5) * 1e6:.1f} us: the game never waits "
         "for video.",
     )
@@ -157,7 +160,8 @@ def _tracking(accuracy: Accuracy) -> list[str]:
 
 def _hindrances(stats: ff.Stats) -> list[str]:
     incoming = {edge.child: edge for edge in stats.edges}
-    sleeps, burns, node = incoming["sleeps"], incoming["burns"], stats.nodes["burns"]
+    sleeps, burns = incoming["sleeps"], incoming["burns"]
+    kept = f"{stats.nodes['burns'].gil_hold:.1f} of {stats.uptime:.1f} s"
     return [
         *_item(
             "neighbours",
@@ -167,9 +171,8 @@ def _hindrances(stats: ff.Stats) -> list[str]:
         ),
         *_item(
             "GIL",
-            f"the computing node held it for {node.gil_hold:.1f} s of {stats.uptime:.1f} s and waited "
-            f"{node.gil_wait:.1f} s for it",
-            "Scene and tracker are native threads and never need it.",
+            f"the computing node kept it for {kept}; whoever wants it waits 5 ms",
+            "That delays the game's frames. Scene and tracker are native threads and never need it.",
         ),
     ]
 
@@ -200,11 +203,12 @@ def _recorded(measured: Measured) -> list[str]:
 def _honesty(measured: Measured) -> list[str]:
     """What this machine was too slow for, in plain words; nothing when it was fast enough."""
     lines = []
-    game, idle = measured.game, measured.idle
-    if game.missed:
-        lines.append(
-            f"The game missed {game.missed} frames; alone it missed {idle.missed} of {len(idle.starts)}."
-        )
+    if measured.game.missed:
+        game, alone, beside = map(missed, (measured.game, measured.alone, measured.beside_burning))
+        lines += [
+            f"The game missed {game} frames. Without any video it misses {alone}, and {beside} beside",
+            "a plain Python thread that computes: that part is this machine's and Python's own.",
+        ]
     late = measured.stats.nodes["scene"].drops.get("device", 0)
     if late:
         lines.append(f"This machine could not paint {late} frames of the scene in time.")

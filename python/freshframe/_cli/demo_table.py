@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import freshframe as ff
 
-from .game import Diary
+from .game import Diary, missed
 from .messages import Messages
 from .summary import causes
 
@@ -103,7 +103,7 @@ def _table(stats: ff.Stats, diary: Diary) -> Table:
     rate = len(diary.starts) / stats.uptime if stats.uptime else 0.0
     ages = (_ms(reader.age_p50), _ms(reader.age_p99))
     table.add_row("game (reader)", f"{rate:.0f}", *ages, causes(reader.drops), "", "")
-    table.caption = f"the game missed {diary.missed} of {len(diary.starts)} frames"
+    table.caption = f"the game missed {missed(diary)} frames"
     table.caption_justify = "left"
     return table
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import freshframe as ff
@@ -26,9 +28,32 @@ class Burns(ff.Node[ff.Circles, None]):
 
     def process(self, sample: ff.Sample[ff.Circles]) -> None:
         """Counts until the time is over."""
-        end = time.perf_counter() + _HINDRANCE
-        while time.perf_counter() < end:
-            sum(range(200))
+        burn()
+
+
+def burn() -> None:
+    """100 ms of pure Python."""
+    end = time.perf_counter() + _HINDRANCE
+    while time.perf_counter() < end:
+        sum(range(200))
+
+
+@contextmanager
+def burning() -> Iterator[None]:
+    """Beside the body a plain Python thread computes all the time, as Burns does, without any pipeline."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            burn()
+
+    thread = threading.Thread(target=work, name="burning", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @dataclass(slots=True)
@@ -40,6 +65,12 @@ class Diary:
     ages: list[float] = field(default_factory=list)  # of what latest() returned, at that moment
     seen: list[ff.Sample[ff.Circles]] = field(default_factory=list)  # each sample once
     missed: int = 0  # refreshes of the screen for which no new picture was ready
+
+    @property
+    def missed_share(self) -> float:
+        """Of all refreshes of the screen."""
+        refreshes = len(self.starts) + self.missed
+        return self.missed / refreshes if refreshes else 0.0
 
     @property
     def frame_times(self) -> list[float]:
@@ -66,8 +97,9 @@ def play(
     began = time.perf_counter()
     last = None
     refresh = 0
-    while (due := refresh / RATE) < seconds:
-        time.sleep(max(0.0, began + due - time.perf_counter()))
+    refreshes = round(seconds * RATE)
+    while refresh < refreshes:
+        time.sleep(max(0.0, began + refresh / RATE - time.perf_counter()))
         start = time.perf_counter()
         sample = pull()
         diary.pulls.append(time.perf_counter() - start)
@@ -78,7 +110,12 @@ def play(
                 diary.seen.append(sample)
                 last = sample
         between(diary)
-        finished = int((time.perf_counter() - began) * RATE)
+        finished = min(int((time.perf_counter() - began) * RATE), refreshes - 1)
         diary.missed += max(0, finished - refresh)
         refresh = max(refresh, finished) + 1
     return diary
+
+
+def missed(game: Diary) -> str:
+    """`3 of 900`: refreshes without a new picture, of all."""
+    return f"{game.missed} of {len(game.starts) + game.missed}"

@@ -10,6 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 
+class _Stderr(logging.Handler):
+    """Writes to whatever stderr is at the moment: a live display puts itself in front of it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Messages:
     """Writes to stderr; `level` is -1 or less for -q, 0, or the number of -v."""
@@ -33,11 +40,13 @@ class Messages:
 
     @contextmanager
     def log_to_stderr(self) -> Iterator[None]:
-        """Shows the package's log: warnings; with -v what happens, with -vv all of it, with -q errors."""
-        levels = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
+        """Shows the package's log: warnings; with -v what happens, with -vv all of it, with -q nothing."""
+        levels = {-1: logging.CRITICAL, 0: logging.WARNING, 1: logging.INFO}
         logger = logging.getLogger("freshframe")
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _Stderr()
         handler.setFormatter(logging.Formatter("freshframe: %(levelname)s: %(message)s"))
+        if self.level <= 0:  # a node that fails is logged and raised; people are told once
+            handler.addFilter(lambda record: record.levelno < logging.ERROR)
         before = logger.level
         logger.setLevel(levels.get(max(self.level, -1), logging.DEBUG))
         logger.addHandler(handler)

@@ -45,9 +45,28 @@ class Interrupted(KeyboardInterrupt):
 class TimedOut(KeyboardInterrupt):
     """--timeout passed; like an interruption it must not be taken for a failure of the code it meets."""
 
-    def __init__(self, seconds: float, nodes: str = "") -> None:
-        super().__init__(f"not finished within --timeout {seconds:g} s{nodes}")
-        self.seconds = seconds
+    def __init__(self, seconds: float) -> None:
+        nodes = [
+            f"{name} ({node.state})"
+            for pipeline in _watched
+            for name, node in pipeline.stats().nodes.items()
+            if node.state != "ended"
+        ]
+        running = f"; still running: {', '.join(nodes)}" if nodes else ""
+        super().__init__(f"not finished within --timeout {seconds:g} s{running}")
+
+
+_watched: list[ff.Pipeline] = []  # what a TimedOut names the nodes of
+
+
+@contextmanager
+def watched(pipeline: ff.Pipeline) -> Iterator[None]:
+    """A timeout within names the nodes of this pipeline, as they are when it comes."""
+    _watched.append(pipeline)
+    try:
+        yield
+    finally:
+        _watched.remove(pipeline)
 
 
 @contextmanager
@@ -84,24 +103,12 @@ def interruptible(timeout: float | None) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def naming_busy_nodes(pipeline: ff.Pipeline) -> Iterator[None]:
-    """Adds to a TimedOut what the nodes were doing when it came."""
-    try:
-        yield
-    except TimedOut as error:
-        busy = [
-            f"{name} ({node.state})" for name, node in pipeline.stats().nodes.items() if node.state != "ended"
-        ]
-        raise TimedOut(error.seconds, "; still running: " + (", ".join(busy) or "no node")) from None
-
-
 def explain(error: BaseException, messages: Messages) -> ExitCode:
     """Tells people why the command ended and returns the exit code for it."""
     if isinstance(error, Interrupted):
         messages.say(f"stopped by {error}")
         return error.code
-    if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
+    if isinstance(error, BrokenPipeError):
         return ExitCode.OK  # whoever read stdout has seen enough
     for kinds, code in _CODES:
         if isinstance(error, kinds):

@@ -13,7 +13,7 @@ from typing import Any
 import freshframe as ff
 
 from .messages import Messages
-from .outcome import ExitCode, naming_busy_nodes
+from .outcome import ExitCode, watched
 
 _READ_SECONDS = 2.0
 
@@ -34,8 +34,8 @@ def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
     pipeline = ff.Pipeline("probe")
     source = ff.open(options.source)
-    reader = pipeline.reader(pipeline.add(source, name="source"), frames=False)
-    with naming_busy_nodes(pipeline), pipeline:
+    reader = pipeline.reader(pipeline.add(source, name="source"))
+    with watched(pipeline), pipeline:
         measured = _measure(reader)
         info = source.info
         dropped = sum(node.dropped for node in pipeline.stats().nodes.values())

@@ -15,7 +15,7 @@ from typing import Any
 import freshframe as ff
 
 from .messages import Messages
-from .outcome import ExitCode, UsageError, naming_busy_nodes
+from .outcome import ExitCode, UsageError, watched
 from .progress import progress_display
 from .summary import Tally, shortfalls, summarise
 
@@ -57,10 +57,15 @@ class Pick(ff.Node[ff.Frame, ff.Frame]):
 
 
 class StdoutLines(ff.JsonLines):
-    """JSON lines on stdout, each written out at once: whoever reads them wants the newest."""
+    """JSON lines on stdout, each written out at once: whoever reads them wants the newest.
+
+    Attributes:
+        unwanted: Set when the reader of stdout has gone away; what comes then is thrown away.
+    """
 
     def __init__(self) -> None:
         super().__init__("<stdout>")
+        self.unwanted = threading.Event()
 
     def open(self) -> None:
         """Takes stdout as it is."""
@@ -68,8 +73,13 @@ class StdoutLines(ff.JsonLines):
 
     def process(self, sample: ff.Sample[Any]) -> None:
         """Writes one line."""
-        super().process(sample)
-        sys.stdout.flush()
+        if self.unwanted.is_set():
+            return
+        try:
+            super().process(sample)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self.unwanted.set()
 
     def close(self) -> None:
         """Leaves stdout open for the rest of the program."""
@@ -94,9 +104,11 @@ class TrackRun:
         finder = ff.CircleDetector(**radius) if options.detect else ff.CircleTracker(**radius)
         circles = self.pipeline.add(finder, frames)
         self.finder = circles.name
+        self.stdout: StdoutLines | None = None
         self.tally = Tally()
         self.pipeline.add(self.tally, circles, name="tally")
         self.sinks = self._add_outputs(circles, outputs, options.json)
+        self.started = False
 
     def _pick(self, options: Any) -> Pick | None:
         seconds = None if self.live else options.duration
@@ -107,7 +119,8 @@ class TrackRun:
     def _add_outputs(self, circles: ff.Port[ff.Circles], outputs: list[str], stdout: bool) -> list[str]:
         sinks = []
         if stdout:
-            sinks.append(self.pipeline.add(StdoutLines(), circles, name="stdout").name)
+            self.stdout = StdoutLines()
+            sinks.append(self.pipeline.add(self.stdout, circles, name="stdout").name)
         drawn: ff.Port[ff.Frame] | None = None
         for path in outputs:
             match Path(path).suffix.lower():
@@ -130,10 +143,22 @@ class TrackRun:
                 self.pipeline.stop()
 
         # Leaving the block stops the pipeline, whatever ended it.
-        with naming_busy_nodes(self.pipeline), self.pipeline:
+        with watched(self.pipeline), self.pipeline:
+            self.started = True
             return self.pipeline.run(progress=tick, every=_TICK)
 
+    @property
+    def unwanted(self) -> bool:
+        """Whether whoever read the lines on stdout has seen enough."""
+        return self.stdout is not None and self.stdout.unwanted.is_set()
+
+    def failed_to_close(self, error: ff.NodeError) -> bool:
+        """Whether all frames were worked on and only an output could not be finished."""
+        return self.started and error.seq < 0 and error.node in self.sinks
+
     def _has_enough(self, elapsed: float) -> bool:
+        if self.unwanted:
+            return True
         if self.deadline is not None and elapsed >= self.deadline:
             return True
         return self.pick is not None and self.pick.full.is_set() and self._drained(self.pick.picked)
@@ -160,14 +185,14 @@ def run(options: Any, messages: Messages) -> ExitCode:
         _tell(work, messages, work.pipeline.stats(), label)
         raise
     except ff.NodeError as error:
-        if not _failed_to_close(error, work.sinks):
+        if not work.failed_to_close(error):
             raise
         messages.complain(str(error))
         return ExitCode.INCOMPLETE
     _tell(work, messages, report, label)
     for path in outputs:
         messages.say(f"wrote {path}")
-    if work.live:
+    if work.live or work.unwanted:
         return ExitCode.OK
     limited = work.pick is not None and work.pick.full.is_set()
     missing = shortfalls(report, stopped_below=[work.source] if limited else [])
@@ -195,11 +220,6 @@ def _checked(outputs: list[str], source: int | str) -> list[str]:
             raise UsageError(f"-o {path!r} would overwrite the source")
         seen.add(place)
     return outputs
-
-
-def _failed_to_close(error: ff.NodeError, sinks: list[str]) -> bool:
-    """Whether all frames were worked on and only an output could not be finished."""
-    return error.seq < 0 and error.node in sinks and not isinstance(error.__cause__, BrokenPipeError)
 
 
 def _display(
