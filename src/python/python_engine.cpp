@@ -35,6 +35,7 @@ Engine::~Engine() {
   const bool running = guard_.forked() || (core_->started() && !core_->ended());
   if (!running) {
     core_.reset();
+    failure_.reset();
     gil::entry<&drain>();  // a failure keeps its exception; a destructor of a Python object holds the GIL
     return;
   }
