@@ -1,0 +1,72 @@
+"""A game that follows circles in a video: the loop asks for the newest ones and never waits for the video."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+
+import pygame
+
+import freshframe as ff
+
+SCREEN = (640, 360)
+COLOURS = ("tomato", "gold", "mediumseagreen", "deepskyblue", "orchid", "white")
+
+
+def play(source: str, seconds: float | None) -> tuple[int, int]:
+    """Plays until the window is closed or the time is over; returns (frames shown, samples used)."""
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(source, realtime=not source.startswith("demo:")))
+    circles = pipeline.reader(pipeline.add(ff.CircleTracker(), camera))
+
+    pygame.init()
+    screen = pygame.display.set_mode(SCREEN)
+    pygame.display.set_caption("freshframe: circles in a game")
+    clock = pygame.time.Clock()
+    shown = used = 0
+    last_seq = -1
+    began = pygame.time.get_ticks()
+    with pipeline.start():
+        while seconds is None or pygame.time.get_ticks() - began < 1000 * seconds:
+            if any(event.type == pygame.QUIT for event in pygame.event.get()):
+                break
+            screen.fill("midnightblue")
+            if sample := circles.latest():
+                draw(screen, sample)
+                used += sample.seq != last_seq
+                last_seq = sample.seq
+            pygame.display.flip()
+            shown += 1
+            clock.tick(60)
+    pygame.quit()
+    return shown, used
+
+
+def draw(screen: pygame.Surface, sample: ff.Sample[ff.Circles]) -> None:
+    """Draws each circle where the video has it, in the colour of its identity."""
+    circles = sample.value
+    if sample.frame is None or circles.tracker_id is None:
+        return
+    scale = SCREEN[0] / sample.frame.width
+    for (x, y, r), identity in zip(circles.xyr.tolist(), circles.tracker_id.tolist(), strict=True):
+        pygame.draw.circle(screen, COLOURS[identity % len(COLOURS)], (x * scale, y * scale), r * scale)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "source", nargs="?", default="demo:circles?fps=60", help="a video file or demo:circles"
+    )
+    parser.add_argument(
+        "--seconds", type=float, help="end after so long instead of when the window is closed"
+    )
+    options = parser.parse_args()
+    shown, used = play(options.source, options.seconds)
+    print(f"{shown} frames shown, {used} results of the tracker used")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The programs under examples/, each run as its reader would run it, for a short time."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import WATCHDOG
+
+import freshframe as ff
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(Path(ff.__file__).parents[1]),
+    "SDL_VIDEODRIVER": "dummy",
+    "SDL_AUDIODRIVER": "dummy",
+}
+
+
+def run(program: str, *arguments: object) -> str:
+    """Runs one example and returns what it printed; it may complain of nothing but drops."""
+    ended = subprocess.run(
+        [sys.executable, str(EXAMPLES / program), *(str(argument) for argument in arguments)],
+        check=False,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+    complaints = [line for line in ended.stderr.splitlines() if "dropped its first sample" not in line]
+    assert (ended.returncode, complaints) == (0, []), ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles?size=320x240&balls=2&pace=0&frames=40"))
+    pipeline.add(ff.VideoFile(path), scene)
+    assert pipeline.run().complete
+    return path
+
+
+def test_every_example_is_run_here() -> None:
+    programs = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
+    assert programs == set(re.findall(r'run\("(.*?\.py)"', Path(__file__).read_text()))
+
+
+def test_the_game_draws_circles_of_the_scene() -> None:
+    pytest.importorskip("pygame", reason="pygame-ce has no build for this Python")
+    out = run("0_pygame_circles/pygame_circles.py", "demo:circles?fps=60&size=640x360", "--seconds", 1)
+    match = re.search(r"^(\d+) frames shown, (\d+) results of the tracker used$", out, re.MULTILINE)
+    assert match is not None, out
+    assert int(match[1]) > 0
+    assert int(match[2]) > 0
+
+
+def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
+    out = run("1_slow_consumer/slow_consumer.py", "--seconds", 1.5, "--slow", 0.5)
+    debugger = [int(number) for number in re.findall(r"^Debugger (\d+)$", out, re.MULTILINE)]
+    consumer = [int(number) for number in re.findall(r"^Slow Consumer (\d+)$", out, re.MULTILINE)]
+    assert debugger == sorted(set(debugger))
+    assert consumer == sorted(set(consumer))
+    assert 1 < len(consumer) <= 4  # at most one per half second
+    assert len(debugger) > len(consumer)
+    books = re.findall(r"(\d+) passed in = (\d+) delivered \+ (\d+) dropped \+ (\d+) waiting", out)
+    assert len(books) == 2
+    for passed_in, *parts in books:
+        assert int(passed_in) == sum(map(int, parts))
+
+
+def test_a_file_is_tracked_losslessly(clip: Path, tmp_path: Path) -> None:
+    out = run("lossless_file.py", clip, tmp_path / "tracks.jsonl")
+    assert "complete" in out
+    lines = (tmp_path / "tracks.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == list(range(40))
+
+
+def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None:
+    assert "brightness" in run("own_nodes.py")
+    flash = tmp_path / "flash.mp4"
+    pipeline = ff.Pipeline()
+
+    def flashed(frame: ff.Frame) -> ff.Frame:
+        nonlocal count
+        count += 1
+        picture = frame.copy("bgr")
+        if count > 20:
+            picture[:] = 255
+        return ff.Frame.from_array(picture, "bgr")
+
+    count = 0
+    pipeline.add(ff.VideoFile(flash), pipeline.add(flashed, pipeline.add(ff.open(clip))))
+    assert pipeline.run().complete
+    assert "frame 20 at" in run("own_nodes.py", flash)
+
+
+def test_many_cameras_share_a_loop_and_none_starves() -> None:
+    records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
+    cameras = {record["camera"] for record in records}
+    assert cameras == {"gate", "yard", "roof"}
+    for camera in cameras:
+        seqs = [record["seq"] for record in records if record["camera"] == camera]
+        assert seqs == sorted(set(seqs))

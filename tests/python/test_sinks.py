@@ -1,0 +1,232 @@
+"""JsonLines and Csv: what they write for each kind of value, what they refuse, how write errors surface."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import collections
+import csv
+import dataclasses
+import datetime
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Push
+
+import freshframe as ff
+
+
+@dataclasses.dataclass
+class Reading:
+    name: str
+    level: float
+    inner: Any = None
+
+
+Point = collections.namedtuple("Point", ["x", "y"])
+
+
+def circles(
+    *rows: tuple[float, float, float], ids: list[int] | None = None, score: float = 0.5
+) -> ff.Circles:
+    xyr = np.array(rows, np.float32).reshape(-1, 3)
+    identities = None if ids is None else np.array(ids, np.int64)
+    return ff.Circles(xyr, np.full(len(rows), score, np.float32), identities)
+
+
+def write(sink: ff.Node[Any, None], *values: Any) -> ff.Report:
+    """Runs one sink over `values`, losslessly; frame n has pts n / 25."""
+    source = Push(live=False)
+    source.push(*values)
+    source.end()
+    pipeline = ff.Pipeline()
+    pipeline.add(sink, pipeline.add(source), name="sink")
+    return pipeline.run()
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return [json.loads(line, parse_constant=refuse) for line in path.read_text().splitlines()]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_json_lines_has_the_documented_keys_for_circles(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    report = write(ff.JsonLines(path), circles((1.23456, 2, 3), (4, 5, 6), ids=[7, 8], score=0.75))
+    assert report.complete
+    (record,) = lines(path)
+    assert list(record) == ["seq", "pts", "captured", "circles"]
+    assert record["circles"] == [
+        {"id": 7, "x": 1.235, "y": 2.0, "r": 3.0, "score": 0.75},
+        {"id": 8, "x": 4.0, "y": 5.0, "r": 6.0, "score": 0.75},
+    ]
+    assert [list(circle) for circle in record["circles"]] == [["id", "x", "y", "r", "score"]] * 2
+    assert record["captured"] > 0
+
+
+def test_json_lines_writes_one_line_per_sample_in_order_also_without_circles(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    write(ff.JsonLines(path), *(circles(*[(n, n, n)] * (n % 2)) for n in range(200)))
+    records = lines(path)
+    assert [record["seq"] for record in records] == list(range(200))
+    assert [record["pts"] for record in records] == [n / 25 for n in range(200)]
+    assert [len(record["circles"]) for record in records] == [n % 2 for n in range(200)]
+
+
+def test_json_lines_has_a_null_id_before_a_tracker(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    write(ff.JsonLines(path), circles((1, 2, 3)))
+    assert lines(path)[0]["circles"][0]["id"] is None
+
+
+def test_json_lines_is_valid_json_whatever_is_not_finite(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    write(
+        ff.JsonLines(path),
+        circles((math.nan, math.inf, 3), score=-math.inf),
+        math.nan,
+        {"a": [math.inf, 1.0]},
+        np.array([[1.5, np.nan]], np.float32),
+        np.float64("nan"),
+        np.longdouble(2.5),
+    )
+    records = lines(path)
+    assert records[0]["circles"] == [{"id": None, "x": None, "y": None, "r": 3.0, "score": None}]
+    values = [record["value"] for record in records[1:]]
+    assert values == [None, {"a": [None, 1.0]}, [[1.5, None]], None, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (7, 7),
+        (True, True),
+        (2.5, 2.5),
+        ("grün\n", "grün\n"),
+        ((1, [2, None]), [1, [2, None]]),
+        (np.int64(3), 3),
+        (np.array(4), 4),
+        (np.array([True, False]), [True, False]),
+        (np.zeros((0, 3)), []),
+        (Reading("a", 1.5, {"b": np.array([1])}), {"name": "a", "level": 1.5, "inner": {"b": [1]}}),
+        (Point(1, 2), {"x": 1, "y": 2}),
+    ],
+    ids=str,
+)
+def test_json_lines_writes_values(tmp_path: Path, value: object, written: object) -> None:
+    path = tmp_path / "out.jsonl"
+    write(ff.JsonLines(str(path)), value)
+    assert [record["value"] for record in lines(path)] == [written]
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (object(), "object"),
+        (datetime.datetime(2026, 1, 1), "datetime.datetime"),
+        ({1, 2}, "set"),
+        (b"bytes", "bytes"),
+        ({1: "a"}, "key must be a str, got int 1"),
+        (1j, "complex"),
+        (np.array([1j]), "complex128"),
+        (ff.Frame.from_array(np.zeros((4, 4), np.uint8), "gray"), "Frame"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+def test_a_value_without_a_form_is_refused_by_its_type(
+    tmp_path: Path, sink: type[Any], value: object, named: str
+) -> None:
+    with pytest.raises(ff.NodeError, match="sink") as error:
+        write(sink(tmp_path / "out"), value)
+    assert isinstance(error.value.__cause__, TypeError)
+    assert named in str(error.value.__cause__)
+
+
+def test_csv_has_one_row_per_circle(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    write(
+        ff.Csv(path), circles((1, 2, 3), (4, 5, 6), ids=[7, 8]), circles(ids=[]), circles((9, 9, 9), ids=[7])
+    )
+    assert path.read_text().splitlines()[0] == "seq,pts,captured,id,x,y,r,score"
+    rows = table(path)
+    assert [(row["seq"], row["id"], row["x"], row["r"]) for row in rows] == [
+        ("0", "7", "1.0", "3.0"),
+        ("0", "8", "4.0", "6.0"),
+        ("2", "7", "9.0", "9.0"),
+    ]
+
+
+def test_csv_has_a_header_when_no_frame_had_a_circle_and_an_empty_id_before_a_tracker(tmp_path: Path) -> None:
+    empty, untracked = tmp_path / "empty.csv", tmp_path / "untracked.csv"
+    write(ff.Csv(empty), circles(), circles())
+    write(ff.Csv(untracked), circles((1, 2, 3)))
+    assert empty.read_text() == "seq,pts,captured,id,x,y,r,score\n"
+    assert table(untracked)[0]["id"] == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "columns"),
+    [
+        (2.5, {"value": "2.5"}),
+        ('say "hi", now', {"value": 'say "hi", now'}),
+        ([1, 2], {"value": "[1,2]"}),
+        (np.array([1, 2]), {"value_0": "1", "value_1": "2"}),
+        (np.eye(2), {"value": "[[1.0,0.0],[0.0,1.0]]"}),
+        ({"a": 1, "b": None, "c": {"d": 2}}, {"a": "1", "b": "", "c": '{"d":2}'}),
+        (Reading("x", math.nan), {"name": "x", "level": "nan", "inner": ""}),
+        (Point(3, 4), {"x": "3", "y": "4"}),
+    ],
+    ids=str,
+)
+def test_csv_writes_values(tmp_path: Path, value: object, columns: dict[str, str]) -> None:
+    path = tmp_path / "out.csv"
+    write(ff.Csv(path), value, value)
+    rows = table(path)
+    assert [row["seq"] for row in rows] == ["0", "1"]
+    assert [{name: row[name] for name in row if name not in ("seq", "pts", "captured")} for row in rows] == [
+        columns,
+        columns,
+    ]
+
+
+def test_csv_refuses_a_value_with_other_columns_than_the_first(tmp_path: Path) -> None:
+    with pytest.raises(ff.NodeError) as error:
+        write(ff.Csv(tmp_path / "out.csv"), {"a": 1}, {"b": 1})
+    assert isinstance(error.value.__cause__, ValueError)
+    assert "a" in str(error.value.__cause__)
+    assert error.value.seq == 1
+
+
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+def test_a_path_that_cannot_be_written_fails_before_anything_runs(tmp_path: Path, sink: type[Any]) -> None:
+    path = tmp_path / "missing" / "out"
+    pipeline = ff.Pipeline()
+    pipeline.add(sink(path), pipeline.add(Push(live=False)), name="sink")
+    with pytest.raises(ff.NodeError, match="sink") as error:
+        pipeline.start()
+    assert isinstance(error.value.__cause__, FileNotFoundError)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+@pytest.mark.parametrize("count", [1, 5000], ids=["found at close", "found while writing"])
+def test_a_full_disk_is_reported_with_the_path(sink: type[Any], count: int) -> None:
+    with pytest.raises(ff.NodeError, match="sink") as error:
+        write(sink("/dev/full"), *range(count))
+    assert isinstance(error.value.__cause__, OSError)
+    assert "/dev/full" in str(error.value.__cause__)
+
+
+def test_a_sink_outside_a_pipeline_says_that_it_is_not_open(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="not open"):
+        ff.JsonLines(tmp_path / "out").process(None)  # type: ignore[arg-type]
