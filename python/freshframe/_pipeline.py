@@ -294,9 +294,9 @@ class Pipeline:
             self.wait()
             return
         if progress is True:
-            from ._progress import ProgressBar
+            from ._progress import progress_display
 
-            with ProgressBar() as bar:
+            with progress_display() as bar:
                 self._run_until_end(bar, every)
             return
         last = _Tick(time.monotonic(), 0)

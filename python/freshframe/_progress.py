@@ -1,49 +1,97 @@
-"""The bar of run(progress=True)."""
-
+"""The progress bar of a run in a terminal, and the plain lines that stand for it elsewhere."""
 # SPDX-License-Identifier: Apache-2.0
+
 from __future__ import annotations
 
-from types import TracebackType
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
+if TYPE_CHECKING:
+    from ._stats import Progress
 
-from ._stats import Progress
+_LINE_EVERY = 10.0  # seconds between plain lines, where nothing can move
 
 
-class ProgressBar:
-    """Done of total, rate, drops and time left on stderr; nothing when that is no terminal."""
+@contextmanager
+def progress_display(
+    file: TextIO | None = None, *, label: str = "", total: int | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """Shows how far a run is: done and total frames, frames per second, drops, time left.
 
-    def __init__(self, description: str = "frames") -> None:
-        console = Console(stderr=True)
-        self._bar = RichProgress(
-            TextColumn(description),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[fps]:.0f} fps"),
-            TextColumn("{task.fields[dropped]} dropped"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("run", total=None, fps=0.0, dropped=0)
+    Args:
+        file: Where to; None takes stderr. A terminal gets a moving bar, anything else a line every 10 s.
+        label: What is being worked on.
+        total: Frames until the end where that is not the source's own number.
 
-    def __enter__(self) -> ProgressBar:
-        self._bar.start()
-        return self
+    Yields:
+        What Pipeline.run() takes as `progress`.
+    """
+    stream = sys.stderr if file is None else file
+    if stream.isatty():
+        with _bar(stream, label, total) as update:
+            yield update
+    else:
+        yield _lines(stream, label, total)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
-    def __call__(self, progress: Progress) -> None:
-        """Shows one tick."""
-        self._bar.update(
-            self._task,
-            completed=progress.done,
-            total=progress.total,
-            fps=progress.fps,
-            dropped=progress.dropped,
-        )
+@contextmanager
+def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
+    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Display  # noqa: PLC0415
+
+    display = Display(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        console=Console(file=stream, force_terminal=True),
+        auto_refresh=False,  # no thread of rich's own: every update is drawn by the one who reports it
+        transient=True,
+    )
+    with display:
+        task = display.add_task(label, total=total, counts="")
+
+        def update(progress: Progress) -> None:
+            everything = progress.total if total is None else total
+            display.update(task, completed=progress.done, total=everything, counts=describe(progress, total))
+            display.refresh()
+
+        yield update
+
+
+def _lines(stream: TextIO, label: str, total: int | None) -> Callable[[Progress], None]:
+    shown = 0.0
+
+    def update(progress: Progress) -> None:
+        nonlocal shown
+        if progress.elapsed - shown >= _LINE_EVERY:
+            shown = progress.elapsed
+            print(
+                f"{label}: {describe(progress, total)}" if label else describe(progress, total), file=stream
+            )
+
+    return update
+
+
+def describe(progress: Progress, total: int | None = None) -> str:
+    """The numbers of a progress report in one line."""
+    everything = progress.total if total is None else total
+    done = f"{progress.done}/{everything}" if everything else f"{progress.done}"
+    parts = [f"{done} frames", f"{progress.fps:.0f} fps"]
+    if progress.dropped:
+        parts.append(f"{progress.dropped} dropped")
+    left = progress.remaining
+    if total is not None:
+        left = (total - progress.done) / progress.fps if progress.fps > 0 else None
+    if left is not None and math.isfinite(left):
+        parts.append(f"{_clock(max(left, 0.0))} left")
+    return ", ".join(parts)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
+from freshframe._progress import progress_display
 
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
-from .progress import progress_display
 from .summary import Tally, shortfalls, summarise
 
 _SUFFIXES = (".jsonl", ".csv", ".mp4")
