@@ -87,7 +87,7 @@ def test_a_file_is_tracked_losslessly(clip: Path, tmp_path: Path) -> None:
 def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None:
     assert "brightness" in run("own_nodes.py")
     flash = tmp_path / "flash.mp4"
-    pipeline = ff.Pipeline()
+    count = 0
 
     def flashed(frame: ff.Frame) -> ff.Frame:
         nonlocal count
@@ -97,7 +97,7 @@ def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None
             picture[:] = 255
         return ff.Frame.from_array(picture, "bgr")
 
-    count = 0
+    pipeline = ff.Pipeline()
     pipeline.add(ff.VideoFile(flash), pipeline.add(flashed, pipeline.add(ff.open(clip))))
     assert pipeline.run().complete
     assert "frame 20 at" in run("own_nodes.py", flash)
