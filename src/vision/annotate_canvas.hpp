@@ -46,7 +46,7 @@ class AnnotateCanvas {
   void finish();
 
  private:
-  static constexpr int kTile = 32;  // pixels
+  static constexpr int kTile = 16;  // pixels
 
   void resize(int width, int height);
   void load(int column, int row);
