@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -177,27 +183,59 @@ def test_the_report_says_when_books_do_not_balance() -> None:
     assert demo_report.as_json(measured(GOOD))["books_balance"] is True
 
 
+class Terminal:
+    """A terminal of 120 columns for a program's stderr; `text` is what was written to it."""
+
+    def __init__(self) -> None:
+        self._master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self._reader = threading.Thread(target=self._read)
+        self._data = b""
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 1 << 16)
+            except OSError:  # how Linux says that nobody has the other side open
+                return
+            self._data += data
+
+    @property
+    def text(self) -> str:
+        os.close(self.slave)
+        self._reader.join()
+        os.close(self._master)
+        return self._data.decode()
+
+
+def test_a_terminal_shows_the_progress_of_a_run_and_gets_its_cursor_back() -> None:
+    terminal = Terminal()
+    scene = "demo:circles?size=64x64&balls=1&pace=0&frames=20000"
+    command = [sys.executable, "-m", "freshframe", "track", scene]
+    subprocess.run(command, check=True, env=ENVIRONMENT, stderr=terminal.slave, timeout=WATCHDOG)
+    text = terminal.text
+    assert re.search(r"\d+/20000 frames, \d+ fps, \d:\d\d left", text)
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # shown after it was last hidden
+
+
 @pytest.mark.slow
 def test_the_demo_shows_and_saves_what_it_promises(tmp_path: Path) -> None:
+    terminal = Terminal()
+    command = [sys.executable, "-m", "freshframe", "demo", "--seconds", "3", "--out", str(tmp_path / "new")]
     ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "freshframe",
-            "demo",
-            "--seconds",
-            "3",
-            "--out",
-            str(tmp_path / "new"),
-            "--json",
-        ],
+        [*command, "--json"],
         check=False,
         env=ENVIRONMENT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=terminal.slave,
         text=True,
         timeout=WATCHDOG,
     )
-    assert ended.returncode == 0, ended.stderr
+    screen = terminal.text
+    assert ended.returncode == 0, screen
+    for word in ("GIL wait", "age p99", "tracker", "burns", "queue_full", "the game missed"):
+        assert word in screen
     report = json.loads(ended.stdout)
     assert report["books_balance"] is True
     assert {(e["parent"], e["child"]) for e in report["edges"]} == {
@@ -219,4 +257,4 @@ def test_the_demo_shows_and_saves_what_it_promises(tmp_path: Path) -> None:
     assert ff.read_picture(recording["picture"]).width == 1280
     with ff.stream(ff.open(recording["video"])) as frames:
         assert sum(1 for _ in frames) == 300
-    assert ended.stderr.startswith("For 3 s")
+    assert screen.startswith("For 3 s")

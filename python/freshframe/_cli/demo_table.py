@@ -84,7 +84,16 @@ def _table(stats: ff.Stats, diary: Diary) -> Table:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title=f"freshframe demo, {stats.uptime:.0f} s", title_justify="left", width=100)
-    for heading in ("node", "per second", "age p50", "age p99", "dropped before it", "GIL wait", "GIL held"):
+    headings = (
+        "node",
+        "per second",
+        "age p50",
+        "age p99",
+        "dropped before it",
+        "GIL wait",
+        "GIL hold at most",
+    )
+    for heading in headings:
         table.add_column(heading, justify="left" if heading.startswith(("node", "dropped")) else "right")
     incoming = {edge.child: edge for edge in stats.edges}
     for name, node in stats.nodes.items():

@@ -103,7 +103,7 @@ def _processor() -> Iterator[Finding]:
     except OSError:
         words = set()
     vectors = next((word for word in _VECTOR_SETS if word in words), "no known SIMD")
-    found = f"{cores} usable cores, {platform.machine()}, {vectors}"
+    found = f"{cores} usable cores, {platform.machine()} with {vectors}"
     if cores > 1:
         yield Finding("processor", "ok", found)
     else:
@@ -123,6 +123,10 @@ def _cameras() -> Iterator[Finding]:
             yield Finding("cameras", "warn", f"{device} may not be opened by this user", advice)
 
 
+def _fonts() -> Iterator[Finding]:
+    yield Finding("fonts", "ok", "labels are drawn with the drawing library's own letters")
+
+
 def _opencv() -> Iterator[Finding]:
     installed = {
         f"{package.name} {package.version}"
@@ -140,7 +144,6 @@ def _self_test() -> Iterator[Finding]:
             pipeline = ff.Pipeline("doctor")
             url = f"demo:circles?pace=0&frames={_SELF_TEST_FRAMES}&size=320x240&balls=2"
             circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))
-            # Built-in letters: drawing depends on no font of the system.
             pipeline.add(ff.VideoFile(path), pipeline.add(ff.Annotate(), circles))
             pipeline.run()
             with ff.stream(ff.open(path)) as frames:
@@ -159,6 +162,7 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _numpy,
     _ffmpeg,
     _processor,
+    _fonts,
     _cameras,
     _opencv,
     _self_test,

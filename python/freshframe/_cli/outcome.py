@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import enum
+import os
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -83,8 +83,8 @@ def interruptible(timeout: float | None) -> Iterator[None]:
         signal.signal(number, signal.SIG_DFL)
         if timeout is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        if sys.stderr.isatty():
-            sys.stderr.write("\x1b[?25h")  # a live display has hidden the cursor
+        if os.isatty(2):  # a live display has hidden the cursor, and stands in front of sys.stderr
+            os.write(2, b"\x1b[?25h")
         raise Interrupted(number)
 
     def on_timeout(number: int, frame: FrameType | None) -> None:

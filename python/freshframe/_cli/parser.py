@@ -128,7 +128,7 @@ def _track(commands: Any) -> None:
     parser.add_argument(
         "--realtime",
         action="store_true",
-        help="play a file at its own speed, as a camera: late frames are dropped",
+        help="play a file at its own speed, as a camera: frames that would have to wait are dropped",
     )
     parser.add_argument(
         "--for",
