@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING, Any
 
-from ._errors import EndOfStream
+from ._errors import EndOfStream, GraphError
 
 if TYPE_CHECKING:
     from ._native import Reader, Sample
+
+
+_awaited: weakref.WeakSet[Reader[Any]] = weakref.WeakSet()
 
 
 class ReaderIterator:
@@ -41,6 +45,10 @@ class ReaderIterator:
             await self._readable()
 
     async def _readable(self) -> None:
+        if self._reader in _awaited:
+            raise GraphError(
+                f"reader {self._reader.name!r} is awaited by two tasks at once: give each task a reader of its own"
+            )
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
 
@@ -49,7 +57,9 @@ class ReaderIterator:
                 ready.set_result(None)
 
         loop.add_reader(self._fd, wake)
+        _awaited.add(self._reader)
         try:
             await ready
         finally:
+            _awaited.discard(self._reader)
             loop.remove_reader(self._fd)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ def forget_ended() -> None:
     for pipeline in list(_running):
         if not pipeline._engine.forked and pipeline._engine.ended:
             _running.discard(pipeline)
+
+
+# The child's copies of the parent's threads are gone without having let go of what they held.
+os.register_at_fork(after_in_child=_native.let_leaks_pass)
 
 
 @atexit.register

@@ -248,6 +248,28 @@ class CircleTracker(NativeNode["Frame", Circles]):
         self._handle = _native.make_circle_tracker(_radius(radius), max_circles, max_gap)
 
 
+def detect_circles(
+    image: Any, *, radius: tuple[float, float] = (8, 120), max_circles: int = 64, min_score: float = 0.5
+) -> Circles:
+    """Finds the circles of one picture.
+
+    Args:
+        image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
+        radius: (smallest, largest) in pixels.
+        max_circles: The best are kept.
+        min_score: 0 to 1; below it a circle is not reported.
+
+    Returns:
+        Best score first; ``tracker_id`` is None.
+
+    Raises:
+        GraphError: The shape or an option cannot be.
+        TypeError: Not a uint8 array.
+    GIL: released.
+    """
+    return _native.detect_circles(image, _radius(radius), max_circles, min_score)
+
+
 class Annotate(NativeNode[Circles, "Frame"]):
     """Draws circles, ids and trails into a BGR copy of each sample's frame. Native.
 

@@ -256,6 +256,8 @@ class Pipeline:
             Stalled: Nothing moves because a full blocking edge is not read.
         GIL: released while waiting.
         """
+        if timeout is not None and not timeout >= 0:
+            raise GraphError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = _SLICE if deadline is None else min(_SLICE, max(0.0, deadline - time.monotonic()))
@@ -278,6 +280,8 @@ class Pipeline:
             Stalled: Nothing moves because a full blocking edge is not read.
         GIL: released while waiting; held for ``progress``.
         """
+        if not isinstance(progress, bool) and not callable(progress):
+            raise GraphError(f"progress must be True, False or a callable that takes a Progress, got {progress!r}")
         if not every > 0:
             raise GraphError(f"every must be more than 0 seconds, got {every!r}")
         try:
@@ -426,6 +430,10 @@ def _label(node: Any) -> str:
 def _check_node(node: Any) -> None:
     if inspect.isclass(node):
         raise GraphError(f"got class {node.__name__}; did you mean {node.__name__}()?")
+    if isinstance(node, Source) and type(node).read is Source.read and not isinstance(node, (VideoSource, MockCamera)):
+        raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
+    if isinstance(node, Node) and not isinstance(node, Source) and type(node).process is Node.process:
+        raise GraphError(f"{type(node).__name__} has no method process(self, sample): a Node needs one")
     if not isinstance(node, Node) and not callable(node):
         raise GraphError(f"a node must be a Source, a Node or a callable, got {node!r}")
     if inspect.iscoroutinefunction(node):

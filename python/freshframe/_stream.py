@@ -39,7 +39,7 @@ class Stream(Generic[T_co]):
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
         """Starts it if needed."""
-        return aiter(self._started().reader)
+        return _AsyncSamples(self._started())
 
     def _started(self) -> Self:
         if not self.pipeline._engine.started:
@@ -102,6 +102,20 @@ class _Samples(Generic[T_co]):
             stream.reader.close()
             if not stream.pipeline._engine.forked:
                 stream.pipeline._engine.request_stop()
+
+
+class _AsyncSamples(Generic[T_co]):
+    """One ``async for`` over a stream, which it keeps alive."""
+
+    def __init__(self, stream: Stream[T_co]) -> None:
+        self._stream = stream
+        self._samples: AsyncIterator[Sample[T_co]] = aiter(stream.reader)
+
+    def __aiter__(self) -> _AsyncSamples[T_co]:
+        return self
+
+    async def __anext__(self) -> Sample[T_co]:
+        return await anext(self._samples)
 
 
 def stream(source: Source[Any], *nodes: Node[Any, Any] | Callable[[Any], Any], queue: Queue | None = None) -> Stream[Any]:

@@ -48,7 +48,7 @@ void Inbox::push_locked(Edge& edge, AnySample sample) {
 bool Inbox::drop_locked(Edge& edge, DropCause cause) {
   ++edge.drops[static_cast<std::size_t>(cause)];
   ++edge.dropped_since;
-  return cause == DropCause::QueueFull && !std::exchange(edge.warned, true);
+  return cause == DropCause::QueueFull && !std::exchange(edge.reported, true);
 }
 
 void Inbox::wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked) {
@@ -81,7 +81,7 @@ bool Inbox::admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySamp
 void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
   const auto index = static_cast<std::size_t>(edge_index);
   bool wake = false;
-  bool warn = false;
+  bool first_drop = false;
   std::shared_ptr<const std::function<void()>> hook;
   AnySample evicted;
   {
@@ -90,7 +90,7 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
     const auto drops_before = edge.dropped_since;
     bool in = admit_locked(lock, edge, sample, blocked);
     if (!in && edge.dropped_since == drops_before) {  // full, and the policy drops
-      warn = drop_locked(edge, DropCause::QueueFull);
+      first_drop = drop_locked(edge, DropCause::QueueFull);
       if (edge.queue.when_full == WhenFull::DropOldest) {
         evicted = pop_locked(edge);
         push_locked(edge, std::move(sample));
@@ -102,7 +102,7 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
   }
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
-  if (warn) warn_first_drop(options_[index], DropCause::QueueFull);
+  if (first_drop) report_first_drop(options_[index]);
 }
 
 void Inbox::end(int edge_index) {
@@ -261,9 +261,12 @@ std::optional<std::string> Inbox::full_blocking_parent() const {
   return std::nullopt;
 }
 
-void Inbox::warn_first_drop(const EdgeOptions& edge, DropCause cause) const {
-  log(LogLevel::Warning, "edge '" + edge.parent_name + "' -> '" + consumer_ + "' dropped its first sample (" +
-                             std::string(to_string(cause)) + "): the consumer is slower than its source");
+void Inbox::report_first_drop(const EdgeOptions& edge) const {
+  const bool by_choice =
+      edge.queue == kLatest;  // whoever takes the newest only wants no warning about the others
+  log(by_choice ? LogLevel::Info : LogLevel::Warning,
+      "edge '" + edge.parent_name + "' -> '" + consumer_ +
+          "' dropped its first sample (queue_full): the consumer is slower than its source");
 }
 
 }  // namespace freshframe

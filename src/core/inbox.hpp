@@ -79,7 +79,7 @@ class Inbox {
     std::size_t head = 0;
     std::size_t size = 0;
     bool ended = false;
-    bool warned = false;
+    bool reported = false;
     std::uint64_t passed_in = 0;
     std::uint64_t delivered = 0;
     std::array<std::uint64_t, kDropCauses> drops{};
@@ -99,7 +99,7 @@ class Inbox {
   [[nodiscard]] bool stale_locked(const Edge& edge, const AnySample& sample, TimePoint now) const;
   void deliver_locked(std::size_t index, AnySample& sample);
   [[nodiscard]] bool all_ended_locked() const;
-  void warn_first_drop(const EdgeOptions& edge, DropCause cause) const;
+  void report_first_drop(const EdgeOptions& edge) const;
 
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;

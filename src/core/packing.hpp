@@ -9,7 +9,7 @@
 
 namespace freshframe {
 
-/// Bytes of the packed picture. Throws Error for an odd size of a subsampled format, which has no packed
+/// Bytes of the packed picture. Throws GraphError for an odd size of a subsampled format, which has no packed
 /// form.
 [[nodiscard]] std::size_t packed_size(const PictureFormat& format);
 [[nodiscard]] bool lies_packed(const Picture& picture) noexcept;

@@ -173,14 +173,26 @@ bool is_contiguous(const AnyArray& array) {
   return true;
 }
 
+// Rows may lie apart in formats of one plane; everything else must be C-contiguous.
+bool can_share(const AnyArray& array, const Wanted& wanted) {
+  if (wanted.channels == 4) return false;
+  if (is_contiguous(array)) return true;
+  if (wanted.format.plane_count() != 1 || array.stride(0) < 0) return false;
+  const bool packed_pixels = array.ndim() == 2 || array.stride(2) == 1;
+  return packed_pixels && array.stride(1) == wanted.channels;
+}
+
 Frame wrap_array(gil::Held& held, const nb::object& owner, const AnyArray& array, const Wanted& wanted) {
-  if (!is_contiguous(array) || wanted.channels == 4) {
-    throw GraphError("copy=False needs a C-contiguous array in one of the frame formats: use copy=True");
+  if (!can_share(array, wanted)) {
+    throw GraphError(
+        "copy=False needs a C-contiguous array in one of the frame formats (rows may lie apart in gray, bgr "
+        "and rgb): "
+        "use copy=True");
   }
   auto keep = std::make_shared<gil::Ref>(held, owner.ptr());
-  return Frame::wrap(
-      packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data())), array.nbytes(),
-      [keep]() mutable { keep.reset(); }, pixel_ops());
+  auto picture = packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data()));
+  if (wanted.format.plane_count() == 1 && array.shape(0) > 1) picture.planes[0].stride = array.stride(0);
+  return Frame::wrap(picture, array.nbytes(), [keep]() mutable { keep.reset(); }, pixel_ops());
 }
 
 }  // namespace
@@ -234,13 +246,21 @@ nb::object packed_copy(gil::Held& held, const Frame& frame) {
   return nb::cast(Writable(memory.release(), shape.dimensions, shape.sizes.data(), owner));
 }
 
-Frame frame_from_array(gil::Held& held, nb::object object, const std::string& format, bool copy) {
+AnyArray uint8_array(nb::handle object, const char* who) {
   AnyArray array;
-  if (!nb::try_cast(object, array) || array.dtype() != nb::dtype<std::uint8_t>()) {
-    throw nb::type_error(
-        "Frame.from_array needs a uint8 array of the CPU (NumPy or anything with __dlpack__ or the "
-        "buffer protocol)");
+  const std::string wanted = std::string(who) + " needs a uint8 array in the CPU's memory";
+  if (!nb::try_cast(object, array)) {
+    throw nb::type_error((wanted + ", got " + nb::type_name(object.type()).c_str()).c_str());
   }
+  if (array.dtype() != nb::dtype<std::uint8_t>()) {
+    const nb::object dtype = nb::getattr(object, "dtype", nb::str("another type"));
+    throw nb::type_error((wanted + ", got " + nb::str(dtype).c_str()).c_str());
+  }
+  return array;
+}
+
+Frame frame_from_array(gil::Held& held, nb::object object, const std::string& format, bool copy) {
+  const auto array = uint8_array(object, "Frame.from_array");
   const auto wanted = parse_input(array, format);
   if (!copy) return wrap_array(held, object, array, wanted).as_loan();
   FrameBuilder builder(wanted.format);
@@ -254,11 +274,24 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
   }
   if (!is_contiguous(array)) {
     object = nb::module_::import_("numpy").attr("ascontiguousarray")(object);
-    array = nb::cast<AnyArray>(object);
+    return frame_from_array(held, object, format, true);
   }
   const auto source = packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data()));
   if (!basic_pixel_ops().convert(source, builder.picture())) throw Error("cannot copy these planes");
   return std::move(builder).publish(pixel_ops()).as_loan();
+}
+
+Frame gray_from_array(gil::Held& held, nb::object object) {
+  if (Frame frame; nb::try_cast(object, frame, false)) return frame;
+  const auto array = uint8_array(object, "detect_circles");
+  const bool color = array.ndim() == 3 && array.shape(2) == 3;
+  if (!color && array.ndim() != 2) {
+    throw GraphError(
+        "detect_circles needs an array of shape (height, width), or (height, width, 3) in BGR order, got " +
+        shape_text(array));
+  }
+  const std::string format = color ? "bgr" : "gray";
+  return frame_from_array(held, object, format, !can_share(array, parse_input(array, format)));
 }
 
 }  // namespace freshframe::python

@@ -23,6 +23,8 @@ namespace freshframe::python {
 /// Makes a frame of an array. `format` is one of the pixel formats or "rgba", whose alpha is dropped.
 [[nodiscard]] Frame frame_from_array(gil::Held& held, nanobind::object array, const std::string& format,
                                      bool copy);
+/// The luma of a uint8 array of shape (H, W), or (H, W, 3) in BGR order; made by copying when it must be.
+[[nodiscard]] Frame gray_from_array(gil::Held& held, nanobind::object array);
 /// The pixel format of that name; GraphError lists them.
 [[nodiscard]] PixelFormat parse_format(const std::string& name);
 

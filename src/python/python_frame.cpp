@@ -66,6 +66,21 @@ nb::object copy(gil::Held& held, const Frame& self, nb::object format) {
   return packed_copy(held, converted(held, self, parse_format(nb::cast<std::string>(format))));
 }
 
+[[noreturn]] nb::object refuse_pickle(const Frame& /*self*/) {
+  throw nb::type_error(
+      "a Frame cannot be pickled: it is shared picture memory of this process; send frame.copy(), or the "
+      "results");
+}
+
+// What __array__ and __dlpack__ do needs NumPy's own rules, so they are written in Python.
+nb::object as_numpy(nb::handle self, nb::object dtype, nb::object copy) {
+  return nb::module_::import_("freshframe._interop").attr("as_numpy")(self, dtype, copy);
+}
+
+nb::object dlpack(nb::handle self, nb::kwargs kwargs) {
+  return nb::module_::import_("freshframe._interop").attr("dlpack")(self, **kwargs);
+}
+
 std::string represent(const Frame& self) {
   return "Frame(" + std::to_string(self.width()) + "x" + std::to_string(self.height()) + ", '" +
          std::string(to_string(self.format())) + "')";
@@ -130,6 +145,23 @@ void bind_frame(nb::module_& module) {
           "more.\n\n"
           "Raises:\n    GraphError: The shape does not fit the format.\n    TypeError: Not a uint8 array.\n"
           "GIL: released while copying")
+      .def(
+          "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame. GIL: held")
+      .def(
+          "__deepcopy__", [](nb::handle_t<Frame> self, nb::handle /*memo*/) { return nb::borrow(self); },
+          nb::arg("memo"), "The same frame: it never changes. GIL: held")
+      .def("__reduce__", &refuse_pickle, "Refuses. GIL: held")
+      .def("__array__", &as_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
+           nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
+                   "numpy.typing.NDArray[typing.Any]"),
+           "`array` for NumPy. GIL: held")
+      .def("__dlpack__", &dlpack, nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"),
+           "`array` for DLPack: read-only without a copy for consumers of version 1.0 or newer, a copy of "
+           "their own for "
+           "older ones. GIL: held; released while copying")
+      .def(
+          "__dlpack_device__", [](const Frame&) { return nb::make_tuple(1, 0); },
+          "The CPU: (1, 0). GIL: held")
       .def(
           "__eq__", [](const Frame& self, const Frame& other) { return self == other; }, nb::is_operator(),
           nb::sig("def __eq__(self, other: object, /) -> bool"), "Same memory, not same pixels. GIL: held")

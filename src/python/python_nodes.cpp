@@ -7,8 +7,10 @@
 #include <memory>
 #include <utility>
 
+#include "python/arrays.hpp"
 #include "python/python_engine.hpp"
 #include "python/python_free.hpp"
+#include "python/python_value.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
@@ -99,6 +101,21 @@ std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const std::
       std::make_unique<VideoFile>(path, VideoFileOptions{.codec = codec, .fps = fps, .quality = quality}));
 }
 
+nb::object detect_circles(gil::Held& held, nb::object image, std::pair<float, float> radius, int max_circles,
+                          float min_score) {
+  const auto frame = gray_from_array(held, std::move(image));
+  const auto options = detector_options(radius, max_circles, min_score);
+  auto found = gil::release(
+      held,
+      [](const Frame& picture, const CircleDetectorOptions& chosen) {
+        return CircleFinder(chosen).find(picture.luma());
+      },
+      frame, options);
+  Circles circles;
+  circles.circles = std::move(found);
+  return to_python(held, ValueRef::make<Circles>(std::move(circles)));
+}
+
 Frame load_picture(gil::Held& held, const std::string& path) {
   return gil::release(held, [](const std::string& name) { return read_picture(name); }, path).as_loan();
 }
@@ -138,6 +155,8 @@ void bind_nodes(nb::module_& module) {
   module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"), "GIL: held");
   module.def("make_circle_detector", &make_circle_detector, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("min_score"), "GIL: held");
+  module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("image"), nb::arg("radius"),
+             nb::arg("max_circles"), nb::arg("min_score"), "GIL: released");
   module.def("make_circle_tracker", &make_circle_tracker, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("max_gap"), "GIL: held");
   module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("scores"), nb::arg("trail"),

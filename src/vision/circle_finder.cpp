@@ -10,6 +10,7 @@
 
 #include "vision/circle_model.hpp"
 #include "vision/circle_search.hpp"
+#include "vision/rim_edges.hpp"
 
 namespace freshframe {
 namespace vision {
@@ -71,8 +72,9 @@ void CircleSearch::validate_candidates() {
   refinement_.start(field_);
   selection_.start();
   for (Circle circle : candidates_.candidates()) {
+    const float arcs = circle.score;
     if (!refinement_.refine(circle, rim_)) continue;
-    const auto features = rim_features(field_, circle, rim_);
+    const auto features = rim_features(field_, circle, rim_, arcs);
     circle.score = circle_probability(features);
     if (observer_) observer_(circle, features);
     if (circle.score < kWorthKeeping * options_.min_score) continue;

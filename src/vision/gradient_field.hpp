@@ -11,7 +11,13 @@
 
 namespace freshframe::vision {
 
-/// Sobel derivatives of the smoothed luma: 8 times the slope in grey levels per pixel.
+/// Smoothed luma is kept in steps of 1 / kLumaScale grey levels: the smoothing averages more digits out of
+/// the noise than a byte holds, and faint edges are located by them.
+inline constexpr int kLumaScale = 8;
+/// Sobel's weights add up to 8, so a gradient is so many times the slope in grey levels per pixel.
+inline constexpr int kGradientScale = 8 * kLumaScale;
+
+/// Sobel derivatives of the smoothed luma, kGradientScale to the grey level per pixel.
 struct alignas(4) Gradient {
   std::int16_t x = 0;
   std::int16_t y = 0;
@@ -20,11 +26,11 @@ struct alignas(4) Gradient {
   [[nodiscard]] int magnitude() const noexcept { return std::abs(int{x}) + std::abs(int{y}); }
 };
 
-/// Weakest gradient that can be an edge: a step of about 6 grey levels under the smoothing used here, just
-/// above the sensor noise that is left after it.
-inline constexpr int kEdgeMagnitude = 22;
+/// Weakest gradient that can be an edge: 2.75 grey levels per pixel, a step of about 6 under the smoothing
+/// used here, just above the sensor noise that is left after it.
+inline constexpr int kEdgeMagnitude = 11 * kGradientScale / 4;
 /// Weakest gradient that starts a chain: hysteresis at about twice the former, as in Canny's detector.
-inline constexpr int kSeedMagnitude = 40;
+inline constexpr int kSeedMagnitude = 5 * kGradientScale;
 
 /// Edge flags of a pixel.
 inline constexpr std::uint8_t kEdge = 1;    // a local maximum of the magnitude across the edge
@@ -38,7 +44,7 @@ struct EdgePoint {
   int pixel = 0;
 };
 
-/// Memory: 6 bytes per pixel, kept between pictures. One thread at a time.
+/// Memory: 7 bytes per pixel, kept between pictures. One thread at a time.
 ///
 /// Pixels are named by their offset y * stride() + x. Edges keep kBorder pixels away from the picture's rim,
 /// so the eight neighbours of an edge pixel, and theirs, always exist.
@@ -61,6 +67,7 @@ class GradientField {
   /// Makes a pixel flat, so that no later search finds an edge there.
   void erase(int pixel) noexcept { gradients_[at(pixel)] = {}; }
   [[nodiscard]] int magnitude(int pixel) const noexcept { return gradients_[at(pixel)].magnitude(); }
+  /// Smoothed luma, kLumaScale to the grey level.
   [[nodiscard]] int smoothed(int pixel) const noexcept { return smoothed_[at(pixel)]; }
   [[nodiscard]] std::uint8_t flags(int pixel) const noexcept { return flags_[at(pixel)]; }
   void set_flag(int pixel, std::uint8_t flag) noexcept { flags_[at(pixel)] |= flag; }
@@ -81,7 +88,7 @@ class GradientField {
   int width_ = 0;
   int height_ = 0;
   int stride_ = 0;
-  std::vector<std::uint8_t> smoothed_;
+  std::vector<std::uint16_t> smoothed_;
   std::vector<Gradient> gradients_;
   std::vector<std::uint8_t> flags_;
   std::vector<std::uint16_t> scratch_;  // one row of column sums, three rows of magnitudes and of directions

@@ -1,8 +1,9 @@
 // Smoothing, Sobel gradient and edge thinning, one picture row at a time so that all stay in the cache.
+// SPDX-License-Identifier: Apache-2.0
+//
 // Smoothing is the 5 x 5 binomial filter; thinning keeps local maxima across the edge (J. Canny, "A
 // computational approach to edge detection", PAMI 1986, with the direction rounded to the main axis).
 // Compiled once per instruction set by Highway's foreach_target.
-// SPDX-License-Identifier: Apache-2.0
 #include "vision/gradient_rows.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -75,15 +76,16 @@ void sum_columns(const SourceRows& rows, std::uint16_t* sums, int width) {
 void smooth_row(const Plane& luma, const GradientRows& out, int y) {
   std::uint16_t* sums = out.scratch;
   sum_columns(SourceRows(luma, y), sums, out.width);
-  std::uint8_t* to = out.smoothed + static_cast<std::ptrdiff_t>(y) * out.stride;
+  std::uint16_t* to = out.smoothed + static_cast<std::ptrdiff_t>(y) * out.stride;
   const int lanes = step_size();
-  const auto half = hn::Set(Wide(), 128);
+  constexpr int kShift = 5;  // the filter's weights add up to 256
+  static_assert((256 >> kShift) == kLumaScale);
+  const auto half = hn::Set(Wide(), 1 << (kShift - 1));
   for (int x = 0; x < out.width; x += lanes) {
     const auto sum = binomial(hn::LoadU(Wide(), sums + x - 2), hn::LoadU(Wide(), sums + x - 1),
                               hn::LoadU(Wide(), sums + x), hn::LoadU(Wide(), sums + x + 1),
                               hn::LoadU(Wide(), sums + x + 2));
-    const auto mean = hn::ShiftRight<8>(hn::Add(sum, half));
-    hn::StoreU(hn::DemoteTo(Narrow(), hn::BitCast(WideSigned(), mean)), Narrow(), to + x);
+    hn::StoreU(hn::ShiftRight<kShift>(hn::SaturatedAdd(sum, half)), Wide(), to + x);
   }
 }
 
@@ -97,14 +99,16 @@ inline std::uint16_t* axis_row(const GradientRows& out, int y) {
 
 void sobel_row(const GradientRows& out, int y) {
   const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(y) * out.stride;
-  const std::uint8_t* above = out.smoothed + offset - out.stride;
-  const std::uint8_t* here = out.smoothed + offset;
-  const std::uint8_t* below = out.smoothed + offset + out.stride;
+  const std::uint16_t* above = out.smoothed + offset - out.stride;
+  const std::uint16_t* here = out.smoothed + offset;
+  const std::uint16_t* below = out.smoothed + offset + out.stride;
   Gradient* gradients = out.gradients + offset;
   std::uint16_t* magnitudes = magnitude_row(out, y);
   std::uint16_t* axes = axis_row(out, y);
   const WideSigned d;
-  const auto load = [&](const std::uint8_t* row, int x) { return hn::BitCast(d, load_wide(row + x)); };
+  const auto load = [&](const std::uint16_t* row, int x) {
+    return hn::BitCast(d, hn::LoadU(Wide(), row + x));
+  };
   const int lanes = step_size();
   for (int x = 0; x < out.width; x += lanes) {
     const auto top_left = load(above, x - 1);

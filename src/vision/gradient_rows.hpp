@@ -16,7 +16,7 @@ struct GradientRows {
   int width = 0;
   int height = 0;
   int stride = 0;
-  std::uint8_t* smoothed = nullptr;
+  std::uint16_t* smoothed = nullptr;
   Gradient* gradients = nullptr;
   std::uint8_t* flags = nullptr;
   std::uint16_t* scratch = nullptr;

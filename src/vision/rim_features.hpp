@@ -8,18 +8,12 @@
 
 namespace freshframe::vision {
 
-inline constexpr int kFeatures = 16;
+inline constexpr int kFeatures = 28;
 using Features = std::array<float, kFeatures>;
 
-/// Pixels by which an edge may miss a rim of this radius and still count as part of it.
-[[nodiscard]] float rim_tolerance(float radius) noexcept;
-
-/// How much of the rim is there: fraction of the rays that found an edge on it; those of the rarer polarity
-/// count for less.
-[[nodiscard]] float rim_coverage(const Circle& circle, const Rim& rim) noexcept;
-
-/// `rim` holds the rays of `circle`. The meaning of each number is in the implementation; all are of order 1.
-[[nodiscard]] Features rim_features(const GradientField& field, const Circle& circle,
-                                    const Rim& rim) noexcept;
+/// `rim` holds the rays of `circle`, `arcs` is how much of it the arcs of its candidate covered. The meaning
+/// of each number is in the implementation; all are of order 1.
+[[nodiscard]] Features rim_features(const GradientField& field, const Circle& circle, const Rim& rim,
+                                    float arcs) noexcept;
 
 }  // namespace freshframe::vision

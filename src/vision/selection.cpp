@@ -9,7 +9,7 @@
 #include <cmath>
 
 #include "vision/circle_overlap.hpp"
-#include "vision/rim_features.hpp"
+#include "vision/rim_edges.hpp"
 
 namespace freshframe::vision {
 namespace {
