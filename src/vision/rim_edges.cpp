@@ -1,0 +1,86 @@
+// Counts what the rays of a circle found.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/rim_edges.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace freshframe::vision {
+namespace {
+
+constexpr float kTolerance = 1.3F, kToleranceOfRadius = 0.006F;
+constexpr float kTight = 0.6F, kTightOfRadius = 0.008F;
+constexpr float kMinorityCoverage = 0.55F;
+constexpr int kStrongMagnitude = kSeedMagnitude * 3 / 2;
+constexpr double kLogScale = 8.0 / kGradientScale;  // brings the logarithms to order 5
+
+bool on_rim(const Ray& ray, float tolerance) {
+  return ray.edge != Ray::Edge::None && std::abs(ray.offset) < tolerance;
+}
+
+void add_agreeing(RimEdges& edges, const Ray& ray, Gradient gradient) {
+  ++edges.agreeing;
+  const double gx = gradient.x;
+  const double gy = gradient.y;
+  const double ux{ray.ux};
+  const double uy{ray.uy};
+  const double offset{ray.offset};
+  const double log_magnitude = std::log(1 + kLogScale * gradient.magnitude());
+  edges.square_offsets += offset * offset;
+  edges.cosines += std::abs(gx * ux + gy * uy) / std::sqrt(gx * gx + gy * gy);
+  edges.log_magnitudes += log_magnitude;
+  edges.square_log_magnitudes += log_magnitude * log_magnitude;
+  if (gradient.magnitude() >= kStrongMagnitude) ++edges.strong;
+  const double cosine = ux * ux - uy * uy;  // of twice the angle
+  const double sine = 2 * ux * uy;
+  edges.one_sided.cosine += ux;
+  edges.one_sided.sine += uy;
+  edges.two_sided.cosine += cosine;
+  edges.two_sided.sine += sine;
+  edges.elongated.cosine += offset * cosine;
+  edges.elongated.sine += offset * sine;
+}
+
+}  // namespace
+
+double Harmonic::amplitude() const noexcept {
+  return std::sqrt(cosine * cosine + sine * sine);
+}
+
+float rim_tolerance(float radius) noexcept {
+  return kTolerance + kToleranceOfRadius * radius;
+}
+
+float rim_coverage(const Circle& circle, const Rim& rim) noexcept {
+  const float tolerance = rim_tolerance(circle.r);
+  float covered = 0;
+  for (const Ray& ray : rim.rays()) {
+    if (on_rim(ray, tolerance)) covered += ray.edge == rim.majority() ? 1 : kMinorityCoverage;
+  }
+  return covered / static_cast<float>(rim.rays().size());
+}
+
+RimEdges measure_rim_edges(const GradientField& field, const Circle& circle, const Rim& rim) noexcept {
+  const float tolerance = rim_tolerance(circle.r);
+  const float tight = kTight + kTightOfRadius * circle.r;
+  RimEdges edges;
+  int before_first = -1;
+  int gap = 0;
+  for (const Ray& ray : rim.rays()) {
+    if (!on_rim(ray, tolerance) || ray.edge != rim.majority()) {
+      if (on_rim(ray, tolerance)) ++edges.opposing;
+      ++gap;
+      continue;
+    }
+    if (std::abs(ray.offset) < tight) ++edges.tight;
+    add_agreeing(edges, ray, field.gradient(ray.pixel));
+    if (before_first < 0) before_first = gap;
+    edges.longest_gap = std::max(edges.longest_gap, gap);
+    gap = 0;
+  }
+  // The last gap goes on over ray 0.
+  edges.longest_gap = std::max(edges.longest_gap, gap + std::max(0, before_first));
+  return edges;
+}
+
+}  // namespace freshframe::vision
