@@ -1,0 +1,246 @@
+"""What the tests share: scripted sources, gates, waits with a watchdog, runners of nodes and programs."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+import freshframe as ff
+
+WATCHDOG = 60.0  # seconds; only a hang reaches it
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Waits until `condition()` is true; `what` says what a test that hangs was waiting for."""
+    deadline = time.monotonic() + WATCHDOG
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {WATCHDOG:g} s in vain: {what}"
+        time.sleep(0.002)
+
+
+class Gate:
+    """Holds node threads until the test opens it; `arrived` counts who came. Opened when its test ends."""
+
+    _all: ClassVar[weakref.WeakSet[Gate]] = weakref.WeakSet()
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.arrived = 0
+        Gate._all.add(self)
+
+    def enter(self) -> None:
+        self.arrived += 1
+        assert self._event.wait(WATCHDOG), "nobody opened the gate"
+
+    def open(self) -> None:
+        self._event.set()
+
+    @classmethod
+    def open_all(cls) -> None:
+        for gate in list(cls._all):
+            gate.open()
+
+
+class Count(ff.Source[int]):
+    """Emits 0, 1, 2, ... as fast as it is allowed to; `count=None` goes on until the stop."""
+
+    def __init__(self, count: int | None = None, *, live: bool = False) -> None:
+        self.count = count
+        self.live = live
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in itertools.count() if self.count is None else range(self.count):
+            if stop.wait(0):
+                return
+            yield number, number / 25
+
+
+class Ticker(ff.Source[int]):
+    """Emits 0, 1, 2, ..., one every `period` seconds, until the stop."""
+
+    live = True
+
+    def __init__(self, period: float = 0.01) -> None:
+        self.period = period
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in itertools.count():
+            if stop.wait(self.period):
+                return
+            yield number, number * self.period
+
+
+class Push(ff.Source[Any]):
+    """Emits what the test pushes, when it pushes it."""
+
+    def __init__(self, *, live: bool = True) -> None:
+        self.live = live
+        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def push(self, *values: object) -> None:
+        for value in values:
+            self._items.put((value,))
+
+    def push_stamped(self, value: object, pts: float, captured: float) -> None:
+        self._items.put((value, pts, captured))
+
+    def fail(self, error: BaseException) -> None:
+        self._items.put(error)
+
+    def end(self) -> None:
+        self._items.put(None)
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[Any, float] | tuple[Any, float, float]]:
+        number = 0
+        while not stop.wait(0):
+            try:
+                item = self._items.get(timeout=0.02)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield (item[0], number / 25) if len(item) == 1 else item
+            number += 1
+
+
+def picture(number: int, size: tuple[int, int] = (64, 48)) -> npt.NDArray[np.uint8]:
+    """A grey picture, `size` = (width, height), that carries its number in every pixel."""
+    return np.full((size[1], size[0]), number % 256, np.uint8)
+
+
+class Pictures(ff.Source[ff.Frame]):
+    """Emits `count` grey frames, frame n full of the value n % 256."""
+
+    def __init__(self, count: int, *, live: bool = False, size: tuple[int, int] = (64, 48)) -> None:
+        self.count = count
+        self.live = live
+        self.size = size
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        for number in range(self.count):
+            if stop.wait(0):
+                return
+            yield ff.Frame.from_array(picture(number, self.size), "gray"), number / 25
+
+
+class Collect(ff.Node[Any, None]):
+    """Keeps (seq, value) of every sample that it was given; a gate holds it at each."""
+
+    def __init__(self, gate: Gate | None = None) -> None:
+        self.gate = gate
+        self.seen: list[tuple[int, Any]] = []
+
+    def process(self, sample: ff.Sample[Any]) -> None:
+        self.seen.append((sample.seq, sample.value))
+        if self.gate is not None:
+            self.gate.enter()
+
+
+def edge(pipeline: ff.Pipeline, child: str, parent: str | None = None) -> ff.EdgeStats:
+    """The only edge into `child` (from `parent`)."""
+    edges = pipeline.stats().edges
+    found = [e for e in edges if e.child == child and parent in (None, e.parent)]
+    assert len(found) == 1, f"{len(found)} edges into {child!r}, all edges: {edges}"
+    return found[0]
+
+
+def check_books(pipeline: ff.Pipeline) -> None:
+    """Fails unless every sample that was offered to an edge is accounted for."""
+    for e in pipeline.stats().edges:
+        assert e.passed_in == e.delivered + e.dropped + e.waiting, f"the books do not balance: {e}"
+        assert e.dropped == sum(e.drops.values()), f"dropped is not the sum of its causes: {e}"
+        assert all(e.drops.values()), f"a cause that did not happen is present: {e}"
+    for name, n in pipeline.stats().nodes.items():
+        assert n.dropped == sum(n.drops.values()), f"dropped is not the sum of its causes: {name}: {n}"
+        assert all(n.drops.values()), f"a cause that did not happen is present: {name}: {n}"
+
+
+def run_node(node: Any, values: Iterable[Any], **options: Any) -> list[ff.Sample[Any]]:
+    """Runs one node alone over `values`, losslessly, and returns the samples that it emitted."""
+    source = Push(live=False)
+    source.push(*values)
+    source.end()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(node, pipeline.add(source, name="values"), **options)
+    reader = pipeline.reader(port)
+    with pipeline:
+        return list(reader)
+
+
+@dataclass
+class Ended:
+    """How a program ended: its exit code (negative: the signal) and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaints(self) -> str:
+        """What it wrote to stderr, without the lines that say that a live edge dropped."""
+        lines = self.err.splitlines(keepends=True)
+        return "".join(line for line in lines if "dropped its first sample" not in line)
+
+
+def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments: Sequence[str] = ()) -> Ended:
+    """Runs `code` in a Python of its own.
+
+    Each time that it prints the line "ready" it is sent the next of `signals`. A program that hangs is made
+    to print where all its threads are, and fails the test.
+    """
+    prologue = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1", "PYTHONPATH": os.pathsep.join(packages)}
+    pending = list(signals)
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-W", "error", "-c", prologue + textwrap.dedent(code), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+        )
+        hung = threading.Event()
+
+        def end_it() -> None:
+            hung.set()
+            process.send_signal(signal.SIGABRT)
+
+        watchdog = threading.Timer(WATCHDOG, end_it)
+        watchdog.start()
+        lines = []
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                if line == "ready\n" and pending:
+                    process.send_signal(pending.pop(0))
+            process.wait()
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+            process.kill()
+            process.communicate()
+        errors.seek(0)
+        ended = Ended(process.returncode, "".join(lines), errors.read())
+    assert not hung.is_set(), f"the program hung:\n{ended.out}\n{ended.err}"
+    return ended

@@ -1,0 +1,177 @@
+"""What an import brings, what the package makes public, and that it lives beside cv2 and av."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import types
+from pathlib import Path
+
+import pytest
+from support import run_program
+
+import freshframe as ff
+
+PUBLIC = [
+    "Pipeline",
+    "Reader",
+    "Sample",
+    "Port",
+    "Queue",
+    "LATEST",
+    "NEXT",
+    "LOSSLESS",
+    "stream",
+    "open",
+    "MockCamera",
+    "Frame",
+    "Plane",
+    "Circles",
+    "Node",
+    "Source",
+    "StopToken",
+    "CircleTracker",
+    "CircleDetector",
+    "detect_circles",
+    "Annotate",
+    "JsonLines",
+    "Csv",
+    "VideoFile",
+    "demo_truth",
+    "FreshframeError",
+    "GraphError",
+    "SourceError",
+    "SourceTimeout",
+    "NodeError",
+    "FramesHeld",
+    "EndOfStream",
+    "ReadTimeout",
+    "Stalled",
+    "StopTimeout",
+    "Stats",
+    "NodeStats",
+    "EdgeStats",
+    "GilStats",
+    "PoolStats",
+    "Report",
+    "Progress",
+]
+
+
+def test_everything_that_the_design_names_is_public() -> None:
+    assert [name for name in PUBLIC if name not in ff.__all__] == []
+
+
+def test_all_names_exist_and_nothing_public_is_missing_from_all() -> None:
+    assert [name for name in ff.__all__ if not hasattr(ff, name)] == []
+    assert len(set(ff.__all__)) == len(ff.__all__)
+    visible = {
+        name
+        for name, thing in vars(ff).items()
+        if not name.startswith("_") and not isinstance(thing, types.ModuleType) and name != "annotations"
+    }
+    assert visible - set(ff.__all__) == set()
+
+
+def test_public_things_are_documented_and_call_the_package_their_home() -> None:
+    for name in ff.__all__:
+        thing = getattr(ff, name)
+        if isinstance(thing, type) or callable(thing):
+            assert thing.__doc__, f"{name} has no docstring"
+            assert thing.__module__.split(".")[0] == "freshframe", name
+            assert "_native" not in repr(thing), f"{name} shows where it is implemented: {thing!r}"
+
+
+def test_the_package_has_a_version_and_is_marked_as_typed() -> None:
+    assert ff.__version__.count(".") == 2
+    assert ff.__file__ is not None
+    assert (Path(ff.__file__).parent / "py.typed").exists()
+    assert (Path(ff.__file__).parent / "_native.pyi").exists()
+
+
+def test_the_import_brings_no_heavy_package() -> None:
+    ended = run_program("""
+        import sys, freshframe
+        heavy = ["cv2", "av", "onnxruntime", "pyarrow", "rich", "scipy", "asyncio", "multiprocessing"]
+        print([name for name in heavy if name in sys.modules])
+    """)
+    assert (ended.code, ended.out) == (0, "[]\n"), ended.err
+
+
+def test_the_import_starts_no_thread_and_prints_nothing() -> None:
+    ended = run_program("""
+        import os, numpy
+        before = len(os.listdir("/proc/self/task"))
+        import freshframe
+        print(len(os.listdir("/proc/self/task")) - before)
+    """)
+    assert (ended.code, ended.out, ended.err) == (0, "0\n", "")
+
+
+def test_the_import_leaves_signal_handlers_as_they_are() -> None:
+    ended = run_program("""
+        import signal
+        before = [signal.getsignal(n) for n in signal.valid_signals() if n not in (9, 19)]
+        import freshframe
+        print(before == [signal.getsignal(n) for n in signal.valid_signals() if n not in (9, 19)])
+    """)
+    assert (ended.code, ended.out) == (0, "True\n"), ended.err
+
+
+USE_ALL_THREE = """
+import os, sys, tempfile
+{imports}
+import numpy as np
+
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "clip.mp4")
+    pipeline = freshframe.Pipeline()
+    scene = pipeline.add(freshframe.open("demo:circles?pace=0&size=320x240&frames=25&fps=25"))
+    pipeline.add(freshframe.VideoFile(path), scene)
+    assert pipeline.run().complete
+
+    with av.open(path) as container:
+        by_av = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+    capture = cv2.VideoCapture(path)
+    by_cv2 = []
+    while True:
+        there, picture = capture.read()
+        if not there: break
+        by_cv2.append(picture)
+    capture.release()
+
+    pipeline = freshframe.Pipeline()
+    reader = pipeline.reader(pipeline.add(freshframe.open(path)))
+    with pipeline:
+        by_freshframe = [sample.value.bgr for sample in reader]
+
+    with av.open(os.path.join(folder, "av.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for picture in by_cv2:
+            blurred = cv2.GaussianBlur(picture, (3, 3), 0)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(blurred, format="bgr24")))
+        container.mux(stream.encode())
+    pipeline = freshframe.Pipeline()
+    again = pipeline.reader(pipeline.add(freshframe.open(os.path.join(folder, "av.mp4"))))
+    with pipeline:
+        count = len(list(again))
+
+    print(len(by_av), len(by_cv2), len(by_freshframe), count)
+    for one in (by_av, by_cv2):
+        worst = max(float(np.abs(a.astype(int) - b.astype(int)).mean()) for a, b in zip(one, by_freshframe))
+        assert worst < 4, worst
+"""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("cv2") is None or importlib.util.find_spec("av") is None,
+    reason="needs cv2 and av",
+)
+@pytest.mark.parametrize("order", list(itertools.permutations(["cv2", "av", "freshframe"])), ids="-".join)
+def test_cv2_av_and_freshframe_work_in_one_process_whatever_is_imported_first(order: tuple[str, ...]) -> None:
+    ended = run_program(USE_ALL_THREE.format(imports="; ".join(f"import {name}" for name in order)))
+    assert (ended.code, ended.out) == (0, "25 25 25 25\n"), ended.err
+    assert ended.err == ""

@@ -1,0 +1,121 @@
+"""Programs that mypy --strict must accept, with the types that it must see. Checked, not run."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import freshframe as ff
+
+if sys.version_info >= (3, 11):
+    from typing import assert_type
+else:
+    from typing_extensions import assert_type
+
+
+def brightness(frame: ff.Frame) -> float:
+    return float(frame.luma.mean())
+
+
+def bright_only(value: float) -> float | None:
+    return value if value > 100 else None
+
+
+class Count(ff.Node[ff.Circles, int]):
+    def process(self, sample: ff.Sample[ff.Circles]) -> int | None:
+        assert_type(sample.value, ff.Circles)
+        assert_type(sample.frame, ff.Frame | None)
+        return len(sample.value.xyr)
+
+
+class Numbers(ff.Source[int]):
+    live = False
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in range(10):
+            if stop.wait(0.1):
+                return
+            yield number, number / 10
+
+
+class Sink(ff.Node[Any, None]):
+    def process(self, sample: ff.Sample[Any]) -> None:
+        print(sample.seq)
+
+
+class Scale:
+    def __call__(self, value: int) -> str:
+        return str(value)
+
+
+def ports_and_readers() -> None:
+    pipeline = ff.Pipeline("typed", stall_timeout=None)
+    camera = pipeline.add(ff.open(0, size=(640, 480)), name="camera")
+    assert_type(camera, ff.Port[ff.Frame])
+    assert_type(pipeline.add(ff.MockCamera("pepsi.png", fps=14)), ff.Port[ff.Frame])
+    circles = pipeline.add(ff.CircleTracker(radius=(8, 120)), camera, queue=ff.NEXT, max_age=0.1)
+    assert_type(circles, ff.Port[ff.Circles])
+    assert_type(pipeline.add(Count(), circles, on_error="skip"), ff.Port[int])
+    assert_type(pipeline.add(brightness, camera), ff.Port[float])
+    assert_type(pipeline.add(bright_only, pipeline.add(brightness, camera)), ff.Port[float])
+    assert_type(pipeline.add(Scale(), pipeline.add(Numbers())), ff.Port[str])
+    assert_type(pipeline.add(ff.Annotate(), circles), ff.Port[ff.Frame])
+    pipeline.add(Sink(), circles)
+    pipeline.add(ff.JsonLines("out.jsonl"), circles)
+    merged = pipeline.add(brightness, [camera, pipeline.add(ff.MockCamera("pepsi.png"))])
+    assert_type(merged, ff.Port[float])
+
+    reader = pipeline.reader(circles, queue=ff.Queue(4), frames=False)
+    assert_type(reader, ff.Reader[ff.Circles])
+    both = pipeline.reader(camera, camera)
+    assert_type(both, ff.Reader[ff.Frame])
+    with pipeline.start() as started:
+        assert_type(started, ff.Pipeline)
+        if sample := reader.latest():
+            assert_type(sample, ff.Sample[ff.Circles])
+            assert_type(sample.value.xyr, npt.NDArray[np.float32])
+        assert_type(reader.poll(), ff.Sample[ff.Circles] | None)
+        assert_type(reader.get(timeout=1.0).value, ff.Circles)
+        for sample in reader:
+            assert_type(sample.seq, int)
+            assert_type(sample.age, float)
+    assert_type(pipeline.run(), ff.Report)
+    assert_type(pipeline.wait(), bool)
+    assert_type(pipeline.stats().edges[0].drops.get("queue_full", 0), int)
+    assert_type(pipeline.stats().nodes["camera"].busy, float)
+
+
+async def asynchronous() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Numbers()))
+    async with pipeline as started:
+        assert_type(started, ff.Pipeline)
+        async for sample in reader:
+            assert_type(sample.value, int)
+
+
+def frames(array: npt.NDArray[np.uint8]) -> None:
+    frame = ff.Frame.from_array(array, "rgb", copy=False)
+    assert_type(frame, ff.Frame)
+    assert_type(frame.luma, npt.NDArray[np.uint8])
+    assert_type(frame.copy("bgr"), npt.NDArray[np.uint8])
+    assert_type(frame.to("nv12"), ff.Frame)
+    np.asarray(frame)
+    for sample in ff.stream(ff.open("clip.mp4"), ff.CircleTracker()):
+        print(sample.seq, sample.age)
+
+
+def subclass_of_subclass() -> None:
+    class Doubled(Count):
+        def process(self, sample: ff.Sample[ff.Circles]) -> int | None:
+            count = super().process(sample)
+            return None if count is None else 2 * count
+
+    pipeline = ff.Pipeline()
+    port = pipeline.add(Doubled(), pipeline.add(ff.CircleDetector(), pipeline.add(ff.open("a.mp4"))))
+    assert_type(port, ff.Port[int])

@@ -1,0 +1,46 @@
+"""Mistakes that mypy --strict must find: each marked line is one. Checked, not run."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import freshframe as ff
+
+
+def takes_circles(circles: ff.Circles) -> int:
+    return len(circles.xyr)
+
+
+def build() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(0))
+    circles = pipeline.add(ff.CircleTracker(), camera)
+    reader = pipeline.reader(circles)
+
+    pipeline.add(ff.CircleTracker(), circles)  # type: ignore[call-overload]  # takes frames, gets circles
+    pipeline.add(takes_circles, camera)  # type: ignore[call-overload]  # takes circles, gets frames
+    pipeline.add(ff.CircleTracker())  # type: ignore[call-overload]  # a node without a parent
+    pipeline.add(ff.open(0), camera)  # type: ignore[call-overload]  # a source with a parent
+    pipeline.add(ff.CircleTracker, camera)  # type: ignore[call-overload]  # a class, not an instance
+    pipeline.add(ff.CircleTracker(), camera, on_error="ignore")  # type: ignore[call-overload]  # no such choice
+    pipeline.add(ff.CircleTracker(), camera, queue=1)  # type: ignore[call-overload]  # a number is no queue
+    print(reader.latest().value)  # type: ignore[union-attr]  # may be None
+    print(reader.get().value.xyxy)  # type: ignore[attr-defined]  # circles have xyr
+    reader.get().seq = 3  # type: ignore[misc]  # read-only
+    ff.Queue(1, "sometimes")  # type: ignore[arg-type]  # no such policy
+    ff.open(3.5)  # type: ignore[arg-type]  # no address
+    ff.CircleTracker(radius=5)  # type: ignore[arg-type]  # a pair is wanted
+    pipeline.run(progress=3)  # type: ignore[arg-type]  # neither bool nor callable
+    reader.get("soon")  # type: ignore[arg-type]  # seconds
+    print(camera.node.luma)  # type: ignore[attr-defined]  # a port is no frame
+    for sample in reader:
+        print(sample.frame.width)  # type: ignore[union-attr]  # may be None
+
+
+class WrongResult(ff.Node[ff.Frame, int]):
+    def process(self, sample: ff.Sample[ff.Frame]) -> str:  # type: ignore[override]  # promised int
+        return "text"
+
+
+class WrongInput(ff.Node[ff.Frame, int]):
+    def process(self, sample: ff.Sample[ff.Circles]) -> int:  # type: ignore[override]  # promised frames
+        return 1
