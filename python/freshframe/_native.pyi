@@ -405,3 +405,5 @@ def let_leaks_pass() -> None:
     """
     For an exit with a node that is still busy: what it holds outlives the interpreter. GIL: held
     """
+
+__version__: str
