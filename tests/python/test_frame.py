@@ -84,9 +84,10 @@ def test_without_a_copy_the_frame_shares_the_memory_and_keeps_it_alive(format_: 
     ids=["steps", "upside down", "mirrored", "inner"],
 )
 def test_an_array_of_any_strides_is_copied_right(cut: Any) -> None:
-    for format_ in ("gray", "bgr"):
+    formats: list[Any] = ["gray", "bgr"]
+    for format_ in formats:
         array = noise(format_)[cut]
-        assert np.array_equal(ff.Frame.from_array(array, format_).array, array)  # type: ignore[arg-type]
+        assert np.array_equal(ff.Frame.from_array(array, format_).array, array)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_luma_is_a_view_of_plane_0(format_: Any) -> None:
 
 
 def test_planes_have_the_shapes_of_their_format() -> None:
-    shapes = {
+    shapes: dict[Any, list[Any]] = {
         "gray": [(48, 64)],
         "bgr": [(48, 64, 3)],
         "i420": [(48, 64), (24, 32), (24, 32)],
@@ -154,7 +155,7 @@ def test_planes_have_the_shapes_of_their_format() -> None:
         "i444": [(48, 64)] * 3,
     }
     for format_, expected in shapes.items():
-        frame = ff.Frame.from_array(noise(format_), format_)  # type: ignore[arg-type]
+        frame = ff.Frame.from_array(noise(format_), format_)
         found = [np.asarray(plane).shape for plane in frame.planes]
         assert [int(np.prod(shape)) for shape in found] == [int(np.prod(shape)) for shape in expected], (
             format_

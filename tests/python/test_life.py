@@ -174,8 +174,8 @@ def test_node_threads_carry_the_nodes_names() -> None:
 
 def test_native_node_threads_carry_the_nodes_names() -> None:
     pipeline = ff.Pipeline()
-    pipeline.reader(pipeline.add(ff.CircleDetector(), pipeline.add(Pictures(10, live=True)), name="finder"))
-    pipeline.add(Collect(), pipeline.add(Ticker()))
+    camera = pipeline.add(ff.open("demo:circles?size=64x48"))
+    pipeline.add(ff.CircleDetector(), camera, name="finder")
     with pipeline:
         names = {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
     assert "finder" in names
@@ -222,7 +222,8 @@ def test_a_frame_outlives_its_pipeline(pipelines: list[ff.Pipeline]) -> None:
         pipeline = ff.Pipeline()
         reader = pipeline.reader(pipeline.add(Pictures(5)))
         with pipeline:
-            return list(reader)[4].value
+            frame: ff.Frame = list(reader)[4].value
+            return frame
 
     frame = make()
     pipelines.clear()

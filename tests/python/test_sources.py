@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import Collect, edge, picture
+from support import WATCHDOG, Collect, edge, picture
 
 import freshframe as ff
 
@@ -43,12 +43,14 @@ def test_a_source_is_live_unless_it_says_otherwise() -> None:
 
 
 def test_stop_wakes_a_source_that_waits_and_its_finally_runs() -> None:
-    ends = []
+    ends: list[object] = []
+    waiting = threading.Event()
 
     class Slow(ff.Source[int]):
         def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
             try:
                 yield 0, 0.0
+                waiting.set()
                 ends.append(stop.wait(1000))
             finally:
                 ends.append("finally")
@@ -57,6 +59,7 @@ def test_stop_wakes_a_source_that_waits_and_its_finally_runs() -> None:
     reader = pipeline.reader(pipeline.add(Slow()))
     with pipeline:
         reader.get()
+        assert waiting.wait(WATCHDOG)
     assert ends == [True, "finally"]
 
 

@@ -29,7 +29,7 @@ def test_a_native_node_below_a_port_of_another_type_is_refused_at_add() -> None:
     pipeline = ff.Pipeline()
     brightness = pipeline.add(mean, pipeline.add(Pictures(1)))
     with pytest.raises(ff.GraphError, match=r"CircleTracker.*Frame.*'mean'.*float"):
-        pipeline.add(ff.CircleTracker(), brightness)  # type: ignore[arg-type]
+        pipeline.add(ff.CircleTracker(), brightness)  # type: ignore[misc]
 
 
 def test_annotations_of_a_function_are_checked_at_add() -> None:
@@ -50,7 +50,7 @@ def test_the_types_of_a_class_are_checked_at_add() -> None:
     pipeline = ff.Pipeline()
     frames = pipeline.add(Pictures(1))
     with pytest.raises(ff.GraphError, match=r"TakesCircles.*Circles.*Frame"):
-        pipeline.add(TakesCircles(), frames)  # type: ignore[arg-type]
+        pipeline.add(TakesCircles(), frames)  # type: ignore[misc]
 
 
 def test_an_optional_result_counts_as_its_type() -> None:
@@ -75,7 +75,7 @@ def test_a_missing_or_unresolvable_annotation_means_anything() -> None:
 def test_a_wrong_value_that_no_annotation_promised_fails_with_a_clear_error() -> None:
     pipeline = ff.Pipeline()
     anything = pipeline.add(lambda _: "text", pipeline.add(Pictures(1)), name="anything")
-    pipeline.add(ff.CircleDetector(), anything)
+    pipeline.add(ff.CircleDetector(), anything)  # type: ignore[misc]
     with pytest.raises(ff.NodeError, match=r"'CircleDetector'.*Frame"):
         pipeline.run()
 
