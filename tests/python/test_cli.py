@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 from support import WATCHDOG, until
 
 import freshframe as ff
-from freshframe._cli import main
+from freshframe._cli import main, track
 
 FRAMES = 50
 SCENE = f"demo:circles?size=320x240&balls=2&seed=1&pace=0&frames={FRAMES}"
@@ -245,6 +246,26 @@ def test_max_frames_ends_a_file_after_exactly_so_many_frames(
     assert "complete" in err
 
 
+def test_max_frames_ends_an_endless_lossless_source_and_that_is_complete(freshframe: Any) -> None:
+    endless = "demo:circles?size=64x64&pace=0"
+    code, out, err = freshframe("track", endless, "--json", "--max-frames", 7)
+    assert [record["seq"] for record in records(out)] == list(range(7))
+    assert code == 0, err
+    assert "complete" in err
+
+
+def test_max_frames_waits_for_the_slowest_node(freshframe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(track.Tally):
+        def process(self, sample: ff.Sample[ff.Circles]) -> None:
+            time.sleep(0.05)
+            super().process(sample)
+
+    monkeypatch.setattr(track, "Tally", Slow)
+    code, _, err = freshframe("track", SCENE, "--max-frames", 12)
+    assert code == 0, err
+    assert ": 12 frames in" in err
+
+
 def test_max_frames_counts_what_keep_has_kept(freshframe: Any, clip: Path) -> None:
     _, everything, _ = freshframe("track", clip, "--json", "--keep", "0.5")
     code, out, _ = freshframe("track", clip, "--json", "--keep", "0.5", "--max-frames", 10)
@@ -416,7 +437,8 @@ def test_a_second_sigint_ends_at_once() -> None:
                 time.sleep(3600)
 
         track.Tally = Stubborn
-        sys.exit(_cli.main(["track", "demo:circles?fps=60&size=64x64"]))
+        _cli.main(["track", "demo:circles?fps=60&size=64x64"])
+        print("it waited for the node")
     """
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)],
@@ -431,8 +453,8 @@ def test_a_second_sigint_ends_at_once() -> None:
         # The second is sent when the first was taken: its handler gives SIGINT back to the system.
         until(lambda: not catches(running.pid, signal.SIGINT), "the first SIGINT to be taken")
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=WATCHDOG)
-    assert running.returncode == -signal.SIGINT
+        out, _ = running.communicate(timeout=WATCHDOG)
+    assert (running.returncode, out) == (-signal.SIGINT, "")
 
 
 # --- probe and doctor -----------------------------------------------------------------------------
