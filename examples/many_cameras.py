@@ -36,7 +36,11 @@ async def serve(seconds: float) -> None:
     async with pipeline:
         async for sample in reader:
             await send(
-                {"camera": sample.source, "seq": sample.seq, "xyr": sample.value.xyr.round(1).tolist()}
+                {
+                    "camera": sample.source,
+                    "seq": sample.seq,
+                    "xyr": sample.value.xyr.astype(float).round(1).tolist(),
+                }
             )
             if asyncio.get_running_loop().time() >= end:
                 break

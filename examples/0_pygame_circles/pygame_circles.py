@@ -22,7 +22,7 @@ def play(source: str, seconds: float | None) -> tuple[int, int]:
     camera = pipeline.add(ff.open(source, realtime=not source.startswith("demo:")))
     circles = pipeline.reader(pipeline.add(ff.CircleTracker(), camera))
 
-    pygame.init()
+    pygame.display.init()
     screen = pygame.display.set_mode(SCREEN)
     pygame.display.set_caption("freshframe: circles in a game")
     clock = pygame.time.Clock()

@@ -21,7 +21,7 @@ class Debugger(ff.Node[ff.Frame, None]):
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
         self.seen.append(sample.seq)
-        print(f"Debugger {sample.seq}")
+        print(f"Debugger {sample.seq}\n", end="")  # one write, so that two threads' lines stay whole
 
 
 class SlowConsumer(ff.Node[ff.Frame, None]):
@@ -33,7 +33,7 @@ class SlowConsumer(ff.Node[ff.Frame, None]):
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
         self.seen.append(sample.seq)
-        print(f"Slow Consumer {sample.seq}")
+        print(f"Slow Consumer {sample.seq}\n", end="")
         time.sleep(self.seconds)
 
 

@@ -22,6 +22,7 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 from freshframe._cli import main, track
+from freshframe._cli.summary import Tally
 
 FRAMES = 50
 SCENE = f"demo:circles?size=320x240&balls=2&seed=1&pace=0&frames={FRAMES}"
@@ -255,7 +256,7 @@ def test_max_frames_ends_an_endless_lossless_source_and_that_is_complete(freshfr
 
 
 def test_max_frames_waits_for_the_slowest_node(freshframe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Slow(track.Tally):
+    class Slow(Tally):
         def process(self, sample: ff.Sample[ff.Circles]) -> None:
             time.sleep(0.05)
             super().process(sample)

@@ -20,7 +20,6 @@ ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": str(Path(ff.__file__).parents[1]),
     "SDL_VIDEODRIVER": "dummy",
-    "SDL_AUDIODRIVER": "dummy",
 }
 
 
