@@ -39,7 +39,7 @@ from ._pipeline import Pipeline, Port
 from ._queue import LATEST, LOSSLESS, NEXT, Queue
 from ._stats import EdgeStats, GilStats, NodeStats, PoolStats, Progress, Report, Stats
 from ._stream import Stream, stream
-from .results import Circles, DemoCircle
+from .results import Circles, DemoCircle, PixelFormat, Plane
 from .sinks import Csv, JsonLines
 
 __version__: str = _native.__version__
@@ -76,6 +76,8 @@ __all__ = [
     "NodeError",
     "NodeStats",
     "Pipeline",
+    "PixelFormat",
+    "Plane",
     "PoolStats",
     "Port",
     "Progress",

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +48,8 @@ class ReaderIterator:
             raise GraphError(
                 f"reader {self._reader.name!r} is awaited by two tasks at once: give each task a reader of its own"
             )
+        import asyncio  # programs without an event loop need not load it
+
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
 

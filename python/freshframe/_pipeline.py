@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -258,14 +259,16 @@ class Pipeline:
         """
         if timeout is not None and not timeout >= 0:
             raise GraphError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = _SLICE if deadline is None else min(_SLICE, max(0.0, deadline - time.monotonic()))
-            if self._engine.wait_ended(left):
-                self._join_threads()
-                return True
-            if deadline is not None and time.monotonic() >= deadline:
-                return False
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        try:
+            while not self._engine.wait_ended(min(_SLICE, max(0.0, deadline - time.monotonic()))):
+                if time.monotonic() >= deadline:
+                    return False
+        except KeyboardInterrupt:  # a clean stop first
+            self._stop_quietly()
+            raise
+        self._join_threads()
+        return True
 
     def run(self, *, progress: bool | Callable[[Progress], None] = False, every: float = 0.5) -> Report:
         """Starts the pipeline unless it runs, waits until everything is drained and closed.
@@ -386,6 +389,8 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stops it; what waits is dropped as ``stop``. An exception of the body is never replaced."""
+        if self._engine.forked:
+            return
         if error is not None:
             self._stop_quietly()
         else:

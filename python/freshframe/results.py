@@ -4,9 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+
+PixelFormat = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
+"""Layouts of a frame's samples, 8 bits each."""
+
+Plane = npt.NDArray[np.uint8]
+"""One component array of a frame: (h, w), or (h, w, channels); read-only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,30 @@
 #include <utility>
 
 namespace freshframe {
+namespace {
+
+void relax_core() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// The mutex is held for less time than it takes to put a thread to sleep, so a short wait for it is spent
+// awake.
+std::unique_lock<std::mutex> lock_soon(std::mutex& mutex) {
+  constexpr int kTries = 64;
+  std::unique_lock lock(mutex, std::try_to_lock);
+  for (int i = 0; !lock.owns_lock() && i < kTries; ++i) {
+    relax_core();
+    static_cast<void>(lock.try_lock());
+  }
+  if (!lock.owns_lock()) lock.lock();
+  return lock;
+}
+
+}  // namespace
 
 Inbox::Inbox(std::string consumer, std::shared_ptr<const Clock> clock)
     : consumer_(std::move(consumer)), clock_(std::move(clock)) {}
@@ -58,24 +82,22 @@ void Inbox::wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge,
   blocked.store(false, std::memory_order_relaxed);
 }
 
-// Returns true when the sample went in; otherwise `sample` holds what was dropped.
-bool Inbox::admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
-                         std::atomic<bool>& blocked) {
+// Unless the sample went in, `sample` still holds it.
+Inbox::Admitted Inbox::admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
+                                    std::atomic<bool>& blocked) {
   if (edge.queue.when_full == WhenFull::Block) wait_for_room_locked(lock, edge, blocked);
   ++edge.passed_in;  // after the wait, which lets others look at the books
   if (closed_) {
     drop_locked(edge, DropCause::Stop);
-    return false;
+    return Admitted::Dropped;
   }
   if (edge.queue.depth == 0 && !(waiting_ && edge.size == 0)) {
     drop_locked(edge, DropCause::NoWaiter);
-    return false;
+    return Admitted::Dropped;
   }
-  if (!full_locked(edge)) {
-    push_locked(edge, std::move(sample));
-    return true;
-  }
-  return false;
+  if (full_locked(edge)) return Admitted::Full;
+  push_locked(edge, std::move(sample));
+  return Admitted::In;
 }
 
 void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
@@ -85,18 +107,18 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
   std::shared_ptr<const std::function<void()>> hook;
   AnySample evicted;
   {
-    std::unique_lock lock(mutex_);
+    auto lock = lock_soon(mutex_);
     Edge& edge = *edges_[index];
-    const auto drops_before = edge.dropped_since;
-    bool in = admit_locked(lock, edge, sample, blocked);
-    if (!in && edge.dropped_since == drops_before) {  // full, and the policy drops
+    auto admitted = admit_locked(lock, edge, sample, blocked);
+    if (admitted == Admitted::Full) {  // the policy drops
       first_drop = drop_locked(edge, DropCause::QueueFull);
       if (edge.queue.when_full == WhenFull::DropOldest) {
         evicted = pop_locked(edge);
         push_locked(edge, std::move(sample));
-        in = true;
+        admitted = Admitted::In;
       }
     }
+    const bool in = admitted == Admitted::In;
     wake = in && waiting_;
     if (in && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
@@ -135,8 +157,8 @@ void Inbox::close() {
   if (hook) (*hook)();
 }
 
-bool Inbox::stale_locked(const Edge& edge, const AnySample& sample, TimePoint now) const {
-  return edge.max_age && now - sample.stamp.captured > *edge.max_age;
+bool Inbox::stale_locked(const Edge& edge, const AnySample& sample) const {
+  return edge.max_age && clock_->now() - sample.stamp.captured > *edge.max_age;
 }
 
 void Inbox::deliver_locked(std::size_t index, AnySample& sample) {
@@ -146,8 +168,7 @@ void Inbox::deliver_locked(std::size_t index, AnySample& sample) {
   next_edge_ = index + 1 == edges_.size() ? 0 : index + 1;
 }
 
-Taken Inbox::take_locked(AnySample& sample, bool newest, std::vector<AnySample>& dropped) {
-  const auto now = clock_->now();
+Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
   for (std::size_t step = 0; step < edges_.size(); ++step) {
     const auto index = (next_edge_ + step) % edges_.size();
     Edge& edge = *edges_[index];
@@ -157,14 +178,14 @@ Taken Inbox::take_locked(AnySample& sample, bool newest, std::vector<AnySample>&
       auto candidate = pop_locked(edge);
       if (newest && edge.size > 0) {
         drop_locked(edge, DropCause::Skipped);
-        dropped.push_back(std::move(candidate));
-      } else if (stale_locked(edge, candidate, now)) {
+        after.dropped.push_back(std::move(candidate));
+      } else if (stale_locked(edge, candidate)) {
         drop_locked(edge, DropCause::Stale);
-        dropped.push_back(std::move(candidate));
+        after.dropped.push_back(std::move(candidate));
       } else {
         sample = std::move(candidate);
         deliver_locked(index, sample);
-        ages_[index]->add(Seconds(now - sample.stamp.captured).count());
+        after.edge = index;
         found = true;
       }
     }
@@ -174,10 +195,15 @@ Taken Inbox::take_locked(AnySample& sample, bool newest, std::vector<AnySample>&
   return closed_ || all_ended_locked() ? Taken::Ended : Taken::Nothing;
 }
 
+Taken Inbox::finish_take(Taken taken, const AnySample& sample, const Aftermath& after) {
+  if (taken == Taken::Sample) ages_[after.edge]->add(Seconds(clock_->now() - sample.stamp.captured).count());
+  return taken;
+}
+
 Taken Inbox::take(AnySample& sample, TimePoint deadline) {
-  std::vector<AnySample> dropped;  // destroyed after the lock
-  std::unique_lock lock(mutex_);
-  auto taken = take_locked(sample, false, dropped);
+  Aftermath after;
+  auto lock = lock_soon(mutex_);
+  auto taken = take_locked(sample, false, after);
   while (taken == Taken::Nothing) {
     waiting_ = true;
     const bool awake = clock_->wait_until(lock, ready_, deadline, [&] {
@@ -185,10 +211,11 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
              std::any_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge->size > 0; });
     });
     waiting_ = false;
-    taken = take_locked(sample, false, dropped);
+    taken = take_locked(sample, false, after);
     if (!awake) break;
   }
-  return taken;
+  lock.unlock();
+  return finish_take(taken, sample, after);
 }
 
 void Inbox::arm() {
@@ -197,15 +224,19 @@ void Inbox::arm() {
 }
 
 Taken Inbox::try_take(AnySample& sample) {
-  std::vector<AnySample> dropped;
-  const std::lock_guard lock(mutex_);
-  return take_locked(sample, false, dropped);
+  Aftermath after;
+  auto lock = lock_soon(mutex_);
+  const auto taken = take_locked(sample, false, after);
+  lock.unlock();
+  return finish_take(taken, sample, after);
 }
 
 Taken Inbox::take_newest(AnySample& sample) {
-  std::vector<AnySample> dropped;
-  const std::lock_guard lock(mutex_);
-  return take_locked(sample, true, dropped);
+  Aftermath after;
+  auto lock = lock_soon(mutex_);
+  const auto taken = take_locked(sample, true, after);
+  lock.unlock();
+  return finish_take(taken, sample, after);
 }
 
 bool Inbox::all_ended_locked() const {

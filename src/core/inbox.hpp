@@ -93,10 +93,18 @@ class Inbox {
   /// Books a drop; true for the edge's first one because of a full queue.
   static bool drop_locked(Edge& edge, DropCause cause);
   void wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked);
-  bool admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
-                    std::atomic<bool>& blocked);
-  Taken take_locked(AnySample& sample, bool newest, std::vector<AnySample>& dropped);
-  [[nodiscard]] bool stale_locked(const Edge& edge, const AnySample& sample, TimePoint now) const;
+  enum class Admitted : std::uint8_t { In, Dropped, Full };
+  Admitted admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
+                        std::atomic<bool>& blocked);
+  /// What a take leaves to do once the mutex is free.
+  struct Aftermath {
+    std::vector<AnySample> dropped;  // destroyed then
+    std::size_t edge = 0;            // that the sample came from
+  };
+  Taken take_locked(AnySample& sample, bool newest, Aftermath& after);
+  /// Books the age of a sample that was taken; without the mutex.
+  Taken finish_take(Taken taken, const AnySample& sample, const Aftermath& after);
+  [[nodiscard]] bool stale_locked(const Edge& edge, const AnySample& sample) const;
   void deliver_locked(std::size_t index, AnySample& sample);
   [[nodiscard]] bool all_ended_locked() const;
   void report_first_drop(const EdgeOptions& edge) const;

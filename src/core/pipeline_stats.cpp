@@ -11,8 +11,10 @@ namespace freshframe {
 Stats PipelineCore::stats() const {
   Stats result;
   for (const auto& worker : workers_) result.nodes.push_back(worker->stats());
-  for (const auto* inbox : inboxes()) {
-    for (auto& edge : inbox->stats()) result.edges.push_back(std::move(edge));
+  if (started()) {  // before, start() may be wiring the edges on another thread
+    for (const auto* inbox : inboxes()) {
+      for (auto& edge : inbox->stats()) result.edges.push_back(std::move(edge));
+    }
   }
   result.uptime = uptime();
   result.held_bytes = budget_->held_bytes();

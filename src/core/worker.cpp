@@ -3,7 +3,9 @@
 #include "core/worker.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
+#include <type_traits>
 #include <utility>
 
 #include "core/pipeline_core.hpp"
@@ -43,6 +45,12 @@ std::int64_t nanoseconds(double seconds) {
   return static_cast<std::int64_t>(seconds * 1e9);
 }
 
+// For counters that only one thread writes: no locked instruction.
+template <class T>
+void add(std::atomic<T>& counter, std::type_identity_t<T> count) {
+  counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
@@ -53,33 +61,32 @@ Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<
       node_(std::move(node)),
       source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
       on_error_(on_error),
-      inbox_(name_, core.clock()) {}
+      inbox_(name_, core.clock()),
+      context_{core.stop_token(), *core.clock(), counters_} {}
 
 Worker* Worker::current() noexcept {
   return current_worker;
 }
 
-Context Worker::context() noexcept {
-  return {core_.stop_token(), *core_.clock(), counters_};
-}
-
 void Worker::run() {
-  constexpr std::size_t kThreadNameLength = 15;  // the kernel's limit
-  pthread_setname_np(pthread_self(), name_.substr(0, kThreadNameLength).c_str());
   adopt_thread();
   if (open_step()) source_ != nullptr ? source_loop() : node_loop();
   close_step();
 }
 
 void Worker::adopt_thread() noexcept {
+  constexpr std::size_t kThreadNameLength = 15;  // the kernel's limit
+  std::array<char, kThreadNameLength + 1> short_name{};
+  name_.copy(short_name.data(), kThreadNameLength);
+  pthread_setname_np(pthread_self(), short_name.data());
   current_worker = this;
   set_state(NodeState::Opening);
 }
 
 bool Worker::open_step() {
   try {
-    if (!core_.stop_token().stop_requested()) {
-      node_->open(context());
+    if (!context_.stop.stop_requested()) {
+      node_->open(context_);
       opened_ = true;
     }
   } catch (const abi::__forced_unwind&) {
@@ -89,7 +96,7 @@ bool Worker::open_step() {
   }
   set_state(NodeState::Waiting);
   core_.arrive_opened();
-  return opened_ && !core_.stop_token().stop_requested();
+  return opened_ && !context_.stop.stop_requested();
 }
 
 void Worker::node_loop() {
@@ -104,7 +111,7 @@ bool Worker::process_one(const AnySample& sample) {
   std::optional<Output> output;
   begin_work();
   try {
-    output = node_->process_any(sample, context());
+    output = node_->process_any(sample, context_);
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
@@ -118,11 +125,11 @@ bool Worker::process_one(const AnySample& sample) {
 
 void Worker::source_loop() {
   if (!wait_for_go()) return;
-  while (!core_.stop_token().stop_requested()) {
+  while (!context_.stop.stop_requested()) {
     std::optional<SourceOutput> item;
     const auto began = core_.clock()->now();
     try {
-      item = source_->read_any(context());
+      item = source_->read_any(context_);
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
@@ -130,8 +137,10 @@ void Worker::source_loop() {
       return;
     }
     if (!item) return;
-    durations_.add(Seconds(core_.clock()->now() - began).count());
-    if (!publish(*std::move(item))) return;
+    const auto now = core_.clock()->now();
+    const bool go_on = publish(*std::move(item), now);
+    durations_.add(Seconds(now - began).count());  // books after the hand-over: they are no part of its age
+    if (!go_on) return;
   }
 }
 
@@ -154,8 +163,8 @@ void Worker::end_work() noexcept {
   const auto now = core_.clock()->now();
   const auto spent = now - work_began_;
   durations_.add(Seconds(spent).count());
-  busy_ns_.fetch_add(spent.count(), std::memory_order_relaxed);
-  processed_.fetch_add(1, std::memory_order_relaxed);
+  add(busy_ns_, spent.count());
+  add(processed_, 1);
   count_rate(now);
   set_state(NodeState::Waiting);
 }
@@ -171,18 +180,21 @@ void Worker::emit(Output output, const AnySample& from) {
 }
 
 bool Worker::publish(SourceOutput item) {
-  const auto now = core_.clock()->now();
+  return publish(std::move(item), core_.clock()->now());
+}
+
+bool Worker::publish(SourceOutput item, TimePoint now) {
   const auto seq = item.seq.value_or(next_seq_);
   next_seq_ = seq + 1;
-  processed_.fetch_add(1, std::memory_order_relaxed);
-  count_rate(now);
-  if (item.output.frame && !admit()) return !core_.stop_token().stop_requested();
+  add(processed_, 1);
+  if (item.output.frame && !admit()) return !context_.stop.stop_requested();
   auto& frame = item.output.frame;
   if (frame.is_loan()) frame = frame.as_engine();
   frame.attach(core_.budget());
   const auto captured = item.captured == TimePoint{} ? now : std::min(item.captured, now);
   send({{seq, item.pts, captured, index_}, std::move(frame), std::move(item.output.value), 0});
-  return !core_.stop_token().stop_requested();
+  count_rate(now);
+  return !context_.stop.stop_requested();
 }
 
 bool Worker::admit() {

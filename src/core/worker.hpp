@@ -68,7 +68,7 @@ class Worker {
   [[nodiscard]] int index() const noexcept { return index_; }
   [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
   [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
-  [[nodiscard]] Context context() noexcept;
+  [[nodiscard]] const Context& context() const noexcept { return context_; }
   [[nodiscard]] NodeStats stats() const;
   [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
@@ -94,6 +94,7 @@ class Worker {
   void source_loop();
   bool process_one(const AnySample& sample);
   void send(AnySample sample);
+  bool publish(SourceOutput item, TimePoint now);
   /// Room for one more frame: waits (file) or counts a drop (live).
   bool admit();
   void count_rate(TimePoint now) noexcept;
@@ -127,6 +128,8 @@ class Worker {
   std::atomic<TimePoint::rep> rate_updated_{0};
   Histogram durations_;
   NodeCounters counters_;
+  // Made once: copying a stop token writes to memory that all workers share.
+  const Context context_;
 };
 
 }  // namespace freshframe

@@ -57,7 +57,7 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
       [](Worker* worker, Real::time_point* done, A... step_args) {
         const bool value = Step(*worker, step_args...);
         *done = Real::now();
-        worker->set_state(NodeState::WaitingLock);
+        if (!worker->finished()) worker->set_state(NodeState::WaitingLock);
         return value;
       },
       &loop.worker, &wanted, args...);
@@ -150,6 +150,8 @@ struct StopToken {
   std::shared_ptr<const Clock> clock;
 };
 
+constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
+
 bool publish(Worker& worker, SourceOutput* item) {
   return worker.publish(std::move(*item));
 }
@@ -157,9 +159,14 @@ bool wait_for_go(Worker& worker) {
   return worker.wait_for_go();
 }
 
-double number(PyObject* object) {
+double number(PyObject* object, const char* what) {
   const double value = PyFloat_AsDouble(object);
-  if (value == -1.0 && PyErr_Occurred() != nullptr) throw nb::python_error();
+  if (value == -1.0 && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    throw nb::type_error((std::string(kYields) + "; " + what + " must be a number of seconds, got " +
+                          nb::repr(nb::handle(object)).c_str())
+                             .c_str());
+  }
   return value;
 }
 
@@ -167,12 +174,13 @@ double number(PyObject* object) {
 SourceOutput parse_item(gil::Held& held, PyObject* item) {
   const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
   if (size != 2 && size != 3) {
-    throw nb::type_error("Source.read() must yield (value, pts) or (value, pts, captured)");
+    throw nb::type_error((std::string(kYields) + ", got " + nb::repr(nb::handle(item)).c_str()).c_str());
   }
   SourceOutput output;
   output.output = from_python(held, PyTuple_GET_ITEM(item, 0));
-  output.pts = number(PyTuple_GET_ITEM(item, 1));
-  if (size == 3) output.captured = TimePoint(to_duration(Seconds(number(PyTuple_GET_ITEM(item, 2)))));
+  output.pts = number(PyTuple_GET_ITEM(item, 1), "pts");
+  if (size == 3)
+    output.captured = TimePoint(to_duration(Seconds(number(PyTuple_GET_ITEM(item, 2), "captured"))));
   return output;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "python/python_classes.hpp"
+#include "python/python_engine.hpp"
 #include "python/python_free.hpp"
 #include "python/raw_call.hpp"
 #include "python/wake_up.hpp"
@@ -76,12 +77,29 @@ PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
     PyObject* sample = wait(held, slice);
     if (sample != Py_None) return sample;
     Py_DECREF(sample);
-    if (PyErr_CheckSignals() != 0) return nullptr;
+    if (PyErr_CheckSignals() != 0) {
+      stop_after_interrupt(held);
+      return nullptr;
+    }
     if (timeout && Seconds(core_->clock().now() - began).count() >= *timeout) {
       throw ReadTimeout("reader '" + name() + "': no sample within " + nb::str(nb::float_(*timeout)).c_str() +
                         " s");
     }
   }
+}
+
+// Ctrl-C is a clean stop, then KeyboardInterrupt; whatever else a signal handler raises is its own affair.
+void PythonReader::stop_after_interrupt(gil::Held& held) {
+  if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) return;
+  static constexpr double kLimit = 5;  // seconds, as Pipeline.stop()
+  auto* core = &nb::inst_ptr<Engine>(engine_.ptr())->core();
+  gil::release(
+      held,
+      [](PipelineCore* target) {
+        target->request_stop();
+        target->join(Seconds(kLimit));
+      },
+      core);
 }
 
 void PythonReader::close() {

@@ -48,6 +48,7 @@ class PythonReader {
 
  private:
   nanobind::object keep(AnySample sample);
+  void stop_after_interrupt(gil::Held& held);
 
   std::shared_ptr<ReaderCore> core_;
   std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
