@@ -56,8 +56,8 @@ class VideoSource : public Source<Frame> {
 /// the source's open() opens it. Throws GraphError.
 ///
 /// A file's frames keep the decoder's memory; pts counts from the start of the file and never goes back; what
-/// could not be decoded counts as `decode`. Its open() throws SourceError, SourceTimeout, and GraphError for
-/// entries of `options` that nobody knows.
+/// could not be decoded counts as `decode`. Its open() throws SourceError, also for entries of `options` that
+/// nobody knows, and SourceTimeout.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
 /// Emits one picture over and over, `fps` times a second, as a camera would; what it cannot make in time

@@ -214,7 +214,8 @@ std::optional<std::int64_t> Demuxer::frame_count() const {
 }
 
 std::int64_t Demuxer::missing_packets() const {
-  const std::int64_t size = avio_size(io_.get());
+  // Only an index that lists every frame can tell.
+  const std::int64_t size = stream_->nb_frames > 0 ? avio_size(io_.get()) : 0;
   std::int64_t missing = 0;
   for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
     const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <sstream>
 #include <utility>
 
 #include "media/ffmpeg_log.hpp"
@@ -57,7 +59,9 @@ void FileSource::open(const Context& context) {
   frame_times_.emplace(step);
   packet_times_.emplace(step);
   const FfmpegErrorCapture errors;
+  open_deadline_ = std::chrono::steady_clock::now() + to_duration(Seconds(options_.open_timeout));
   first_ = pull(context);
+  open_deadline_.reset();
   if (!first_) {
     const auto masked = url();
     if (context.stop.stop_requested()) {
@@ -90,12 +94,15 @@ void FileSource::open_parts(const Context& context) {
     throw SourceError("cannot open '" + masked + "': " + error.what(), masked);
   }
   if (options_.fps && !demuxer_->is_picture()) {
-    throw GraphError("cannot open '" + masked +
-                     "': fps is for pictures, a video has its own (realtime=true plays at it)");
+    throw SourceError("cannot open '" + masked +
+                          "' with fps: that is for pictures, a video has its own; realtime plays at it",
+                      masked, EINVAL);
   }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
-    throw GraphError("cannot open '" + masked + "': FFmpeg's " + demuxer_->input().iformat->name +
-                     " reader and " + decoder_->context().codec->name + " decoder know no option " + unknown);
+    throw SourceError("cannot open '" + masked + "': FFmpeg's " + demuxer_->input().iformat->name +
+                          " reader and " + decoder_->context().codec->name + " decoder know no option " +
+                          unknown,
+                      masked, EINVAL);
   }
 }
 
@@ -150,6 +157,12 @@ AvFramePtr FileSource::pull(const Context& context) {
 
 /// Gives the decoder one packet, or the end. False: stopped.
 bool FileSource::feed(const Context& context) {
+  if (open_deadline_ && std::chrono::steady_clock::now() > *open_deadline_) {
+    std::ostringstream text;
+    text << "cannot open '" << url() << "': none of its frames could be decoded within "
+         << options_.open_timeout << " s (" << damaged_ << " damaged packets)";
+    throw SourceTimeout(text.str(), url(), ETIMEDOUT);
+  }
   const auto result = demuxer_->next(*packet_);
   if (result == Demuxer::Result::Stopped) return false;
   if (result == Demuxer::Result::End) {

@@ -53,13 +53,14 @@ class FileSource final : public VideoSource {
   std::optional<Timeline> frame_times_;
   std::optional<Timeline> packet_times_;  // realtime: when each packet is due
   AvPacketPtr packet_;
-  AvFramePtr spare_;                  // for the next receive()
-  AvFramePtr first_;                  // decoded by open()
-  std::optional<TimePoint> started_;  // first read()
-  TimePoint read_at_{};               // when the packet in hand was read
-  std::optional<double> first_due_;   // realtime: packet time that lies at started_
-  std::int64_t frames_in_pass_ = 0;   // since open() or the last loop
-  std::int64_t passes_ = 0;           // how often `loop` started again
+  AvFramePtr spare_;                        // for the next receive()
+  AvFramePtr first_;                        // decoded by open()
+  std::optional<TimePoint> open_deadline_;  // real time, only while open() looks for the first frame
+  std::optional<TimePoint> started_;        // first read()
+  TimePoint read_at_{};                     // when the packet in hand was read
+  std::optional<double> first_due_;         // realtime: packet time that lies at started_
+  std::int64_t frames_in_pass_ = 0;         // since open() or the last loop
+  std::int64_t passes_ = 0;                 // how often `loop` started again
   std::int64_t damaged_ = 0;
   bool ended_ = false;
 };

@@ -127,8 +127,9 @@ void VideoEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, doub
   codec_->colorspace = picture->colorspace;
   codec_->thread_count = options_.threads;
   if ((output_->oformat->flags & AVFMT_GLOBALHEADER) != 0) codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-  av_opt_set(codec_->priv_data, "preset", "veryfast", 0);  // x264, x265: keeps up with a camera on one core
-  if (av_opt_set_double(codec_->priv_data, "crf", options_.quality, 0) < 0) {
+  // x264 and x265 know presets; this one keeps up with a camera on one core.
+  av_opt_set(codec_.get(), "preset", "veryfast", AV_OPT_SEARCH_CHILDREN);
+  if (av_opt_set_double(codec_.get(), "crf", options_.quality, AV_OPT_SEARCH_CHILDREN) < 0) {
     constexpr int kBest = 2;  // the quantiser scale of FFmpeg's own encoders is 2 .. 31
     constexpr int kWorst = 31;
     codec_->flags |= AV_CODEC_FLAG_QSCALE;

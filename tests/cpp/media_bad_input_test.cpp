@@ -166,7 +166,7 @@ TEST(MediaBadInputs, UnknownFfmpegOptionsAreNamed) {
   const auto path = write_video(folder.file("clip.mp4"), 3);
   Hand hand;
   const auto source = open(path, {.options = {{"probesize", "100000"}, {"fast", "1"}, {"turbo", "2"}}});
-  const auto message = message_of<GraphError>([&] { source->open(hand.context()); });
+  const auto message = message_of<SourceError>([&] { source->open(hand.context()); });
   EXPECT_TRUE(contains(message, "'fast', 'turbo'")) << message;
   EXPECT_FALSE(contains(message, "probesize")) << message;
 }
@@ -183,7 +183,7 @@ TEST(MediaBadInputs, FpsIsForPicturesOnly) {
   const auto path = write_video(folder.file("clip.mp4"), 3);
   Hand hand;
   const auto source = open(path, {.fps = 10});
-  EXPECT_THROW(source->open(hand.context()), GraphError);
+  EXPECT_THROW(source->open(hand.context()), SourceError);
 }
 
 TEST(MediaBadInputs, NamesThatLookLikeProtocolsAreNames) {
