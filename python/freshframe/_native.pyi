@@ -1,11 +1,17 @@
 """The native part of freshframe. Not an interface: use the package."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-import types
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Sequence
+)
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy
 import numpy.typing
+
+import freshframe.results
 
 
 class Frame:
@@ -179,15 +185,29 @@ class Reader(Generic[T_co]):
     Every verb raises a failed node's NodeError rather than return stale data. One thread at a time.
     """
 
-    def __iter__(self, /):
+    def __iter__(self) -> Iterator[Sample[T_co]]:
         """Implement iter(self)."""
 
-    def __next__(self, /):
+    def __next__(self) -> Sample[T_co]:
         """Implement next(self)."""
 
-    get: types.MethodDescriptorType = ...
+    def get(self, timeout: float | None = None) -> Sample[T_co]:
+        """
+        Waits for the next unseen sample.
 
-    _take: types.MethodDescriptorType = ...
+        Args:
+            timeout: Seconds to wait; None waits until the stream ends.
+        Returns:
+            The sample; ``sample.dropped`` counts those lost on this edge since the last one.
+        Raises:
+            EndOfStream: Every parent ended and the queue is empty.
+            ReadTimeout: Nothing arrived in time. The reader stays usable.
+            NodeError: A node failed; ``__cause__`` is its exception.
+        GIL: released while waiting.
+        """
+
+    def _take(self) -> Sample[T_co] | None:
+        """What `async for` polls with: the next sample or None. GIL: held"""
 
     def latest(self) -> Sample[T_co] | None:
         """
@@ -263,11 +283,16 @@ class Engine:
     def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None:
         """GIL: held"""
 
-    wait_opened: types.MethodDescriptorType = ...
+    def wait_opened(self, seconds: float, /) -> bool:
+        """True once every node has opened. GIL: released while waiting"""
 
-    wait_ended: types.MethodDescriptorType = ...
+    def wait_ended(self, seconds: float, /) -> bool:
+        """
+        True once the pipeline has ended; raises what failed. GIL: released while waiting
+        """
 
-    join: types.MethodDescriptorType = ...
+    def join(self, seconds: float, /) -> bool:
+        """True once every thread has ended. GIL: released while waiting"""
 
     def add_native(self, node: NodeHandle, parents: Sequence[int], options: dict) -> int:
         """Adds a native node; returns its index. GIL: held"""
@@ -345,7 +370,7 @@ class StopToken:
         Sleeps for `seconds`, or until the pipeline stops; returns `stopped`. Use it instead of time.sleep(). GIL: released while waiting
         """
 
-def run_node(engine, index, node, takes_values):
+def run_node(engine: Engine, index: int, node: Any, takes_values: bool, /) -> None:
     """The body of a Python node's thread. GIL: released while waiting"""
 
 def make_video_source(url: str, options: dict) -> NodeHandle:
@@ -363,7 +388,7 @@ def make_mock_camera(picture: object, fps: float) -> NodeHandle:
 def make_circle_detector(radius: tuple[float, float], max_circles: int, min_score: float) -> NodeHandle:
     """GIL: held"""
 
-def detect_circles(image: object, radius: tuple[float, float], max_circles: int, min_score: float) -> object:
+def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_score: float) -> freshframe.results.Circles:
     """GIL: released"""
 
 def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float) -> NodeHandle:

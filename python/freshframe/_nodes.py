@@ -30,7 +30,7 @@ class Node(Generic[In, Out]):
     def open(self) -> None:
         """Called once before the first sample. GIL: held."""
 
-    def process(self, sample: Sample[In], /) -> Out | None:  # type: ignore[misc]
+    def process(self, sample: Sample[In], /) -> Out | None:
         """Called once per sample, by one thread at a time.
 
         Args:
@@ -74,7 +74,7 @@ class NativeNode(Node[In, Out]):
     _handle: _native.NodeHandle
     _kinds: ClassVar[tuple[type | None, type | None]]
 
-    def process(self, sample: Sample[In], /) -> Out | None:  # type: ignore[misc]
+    def process(self, sample: Sample[In], /) -> Out | None:
         """Not for calling: the engine runs this node natively. GIL: held."""
         raise GraphError(f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()")
 
@@ -176,7 +176,7 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
     return VideoSource(handle, handle.live)
 
 
-def _size(size: tuple[int, int] | None) -> tuple[int, int] | None:
+def _size(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
     if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):

@@ -471,7 +471,7 @@ def _queue_tuple(queue: Any, label: str) -> tuple[int, str] | None:
     return queue.depth, queue.when_full
 
 
-def _options(name: str | None, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
+def _options(name: Any, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
     if name is not None and (not isinstance(name, str) or not name):
         raise GraphError(f"name must be a text that is not empty, got {name!r}")
     if on_error not in ("stop", "skip"):

@@ -157,7 +157,10 @@ class Progress:
     remaining: float | None
 
 
-def _fields(raw: tuple[Any, ...]) -> tuple[Any, ...]:
+_Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
+
+
+def _fields(raw: tuple[Any, ...]) -> _Fields:
     nodes_raw, edges_raw, uptime, held, pool = raw
     nodes = {name: NodeStats(*values) for name, values in nodes_raw.items()}
     edges = [

@@ -89,7 +89,7 @@ class _Samples(Generic[T_co]):
 
     def __next__(self) -> Sample[T_co]:
         try:
-            sample: Sample[T_co] = next(self._stream.reader)  # type: ignore[arg-type]
+            sample: Sample[T_co] = next(self._stream.reader)
         except StopIteration:
             self._stream.pipeline.stop()
             raise

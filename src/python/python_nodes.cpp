@@ -156,7 +156,10 @@ void bind_nodes(nb::module_& module) {
   module.def("make_circle_detector", &make_circle_detector, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("min_score"), "GIL: held");
   module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("image"), nb::arg("radius"),
-             nb::arg("max_circles"), nb::arg("min_score"), "GIL: released");
+             nb::arg("max_circles"), nb::arg("min_score"),
+             nb::sig("def detect_circles(image: typing.Any, radius: tuple[float, float], max_circles: int, "
+                     "min_score: float) -> freshframe.results.Circles"),
+             "GIL: released");
   module.def("make_circle_tracker", &make_circle_tracker, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("max_gap"), "GIL: held");
   module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("scores"), nb::arg("trail"),
