@@ -173,9 +173,11 @@ TEST(OpenFailure, OfANodeIsANodeErrorOfStartWithoutANumber) {
 TEST(OpenFailure, OfASourceIsItsSourceErrorUnchanged) {
   std::atomic<int> processed{0};
   CheckedPipeline pipeline;
-  const auto source = pipeline.add(make_source<int>(
-      {.read = [](const Context&) -> std::optional<SourceItem<int>> { return std::nullopt; },
-       .open = [](const Context&) { throw SourceTimeout("cannot open within 5 s", "rtsp://x", 110); }}));
+  const auto source = pipeline.add(
+      make_source<int>(
+          {.read = [](const Context&) -> std::optional<SourceItem<int>> { return std::nullopt; },
+           .open = [](const Context&) { throw SourceTimeout("cannot open within 5 s", "rtsp://x", 110); }}),
+      {.name = "camera"});
   pipeline.add(make_node<int, int>([&](const Sample<int>& s, const Context&) {
                  ++processed;
                  return std::optional<int>(s.value);
@@ -185,6 +187,7 @@ TEST(OpenFailure, OfASourceIsItsSourceErrorUnchanged) {
     pipeline.start();
     ADD_FAILURE() << "start() succeeded";
   } catch (const SourceTimeout& error) {
+    EXPECT_EQ(error.source(), "camera");
     EXPECT_EQ(error.url(), "rtsp://x");
     EXPECT_EQ(error.code(), 110);
     EXPECT_TRUE(contains(error.what(), "within 5 s"));
@@ -248,6 +251,7 @@ TEST(CloseFailure, IsANodeErrorAndTheReportIsIncompleteThoughNothingWasDropped) 
   EXPECT_EQ(error.node(), "writer");
   EXPECT_EQ(error.seq(), -1);
   EXPECT_TRUE(contains(error.what(), "disk full")) << error.what();
+  pipeline.stop();
   EXPECT_EQ(seen.all().size(), 10U);
   EXPECT_EQ(others_closed, 1);
   EXPECT_FALSE(pipeline.report().complete);

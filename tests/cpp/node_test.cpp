@@ -43,6 +43,35 @@ TEST(Stamp, SeqCountsFromZeroAtEachSource) {
   EXPECT_EQ(next[0] + next[1], 5);
 }
 
+TEST(Stamp, ASourceMayGiveTheNumberAndTheNextOnesFollow) {
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(
+      make_source<int>({.read = [n = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
+        if (n == 4) return std::nullopt;
+        const bool jump = n == 2;  // a device that lost frames 2 to 9
+        return SourceItem<int>{n++, 0, context.clock.now(),
+                               jump ? std::optional<std::int64_t>(10) : std::nullopt};
+      }}));
+  pipeline.add(collect_into<int>(seen), source);
+  (void)pipeline.run();
+  EXPECT_EQ(seqs(seen.all()), (Seqs{0, 1, 10, 11}));
+}
+
+TEST(Stamp, CapturedIsNeverInTheFutureAndIsNowWhenTheSourceDoesNotSay) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  clock->advance(Seconds{100});
+  Feed<int> feed;
+  CheckedPipeline pipeline(clock);
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  feed.push(0, clock->now() + std::chrono::seconds{5});
+  EXPECT_EQ(reader.get()->stamp.captured, clock->now());
+  clock->advance(Seconds{1});
+  feed.push(1, TimePoint{});
+  EXPECT_EQ(reader.get()->stamp.captured, clock->now());
+}
+
 TEST(Stamp, IsInheritedByEverythingComputedFromTheSample) {
   const auto clock = std::make_shared<SimulatedClock>();
   clock->advance(Seconds{100});

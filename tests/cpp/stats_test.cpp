@@ -177,18 +177,21 @@ TEST(Stats, NodesShowWhatTheyDo) {
 }
 
 TEST(Stats, MayBeAskedForWhileThePipelineStartsAndEnds) {
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 150; ++round) {
     CheckedPipeline pipeline;
     const auto source = pipeline.add(count_source(20));
     for (int i = 0; i < 6; ++i) pipeline.add(pass_on<int>(), source);
     std::atomic<bool> done{false};
+    std::atomic<bool> ready{false};
     const std::jthread looking([&] {
       while (!done) {
+        ready = true;
         expect_books(pipeline);
         (void)pipeline.to_string();
         (void)pipeline.report();
       }
     });
+    wait_until([&] { return ready.load(); });
     pipeline.start();
     EXPECT_TRUE(pipeline.wait());
     done = true;

@@ -54,7 +54,9 @@ struct Lent {
 
   Lent() { std::iota(pixels.begin(), pixels.end(), std::uint8_t{3}); }
 
-  Frame wrap(PixelFormat format = PixelFormat::Gray, const PixelOps& ops = basic_pixel_ops()) {
+  Frame wrap(PixelFormat format = PixelFormat::Gray) { return wrap_claiming(pixels.size(), format); }
+  /// Says that it takes `bytes` of memory.
+  Frame wrap_claiming(std::size_t bytes, PixelFormat format = PixelFormat::Gray) {
     Picture picture{.format = {.width = kWidth, .height = kHeight, .format = format}};
     const std::uint8_t* data = pixels.data();
     for (int i = 0; i < picture.format.plane_count(); ++i) {
@@ -64,7 +66,7 @@ struct Lent {
       plane.stride = plane.row_bytes;
       data += static_cast<std::ptrdiff_t>(plane.rows) * plane.row_bytes;
     }
-    return Frame::wrap(picture, pixels.size(), [this] { ++releases; }, ops);
+    return Frame::wrap(picture, bytes, [this] { ++releases; }, basic_pixel_ops());
   }
 };
 
