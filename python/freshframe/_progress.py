@@ -50,6 +50,7 @@ def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Pr
         console=Console(file=stream, force_terminal=True),
         auto_refresh=False,  # no thread of rich's own: every update is drawn by the one who reports it
         transient=True,
+        redirect_stdout=False,  # results go there, whatever stderr is
     )
     with display:
         task = display.add_task(label, total=total, counts="")

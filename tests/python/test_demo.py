@@ -1,18 +1,8 @@
-"""The demo: its game loop, its comparison with the truth, its report, and the command as a whole."""
+"""The parts of the demo: its game loop, its comparison with the truth, its report."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import pty
-import re
-import struct
-import subprocess
-import sys
-import termios
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG
 
 import freshframe as ff
 from freshframe._cli import demo_report
 from freshframe._cli.accuracy import compare
 from freshframe._cli.game import Diary, play
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 SCENE = "demo:circles?fps=60&size=640x360&balls=3&seed=1"
 
 
@@ -181,80 +169,3 @@ def test_the_report_says_when_books_do_not_balance() -> None:
     assert "THEY DO NOT BALANCE" in "\n".join(demo_report.as_text(measured(wrong)))
     assert demo_report.as_json(measured(wrong))["books_balance"] is False
     assert demo_report.as_json(measured(GOOD))["books_balance"] is True
-
-
-class Terminal:
-    """A terminal of 120 columns for a program's stderr; `text` is what was written to it."""
-
-    def __init__(self) -> None:
-        self._master, self.slave = pty.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        self._reader = threading.Thread(target=self._read)
-        self._data = b""
-        self._reader.start()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                data = os.read(self._master, 1 << 16)
-            except OSError:  # how Linux says that nobody has the other side open
-                return
-            self._data += data
-
-    @property
-    def text(self) -> str:
-        os.close(self.slave)
-        self._reader.join()
-        os.close(self._master)
-        return self._data.decode()
-
-
-def test_a_terminal_shows_the_progress_of_a_run_and_gets_its_cursor_back() -> None:
-    terminal = Terminal()
-    scene = "demo:circles?size=64x64&balls=1&pace=0&frames=20000"
-    command = [sys.executable, "-m", "freshframe", "track", scene]
-    subprocess.run(command, check=True, env=ENVIRONMENT, stderr=terminal.slave, timeout=WATCHDOG)
-    text = terminal.text
-    assert re.search(r"\d+/20000 frames, \d+ fps, \d:\d\d left", text)
-    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # shown after it was last hidden
-
-
-@pytest.mark.slow
-def test_the_demo_shows_and_saves_what_it_promises(tmp_path: Path) -> None:
-    terminal = Terminal()
-    command = [sys.executable, "-m", "freshframe", "demo", "--seconds", "3", "--out", str(tmp_path / "new")]
-    ended = subprocess.run(
-        [*command, "--json"],
-        check=False,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=terminal.slave,
-        text=True,
-        timeout=WATCHDOG,
-    )
-    screen = terminal.text
-    assert ended.returncode == 0, screen
-    for word in ("GIL wait", "age p99", "tracker", "burns", "queue_full", "the game missed"):
-        assert word in screen
-    report = json.loads(ended.stdout)
-    assert report["books_balance"] is True
-    assert {(e["parent"], e["child"]) for e in report["edges"]} == {
-        ("scene", "tracker"),
-        ("tracker", "sleeps"),
-        ("tracker", "burns"),
-        ("tracker", "game"),
-    }
-    assert report["game"]["frames"] + report["game"]["missed"] == 180
-    assert report["tracking"]["found"] > 0.5 * report["tracking"]["balls"] > 0
-    assert report["tracking"]["centre_error_px"] < 1
-    taken = {e["child"]: e["delivered"] for e in report["edges"]}
-    assert 0 < taken["sleeps"] <= 31  # at most one per 100 ms
-    assert 0 < taken["burns"] <= 31
-    assert report["nodes"]["burns"]["gil_hold"] > 0
-    assert report["nodes"]["tracker"]["gil_hold"] == 0
-    recording = report["recording"]
-    assert (recording["frames"], recording["complete"]) == (300, True)
-    assert ff.read_picture(recording["picture"]).width == 1280
-    with ff.stream(ff.open(recording["video"])) as frames:
-        assert sum(1 for _ in frames) == 300
-    assert screen.startswith("For 3 s")

@@ -47,7 +47,9 @@ def _moving(pipeline: ff.Pipeline) -> Iterator[Callable[[Diary], None]]:
         nonlocal newest
         newest = diary
 
-    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as display:
+    with Live(
+        console=Console(stderr=True), auto_refresh=False, transient=True, redirect_stdout=False
+    ) as display:
 
         def draw() -> None:
             while not ended.wait(_TABLE_EVERY):

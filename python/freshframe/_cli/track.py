@@ -225,7 +225,8 @@ def _checked(outputs: list[str], source: int | str) -> list[str]:
 def _display(
     options: Any, messages: Messages, label: str
 ) -> contextlib.AbstractContextManager[Callable[[ff.Progress], None]]:
-    if messages.level < 0:
+    mixed = options.json and sys.stdout.isatty()  # the lines themselves show that it goes on
+    if messages.level < 0 or mixed:
         return contextlib.nullcontext(lambda progress: None)
     total = options.max_frames if options.keep == 1 else None
     return progress_display(label=label, total=total)
