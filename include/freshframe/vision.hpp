@@ -55,7 +55,8 @@ class CircleFinder {
 
 struct CircleTrackerOptions {
   CircleDetectorOptions detector = {.min_radius = 8, .max_radius = 120, .max_circles = 16, .min_score = 0.3F};
-  double max_gap = 0.5;  // seconds that a circle may be unseen and keep its id
+  /// Seconds that a circle may be unseen and keep its id; twice as long when no picture came meanwhile.
+  double max_gap = 0.5;
 };
 
 /// Gives circles identities over time. Knows nothing of pictures; time is in seconds, so dropped frames are

@@ -22,27 +22,35 @@ namespace {
 using vision::Assignment;
 using vision::MotionFilter;
 
-constexpr double kAcceleration =
-    2500;                             // pixels/s^2: what bouncing and thrown balls do at 640 to 1280 columns
-constexpr double kFirstSpeed = 350;   // standard deviation of a new track's unknown velocity, pixels/s
-constexpr double kFirstVariance = 2;  // of a new track's position, pixels^2
+constexpr double kAcceleration = 2000;  // pixels/s^2: thrown balls at 640 to 1280 columns
+constexpr double kFirstSpeed = 350;     // standard deviation of a new track's unknown velocity, pixels/s
+constexpr double kFirstVariance = 2;    // of a new track's position, pixels^2
 // Standard deviation of a measured centre: pixels, and fraction of the radius (blur, partial occlusion).
 constexpr double kCentreNoise = 0.6, kCentreNoiseOfRadius = 0.04;
 // Radius: standard deviation of its measurement and of its change per second, both as fractions.
-constexpr double kRadiusNoise = 0.12, kRadiusDrift = 0.3;
+constexpr double kRadiusNoise = 0.07, kRadiusDrift = 0.3;
 constexpr double kRadiusVariance = 0.5, kFirstRadiusVariance = 1;  // pixels^2, of a track's radius
 constexpr double kRadiusGain = 0.5;                                // of a new measurement
 // Pairs further apart cannot be the same circle: squared standard deviations, 4 and 3 sigma.
 constexpr double kCentreGate = 16, kRadiusGate = 9;
+// A ball that bounces or is hit goes on from where it was with another velocity. That is rarer than going
+// straight on: minus twice the log of the odds. The gate is 2.5 sigma of kFirstSpeed.
+constexpr double kBounceGate = 6.25;
+constexpr double kBouncePenalty = 6;
+constexpr double kImpossible = 1e9;
 
-constexpr float kSureScore = 0.5F;      // a lower score continues a track but never starts one
-constexpr float kCertainScore = 0.8F;   // a circle this good is confirmed at once
-constexpr int kConfirmingHits = 2;      // others when seen again
-constexpr double kTentativeLife = 0.5;  // of max_gap
+constexpr float kSureScore = 0.6F;     // a lower score continues a track but never starts one
+constexpr float kCertainScore = 0.8F;  // a circle this good is confirmed at once
+constexpr int kConfirmingHits = 2;     // others when seen again
+// Without any picture in between, a track outlives max_gap so many times: dropped frames are no evidence.
+constexpr double kBlindGaps = 2;
+// Bounds the time of the pairing; with so many alive, new circles start no track until others end.
+constexpr std::size_t kMaxTracks = 512;
 
 struct Track {
   MotionFilter motion;      // at the time of the last hit
   MotionFilter prediction;  // at the time of the current picture
+  MotionFilter bounced;     // the same if it has forgotten its velocity meanwhile
   double radius = 0;
   double radius_variance = 0;
   double radius_spread = 0;  // predicted variance for the current picture
@@ -56,6 +64,7 @@ Track born(const Circle& circle, double pts) {
   const MotionFilter motion(double{circle.x}, double{circle.y}, kFirstVariance, kFirstSpeed * kFirstSpeed);
   return {.motion = motion,
           .prediction = motion,
+          .bounced = motion,
           .radius = double{circle.r},
           .radius_variance = kFirstRadiusVariance,
           .last_seen = pts};
@@ -65,6 +74,8 @@ void predict(Track& track, double pts) {
   const double dt = pts - track.last_seen;
   track.prediction = track.motion;
   track.prediction.predict(dt, kAcceleration);
+  track.bounced = MotionFilter(track.motion.x(), track.motion.y(), kFirstVariance, kFirstSpeed * kFirstSpeed);
+  track.bounced.predict(dt, kAcceleration);
   const double drift = kRadiusDrift * track.radius * dt;
   track.radius_spread = track.radius_variance + drift * drift;
   track.paired = false;
@@ -75,8 +86,28 @@ double centre_variance(const Track& track) {
   return noise * noise;
 }
 
+// How a track and a circle fit: minus twice the log likelihood up to a constant.
+struct Fit {
+  bool possible = false;
+  bool bounced = false;
+  double cost = 0;
+};
+
+Fit fit(const Track& track, const Circle& circle) {
+  const double variance = centre_variance(track);
+  const auto straight = track.prediction.surprise(double{circle.x}, double{circle.y}, variance);
+  const auto bounced = track.bounced.surprise(double{circle.x}, double{circle.y}, variance);
+  const double straight_cost = straight.distance2 < kCentreGate ? straight.cost : kImpossible;
+  const double bounced_cost = bounced.distance2 < kBounceGate ? bounced.cost + kBouncePenalty : kImpossible;
+  const double change = std::log(double{circle.r} / track.radius);
+  const double scale = kRadiusNoise * kRadiusNoise + track.radius_spread / (track.radius * track.radius);
+  const double radius = change * change / scale;
+  const double centre = std::min(straight_cost, bounced_cost);
+  return {centre < kImpossible && radius < kRadiusGate, bounced_cost < straight_cost, centre + radius};
+}
+
 void hit(Track& track, const Circle& circle, double pts) {
-  track.motion = track.prediction;
+  track.motion = fit(track, circle).bounced ? track.bounced : track.prediction;
   track.motion.update(double{circle.x}, double{circle.y}, centre_variance(track));
   track.radius += kRadiusGain * (double{circle.r} - track.radius);
   track.radius_variance = kRadiusVariance;
@@ -96,6 +127,7 @@ struct CircleAssociator::Impl {
   }
 
   void start(double pts);
+  void bury(double pts);
   void pair(const std::vector<Circle>& found, double pts, bool sure);
   void give_birth(const std::vector<Circle>& found, double pts);
   void confirm(const std::vector<Circle>& found);
@@ -116,10 +148,15 @@ void CircleAssociator::Impl::start(double pts) {
   if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
   if (pts < now) tracks.clear();
   now = pts;
-  std::erase_if(tracks, [&](const Track& track) {
-    return pts - track.last_seen > options.max_gap * (track.id != 0 ? 1.0 : kTentativeLife);
-  });
+  std::erase_if(tracks,
+                [&](const Track& track) { return pts - track.last_seen > kBlindGaps * options.max_gap; });
   for (Track& track : tracks) predict(track, pts);
+}
+
+// A picture that does not show a circle any more ends its track; one that never came says nothing, up to
+// kBlindGaps.
+void CircleAssociator::Impl::bury(double pts) {
+  std::erase_if(tracks, [&](const Track& track) { return pts - track.last_seen > options.max_gap; });
 }
 
 void CircleAssociator::Impl::pair(const std::vector<Circle>& found, double pts, bool sure) {
@@ -133,17 +170,9 @@ void CircleAssociator::Impl::pair(const std::vector<Circle>& found, double pts, 
   }
   assignment.start(free_tracks.size(), free_circles.size());
   for (std::size_t i = 0; i < free_tracks.size(); ++i) {
-    const Track& track = tracks[free_tracks[i]];
-    const double variance = centre_variance(track);
-    const double r2 = track.radius * track.radius;
-    const double radius_scale = kRadiusNoise * kRadiusNoise + track.radius_spread / r2;
     for (std::size_t j = 0; j < free_circles.size(); ++j) {
-      const Circle& circle = found[free_circles[j]];
-      const auto centre = track.prediction.surprise(double{circle.x}, double{circle.y}, variance);
-      if (!(centre.distance2 < kCentreGate)) continue;
-      const double change = std::log(double{circle.r} / track.radius);
-      const double radius = change * change / radius_scale;
-      if (radius < kRadiusGate) assignment.allow(i, j, centre.cost + radius);
+      const Fit match = fit(tracks[free_tracks[i]], found[free_circles[j]]);
+      if (match.possible) assignment.allow(i, j, match.cost);
     }
   }
   const auto& circle_of = assignment.solve();
@@ -157,7 +186,7 @@ void CircleAssociator::Impl::pair(const std::vector<Circle>& found, double pts, 
 
 void CircleAssociator::Impl::give_birth(const std::vector<Circle>& found, double pts) {
   for (std::size_t j = 0; j < found.size(); ++j) {
-    if (track_of[j] >= 0 || found[j].score < kSureScore) continue;
+    if (track_of[j] >= 0 || found[j].score < kSureScore || tracks.size() == kMaxTracks) continue;
     track_of[j] = static_cast<int>(tracks.size());
     tracks.push_back(born(found[j], pts));
     tracks.back().hits = 1;
@@ -207,7 +236,9 @@ Circles CircleAssociator::update(double pts, const std::vector<Circle>& found) {
   self.pair(found, pts, false);
   self.give_birth(found, pts);
   self.confirm(found);
-  return self.confirmed(found);
+  Circles result = self.confirmed(found);
+  self.bury(pts);
+  return result;
 }
 
 }  // namespace freshframe

@@ -71,9 +71,23 @@ TEST(CircleAssociator, KeepsTheIdThroughAGapShorterThanMaxGap) {
 TEST(CircleAssociator, GivesANewIdAfterAGapLongerThanMaxGap) {
   CircleAssociator tracker({.max_gap = 0.5});
   EXPECT_EQ(ids(tracker, 1.0, {ball(100, 100)}), std::vector<std::int64_t>{1});
-  EXPECT_EQ(ids(tracker, 1.49, {ball(100, 100)}), std::vector<std::int64_t>{1});
-  // No call in between: the gap counts, not the number of empty pictures.
-  EXPECT_EQ(ids(tracker, 2.02, {ball(100, 100)}), std::vector<std::int64_t>{2});
+  for (int i = 1; i <= 17; ++i) EXPECT_TRUE(ids(tracker, 1.0 + i * kFrame, {}).empty());
+  EXPECT_EQ(ids(tracker, 1.0 + 18 * kFrame, {ball(100, 100)}), std::vector<std::int64_t>{2});
+}
+
+TEST(CircleAssociator, PicturesThatNeverCameEndATrackAtTwiceMaxGap) {
+  CircleAssociator tracker({.max_gap = 0.5});
+  EXPECT_EQ(ids(tracker, 1.0, {ball(100, 100)}), std::vector<std::int64_t>{1});
+  EXPECT_EQ(ids(tracker, 1.9, {ball(100, 100)}), std::vector<std::int64_t>{1});
+  EXPECT_EQ(ids(tracker, 3.0, {ball(100, 100)}), std::vector<std::int64_t>{2});
+}
+
+TEST(CircleAssociator, ABallThatBouncesKeepsItsId) {
+  CircleAssociator tracker;
+  for (int i = 0; i <= 20; ++i) {
+    const double x = std::abs(300 - 30.0 * i);  // 900 px/s towards a wall at 0 and back
+    EXPECT_EQ(ids(tracker, i * kFrame, {ball(x, 100, 12)}), std::vector<std::int64_t>{1}) << "frame " << i;
+  }
 }
 
 TEST(CircleAssociator, CirclesThatCrossKeepTheirIds) {
