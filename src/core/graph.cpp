@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/pipeline_core.hpp"
+#include "core/text.hpp"
 
 namespace freshframe {
 namespace {
@@ -75,7 +76,7 @@ void PipelineCore::check_queue(const std::string& name, std::span<const int> par
   }
 }
 
-int PipelineCore::add(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options) {
+int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents, AddOptions options) {
   check_building("add()");
   if (!node) throw GraphError("add() needs a node, got none");
   const auto label = options.name.empty() ? node->default_name() : options.name;
@@ -92,7 +93,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase> node, std::span<const int> paren
   }
   if (options.max_age && !(*options.max_age > 0)) {
     throw GraphError("max_age of '" + label + "' must be more than 0 seconds, got " +
-                     std::to_string(*options.max_age));
+                     seconds_text(*options.max_age));
   }
   check_parents(node.get(), label, parents);
   check_queue(label, parents, options.queue);

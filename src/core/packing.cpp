@@ -15,8 +15,8 @@ std::size_t packed_size(const PictureFormat& format) {
   const bool half_height = format.format == PixelFormat::Nv12 || format.format == PixelFormat::I420;
   if ((half_width && format.width % 2 != 0) || (half_height && format.height % 2 != 0)) {
     throw GraphError("a " + std::string(to_string(format.format)) + " frame of odd size " +
-                std::to_string(format.width) + "x" + std::to_string(format.height) +
-                " has no single array: use planes, luma or bgr");
+                     std::to_string(format.width) + "x" + std::to_string(format.height) +
+                     " has no single array: use planes, luma or bgr");
   }
   std::size_t bytes = 0;
   for (int i = 0; i < format.plane_count(); ++i) {

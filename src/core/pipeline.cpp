@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/pipeline_core.hpp"
+#include "core/text.hpp"
 
 namespace freshframe {
 
@@ -22,8 +23,7 @@ AnySample AnyReader::get(std::optional<Seconds> timeout) {
   const auto deadline = timeout ? core_->clock().now() + to_duration(*timeout) : TimePoint::max();
   auto sample = core_->wait_until(deadline, ReaderCore::Keep::Last);
   if (!sample) {
-    throw ReadTimeout("reader '" + core_->name() + "': no sample within " + std::to_string(timeout->count()) +
-                      " s");
+    throw ReadTimeout("reader '" + core_->name() + "': no sample within " + seconds_text(timeout->count()));
   }
   return *std::move(sample);
 }
@@ -85,7 +85,7 @@ void Pipeline::stop(Seconds timeout) {
   auto nodes = core_->busy_nodes();
   std::string list;
   for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
-  throw StopTimeout("still busy " + std::to_string(timeout.count()) + " s after stop(): " + list,
+  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after stop(): " + list,
                     std::move(nodes));
 }
 

@@ -9,6 +9,8 @@
 #include <typeinfo>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace freshframe {
 namespace {
 

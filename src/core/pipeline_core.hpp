@@ -36,7 +36,8 @@ class PipelineCore {
   ~PipelineCore();
 
   // ---- building, one thread
-  int add(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options);
+  /// Takes the node over only when it returns.
+  int add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents, AddOptions options);
   std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, ReaderOptions options);
 
   // ---- life

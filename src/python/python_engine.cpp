@@ -118,6 +118,7 @@ int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents
   auto* const node = handle.node.get();
   const int index = self.core().add(std::move(handle.node), parents, std::move(arguments));
   handle.added = node;
+  handle.owner = self.shared_core();
   return index;
 }
 

@@ -20,7 +20,8 @@ namespace freshframe::python {
 /// A native node before it is added; add() takes it out, once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
-  NodeBase* added = nullptr;  // what it became, for its properties; alive as long as its pipeline
+  NodeBase* added = nullptr;            // what it became, for its properties
+  std::shared_ptr<PipelineCore> owner;  // keeps it
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
 };
@@ -42,6 +43,8 @@ class Engine {
   }
   [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
   [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
+  /// For what must outlive this object.
+  [[nodiscard]] const std::shared_ptr<PipelineCore>& shared_core() const noexcept { return core_; }
   void launch();
   /// The exception that ended the pipeline; the first one stays.
   void keep_failure(SharedError error) {

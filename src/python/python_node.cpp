@@ -251,6 +251,17 @@ bool close_step(Worker& worker) {
   return true;
 }
 
+// open(), everything between, close().
+void run_opened(gil::Held& held, Loop& loop) {
+  const bool hooks = !loop.takes_values;
+  const bool opened = !hooks || call_hook(held, loop, "open");
+  if (without_gil<&open_step>(held, loop) && opened) {
+    loop.worker.is_source() ? run_source(held, loop) : node_loop(held, loop);
+  }
+  loop.worker.set_state(NodeState::Working);
+  if (hooks && opened) call_hook(held, loop, "close");
+}
+
 PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   PyObject* engine = nullptr;
   PyObject* node = nullptr;
@@ -261,15 +272,14 @@ PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     Loop loop{owner, owner.core().worker(index), node, takes_values != 0};
     auto& worker = loop.worker;
-    const bool hooks = !loop.takes_values;
-    bool opened = true;
     worker.adopt_thread();
-    if (hooks) opened = call_hook(held, loop, "open");
-    if (without_gil<&open_step>(held, loop) && opened) {
-      worker.is_source() ? run_source(held, loop) : node_loop(held, loop);
+    try {
+      run_opened(held, loop);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {  // the engine itself failed, for want of memory: the pipeline ends all the same
+      worker.fail(std::current_exception(), "the engine failed", nullptr);
     }
-    worker.set_state(NodeState::Working);
-    if (hooks && opened) call_hook(held, loop, "close");
     without_gil<&close_step>(held, loop);
     return Py_NewRef(Py_None);
   });
