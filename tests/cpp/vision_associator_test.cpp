@@ -85,7 +85,7 @@ TEST(CircleAssociator, PicturesThatNeverCameEndATrackAtTwiceMaxGap) {
 TEST(CircleAssociator, ABallThatBouncesKeepsItsId) {
   CircleAssociator tracker;
   for (int i = 0; i <= 20; ++i) {
-    const double x = std::abs(300 - 30.0 * i);  // 900 px/s towards a wall at 0 and back
+    const double x = std::abs(200 - 20.0 * i);  // 600 px/s towards a wall at 0 and back
     EXPECT_EQ(ids(tracker, i * kFrame, {ball(x, 100, 12)}), std::vector<std::int64_t>{1}) << "frame " << i;
   }
 }
