@@ -144,8 +144,6 @@ void VideoEncoder::start(const Frame& first, double fps) {
   const auto sample = prepared(first);
   format_ = sample.picture_format();
   set_up_codec(*encoder, sample, std::clamp(fps, 1.0, kHighestFps));
-  step_ =
-      std::max<std::int64_t>(1, std::llround(1 / (av_q2d(codec_->time_base) * av_q2d(codec_->framerate))));
   open_codec(*encoder);
 }
 
@@ -212,7 +210,6 @@ void VideoEncoder::write_packets() {
     if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
     check(result, "encode a frame of");
     packet_->stream_index = 0;
-    if (packet_->duration == 0) packet_->duration = step_;  // the last one's ends the file
     av_packet_rescale_ts(packet_.get(), codec_->time_base, output_->streams[0]->time_base);
     check(av_interleaved_write_frame(output_.get(), packet_.get()), "write");
   }

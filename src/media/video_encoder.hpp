@@ -47,9 +47,8 @@ class VideoEncoder {
   OutputPtr output_;
   CodecPtr codec_;
   AvPacketPtr packet_;
-  PictureFormat format_;   // of the first frame as encoded
-  bool jpeg_ = false;      // Motion JPEG
-  std::int64_t step_ = 0;  // nominal duration of a frame, in ticks
+  PictureFormat format_;  // of the first frame as encoded
+  bool jpeg_ = false;     // Motion JPEG
   std::optional<double> first_pts_;
   double last_pts_ = 0;
   std::int64_t last_tick_ = 0;

@@ -186,21 +186,49 @@ TEST(MediaBadInputs, FpsIsForPicturesOnly) {
   EXPECT_THROW(source->open(hand.context()), SourceError);
 }
 
+/// The working directory is the folder's while it lives.
+class Inside {
+ public:
+  explicit Inside(const Folder& folder) : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(folder.file(""));
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() { std::filesystem::current_path(before_); }
+
+ private:
+  std::filesystem::path before_;
+};
+
 TEST(MediaBadInputs, NamesThatLookLikeProtocolsAreNames) {
   const Folder folder;
-  const auto video = read_bytes(write_video(folder.file("clip.mp4"), 3));
+  const Inside inside(folder);
+  const auto video = read_bytes(write_video("clip.mp4", 3));
   for (const std::string name :
        {"http:x.mp4", "concat:a|b.mp4", "data:,x.mp4", "50%.mp4", "with space ü.mp4"}) {
-    write_bytes(folder.file(name), video);
-    EXPECT_EQ(play(folder.file(name)).numbers, counting(3)) << name;
+    write_bytes(name, video);
+    EXPECT_EQ(play(name).numbers, counting(3)) << name;
+    EXPECT_EQ(play(write_video("out-" + name, 3)).numbers, counting(3)) << name;
   }
+  EXPECT_EQ(play(write_video("http:out.mp4", 3)).numbers, counting(3));
 }
 
 TEST(MediaBadInputs, APictureWhoseNameLooksLikeAPatternIsAPicture) {
   const Folder folder;
-  write_picture(numbered_frame(5), folder.file("one.png"));
-  std::filesystem::rename(folder.file("one.png"), folder.file("frame%03d.png"));
-  EXPECT_EQ(play(folder.file("frame%03d.png")).numbers.size(), 1U);
+  const Inside inside(folder);
+  write_picture(numbered_frame(5), "one.png");
+  std::filesystem::rename("one.png", "frame%03d.png");
+  EXPECT_EQ(play("frame%03d.png").numbers, std::vector<int>{5});
+  // TGA is known by its suffix only: type 2 (plain), 24 bits, 1 x 1
+  Bytes tga(18, '\0');
+  tga[2] = 2;
+  tga[12] = 1;
+  tga[14] = 1;
+  tga[16] = 24;
+  tga.insert(tga.end(), {'\x10', '\x20', '\x30'});
+  write_bytes("http:%03d.tga", tga);
+  const auto picture = read_picture("http:%03d.tga").to(PixelFormat::Bgr);
+  EXPECT_EQ(packed_luma(picture.planes()[0]), (Bytes{'\x10', '\x20', '\x30'}));
 }
 
 }  // namespace
