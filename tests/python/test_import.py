@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import itertools
 import types
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_all_names_exist_and_nothing_public_is_missing_from_all() -> None:
 def test_public_things_are_documented_and_call_the_package_their_home() -> None:
     for name in ff.__all__:
         thing = getattr(ff, name)
-        if isinstance(thing, type) or callable(thing):
+        if isinstance(thing, type) or inspect.isroutine(thing):
             assert thing.__doc__, f"{name} has no docstring"
             assert thing.__module__.split(".")[0] == "freshframe", name
 

@@ -31,7 +31,6 @@ def build() -> None:
     ff.CircleTracker(radius=5)  # type: ignore[arg-type]  # a pair is wanted
     pipeline.run(progress=3)  # type: ignore[arg-type]  # neither bool nor callable
     reader.get("soon")  # type: ignore[arg-type]  # seconds
-    print(camera.node.luma)  # type: ignore[attr-defined]  # a port is no frame
     for sample in reader:
         print(sample.frame.width)  # type: ignore[union-attr]  # may be None
 
