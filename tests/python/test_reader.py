@@ -7,6 +7,7 @@ import gc
 import itertools
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from support import Count, Pictures, Push, edge, until
@@ -183,7 +184,7 @@ def test_every_verb_raises_the_failed_nodes_error_before_anything_else(verb: str
         source.push("a")
         with pytest.raises(ff.NodeError, match="at will"):
             pipeline.wait()
-        verbs = {
+        verbs: dict[str, Callable[[], object]] = {
             "get": reader.get,
             "poll": reader.poll,
             "latest": reader.latest,
@@ -302,7 +303,7 @@ def test_closing_a_reader_wakes_the_thread_that_waits_in_it() -> None:
 @pytest.mark.parametrize("verb", ["get", "poll", "latest", "iterate"])
 def test_every_verb_of_an_unstarted_reader_is_refused(verb: str) -> None:
     _, _, reader = pushed()
-    verbs = {
+    verbs: dict[str, Callable[[], object]] = {
         "get": reader.get,
         "poll": reader.poll,
         "latest": reader.latest,
