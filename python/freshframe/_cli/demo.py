@@ -22,7 +22,7 @@ from .outcome import ExitCode, UsageError, watched
 SCENE = "demo:circles?fps=60&size=1280x720&balls=4&seed=1"
 _RECORDED = 300  # frames
 _PICTURED = 150  # the number of the frame that is saved as a picture
-_ALONE_SECONDS = 2.0  # of the game without any video, for comparison
+_ALONE_SECONDS = 1.0  # of the game without any video, for comparison
 
 
 class Snapshot(ff.Node[ff.Frame, None]):
