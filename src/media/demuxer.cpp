@@ -153,12 +153,12 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
     if (interrupt_.stopped()) return Result::Stopped;
     check_interrupt("read", settings_.read_timeout);
     interrupt_.disarm();
-    if (result == AVERROR_EOF) return Result::End;
+    if (result == AVERROR_EOF) {
+      if (io_->error < 0) lose(io_->error);  // some readers take a failing disk for the end
+      return Result::End;
+    }
     if (result < 0) {
-      if (++damaged_in_row_ > kMostDamagedInRow) {
-        throw SourceError("cannot read on in '" + settings_.url + "': " + ffmpeg_text(result), settings_.url,
-                          ffmpeg_errno(result));
-      }
+      if (++damaged_in_row_ > kMostDamagedInRow) lose(result);
       return Result::Damaged;
     }
     damaged_in_row_ = 0;
@@ -226,6 +226,11 @@ std::int64_t Demuxer::missing_packets() const {
 
 void Demuxer::fail(const std::string& why, int code) const {
   throw SourceError("cannot open '" + settings_.url + "': " + why, settings_.url, code);
+}
+
+void Demuxer::lose(int error) const {
+  throw SourceError("cannot read on in '" + settings_.url + "': " + ffmpeg_text(error), settings_.url,
+                    ffmpeg_errno(error));
 }
 
 void Demuxer::check_interrupt(const char* doing, double limit) const {

@@ -55,6 +55,7 @@ class Demuxer {
   void open_container(Dictionary& options);
   void choose_stream();
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
+  [[noreturn]] void lose(int error) const;
   void check_interrupt(const char* doing, double limit) const;
 
   DemuxerSettings settings_;

@@ -24,7 +24,7 @@ namespace {
 
 constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 
-/// FFmpeg refuses nothing above it but warns that it does not help.
+/// FFmpeg warns that more do not help.
 constexpr int kMostThreads = 16;
 
 DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
@@ -55,7 +55,7 @@ std::optional<std::int64_t> FileSource::total() const {
 void FileSource::open(const Context& context) {
   packet_ = make_av_packet();
   open_parts(context);
-  const double step = 1 / demuxer_->fps().value_or(kDefaultFps);
+  const double step = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
   frame_times_.emplace(step);
   packet_times_.emplace(step);
   const FfmpegErrorCapture errors;

@@ -63,6 +63,8 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
 
 UrlKind url_kind(const std::string& url) {
   if (url.empty()) throw GraphError("cannot open a source without a name: " + std::string(kSupported));
+  if (url.find('\0') != std::string::npos)
+    throw GraphError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
   if (is_camera(url)) {
     throw GraphError("cannot open camera '" + url + "': cameras are not supported yet; " +

@@ -104,6 +104,14 @@ TEST(MediaPicture, AsASourceIsOneSample) {
   EXPECT_EQ(play(folder.file("a.png"), {.fps = 4}).info.fps, 4);
 }
 
+TEST(MediaPicture, LoopedAtItsOwnRateIsACamera) {
+  const Folder folder;
+  write_picture(numbered_frame(5), folder.file("a.png"));
+  const auto played = play(folder.file("a.png"), {.fps = 4, .loop = true}, 5);
+  EXPECT_EQ(played.numbers, std::vector<int>(5, 5));
+  EXPECT_EQ(played.pts, (std::vector<double>{0, 0.25, 0.5, 0.75, 1}));
+}
+
 TEST(MediaPicture, KnowsAPictureByItsContentNotItsName) {
   const Folder folder;
   write_picture(numbered_frame(5), folder.file("a.png"));

@@ -50,6 +50,10 @@ TEST(MediaUrl, SaysWhatIsSupportedInsteadOfCamerasAndNetworks) {
   }
 }
 
+TEST(MediaUrl, RefusesANameThatTheSystemWouldCutShort) {
+  EXPECT_THROW(static_cast<void>(open(std::string("clip.mp4\0.png", 13))), GraphError);
+}
+
 TEST(MediaUrl, ErrorsShowNoPassword) {
   const auto message = message_of<GraphError>([] { static_cast<void>(open("rtsp://user:secret@host/a")); });
   EXPECT_TRUE(contains(message, "rtsp://user:***@host/a")) << message;
