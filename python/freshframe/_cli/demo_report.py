@@ -207,7 +207,7 @@ def _honesty(measured: Measured) -> list[str]:
         game, alone, beside = map(missed, (measured.game, measured.alone, measured.beside_burning))
         lines += [
             f"The game missed {game} frames. Without any video it misses {alone}, and {beside} beside",
-            "a plain Python thread that computes: that part is this machine's and Python's own.",
+            "a plain Python thread that computes; the rest is the share of the cores that the video takes.",
         ]
     late = measured.stats.nodes["scene"].drops.get("device", 0)
     if late:
