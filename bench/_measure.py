@@ -1,0 +1,221 @@
+"""What the benchmarks share: runs that take turns, quantiles, goals, and the JSON file that is kept.
+
+Every comparison is made inside one run. The reference is measured twice per round, as A and as A again; the
+spread is how far the medians of the two differ. Above SPREAD_LIMIT the machine was too restless and a goal
+gets no verdict.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+import freshframe as ff
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "bench" / "results"
+PROGRAMS = ROOT / "build" / "release" / "bench"
+SPREAD_LIMIT = 0.05
+
+T = TypeVar("T")
+Verdict = Literal["met", "missed", "no conclusion", ""]
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """The value that the share ``q`` of all values does not exceed; nan when there are none."""
+    if not values:
+        return float("nan")
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+
+
+def median(values: Sequence[float]) -> float:
+    """The median; nan when there are no values."""
+    return statistics.median(values) if values else float("nan")
+
+
+def spread(first: Sequence[float], again: Sequence[float]) -> float:
+    """How far the medians of two series of the same thing differ, as a share of the smaller."""
+    low, high = sorted((median(first), median(again)))
+    return high / low - 1 if low > 0 else float("inf")
+
+
+def take_turns(kinds: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Runs every kind once per round; each round begins with another one, so that nobody is always first."""
+    results: dict[str, list[T]] = {name: [] for name in kinds}
+    names = list(kinds)
+    for turn in range(rounds):
+        for step in range(len(names)):
+            name = names[(turn + step) % len(names)]
+            results[name].append(kinds[name]())
+        print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return results
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a result.
+
+    Attributes:
+        name: What was measured.
+        figures: Its figures; the key ends in the unit.
+        value: What ``goal`` bounds: a ratio or a figure.
+        goal: Bound of ``value``; None: for information.
+        at_least: The bound is a minimum.
+        spread: A/A spread of the reference; None: nothing is compared.
+        unclear: Why there can be no verdict, apart from the spread.
+    """
+
+    name: str
+    figures: Mapping[str, Any]
+    value: float | None = None
+    goal: float | None = None
+    at_least: bool = False
+    spread: float | None = None
+    unclear: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the goal was met, if that can be said."""
+        if self.unclear:
+            return "no conclusion"
+        if self.goal is None or self.value is None:
+            return ""
+        if self.spread is not None and not self.spread <= SPREAD_LIMIT:
+            return "no conclusion"
+        met = self.value >= self.goal if self.at_least else self.value <= self.goal
+        return "met" if met else "missed"
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as it is kept."""
+        row: dict[str, Any] = {"name": self.name}
+        row |= {key: _rounded(value) for key, value in self.figures.items()}
+        if self.value is not None:
+            row["value"] = _rounded(self.value)
+        if self.goal is not None:
+            row |= {"goal": self.goal, "goal_is": "min" if self.at_least else "max"}
+        if self.spread is not None:
+            row["aa_spread"] = _rounded(self.spread)
+        if self.verdict:
+            row["verdict"] = self.verdict
+        if self.unclear:
+            row["unclear"] = self.unclear
+        return row
+
+
+@dataclass
+class Result:
+    """A benchmark's rows, shown as tables and kept as JSON."""
+
+    name: str
+    title: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    load_before: float = field(default_factory=lambda: os.getloadavg()[0])
+
+    def add(self, row: Row) -> None:
+        """Adds a row."""
+        self.rows.append(row)
+
+    def show(self) -> None:
+        """Prints the rows."""
+        console = Console(width=None if sys.stdout.isatty() else 160)
+        table = Table(title=self.title, title_justify="left")
+        for heading in ("", "figures", "value", "goal", "A/A", "verdict"):
+            table.add_column(heading, justify="right" if heading in ("value", "goal", "A/A") else "left")
+        for row in self.rows:
+            figures = ", ".join(f"{key} {_short(value)}" for key, value in row.figures.items())
+            sign = "≥" if row.at_least else "≤"
+            table.add_row(
+                row.name,
+                figures,
+                "" if row.value is None else _short(row.value),
+                "" if row.goal is None else f"{sign} {_short(row.goal)}",
+                "" if row.spread is None else f"{row.spread:.1%}",
+                f"{row.verdict}: {row.unclear}" if row.unclear else row.verdict,
+            )
+        console.print(table)
+
+    def keep(self, path: Path | None) -> None:
+        """Prints the rows and writes them with machine, commit and date; nowhere when ``path`` is None."""
+        self.show()
+        if path is None:
+            return
+        rows = [row.as_json() for row in self.rows]
+        document = {
+            "bench": self.name,
+            **provenance(self.load_before),
+            "versions": {"python": platform.python_version(), "freshframe": ff.__version__, **self.versions},
+            "settings": dict(self.settings),
+            "rows": rows,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=1) + "\n")
+        print(f"written to {path}")
+
+
+def provenance(load_before: float) -> dict[str, Any]:
+    """Machine, commit and date."""
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        "load_before": round(load_before, 2),
+        "commit": git.stdout.strip(),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def arguments(description: str | None, name: str, **counts: int) -> argparse.Namespace:
+    """The command line that all benchmarks have: whole numbers by name, and where the result goes."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for option, default in counts.items():
+        parser.add_argument(f"--{option}", type=int, default=default, help="default: %(default)s")
+    parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json", help="default: %(default)s")
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    options = parser.parse_args()
+    if options.dry:
+        options.out = None
+    return options
+
+
+def program(name: str) -> str:
+    """Path of a C++ program of bench/."""
+    path = Path(os.environ.get("FRESHFRAME_BENCH_PROGRAMS", PROGRAMS)) / name
+    if not path.exists():
+        raise SystemExit(f"{path} is missing: run this through ./dev bench, which builds it")
+    return str(path)
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

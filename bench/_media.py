@@ -1,0 +1,105 @@
+"""H.264 clips for the benchmarks: made once with PyAV, kept in build/bench-clips, without B frames.
+
+"noise" is FFmpeg's test picture under noise, so that a bit rate means work; "scene" is freshframe's own
+scene.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from _measure import ROOT
+
+import freshframe as ff
+
+if TYPE_CHECKING:
+    import av
+
+FOLDER = ROOT / "build" / "bench-clips"
+KEY_FRAME_EVERY = 60
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a clip is made of."""
+
+    content: Literal["noise", "scene"]
+    width: int
+    height: int
+    megabits: int  # per second
+    frames: int = 480
+    rate: int = 60  # per second
+
+    @property
+    def path(self) -> Path:
+        """Where it is, or will be."""
+        name = f"{self.content}-{self.width}x{self.height}-{self.rate}-{self.megabits}M-{self.frames}.mp4"
+        return FOLDER / name
+
+
+def made(clip: Clip) -> str:
+    """The clip's path; it is made now if it isn't there."""
+    if not clip.path.exists():
+        print(f"making {clip.path.name}", file=sys.stderr)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        unfinished = clip.path.with_name(f"unfinished-{clip.path.name}")
+        _encode(clip, unfinished)
+        unfinished.rename(clip.path)
+    return str(clip.path)
+
+
+def _encode(clip: Clip, path: Path) -> None:
+    try:
+        import av  # noqa: PLC0415  (only where a clip is missing)
+    except ImportError as error:
+        raise SystemExit("the clips are made with PyAV: pip install av") from error
+    rate = str(clip.megabits * 1_000_000)
+    options = {
+        "preset": "fast",
+        "b": rate,
+        "maxrate": rate,
+        "bufsize": rate,
+        "bf": "0",
+        "g": str(KEY_FRAME_EVERY),
+    }
+    pictures = _noise(clip) if clip.content == "noise" else _scene(clip)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=clip.rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, "yuv420p"
+        for picture in pictures:
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+
+
+def _noise(clip: Clip) -> Iterator[av.VideoFrame]:
+    import av  # noqa: PLC0415
+    from av.filter import Graph  # noqa: PLC0415
+    from av.video.frame import PictureType  # noqa: PLC0415
+
+    graph = Graph()
+    graph.link_nodes(
+        graph.add("testsrc2", f"size={clip.width}x{clip.height}:rate={clip.rate}"),
+        graph.add("noise", "alls=14:allf=t"),
+        graph.add("format", "pix_fmts=yuv420p"),
+        graph.add("buffersink"),
+    ).configure()
+    for _ in range(clip.frames):
+        picture = graph.pull()
+        assert isinstance(picture, av.VideoFrame)
+        picture.pict_type = PictureType.NONE
+        yield picture
+
+
+def _scene(clip: Clip) -> Iterator[av.VideoFrame]:
+    import av  # noqa: PLC0415
+
+    size = f"{clip.width}x{clip.height}"
+    url = f"demo:circles?fps={clip.rate}&size={size}&balls=4&seed=1&pace=0&frames={clip.frames}"
+    with ff.stream(ff.open(url)) as stream:
+        for sample in stream:
+            yield av.VideoFrame.from_ndarray(sample.value.array, format="yuv420p")

@@ -1,0 +1,54 @@
+"""How long `import freshframe` takes beside a bare `import numpy`, and cv2 and PyAV beside them.
+
+Each import is a child process of its own, timed from its start to its exit; so is one that imports nothing.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import time
+from functools import partial
+from importlib.metadata import version
+
+from _measure import Result, Row, arguments, median, quantile, spread, take_turns
+
+ALLOWED_MS = 30.0  # more than a bare import of NumPy
+
+
+def import_ms(statement: str) -> float:
+    """Milliseconds of a Python process that runs one statement."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return 1e3 * (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Command line."""
+    options = arguments(__doc__, "import_time", rounds=31)
+    statements = {
+        "nothing": "pass",
+        "numpy": "import numpy",
+        "numpy again": "import numpy",
+        "freshframe": "import freshframe",
+    }
+    peers = [name for name in ("cv2", "av") if importlib.util.find_spec(name)]
+    statements |= {peer: f"import {peer}" for peer in peers}
+    for statement in statements.values():  # byte code and the disk's cache
+        import_ms(statement)
+    kinds = {name: partial(import_ms, statement) for name, statement in statements.items()}
+    times = take_turns(kinds, options.rounds)
+    noise = spread(times["numpy"], times["numpy again"])
+    result = Result("import_time", "one process, ms", {"rounds": options.rounds}, {"numpy": version("numpy")})
+    for name, values in times.items():
+        more = median(values) - median(times["numpy"])
+        goal = ALLOWED_MS if name == "freshframe" else None
+        figures = {"p50_ms": median(values), "p99_ms": quantile(values, 0.99), "more_than_numpy_ms": more}
+        result.add(Row(f"import {name}", figures, more, goal, spread=noise))
+    result.keep(options.out)
+
+
+if __name__ == "__main__":
+    main()
