@@ -362,12 +362,25 @@ def test_the_pixel_formats_of_the_type_are_those_of_the_engine() -> None:
     assert set(get_args(ff.PixelFormat)) == set(SHAPES)
 
 
-def test_circles_are_found_in_an_array_and_in_a_frame_alike() -> None:
+def disc(dark: int, bright: int) -> Array:
+    """A disc of radius 40 around (150, 100)."""
     y, x = np.mgrid[:240, :320]
-    array = np.where((x - 150) ** 2 + (y - 100) ** 2 < 40**2, 200, 40).astype(np.uint8)
-    found = ff.detect_circles(array)
+    inside = np.clip(40.5 - np.hypot(x - 150, y - 100), 0, 1)
+    return (dark + (bright - dark) * inside).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("dark", "bright"), [(60, 140), (140, 60), (40, 200), (200, 40), (0, 255), (255, 0)])
+def test_a_clean_disc_is_found_whatever_its_contrast(dark: int, bright: int) -> None:
+    found = ff.detect_circles(disc(dark, bright))
     assert found.xyr.shape == (len(found.score), 3)
     assert found.xyr.dtype == np.float32
-    assert np.abs(found.xyr[0] - (150, 100, 40)).max() < 2
+    assert np.abs(found.xyr[:1] - (150, 100, 40)).max(initial=0) < 2
+    assert len(found.xyr) >= 1
     assert found.tracker_id is None
+
+
+def test_circles_are_found_in_an_array_and_in_a_frame_alike() -> None:
+    array = disc(60, 140)
+    found = ff.detect_circles(array)
+    assert len(found.xyr) >= 1
     assert np.array_equal(ff.detect_circles(ff.Frame.from_array(array, "gray").luma).xyr, found.xyr)

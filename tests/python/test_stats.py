@@ -214,10 +214,10 @@ def test_a_stopped_lossless_run_is_not_complete() -> None:
 
 def test_the_warning_above_256_mib_names_the_reader(caplog: pytest.LogCaptureFixture) -> None:
     pipeline = ff.Pipeline()
-    reader = pipeline.reader(pipeline.add(Pictures(300, size=(1000, 1000))), name="hoarder")
+    reader = pipeline.reader(pipeline.add(Pictures(300, size=(1000, 1000))), name="greedy")
     with caplog.at_level("WARNING", logger="freshframe"), pipeline:
         held = [sample.value for sample in reader]
-        until(lambda: any("hoarder" in r.getMessage() for r in caplog.records), "the warning")
+        until(lambda: any("greedy" in r.getMessage() for r in caplog.records), "the warning")
     assert len(held) == 300
 
 
