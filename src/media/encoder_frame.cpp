@@ -75,11 +75,13 @@ Frame converted(const Frame& frame, const PictureFormat& to) {
 AvFramePtr to_av_frame(const Frame& frame) {
   const auto picture = frame.picture();
   auto result = make_av_frame();
-  auto holder = std::make_unique<Frame>(frame);
+  Frame* const handle = std::make_unique<Frame>(frame).release();  // drop_frame() frees it
   result->buf[0] = av_buffer_create(const_cast<std::uint8_t*>(picture.planes[0].data), frame.size_bytes(),
-                                    drop_frame, holder.get(), AV_BUFFER_FLAG_READONLY);
-  if (result->buf[0] == nullptr) throw std::bad_alloc();
-  static_cast<void>(holder.release());  // drop_frame() has it now
+                                    drop_frame, handle, AV_BUFFER_FLAG_READONLY);
+  if (result->buf[0] == nullptr) {
+    drop_frame(handle, nullptr);
+    throw std::bad_alloc();
+  }
   result->width = picture.format.width;
   result->height = picture.format.height;
   result->format = encoder_format(picture.format);

@@ -16,31 +16,33 @@ class Timeline {
   explicit Timeline(double step) : step_(step) {}
 
   double place(std::optional<double> time) {
-    if (!last_) {
+    if (!begun_) {
+      begun_ = true;
       last_ = time.value_or(0.0);
-      return *last_;
+      return last_;
     }
-    const double next = *last_ + step_;
+    const double next = last_ + step_;
     if (!time) {
       last_ = next;
-    } else if (joins_ || *time + shift_ < *last_ - kJump) {
+    } else if (joins_ || *time + shift_ < last_ - kJump) {
       shift_ = next - *time;
       last_ = next;
     } else {
-      last_ = std::max(*last_, *time + shift_);
+      last_ = std::max(last_, *time + shift_);
     }
     joins_ = false;
-    return *last_;
+    return last_;
   }
 
-  void restart() noexcept { joins_ = last_.has_value(); }
+  void restart() noexcept { joins_ = begun_; }
 
  private:
   static constexpr double kJump = 1.0;  // seconds: more than any reordering of frames
 
   double step_;
   double shift_ = 0;
-  std::optional<double> last_;
+  double last_ = 0;  // the time placed last, once begun
+  bool begun_ = false;
   bool joins_ = false;
 };
 

@@ -120,7 +120,7 @@ ConvertRow best_convert_row() {
 }
 
 void double_samples(const std::uint8_t* __restrict from, std::uint8_t* __restrict to, int samples) {
-  for (int x = 0; x < samples; ++x) {
+  for (std::ptrdiff_t x = 0; x < samples; ++x) {
     to[2 * x] = from[x];
     to[2 * x + 1] = from[x];
   }

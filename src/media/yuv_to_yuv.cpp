@@ -55,7 +55,7 @@ class Pair {
 };
 
 std::array<Component, 2> split(const Picture& from, std::optional<Pair>& scratch) {
-  auto shape = empty_like(from.format);
+  const auto shape = empty_like(from.format);
   if (from.format.format == PixelFormat::Nv12) {
     auto& memory = scratch.emplace(shape);
     const auto& uv = plane_of(from, 1);

@@ -14,8 +14,10 @@ TEST(MediaTimeline, TakesTheStreamsOwnTimes) {
 }
 
 TEST(MediaTimeline, StartsWhereTheStreamStarts) {
-  EXPECT_DOUBLE_EQ(Timeline(0.04).place(-0.318), -0.318);
-  EXPECT_DOUBLE_EQ(Timeline(0.04).place(std::nullopt), 0.0);
+  Timeline early(0.04);
+  EXPECT_DOUBLE_EQ(early.place(-0.318), -0.318);
+  Timeline silent(0.04);
+  EXPECT_DOUBLE_EQ(silent.place(std::nullopt), 0.0);
 }
 
 TEST(MediaTimeline, GivesAMissingTimeOneStepAfterTheLast) {
