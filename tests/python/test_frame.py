@@ -366,7 +366,8 @@ def disc(dark: int, bright: int) -> Array:
     """A disc of radius 40 around (150, 100)."""
     y, x = np.mgrid[:240, :320]
     inside = np.clip(40.5 - np.hypot(x - 150, y - 100), 0, 1)
-    return (dark + (bright - dark) * inside).astype(np.uint8)
+    pixels: Array = (dark + (bright - dark) * inside).astype(np.uint8)
+    return pixels
 
 
 @pytest.mark.parametrize(("dark", "bright"), [(60, 140), (140, 60), (40, 200), (200, 40), (0, 255), (255, 0)])

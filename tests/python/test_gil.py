@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,109 +76,131 @@ def test_every_bound_function_says_what_it_does_with_the_gil() -> None:
 # --- proved while running -----------------------------------------------------------------------------------
 
 
-class Counter:
-    """A thread that counts whenever somebody else lets go of the GIL."""
+class Witness:
+    """A thread that leaves a mark whenever somebody else lets go of the GIL."""
 
-    def __init__(self) -> None:
-        self.value = 0
+    def __init__(self, switch_interval: float) -> None:
+        self.marks: list[None] = []
+        self._interval = switch_interval
         self._stop = False
-        self._thread = threading.Thread(target=self._count)
+        self._thread = threading.Thread(target=self._watch)
 
-    def _count(self) -> None:
+    def _watch(self) -> None:
         while not self._stop:
-            self.value += 1
+            self.marks.append(None)
             time.sleep(0)
 
-    @contextmanager
-    def running(self) -> Iterator[Counter]:
-        interval = sys.getswitchinterval()
+    def __enter__(self) -> Witness:
+        self._before = sys.getswitchinterval()
         self._thread.start()
-        sys.setswitchinterval(1000)  # seconds: nobody is made to let go
-        try:
-            time.sleep(0.05)  # requests made under the old interval are gone after this
-            yield self
-        finally:
-            sys.setswitchinterval(interval)
-            self._stop = True
-            self._thread.join()
+        sys.setswitchinterval(self._interval)
+        time.sleep(0.05)  # what was asked for under the old interval is over after this
+        return self
 
-    def holds(self, call: Callable[[], object], times: int = 2000) -> bool:
-        """True: in none of `times` calls did another thread get the GIL."""
-        before = self.value
-        for _ in range(times):
+    def __exit__(self, *_: object) -> None:
+        sys.setswitchinterval(self._before)
+        self._stop = True
+        self._thread.join()
+
+
+def holds(call: Callable[[], object], times: int = 20_000) -> bool:
+    """True: in none of `times` calls did another thread get the GIL. `call` must not run Python code.
+
+    The calls and the counting happen in one go in C, where the interpreter never switches threads by itself.
+    The witness asks for the GIL all the time, so a release, however short, hands it over.
+    """
+    never = object()
+    with Witness(switch_interval=1e-6) as witness:
+        rounds = zip(iter(call, never), iter(witness.marks.__len__, -1))  # noqa: B905  # both are endless
+        return len(set(map(operator.itemgetter(1), itertools.islice(rounds, times)))) == 1
+
+
+def lets_go(call: Callable[[], object], tries: int = 2000) -> bool:
+    """True: in one of `tries` calls another thread got the GIL, though nobody was made to let go."""
+    with Witness(switch_interval=1000) as witness:
+        for _ in range(tries):
+            before = len(witness.marks)
             call()
-        return self.value == before
+            if len(witness.marks) != before:
+                return True
+        return False
 
-    def lets_go(self, call: Callable[[], object], tries: int = 2000) -> bool:
-        """True: in one of `tries` calls another thread got the GIL."""
-        return any(not self.holds(call, 1) for _ in range(tries))
+
+def test_the_proofs_tell_calls_that_let_go_from_calls_that_hold() -> None:
+    assert lets_go(lambda: time.sleep(0))
+    assert not lets_go(lambda: sum(range(100)), 200)
+    assert not holds(functools.partial(time.sleep, 0), 2000)
+    assert holds(functools.partial(sum, range(100)), 2000)
 
 
 @pytest.fixture
-def counter() -> Iterator[Counter]:
-    with Counter().running() as running:
-        yield running
-
-
-def test_the_proof_sees_a_call_that_lets_go(counter: Counter) -> None:
-    assert counter.lets_go(lambda: time.sleep(0))
-    assert counter.holds(lambda: sum(range(100)))
-
-
-def test_the_verbs_that_never_wait_hold_the_gil() -> None:
+def camera() -> Iterator[tuple[ff.Pipeline, ff.Reader[ff.Frame]]]:
     pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.open("demo:circles?size=64x48&fps=1000"))
-    latest, polled = pipeline.reader(camera), pipeline.reader(camera)
+    reader = pipeline.reader(pipeline.add(ff.open("demo:circles?size=64x48&fps=1000")))
     with pipeline:
-        first = latest.get()
-        with Counter().running() as counter:
-            assert counter.holds(latest.latest)
-            assert counter.holds(polled.poll)
-            assert counter.holds(pipeline.stats, 200)
-            assert counter.holds(lambda: str(pipeline), 200)
-            sample = latest.latest()
-            assert sample is not None
-            assert counter.holds(lambda: (sample.value, sample.seq, sample.age, sample.frame, sample.source))
-            assert counter.holds(lambda: (first.value.luma, first.value.planes, first.value.width))
+        yield pipeline, reader
+
+
+def test_latest_holds_the_gil(camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]]) -> None:
+    pipeline, reader = camera
+    first = reader.get()
+    while not edge(pipeline, "reader").drops.get("queue_full"):
+        assert holds(reader.latest)
+    sample = reader.latest()
+    assert sample is not None
     assert sample.seq > first.seq  # it did see new frames meanwhile
+
+
+def test_poll_holds_the_gil(camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]]) -> None:
+    pipeline, reader = camera
+    delivered = edge(pipeline, "reader").delivered
+    while edge(pipeline, "reader").delivered < delivered + 5:
+        assert holds(reader.poll)
+
+
+def test_looking_at_a_sample_and_its_frame_holds_the_gil(
+    camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]],
+) -> None:
+    sample = camera[1].get()
+    parts = operator.attrgetter("value", "seq", "pts", "captured", "age", "source", "dropped", "frame")
+    assert holds(functools.partial(parts, sample))
+    views = operator.attrgetter("width", "height", "format", "luma", "planes")
+    assert holds(functools.partial(views, sample.value))
 
 
 def test_get_lets_go_of_the_gil_while_it_waits() -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Push()))
-    with pipeline, Counter().running() as counter:
+    with pipeline:
 
         def wait() -> None:
             with pytest.raises(ff.ReadTimeout):
                 reader.get(timeout=0.002)
 
-        assert counter.lets_go(wait)
+        assert lets_go(wait)
 
 
 def test_wait_and_stop_let_go_of_the_gil() -> None:
     pipeline = ff.Pipeline()
     pipeline.reader(pipeline.add(Ticker()))
-    with pipeline, Counter().running() as counter:
-        assert counter.lets_go(lambda: pipeline.wait(timeout=0.002))
-        assert counter.lets_go(pipeline.stop, 1)
+    with pipeline:
+        assert lets_go(lambda: pipeline.wait(timeout=0.002))
+        assert lets_go(pipeline.stop, 1)
 
 
 def test_pixel_conversions_let_go_of_the_gil() -> None:
     pixels = np.zeros((1080, 1920, 3), np.uint8)
     frames = (ff.Frame.from_array(pixels, "bgr") for _ in itertools.count())
-    with Counter().running() as counter:
-        assert counter.lets_go(lambda: next(frames).to("i420"))
-        assert counter.lets_go(lambda: next(frames).to("rgb"))
-        assert counter.lets_go(lambda: next(frames).luma)
-        assert counter.lets_go(next(frames).copy)
+    assert lets_go(lambda: next(frames).to("i420"))
+    assert lets_go(lambda: next(frames).to("rgb"))
+    assert lets_go(lambda: next(frames).luma)
+    assert lets_go(next(frames).copy)
 
 
 def test_a_conversion_that_was_made_before_holds_the_gil() -> None:
     frame = ff.Frame.from_array(np.zeros((480, 640, 3), np.uint8), "bgr")
     assert frame.rgb.shape == (480, 640, 3)
-    with Counter().running() as counter:
-        assert counter.holds(lambda: frame.rgb)
-        assert counter.holds(lambda: frame.array)
+    assert holds(functools.partial(operator.attrgetter("rgb", "array"), frame))
 
 
 def test_native_nodes_work_on_while_python_holds_the_gil() -> None:
@@ -187,12 +210,12 @@ def test_native_nodes_work_on_while_python_holds_the_gil() -> None:
     reader = pipeline.reader(circles)
     with pipeline:
         reader.get()
-        with Counter().running() as counter:
-            before, counted = edge(pipeline, "reader").passed_in, counter.value
+        with Witness(switch_interval=1000) as witness:
+            before, marks = edge(pipeline, "reader").passed_in, len(witness.marks)
             deadline = time.monotonic() + WATCHDOG
             while edge(pipeline, "reader").passed_in < before + 20:
                 assert time.monotonic() < deadline, "the native branch stood still while Python held the GIL"
-            assert counter.value == counted  # nobody else got it meanwhile
+            assert len(witness.marks) == marks  # nobody else got it meanwhile
         assert reader.get().frame is not None
 
 
