@@ -1,9 +1,9 @@
 """Decoding H.264 to luma and to BGR: freshframe from C++ and from Python, a bare libav loop, PyAV and OpenCV.
 
-Every run is a process of its own that opens the file, decodes all of it and closes it; the kinds take turns.
-A speed is the other's milliseconds per frame over ours. "luma" looks at each luma plane, "bgr" makes a BGR
-picture of each frame. The C++ program uses the system's FFmpeg, as freshframe does; PyAV and OpenCV bring their
-own.
+Every run is a process of its own that opens the file, decodes all of it and closes it; the kinds take
+turns. A speed is the other's milliseconds per frame over ours. "luma" looks at each luma plane, "bgr" makes
+a BGR picture of each frame. The C++ program uses the system's FFmpeg, as freshframe does; the peers bring
+their own.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -111,7 +111,7 @@ def run(kind: str, path: str, threads: int) -> Figures:
 
 
 def beside(name: str, ours: Figures, peer: float, goal: float | None, noise: float) -> Row:
-    """A row: how fast ours is in units of the peer's speed; short of it by less than the spread is unclear."""
+    """A row: how fast ours is in units of the peer's speed; short of it within the spread: unclear."""
     speed = peer / ours["ms"]
     near = goal is not None and goal == 1.0 and 1.0 - noise <= speed < 1.0
     unclear = "within the spread" if near and noise <= SPREAD_LIMIT else ""

@@ -1,8 +1,8 @@
 """What one native hop costs beside a bare condition variable and beside a bare queue.
 
-Paced: one way from the hand-over to the consumer's first line, both ends waiting for their beat alike. Bursts:
-from the first sample's birth to the last one's arrival, so both ends count; the queues block, nothing is lost.
-Pictures: source, node and reader must see the same memory. The program is hop_bench.cpp.
+Paced: one way from the hand-over to the consumer's first line, both ends waiting for their beat alike.
+Bursts: from the first sample's birth to the last one's arrival, so both ends count; the queues block, so that
+nothing is lost. Pictures: source, node and reader must see the same memory. The program is hop_bench.cpp.
 """
 
 # SPDX-License-Identifier: Apache-2.0
