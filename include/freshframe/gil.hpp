@@ -10,10 +10,11 @@
 // plain C API). On a free-threaded build the tokens mean the same: "may touch Python objects".
 //
 // Note [Unwinding while the interpreter finalises]
-// Up to CPython 3.13 a daemon thread that wants the GIL back during finalisation is ended by a forced unwind
-// (from 3.14 it hangs). A destructor is noexcept, so one that takes the GIL would turn that into
-// std::terminate. Here the lock is taken by plain calls, never by destructors, and no catch swallows the
-// unwind.
+// Up to CPython 3.13 a daemon thread that wants the GIL back during finalisation is ended by a forced unwind.
+// A frame above that is noexcept would turn it into std::terminate, and one that catches everything (the
+// dispatcher of a binding library) would go on without the GIL. So release() and acquire() catch the unwind
+// where it begins and stay there for ever, as CPython does itself from 3.14. The lock is taken by plain
+// calls, never by destructors, and no other catch here swallows an unwind.
 #pragma once
 
 #include <array>
@@ -41,6 +42,7 @@
 
 #if __has_include(<cxxabi.h>)
 #include <cxxabi.h>
+#include <unistd.h>
 #endif
 
 // Run-time checks of what the compiler cannot see; on unless NDEBUG is set.
@@ -311,6 +313,21 @@ struct Access {
   }
 };
 
+// Runs `take`, which waits for the GIL; does not come back when the interpreter ends this thread (see the
+// note above).
+template <class Take>
+auto take_or_stay(Take&& take) {
+#ifdef __GLIBCXX__
+  try {
+    return take();
+  } catch (const abi::__forced_unwind&) {
+    while (true) pause();
+  }
+#else
+  return take();
+#endif
+}
+
 // Runs `body`, then `after` whether it returned or threw; not when the thread is being unwound (see the note
 // above).
 template <class Body, class After>
@@ -388,7 +405,7 @@ auto release(Held& held, F&& function, A&&... args) {
         PyThreadState* const state = PyEval_SaveThread();
         return detail::then(
             [&] { return detail::call_released(released, function, std::forward<A>(args)...); },
-            [&] { PyEval_RestoreThread(state); });
+            [&] { detail::take_or_stay([&] { PyEval_RestoreThread(state); }); });
       });
     }
   }
@@ -413,7 +430,7 @@ auto acquire(Released& released, F&& function) {
   static_assert(std::is_invocable_v<F&, Held&>, "gil::acquire: the function must take gil::Held&");
   released.check();
   return detail::Access::with_held([&](Held& held) {
-    const PyGILState_STATE state = PyGILState_Ensure();
+    const PyGILState_STATE state = detail::take_or_stay([] { return PyGILState_Ensure(); });
     return detail::then([&] { return function(held); }, [&] { PyGILState_Release(state); });
   });
 }
