@@ -74,8 +74,20 @@ void PipelineCore::launch() {
 
 void PipelineCore::spawn() {
   std::vector<std::jthread> threads;
-  for (auto& worker : workers_) {
-    if (!worker->node().runs_outside()) threads.emplace_back([&worker = *worker] { worker.run(); });
+  threads.reserve(workers_.size());
+  auto next = workers_.begin();
+  try {
+    for (; next != workers_.end(); ++next) {
+      if (!(*next)->node().runs_outside()) threads.emplace_back([&worker = **next] { worker.run(); });
+    }
+  } catch (const std::exception& error) {  // the machine has no more threads
+    request_stop();
+    for (auto worker = workers_.begin(); worker != workers_.end(); ++worker) {
+      if (worker < next && !(*worker)->node().runs_outside()) continue;
+      (*worker)->open_step();  // opens nothing after a stop: nobody else will end this one
+      (*worker)->close_step();
+    }
+    throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
   }
   const std::lock_guard lock(mutex_);
   threads_ = std::move(threads);
@@ -273,7 +285,7 @@ void PipelineCore::check_stalled() {
   }
   if (const auto edge = full_edge()) {
     throw Stalled("pipeline '" + options_.name + "' has stood still for " +
-                  std::to_string(*options_.stall_timeout) + " s: " + *edge +
+                  seconds_text(*options_.stall_timeout) + ": " + *edge +
                   ", and its queue blocks. Read it, close() it, or give it another queue");
   }
 }
