@@ -53,9 +53,9 @@ def _stop_all() -> None:
             logger.warning("exit: %s of %r still busy, let go", names, pipeline.name)
             busy = True
     _native.drain_log()
+    _native.set_log_handler(None)
     if busy:
         _native.let_leaks_pass()
         return
     _running.clear()
-    _native.set_log_handler(None)
     _native.forget_classes()

@@ -401,7 +401,11 @@ class Pipeline:
         import asyncio
 
         if not self._engine.started:
-            await asyncio.to_thread(self.start)
+            try:
+                await asyncio.to_thread(self.start)
+            except asyncio.CancelledError:  # the thread goes on starting, and nobody would stop what it starts
+                self._engine.request_stop()
+                raise
         return self
 
     async def __aexit__(

@@ -45,6 +45,10 @@ Engine::~Engine() {
   let_go->push_back(std::move(core_));
 }
 
+bool Engine::begin(int index) {
+  return begun_.insert(index).second;
+}
+
 int Engine::traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   if (!nb::inst_ready(self)) return 0;
@@ -105,7 +109,10 @@ AddArguments add_arguments(const nb::dict& options) {
   result.name = nb::cast<std::string>(options["name"]);
   result.queue = nb::cast<std::optional<QueueTuple>>(options["queue"]);
   result.on_error = nb::cast<std::string>(options["on_error"]);
-  result.max_age = nb::cast<std::optional<double>>(options["max_age"]);
+  if (const nb::object max_age = options["max_age"]; !nb::try_cast(max_age, result.max_age)) {
+    throw GraphError("max_age must be a number of seconds or None, got " +
+                     std::string(nb::repr(max_age).c_str()));
+  }
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include "freshframe/gil.hpp"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,9 @@ class Engine {
     if (!failure_) failure_ = std::move(error);
   }
 
+  /// True once for each node: its own thread, and who stands in when that did not start, may both come.
+  bool begin(int index);
+
   static int traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg);
   static int clear(gil::Held& held, PyObject* self);
 
@@ -58,6 +62,7 @@ class Engine {
   std::shared_ptr<PipelineCore> core_;
   std::shared_ptr<NodeNames> names_;
   SharedError failure_;
+  std::set<int> begun_;  // guarded by the GIL
   ForkGuard guard_;
 };
 

@@ -270,6 +270,7 @@ PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   if (PyArg_ParseTuple(args, "OiOp:run_node", &engine, &index, &node, &takes_values) == 0) return nullptr;
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
+    if (!owner.begin(index)) return Py_NewRef(Py_None);
     Loop loop{owner, owner.core().worker(index), node, takes_values != 0};
     auto& worker = loop.worker;
     worker.adopt_thread();

@@ -30,24 +30,34 @@ std::unique_ptr<NodeHandle> handle(std::unique_ptr<NodeBase> node) {
   return result;
 }
 
+// An option of open(); `wanted` is for the message.
 template <class T>
-T option(const nb::dict& options, const char* name) {
-  return nb::cast<T>(options[name]);
+T option(const nb::dict& options, const char* name, const char* wanted) {
+  const nb::object given = options[name];
+  T value{};
+  if (!nb::try_cast(given, value)) {
+    throw nb::type_error(
+        (std::string("open() needs ") + name + " to be " + wanted + ", got " + nb::repr(given).c_str())
+            .c_str());
+  }
+  return value;
 }
 
 std::unique_ptr<NodeHandle> make_video_source(const std::string& url, const nb::dict& options) {
   OpenOptions parsed;
-  if (const auto size = option<std::optional<std::pair<int, int>>>(options, "size")) {
+  if (const auto size =
+          option<std::optional<std::pair<int, int>>>(options, "size", "(width, height) in pixels or None")) {
     parsed.width = size->first;
     parsed.height = size->second;
   }
-  parsed.fps = option<std::optional<double>>(options, "fps");
-  parsed.open_timeout = option<double>(options, "open_timeout");
-  parsed.read_timeout = option<double>(options, "read_timeout");
-  parsed.loop = option<bool>(options, "loop");
-  parsed.realtime = option<bool>(options, "realtime");
-  parsed.decoder_threads = option<std::optional<int>>(options, "decoder_threads");
-  parsed.options = option<std::map<std::string, std::string>>(options, "options");
+  parsed.fps = option<std::optional<double>>(options, "fps", "a number or None");
+  parsed.open_timeout = option<double>(options, "open_timeout", "a number of seconds");
+  parsed.read_timeout = option<double>(options, "read_timeout", "a number of seconds");
+  parsed.loop = option<bool>(options, "loop", "True or False");
+  parsed.realtime = option<bool>(options, "realtime", "True or False");
+  parsed.decoder_threads = option<std::optional<int>>(options, "decoder_threads", "an int or None");
+  parsed.options =
+      option<std::map<std::string, std::string>>(options, "options", "a mapping of text to text");
   return handle(freshframe::open(url, parsed));
 }
 

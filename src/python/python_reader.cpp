@@ -117,9 +117,11 @@ int PythonReader::wake_fd() {
 }
 
 void PythonReader::reset_wake() {
+  guard_.check("this reader");  // a child shares the descriptor: reading it would take its parent's wake-up
   wake_up_->reset();
 }
 void PythonReader::arm() {
+  guard_.check("this reader");
   core_->inbox().arm();
 }
 

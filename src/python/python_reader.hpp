@@ -32,7 +32,10 @@ class PythonReader {
   [[nodiscard]] PyObject* wait(gil::Held& held, double timeout);
   /// get(): waits in slices.
   [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
-  [[nodiscard]] bool ended() const { return core_->ended(); }
+  [[nodiscard]] bool ended() const {
+    guard_.check("this reader");
+    return core_->ended();
+  }
   void close();
   [[nodiscard]] const std::string& name() const { return core_->name(); }
   /// A file descriptor that becomes readable when there may be something to poll().

@@ -27,7 +27,9 @@ nb::object make_circles(const nb::object& xyr, const nb::object& score, const nb
   static PyObject* const names[] = {PyUnicode_InternFromString("xyr"), PyUnicode_InternFromString("score"),
                                     PyUnicode_InternFromString("tracker_id")};
   auto* const type = reinterpret_cast<PyTypeObject*>(classes().circles);
+  if (type == nullptr) throw Error("results have no value any more: the interpreter is exiting");
   const nb::object result = nb::steal(type->tp_alloc(type, 0));
+  if (!result.is_valid()) throw nb::python_error();
   const std::array<PyObject*, 3> values = {xyr.ptr(), score.ptr(), ids.ptr()};
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (PyObject_GenericSetAttr(result.ptr(), names[i], values[i]) != 0) throw nb::python_error();
