@@ -89,6 +89,37 @@ def test_a_slow_start_and_stop_leave_the_loop_running() -> None:
     asyncio.run(main())
 
 
+def test_cancelling_a_start_stops_what_was_started() -> None:
+    opening = threading.Event()
+    opened = threading.Event()
+
+    class Slow(ff.Node[int, int]):
+        def open(self) -> None:
+            opening.set()
+            assert opened.wait(WATCHDOG)
+
+        def process(self, sample: ff.Sample[int]) -> int:
+            return sample.value
+
+    pipeline = ff.Pipeline()
+    pipeline.add(Slow(), pipeline.add(Ticker()))
+
+    async def enter() -> None:
+        async with pipeline:
+            raise AssertionError("it was cancelled before it had started")
+
+    async def main() -> None:
+        task = asyncio.create_task(enter())
+        await asyncio.to_thread(opening.wait, WATCHDOG)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        opened.set()
+
+    asyncio.run(main())
+    assert pipeline.wait(WATCHDOG)
+
+
 def test_a_cancelled_wait_loses_no_sample() -> None:
     async def main() -> list[int]:
         pipeline, source = ff.Pipeline(), Push(live=False)

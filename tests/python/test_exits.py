@@ -115,6 +115,84 @@ here.wait()
     assert "Fatal" not in ended.err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("call", ["ff.detect_circles(gray)", "frame.copy('rgb')", "frame.to('gray').array"])
+def test_a_daemon_thread_that_converts_pictures_at_exit_does_not_crash_it(call: str) -> None:
+    ended = run_program(
+        f"""
+import threading
+import numpy as np
+import freshframe as ff
+
+gray = np.zeros((240, 320), np.uint8)
+turns = threading.Semaphore(0)
+
+def convert():
+    while True:
+        frame = ff.Frame.from_array(np.zeros((240, 320, 3), np.uint8))
+        {call}
+        turns.release()
+
+for _ in range(3):
+    threading.Thread(target=convert, daemon=True).start()
+for _ in range(6):
+    turns.acquire()
+"""
+    )
+    assert ended.code == 0, ended.err
+    assert "Fatal" not in ended.err
+
+
+def test_a_value_that_is_asked_for_after_the_package_has_gone_is_an_error_and_no_crash() -> None:
+    ended = run_program(
+        """
+import atexit
+
+@atexit.register  # before the package: runs after it has gone
+def late():
+    try:
+        sample.value
+    except RuntimeError as error:
+        print("refused:", error)
+
+import freshframe as ff
+pipeline = ff.Pipeline()
+camera = pipeline.add(ff.open("demo:circles?pace=0&size=320x240&frames=1"))
+reader = pipeline.reader(pipeline.add(ff.CircleTracker(), camera))
+pipeline.start()
+sample = reader.get()
+pipeline.wait()
+"""
+    )
+    assert ended.code == 0, ended.err
+    assert "refused" in ended.out, ended.err
+
+
+def test_start_says_when_the_machine_has_no_more_threads_and_leaves_none_behind() -> None:
+    ended = run_program(
+        BUILD
+        + """
+import resource
+camera = pipeline.add(ff.open("demo:circles?pace=0&size=320x240&frames=1"))
+for _ in range(8):
+    pipeline.add(ff.CircleTracker(), camera)
+pipeline.add(Collect(), camera)
+with open("/proc/self/statm") as memory:
+    used = int(memory.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (20 << 20), resource.RLIM_INFINITY))  # about two stacks
+try:
+    pipeline.start()
+except ff.FreshframeError as error:
+    print(error)
+pipeline.stop()
+print(threading.active_count())
+"""
+    )
+    assert ended.code == 0, ended.err
+    assert "cannot start the thread of node" in ended.out
+    assert ended.out.endswith("\n1\n")
+
+
 def test_sys_exit_inside_with_keeps_its_code() -> None:
     ended = run_program(
         BUILD
