@@ -148,15 +148,21 @@ TEST(OnErrorSkip, SkipsWhatIsNoStdExceptionToo) {
 }
 
 TEST(OpenFailure, OfANodeIsANodeErrorOfStartWithoutANumber) {
+  std::atomic<bool> source_open{false};
   std::atomic<int> source_closed{0};
   std::atomic<int> bad_closed{0};
   CheckedPipeline pipeline;
   const auto source = pipeline.add(
       make_source<int>({.read = [](const Context&) -> std::optional<SourceItem<int>> { return std::nullopt; },
+                        .open = [&](const Context&) { source_open = true; },
                         .close = [&] { ++source_closed; }}));
   pipeline.add(make_node<int, int>({.process = [](const Sample<int>& s,
                                                   const Context&) { return std::optional<int>(s.value); },
-                                    .open = [](const Context&) { throw std::runtime_error("no licence"); },
+                                    .open =
+                                        [&](const Context&) {
+                                          wait_until([&] { return source_open.load(); });
+                                          throw std::runtime_error("no licence");
+                                        },
                                     .close = [&] { ++bad_closed; }}),
                source, {.name = "model"});
   const NodeError error = node_error_of([&] { pipeline.start(); });

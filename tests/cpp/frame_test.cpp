@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -197,7 +198,7 @@ TEST(Frame, LumaOfColourIsConvertedOnceAndShared) {
 TEST(Frame, ManyThreadsShareOneConversion) {
   constexpr int kThreads = 8;
   for (int round = 0; round < 30; ++round) {
-    const CountingOps ops;
+    const CountingOps ops(std::chrono::microseconds{300});  // so that the others come meanwhile
     const Frame frame = frame_with(ops, PixelFormat::I420);
     std::barrier start(kThreads);
     std::atomic<const std::uint8_t*> first{nullptr};

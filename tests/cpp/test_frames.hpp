@@ -5,10 +5,12 @@
 #include "freshframe/frame.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <numeric>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,8 +27,10 @@ inline Frame gray_frame(int value) {
 class CountingOps final : public PixelOps {
  public:
   static constexpr int kFill = 93;
+  explicit CountingOps(std::chrono::microseconds takes = {}) : takes_(takes) {}
   [[nodiscard]] bool convert(const Picture& /*from*/, const Picture& to) const override {
     ++calls;
+    std::this_thread::sleep_for(takes_);
     for (int i = 0; i < to.format.plane_count(); ++i) {
       const Plane& plane = to.planes[static_cast<std::size_t>(i)];
       for (int y = 0; y < plane.rows; ++y) {
@@ -38,6 +42,9 @@ class CountingOps final : public PixelOps {
     return true;
   }
   mutable std::atomic<int> calls{0};
+
+ private:
+  const std::chrono::microseconds takes_;
 };
 
 inline Frame frame_with(const PixelOps& ops, PixelFormat format) {
