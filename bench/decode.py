@@ -83,6 +83,17 @@ IN_PYTHON: dict[str, Callable[[str, int], int]] = {
     "cv2 read()": partial(cv2_frames, grab=False),
 }
 IN_CPP = {"bare": "bare", "C++ luma": "luma", "C++ bgr": "bgr", "bare again": "bare"}
+PAIRS = (
+    ("C++ luma", "the bare loop", BARE_GOAL),
+    ("Python luma", "the bare loop", BARE_GOAL),
+    ("C++ luma", "cv2 read()", 1.0),
+    ("Python luma", "cv2 read()", 1.0),
+    ("C++ bgr", "cv2 read()", 1.0),
+    ("Python bgr", "cv2 read()", 1.0),
+    ("Python luma", "cv2 grab()", None),
+    ("Python luma", "PyAV luma", None),
+    ("Python bgr", "PyAV bgr", None),
+)
 NEEDS = {"PyAV": "av", "cv2": "cv2"}
 
 
@@ -110,12 +121,13 @@ def run(kind: str, path: str, threads: int) -> Figures:
     return figures
 
 
-def beside(name: str, ours: Figures, peer: float, goal: float | None, noise: float) -> Row:
+def beside(name: str, ours: Figures, other: Figures, goal: float | None, noise: float) -> Row:
     """A row: how fast ours is in units of the peer's speed; short of it within the spread: unclear."""
-    speed = peer / ours["ms"]
+    speed = other["ms"] / ours["ms"]
     near = goal is not None and goal == 1.0 and 1.0 - noise <= speed < 1.0
     unclear = "within the spread" if near and noise <= SPREAD_LIMIT else ""
-    return Row(name, ours | {"other_ms": peer}, speed, goal, True, noise, unclear)
+    figures = ours | {"other_ms": other["ms"], "other_cpu_ms": other["cpu_ms"]}
+    return Row(name, figures, speed, goal, True, noise, unclear)
 
 
 def rows_of(label: str, runs: dict[str, list[Figures]]) -> list[Row]:
@@ -125,28 +137,13 @@ def rows_of(label: str, runs: dict[str, list[Figures]]) -> list[Row]:
         for kind, results in runs.items()
     }
     noise = spread(*([each["ms"] for each in runs[kind]] for kind in ("bare", "bare again")))
-    bare = (medians["bare"]["ms"] + medians["bare again"]["ms"]) / 2
-    rows = [
-        beside(f"{label}: {kind} against the bare loop", medians[kind], bare, BARE_GOAL, noise)
-        for kind in ("C++ luma", "Python luma")
+    both = [medians["bare"], medians["bare again"]]
+    medians["the bare loop"] = {key: (both[0][key] + both[1][key]) / 2 for key in ("ms", "cpu_ms")}
+    return [
+        beside(f"{label}: {ours} against {other}", medians[ours], medians[other], goal, noise)
+        for ours, other, goal in PAIRS
+        if other in medians
     ]
-    if "cv2 read()" in medians:
-        read = medians["cv2 read()"]["ms"]
-        rows += [
-            beside(f"{label}: {kind} against cv2 read()", medians[kind], read, 1.0, noise)
-            for kind in ("C++ luma", "Python luma", "C++ bgr", "Python bgr")
-        ]
-    if "PyAV bgr" in medians:
-        for peer, kind in (("PyAV luma", "Python luma"), ("PyAV bgr", "Python bgr")):
-            rows.append(
-                beside(f"{label}: {kind} against {peer}", medians[kind], medians[peer]["ms"], None, noise)
-            )
-    if "cv2 grab()" in medians:
-        grab = medians["cv2 grab()"]["ms"]
-        rows.append(
-            beside(f"{label}: Python luma against cv2 grab()", medians["Python luma"], grab, None, noise)
-        )
-    return rows
 
 
 def main() -> None:
