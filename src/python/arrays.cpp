@@ -260,6 +260,7 @@ AnyArray uint8_array(nb::handle object, const char* who) {
 }
 
 Frame frame_from_array(gil::Held& held, nb::object object, const std::string& format, bool copy) {
+  gil::DeferredFree::instance().drain(held);  // arrays that frames before this one had borrowed
   const auto array = uint8_array(object, "Frame.from_array");
   const auto wanted = parse_input(array, format);
   if (!copy) return wrap_array(held, object, array, wanted).as_loan();

@@ -1,6 +1,7 @@
 // The extension module freshframe._native: everything that the Python package builds on.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
+#include "freshframe/gil.hpp"
 
 #include <string>
 
@@ -37,7 +38,8 @@ void register_classes(const nb::dict& given) {
 }
 
 // At exit, when no thread of a pipeline runs any more: what is kept here would keep the module's types alive.
-void forget_classes() {
+void forget_classes(gil::Held& held) {
+  gil::DeferredFree::instance().drain(held);
   auto& known = classes();
   for (PyObject** kept : {&known.circles, &known.freshframe_error, &known.graph_error, &known.source_error,
                           &known.source_timeout, &known.node_error, &known.frames_held, &known.end_of_stream,
@@ -65,7 +67,8 @@ NB_MODULE(_native, module) {
   bind_log(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once. GIL: held");
-  module.def("forget_classes", &forget_classes, "The opposite, when the interpreter exits. GIL: held");
+  module.def("forget_classes", freshframe::gil::entry<&forget_classes>,
+             "The opposite, when the interpreter exits. GIL: held");
   module.def(
       "let_leaks_pass", [] { nb::set_leak_warnings(false); },
       "For an exit with a node that is still busy: what it holds outlives the interpreter. GIL: held");

@@ -11,6 +11,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import Collect, Count, Gate, Pictures, Push, Ticker, check_books, run_program, until
 
@@ -351,3 +352,25 @@ def test_readers_may_be_used_and_closed_by_many_threads_while_the_pipeline_stops
             readers[0].close()
         for thread in threads:
             thread.join()
+
+
+def test_arrays_that_frames_borrowed_are_given_back() -> None:
+    watched = []
+    for _ in range(20):
+        array = np.zeros((48, 64), np.uint8)
+        watched.append(weakref.ref(array))
+        assert ff.Frame.from_array(array, "gray", copy=False).width == 64
+        assert len(ff.detect_circles(array).xyr) == 0
+    del array
+    ff.Frame.from_array(np.zeros((2, 2), np.uint8), "gray")  # lets go of what those before it had borrowed
+    assert [reference() for reference in watched] == [None] * 20
+
+
+def test_views_of_frames_that_were_lent_on_are_let_go_before_the_interpreter_ends() -> None:
+    ended = run_program("""
+        import numpy, freshframe as ff
+        frame = ff.Frame.from_array(numpy.zeros((48, 64), numpy.uint8), "gray")
+        ff.Frame.from_array(frame.luma, "gray", copy=False)
+        ff.detect_circles(frame.luma)
+    """)
+    assert (ended.code, ended.err) == (0, "")
