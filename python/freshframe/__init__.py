@@ -1,7 +1,7 @@
 """Real-time video analysis: native threads capture, decode, detect and track without the GIL.
 
-Python reads the freshest result when it wants one, or is called on its own node's thread; memory is bounded and every
-drop is counted with its edge and cause. Start with Pipeline, open and CircleTracker.
+Python reads the freshest result when it wants one, or is called on its own node's thread; memory is bounded
+and every drop is counted with its edge and cause. Start with Pipeline, open and CircleTracker.
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -16,7 +16,7 @@ _awaited: weakref.WeakSet[Reader[Any]] = weakref.WeakSet()
 
 
 class ReaderIterator:
-    """Takes samples as they come; one wake-up of the loop serves any number of them. Cancelling loses nothing."""
+    """Takes samples as they come; one wake-up of the loop serves any number. Cancelling loses nothing."""
 
     def __init__(self, reader: Reader[Any]) -> None:
         self._reader = reader
@@ -46,9 +46,10 @@ class ReaderIterator:
     async def _readable(self) -> None:
         if self._reader in _awaited:
             raise GraphError(
-                f"reader {self._reader.name!r} is awaited by two tasks at once: give each task a reader of its own"
+                f"reader {self._reader.name!r} is awaited by two tasks at once: "
+                "give each task a reader of its own"
             )
-        import asyncio  # programs without an event loop need not load it
+        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()

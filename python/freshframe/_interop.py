@@ -23,7 +23,9 @@ def as_numpy(frame: Frame, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any
     if dtype is None or np.dtype(dtype) == array.dtype:
         return array.copy() if copy else array
     if copy is False:
-        raise ValueError(f"a frame is uint8: an array of {np.dtype(dtype)} is a copy, which copy=False forbids")
+        raise ValueError(
+            f"a frame is uint8: an array of {np.dtype(dtype)} is a copy, which copy=False forbids"
+        )
     return array.astype(dtype)
 
 

@@ -23,8 +23,8 @@ Out = TypeVar("Out", covariant=True)
 class Node(Generic[In, Out]):
     """A step written in Python. Derive and implement process(); calling ``super().__init__()`` isn't needed.
 
-    open(), process() and close() run on the node's own thread with the GIL held. A native node derives from it too,
-    but is run by the engine without the GIL; its process() is not for calling.
+    open(), process() and close() run on the node's own thread with the GIL held. A native node derives from
+    it too, but is run by the engine without the GIL; its process() is not for calling.
     """
 
     def open(self) -> None:
@@ -50,7 +50,7 @@ class Source(Node[None, Out]):
     """A source written in Python. Derive and implement read().
 
     Attributes:
-        live: True when the source cannot wait (a camera): a full edge drops. False: a full edge makes it wait.
+        live: True when the source cannot wait (a camera): a full edge drops. False: it waits for a full edge.
     """
 
     live: bool = True
@@ -59,7 +59,8 @@ class Source(Node[None, Out]):
         """Yields ``(value, pts)`` or ``(value, pts, captured)`` until the stream ends.
 
         Args:
-            stop: Use ``stop.wait(seconds)`` instead of ``time.sleep(seconds)``; it returns True when the pipeline stops.
+            stop: Use ``stop.wait(seconds)`` instead of ``time.sleep(seconds)``; it returns True when the
+                pipeline stops.
 
         Yields:
             ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
@@ -76,7 +77,9 @@ class NativeNode(Node[In, Out]):
 
     def process(self, sample: Sample[In], /) -> Out | None:
         """Not for calling: the engine runs this node natively. GIL: held."""
-        raise GraphError(f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()")
+        raise GraphError(
+            f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,9 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
     GIL: held.
     """
     if isinstance(url, int):
-        raise GraphError(f"cameras are not supported in this version, got camera {url}: open a file or demo:circles")
+        raise GraphError(
+            f"cameras are not supported in this version, got camera {url}: open a file or demo:circles"
+        )
     path = os.fspath(url)
     handle = _native.make_video_source(
         path,
@@ -187,13 +192,16 @@ def _size(size: Any) -> tuple[int, int] | None:
 def _radius(radius: tuple[float, float]) -> tuple[float, float]:
     low, high = radius
     if not 0 < low < high < math.inf:
-        raise GraphError(f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}")
+        raise GraphError(
+            f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}"
+        )
     return (low, high)
 
 
 class MockCamera(Source["Frame"]):
-    """Shows one picture over and over, ``fps`` times a second, as a camera would. Frames it can't make in time count
-    as ``device``.
+    """Shows one picture over and over, ``fps`` times a second, as a camera would.
+
+    Frames that it cannot make in time count as ``device``.
 
     Args:
         image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array.

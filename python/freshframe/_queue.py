@@ -19,8 +19,8 @@ class Queue:
     """Policy of one edge.
 
     Args:
-        depth: How many samples may wait, 0 to 1048576: a hard bound that nothing raises. 0 hands a sample over only
-            to a consumer that waits at that moment.
+        depth: How many samples may wait, 0 to 1048576: a hard bound that nothing raises. 0 hands a sample
+            over only to a consumer that waits at that moment.
         when_full: What a full edge does: drop the oldest sample, drop the new one, or make the producer wait.
 
     Raises:

@@ -167,7 +167,9 @@ def _fields(raw: tuple[Any, ...]) -> _Fields:
         EdgeStats(parent, child, Queue(depth, when_full), *rest)
         for parent, child, depth, when_full, *rest in edges_raw
     ]
-    gil = GilStats(sum(node.gil_wait for node in nodes.values()), sum(node.gil_hold for node in nodes.values()))
+    gil = GilStats(
+        sum(node.gil_wait for node in nodes.values()), sum(node.gil_hold for node in nodes.values())
+    )
     return nodes, edges, gil, uptime, held, PoolStats(*pool)
 
 

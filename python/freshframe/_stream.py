@@ -22,7 +22,7 @@ T_co = TypeVar("T_co", covariant=True)
 class Stream(Generic[T_co]):
     """Samples of the last node of a chain; made by freshframe.stream().
 
-    Iterating starts the pipeline; leaving the ``for`` closes it. Also a context manager and an async iterator.
+    Iterating starts the pipeline; leaving the ``for`` closes it. Also a context manager, an async iterator.
     """
 
     def __init__(self, source: Source[Any], nodes: tuple[Any, ...], queue: Queue | None) -> None:
@@ -118,7 +118,9 @@ class _AsyncSamples(Generic[T_co]):
         return await anext(self._samples)
 
 
-def stream(source: Source[Any], *nodes: Node[Any, Any] | Callable[[Any], Any], queue: Queue | None = None) -> Stream[Any]:
+def stream(
+    source: Source[Any], *nodes: Node[Any, Any] | Callable[[Any], Any], queue: Queue | None = None
+) -> Stream[Any]:
     """Reads a source through nodes in a row: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``.
 
     Args:

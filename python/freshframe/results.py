@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-
 PixelFormat = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
 """Layouts of a frame's samples, 8 bits each."""
 
