@@ -50,6 +50,7 @@ def test_a_started_pipeline_that_nobody_holds_runs_on_to_its_end(pipelines: list
     gc.collect()
     source.push(*range(10))
     until(lambda: len(collect.seen) == 10, "the forgotten pipeline to work")
+    assert not collected(reference)
     source.end()
     until(lambda: collected(reference), "the ended pipeline to be collected")
     assert len(collect.seen) == 10
