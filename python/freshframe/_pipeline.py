@@ -70,10 +70,11 @@ class Pipeline:
         self, name: str = "pipeline", *, stall_timeout: float | None = 5.0, max_held_bytes: int = 1 << 30
     ) -> None:
         """See the class."""
+        if not isinstance(name, str):
+            raise GraphError(f"the name of a pipeline must be a text, got {name!r}")
         if stall_timeout is not None and not stall_timeout > 0:
             raise GraphError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
-        if max_held_bytes < 0:
-            raise GraphError(f"max_held_bytes must be at least 0, got {max_held_bytes!r}")
+        _check_max_held_bytes(max_held_bytes)
         _life.forget_ended()
         self.name = name
         self._engine = _native.Engine(name, stall_timeout, max_held_bytes)
@@ -193,7 +194,7 @@ class Pipeline:
             GraphError: It cannot be wired so.
         GIL: held.
         """
-        label = name or "reader"
+        label = _name(name) or "reader"
         parents = self._parents(list(ports), label)
         return self._engine.reader(
             [port._index for port in parents], _queue_tuple(queue, label), name or "", frames
@@ -284,7 +285,9 @@ class Pipeline:
         GIL: released while waiting; held for ``progress``.
         """
         if not isinstance(progress, bool) and not callable(progress):
-            raise GraphError(f"progress must be True, False or a callable that takes a Progress, got {progress!r}")
+            raise GraphError(
+                f"progress must be True, False or a callable that takes a Progress, got {progress!r}"
+            )
         if not every > 0:
             raise GraphError(f"every must be more than 0 seconds, got {every!r}")
         try:
@@ -403,8 +406,8 @@ class Pipeline:
         if not self._engine.started:
             try:
                 await asyncio.to_thread(self.start)
-            except asyncio.CancelledError:  # the thread goes on starting, and nobody would stop what it starts
-                self._engine.request_stop()
+            except asyncio.CancelledError:
+                self._engine.request_stop()  # the thread goes on starting; nobody else would stop that
                 raise
         return self
 
@@ -439,7 +442,11 @@ def _label(node: Any) -> str:
 def _check_node(node: Any) -> None:
     if inspect.isclass(node):
         raise GraphError(f"got class {node.__name__}; did you mean {node.__name__}()?")
-    if isinstance(node, Source) and type(node).read is Source.read and not isinstance(node, (VideoSource, MockCamera)):
+    if (
+        isinstance(node, Source)
+        and type(node).read is Source.read
+        and not isinstance(node, (VideoSource, MockCamera))
+    ):
         raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
     if isinstance(node, Node) and not isinstance(node, Source) and type(node).process is Node.process:
         raise GraphError(f"{type(node).__name__} has no method process(self, sample): a Node needs one")
@@ -475,13 +482,22 @@ def _queue_tuple(queue: Any, label: str) -> tuple[int, str] | None:
     return queue.depth, queue.when_full
 
 
-def _options(name: Any, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
+def _check_max_held_bytes(given: Any) -> None:
+    if not isinstance(given, int) or not 0 <= given < 1 << 63:
+        raise GraphError(f"max_held_bytes must be a number of bytes, at least 0, got {given!r}")
+
+
+def _name(name: Any) -> str:
     if name is not None and (not isinstance(name, str) or not name):
         raise GraphError(f"name must be a text that is not empty, got {name!r}")
+    return name or ""
+
+
+def _options(name: Any, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
     if on_error not in ("stop", "skip"):
         raise GraphError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
     return {
-        "name": name or "",
+        "name": _name(name),
         "queue": _queue_tuple(queue, name or "node"),
         "on_error": on_error,
         "max_age": max_age,

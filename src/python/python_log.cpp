@@ -2,13 +2,14 @@
 // to empty. SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "python/fork_guard.hpp"
 #include "python/python_engine.hpp"
+#include <pthread.h>
 
 #include <nanobind/nanobind.h>
 
@@ -65,9 +66,16 @@ class LogLines {
   bool called_ = false;      // guarded by mutex_: the interpreter was asked to drain
 };
 
+// Never freed: outlives every thread. A forked child gets its own, since a thread that it does not have may
+// hold the mutex of its parent's.
+std::atomic<LogLines*> current_lines{nullptr};
+
 LogLines& log_lines() {
-  static auto* const lines = new LogLines;  // outlives every thread
-  return *lines;
+  return *current_lines.load(std::memory_order_acquire);
+}
+
+void renew_log_lines() {
+  current_lines.store(new LogLines, std::memory_order_release);
 }
 
 PyObject*& handler() {
@@ -101,9 +109,7 @@ void set_log_handler(nb::object function) {
     return;
   }
   handler() = function.release().ptr();
-  set_log_sink([](LogLevel level, std::string_view line) {
-    if (fork_generation() == 0) log_lines().push(level, line);
-  });
+  set_log_sink([](LogLevel level, std::string_view line) { log_lines().push(level, line); });
 }
 
 void drain_log() {
@@ -113,6 +119,8 @@ void drain_log() {
 }  // namespace
 
 void bind_log(nb::module_& module) {
+  renew_log_lines();
+  pthread_atfork(nullptr, nullptr, &renew_log_lines);
   module.def(
       "set_log_handler", &set_log_handler, nb::arg("handler").none(),
       "Sends log lines to handler(level 0..3, text), on the main thread, soon; None: nowhere. GIL: held");

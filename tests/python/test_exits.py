@@ -360,6 +360,31 @@ pipeline.stop()
     assert (ended.code, ended.out) == (0, "child read 10\nchild 0\n"), ended.err
 
 
+def test_a_pipeline_of_the_child_of_a_fork_logs_there() -> None:
+    ended = run_program(
+        FORK
+        + """
+import logging
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+
+def boom(value):
+    raise LookupError("of the child")
+
+child = os.fork()
+if child == 0:
+    own = ff.Pipeline()
+    own.add(boom, own.add(Count(1)))
+    try:
+        own.run()
+    except ff.NodeError:
+        sys.exit(0)
+os.waitpid(child, 0)
+pipeline.stop()
+"""
+    )
+    assert ended.out == "node 'boom' failed on sample 0 of 'Count': LookupError: of the child\n", ended.err
+
+
 def test_leaving_with_in_the_child_of_a_fork_lets_the_childs_exception_through() -> None:
     ended = run_program(
         BUILD
