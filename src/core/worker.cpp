@@ -169,6 +169,11 @@ void Worker::end_work() noexcept {
   set_state(NodeState::Waiting);
 }
 
+void Worker::end_read() noexcept {
+  durations_.add(Seconds(core_.clock()->now() - work_began_).count());
+  set_state(NodeState::Waiting);
+}
+
 void Worker::emit(Output output, const AnySample& from) {
   if (outputs_.empty()) return;
   AnySample sample{from.stamp, {}, std::move(output.value), 0};
@@ -242,6 +247,7 @@ void Worker::close_step() {
     } catch (...) {
       fail(std::current_exception(), describe(std::current_exception()), nullptr);
     }
+    if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
   }
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
   inbox_.close();

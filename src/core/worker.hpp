@@ -56,6 +56,8 @@ class Worker {
   /// Marks the begin and the end of one process() or read() call.
   void begin_work() noexcept;
   void end_work() noexcept;
+  /// As end_work(), after a read() that gave something: publish() counts it.
+  void end_read() noexcept;
 
   // ---- wiring, before the threads start
   void connect(Inbox& inbox, int edge) { outputs_.push_back({&inbox, edge}); }

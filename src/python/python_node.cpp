@@ -188,8 +188,11 @@ SourceOutput parse_item(gil::Held& held, PyObject* item) {
 std::optional<SourceOutput> next_item(gil::Held& held, Loop& loop, PyObject* iterator) {
   loop.worker.begin_work();
   PyObject* item = PyIter_Next(iterator);
-  loop.worker.set_state(NodeState::Waiting);
-  if (item == nullptr) return std::nullopt;
+  if (item == nullptr) {
+    loop.worker.set_state(NodeState::Waiting);
+    return std::nullopt;
+  }
+  loop.worker.end_read();
   std::optional<SourceOutput> output;
   PyObject* converted = raw_call(held, [&] {
     output = parse_item(held, item);

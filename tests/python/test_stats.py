@@ -113,6 +113,16 @@ def test_the_time_per_sample_of_a_node_is_at_least_what_it_slept() -> None:
     assert 0 < node.busy <= 1
 
 
+def test_the_time_per_sample_of_a_source_is_that_of_its_read() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(Ticker(0.02)))
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["Ticker"].processed >= 5, "five samples")
+    node = pipeline.stats().nodes["Ticker"]
+    assert 0.019 <= node.p50 <= node.p99
+    assert 0 < node.busy <= 1
+
+
 def test_a_python_node_is_metered_for_the_gil_and_a_native_one_never_takes_it() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?pace=0&size=64x48&frames=50"), name="camera")
