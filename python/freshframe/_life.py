@@ -52,6 +52,8 @@ def _stop_all() -> None:
             names = ", ".join(repr(name) for name in pipeline._engine.busy_nodes())
             logger.warning("exit: %s of %r still busy, let go", names, pipeline.name)
             busy = True
+        else:
+            pipeline._join_threads()  # a thread that still needs the GIL would not get it any more
     _native.drain_log()
     _native.set_log_handler(None)
     if busy:
