@@ -93,6 +93,16 @@ TEST(FrameBuilder, EveryPlaneIsAlignedAndKeepsWhatWasWritten) {
   }
 }
 
+TEST(FrameBuilder, RefusesSizesThatCannotBe) {
+  for (const auto& [width, height] : {std::pair{0, 4}, {4, 0}, {-1, 4}, {4, -7}, {1 << 20, 4}}) {
+    const std::string size = std::to_string(width) + "x" + std::to_string(height);
+    EXPECT_TRUE(contains(message_of<Error>([&, w = width, h = height] {
+                           (void)FrameBuilder({.width = w, .height = h, .format = PixelFormat::Bgr});
+                         }),
+                         size));
+  }
+}
+
 TEST(Frame, AnEmptyHandleIsFalseAndEqualsOnlyEmptyHandles) {
   const Frame empty;
   const Frame copy = empty;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
@@ -314,57 +324,6 @@ TEST(BasicPixelOps, RefusesEverythingElse) {
   const Frame frame = gray_frame(1);
   FrameBuilder builder({.width = frame.width(), .height = frame.height(), .format = PixelFormat::Rgb});
   EXPECT_FALSE(basic_pixel_ops().convert(frame.picture(), builder.picture()));
-}
-
-TEST(FramePool, ReusesWhatWasGivenBack) {
-  FramePool pool;
-  const std::uint8_t* first = nullptr;
-  {
-    const auto buffer = pool.take(10'000);
-    first = buffer.get();
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first) % 64, 0U);
-    EXPECT_EQ(pool.stats().allocated, 1U);
-    EXPECT_EQ(pool.stats().idle_bytes, 0U);
-  }
-  EXPECT_GE(pool.stats().idle_bytes, 10'000U);
-  const auto again = pool.take(10'000);
-  EXPECT_EQ(again.get(), first);
-  EXPECT_EQ(pool.stats().allocated, 1U);
-  EXPECT_EQ(pool.stats().reused, 1U);
-}
-
-TEST(FramePool, AFrameGivesItsMemoryBackWithItsLastHandle) {
-  FramePool pool;
-  const PictureFormat format{.width = 64, .height = 32, .format = PixelFormat::Gray};
-  for (int i = 0; i < 10; ++i) {
-    const Frame frame = FrameBuilder(format, pool).publish();
-    EXPECT_TRUE(frame);
-  }
-  EXPECT_EQ(pool.stats().allocated, 1U);
-  EXPECT_EQ(pool.stats().reused, 9U);
-}
-
-TEST(FramePool, ServesManyThreadsWithoutSharingABuffer) {
-  FramePool pool;
-  constexpr int kThreads = 4;
-  std::barrier start(kThreads);
-  std::atomic<int> clashes{0};
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < kThreads; ++i) {
-      threads.emplace_back([&, i] {
-        start.arrive_and_wait();
-        for (int round = 0; round < 300; ++round) {
-          const std::size_t bytes = 100U + static_cast<std::size_t>(round % 5) * 4000U;
-          const auto buffer = pool.take(bytes);
-          std::memset(buffer.get(), i, bytes);
-          for (std::size_t k = 0; k < bytes; k += 97) clashes += buffer[k] != i ? 1 : 0;
-        }
-      });
-    }
-  }
-  EXPECT_EQ(clashes, 0);
-  EXPECT_EQ(pool.stats().allocated + pool.stats().reused, kThreads * 300U);
 }
 
 }  // namespace

@@ -89,6 +89,24 @@ TEST(Bound, StopEndsAFilesWaitForRoom) {
   EXPECT_NO_THROW(pipeline.stop());
 }
 
+TEST(Bound, CountsAFrameThatASourceOrANodeHandsOverAsALoan) {
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::Live));
+  const auto lends = pipeline.add(make_node<Frame, Frame>([](const Sample<Frame>& s, const Context&) {
+                                    return std::optional(gray_frame(s.value.luma().row(0)[0]).as_loan());
+                                  }),
+                                  source);
+  auto from_source = pipeline.reader(source, {.name = "from_source"});
+  auto from_node = pipeline.reader(lends, {.name = "from_node"});
+  pipeline.start();
+  feed.push_and_settle(gray_frame(1).as_loan());
+  wait_until([&] { return edge_of(pipeline, "node", "from_node").waiting == 1; });
+  wait_until(
+      [&] { return pipeline.stats().pool.published == 2; });  // the engine holds both, nobody else does
+  EXPECT_EQ(pipeline.stats().held_bytes, 0U);
+}
+
 TEST(Loans, ReadEverythingIntoAListNeitherDeadlocksNorGrowsUnseen) {
   constexpr std::size_t kFrames = 200;
   CheckedPipeline pipeline;
