@@ -220,12 +220,14 @@ TEST(MediaBadInputs, APictureWhoseNameLooksLikeAPatternIsAPicture) {
   std::filesystem::rename("one.png", "frame%03d.png");
   EXPECT_EQ(play("frame%03d.png").numbers, std::vector<int>{5});
   // TGA is known by its suffix only: type 2 (plain), 24 bits, 1 x 1
-  Bytes tga(18, '\0');
+  Bytes tga(18 + 3, '\0');
   tga[2] = 2;
   tga[12] = 1;
   tga[14] = 1;
   tga[16] = 24;
-  tga.insert(tga.end(), {'\x10', '\x20', '\x30'});
+  tga[18] = '\x10';
+  tga[19] = '\x20';
+  tga[20] = '\x30';
   write_bytes("http:%03d.tga", tga);
   const auto picture = read_picture("http:%03d.tga").to(PixelFormat::Bgr);
   EXPECT_EQ(packed_luma(picture.planes()[0]), (Bytes{'\x10', '\x20', '\x30'}));

@@ -19,15 +19,6 @@
 #include "test_nodes.hpp"
 #include <gtest/gtest.h>
 
-#if defined(__SANITIZE_THREAD__)
-// While Cairo makes a scaled font of its built-in font it takes the mutex of a placeholder inside the one of
-// the font map, and at the end the other way round. Whoever waits for the placeholder has let go of the map
-// (_cairo_scaled_font_placeholder_wait_for_creation_to_finish), so the order cannot become a deadlock.
-extern "C" const char* __tsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier): TSan's name
-  return "deadlock:libcairo.so";
-}
-#endif
-
 namespace freshframe {
 namespace {
 

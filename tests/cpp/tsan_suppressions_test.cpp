@@ -1,0 +1,19 @@
+// Keeps ThreadSanitizer to our own code: reports about libraries that were built without it.
+// SPDX-License-Identifier: Apache-2.0
+#if defined(__SANITIZE_THREAD__)
+
+// FFmpeg's threads hand memory over through atomics that the sanitizer cannot see in FFmpeg, so it takes each
+// buffer that one thread allocates and another frees for a race.
+//
+// While Cairo makes a scaled font of its built-in font it takes the mutex of a placeholder inside the one of
+// the font map, and at the end the other way round. Whoever waits for the placeholder has let go of the map
+// (_cairo_scaled_font_placeholder_wait_for_creation_to_finish), so the order cannot become a deadlock.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): TSan's name
+extern "C" [[gnu::visibility("default"), gnu::used]] const char* __tsan_default_suppressions() {
+  return "race:libavutil.so\n"
+         "race:libavcodec.so\n"
+         "race:libavformat.so\n"
+         "deadlock:libcairo.so\n";
+}
+
+#endif
