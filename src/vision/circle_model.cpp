@@ -3,29 +3,25 @@
 #include "vision/circle_model.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 
 namespace freshframe::vision {
 namespace {
 
-struct HiddenUnit {
-  float weights[kFeatures];
-  float bias;
-  float output;  // weight of this unit in the sum
-};
-
 #include "vision/circle_model.inc"
 
 }  // namespace
 
 float circle_probability(const Features& features) noexcept {
-  float logit = kOutputBias;
-  for (const HiddenUnit& unit : kHidden) {
-    float sum = unit.bias;
-    for (std::size_t i = 0; i < features.size(); ++i) sum += unit.weights[i] * features[i];
-    logit += unit.output * std::max(0.0F, sum);
+  std::array<float, kUnits> sums;
+  std::copy_n(kBiases, kUnits, sums.begin());
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    for (std::size_t unit = 0; unit < kUnits; ++unit) sums[unit] += kWeights[i][unit] * features[i];
   }
+  float logit = kOutputBias;
+  for (std::size_t unit = 0; unit < kUnits; ++unit) logit += kOutputs[unit] * std::max(0.0F, sums[unit]);
   return 1 / (1 + std::exp(-logit));
 }
 

@@ -9,6 +9,7 @@ through H.264, JPEG or nothing and is written as raw luma with its truth.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import subprocess
 from collections.abc import Iterator
@@ -43,6 +44,15 @@ LOOKS = (
 INNER_DISC = 0.62
 # Shares of boxes, words, lines, polygons, filled and drawn ellipses, bends. Words look round most often.
 CLUTTER = (0.16, 0.28, 0.16, 0.16, 0.08, 0.08, 0.08)
+# Photos without circles that come inside Python packages: to train on, and others to validate on.
+PACKAGE_PHOTOS: dict[str, dict[str, tuple[str, ...]]] = {
+    "train": {
+        "skimage": ("camera", "chelsea", "coffee", "grass", "ihc", "page", "rocket", "text"),
+        "sklearn": ("china", "flower"),
+    },
+    "valid": {"skimage": ("astronaut", "brick", "gravel")},
+}
+PHOTO_FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 RIM_SAMPLES = 120
 MIN_VISIBLE = 0.5  # of the rim; less is not counted, neither as hit nor as miss
 MIN_CONTRAST = 10.0  # grey levels across the rim, on half of it
@@ -354,12 +364,22 @@ def through_jpeg(rng: Rng, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uin
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def load_photos(folders: list[Path]) -> list[Image]:
-    """All photos of the folders that are large enough, in the order of their names."""
+def package_photos(purpose: str) -> list[Path]:
+    """The photos of PACKAGE_PHOTOS["train"] or ["valid"]; their packages must be installed."""
+    paths = []
+    for package, names in PACKAGE_PHOTOS[purpose].items():
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise SystemExit(f"photos of the package '{package}' are wanted: see tools/circles/README.md")
+        folder = Path(spec.origin).parent / PHOTO_FOLDERS[package]
+        paths += [p for p in folder.iterdir() if p.stem in names]
+    return paths
+
+
+def load_photos(paths: list[Path]) -> list[Image]:
+    """All photos that are large enough, in the order of their names."""
     photos = []
-    for path in sorted(
-        p for folder in folders for p in folder.iterdir() if p.suffix in (".png", ".jpg", ".jpeg")
-    ):
+    for path in sorted(paths, key=lambda p: p.name):
         photo = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if photo is not None and min(photo.shape) >= 200:
             photos.append(photo.astype(np.float32))
@@ -408,7 +428,8 @@ def main(argv: list[str] | None = None) -> None:
         "--photos", type=Path, action="append", default=[], help="folder of background photos"
     )
     a: Any = parser.parse_args(argv)
-    write_set(a.out, a.seed, a.scenes, load_photos(a.photos))
+    paths = list(a.photos.iterdir()) if a.photos else package_photos("train")
+    write_set(a.out, a.seed, a.scenes, load_photos(paths))
 
 
 if __name__ == "__main__":

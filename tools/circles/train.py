@@ -21,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import scenes
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "src" / "vision" / "circle_model.inc"
 TRAIN_SEED, VALID_SEED = 1, 2
 # Overlap with the truth from which a candidate begins to count as a hit, and from which it does fully.
 NO_HIT, FULL_HIT = 0.65, 0.85
+DEAD = 1e-9
 IGNORED = 0.3  # overlap with a circle that is not counted; such candidates teach nothing
 DETECTOR = ("min_radius=5", "max_radius=230", "candidates=1")
 
@@ -92,10 +93,10 @@ class Network:
     def __init__(self, rng: np.random.Generator, inputs: int, hidden: int) -> None:
         """Draws the first weights (K. He et al., 2015)."""
         self.parameters: list[Floats] = [
-            rng.normal(size=(inputs, hidden)) * np.sqrt(2 / inputs),
-            np.zeros(hidden),
-            rng.normal(size=hidden) * np.sqrt(1 / hidden),
-            np.zeros(1),
+            (rng.normal(size=(inputs, hidden)) * np.sqrt(2 / inputs)).astype(np.float32),
+            np.zeros(hidden, np.float32),
+            (rng.normal(size=hidden) * np.sqrt(1 / hidden)).astype(np.float32),
+            np.zeros(1, np.float32),
         ]
 
     def logits(self, x: Floats) -> Floats:
@@ -122,7 +123,7 @@ def fit(rng: np.random.Generator, data: Examples, hidden: int, epochs: int) -> N
     network = Network(rng, data.features.shape[1], hidden)
     first = [np.zeros_like(p) for p in network.parameters]
     second = [np.zeros_like(p) for p in network.parameters]
-    batch, rate, decay = 512, 4e-3, 1e-5
+    batch, rate, decay = 512, 3e-3, 1e-5
     steps = epochs * (len(data.targets) // batch)
     order = rng.permutation(len(data.targets))
     for step in range(steps):
@@ -171,11 +172,15 @@ def write_model(path: Path, network: Network, mean: Floats, scale: Floats, origi
         *(f"// {line}" for line in origin),
         "// clang-format off",
     ]
-    lines.append("inline constexpr HiddenUnit kHidden[] = {")
-    for unit in range(len(v)):
-        weights = ", ".join(literal(x) for x in w[:, unit])
-        lines.append(f"    {{{{{weights}}}, {literal(b[unit])}, {literal(v[unit])}}},")
-    lines += ["};", f"inline constexpr float kOutputBias = {literal(c[0])};", "// clang-format on", ""]
+    alive = np.abs(v) * np.abs(w).max(0) > DEAD  # a rectified unit that is never on decays to nothing
+    w, b, v = w[:, alive], b[alive], v[alive]
+    lines.append(f"inline constexpr int kUnits = {len(v)};")
+    lines.append("inline constexpr float kWeights[kFeatures][kUnits] = {")
+    lines += [f"    {{{', '.join(literal(x) for x in row)}}}," for row in w]
+    lines.append("};")
+    for name, values in (("kBiases", b), ("kOutputs", v)):
+        lines.append(f"inline constexpr float {name}[kUnits] = {{{', '.join(literal(x) for x in values)}}};")
+    lines += [f"inline constexpr float kOutputBias = {literal(c[0])};", "// clang-format on", ""]
     path.write_text("\n".join(lines))
 
 
@@ -185,18 +190,12 @@ def arguments(argv: list[str] | None) -> Any:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--bench", type=Path, required=True, help="the built circles_bench")
-    parser.add_argument(
-        "--photos", type=Path, action="append", default=[], help="folder of photos without circles"
-    )
-    parser.add_argument(
-        "--valid-photos", type=Path, action="append", default=[], help="other photos to validate on"
-    )
     parser.add_argument("--scenes", type=int, default=3000, help="to train on; a fifth as many validate")
     parser.add_argument(
         "--extra", type=Path, action="append", default=[], help="further set in the same format"
     )
-    parser.add_argument("--hidden", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--hidden", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--work", type=Path, help="keep the scenes here, and use those that are there")
     parser.add_argument("--out", type=Path, default=MODEL)
     return parser.parse_args(argv)
@@ -208,13 +207,13 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = a.work or Path(scratch)
         sets = []
-        for name, seed, count, folders in (
-            ("train", TRAIN_SEED, a.scenes, a.photos),
-            ("valid", VALID_SEED, max(1, a.scenes // 5), a.valid_photos or a.photos),
+        for name, seed, count in (
+            ("train", TRAIN_SEED, a.scenes),
+            ("valid", VALID_SEED, max(1, a.scenes // 5)),
         ):
             folder = work / f"{name}_{seed}_{count}"
             if not (folder / "truth.json").exists():
-                scenes.write_set(folder, seed, count, scenes.load_photos(folders))
+                scenes.write_set(folder, seed, count, scenes.load_photos(scenes.package_photos(name)))
             sets.append(collect(a.bench, folder))
     train, valid = sets
     for folder in a.extra:
@@ -223,17 +222,16 @@ def main(argv: list[str] | None = None) -> None:
         train.targets = np.concatenate([train.targets, more.targets])
     mean, scale = train.features.mean(0), train.features.std(0) + 1e-6
     for data in sets:
-        data.features = (data.features - mean) / scale
+        data.features = ((data.features - mean) / scale).astype(np.float32)
+        data.targets = data.targets.astype(np.float32)
     network = fit(np.random.default_rng(TRAIN_SEED), train, a.hidden, a.epochs)
     hits = valid.targets > 0.5
     precision = average_precision(network.logits(valid.features), hits)
     losses = " ".join(f"{cross_entropy(network, data):.4f}" for data in sets)
-    names = ", ".join(sorted(p.name for folder in a.photos for p in folder.iterdir()))
     origin = [
         f"{a.scenes} scenes, seed {TRAIN_SEED}, {len(train.targets)} candidates, {a.epochs} epochs",
         f"validated on seed {VALID_SEED}: average precision {precision:.4f}",
         f"cross entropy (train, valid): {losses}",
-        *(f"photos: {names}" for _ in a.photos[:1]),
     ]
     write_model(a.out, network, mean, scale, origin)
     print("\n".join(origin))
