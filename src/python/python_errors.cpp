@@ -137,6 +137,14 @@ TakenError take_python_error(gil::Held& held) {
   return {std::make_exception_ptr(RaisedByPython(object, text)), object, text};
 }
 
+void name_source(gil::Held& held, const gil::Ref& error, const std::string& source) {
+  const nb::handle object = error.get(held);
+  if (classes().source_error == nullptr) return;
+  if (PyObject_IsInstance(object.ptr(), classes().source_error) != 1) return;
+  const nb::object known = object.attr("source");
+  if (nb::len(known) == 0) object.attr("source") = source;
+}
+
 void set_python_error(gil::Held& held, const std::exception_ptr& error) {
   try {
     raise_known(held, error);

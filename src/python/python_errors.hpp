@@ -47,6 +47,8 @@ struct TakenError {
 
 /// Takes the Python exception that is set.
 [[nodiscard]] TakenError take_python_error(gil::Held& held);
+/// Gives a SourceError without a source the name of the one that raised it.
+void name_source(gil::Held& held, const gil::Ref& error, const std::string& source);
 /// Sets the Python exception that `error` is or corresponds to.
 void set_python_error(gil::Held& held, const std::exception_ptr& error);
 /// Lets nanobind use set_python_error() for the engine's exceptions.

@@ -42,6 +42,7 @@ struct Loop {
 // Takes the exception that is set and hands it to the engine; true: the node goes on (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample) {
   const auto taken = take_python_error(held);
+  if (loop.worker.is_source()) name_source(held, *taken.object, loop.worker.name());
   const bool goes_on = loop.worker.fail(taken.error, taken.text, sample);
   if (!goes_on) loop.engine.keep_failure(taken.object);
   return goes_on;

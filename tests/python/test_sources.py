@@ -149,3 +149,19 @@ def test_a_mock_camera_takes_an_array() -> None:
         frame = reader.get().value
         assert frame.format == "bgr"
         assert np.array_equal(frame.bgr, image)
+
+
+def test_a_source_error_of_a_python_source_stays_itself_and_names_its_source() -> None:
+    lost = ff.SourceError("the cable is out")
+
+    class Cable(ff.Source[int]):
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            yield 0, 0.0
+            raise lost
+
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Cable(), name="cable"))
+    with pytest.raises(ff.SourceError) as caught:
+        pipeline.run()
+    assert caught.value is lost
+    assert caught.value.source == "cable"
