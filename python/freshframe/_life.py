@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 from . import _native
@@ -17,11 +19,17 @@ if TYPE_CHECKING:
 _EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter exits
 
 _running: set[Pipeline] = set()
+_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def keep(pipeline: Pipeline) -> None:
     """A started pipeline is kept alive until it has ended, as threading.Thread is."""
     _running.add(pipeline)
+
+
+def keep_thread(thread: threading.Thread) -> None:
+    """A Python node's thread has started; the exit waits for it."""
+    _threads.add(thread)
 
 
 def forget(pipeline: Pipeline) -> None:
@@ -52,8 +60,9 @@ def _stop_all() -> None:
             names = ", ".join(repr(name) for name in pipeline._engine.busy_nodes())
             logger.warning("exit: %s of %r still busy, let go", names, pipeline.name)
             busy = True
-        else:
-            pipeline._join_threads()  # a thread that still needs the GIL would not get it any more
+    if not busy:
+        for thread in list(_threads):
+            thread.join(1.0)  # its last steps need the GIL, which the interpreter will not give any more
     _native.drain_log()
     _native.set_log_handler(None)
     if busy:

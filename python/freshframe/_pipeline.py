@@ -236,6 +236,7 @@ class Pipeline:
                 )
                 thread.start()
                 self._threads.append(thread)
+                _life.keep_thread(thread)
                 waiting.pop(0)
         except BaseException:
             self._engine.request_stop()
