@@ -144,8 +144,8 @@ void ArcFinder::keep(std::span<const EdgePoint> points, const GradientField& fie
   arc.brighter_inside =
       static_cast<float>(gradient.x) * to_centre_x + static_cast<float>(gradient.y) * to_centre_y > 0;
   arc.quality = static_cast<float>(points.size()) * std::min(1.0F, arc.span);
-  const double origin_x = field.width() / 2;
-  const double origin_y = field.height() / 2;
+  const double origin_x = std::floor(field.width() / 2.0);
+  const double origin_y = std::floor(field.height() / 2.0);
   for (const EdgePoint& p : points) arc.moments.add(double{p.x} - origin_x, double{p.y} - origin_y);
   arcs_.push_back(arc);
 }

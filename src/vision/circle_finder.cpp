@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
-#include <cmath>
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <sstream>
@@ -17,6 +17,8 @@ namespace vision {
 namespace {
 
 constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 32 bit, rows are padded
+constexpr int kMaxSide = 1 << 20;                           // positions have ten bits below the pixel
+constexpr float kMaxRadius = 1e5F;     // keeps positions in range; such an arc is straight in any picture
 constexpr float kMinRadius = 2;        // smaller circles have no curvature on the pixel grid
 constexpr float kWorthKeeping = 0.6F;  // of min_score; a worse twin must not hide a better circle
 
@@ -31,9 +33,9 @@ CircleDetectorOptions checked(const CircleDetectorOptions& o) {
   if (!(o.min_radius >= kMinRadius)) {
     throw GraphError(text("min_radius must be at least ", kMinRadius, " pixels, got ", o.min_radius));
   }
-  if (!(o.max_radius > o.min_radius) || !std::isfinite(o.max_radius)) {
-    throw GraphError(
-        text("max_radius must be greater than min_radius (", o.min_radius, "), got ", o.max_radius));
+  if (!(o.max_radius > o.min_radius) || o.max_radius > kMaxRadius) {
+    throw GraphError(text("max_radius must be greater than min_radius (", o.min_radius, ") and at most ",
+                          kMaxRadius, " pixels, got ", o.max_radius));
   }
   if (o.max_circles < 1) throw GraphError(text("max_circles must be at least 1, got ", o.max_circles));
   if (!(o.min_score >= 0 && o.min_score <= 1)) {
@@ -46,9 +48,11 @@ void check(const Plane& luma) {
   if (luma.data == nullptr || luma.rows < 1 || luma.row_bytes < 1) {
     throw Error(text("a picture of at least 1 x 1 pixels is wanted, got ", luma.row_bytes, " x ", luma.rows));
   }
-  if (std::int64_t{luma.rows} * luma.row_bytes > kMaxPixels) {
-    throw Error(text("a picture of at most ", kMaxPixels, " pixels is wanted, got ", luma.row_bytes, " x ",
-                     luma.rows, "; scale it down or cut it into tiles"));
+  if (std::int64_t{luma.rows} * luma.row_bytes > kMaxPixels ||
+      std::max(luma.rows, luma.row_bytes) > kMaxSide) {
+    throw Error(text("a picture of at most ", kMaxPixels, " pixels and ", kMaxSide,
+                     " on each side is wanted, got ", luma.row_bytes, " x ", luma.rows,
+                     "; scale it down or cut it into tiles"));
   }
 }
 

@@ -14,11 +14,11 @@ void GradientField::resize(int width, int height) {
   height_ = height;
   stride_ = (width + kMargin - 1) / kMargin * kMargin + kMargin;
   const std::size_t pixels = static_cast<std::size_t>(stride_) * static_cast<std::size_t>(height);
-  const std::size_t elements = pixels + std::size_t{2 * kMargin};
+  const std::size_t elements = pixels + 2 * std::size_t{kMargin};
   smoothed_.assign(elements, 0);
   gradients_.assign(elements, {});
   flags_.assign(elements, 0);
-  scratch_.assign(static_cast<std::size_t>(stride_) * 7 + std::size_t{2 * kMargin}, 0);
+  scratch_.assign(static_cast<std::size_t>(stride_) * 7 + 2 * std::size_t{kMargin}, 0);
 }
 
 void GradientField::compute(const Plane& luma) {
@@ -44,8 +44,10 @@ EdgePoint GradientField::locate(int pixel) const noexcept {
     shift =
         std::clamp(0.5F * static_cast<float>(before - after) / static_cast<float>(curvature), -0.5F, 0.5F);
   }
-  const auto x = static_cast<float>(pixel % stride_);
-  const auto y = static_cast<float>(pixel / stride_);
+  const int column = pixel % stride_;
+  const int row = pixel / stride_;
+  const auto x = static_cast<float>(column);
+  const auto y = static_cast<float>(row);
   return {horizontal ? x + shift : x, horizontal ? y : y + shift, pixel};
 }
 

@@ -43,14 +43,14 @@ void search_group(const GradientField& field, const Addresses& addresses, RayBat
   const Ints d;
   const Floats f;
   const auto* base = reinterpret_cast<const std::int32_t*>(field.gradients());
-  const auto ux = hn::Load(d, &rays.ux[first]);
-  const auto uy = hn::Load(d, &rays.uy[first]);
+  const auto ux = hn::LoadU(d, &rays.ux[first]);
+  const auto uy = hn::LoadU(d, &rays.uy[first]);
   constexpr int kStep = RayBatch::kDirectionBits - RayBatch::kPositionBits;
   const auto step_x = hn::ShiftRight<kStep>(ux);
   const auto step_y = hn::ShiftRight<kStep>(uy);
   const auto back = hn::Set(d, -rays.reach);
-  auto x = hn::Add(hn::Load(d, &rays.x[first]), hn::Mul(step_x, back));
-  auto y = hn::Add(hn::Load(d, &rays.y[first]), hn::Mul(step_y, back));
+  auto x = hn::Add(hn::LoadU(d, &rays.x[first]), hn::Mul(step_x, back));
+  auto y = hn::Add(hn::LoadU(d, &rays.y[first]), hn::Mul(step_y, back));
   const auto weakest = hn::Set(d, kEdgeMagnitude - 1);
   constexpr float kOne = 1 << RayBatch::kDirectionBits;
   const auto min_cosine2 = hn::Set(f, rays.min_cosine2 * kOne * kOne);
@@ -77,8 +77,8 @@ void search_group(const GradientField& field, const Addresses& addresses, RayBat
     x = hn::Add(x, step_x);
     y = hn::Add(y, step_y);
   }
-  hn::Store(best_pixel, d, &rays.pixel[first]);
-  hn::Store(best_slope, d, &rays.slope[first]);
+  hn::StoreU(best_pixel, d, &rays.pixel[first]);
+  hn::StoreU(best_slope, d, &rays.slope[first]);
 }
 
 void search_all(const GradientField& field, RayBatch& rays) {
@@ -98,6 +98,7 @@ static_assert(sizeof(Gradient) == sizeof(std::int32_t), "one gather fetches both
 
 HWY_EXPORT(search_all);
 
+// NOLINTNEXTLINE(misc-const-correctness): written by the chosen target, which clang-tidy does not see
 void search_rays(const GradientField& field, RayBatch& rays) {
   HWY_DYNAMIC_DISPATCH(search_all)(field, rays);
 }

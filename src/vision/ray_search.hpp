@@ -22,12 +22,12 @@ struct RayBatch {
   int reach = 0;          // pixels to look inwards and outwards
   float discount = 0;     // what a pixel of distance from the rim takes off an edge's strength
   float min_cosine2 = 0;  // square of the least cosine between gradient and ray
-  alignas(64) Lane x{};   // where the ray meets the rim, plus half a pixel
-  alignas(64) Lane y{};
-  alignas(64) Lane ux{};  // direction, outwards
-  alignas(64) Lane uy{};
-  alignas(64) Lane pixel{};  // result: where the edge is, -1 for none
-  alignas(64) Lane slope{};  // result: gradient along the ray, positive when it gets brighter outwards
+  Lane x{};               // where the ray meets the rim, plus half a pixel
+  Lane y{};
+  Lane ux{};  // direction, outwards
+  Lane uy{};
+  Lane pixel{};  // result: where the edge is, -1 for none
+  Lane slope{};  // result: gradient along the ray, positive when it gets brighter outwards
 };
 
 /// Fills `pixel` and `slope` of all rays. Positions outside of the field are moved to its border.

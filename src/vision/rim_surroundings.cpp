@@ -16,8 +16,10 @@ constexpr double kClearDifference = 4;           // grey levels between inside a
 
 // The pixel on a ray at this distance from the centre, -1 outside of the picture.
 int pixel_on_ray(const GradientField& field, const Circle& circle, const Ray& ray, float distance) {
-  const int x = static_cast<int>(circle.x + distance * ray.ux + 0.5F);
-  const int y = static_cast<int>(circle.y + distance * ray.uy + 0.5F);
+  const float right = circle.x + distance * ray.ux + 0.5F;
+  const float down = circle.y + distance * ray.uy + 0.5F;
+  const int x = static_cast<int>(right);
+  const int y = static_cast<int>(down);
   if (x < 1 || y < 1 || x >= field.width() - 1 || y >= field.height() - 1) return -1;
   return y * field.stride() + x;
 }
