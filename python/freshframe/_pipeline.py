@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
-import inspect
 import math
 import threading
 import time
@@ -12,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from . import _life, _native, _types
+from . import _life, _native, _types, _wiring
 from ._errors import GraphError, StopTimeout
 from ._log import logger
 from ._nodes import MockCamera, NativeNode, Node, Source, VideoSource
@@ -74,7 +72,7 @@ class Pipeline:
             raise GraphError(f"the name of a pipeline must be a text, got {name!r}")
         if stall_timeout is not None and not stall_timeout > 0:
             raise GraphError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
-        _check_max_held_bytes(max_held_bytes)
+        _wiring.check_max_held_bytes(max_held_bytes)
         _life.forget_ended()
         self.name = name
         self._engine = _native.Engine(name, stall_timeout, max_held_bytes)
@@ -133,21 +131,21 @@ class Pipeline:
             GraphError: It cannot be wired so.
         GIL: held.
         """
-        _check_node(node)
-        parents = self._parents(parent, _label(node))
+        _wiring.check_node(node)
+        parents = self._parents(parent, _wiring.label(node))
         wanted, given = _types.node_types(node)
         for port in parents:
             if not _types.fits(port._type, wanted):
                 raise GraphError(
-                    f"{_label(node)!r} takes {_types.name(wanted)}, but its parent {port.name!r} gives "
+                    f"{_wiring.label(node)!r} takes {_types.name(wanted)}, but its parent {port.name!r} gives "
                     f"{_types.name(port._type)}"
                 )
-        _claim(node)
+        _wiring.claim(node)
         try:
-            options = _options(name, queue, on_error, max_age)
+            options = _wiring.options(name, queue, on_error, max_age)
             index = self._add(node, [port._index for port in parents], (wanted, given), options)
         except BaseException:
-            _release(node)
+            _wiring.release(node)
             raise
         self._nodes.append(node)
         return Port(self, index, node, given)
@@ -155,7 +153,7 @@ class Pipeline:
     def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: dict[str, Any]) -> int:
         if isinstance(node, (NativeNode, VideoSource, MockCamera)):
             return self._engine.add_native(node._handle, parents, options)
-        label = _label(node)
+        label = _wiring.label(node)
         kinds = (_types.kind(hints[0]), _types.kind(hints[1]))
         if isinstance(node, Source):
             index = self._engine.add_python_source(label, (bool(node.live), kinds[1]), parents, options)
@@ -194,10 +192,10 @@ class Pipeline:
             GraphError: It cannot be wired so.
         GIL: held.
         """
-        label = _name(name) or "reader"
+        label = _wiring.checked_name(name) or "reader"
         parents = self._parents(list(ports), label)
         return self._engine.reader(
-            [port._index for port in parents], _queue_tuple(queue, label), name or "", frames
+            [port._index for port in parents], _wiring.queue_tuple(queue, label), name or "", frames
         )
 
     # ---- life
@@ -427,79 +425,3 @@ class _Tick:
     def __init__(self, at: float, done: int) -> None:
         self.at = at
         self.done = done
-
-
-def _label(node: Any) -> str:
-    if isinstance(node, VideoSource):
-        return "VideoSource"
-    if isinstance(node, Node):
-        return type(node).__name__
-    name = getattr(node, "__name__", None)
-    if name == "<lambda>":
-        return "lambda"
-    return name if isinstance(name, str) else type(node).__name__
-
-
-def _check_node(node: Any) -> None:
-    if inspect.isclass(node):
-        raise GraphError(f"got class {node.__name__}; did you mean {node.__name__}()?")
-    if (
-        isinstance(node, Source)
-        and type(node).read is Source.read
-        and not isinstance(node, (VideoSource, MockCamera))
-    ):
-        raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
-    if isinstance(node, Node) and not isinstance(node, Source) and type(node).process is Node.process:
-        raise GraphError(f"{type(node).__name__} has no method process(self, sample): a Node needs one")
-    if not isinstance(node, Node) and not callable(node):
-        raise GraphError(f"a node must be a Source, a Node or a callable, got {node!r}")
-    if inspect.iscoroutinefunction(node):
-        raise GraphError(
-            f"{_label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read with "
-            "`async for` outside the graph"
-        )
-
-
-def _claim(node: Any) -> None:
-    """A node instance belongs to one pipeline; functions may be added as often as you like."""
-    if not isinstance(node, Node) or isinstance(node, (NativeNode, VideoSource, MockCamera)):
-        return
-    if getattr(node, "_freshframe_added", False):
-        raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
-    with contextlib.suppress(AttributeError):  # a class with __slots__ can't be marked
-        node._freshframe_added = True  # type: ignore[attr-defined]
-
-
-def _release(node: Any) -> None:
-    with contextlib.suppress(AttributeError):
-        del node._freshframe_added
-
-
-def _queue_tuple(queue: Any, label: str) -> tuple[int, str] | None:
-    if queue is None:
-        return None
-    if not isinstance(queue, Queue):
-        raise GraphError(f"queue of {label!r} must be a Queue, LATEST, NEXT or LOSSLESS, got {queue!r}")
-    return queue.depth, queue.when_full
-
-
-def _check_max_held_bytes(given: Any) -> None:
-    if not isinstance(given, int) or not 0 <= given < 1 << 63:
-        raise GraphError(f"max_held_bytes must be a number of bytes, at least 0, got {given!r}")
-
-
-def _name(name: Any) -> str:
-    if name is not None and (not isinstance(name, str) or not name):
-        raise GraphError(f"name must be a text that is not empty, got {name!r}")
-    return name or ""
-
-
-def _options(name: Any, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
-    if on_error not in ("stop", "skip"):
-        raise GraphError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
-    return {
-        "name": _name(name),
-        "queue": _queue_tuple(queue, name or "node"),
-        "on_error": on_error,
-        "max_age": max_age,
-    }
