@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "drawn_discs.hpp"
+#include "vision/circle_overlap.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {
@@ -89,6 +90,29 @@ TEST(CircleFinder, FindsNothingInNoiseFlatsAndRectangles) {
   boxes.rectangle(40, 40, 120, 110, 200);
   boxes.rectangle(160, 60, 280, 200, 140);
   EXPECT_TRUE(finder.find(boxes.plane()).empty());
+}
+
+TEST(CircleFinder, SeesTheLastColumnsOfEveryWidth) {
+  CircleFinder finder(kWide);
+  for (int width = 90; width < 157; ++width) {
+    Canvas canvas(width, 80, 200);
+    canvas.disc(width - 26.0, 40, 20, 60);
+    const auto found = finder.find(canvas.plane());
+    ASSERT_EQ(found.size(), 1U) << "width " << width;
+    expect_circle(found, width - 26.0, 40, 20);
+  }
+}
+
+TEST(CircleFinder, GivesNoTwoCirclesOfOneThing) {
+  CircleFinder finder({.min_radius = 5, .max_radius = 100, .max_circles = 64, .min_score = 0});
+  Canvas canvas(320, 240, 110);
+  for (int i = 0; i < 6; ++i) canvas.disc(40 + 48 * i, 120, 14 + 2 * i, 40 + 40 * (i % 5));
+  canvas.noise(9, 12);
+  const auto found = finder.find(canvas.plane());
+  ASSERT_GE(found.size(), 6U);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) EXPECT_LE(vision::overlap(found[i], found[k]), 0.55F);
+  }
 }
 
 TEST(CircleFinder, KeepsTheRadiusRangeAndTheBestFew) {
