@@ -205,6 +205,11 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
   auto lock = lock_soon(mutex_);
   auto taken = take_locked(sample, false, after);
   while (taken == Taken::Nothing) {
+    if (!after.dropped.empty()) {  // stale ones: a wait may be long, their pictures are freed before it
+      lock.unlock();
+      after.dropped.clear();
+      lock.lock();
+    }
     waiting_ = true;
     const bool awake = clock_->wait_until(lock, ready_, deadline, [&] {
       return closed_ || all_ended_locked() ||
@@ -218,9 +223,9 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
   return finish_take(taken, sample, after);
 }
 
-void Inbox::arm() {
+void Inbox::arm(bool waits) {
   const std::lock_guard lock(mutex_);
-  waiting_ = true;
+  waiting_ = waits;
 }
 
 Taken Inbox::try_take(AnySample& sample) {

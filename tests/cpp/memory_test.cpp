@@ -1,6 +1,7 @@
 // Picture memory of a pipeline: the bound on what the engine holds, loans to readers, what a full bound does.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -105,6 +106,28 @@ TEST(Bound, CountsAFrameThatASourceOrANodeHandsOverAsALoan) {
   wait_until(
       [&] { return pipeline.stats().pool.published == 2; });  // the engine holds both, nobody else does
   EXPECT_EQ(pipeline.stats().held_bytes, 0U);
+}
+
+TEST(Bound, StaleFramesAreFreedThoughTheirConsumerGoesOnWaiting) {
+  constexpr int kFrames = 20;
+  Lent lent[kFrames];
+  const auto clock = std::make_shared<SimulatedClock>();
+  clock->advance(Seconds{100});
+  Feed<Frame> feed;
+  CheckedPipeline pipeline(clock);
+  pipeline.add(pass_on<Frame>(), pipeline.add(feed_source(feed, Kind::Live)), {.max_age = 0.5});
+  pipeline.start();
+  for (Lent& buffer : lent) {
+    feed.push(buffer.wrap(), clock->now() - std::chrono::seconds{2});
+    feed.settle();
+  }
+  wait_until([&] {  // every frame is dropped, as stale or before, so the node never gets one
+    int releases = 0;
+    for (const Lent& buffer : lent) releases += buffer.releases;
+    return releases == kFrames;
+  });
+  EXPECT_EQ(pipeline.stats().pool.published, 0);
+  EXPECT_EQ(edge_of(pipeline, "source", "node").delivered, 0U);
 }
 
 TEST(Loans, ReadEverythingIntoAListNeitherDeadlocksNorGrowsUnseen) {
