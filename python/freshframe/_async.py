@@ -40,7 +40,7 @@ class ReaderIterator:
                 raise StopAsyncIteration from None
             if sample is not None:
                 return sample
-            self._reader._arm()
+            self._reader._arm(True)
             await self._readable()
 
     async def _readable(self) -> None:
@@ -64,4 +64,5 @@ class ReaderIterator:
             await ready
         finally:
             _awaited.discard(self._reader)
+            self._reader._arm(False)
             loop.remove_reader(self._fd)

@@ -259,8 +259,8 @@ class Reader(Generic[T_co]):
         Called before _take(), so that what comes after it wakes the loop. GIL: held
         """
 
-    def _arm(self) -> None:
-        """Called before the event loop waits. GIL: held"""
+    def _arm(self, waits: bool) -> None:
+        """Called before and after the event loop waits. GIL: held"""
 
 class NodeHandle:
     """A native node before and after it is added."""

@@ -97,11 +97,7 @@ class _Samples(Generic[T_co]):
 
     def __del__(self) -> None:
         """The loop was left: later samples have nowhere to go."""
-        stream = getattr(self, "_stream", None)
-        if stream is not None:
-            stream.reader.close()
-            if not stream.pipeline._engine.forked:
-                stream.pipeline._engine.request_stop()
+        _leave(getattr(self, "_stream", None))
 
 
 class _AsyncSamples(Generic[T_co]):
@@ -116,6 +112,16 @@ class _AsyncSamples(Generic[T_co]):
 
     async def __anext__(self) -> Sample[T_co]:
         return await anext(self._samples)
+
+    def __del__(self) -> None:
+        """The loop was left: later samples have nowhere to go."""
+        _leave(getattr(self, "_stream", None))
+
+
+def _leave(stream: Stream[Any] | None) -> None:
+    if stream is not None and not stream.pipeline._engine.forked:
+        stream.reader.close()
+        stream.pipeline._engine.request_stop()
 
 
 def stream(

@@ -57,8 +57,9 @@ class Inbox {
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
   Taken take(AnySample& sample, TimePoint deadline);
   Taken try_take(AnySample& sample);
-  /// The consumer waits from now on by other means than take(): the ready hook. Lasts until the next take().
-  void arm();
+  /// Says that the consumer waits, or no longer, by other means than take(): the ready hook, or the next
+  /// take() after a look at something else. take() itself ends it.
+  void arm(bool waits);
   /// The newest of the next edge that has something; the older ones on it are dropped as `skipped`.
   Taken take_newest(AnySample& sample);
 

@@ -288,6 +288,12 @@ void PipelineCore::check_stalled() {
                   seconds_text(*options_.stall_timeout) + ": " + *edge +
                   ", and its queue blocks. Read it, close() it, or give it another queue");
   }
+  if (!budget_->has_room()) {
+    throw Stalled("pipeline '" + options_.name + "' has stood still for " +
+                  seconds_text(*options_.stall_timeout) + ": its nodes keep all " +
+                  std::to_string(budget_->bound()) +
+                  " frames that the engine may hold. Let frames go, or keep Frame::as_loan()");
+  }
 }
 
 }  // namespace freshframe

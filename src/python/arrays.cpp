@@ -278,7 +278,10 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
     return frame_from_array(held, object, format, true);
   }
   const auto source = packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data()));
-  if (!basic_pixel_ops().convert(source, builder.picture())) throw Error("cannot copy these planes");
+  const bool copied = gil::release(
+      held, [](const Picture& from, const Picture& to) { return basic_pixel_ops().convert(from, to); },
+      source, builder.picture());
+  if (!copied) throw Error("cannot copy these planes");
   return std::move(builder).publish(pixel_ops()).as_loan();
 }
 

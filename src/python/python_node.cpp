@@ -102,13 +102,18 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   });
 }
 
+PyObject* process_name() {
+  static PyObject* const name = PyUnicode_InternFromString("process");
+  return name;
+}
+
 // Calls the node; nullopt with an exception set when it failed. A result without value and frame: nothing is
 // emitted.
 std::optional<Output> call(gil::Held& held, Loop& loop, const AnySample& sample) {
   PyObject* given = argument(held, loop, sample);
   if (given == nullptr) return std::nullopt;
   PyObject* result = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
-                                       : PyObject_CallMethod(loop.node, "process", "(O)", given);
+                                       : PyObject_CallMethodOneArg(loop.node, process_name(), given);
   Py_DECREF(given);
   if (result == nullptr) return std::nullopt;
   std::optional<Output> output(std::in_place);

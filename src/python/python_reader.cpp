@@ -77,11 +77,16 @@ PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
     PyObject* sample = wait(held, slice);
     if (sample != Py_None) return sample;
     Py_DECREF(sample);
+    core_->inbox().arm(true);  // a NEXT queue gets its sample also between two slices
     if (PyErr_CheckSignals() != 0) {
+      core_->inbox().arm(false);
       stop_after_interrupt(held);
       return nullptr;
     }
     if (timeout && Seconds(core_->clock().now() - began).count() >= *timeout) {
+      sample = wait(held, 0);
+      if (sample != Py_None) return sample;
+      Py_DECREF(sample);
       throw ReadTimeout("reader '" + name() + "': no sample within " + nb::str(nb::float_(*timeout)).c_str() +
                         " s");
     }
@@ -120,9 +125,9 @@ void PythonReader::reset_wake() {
   guard_.check("this reader");  // a child shares the descriptor: reading it would take its parent's wake-up
   wake_up_->reset();
 }
-void PythonReader::arm() {
+void PythonReader::arm(bool waits) {
   guard_.check("this reader");
-  core_->inbox().arm();
+  core_->inbox().arm(waits);
 }
 
 int PythonReader::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
@@ -247,7 +252,8 @@ void bind_reader(nb::module_& module) {
       .def("_wake_fd", &PythonReader::wake_fd, "Descriptor for the event loop. GIL: held")
       .def("_reset_wake", &PythonReader::reset_wake,
            "Called before _take(), so that what comes after it wakes the loop. GIL: held")
-      .def("_arm", &PythonReader::arm, "Called before the event loop waits. GIL: held");
+      .def("_arm", &PythonReader::arm, nb::arg("waits"),
+           "Called before and after the event loop waits. GIL: held");
 }
 
 }  // namespace freshframe::python

@@ -43,7 +43,7 @@ class PythonReader {
   /// Called before looking for a sample: what arrives later makes the descriptor readable.
   void reset_wake();
   /// Called before waiting on the descriptor: a NEXT queue then hands its sample over.
-  void arm();
+  void arm(bool waits);
   [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
 
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;

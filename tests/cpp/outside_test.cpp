@@ -199,7 +199,7 @@ TEST(ReadyHook, AnArmedNextReaderWaitsWithoutAThread) {
   pipeline.start();
   feed.push_and_settle(0);
   EXPECT_EQ(drops_of(edge_of(pipeline, "source", "reader"), DropCause::NoWaiter), 1U);
-  reader->inbox().arm();
+  reader->inbox().arm(true);
   feed.push_and_settle(1);
   EXPECT_EQ(edge_of(pipeline, "source", "reader").waiting, 1U);
   feed.push_and_settle(2);  // one sample is handed over already
