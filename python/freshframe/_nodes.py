@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from . import _native
+from . import _check, _native
 from ._errors import GraphError
 from .results import Circles, DemoCircle
 
@@ -164,14 +164,13 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
         raise GraphError(
             f"cameras are not supported in this version, got camera {url}: open a file or demo:circles"
         )
-    path = os.fspath(url)
     handle = _native.make_video_source(
-        path,
+        _check.path("url", url),
         {
             "size": _size(size),
-            "fps": fps,
-            "open_timeout": open_timeout,
-            "read_timeout": read_timeout,
+            "fps": None if fps is None else _check.number("fps", fps),
+            "open_timeout": _check.number("open_timeout", open_timeout),
+            "read_timeout": _check.number("read_timeout", read_timeout),
             "loop": loop,
             "realtime": realtime,
             "decoder_threads": decoder_threads,
@@ -184,13 +183,14 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
 def _size(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
-    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+    width, height = _check.pair("size (width, height)", size)
+    if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
         raise GraphError(f"size must be (width, height) in pixels, got {size!r}")
-    return (size[0], size[1])
+    return int(width), int(height)
 
 
 def _radius(radius: tuple[float, float]) -> tuple[float, float]:
-    low, high = radius
+    low, high = _check.pair("radius (smallest, largest)", radius)
     if not 0 < low < high < math.inf:
         raise GraphError(
             f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}"
@@ -221,7 +221,7 @@ class MockCamera(Source["Frame"]):
             picture = image
         else:
             picture = _native.Frame.from_array(image, "gray" if getattr(image, "ndim", 3) == 2 else "bgr")
-        self._handle = _native.make_mock_camera(picture, fps)
+        self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
 
 
 class CircleDetector(NativeNode["Frame", Circles]):
@@ -237,7 +237,9 @@ class CircleDetector(NativeNode["Frame", Circles]):
         self, *, radius: tuple[float, float] = (8, 120), max_circles: int = 64, min_score: float = 0.5
     ) -> None:
         """See the class."""
-        self._handle = _native.make_circle_detector(_radius(radius), max_circles, min_score)
+        self._handle = _native.make_circle_detector(
+            _radius(radius), _check.integer("max_circles", max_circles), _check.number("min_score", min_score)
+        )
 
 
 class CircleTracker(NativeNode["Frame", Circles]):
@@ -253,7 +255,9 @@ class CircleTracker(NativeNode["Frame", Circles]):
         self, *, radius: tuple[float, float] = (8, 120), max_circles: int = 16, max_gap: float = 0.5
     ) -> None:
         """See the class."""
-        self._handle = _native.make_circle_tracker(_radius(radius), max_circles, max_gap)
+        self._handle = _native.make_circle_tracker(
+            _radius(radius), _check.integer("max_circles", max_circles), _check.number("max_gap", max_gap)
+        )
 
 
 def detect_circles(
@@ -275,7 +279,12 @@ def detect_circles(
         TypeError: Not a uint8 array.
     GIL: released.
     """
-    return _native.detect_circles(image, _radius(radius), max_circles, min_score)
+    return _native.detect_circles(
+        image,
+        _radius(radius),
+        _check.integer("max_circles", max_circles),
+        _check.number("min_score", min_score),
+    )
 
 
 class Annotate(NativeNode[Circles, "Frame"]):
@@ -292,7 +301,9 @@ class Annotate(NativeNode[Circles, "Frame"]):
         self, *, ids: bool = True, scores: bool = False, trail: float = 1.0, line_width: float = 0.0
     ) -> None:
         """See the class."""
-        self._handle = _native.make_annotate(ids, scores, trail, line_width)
+        self._handle = _native.make_annotate(
+            bool(ids), bool(scores), _check.number("trail", trail), _check.number("line_width", line_width)
+        )
 
 
 class VideoFile(NativeNode["Frame", None]):
@@ -317,7 +328,12 @@ class VideoFile(NativeNode["Frame", None]):
         quality: int = 23,
     ) -> None:
         """See the class."""
-        self._handle = _native.make_video_file(os.fspath(path), codec, fps, quality)
+        self._handle = _native.make_video_file(
+            _check.path("path", path),
+            str(codec),
+            None if fps is None else _check.number("fps", fps),
+            _check.integer("quality", quality),
+        )
 
 
 def demo_truth(url: str, seq: int) -> list[DemoCircle]:
@@ -337,7 +353,7 @@ def read_picture(path: str | os.PathLike[str]) -> Frame:
         SourceError: It cannot be read, or is no picture.
     GIL: released.
     """
-    return _native.read_picture(os.fspath(path))
+    return _native.read_picture(_check.path("path", path))
 
 
 def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
@@ -347,4 +363,4 @@ def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
         FreshframeError: It cannot be written.
     GIL: released.
     """
-    _native.write_picture(frame, os.fspath(path))
+    _native.write_picture(frame, _check.path("path", path))

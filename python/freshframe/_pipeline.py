@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from . import _life, _native, _types, _wiring
+from . import _check, _life, _native, _types, _wiring
 from ._errors import GraphError, StopTimeout
 from ._log import logger
 from ._nodes import MockCamera, NativeNode, Node, Source, VideoSource
@@ -70,7 +70,7 @@ class Pipeline:
         """See the class."""
         if not isinstance(name, str):
             raise GraphError(f"the name of a pipeline must be a text, got {name!r}")
-        if stall_timeout is not None and not stall_timeout > 0:
+        if stall_timeout is not None and not _check.number("stall_timeout", stall_timeout) > 0:
             raise GraphError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
         _wiring.check_max_held_bytes(max_held_bytes)
         _life.forget_ended()
@@ -257,7 +257,7 @@ class Pipeline:
             Stalled: Nothing moves because a full blocking edge is not read.
         GIL: released while waiting.
         """
-        if timeout is not None and not timeout >= 0:
+        if timeout is not None and not _check.number("timeout", timeout) >= 0:
             raise GraphError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
@@ -287,7 +287,7 @@ class Pipeline:
             raise GraphError(
                 f"progress must be True, False or a callable that takes a Progress, got {progress!r}"
             )
-        if not every > 0:
+        if not _check.number("every", every) > 0:
             raise GraphError(f"every must be more than 0 seconds, got {every!r}")
         try:
             if not self._engine.started:
@@ -334,7 +334,7 @@ class Pipeline:
             StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
         GIL: released while waiting.
         """
-        if not timeout >= 0:
+        if not _check.number("timeout", timeout) >= 0:
             raise GraphError(f"timeout must be at least 0 seconds, got {timeout!r}")
         self._engine.request_stop()
         if self._engine.on_worker_thread():

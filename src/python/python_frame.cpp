@@ -137,7 +137,7 @@ void bind_frame(nb::module_& module) {
            nb::sig("def copy(self, format: str | None = None) -> numpy.typing.NDArray[numpy.uint8]"),
            "A writable array of your own, laid out as `array` (of `format`, when given). GIL: released")
       .def_static(
-          "from_array", gil::entry<&frame_from_array>, nb::arg("array"), nb::arg("format") = "bgr",
+          "from_array", gil::entry<&frame_from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,
           nb::sig("def from_array(array: typing.Any, format: str = 'bgr', *, copy: bool = True) -> Frame"),
           "A frame of a uint8 array in the layout of `array`; also 'rgba' (H, W, 4), whose alpha is "

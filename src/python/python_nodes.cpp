@@ -165,7 +165,7 @@ void bind_nodes(nb::module_& module) {
   module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"), "GIL: held");
   module.def("make_circle_detector", &make_circle_detector, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("min_score"), "GIL: held");
-  module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("image"), nb::arg("radius"),
+  module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("image").none(), nb::arg("radius"),
              nb::arg("max_circles"), nb::arg("min_score"),
              nb::sig("def detect_circles(image: typing.Any, radius: tuple[float, float], max_circles: int, "
                      "min_score: float) -> freshframe.results.Circles"),

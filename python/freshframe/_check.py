@@ -1,0 +1,58 @@
+"""Checks of options: what was wanted, what was found."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from ._errors import GraphError
+
+
+def number(what: str, value: Any) -> float:
+    """A number that is finite.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise GraphError(f"{what} must be a number, got {value!r}")
+    return float(value)
+
+
+def integer(what: str, value: Any) -> int:
+    """An int.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise GraphError(f"{what} must be a whole number, got {value!r}")
+    return value
+
+
+def path(what: str, value: Any) -> str:
+    """A path as text.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
+        raise GraphError(f"{what} must be a path, got {value!r}")
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        raise GraphError(f"{what} must be a path as text, got {value!r}")
+    return text
+
+
+def pair(what: str, value: Any) -> tuple[float, float]:
+    """Two numbers.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+        raise GraphError(f"{what} must be two numbers, got {value!r}")
+    first, second = value
+    return number(what, first), number(what, second)
