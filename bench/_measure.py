@@ -178,6 +178,7 @@ def provenance(load_before: float) -> dict[str, Any]:
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "load_before": round(load_before, 2),
+        "scheduling": _scheduling(),
         "commit": git.stdout.strip(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
@@ -204,6 +205,13 @@ def program(name: str) -> str:
     if not path.exists():
         raise SystemExit(f"{path} is missing: run this through ./dev bench, which builds it")
     return str(path)
+
+
+def _scheduling() -> str:
+    policies = {os.SCHED_OTHER: "normal", os.SCHED_FIFO: "real time (fifo)", os.SCHED_RR: "real time (rr)"}
+    nice = os.nice(0)
+    policy = policies.get(os.sched_getscheduler(0), "other")
+    return policy if nice == 0 else f"{policy}, nice {nice}"
 
 
 def _processor() -> str:
