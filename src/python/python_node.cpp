@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -22,21 +23,25 @@ namespace {
 
 using Real = std::chrono::steady_clock;
 
-double since(Real::time_point begin) {
-  return std::chrono::duration<double>(Real::now() - begin).count();
+double thread_cpu_seconds() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) * 1e-9;
 }
 
 // Note [No Python object lives across a wait]
 // While a loop waits it owns no nb::object: an unwind at finalisation (see gil.hpp) would run its destructor
 // without the GIL. What must live across is a borrowed argument of the Python frame below, or native.
 
-// What one node's loop knows. `held_since` is when it last got the GIL.
+// What one node's loop knows. `computed` is its thread's processor
+// time when it last got the GIL: what it computes from then on keeps the GIL from others, what it sleeps does
+// not.
 struct Loop {
   Engine& engine;
   Worker& worker;
   PyObject* node;     // borrowed from the caller
   bool takes_values;  // a function: it gets the value, not the sample
-  Real::time_point held_since = Real::now();
+  double computed = thread_cpu_seconds();
 };
 
 // Takes the exception that is set and hands it to the engine; true: the node goes on (on_error="skip").
@@ -51,7 +56,7 @@ bool fail(gil::Held& held, Loop& loop, const AnySample* sample) {
 // Runs `Step` on the worker without the GIL and meters how long the GIL was held before and waited for after.
 template <auto Step, class... A>
 bool without_gil(gil::Held& held, Loop& loop, A... args) {
-  loop.worker.meter_lock(0, since(loop.held_since));
+  loop.worker.meter_lock(0, thread_cpu_seconds() - loop.computed);
   Real::time_point wanted;
   const bool result = gil::release(
       held,
@@ -62,8 +67,8 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
         return value;
       },
       &loop.worker, &wanted, args...);
-  loop.held_since = Real::now();
-  loop.worker.meter_lock(std::chrono::duration<double>(loop.held_since - wanted).count(), 0);
+  loop.computed = thread_cpu_seconds();
+  loop.worker.meter_lock(std::chrono::duration<double>(Real::now() - wanted).count(), 0);
   return result;
 }
 

@@ -171,7 +171,7 @@ def _hindrances(stats: ff.Stats) -> list[str]:
         ),
         *_item(
             "GIL",
-            f"the computing node kept it for up to {kept}; whoever wants it waits 5 ms",
+            f"the computing node kept it for {kept}; whoever wants it waits 5 ms",
             "That delays the game's frames. Scene and tracker are native threads and never need it.",
         ),
     ]

@@ -93,7 +93,7 @@ def _table(stats: ff.Stats, diary: Diary) -> Table:
         "age p99",
         "dropped before it",
         "GIL wait",
-        "GIL hold at most",
+        "GIL hold",
     )
     for heading in headings:
         table.add_column(heading, justify="left" if heading.startswith(("node", "dropped")) else "right")
