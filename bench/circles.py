@@ -8,12 +8,10 @@ tracking on all frames, and on random shares of them. Times are those of the nod
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.util
 import json
-import platform
+import os
 import random
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,12 +20,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from _measure import ROOT, provenance
 from rich.console import Console
 from rich.table import Table
 
 import freshframe as ff
 
-ROOT = Path(__file__).resolve().parents[1]
 RADIUS = (5.0, 230.0)
 MAX_CIRCLES = 64
 STRIDE = 4
@@ -113,7 +111,7 @@ class Kept(ff.Source[ff.Frame]):
         with ff.stream(ff.open(self.path)) as stream:
             for sample in stream:
                 if sample.seq < len(self.wanted) and self.wanted[sample.seq]:
-                    yield sample.frame, sample.pts
+                    yield sample.value, sample.pts
 
 
 def hough_finders() -> dict[str, Callable[[Luma], npt.NDArray[np.float32]]]:
@@ -146,7 +144,7 @@ def run_peers(folder: Path, sequences: dict[str, Record]) -> dict[str, list[Reco
             for sample in stream:
                 if sample.seq % STRIDE:
                     continue
-                luma = np.ascontiguousarray(sample.frame.luma)
+                luma = np.ascontiguousarray(sample.value.luma)
                 for peer, find in finders.items():
                     start = time.perf_counter()
                     circles = find(luma).tolist()
@@ -219,20 +217,6 @@ def print_tracking(console: Console, figures: dict[str, Record]) -> None:
     console.print(table)
 
 
-def provenance(folder: Path) -> Record:
-    """Machine, commit and date of these figures."""
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return {
-        "machine": f"{platform.processor() or platform.machine()}, {platform.system()} {platform.release()}",
-        "commit": git.stdout.strip(),
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "set": folder.name,
-        "version": ff.__version__,
-    }
-
-
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -246,9 +230,14 @@ def main(argv: list[str] | None = None) -> None:
         "--peers", action="store_true", help="OpenCV's detectors beside it, where cv2 is installed"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "circles.json")
+    parser.add_argument("--dry", action="store_true", help="write no result")
     a = parser.parse_args(argv)
+    if a.set == default and not default.exists():
+        print(f"skipped: no circle set in {default}; give its folder")
+        return
     if not (a.set / "sequences.json").exists():
         parser.error(f"no sequences.json in {a.set}: give the folder of the circle set")
+    load_before = os.getloadavg()[0]
     scorer = load_scorer(a.set)
     truth, sequences = scorer.load(str(a.set))
     console = Console(width=120)  # of a terminal or a log
@@ -264,8 +253,11 @@ def main(argv: list[str] | None = None) -> None:
     }
     print_tracking(console, tracking)
 
+    if a.dry:
+        return
     a.out.parent.mkdir(parents=True, exist_ok=True)
-    result = {**provenance(a.set), "detection": detection, "tracking": tracking}
+    about = {**provenance(load_before), "set": a.set.name, "version": ff.__version__}
+    result = {**about, "detection": detection, "tracking": tracking}
     a.out.write_text(json.dumps(result, indent=1) + "\n")
     console.print(f"written to {a.out}")
 
