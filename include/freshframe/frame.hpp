@@ -116,7 +116,7 @@ class Frame {
   /// True when to(format) has nothing left to do.
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
   /// All planes of a planar format without gaps, one after the other: packed once, then shared; the planes
-  /// themselves when they lie so already. Throws Error for an odd size of a subsampled format.
+  /// themselves when they lie so already. Throws GraphError for an odd size of a subsampled format.
   [[nodiscard]] std::span<const std::uint8_t> packed() const;
   /// True when packed() has nothing left to do.
   [[nodiscard]] bool has_packed() const noexcept;
