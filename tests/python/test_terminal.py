@@ -20,7 +20,8 @@ from support import WATCHDOG
 
 import freshframe as ff
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
+# A terminal that can move its cursor, whatever the tests themselves run in.
+ENVIRONMENT = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
 class Terminal:
