@@ -26,11 +26,11 @@ struct alignas(4) Gradient {
   [[nodiscard]] int magnitude() const noexcept { return std::abs(int{x}) + std::abs(int{y}); }
 };
 
-/// Weakest gradient that can be an edge: 2.75 grey levels per pixel, a step of about 6 under the smoothing
+/// Weakest gradient that can be an edge: 2.25 grey levels per pixel, a step of about 5 under the smoothing
 /// used here, just above the sensor noise that is left after it.
-inline constexpr int kEdgeMagnitude = 11 * kGradientScale / 4;
+inline constexpr int kEdgeMagnitude = 9 * kGradientScale / 4;
 /// Weakest gradient that starts a chain: hysteresis at about twice the former, as in Canny's detector.
-inline constexpr int kSeedMagnitude = 5 * kGradientScale;
+inline constexpr int kSeedMagnitude = 4 * kGradientScale;
 
 /// Edge flags of a pixel.
 inline constexpr std::uint8_t kEdge = 1;    // a local maximum of the magnitude across the edge
