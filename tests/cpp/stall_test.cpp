@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "support.hpp"
+#include "test_frames.hpp"
 #include "test_nodes.hpp"
 #include <gtest/gtest.h>
 
@@ -29,6 +30,19 @@ TEST(Stalled, NamesTheReaderThatNobodyReads) {
   const std::string message = message_of<Stalled>([&] { (void)pipeline.wait(); });
   EXPECT_TRUE(contains(message, "nobody reads reader 'forgotten'")) << message;
   EXPECT_EQ(reader.get()->value, 0);  // Stalled ends the wait, not the pipeline
+}
+
+TEST(Stalled, ComesWhenNodesKeepEveryFrameThatTheEngineMayHold) {
+  Seen<Sample<Frame>> hoard;
+  CheckedPipeline pipeline(options_with(kStall));
+  const auto source = pipeline.add(make_source<Frame>(
+      {.live = false, .read = [](const Context& context) -> std::optional<SourceItem<Frame>> {
+         return SourceItem<Frame>{gray_frame(1), 0, context.clock.now()};
+       }}));
+  pipeline.add(collect_into<Frame>(hoard), source, {.name = "hoarder"});
+  pipeline.start();
+  const std::string message = message_of<Stalled>([&] { (void)pipeline.wait(); });
+  EXPECT_TRUE(contains(message, std::to_string(pipeline.stats().pool.bound))) << message;
 }
 
 TEST(Stalled, ComesFromRunToo) {
