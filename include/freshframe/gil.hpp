@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -329,27 +330,28 @@ auto take_or_stay(Take&& take) {
 }
 
 // Runs `body`, then `after` whether it returned or threw; not when the thread is being unwound (see the note
-// above).
+// above). `after` runs outside the handler: an unwind cannot be caught while an exception is being handled.
 template <class Body, class After>
 auto then(Body&& body, After&& after) {
   using Result = decltype(body());
+  std::exception_ptr error;
+  [[maybe_unused]] std::conditional_t<std::is_void_v<Result>, bool, std::optional<Result>> result{};
   try {
     if constexpr (std::is_void_v<Result>) {
       body();
-      after();
     } else {
-      auto result = body();
-      after();
-      return result;
+      result.emplace(body());
     }
 #ifdef __GLIBCXX__
   } catch (const abi::__forced_unwind&) {
     throw;
 #endif
   } catch (...) {
-    after();
-    throw;
+    error = std::current_exception();
   }
+  after();
+  if (error) std::rethrow_exception(error);
+  if constexpr (!std::is_void_v<Result>) return *std::move(result);
 }
 
 template <class F>
