@@ -483,6 +483,10 @@ class DeferredFree {
   }
 
   void push(PyObject* object) noexcept {
+    if (!deferring_.load(std::memory_order_acquire) && PyGILState_Check() != 0) {
+      Py_DECREF(object);
+      return;
+    }
     bool call = false;
     {
       const std::lock_guard lock(mutex_);
@@ -509,6 +513,13 @@ class DeferredFree {
     return objects.size();
   }
 
+  /// From now on a thread with the GIL frees what it drops at once. For the interpreter's exit, when nobody
+  /// will drain any more.
+  void stop_deferring(Held& held) {
+    deferring_.store(false, std::memory_order_release);
+    drain(held);
+  }
+
   [[nodiscard]] std::size_t pending() const {
     const std::lock_guard lock(mutex_);
     return objects_.size();
@@ -522,6 +533,7 @@ class DeferredFree {
     return 0;
   }
 
+  std::atomic<bool> deferring_{true};
   mutable std::mutex mutex_;
   std::vector<PyObject*> objects_;  // guarded by mutex_
   bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain

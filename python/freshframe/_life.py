@@ -65,8 +65,9 @@ def _stop_all() -> None:
             thread.join(1.0)  # its last steps need the GIL, which the interpreter will not give any more
     _native.drain_log()
     _native.set_log_handler(None)
-    if busy:
+    if busy or threading.active_count() > 1:  # a daemon thread of the program never lets go of what it holds
         _native.let_leaks_pass()
+    if busy:
         return
     _running.clear()
     _native.forget_classes()

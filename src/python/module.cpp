@@ -39,7 +39,7 @@ void register_classes(const nb::dict& given) {
 
 // At exit, when no thread of a pipeline runs any more: what is kept here would keep the module's types alive.
 void forget_classes(gil::Held& held) {
-  gil::DeferredFree::instance().drain(held);
+  gil::DeferredFree::instance().stop_deferring(held);
   auto& known = classes();
   for (PyObject** kept : {&known.circles, &known.freshframe_error, &known.graph_error, &known.source_error,
                           &known.source_timeout, &known.node_error, &known.frames_held, &known.end_of_stream,

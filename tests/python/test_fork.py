@@ -1,0 +1,164 @@
+"""os.fork beside a running pipeline: the child is refused it, ends normally, and may build its own."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import pytest
+from support import run_program
+
+BUILD = """
+import os, signal, sys, threading, time
+import freshframe as ff
+from support import Collect, Count, Push, Ticker
+
+pipeline = ff.Pipeline()
+"""
+
+
+FORK = (
+    BUILD
+    + """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 and later warn of every fork beside threads
+reader = pipeline.reader(pipeline.add(Ticker()))
+unstarted = ff.Pipeline()
+port = unstarted.add(Ticker())
+other_reader = unstarted.reader(port)
+pipeline.start()
+reader.get()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "reader.get()",
+        "reader.poll()",
+        "reader.latest()",
+        "next(iter(reader))",
+        "pipeline.stop()",
+        "pipeline.wait()",
+        "pipeline.run()",
+        "pipeline.stats()",
+        "unstarted.start()",
+        "unstarted.add(Ticker())",
+        "unstarted.reader(port)",
+    ],
+)
+def test_the_child_of_a_fork_is_refused_the_parents_pipeline(use: str) -> None:
+    ended = run_program(
+        FORK
+        + f"""
+child = os.fork()
+if child == 0:
+    try:
+        {use}
+    except ff.FreshframeError as error:
+        print("refused:", error)
+        sys.stdout.flush()
+        os._exit(3)
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+print("child", os.waitstatus_to_exitcode(status))
+reader.get()
+pipeline.stop()
+"""
+    )
+    assert ended.code == 0, ended.err
+    assert "child 3" in ended.out, ended.err
+    assert "fork" in ended.out
+
+
+def test_the_child_of_a_fork_ends_normally_and_the_parent_runs_on() -> None:
+    ended = run_program(
+        FORK
+        + """
+child = os.fork()
+if child == 0:
+    sys.exit(5)
+_, status = os.waitpid(child, 0)
+print("child", os.waitstatus_to_exitcode(status))
+seen = reader.get().seq
+while reader.get().seq < seen + 5: pass
+pipeline.stop()
+print("parent")
+"""
+    )
+    assert (ended.code, ended.out) == (0, "child 5\nparent\n"), ended.err
+
+
+def test_the_child_of_a_fork_may_build_a_pipeline_of_its_own() -> None:
+    ended = run_program(
+        FORK
+        + """
+child = os.fork()
+if child == 0:
+    own = ff.Pipeline()
+    reader = own.reader(own.add(lambda value: value, own.add(Count(10))))
+    with own:
+        print("child read", len(list(reader)))
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+print("child", os.waitstatus_to_exitcode(status))
+pipeline.stop()
+"""
+    )
+    assert (ended.code, ended.out) == (0, "child read 10\nchild 0\n"), ended.err
+
+
+def test_a_pipeline_of_the_child_of_a_fork_logs_there() -> None:
+    ended = run_program(
+        FORK
+        + """
+import logging
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+
+def boom(value):
+    raise LookupError("of the child")
+
+child = os.fork()
+if child == 0:
+    own = ff.Pipeline()
+    own.add(boom, own.add(Count(1)))
+    try:
+        own.run()
+    except ff.NodeError:
+        sys.exit(0)
+os.waitpid(child, 0)
+pipeline.stop()
+"""
+    )
+    assert ended.out == "node 'boom' failed on sample 0 of 'Count': LookupError: of the child\n", ended.err
+
+
+def test_leaving_with_in_the_child_of_a_fork_lets_the_childs_exception_through() -> None:
+    ended = run_program(
+        BUILD
+        + """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+reader = pipeline.reader(pipeline.add(Ticker()))
+with pipeline:
+    reader.get()
+    child = os.fork()
+    if child == 0:
+        sys.exit(6)
+    _, status = os.waitpid(child, 0)
+    print("child", os.waitstatus_to_exitcode(status))
+"""
+    )
+    assert (ended.code, ended.out) == (0, "child 6\n"), ended.err
+
+
+def test_multiprocessing_with_fork_beside_a_running_pipeline_works() -> None:
+    ended = run_program(
+        FORK
+        + """
+import multiprocessing
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(pool.map(abs, [-1, -2]))
+pipeline.stop()
+"""
+    )
+    assert (ended.code, ended.out) == (0, "[1, 2]\n"), ended.err
