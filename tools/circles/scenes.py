@@ -9,7 +9,6 @@ through H.264, JPEG or nothing and is written as raw luma with its truth.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import subprocess
 from collections.abc import Iterator
@@ -20,13 +19,13 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import photos
 
 Image = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 SIZES = ((640, 480), (640, 480), (640, 480), (1280, 720))
-FRAMES = 3  # per scene; the last one counts, so that H.264 has something to predict from
-FPS = 30.0
+FRAMES, FPS = 3, 30.0  # per scene; the last one counts, so that H.264 has something to predict from
 QUALITIES = (20, 25, 29, 33, 36)  # H.264 constant rate factors
 LOOKS = (
     "flat",
@@ -42,17 +41,8 @@ LOOKS = (
 )
 # Radius of a two-coloured ball's inner disc; it is a circle too, so finding it is neither right nor wrong.
 INNER_DISC = 0.62
-# Shares of boxes, words, lines, polygons, filled and drawn ellipses, bends. Words look round most often.
+# Shares of boxes, words, lines, polygons, filled and drawn ellipses, bends.
 CLUTTER = (0.16, 0.28, 0.16, 0.16, 0.08, 0.08, 0.08)
-# Photos without circles that come inside Python packages: to train on, and others to validate on.
-PACKAGE_PHOTOS: dict[str, dict[str, tuple[str, ...]]] = {
-    "train": {
-        "skimage": ("camera", "chelsea", "coffee", "grass", "ihc", "page", "rocket", "text"),
-        "sklearn": ("china", "flower"),
-    },
-    "valid": {"skimage": ("astronaut", "brick", "gravel")},
-}
-PHOTO_FOLDERS = {"skimage": "data", "sklearn": "datasets/images"}
 RIM_SAMPLES = 120
 MIN_VISIBLE = 0.5  # of the rim; less is not counted, neither as hit nor as miss
 MIN_CONTRAST = 10.0  # grey levels across the rim, on half of it
@@ -120,10 +110,10 @@ def noise_field(rng: Rng, width: int, height: int, scale: float) -> Image:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def background(rng: Rng, width: int, height: int, photos: list[Image]) -> Image:
+def background(rng: Rng, width: int, height: int, backdrops: list[Image]) -> Image:
     """A crop of a photo, or smooth noise."""
-    if photos and rng.random() < 0.6:
-        photo = photos[rng.integers(len(photos))]
+    if backdrops and rng.random() < 0.6:
+        photo = backdrops[rng.integers(len(backdrops))]
         scale = max(width / photo.shape[1], height / photo.shape[0]) * rng.uniform(1, 1.8)
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         photo = np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=how), np.float32)
@@ -191,8 +181,7 @@ def random_grey(rng: Rng) -> float:
 def random_ball(rng: Rng, width: int, height: int, speed: float, typical: float) -> Ball:
     """A ball anywhere in the picture, also cut by its border."""
     r = float(np.exp(rng.uniform(np.log(5.5), np.log(90 if rng.random() < 0.85 else 220))))
-    angle = rng.uniform(0, 2 * np.pi)
-    pace = speed * rng.uniform(0, 1)
+    angle, pace = rng.uniform(0, 2 * np.pi), speed * rng.uniform(0, 1)
     grey = random_grey(rng)
     while abs(grey - typical) < rng.uniform(5, 45):
         grey = random_grey(rng)
@@ -212,9 +201,9 @@ def random_ball(rng: Rng, width: int, height: int, speed: float, typical: float)
     )
 
 
-def make_scene(rng: Rng, width: int, height: int, photos: list[Image]) -> Scene:
+def make_scene(rng: Rng, width: int, height: int, backdrops: list[Image]) -> Scene:
     """Draws everything about a scene from `rng`."""
-    image = background(rng, width, height, photos)
+    image = background(rng, width, height, backdrops)
     image = clutter(rng, image, int(rng.integers(0, 30)))
     if rng.random() < 0.8:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.4)), np.float32)
@@ -305,10 +294,9 @@ def render(rng: Rng, scene: Scene) -> Iterator[npt.NDArray[np.uint8]]:
             owner[y0:y1, x0:x1] = -1
         image *= scene.light
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), scene.defocus), np.float32)
-        if frame == FRAMES - 1:
-            for number, (ball, streak) in enumerate(zip(scene.balls, streaks, strict=True), 1):
-                if (owner == number).any():
-                    scene.truth += rim_truth(image, owner, ball, number, streak)
+        for number, (ball, streak) in enumerate(zip(scene.balls, streaks, strict=True), 1):
+            if frame == FRAMES - 1 and (owner == number).any():
+                scene.truth += rim_truth(image, owner, ball, number, streak)
         grain = rng.standard_normal(image.shape, np.float32) * scene.noise
         image += grain * np.sqrt(np.clip(image, 20, 255) / 128)
         yield np.clip(image, 0, 255).astype(np.uint8)
@@ -364,29 +352,7 @@ def through_jpeg(rng: Rng, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uin
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def package_photos(purpose: str) -> list[Path]:
-    """The photos of PACKAGE_PHOTOS["train"] or ["valid"]; their packages must be installed."""
-    paths = []
-    for package, names in PACKAGE_PHOTOS[purpose].items():
-        spec = importlib.util.find_spec(package)
-        if spec is None or spec.origin is None:
-            raise SystemExit(f"photos of the package '{package}' are wanted: see tools/circles/README.md")
-        folder = Path(spec.origin).parent / PHOTO_FOLDERS[package]
-        paths += [p for p in folder.iterdir() if p.stem in names]
-    return paths
-
-
-def load_photos(paths: list[Path]) -> list[Image]:
-    """All photos that are large enough, in the order of their names."""
-    photos = []
-    for path in sorted(paths, key=lambda p: p.name):
-        photo = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        if photo is not None and min(photo.shape) >= 200:
-            photos.append(photo.astype(np.float32))
-    return photos
-
-
-def write_set(out: Path, seed: int, scenes: int, photos: list[Image]) -> None:
+def write_set(out: Path, seed: int, scenes: int, backdrops: list[Image]) -> None:
     """Writes list.txt and truth.json with raw pictures beside them, for circles_bench."""
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -395,7 +361,7 @@ def write_set(out: Path, seed: int, scenes: int, photos: list[Image]) -> None:
     ready: list[tuple[str, npt.NDArray[np.uint8]]] = []
     for number in range(scenes):
         width, height = SIZES[rng.integers(len(SIZES))]
-        scene = make_scene(rng, width, height, photos)
+        scene = make_scene(rng, width, height, backdrops)
         name = f"scene_{number:05d}"
         pictures = list(render(rng, scene))
         truth[name] = scene.truth
@@ -424,12 +390,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scenes", type=int, default=200)
-    parser.add_argument(
-        "--photos", type=Path, action="append", default=[], help="folder of background photos"
-    )
+    parser.add_argument("--photos", type=Path, help="folder of background photos (default: from packages)")
     a: Any = parser.parse_args(argv)
-    paths = list(a.photos.iterdir()) if a.photos else package_photos("train")
-    write_set(a.out, a.seed, a.scenes, load_photos(paths))
+    paths = list(a.photos.iterdir()) if a.photos else photos.package_photos("train")
+    write_set(a.out, a.seed, a.scenes, photos.load_photos(paths))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import photos
 import scenes
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -213,7 +214,7 @@ def main(argv: list[str] | None = None) -> None:
         ):
             folder = work / f"{name}_{seed}_{count}"
             if not (folder / "truth.json").exists():
-                scenes.write_set(folder, seed, count, scenes.load_photos(scenes.package_photos(name)))
+                scenes.write_set(folder, seed, count, photos.load_photos(photos.package_photos(name)))
             sets.append(collect(a.bench, folder))
     train, valid = sets
     for folder in a.extra:
