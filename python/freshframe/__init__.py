@@ -5,6 +5,8 @@ and every drop is counted with its edge and cause. Start with Pipeline, open and
 """
 
 # SPDX-License-Identifier: Apache-2.0
+import typing as _typing
+
 from . import _async, _errors, _log, _native, results
 from ._errors import (
     EndOfStream,
@@ -40,7 +42,9 @@ from ._queue import LATEST, LOSSLESS, NEXT, Queue
 from ._stats import EdgeStats, GilStats, NodeStats, PoolStats, Progress, Report, Stats
 from ._stream import Stream, stream
 from .results import Circles, DemoCircle, PixelFormat, Plane
-from .sinks import Csv, JsonLines
+
+if _typing.TYPE_CHECKING:
+    from .sinks import Csv, JsonLines
 
 __version__: str = _native.__version__
 
@@ -52,6 +56,16 @@ _native.register_classes(
     }
 )
 _native.set_log_handler(_log.handle_line)
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Loads the sinks when they are first used: they bring csv and json, which most programs do without."""
+    if name in ("Csv", "JsonLines"):
+        from . import sinks  # noqa: PLC0415
+
+        return getattr(sinks, name)
+    raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
+
 
 __all__ = [
     "LATEST",
