@@ -20,13 +20,15 @@ def test_a_node_that_sleeps_does_not_keep_the_interpreter_and_is_named() -> None
     ended = run_program(
         BUILD
         + """
+here = threading.Event()
+
 def sleeper(value):
-    print("ready")
+    here.set()
     time.sleep(1000)
 
 pipeline.add(sleeper, pipeline.add(Ticker()))
 pipeline.start()
-time.sleep(0.2)
+here.wait()
 """
     )
     assert ended.code == 0, ended.err
