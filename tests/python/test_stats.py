@@ -233,10 +233,10 @@ def test_the_warning_above_256_mib_names_the_reader(caplog: pytest.LogCaptureFix
 
 def test_a_failing_node_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
     pipeline = ff.Pipeline()
-    pipeline.add(lambda value: 1 // value, pipeline.add(Count(3)), name="boom")
+    pipeline.add(lambda value: 1 // value, pipeline.add(Count(3)), name="logged")
     with caplog.at_level("ERROR", logger="freshframe"):
         with pytest.raises(ff.NodeError):
             pipeline.run()
         until(
-            lambda: any("'boom' failed on sample 0" in r.getMessage() for r in caplog.records), "the log line"
+            lambda: any("'logged' failed on sample 0" in r.getMessage() for r in caplog.records), "the log line"
         )
