@@ -219,6 +219,16 @@ def test_holding_more_than_max_held_bytes_raises_frames_held_and_letting_go_help
         assert not pipeline.stats().edges[0].drops.get("queue_full")
 
 
+def test_a_node_that_hoards_frames_is_named_by_the_error() -> None:
+    held = []
+    pipeline = ff.Pipeline(max_held_bytes=3_000_000)
+    pipeline.add(held.append, pipeline.add(Pictures(20, size=(1000, 1000))), name="hoarder")
+    with pytest.raises(ff.NodeError, match="'hoarder'") as caught:
+        pipeline.run()
+    assert isinstance(caught.value.__cause__, ff.FramesHeld)
+    assert 3 <= len(held) <= 5
+
+
 def test_a_frame_outlives_its_pipeline(pipelines: list[ff.Pipeline]) -> None:
     def make() -> ff.Frame:
         pipeline = ff.Pipeline()
