@@ -209,9 +209,9 @@ def program(name: str) -> str:
 
 def _scheduling() -> str:
     policies = {os.SCHED_OTHER: "normal", os.SCHED_FIFO: "real time (fifo)", os.SCHED_RR: "real time (rr)"}
-    nice = os.nice(0)
-    policy = policies.get(os.sched_getscheduler(0), "other")
-    return policy if nice == 0 else f"{policy}, nice {nice}"
+    group = Path("/proc/self/autogroup")
+    where = group.read_text().split(" ", 1)[1].strip() if group.exists() else f"nice {os.nice(0)}"
+    return f"{policies.get(os.sched_getscheduler(0), 'other')}, group {where}"
 
 
 def _processor() -> str:
