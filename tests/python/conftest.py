@@ -46,4 +46,7 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ff.Pipeline]]:
         pipeline.stop()
         check_books(pipeline)
     until(lambda: set(threading.enumerate()) <= before_python, "the Python threads of the test to end")
-    until(lambda: set(threads()) <= before, "the native threads of the test to end")
+    until(
+        lambda: set(threads()) <= before,
+        lambda: f"the end of {[v for k, v in threads().items() if k not in before]}",
+    )

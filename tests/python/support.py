@@ -24,14 +24,17 @@ import numpy.typing as npt
 
 import freshframe as ff
 
-WATCHDOG = 60.0  # seconds; only a hang reaches it
+WATCHDOG = 50.0  # seconds; only a hang reaches it
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str | Callable[[], str]) -> None:
     """Waits until `condition()` is true; `what` says what a test that hangs was waiting for."""
     deadline = time.monotonic() + WATCHDOG
     while not condition():
-        assert time.monotonic() < deadline, f"waited {WATCHDOG:g} s in vain: {what}"
+        if time.monotonic() > deadline:
+            raise AssertionError(
+                f"waited {WATCHDOG:g} s in vain: {what if isinstance(what, str) else what()}"
+            )
         time.sleep(0.002)
 
 

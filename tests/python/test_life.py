@@ -220,7 +220,7 @@ def test_holding_more_than_max_held_bytes_raises_frames_held_and_letting_go_help
 
 
 def test_a_node_that_hoards_frames_is_named_by_the_error() -> None:
-    held = []
+    held: list[ff.Frame] = []
     pipeline = ff.Pipeline(max_held_bytes=3_000_000)
     pipeline.add(held.append, pipeline.add(Pictures(20, size=(1000, 1000))), name="hoarder")
     with pytest.raises(ff.NodeError, match="'hoarder'") as caught:

@@ -1,0 +1,190 @@
+"""ff.open: files, pictures and the demo scene as sources; what is live, in which order, how many."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from support import Collect, edge, until
+
+import freshframe as ff
+
+COUNT = 25
+
+
+class Numbers(ff.Source[ff.Frame]):
+    """Frame n is full of the value 20 + 8 n, far enough apart to survive the encoder."""
+
+    live = False
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        for number in range(COUNT):
+            yield ff.Frame.from_array(np.full((120, 160, 3), 20 + 8 * number, np.uint8), "bgr"), number / 25
+
+
+def number_of(frame: ff.Frame) -> int:
+    return round((float(frame.bgr.mean()) - 20) / 8)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "numbers.mp4"
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.VideoFile(path), pipeline.add(Numbers()))
+    assert pipeline.run().complete
+    return path
+
+
+def write_png(path: Path, rgb: npt.NDArray[np.uint8]) -> None:
+    height, width, _ = rgb.shape
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in rgb)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+
+def read(source: ff.Source[ff.Frame]) -> list[ff.Sample[ff.Frame]]:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(source))
+    with pipeline:
+        return list(reader)
+
+
+def test_a_file_gives_every_frame_once_and_in_order(clip: Path) -> None:
+    samples = read(ff.open(clip))
+    assert [number_of(s.value) for s in samples] == list(range(COUNT))
+    assert [s.seq for s in samples] == list(range(COUNT))
+    assert [s.pts for s in samples] == pytest.approx([n / 25 for n in range(COUNT)], abs=0.001)
+    assert {s.source for s in samples} == {"VideoSource"}
+
+
+def test_a_path_may_be_text_or_a_path(clip: Path) -> None:
+    assert len(read(ff.open(str(clip)))) == len(read(ff.open(clip))) == COUNT
+
+
+def test_a_file_is_lossless_without_being_told_and_the_run_complete(clip: Path) -> None:
+    pipeline, collect = ff.Pipeline(), Collect()
+    pipeline.add(collect, pipeline.add(number_of, pipeline.add(ff.open(clip))))
+    report = pipeline.run()
+    assert report.complete
+    assert report.frames == COUNT
+    assert collect.seen == [(n, n) for n in range(COUNT)]
+
+
+def test_what_is_known_of_a_file_is_known_once_it_runs(clip: Path) -> None:
+    pipeline = ff.Pipeline()
+    source = ff.open(clip)
+    reader = pipeline.reader(pipeline.add(source))
+    with pipeline:
+        info = source.info
+        assert (info.width, info.height, info.codec) == (160, 120, "h264")
+        assert info.fps == pytest.approx(25)
+        assert info.duration == pytest.approx(1.0, abs=0.05)
+        assert len(list(reader)) == COUNT
+    assert source.url == str(clip)
+
+
+def test_the_progress_of_a_file_knows_how_many_frames_will_come(clip: Path) -> None:
+    ticks: list[ff.Progress] = []
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(ff.open(clip)))
+    pipeline.run(progress=ticks.append, every=0.001)
+    assert (ticks[-1].done, ticks[-1].total, ticks[-1].remaining) == (COUNT, COUNT, 0)
+
+
+def test_size_scales(clip: Path) -> None:
+    samples = read(ff.open(clip, size=(80, 60)))
+    assert {(s.value.width, s.value.height) for s in samples} == {(80, 60)}
+    assert [number_of(s.value) for s in samples] == list(range(COUNT))
+
+
+def test_loop_starts_again_and_numbers_go_on(clip: Path) -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(clip, loop=True)))
+    with pipeline:
+        samples = [reader.get() for _ in range(2 * COUNT + 3)]
+    assert [s.seq for s in samples] == list(range(2 * COUNT + 3))
+    assert [number_of(s.value) for s in samples] == [n % COUNT for n in range(2 * COUNT + 3)]
+    pts = [s.pts for s in samples]
+    assert pts == sorted(set(pts))
+
+
+def test_realtime_makes_a_file_live(clip: Path) -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(clip, realtime=True)))
+    with pipeline:
+        first = reader.get()
+        began = time.monotonic()
+        until(lambda: edge(pipeline, "reader").passed_in >= first.seq + 5, "the file to play on by itself")
+        assert edge(pipeline, "reader").queue == ff.LATEST
+        latest = reader.latest()
+        assert latest is not None
+        assert time.monotonic() - began >= (latest.pts - first.pts) * 0.5
+
+
+def test_a_picture_is_one_sample(tmp_path: Path) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
+    write_png(tmp_path / "picture.png", image)
+    (sample,) = read(ff.open(tmp_path / "picture.png"))
+    assert (sample.seq, sample.pts) == (0, 0.0)
+    assert np.array_equal(sample.value.rgb, image)
+
+
+def test_a_mock_camera_shows_a_picture_file(tmp_path: Path) -> None:
+    write_png(tmp_path / "pepsi.png", np.full((48, 64, 3), 99, np.uint8))
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.MockCamera(tmp_path / "pepsi.png", fps=200)))
+    with pipeline:
+        assert int(reader.get().value.bgr[0, 0, 0]) == 99
+        assert reader.get().seq >= 1
+
+
+def test_the_demo_scene_is_the_same_each_time_and_another_with_another_seed() -> None:
+    def pictures(seed: int) -> list[Any]:
+        url = f"demo:circles?pace=0&size=160x120&frames=5&seed={seed}"
+        return [s.value.luma.copy() for s in read(ff.open(url))]
+
+    one, again, other = pictures(1), pictures(1), pictures(2)
+    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_demo_that_is_not_paced_is_lossless_and_a_paced_one_is_live() -> None:
+    for url, queue in (
+        ("demo:circles?pace=0&size=64x48&frames=3", ff.LOSSLESS),
+        ("demo:circles?size=64x48", ff.LATEST),
+    ):
+        pipeline = ff.Pipeline()
+        reader = pipeline.reader(pipeline.add(ff.open(url)))
+        with pipeline:
+            reader.get()
+            assert edge(pipeline, "reader").queue == queue
+
+
+def test_the_truth_of_the_demo_scene_is_where_the_circles_are() -> None:
+    url = "demo:circles?pace=0&size=640x480&frames=20&balls=3&seed=4"
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.CircleDetector(), pipeline.add(ff.open(url))))
+    near, truths = 0, 0
+    with pipeline:
+        for sample in reader:
+            for truth in ff.demo_truth(url, sample.seq):
+                if truth.visible < 0.9:
+                    continue
+                truths += 1
+                offsets = np.abs(sample.value.xyr - (truth.x, truth.y, truth.r)).max(axis=1)
+                near += bool((offsets < 3).any())
+    assert truths >= 20
+    assert near >= 0.9 * truths
