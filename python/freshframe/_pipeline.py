@@ -60,8 +60,8 @@ class Pipeline:
         stall_timeout: Seconds without movement after which run() and wait() raise Stalled; None: never.
         max_held_bytes: Picture memory that Python may hold outside the engine before hand-overs raise FramesHeld.
 
-    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(), stats() and
-    wait() from any thread; add() and reader() from one thread, before start().
+    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(), stats()
+    and wait() from any thread; add() and reader() from one thread, before start().
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Pipeline:
 
         Args:
             node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
-            parent: The port whose samples it gets, or several (a merge: round-robin over whichever has something).
+            parent: The port whose samples it gets, or several (a merge, round-robin over what is there).
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
             queue: Default: LATEST below a live source, LOSSLESS below files.
             on_error: "skip" goes on after an exception and counts the sample as ``error``.
@@ -137,8 +137,8 @@ class Pipeline:
         for port in parents:
             if not _types.fits(port._type, wanted):
                 raise GraphError(
-                    f"{_wiring.label(node)!r} takes {_types.name(wanted)}, but its parent {port.name!r} gives "
-                    f"{_types.name(port._type)}"
+                    f"{_wiring.label(node)!r} takes {_types.name(wanted)}, but its parent {port.name!r} "
+                    f"gives {_types.name(port._type)}"
                 )
         _wiring.claim(node)
         try:
@@ -303,7 +303,7 @@ class Pipeline:
             self.wait()
             return
         if progress is True:
-            from ._progress import progress_display
+            from ._progress import progress_display  # noqa: PLC0415  (the package rich takes 60 ms)
 
             with progress_display() as bar:
                 self._run_until_end(bar, every)
@@ -400,7 +400,7 @@ class Pipeline:
 
     async def __aenter__(self) -> Self:
         """As __enter__, without blocking the event loop."""
-        import asyncio
+        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         if not self._engine.started:
             try:
@@ -414,7 +414,7 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """As __exit__, without blocking the event loop."""
-        import asyncio
+        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 

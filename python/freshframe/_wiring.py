@@ -38,8 +38,8 @@ def check_node(node: Any) -> None:
         raise GraphError(f"a node must be a Source, a Node or a callable, got {node!r}")
     if inspect.iscoroutinefunction(node):
         raise GraphError(
-            f"{label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read with "
-            "`async for` outside the graph"
+            f"{label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
+            "with `async for` outside the graph"
         )
 
 
