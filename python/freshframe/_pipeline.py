@@ -58,10 +58,11 @@ class Pipeline:
     Args:
         name: For messages.
         stall_timeout: Seconds without movement after which run() and wait() raise Stalled; None: never.
-        max_held_bytes: Picture memory that Python may hold outside the engine before hand-overs raise FramesHeld.
+        max_held_bytes: Picture memory that Python may hold outside the engine before
+            hand-overs raise FramesHeld.
 
-    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(), stats()
-    and wait() from any thread; add() and reader() from one thread, before start().
+    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(),
+    stats() and wait() from any thread; add() and reader() from one thread, before start().
     """
 
     def __init__(

@@ -25,8 +25,8 @@ class NodeStats:
         p50: Median seconds per sample.
         p99: 99th percentile of seconds per sample.
         gil_wait: Seconds in total that a Python node waited for the GIL.
-        gil_hold: Seconds in total that it computed with the GIL, keeping it from others. What it sleeps or waits
-            for without the GIL does not count; nor does a C function that blocks with the GIL held.
+        gil_hold: Seconds in total that it computed with the GIL, keeping it from others. What it sleeps or
+            waits for without the GIL does not count; nor does a C function that blocks with the GIL held.
         errors: Exceptions.
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that happened.
