@@ -83,7 +83,7 @@ AnnotatePen::AnnotatePen(AnnotateCanvas& canvas, double line_width)
   line_ = line_width > 0 ? line_width : std::max(1.5, side / 280);
   font_ = std::max(10.0, side / 38);
   cairo_set_line_join(cairo_, CAIRO_LINE_JOIN_ROUND);
-cairo_set_tolerance(cairo_, 0.02);
+  cairo_set_tolerance(cairo_, 0.02);
 }
 
 void AnnotatePen::ring(const Circle& circle, const Color& color) {
