@@ -60,7 +60,7 @@ TEST(Latest, KeepsTheNewestAndCountsTheRestAsQueueFull) {
   GatedBranch branch({.queue = kLatest});
   branch.occupy();
   branch.push(1, 5);
-  EdgeStats edge = branch.edge();
+  const EdgeStats edge = branch.edge();
   EXPECT_EQ(edge.passed_in, 6U);
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.waiting, 1U);
@@ -76,7 +76,7 @@ TEST(Latest, KeepsTheNewestAndCountsTheRestAsQueueFull) {
 }
 
 TEST(Latest, IsWhatAnEdgeBelowALiveSourceGetsWhenNothingIsSaid) {
-  GatedBranch branch({});
+  const GatedBranch branch({});
   EXPECT_EQ(branch.edge().queue, kLatest);
 }
 
@@ -139,7 +139,7 @@ TEST(Next, DeliversToAWaitingConsumerAndDropsWhileItWorks) {
   EXPECT_EQ(branch.seen.all().at(0).stamp.seq, first);  // the very sample that came while it waited
   branch.push(pushed, pushed + 3);                      // the sink is busy: nobody waits
   pushed += 4;
-  EdgeStats edge = branch.edge();
+  const EdgeStats edge = branch.edge();
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.waiting, 0U);
   EXPECT_EQ(drops_of(edge, DropCause::NoWaiter), static_cast<std::uint64_t>(first) + 4U);
@@ -345,10 +345,10 @@ TEST(SlowConsumer, SeesEveryTenthFrameOfACameraTenTimesItsSpeed) {
   for (int half = 1; half <= 2 * 35; ++half) {
     clock->wait_for_sleepers(3);  // camera, slow, and fast at its queue
     clock->advance(kFrame / 2);
-    const auto frames = static_cast<std::size_t>(half / 2 + 1);
+    const auto frames = static_cast<std::size_t>(half) / 2 + 1;
     fast.wait_for(frames);
     wait_until([&] { return edge_of(pipeline, "source", "slow").passed_in == frames; });
-    slow.wait_for(static_cast<std::size_t>((half - 1) / 20 + 1));
+    slow.wait_for(static_cast<std::size_t>(half - 1) / 20 + 1);
   }
   EXPECT_EQ(seqs(slow.all()), (Seqs{0, 10, 20, 30}));
   EXPECT_EQ(slow.all().at(3).dropped, 9U);

@@ -127,7 +127,7 @@ TEST(FrameBudget, AFrameMayOutliveTheLastOtherOwnerOfItsBudget) {
     const auto budget = budget_of(2);
     frame.attach(budget);
   }
-  Frame loan = frame.as_loan();
+  const Frame loan = frame.as_loan();
   frame = Frame();
   EXPECT_EQ(loan.luma().row(0)[0], 1);
 }

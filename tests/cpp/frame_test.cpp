@@ -7,6 +7,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -297,7 +298,9 @@ TEST(BasicPixelOps, GrayOfAPlanarPictureIsItsLuma) {
     ASSERT_EQ(gray.planes().size(), 1U);
     ASSERT_EQ(gray.planes()[0].rows, Lent::kHeight);
     for (int y = 0; y < Lent::kHeight; ++y) {
-      EXPECT_EQ(std::memcmp(gray.planes()[0].row(y), lent.pixels.data() + y * Lent::kWidth, Lent::kWidth), 0);
+      EXPECT_EQ(std::memcmp(gray.planes()[0].row(y), lent.pixels.data() + std::ptrdiff_t{y} * Lent::kWidth,
+                            Lent::kWidth),
+                0);
     }
   }
 }
@@ -322,7 +325,7 @@ TEST(BasicPixelOps, CopiesBetweenEqualFormatsWithOtherStrides) {
 
 TEST(BasicPixelOps, RefusesEverythingElse) {
   const Frame frame = gray_frame(1);
-  FrameBuilder builder({.width = frame.width(), .height = frame.height(), .format = PixelFormat::Rgb});
+  const FrameBuilder builder({.width = frame.width(), .height = frame.height(), .format = PixelFormat::Rgb});
   EXPECT_FALSE(basic_pixel_ops().convert(frame.picture(), builder.picture()));
 }
 

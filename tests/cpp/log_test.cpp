@@ -17,7 +17,7 @@ namespace freshframe::test {
 namespace {
 
 class Log : public ::testing::Test {
- protected:
+ public:
   using Line = std::pair<LogLevel, std::string>;
 
   Log() {
@@ -33,6 +33,7 @@ class Log : public ::testing::Test {
     return result;
   }
 
+ private:
   Seen<Line> lines_;
 };
 
@@ -40,9 +41,9 @@ TEST_F(Log, TheFirstDropOfAnEdgeIsAWarningThatNamesTheEdgeUnlessOnlyTheNewestIsW
   Feed<int> feed;
   CheckedPipeline pipeline;
   const auto source = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
-  auto newest = pipeline.reader(source, {.name = "game"});
-  auto two = pipeline.reader(source, {.name = "archive", .queue = Queue{2}});
-  auto many = pipeline.reader(source, {.name = "log", .queue = Queue{100}});
+  const auto newest = pipeline.reader(source, {.name = "game"});
+  const auto two = pipeline.reader(source, {.name = "archive", .queue = Queue{2}});
+  const auto many = pipeline.reader(source, {.name = "log", .queue = Queue{100}});
   pipeline.start();
   for (int i = 0; i < 5; ++i) feed.push_and_settle(i);
   EXPECT_EQ(lines(LogLevel::Warning, "camera").size(), 1U);

@@ -31,7 +31,7 @@ TEST(Bound, IsDepthPlusOneOfEachEdgePlusNodesPlusFour) {
   const auto step = pipeline.add(pass_on<Frame>(), source, {.queue = Queue{5}});  // 6
   pipeline.add(pass_on<Frame>(), step);                                           // 2
   pipeline.add(pass_on<Frame>(), step, {.queue = kNext});                         // 1
-  auto reader = pipeline.reader<Frame>({source, step});                           // 2 + 2
+  const auto reader = pipeline.reader<Frame>({source, step});                     // 2 + 2
   pipeline.start();
   EXPECT_EQ(pipeline.stats().pool.bound, 6 + 2 + 1 + 4 + 4 + 4);
 }
@@ -98,8 +98,8 @@ TEST(Bound, CountsAFrameThatASourceOrANodeHandsOverAsALoan) {
                                     return std::optional(gray_frame(s.value.luma().row(0)[0]).as_loan());
                                   }),
                                   source);
-  auto from_source = pipeline.reader(source, {.name = "from_source"});
-  auto from_node = pipeline.reader(lends, {.name = "from_node"});
+  const auto from_source = pipeline.reader(source, {.name = "from_source"});
+  const auto from_node = pipeline.reader(lends, {.name = "from_node"});
   pipeline.start();
   feed.push_and_settle(gray_frame(1).as_loan());
   wait_until([&] { return edge_of(pipeline, "node", "from_node").waiting == 1; });

@@ -87,9 +87,9 @@ TEST(Sample, KeepsItsValueAliveThroughCopiesAndMoves) {
   {
     std::optional<Sample<Counted>> first(
         std::in_place, AnySample{Stamp{4, 0, {}, 0}, {}, ValueRef::make(Counted(&living)), 0});
-    std::optional<Sample<Counted>> copy(*first);
+    std::optional<Sample<Counted>> copy(std::in_place, *first);
     EXPECT_EQ(&copy->value, &first->value);
-    std::optional<Sample<Counted>> moved(std::move(*first));
+    std::optional<Sample<Counted>> moved(std::in_place, std::move(*first));
     first.reset();
     copy.reset();
     EXPECT_EQ(living, 1);

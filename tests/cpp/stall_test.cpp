@@ -47,7 +47,7 @@ TEST(Stalled, ComesWhenNodesKeepEveryFrameThatTheEngineMayHold) {
 
 TEST(Stalled, ComesFromRunToo) {
   CheckedPipeline pipeline(options_with(kStall));
-  auto reader = pipeline.reader(pipeline.add(count_source(100)), {.name = "forgotten"});
+  const auto reader = pipeline.reader(pipeline.add(count_source(100)), {.name = "forgotten"});
   EXPECT_THROW((void)pipeline.run(), Stalled);
 }
 
@@ -66,7 +66,7 @@ TEST(Stalled, DoesNotComeWhileANodeWorksHoweverLong) {
 TEST(Stalled, DoesNotComeWhileASilentSourceIsWaitedFor) {
   Feed<int> feed;
   CheckedPipeline pipeline(options_with(kStall));
-  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::File)));
+  const auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::File)));
   pipeline.start();
   feed.push_and_settle(0);  // waits in the reader, but the edge is not full
   EXPECT_FALSE(pipeline.wait(Seconds{5 * kStall}));
@@ -75,7 +75,7 @@ TEST(Stalled, DoesNotComeWhileASilentSourceIsWaitedFor) {
 TEST(Stalled, DoesNotComeOnEdgesThatDrop) {
   Feed<int> feed;
   CheckedPipeline pipeline(options_with(kStall));
-  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
+  const auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
   pipeline.start();
   for (int i = 0; i < 5; ++i) feed.push_and_settle(i);
   EXPECT_FALSE(pipeline.wait(Seconds{5 * kStall}));
@@ -83,14 +83,14 @@ TEST(Stalled, DoesNotComeOnEdgesThatDrop) {
 
 TEST(Stalled, NeverComesWhenItIsSwitchedOff) {
   CheckedPipeline pipeline(options_with(std::nullopt));
-  auto reader = pipeline.reader(pipeline.add(count_source(100)));
+  const auto reader = pipeline.reader(pipeline.add(count_source(100)));
   pipeline.start();
   EXPECT_FALSE(pipeline.wait(Seconds{5 * kStall}));
 }
 
 TEST(Stalled, ComesAfterTheTimeThatWasAskedForAndNotBefore) {
   CheckedPipeline pipeline(options_with(3 * kStall));
-  auto reader = pipeline.reader(pipeline.add(count_source(100)));
+  const auto reader = pipeline.reader(pipeline.add(count_source(100)));
   const auto began = std::chrono::steady_clock::now();
   pipeline.start();
   EXPECT_THROW((void)pipeline.wait(), Stalled);
@@ -111,7 +111,7 @@ TEST(Stalled, NeverComesFromGetOrStop) {
   CheckedPipeline pipeline(options_with(kStall));
   const auto source = pipeline.add(count_source(100));
   auto read = pipeline.reader(source, {.name = "read"});
-  auto forgotten = pipeline.reader(source, {.name = "forgotten"});
+  const auto forgotten = pipeline.reader(source, {.name = "forgotten"});
   pipeline.start();
   const auto read_on = [&] {
     while (read.get(Seconds{5 * kStall})) {
