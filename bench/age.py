@@ -23,7 +23,8 @@ import freshframe as ff
 
 CLIP = Clip("scene", 1280, 720, megabits=6)
 HALF_A_FRAME_MS = 500 / 60
-BURNING = 0.1  # seconds per sample
+BURNING = 0.1  # seconds per sample, and then up to a frame more: six frames exactly would fall into step
+GOLDEN = 0.618034
 P50_RATIO = 1.1
 P99_MORE_MS = 1.0
 NEXT_RATIO = 1.5
@@ -40,7 +41,7 @@ class Burns(ff.Node[ff.Frame, None]):
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
         """Notes the age, in ms, then counts until the time is over."""
         self.ages.append(1e3 * sample.age)
-        end = time.perf_counter() + BURNING
+        end = time.perf_counter() + BURNING + len(self.ages) * GOLDEN % 1 / CLIP.rate
         while time.perf_counter() < end:
             sum(range(200))
 
