@@ -85,6 +85,7 @@ class Inbox {
     std::uint64_t delivered = 0;
     std::array<std::uint64_t, kDropCauses> drops{};
     std::uint64_t dropped_since = 0;  // since the last delivered sample
+    bool producer_asleep = false;
     std::condition_variable room;
   };
 
@@ -93,6 +94,9 @@ class Inbox {
   static void push_locked(Edge& edge, AnySample sample);
   /// Books a drop; true for the edge's first one because of a full queue.
   static bool drop_locked(Edge& edge, DropCause cause);
+  /// Lets go of the mutex for a moment, or until something moves.
+  void stay_awake_locked(std::unique_lock<std::mutex>& lock);
+  void moved_locked() noexcept;
   void wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked);
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
@@ -115,12 +119,14 @@ class Inbox {
   std::vector<EdgeOptions> options_;              // fixed before the threads start
   std::vector<std::unique_ptr<Histogram>> ages_;  // fixed before the threads start; written by the consumer
   std::atomic<bool> has_hook_{false};
+  std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Edge>> edges_;  // the vector is fixed; guarded by mutex_: what is in them
   std::shared_ptr<const std::function<void()>> hook_;  // guarded by mutex_
   std::size_t next_edge_ = 0;                          // guarded by mutex_: where round-robin goes on
   bool waiting_ = false;                               // guarded by mutex_: the consumer is in take()
+  bool consumer_asleep_ = false;                       // guarded by mutex_: it waits on ready_
   bool closed_ = false;                                // guarded by mutex_
   std::condition_variable ready_;
 };

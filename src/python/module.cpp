@@ -56,6 +56,9 @@ NB_MODULE(_native, module) {
   using namespace freshframe::python;
   module.doc() = "The native part of freshframe. Not an interface: use the package.";
   module.attr("__version__") = FRESHFRAME_VERSION;
+#ifndef FRESHFRAME_DEVELOPMENT
+  nb::set_leak_warnings(false);  // a program that holds a frame until it exits has done nothing wrong
+#endif
   watch_forks();
   register_exception_translator();
   bind_frame(module);
