@@ -114,8 +114,9 @@ def test_the_demo_shows_and_saves_what_it_promises(tmp_path: Path) -> None:
     assert report["tracking"]["found"] > 0.5 * report["tracking"]["balls"] > 0
     assert report["tracking"]["centre_error_px"] < 1
     taken = {e["child"]: e["delivered"] for e in report["edges"]}
-    assert 0 < taken["sleeps"] <= 31  # at most one per 100 ms
-    assert 0 < taken["burns"] <= 31
+    offered = {e["child"]: e["passed_in"] for e in report["edges"]}
+    for slow in ("sleeps", "burns"):
+        assert 0 < taken[slow] < offered[slow] / 2  # 100 ms of work per frame of 17 ms
     assert report["nodes"]["burns"]["gil_hold"] > 0
     assert report["nodes"]["tracker"]["gil_hold"] == 0
     recording = report["recording"]
