@@ -23,20 +23,13 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-namespace {
-
-void drain(gil::Held& held) {
-  gil::DeferredFree::instance().drain(held);
-}
-
-}  // namespace
-
 Engine::~Engine() {
   const bool running = guard_.forked() || (core_->started() && !core_->ended());
   if (!running) {
     core_.reset();
     failure_.reset();
-    gil::entry<&drain>();  // a failure keeps its exception; a destructor of a Python object holds the GIL
+    gil::entry<&drain_deferred>();  // a failure keeps its exception; a destructor of a Python object holds
+                                    // the GIL
     return;
   }
   if (!guard_.forked()) core_->request_stop();

@@ -19,19 +19,11 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-namespace {
-
-void drain(gil::Held& held) {
-  gil::DeferredFree::instance().drain(held);
-}
-
-}  // namespace
-
 PythonReader::~PythonReader() {
   if (!core_ || guard_.forked()) return;
   core_->close();
   core_.reset();
-  gil::entry<&drain>();  // a destructor of a Python object holds the GIL
+  gil::entry<&drain_deferred>();  // a destructor of a Python object holds the GIL
 }
 
 nb::object PythonReader::keep(AnySample sample) {

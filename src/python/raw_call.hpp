@@ -31,6 +31,11 @@ PyObject* raw_call(gil::Held& held, F&& function) {
   }
 }
 
+/// Frees what threads without the GIL have let go; for destructors of Python objects, which hold it.
+inline void drain_deferred(gil::Held& held) {
+  gil::DeferredFree::instance().drain(held);
+}
+
 /// How long a wait lasts before it looks for signals (Ctrl-C).
 inline constexpr double kSignalSlice = 0.05;  // seconds
 
