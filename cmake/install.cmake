@@ -1,4 +1,5 @@
-# Installs the libraries, the public headers and the CMake package (component `cpp`).
+# Installs the C++ engine with its CMake package (component `cpp`), and what extensions need into the Python package
+# (component `python`).
 # SPDX-License-Identifier: Apache-2.0
 include(CMakePackageConfigHelpers)
 
@@ -10,9 +11,17 @@ endforeach()
 install(DIRECTORY include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT freshframe-targets NAMESPACE freshframe:: DESTINATION ${package_dir} COMPONENT cpp)
 
-configure_package_config_file(cmake/freshframe-config.cmake.in ${PROJECT_BINARY_DIR}/freshframe-config.cmake
+configure_package_config_file(cmake/freshframe-cpp-config.cmake.in ${PROJECT_BINARY_DIR}/freshframe-config.cmake
   INSTALL_DESTINATION ${package_dir})
 # Before 1.0 every minor version may break programs.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/freshframe-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR}/freshframe-config-version.cmake
-  cmake/Findlibyuv.cmake DESTINATION ${package_dir} COMPONENT cpp)
+  cmake/Findlibyuv.cmake cmake/freshframe-gil.cmake DESTINATION ${package_dir} COMPONENT cpp)
+
+# Found as freshframe.get_include() and freshframe.get_cmake_dir(); the same two folders serve a checkout as they lie there.
+install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
+  FILES_MATCHING PATTERN "gil.hpp" PATTERN "gil/*.hpp")
+install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake DESTINATION freshframe/cmake COMPONENT python)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/python/freshframe-config-version.cmake
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES ${PROJECT_BINARY_DIR}/python/freshframe-config-version.cmake DESTINATION freshframe/cmake COMPONENT python)

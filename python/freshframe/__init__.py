@@ -20,6 +20,7 @@ from ._errors import (
     Stalled,
     StopTimeout,
 )
+from ._extend import get_cmake_dir, get_include
 from ._native import Frame, Reader, Sample, StopToken
 from ._nodes import (
     Annotate,
@@ -113,6 +114,8 @@ __all__ = [
     "VideoSource",
     "demo_truth",
     "detect_circles",
+    "get_cmake_dir",
+    "get_include",
     "open",
     "read_picture",
     "results",

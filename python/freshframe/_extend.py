@@ -1,0 +1,45 @@
+"""Where an extension project finds the header freshframe/gil.hpp and the CMake package."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_CHECKOUT = os.path.dirname(os.path.dirname(_PACKAGE))
+
+
+def _find(folder: str, file: str) -> str:
+    """The package's own `folder`; in a checkout the one of the source tree."""
+    for root in (_PACKAGE, _CHECKOUT):
+        if os.path.isfile(os.path.join(root, folder, file)):
+            return os.path.join(root, folder)
+    raise FileNotFoundError(
+        f"{file} was not installed with freshframe, which lies in {_PACKAGE}; reinstall it with pip"
+    )
+
+
+def get_include() -> str:
+    """The folder for the compiler's ``-I``: ``#include "freshframe/gil.hpp"``.
+
+    The header needs C++20 and Python.h, and serves any extension: nanobind, pybind11 or plain C API.
+
+    Raises:
+        FileNotFoundError: This installation has no headers.
+
+    GIL: held
+    """
+    return _find("include", os.path.join("freshframe", "gil.hpp"))
+
+
+def get_cmake_dir() -> str:
+    """The folder with ``freshframe-config.cmake``, for ``-Dfreshframe_DIR=...``.
+
+    ``find_package(freshframe CONFIG REQUIRED)`` then gives the target ``freshframe::gil``.
+
+    Raises:
+        FileNotFoundError: This installation has no CMake package.
+
+    GIL: held
+    """
+    return _find("cmake", "freshframe-config.cmake")

@@ -1,0 +1,22 @@
+// A plain extension outside the tree: one function that works without the GIL.
+// SPDX-License-Identifier: Apache-2.0
+#include <freshframe/gil.hpp>
+
+namespace gil = freshframe::gil;
+
+namespace {
+
+PyObject* twice(gil::Held& held, PyObject* /*module*/, PyObject* number) {
+  const long value = PyLong_AsLong(number);
+  if (value == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  return PyLong_FromLong(gil::release(held, [](long n) { return 2 * n; }, value));
+}
+
+PyMethodDef methods[] = {{"twice", gil::entry<&twice>, METH_O, "Twice a number. GIL: released"}, {}};
+PyModuleDef outside{.m_base = PyModuleDef_HEAD_INIT, .m_name = "outside", .m_size = 0, .m_methods = methods};
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit_outside() {
+  return PyModule_Create(&outside);
+}

@@ -1,0 +1,34 @@
+"""What the author of an extension asks the package for: the header's folder and the CMake package."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import freshframe as ff
+from freshframe import _extend
+
+
+def test_get_include_is_the_folder_for_the_compiler() -> None:
+    assert (Path(ff.get_include()) / "freshframe/gil.hpp").is_file()
+
+
+def test_get_cmake_dir_holds_the_package_that_points_at_the_same_headers() -> None:
+    folder = Path(ff.get_cmake_dir())
+    assert (folder / "freshframe-config.cmake").is_file()
+    assert (folder / "freshframe-gil.cmake").is_file()
+    assert (folder / "freshframe-config-version.cmake").is_file()
+    assert (folder / "../include").resolve() == Path(ff.get_include()).resolve()
+
+
+def test_an_installation_without_headers_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_extend, "_PACKAGE", str(tmp_path))
+    monkeypatch.setattr(_extend, "_CHECKOUT", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"freshframe/gil\.hpp was not installed.*reinstall"):
+        ff.get_include()
+    with pytest.raises(FileNotFoundError, match=r"freshframe-config\.cmake was not installed"):
+        ff.get_cmake_dir()
