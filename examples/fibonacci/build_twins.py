@@ -1,0 +1,237 @@
+"""Builds this example's twins in other bindings into a cache folder, to import and compare them.
+
+As a program: progress goes to stderr, one JSON object per binding to stdout:
+
+    $ python build_twins.py pybind11 pyo3
+    {"binding": "pybind11", "module": "fibonacci_pybind11", "folder": "/...", "problem": null}
+    {"binding": "pyo3", "module": "fibonacci_pyo3", "folder": null, "problem": "cargo was not found; ..."}
+
+As a module:
+
+    folder = build_twins.build("pybind11")  # put it on sys.path, then import fibonacci_pybind11
+    message = build_twins.refusal("pyo3")  # what the compiler says to a second release of the GIL
+
+Both raise BuildError, whose text says what is missing and what to do. What is in the cache already is not
+built again; each version of the sources, of Python and of the binding has a folder of its own. Every module
+has `fibonacci(n: int, release: bool) -> int`, and fibonacci_pybind11 has `double_release()`, which ends the
+process.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CRATE = HERE.parents[1] / "bench" / "pyo3"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "freshframe" / "fibonacci"
+
+TWINS = ("pybind11", "pyo3")
+
+
+class BuildError(Exception):
+    """Something that building needs is missing, or the build failed. The text says what, and what to do."""
+
+
+def build(binding: str, cache: Path = CACHE) -> Path:
+    """Builds the twin for this Python unless it is in the cache.
+
+    Args:
+        binding: "pybind11" or "pyo3".
+        cache: Folder that keeps what was built.
+
+    Returns:
+        The folder to import `fibonacci_<binding>` from.
+
+    Raises:
+        BuildError: The compiler or the binding is missing, or the build failed.
+    """
+    if binding not in TWINS:
+        raise ValueError(f"binding must be one of {', '.join(TWINS)}; got {binding!r}")
+    return _build_pybind11(cache) if binding == "pybind11" else _build_pyo3(cache)
+
+
+def refusal(binding: str, cache: Path = CACHE) -> str:
+    """Lets the compiler see a second release of the GIL and returns what it says, as it printed it.
+
+    Args:
+        binding: "freshframe" (double_release.cpp, by the C++ compiler) or "pyo3" (by cargo).
+        cache: Folder that keeps what cargo has built.
+
+    Raises:
+        BuildError: There is no compiler, or it failed for another reason.
+    """
+    if binding == "freshframe":
+        expected, said = _refused_by_cpp()
+    elif binding == "pyo3":
+        expected, said = _refused_by_cargo(cache)
+    else:
+        raise ValueError(f'binding must be "freshframe" or "pyo3"; got {binding!r}')
+    if expected not in said:
+        raise BuildError(f"the compiler was to say {expected!r}; it said:\n{said}")
+    return said
+
+
+def _say(text: str) -> None:
+    print(f"build_twins: {text}", file=sys.stderr, flush=True)
+
+
+def _package(name: str) -> str:
+    """Where the headers of an installed Python package are."""
+    try:
+        return str(importlib.import_module(name).get_include())
+    except ImportError:
+        raise BuildError(f"{name} is not installed in {sys.executable}: pip install {name}") from None
+
+
+def _cpp_command() -> list[str]:
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    compiler = next((found for name in names if (found := shutil.which(name))), None)
+    if compiler is None:
+        raise BuildError(
+            f"no C++ compiler was found ({', '.join(names)}); on Debian: apt-get install g++, or set CXX"
+        )
+    headers = Path(sysconfig.get_path("include"))
+    if not (headers / "Python.h").exists():
+        raise BuildError(f"Python's headers are missing in {headers}; on Debian: apt-get install python3-dev")
+    return [compiler, "-std=c++20", f"-I{headers}"]
+
+
+def _run(command: Sequence[str | Path], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+def _folder(cache: Path, binding: str, sources: Sequence[Path], version: str) -> Path:
+    """A folder for exactly these sources, this Python and this version of the binding."""
+    key = hashlib.sha256(f"{version} {sys.version} {sysconfig.get_config_var('EXT_SUFFIX')}".encode())
+    for source in sources:
+        key.update(source.read_bytes())
+    return cache / f"{binding}-{key.hexdigest()[:16]}"
+
+
+def _module(folder: Path, binding: str) -> Path:
+    return folder / f"fibonacci_{binding}{sysconfig.get_config_var('EXT_SUFFIX')}"
+
+
+def _build_pybind11(cache: Path) -> Path:
+    include = _package("pybind11")
+    source = HERE / "src" / "fibonacci_pybind11.cpp"
+    command = [*_cpp_command(), "-O2", "-DNDEBUG", "-shared", "-fPIC", "-fvisibility=hidden", f"-I{include}"]
+    version = f"{importlib.import_module('pybind11').__version__} {' '.join(command)}"
+    folder = _folder(cache, "pybind11", [source, HERE / "src" / "fibonacci.hpp"], version)
+    module = _module(folder, "pybind11")
+    if module.exists():
+        return folder
+    _say(f"compiling {source.name}, about 10 s")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:  # so that two builds at once do not meet
+        made = Path(scratch) / module.name
+        done = _run([*command, source, "-o", made])
+        if done.returncode != 0:
+            raise BuildError(f"{command[0]} could not compile {source}:\n{done.stderr}")
+        made.replace(module)
+    return folder
+
+
+def _cargo(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs cargo on the crate; what it builds stays in the cache."""
+    if not CRATE.exists():
+        raise BuildError(f"the crate is in freshframe's repository, under bench/pyo3; {CRATE} does not exist")
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        raise BuildError("cargo was not found; install Rust 1.85 or newer from https://rustup.rs")
+    command: list[str | Path] = [
+        cargo,
+        arguments[0],
+        "--locked",
+        "--manifest-path",
+        CRATE / "Cargo.toml",
+        *arguments[1:],
+    ]
+    return _run(
+        command,
+        PYO3_PYTHON=sys.executable,
+        PYO3_BUILD_EXTENSION_MODULE="1",  # do not link libpython
+        CARGO_TARGET_DIR=str(cache / "cargo"),
+        CARGO_TERM_COLOR="never",
+    )
+
+
+def _build_pyo3(cache: Path) -> Path:
+    sources = [CRATE / "Cargo.toml", CRATE / "Cargo.lock", CRATE / "src" / "lib.rs"]
+    folder = _folder(cache, "pyo3", [path for path in sources if path.exists()], "")
+    module = _module(folder, "pyo3")
+    if module.exists():
+        return folder
+    _say("building bench/pyo3 with cargo, about 10 s and a download the first time")
+    done = _cargo(cache, "build", "--release")
+    if done.returncode != 0:
+        raise BuildError(f"cargo could not build {CRATE}:\n{done.stderr}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / module.name
+        shutil.copy2(cache / "cargo" / "release" / "libfibonacci_pyo3.so", made)
+        made.replace(module)
+    return folder
+
+
+def _expected(source: Path) -> str:
+    """What the compiler has to say, from the line of the source that begins with EXPECT."""
+    mark = "// EXPECT: "
+    return next(line[len(mark) :] for line in source.read_text().splitlines() if line.startswith(mark))
+
+
+def _refused_by_cpp() -> tuple[str, str]:
+    source = HERE / "double_release.cpp"
+    include = _package("freshframe")
+    return _expected(source), _run([*_cpp_command(), "-fsyntax-only", f"-I{include}", source]).stderr
+
+
+def _refused_by_cargo(cache: Path) -> tuple[str, str]:
+    _say("checking double_release.rs with cargo")
+    done = _cargo(cache, "check", "--quiet", "--features", "double_release")
+    return _expected(CRATE / "src" / "double_release.rs"), done.stderr
+
+
+def main() -> int:
+    """Builds what the arguments name; the exit status is 1 when something could not be built."""
+    parser = argparse.ArgumentParser(
+        description="Builds the twins of examples/fibonacci into a cache folder."
+    )
+    parser.add_argument("bindings", nargs="*", default=["pybind11", "pyo3"], metavar="pybind11|pyo3")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="default: %(default)s")
+    options = parser.parse_args()
+    if not set(options.bindings) <= set(TWINS):
+        parser.error(f"bindings are {' and '.join(TWINS)}; got {' '.join(options.bindings)}")
+    failed = False
+    for binding in options.bindings or TWINS:
+        folder = problem = None
+        try:
+            folder = str(build(binding, options.cache))
+        except BuildError as error:
+            problem, failed = str(error), True
+        record = {
+            "binding": binding,
+            "module": f"fibonacci_{binding}",
+            "folder": folder,
+            "problem": problem,
+        }
+        print(json.dumps(record), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

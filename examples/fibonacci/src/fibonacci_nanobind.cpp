@@ -1,0 +1,35 @@
+// The module fibonacci_nanobind: nanobind with the tokens of freshframe/gil.hpp.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include <cstdint>
+
+#include "fibonacci.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace gil = freshframe::gil;
+namespace nb = nanobind;
+
+namespace {
+
+std::uint64_t fibonacci(gil::Held& held, std::uint64_t n, bool release) {
+  if (!release) return nth_fibonacci(n);
+  return gil::release(held, [](std::uint64_t number) { return nth_fibonacci(number); }, n);
+}
+
+// With the tokens this does not compile (double_release.cpp); nanobind's own guards let it through.
+void double_release() {
+  const nb::gil_scoped_release released;
+  const nb::gil_scoped_release again;  // ends the process
+}
+
+}  // namespace
+
+NB_MODULE(fibonacci_nanobind, module) {
+  module.def("fibonacci", gil::entry<&fibonacci>, nb::arg("n"), nb::arg("release"),
+             "The n-th Fibonacci number modulo 2**64.\n\nGIL: held or released, as `release` says.");
+  module.def(
+      "double_release", &double_release,
+      "Releases the GIL twice with nanobind's guards: the interpreter ends the process.\n\nGIL: released.");
+}
