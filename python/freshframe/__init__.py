@@ -7,7 +7,7 @@ and every drop is counted with its edge and cause. Start with Pipeline, open and
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
-from . import _async, _errors, _log, _native, results
+from . import _async, _errors, _native, results
 from ._errors import (
     EndOfStream,
     FramesHeld,
@@ -56,7 +56,6 @@ _native.register_classes(
         **{name: cls for name, cls in vars(_errors).items() if isinstance(cls, type)},
     }
 )
-_native.set_log_handler(_log.handle_line)
 
 
 def __getattr__(name: str) -> _typing.Any:

@@ -10,7 +10,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from . import _native
+from . import _log, _native
 from ._log import logger
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 def keep(pipeline: Pipeline) -> None:
     """A started pipeline is kept alive until it has ended, as threading.Thread is."""
     _running.add(pipeline)
+    _log.start()
 
 
 def keep_thread(thread: threading.Thread) -> None:
@@ -35,13 +36,28 @@ def keep_thread(thread: threading.Thread) -> None:
 def forget(pipeline: Pipeline) -> None:
     """It has been stopped."""
     _running.discard(pipeline)
+    _discard_ended()
+    if not _running:
+        _end_log_thread()
 
 
 def forget_ended() -> None:
-    """Lets go of those that have ended by themselves."""
+    """Lets go of those that have ended by themselves. Waits for nothing."""
+    _discard_ended()
+    if not _running:
+        _log.leave()
+
+
+def _discard_ended() -> None:
     for pipeline in list(_running):
         if not pipeline._engine.forked and pipeline._engine.ended:
             _running.discard(pipeline)
+
+
+def _end_log_thread() -> None:
+    logging_thread = _log.leave()
+    if logging_thread is not None and logging_thread is not threading.current_thread():
+        logging_thread.join(1.0)
 
 
 # The child's copies of the parent's threads are gone without having let go of what they held.
@@ -63,8 +79,9 @@ def _stop_all() -> None:
     if not busy:
         for thread in list(_threads):
             thread.join(1.0)  # its last steps need the GIL, which the interpreter will not give any more
-    _native.drain_log()
-    _native.set_log_handler(None)
+    _log.drain()
+    _native.collect_log(False)
+    _end_log_thread()
     if busy or threading.active_count() > 1:  # a daemon thread of the program never lets go of what it holds
         _native.let_leaks_pass()
     if busy:

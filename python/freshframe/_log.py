@@ -1,17 +1,28 @@
-"""Native log lines in Python's logging, rate-limited so that a fault never floods a log."""
+"""Native log lines in Python's logging, rate-limited so that a fault never floods a log.
+
+They are logged by a thread of their own, never in the midst of whatever the main thread does: a handler
+whose lock the main thread holds at that moment (logging.handlers.QueueHandler has one) would lock it up.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import logging
+import os
 import re
+import select
+import sys
+import threading
 import time
+
+from . import _native
 
 logger = logging.getLogger("freshframe")
 
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 _EVERY = 10.0  # seconds between two lines of the same kind
 _MAX_KINDS = 256
+_PATIENCE = 1.0  # seconds that drain() waits for a handler that is busy on another thread
 
 
 class _Limiter:
@@ -34,4 +45,84 @@ class _Limiter:
         logger.log(_LEVELS[level], "%s%s", text, suffix)
 
 
-handle_line = _Limiter()
+class _LogThread(threading.Thread):
+    """Logs what native threads have to say while pipelines run."""
+
+    def __init__(self) -> None:
+        super().__init__(name="freshframe-log", daemon=True)
+        self._end_read, self._end_write = os.pipe()
+
+    def run(self) -> None:
+        poll = select.poll()
+        for fd in (_native.log_fd(), self._end_read):
+            poll.register(fd, select.POLLIN)
+        ending = False
+        while not ending:
+            ending = any(fd == self._end_read for fd, _ in poll.poll())
+            drain()
+        os.close(self._end_read)
+
+    def end(self) -> None:
+        """Once what waits has been logged. From any thread, once."""
+        os.close(self._end_write)
+
+    def close(self) -> None:
+        """It never ran, or it was lost in a fork."""
+        os.close(self._end_read)
+        os.close(self._end_write)
+
+
+_limiter = _Limiter()
+_handling = threading.RLock()  # held while lines are logged, so that they keep their order
+_thread: _LogThread | None = None
+
+
+def _handle(level: int, text: str) -> None:
+    try:
+        _limiter(level, text)
+    except Exception:  # of the user's handler or filter: reported, and the next line has its turn
+        sys.excepthook(*sys.exc_info())
+
+
+def drain() -> None:
+    """Logs what waits now; what another thread is logging has been logged when this returns."""
+    if not _handling.acquire(timeout=_PATIENCE):
+        return  # a handler is stuck; the thread in it goes on with what waits
+    try:
+        for level, text in _native.take_log():
+            _handle(level, text)
+    finally:
+        _handling.release()
+
+
+def start() -> None:
+    """A pipeline starts."""
+    global _thread  # noqa: PLW0603
+    if _thread is None:
+        thread = _LogThread()
+        try:
+            thread.start()
+        except RuntimeError:  # no thread to be had: drained when the pipeline ends
+            thread.close()
+        else:
+            _thread = thread
+
+
+def leave() -> threading.Thread | None:
+    """No pipeline runs any more: lets the thread end, and returns it. Takes no lock."""
+    global _thread
+    thread, _thread = _thread, None
+    if thread is not None:
+        thread.end()
+    return thread
+
+
+def _forked() -> None:
+    global _thread, _handling
+    if _thread is not None:
+        _thread.close()
+    _thread, _handling = None, threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forked)
+_native.collect_log(True)

@@ -412,13 +412,18 @@ def demo_truth(url: str, seq: int) -> list:
 def media_versions() -> dict:
     """FFmpeg's versions, licence and build flags. GIL: held"""
 
-def set_log_handler(handler: object | None) -> None:
+def collect_log(on: bool) -> None:
     """
-    Sends log lines to handler(level 0..3, text), on the main thread, soon; None: nowhere. GIL: held
+    Collects the log lines of the engine from now on, or drops them. GIL: held
     """
 
-def drain_log() -> None:
-    """Sends what waits now. GIL: held"""
+def take_log() -> list:
+    """Takes what was collected: (level 0..3, text) each. GIL: held"""
+
+def log_fd() -> int:
+    """
+    Readable when there are lines to take. Another one after a fork. GIL: held
+    """
 
 def register_classes(classes: dict) -> None:
     """Tells the module the package's classes, once. GIL: held"""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from . import _check, _life, _native, _types, _wiring
+from . import _check, _life, _log, _native, _types, _wiring
 from ._errors import GraphError, StopTimeout
 from ._log import logger
 from ._nodes import MockCamera, NativeNode, Node, Source, VideoSource
@@ -268,6 +268,9 @@ class Pipeline:
         except KeyboardInterrupt:  # a clean stop first
             self._stop_quietly()
             raise
+        except BaseException:
+            _log.drain()
+            raise
         self._join_threads()
         return True
 
@@ -353,7 +356,7 @@ class Pipeline:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(1.0)  # its work is done; what is left is the interpreter's own book-keeping
-        _native.drain_log()
+        _log.drain()
 
     def _stop_quietly(self) -> None:
         try:

@@ -1,5 +1,5 @@
-// Log lines of native threads on their way to Python's logging: a bounded list that the interpreter is asked
-// to empty. SPDX-License-Identifier: Apache-2.0
+// Log lines of native threads on their way to Python's logging: a bounded list and a descriptor that wakes
+// the Python thread which empties it. SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "python/python_engine.hpp"
+#include "python/wake_up.hpp"
 #include <pthread.h>
 
 #include <nanobind/nanobind.h>
@@ -26,7 +27,6 @@ class LogLines {
   };
 
   void push(LogLevel level, std::string_view text) {
-    bool call = false;
     {
       const std::lock_guard lock(mutex_);
       if (lines_.size() >= kMaxLines) {
@@ -34,19 +34,15 @@ class LogLines {
         return;
       }
       lines_.push_back({level, std::string(text)});
-      call = !std::exchange(called_, true);
     }
-    if (call && Py_AddPendingCall(&drain_pending, nullptr) != 0) {
-      const std::lock_guard lock(mutex_);
-      called_ = false;  // the interpreter's list was full; the next line tries again
-    }
+    wake_up_.set();
   }
 
   std::vector<Line> take() {
+    wake_up_.reset();
     std::vector<Line> lines;
     const std::lock_guard lock(mutex_);
     lines.swap(lines_);
-    called_ = false;
     if (lost_ > 0) {
       lines.push_back(
           {LogLevel::Warning, std::to_string(lost_) + " log lines were lost: they came too fast"});
@@ -55,19 +51,19 @@ class LogLines {
     return lines;
   }
 
-  static int drain_pending(void* unused);
+  WakeUp& wake_up() { return wake_up_; }
 
  private:
   static constexpr std::size_t kMaxLines = 1024;
 
+  WakeUp wake_up_;
   std::mutex mutex_;
   std::vector<Line> lines_;  // guarded by mutex_
   std::uint64_t lost_ = 0;   // guarded by mutex_
-  bool called_ = false;      // guarded by mutex_: the interpreter was asked to drain
 };
 
 // Never freed: outlives every thread. A forked child gets its own, since a thread that it does not have may
-// hold the mutex of its parent's.
+// hold the mutex of its parent's, and the parent's descriptor would wake both.
 std::atomic<LogLines*> current_lines{nullptr};
 
 LogLines& log_lines() {
@@ -78,42 +74,24 @@ void renew_log_lines() {
   current_lines.store(new LogLines, std::memory_order_release);
 }
 
-PyObject*& handler() {
-  static PyObject* function = nullptr;  // set once, kept for the process
-  return function;
-}
-
-// Calls handler(level, text) for each line; false with an exception set when it raised.
-bool drain() {
-  for (const auto& line : log_lines().take()) {
-    // "N" takes the string over, also a null one; names in files need not be UTF-8.
-    PyObject* text =
-        PyUnicode_DecodeUTF8(line.text.data(), static_cast<Py_ssize_t>(line.text.size()), "replace");
-    PyObject* result = PyObject_CallFunction(handler(), "iN", static_cast<int>(line.level), text);
-    if (result == nullptr) return false;
-    Py_DECREF(result);
-  }
-  return true;
-}
-
-int LogLines::drain_pending(void* /*unused*/) {
-  if (handler() == nullptr) return 0;
-  if (!drain()) PyErr_WriteUnraisable(handler());  // never into whatever code runs now
-  return 0;
-}
-
-void set_log_handler(nb::object function) {
-  Py_XDECREF(std::exchange(handler(), nullptr));
-  if (function.is_none()) {
+void collect_log(bool on) {
+  if (on) {
+    set_log_sink([](LogLevel level, std::string_view line) { log_lines().push(level, line); });
+  } else {
     set_log_sink({});
-    return;
   }
-  handler() = function.release().ptr();
-  set_log_sink([](LogLevel level, std::string_view line) { log_lines().push(level, line); });
 }
 
-void drain_log() {
-  if (handler() != nullptr && !drain()) throw nb::python_error();
+nb::list take_log() {
+  nb::list result;
+  for (const auto& line : log_lines().take()) {
+    // Names in files need not be UTF-8.
+    nb::object text = nb::steal(
+        PyUnicode_DecodeUTF8(line.text.data(), static_cast<Py_ssize_t>(line.text.size()), "replace"));
+    if (!text.is_valid()) throw nb::python_error();
+    result.append(nb::make_tuple(static_cast<int>(line.level), text));
+  }
+  return result;
 }
 
 }  // namespace
@@ -121,10 +99,12 @@ void drain_log() {
 void bind_log(nb::module_& module) {
   renew_log_lines();
   pthread_atfork(nullptr, nullptr, &renew_log_lines);
+  module.def("collect_log", &collect_log, nb::arg("on"),
+             "Collects the log lines of the engine from now on, or drops them. GIL: held");
+  module.def("take_log", &take_log, "Takes what was collected: (level 0..3, text) each. GIL: held");
   module.def(
-      "set_log_handler", &set_log_handler, nb::arg("handler").none(),
-      "Sends log lines to handler(level 0..3, text), on the main thread, soon; None: nowhere. GIL: held");
-  module.def("drain_log", &drain_log, "Sends what waits now. GIL: held");
+      "log_fd", [] { return log_lines().wake_up().fd(); },
+      "Readable when there are lines to take. Another one after a fork. GIL: held");
 }
 
 }  // namespace freshframe::python
