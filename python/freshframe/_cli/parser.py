@@ -72,6 +72,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _demo(commands)
     _probe(commands)
     _doctor(commands)
+    _lab(commands)
     return parser.parse_args(arguments)
 
 
@@ -177,4 +178,26 @@ def _doctor(commands: Any) -> None:
         "doctor",
         "check this installation and say what to do about what is missing",
         "  freshframe doctor\n  freshframe doctor --json",
+    )
+
+
+def _lab(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "lab",
+        "show on this machine what holding the GIL costs: experiments of 5 to 30 s",
+        "  freshframe lab frozen-game --picture frozen.png\n  freshframe lab contention --quick --json",
+    )
+    names = ("fibonacci", "call-guard", "sum", "frozen-game", "contention", "all")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        choices=names,
+        metavar="NAME",
+        help=f"{', '.join(names)}; without it they are listed",
+    )
+    parser.add_argument("--list", action="store_true", help="say what each lab shows and how long it takes")
+    parser.add_argument("--quick", action="store_true", help="a few seconds each, less exact")
+    parser.add_argument(
+        "--picture", metavar="FILE", help="frozen-game: draw its timelines into FILE, .png or .jpg"
     )

@@ -1,0 +1,157 @@
+"""How long a native thread waits for the GIL beside busy Python threads, and what letting it go costs."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from freshframe import _lab
+
+from .machine import Machine
+from .measure import Bench, counting, quantile, switch_interval, take_turns
+from .table import Record, Result, Table, ms, ratio
+
+_INTERVALS = (0.005, 0.001, 0.0002)  # seconds; the first is Python's own
+_WORK = (10e-6, 100e-6, 1e-3, 10e-3)  # seconds
+_PERIOD = 0.001  # seconds between two wishes of the native thread for the GIL
+_SLICE = 0.5  # seconds; between slices Ctrl-C is seen
+_ROUNDS = 3
+
+
+def run(bench: Bench, machine: Machine) -> Result:
+    """Runs the lab."""
+    del machine
+    waits = _waits(bench)
+    bench.say("waits are measured; now the cost of letting the GIL go ...")
+    costs = _costs(bench)
+    return Result("contention", [_waits_table(waits), _costs_table(costs)], _meaning(waits, costs))
+
+
+# --- waiting ------------------------------------------------------------------------------------------------
+
+Waits = dict[tuple[int, float], list[float]]
+
+
+def _waits(bench: Bench) -> Waits:
+    """Waits in seconds by (busy threads, switch interval)."""
+    cases = [(busy, interval) for busy in range(4) for interval in _INTERVALS[: 3 if busy else 1]]
+    slices = (1 if bench.quick else 2) * _ROUNDS
+    budget = _SLICE / 2 if bench.quick else _SLICE
+    runs = take_turns({repr(case): _asking(*case, budget) for case in cases}, slices)
+    return {case: [wait for run in runs[repr(case)] for wait in run] for case in cases}
+
+
+def _asking(busy: int, interval: float, seconds: float) -> Callable[[], list[float]]:
+    def work() -> list[float]:
+        with counting(busy), switch_interval(interval):
+            return _lab.gil_waits(1000, _PERIOD, seconds)
+
+    return work
+
+
+def _waits_table(waits: Waits) -> Table:
+    cells: list[list[str]] = []
+    records: list[Record] = []
+    for (busy, interval), found in waits.items():
+        spread = {"p50": quantile(found, 0.5), "p90": quantile(found, 0.9), "p99": quantile(found, 0.99)}
+        cells.append([str(busy), f"{interval * 1e3:g}", str(len(found)), *map(ms, spread.values())])
+        records.append({"busy": busy, "switch_interval": interval, "asked": len(found), **spread})
+    return Table(
+        "waits",
+        "A native thread asks for the GIL: how long it waits, ms",
+        ("busy Python threads", "switch interval, ms", "asked", "p50", "p90", "p99"),
+        cells,
+        records,
+        left=0,
+    )
+
+
+# --- letting go ---------------------------------------------------------------------------------------------
+
+Costs = dict[tuple[float, bool, bool], list[float]]
+
+
+def _costs(bench: Bench) -> Costs:
+    """Seconds per call by (CPU time of the work, GIL released, beside a busy thread)."""
+    cases = [
+        (work, released, beside) for work in _WORK for beside in (False, True) for released in (False, True)
+    ]
+    budget = 0.05 if bench.quick else 0.12
+    runs = take_turns({repr(case): _calling(*case, budget) for case in cases}, _ROUNDS)
+    return {case: [time for run in runs[repr(case)] for time in run] for case in cases}
+
+
+def _calling(work: float, released: bool, beside: bool, seconds: float) -> Callable[[], list[float]]:
+    def calls() -> list[float]:
+        times = []
+        with counting(1 if beside else 0):
+            now = time.perf_counter()
+            end = now + seconds
+            while now < end:
+                _lab.compute(work, released)
+                before, now = now, time.perf_counter()
+                times.append(now - before)
+        return times
+
+    return calls
+
+
+def _costs_table(costs: Costs) -> Table:
+    cells: list[list[str]] = []
+    records: list[Record] = []
+    for work in _WORK:
+        mean = {key: _mean(times) for key, times in costs.items() if key[0] == work}
+        for beside in (False, True):
+            held, released = mean[work, False, beside], mean[work, True, beside]
+            cells.append(
+                [
+                    f"{work * 1e3:g}",
+                    "a busy thread" if beside else "nothing",
+                    ms(held),
+                    ms(released),
+                    ratio(released / held),
+                ]
+            )
+            records.append(
+                {
+                    "work": work,
+                    "beside_busy_thread": beside,
+                    "held": held,
+                    "held_p99": quantile(costs[work, False, beside], 0.99),
+                    "released": released,
+                    "released_p99": quantile(costs[work, True, beside], 0.99),
+                    "ratio": released / held,
+                }
+            )
+    return Table(
+        "costs",
+        "A call that computes: mean time with the GIL held and let go, ms (switch interval 5 ms)",
+        ("work, ms", "beside", "held", "let go", "let go / held"),
+        cells,
+        records,
+        left=0,
+    )
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _meaning(waits: Waits, costs: Costs) -> str:
+    alone, beside, three = (quantile(waits[busy, 0.005], 0.5) for busy in (0, 1, 3))
+    short, work = _WORK[1], _WORK[-1]
+    let_go = _mean(costs[short, True, True])
+    long = _mean(costs[work, True, True]) / _mean(costs[work, False, True])
+    if beside < 10 * alone or let_go < 2 * short:
+        return (
+            f"Not as expected: beside one busy Python thread a native thread waited {ms(beside)} ms for the "
+            f"GIL (alone {ms(alone)} ms), and {short * 1e6:g} us of work took {ms(let_go)} ms when the GIL was "
+            "let go."
+        )
+    verdict = "long work hardly notices" if long < 1.3 else "even long work notices"
+    return (
+        f"Whoever wants the GIL beside one busy Python thread waits {ms(beside)} ms (half of the time "
+        f"longer), beside three {ms(three)} ms: letting it go around {short * 1e6:g} us of work makes that work take "
+        f"{ms(let_go)} ms, and {verdict} ({work * 1e3:g} ms: {long:.2f} times the time with the GIL held)."
+    )

@@ -1,0 +1,124 @@
+"""What happens when a function lets the GIL go twice: a dead process, or a compiler that refuses."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import freshframe as ff
+
+from .measure import Bench
+from .table import Record, Table
+from .twins import Twins
+
+_TIME_LIMIT = 60  # seconds for the child, which dies at once
+_SHOWN = 3  # lines of what was printed
+_SOURCE = """#include <freshframe/gil.hpp>
+namespace gil = freshframe::gil;
+void let_go_twice(gil::Held& held) {
+  gil::release(held, [](gil::Released& released) { gil::release(released, [] {}); });
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How it ended for one binding; `message` as it was printed, `missing` why it could not be tried."""
+
+    how: str
+    message: str = ""
+    missing: str = ""
+    exit_code: int | None = None
+
+
+def table(bench: Bench, twins: Twins) -> tuple[Table, list[str]]:
+    """Tries all four; returns the table, and what was printed, for people."""
+    bench.say("letting the GIL go twice, in child processes and compilers ...")
+    ends = {
+        "nanobind": _dies(twins, "nanobind", "fibonacci_nanobind"),
+        "pybind11": _dies(twins, "pybind11", "fibonacci_pybind11"),
+        "PyO3": _refused(twins, "PyO3", "pyo3"),
+        "freshframe/gil.hpp": _refused_ours(),
+    }
+    cells = [[name, end.how or "not shown", _first(end)] for name, end in ends.items()]
+    records: list[Record] = [
+        {
+            "binding": name,
+            "ends": end.how or None,
+            "exit_code": end.exit_code,
+            "message": end.message or None,
+            "missing": end.missing or None,
+        }
+        for name, end in ends.items()
+    ]
+    printed = []
+    for name, end in ends.items():
+        if end.message:
+            printed += [f"{name}:", *(f"    {line}" for line in _excerpt(end.message))]
+    title = "The GIL let go twice by one thread"
+    return Table("double release", title, ("binding", "ends", "because"), cells, records, left=3), printed
+
+
+def _first(end: End) -> str:
+    if end.missing:
+        return end.missing.splitlines()[0]
+    return {"process dies": f"the C API aborts: exit code {end.exit_code}"}.get(end.how, "see below")
+
+
+def _excerpt(message: str) -> list[str]:
+    """The first lines from the one on that says what is wrong."""
+    lines = message.strip().splitlines()
+    begin = next((n for n, line in enumerate(lines) if "rror" in line), 0)
+    shown = lines[begin : begin + _SHOWN]
+    rest = len(lines) - begin - len(shown)
+    return [*shown, f"... and {rest} more lines"] if rest > 0 else shown
+
+
+def _dies(twins: Twins, name: str, module: str) -> End:
+    if name not in twins.modules:
+        return End("", missing=twins.missing[name])
+    folder = str(Path(twins.modules[name].__file__).parent)
+    code = f"import sys; sys.path.insert(0, {folder!r}); import {module}; {module}.double_release()"
+    child = subprocess.run(
+        [sys.executable, "-X", "faulthandler=0", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=_TIME_LIMIT,
+        check=False,
+    )
+    if child.returncode >= 0:
+        return End("survives", child.stderr, exit_code=child.returncode)
+    killed = signal.Signals(-child.returncode).name
+    return End("process dies", f"{child.stderr.strip()}\n({killed})", exit_code=128 - child.returncode)
+
+
+def _refused(twins: Twins, name: str, key: str) -> End:
+    if name in twins.missing:
+        return End("", missing=twins.missing[name])
+    if twins.builder is None:
+        return End("", missing="the crate is in freshframe's repository, under bench/pyo3")
+    try:
+        return End("compile error", twins.builder.refusal(key))
+    except twins.builder.BuildError as error:
+        return End("", missing=str(error).strip())
+
+
+def _refused_ours() -> End:
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    compiler = next((found for name in names if (found := shutil.which(name))), None)
+    if compiler is None:
+        tried = ", ".join(names)
+        return End("", missing=f"no C++ compiler was found ({tried}); on Debian: apt-get install g++, or set CXX")
+    include = sysconfig.get_path("include")
+    if not (Path(include) / "Python.h").exists():
+        return End("", missing=f"Python.h is not in {include}; on Debian: apt-get install python3-dev")
+    command = [compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", f"-I{include}", f"-I{ff.get_include()}", "-"]
+    done = subprocess.run(command, input=_SOURCE, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
+    return End("compile error" if done.returncode else "compiles", done.stderr, exit_code=done.returncode)

@@ -1,0 +1,114 @@
+"""Two Fibonacci calls on two threads, GIL held or let go, in three binding libraries; and letting go twice."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from freshframe import _lab
+
+from . import double_release
+from .machine import Machine
+from .measure import Bench, take_turns, timed
+from .table import Record, Result, Table, ms, ratio
+from .twins import Twins
+
+Function = Callable[[int, bool], int]
+
+_GIL, _NOGIL = False, True
+_CASES: dict[str, tuple[bool, ...]] = {
+    "gil": (_GIL,),
+    "nogil": (_NOGIL,),
+    "gil+gil": (_GIL, _GIL),
+    "nogil-then-gil": (_NOGIL, _GIL),
+    "gil-then-nogil": (_GIL, _NOGIL),
+    "nogil+nogil": (_NOGIL, _NOGIL),
+}
+_EXPECTED = {"gil": 1, "nogil": 1, "gil+gil": 2, "nogil-then-gil": 1, "gil-then-nogil": 2, "nogil+nogil": 1}
+OURS = "freshframe on nanobind"
+
+
+def run(bench: Bench, machine: Machine) -> Result:
+    """Runs the lab."""
+    twins = Twins.find(bench)
+    functions: dict[str, Function] = {OURS: _lab.fibonacci}
+    functions |= {name: module.fibonacci for name, module in twins.modules.items()}
+    seconds, rounds = (0.03, 3) if bench.quick else (0.1, 9)
+    n = round(seconds / timed(lambda: _lab.fibonacci(10_000_000, _GIL)) * 10_000_000)
+    kinds = {
+        f"{name}/{case}": _together(function, n, habits)
+        for name, function in functions.items()
+        for case, habits in _CASES.items()
+    }
+    best = {key: min(times) for key, times in take_turns(kinds, rounds).items()}
+    found = {name: {case: best[f"{name}/{case}"] for case in _CASES} for name in functions}
+    missing = [f"{name} is not measured: {why}" for name, why in twins.missing.items()]
+    releases, printed = double_release.table(bench, twins)
+    return Result(
+        "fibonacci",
+        [_table(found, twins.missing, rounds), releases],
+        _meaning({case: found[OURS][case] / found[OURS]["gil"] for case in _CASES}, machine),
+        drawing=printed,
+        notes=missing,
+    )
+
+
+def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[[], float]:
+    """All at once, started in this order; the first gets no head start but its order."""
+
+    def work() -> None:
+        threads = [threading.Thread(target=function, args=(n, habit), daemon=True) for habit in habits]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return lambda: timed(work)
+
+
+def _table(found: Mapping[str, Mapping[str, float]], missing: Mapping[str, str], rounds: int) -> Table:
+    names = [*found, *missing]
+    cells = [
+        [case, str(_EXPECTED[case]), *(_cell(found.get(name), case) for name in names)] for case in _CASES
+    ]
+    cells.append(["gil, ms", "", *(ms(found[name]["gil"]) if name in found else "-" for name in names)])
+    records: list[Record] = []
+    for name in names:
+        times = found.get(name)
+        for case in _CASES:
+            records.append(
+                {
+                    "binding": name,
+                    "case": case,
+                    "seconds": None if times is None else times[case],
+                    "ratio": None if times is None else times[case] / times["gil"],
+                    "expected": _EXPECTED[case],
+                    "missing": missing.get(name),
+                }
+            )
+    title = f"Two threads, each one call; time as a ratio to one call with the GIL, shortest of {rounds} runs"
+    return Table("threads", title, ("case", "expected", *names), cells, records)
+
+
+def _cell(times: Mapping[str, float] | None, case: str) -> str:
+    return ratio(None if times is None else times[case] / times["gil"])
+
+
+def _meaning(ratios: Mapping[str, float], machine: Machine) -> str:
+    strange = [case for case, value in ratios.items() if abs(value - _EXPECTED[case]) > 0.35]
+    if strange:
+        what = ", ".join(f"{case} took {ratios[case]:.2f} instead of {_EXPECTED[case]}" for case in strange)
+        cause = (
+            "two threads cannot run side by side on one core"
+            if machine.usable < 2
+            else "two threads did not get a core each"
+            if all(ratios[case] > _EXPECTED[case] for case in strange)
+            else "the runs differ more than what is shown"
+        )
+        return f"Not as expected: {what}; {cause}."
+    return (
+        f"Two calls that hold the GIL take {ratios['gil+gil']:.2f} times as long as one; the order decides "
+        f"when only one lets it go: overlap ({ratios['nogil-then-gil']:.2f}) if that one starts first, none "
+        f"({ratios['gil-then-nogil']:.2f}) if it has to wait for the holder to begin with."
+    )

@@ -1,0 +1,144 @@
+"""A 60 Hz game beside a capture that holds the GIL, beside one that lets it go, and beside freshframe."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import freshframe as ff
+from freshframe import _lab
+
+from ..game import RATE, Diary, play
+from ..outcome import watched
+from .histogram import histogram
+from .machine import Machine
+from .measure import Bench, quantile, take_turns
+from .table import Record, Result, Table, ms
+from .timeline import Strip, draw_timelines
+
+CAPTURE = 0.030  # seconds that the camera needs for a frame
+DRAWING = 0.002  # seconds of Python per frame of the game
+SHOWING = 0.0005  # seconds that a frame needs to get onto the screen; pygame.display.flip() lets the GIL go
+SCENE = "demo:circles?fps=60&size=640x480&balls=4&seed=1"
+_WARM_UP = 0.3  # seconds until the tracker's first results count
+_KINDS = ("alone", "capture holds the GIL", "capture lets it go", "freshframe")
+
+
+def run(bench: Bench, machine: Machine) -> Result:
+    """Runs the lab."""
+    seconds, rounds = (1.0, 1) if bench.quick else (2.5, 2)
+    alone, held, released, fresh = _KINDS
+    games = take_turns(
+        {
+            alone: lambda: play(seconds, lambda: None, _draw),
+            held: lambda: _beside_capture(seconds, release=False),
+            released: lambda: _beside_capture(seconds, release=True),
+            fresh: lambda: _beside_freshframe(seconds),
+        },
+        rounds,
+    )
+    intervals = {name: [t for game in games[name] for t in game.frame_times] for name in _KINDS}
+    missed = {name: sum(game.missed for game in games[name]) for name in _KINDS}
+    frames = {name: sum(len(game.starts) + game.missed for game in games[name]) for name in _KINDS}
+    notes = []
+    if bench.picture is not None:
+        strips = [Strip(name, _since_first(games[name][0])) for name in _KINDS[1:]]
+        draw_timelines(strips, min(seconds, 1.5), 1 / RATE, bench.picture)
+        notes.append(f"the three timelines are drawn in {bench.picture}")
+    return Result(
+        "frozen-game",
+        [_table(intervals, missed, frames)],
+        _meaning(intervals, missed, frames, machine),
+        drawing=histogram({name: intervals[name] for name in _KINDS[1:]}),
+        notes=notes,
+    )
+
+
+def _draw(diary: Diary) -> None:
+    """What a game does in a frame: some Python, then a call that shows the picture and lets the GIL go."""
+    end = time.perf_counter() + DRAWING
+    while time.perf_counter() < end:
+        pass
+    _lab.wait(SHOWING, True)
+
+
+@contextmanager
+def _capturing(release: bool) -> Iterator[None]:
+    """Beside the body a Python thread takes picture after picture, as fast as the camera gives them."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            _lab.wait(CAPTURE, release)
+
+    thread = threading.Thread(target=work, name="lab-capture", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _beside_capture(seconds: float, *, release: bool) -> Diary:
+    with _capturing(release):
+        return play(seconds, lambda: None, _draw)
+
+
+def _beside_freshframe(seconds: float) -> Diary:
+    pipeline = ff.Pipeline("lab")
+    scene = pipeline.add(ff.open(SCENE), name="scene")
+    reader = pipeline.reader(pipeline.add(ff.CircleTracker(), scene, name="tracker"), frames=False)
+    with watched(pipeline), pipeline.start():
+        time.sleep(_WARM_UP)
+        return play(seconds, reader.latest, _draw)
+
+
+def _since_first(game: Diary) -> list[float]:
+    return [start - game.starts[0] for start in game.starts]
+
+
+def _table(intervals: dict[str, list[float]], missed: dict[str, int], frames: dict[str, int]) -> Table:
+    cells: list[list[str]] = []
+    records: list[Record] = []
+    for name, found in intervals.items():
+        spread = {"p50": quantile(found, 0.5), "p99": quantile(found, 0.99), "max": max(found, default=0.0)}
+        cells.append([name, *map(ms, spread.values()), f"{missed[name]} of {frames[name]}"])
+        records.append({"beside": name, **spread, "missed": missed[name], "frames": frames[name]})
+    return Table(
+        "intervals",
+        f"A game that draws every {1e3 / RATE:.1f} ms: from one frame to the next, ms",
+        ("beside", "p50", "p99", "longest", "missed"),
+        cells,
+        records,
+    )
+
+
+def _meaning(
+    intervals: Mapping[str, Sequence[float]], missed: dict[str, int], frames: dict[str, int], machine: Machine
+) -> str:
+    alone, held, released, fresh = _KINDS
+    share = {name: missed[name] / max(1, frames[name]) for name in _KINDS}
+    longest = {name: quantile(intervals[name], 0.99) for name in _KINDS}
+    if share[held] < 0.2:
+        return (
+            f"Not as expected: beside a capture that holds the GIL {CAPTURE * 1e3:g} ms per frame the game "
+            f"missed only {share[held]:.0%} of its frames."
+        )
+    frozen = (
+        f"A capture that holds the GIL {CAPTURE * 1e3:g} ms per frame makes the game miss {share[held]:.0%} "
+        f"of its frames; let go, it misses {share[released]:.0%}"
+    )
+    if share[fresh] <= share[alone] + 0.02:
+        return (
+            f"{frozen}, and with freshframe, which tracks circles in 60 frames per second besides, "
+            f"{share[fresh]:.0%} (p99 of a frame {ms(longest[fresh])} ms)."
+        )
+    return (
+        f"{frozen}; with freshframe, which tracks circles in 60 frames per second besides, it misses "
+        f"{share[fresh]:.0%} (alone {share[alone]:.0%}) because scene, tracker and game share "
+        f"{'1 core' if machine.cores == 1 else f'{machine.usable:g} cores'} with whatever else runs here."
+    )

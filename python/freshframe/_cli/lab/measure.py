@@ -1,0 +1,98 @@
+"""How the labs measure: kinds that take turns, quantiles, Python threads that always want the GIL."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a lab is told.
+
+    Attributes:
+        quick: Take a few seconds and be less exact.
+        say: Tells people something on stderr.
+        picture: Where the lab's picture goes, if it draws one.
+    """
+
+    quick: bool
+    say: Callable[[str], None]
+    picture: Path | None = None
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that this share of all values does not exceed; 0 when there are none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def take_turns(kinds: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Runs every kind once per round; each round begins with another one, so that nobody is always first."""
+    results: dict[str, list[T]] = {name: [] for name in kinds}
+    names = list(kinds)
+    for turn in range(rounds):
+        for step in range(len(names)):
+            name = names[(turn + step) % len(names)]
+            results[name].append(kinds[name]())
+    return results
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that `work` took."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+class Counter(threading.Thread):
+    """A Python thread that counts as fast as it can: it wants the GIL all the time."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lab-counter", daemon=True)
+        self.count = 0
+        self._ended = False
+
+    def run(self) -> None:
+        """Counts until it is told to end."""
+        while not self._ended:
+            self.count += 1
+
+    def end(self) -> None:
+        """Lets it end and waits for that."""
+        self._ended = True
+        self.join()
+
+
+@contextmanager
+def counting(threads: int = 1) -> Iterator[list[Counter]]:
+    """Beside the body so many Python threads count."""
+    counters: list[Counter] = []
+    try:
+        for _ in range(threads):
+            counters.append(Counter())
+            counters[-1].start()
+        yield counters
+    finally:
+        for counter in counters:
+            counter.end()
+
+
+@contextmanager
+def switch_interval(seconds: float) -> Iterator[None]:
+    """Within, Python asks a holder to give the GIL away after so long; then it is as it was."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -1,0 +1,76 @@
+"""The same function in other binding libraries: built by examples/fibonacci of a checkout, once, if it can be."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+from .measure import Bench
+
+BINDINGS = {"pybind11": "pybind11", "PyO3": "pyo3"}
+_RAW = "nanobind"  # without freshframe/gil.hpp, for what happens when the GIL is let go twice
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """What is there, and why the rest is not.
+
+    Attributes:
+        modules: By the binding's name; each has `fibonacci(n, release)`.
+        missing: Why a binding is not among them, and what to do.
+        builder: The example's build_twins.py; None outside a checkout.
+    """
+
+    modules: dict[str, Any]
+    missing: dict[str, str]
+    builder: Any
+
+    @staticmethod
+    def find(bench: Bench) -> Twins:
+        """Imports the twins; builds what is missing, which takes long the first time."""
+        builder = load_builder()
+        modules, missing = {}, {}
+        for name, key in BINDINGS.items():
+            try:
+                modules[name] = _module(bench, builder, key)
+            except (ImportError, OSError) as error:
+                missing[name] = str(error).strip()
+            except Exception as error:
+                if builder is None or not isinstance(error, builder.BuildError):
+                    raise
+                missing[name] = str(error).strip()
+        return Twins(modules, missing, builder)
+
+
+def load_builder() -> Any:
+    """examples/fibonacci/build_twins.py of the checkout that this package lies in; None if it lies in none."""
+    path = Path(ff.__file__).resolve().parents[2] / "examples" / "fibonacci" / "build_twins.py"
+    if not path.exists():
+        return None
+    spec = importlib.util.spec_from_file_location("freshframe_build_twins", path)
+    if spec is None or spec.loader is None:
+        return None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _module(bench: Bench, builder: Any, key: str) -> Any:
+    name = f"fibonacci_{key}"
+    if importlib.util.find_spec(name) is None:
+        if builder is None:
+            raise ImportError(
+                f"there is no module {name}; it is built in a checkout of freshframe: "
+                f"python examples/fibonacci/build_twins.py {key}, then put the folder it names on PYTHONPATH"
+            )
+        bench.say(f"{name}: taken from the cache, or built now, which can take a minute ...")
+        sys.path.insert(0, str(builder.build(key)))
+        importlib.invalidate_caches()
+    return importlib.import_module(name)

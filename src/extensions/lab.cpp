@@ -1,0 +1,192 @@
+// The module freshframe._lab: small pieces of native work that hold the GIL or let it go, as they are told.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The work is that of the write-ups which the labs repeat; what a lab measures is what other threads can do
+// meanwhile.
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <freshframe/gil.hpp>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+namespace gil = freshframe::gil;
+
+namespace {
+
+using Array = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Clock = std::chrono::steady_clock;
+
+constexpr double kLongest = 60.0;  // seconds; a call cannot be interrupted
+
+std::chrono::nanoseconds checked(double seconds) {
+  if (!(seconds >= 0 && seconds <= kLongest)) {
+    throw std::invalid_argument("seconds must be between 0 and 60, got " + std::to_string(seconds));
+  }
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+}
+
+std::uint64_t fibonacci_number(std::uint64_t n) {
+  std::uint64_t a = 0;
+  std::uint64_t b = 1;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const std::uint64_t c = a + b;  // wraps around: the numbers only keep the processor busy
+    a = b;
+    b = c;
+  }
+  return a;
+}
+
+// CPU time of this thread: what it takes does not shrink when another thread has the core.
+std::chrono::nanoseconds thread_time() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+void burn(std::chrono::nanoseconds time) {
+  const auto end = thread_time() + time;
+  while (thread_time() < end) {
+  }
+}
+
+void sleep(std::chrono::nanoseconds time) {
+  std::this_thread::sleep_for(time);
+}
+
+double plain_sum(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum;
+}
+
+// ---- bound functions
+
+std::uint64_t fibonacci(gil::Held& held, std::uint64_t n, bool release) {
+  return release ? gil::release(
+                       held, [](std::uint64_t number) { return fibonacci_number(number); }, n)
+                 : fibonacci_number(n);
+}
+
+void compute(gil::Held& held, double seconds, bool release) {
+  const auto time = checked(seconds);
+  release ? gil::release(held, [](std::chrono::nanoseconds t) { burn(t); }, time) : burn(time);
+}
+
+void wait(gil::Held& held, double seconds, bool release) {
+  const auto time = checked(seconds);
+  release ? gil::release(held, [](std::chrono::nanoseconds t) { sleep(t); }, time) : sleep(time);
+}
+
+double sum(gil::Held& held, const Array& values, bool release) {
+  const std::span span(values.data(), values.size());
+  return release ? gil::release(
+                       held, [](std::span<const double> v) { return plain_sum(v); }, span)
+                 : plain_sum(span);
+}
+
+// A long function with one expensive part, and the three ways to bind it.
+struct Expensive {
+  std::uint64_t n;
+  std::chrono::nanoseconds time;
+  bool computes;
+};
+
+std::uint64_t cheap_part(Expensive work) {
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 0; i < work.n; ++i) sum += i;
+  return sum;
+}
+
+void expensive_part(Expensive work) {
+  work.computes ? burn(work.time) : sleep(work.time);
+}
+
+std::uint64_t both_parts(Expensive work) {
+  const std::uint64_t sum = cheap_part(work);
+  expensive_part(work);
+  return sum;
+}
+
+std::uint64_t call_held(gil::Held& /*held*/, std::uint64_t n, double seconds, bool computes) {
+  return both_parts({n, checked(seconds), computes});
+}
+
+std::uint64_t call_guarded(gil::Held& held, std::uint64_t n, double seconds, bool computes) {
+  return gil::release(
+      held, [](Expensive work) { return both_parts(work); }, Expensive{n, checked(seconds), computes});
+}
+
+std::uint64_t call_scoped(gil::Held& held, std::uint64_t n, double seconds, bool computes) {
+  const Expensive work{n, checked(seconds), computes};
+  const std::uint64_t sum = cheap_part(work);
+  gil::release(held, [](Expensive released_work) { expensive_part(released_work); }, work);
+  return sum;
+}
+
+struct Asking {
+  std::size_t most;
+  std::chrono::nanoseconds period;
+  std::chrono::nanoseconds limit;
+};
+
+std::vector<double> ask_again_and_again(Asking asking) {
+  std::vector<double> waits;
+  waits.reserve(asking.most);
+  std::thread thread([&] {
+    gil::native_thread([&](gil::Released& released) {
+      const auto end = Clock::now() + asking.limit;
+      while (waits.size() < asking.most && Clock::now() < end) {
+        std::this_thread::sleep_for(asking.period);
+        const auto asked = Clock::now();
+        gil::acquire(released, [&](gil::Held& /*held*/) {
+          waits.push_back(std::chrono::duration<double>(Clock::now() - asked).count());
+        });
+      }
+    });
+  });
+  thread.join();
+  return waits;
+}
+
+std::vector<double> gil_waits(gil::Held& held, std::size_t most, double period, double limit) {
+  return gil::release(
+      held, [](Asking asking) { return ask_again_and_again(asking); },
+      Asking{most, checked(period), checked(limit)});
+}
+
+}  // namespace
+
+NB_MODULE(_lab, module) {
+  using nb::literals::operator""_a;
+  module.doc() = "Native work of `freshframe lab`; not for other programs.";
+  module.def(
+      "fibonacci", gil::entry<&fibonacci>, "n"_a, "release"_a,
+      "The n-th Fibonacci number modulo 2**64, one addition after the other.\n\nGIL: released when told so.");
+  module.def("compute", gil::entry<&compute>, "seconds"_a, "release"_a,
+             "Keeps a core busy for so many seconds of CPU time, at most 60.\n\nGIL: released when told so.");
+  module.def("wait", gil::entry<&wait>, "seconds"_a, "release"_a,
+             "Waits for a device that needs so many seconds, at most 60.\n\nGIL: released when told so.");
+  module.def("sum", gil::entry<&sum>, nb::arg("values").noconvert(), "release"_a,
+             "Adds float64 values one after the other, in one accumulator.\n\nGIL: released when told so.");
+  module.def("call_held", gil::entry<&call_held>, "n"_a, "seconds"_a, "computes"_a,
+             "Sums 0 to n - 1, then waits or computes for so long.\n\nGIL: held.");
+  module.def("call_guarded", gil::entry<&call_guarded>, "n"_a, "seconds"_a, "computes"_a,
+             "The same, without the GIL from beginning to end.\n\nGIL: released.");
+  module.def("call_scoped", gil::entry<&call_scoped>, "n"_a, "seconds"_a, "computes"_a,
+             "The same, without the GIL in the second part.\n\nGIL: released.");
+  module.def("gil_waits", gil::entry<&gil_waits>, "most"_a, "period"_a, "limit"_a,
+             "How long a native thread waits for the GIL each time, in seconds.\n\n"
+             "It asks every `period` seconds, at most `most` times, and not again after `limit` seconds.\n\n"
+             "GIL: released.");
+}
