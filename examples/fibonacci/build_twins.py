@@ -13,8 +13,8 @@ As a module:
 
 Both raise BuildError, whose text says what is missing and what to do. What is in the cache already is not
 built again; each version of the sources, of Python and of the binding has a folder of its own. Every module
-has `fibonacci(n: int, release: bool) -> int`, and fibonacci_pybind11 has `double_release()`, which ends the
-process.
+has `fibonacci(n: int, release: bool) -> int`; fibonacci_pybind11 and fibonacci_nanobind also have
+`double_release()`, which ends the process.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -37,19 +38,20 @@ HERE = Path(__file__).resolve().parent
 CRATE = HERE.parents[1] / "bench" / "pyo3"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "freshframe" / "fibonacci"
 
-TWINS = ("pybind11", "pyo3")
+TWINS = ("nanobind", "pybind11", "pyo3")
 
 
 class BuildError(Exception):
     """Something that building needs is missing, or the build failed. The text says what, and what to do."""
 
 
-def build(binding: str, cache: Path = CACHE) -> Path:
+def build(binding: str, cache: Path = CACHE, *, only_cached: bool = False) -> Path:
     """Builds the twin for this Python unless it is in the cache.
 
     Args:
-        binding: "pybind11" or "pyo3".
+        binding: "nanobind", "pybind11" or "pyo3".
         cache: Folder that keeps what was built.
+        only_cached: Raise BuildError instead of building.
 
     Returns:
         The folder to import `fibonacci_<binding>` from.
@@ -59,7 +61,8 @@ def build(binding: str, cache: Path = CACHE) -> Path:
     """
     if binding not in TWINS:
         raise ValueError(f"binding must be one of {', '.join(TWINS)}; got {binding!r}")
-    return _build_pybind11(cache) if binding == "pybind11" else _build_pyo3(cache)
+    builders = {"nanobind": _build_nanobind, "pybind11": _build_pybind11, "pyo3": _build_pyo3}
+    return builders[binding](cache, only_cached)
 
 
 def refusal(binding: str, cache: Path = CACHE) -> str:
@@ -126,20 +129,40 @@ def _module(folder: Path, binding: str) -> Path:
     return folder / f"fibonacci_{binding}{sysconfig.get_config_var('EXT_SUFFIX')}"
 
 
-def _build_pybind11(cache: Path) -> Path:
-    include = _package("pybind11")
-    source = HERE / "src" / "fibonacci_pybind11.cpp"
-    command = [*_cpp_command(), "-O2", "-DNDEBUG", "-shared", "-fPIC", "-fvisibility=hidden", f"-I{include}"]
-    version = f"{importlib.import_module('pybind11').__version__} {' '.join(command)}"
-    folder = _folder(cache, "pybind11", [source, HERE / "src" / "fibonacci.hpp"], version)
-    module = _module(folder, "pybind11")
+def _build_nanobind(cache: Path, only_cached: bool) -> Path:
+    nanobind = importlib.util.find_spec("nanobind")
+    if nanobind is None or nanobind.origin is None:
+        raise BuildError(f"nanobind is not installed in {sys.executable}: pip install nanobind")
+    root = Path(nanobind.origin).parent  # nanobind has no binary part: each project compiles it
+    includes = [root / "include", root / "ext" / "robin_map" / "include", Path(_package("freshframe"))]
+    version = str(importlib.import_module("nanobind").__version__)
+    return _build_cpp(cache, "nanobind", version, includes, [root / "src" / "nb_combined.cpp"], only_cached)
+
+
+def _build_pybind11(cache: Path, only_cached: bool) -> Path:
+    include = Path(_package("pybind11"))
+    version = str(importlib.import_module("pybind11").__version__)
+    return _build_cpp(cache, "pybind11", version, [include], [], only_cached)
+
+
+def _build_cpp(
+    cache: Path, binding: str, version: str, includes: list[Path], libraries: list[Path], only_cached: bool
+) -> Path:
+    source = HERE / "src" / f"fibonacci_{binding}.cpp"
+    command = [*_cpp_command(), "-O2", "-DNDEBUG", "-shared", "-fPIC", "-fvisibility=hidden"]
+    command += ["-fno-strict-aliasing", *(f"-I{include}" for include in includes)]
+    folder = _folder(
+        cache, binding, [source, HERE / "src" / "fibonacci.hpp"], f"{version} {' '.join(command)}"
+    )
+    module = _module(folder, binding)
     if module.exists():
         return folder
+    _refuse_if(only_cached, binding)
     _say(f"compiling {source.name}, about 10 s")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:  # so that two builds at once do not meet
         made = Path(scratch) / module.name
-        done = _run([*command, source, "-o", made])
+        done = _run([*command, source, *libraries, "-o", made])
         if done.returncode != 0:
             raise BuildError(f"{command[0]} could not compile {source}:\n{done.stderr}")
         made.replace(module)
@@ -170,12 +193,18 @@ def _cargo(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _build_pyo3(cache: Path) -> Path:
+def _refuse_if(only_cached: bool, binding: str) -> None:
+    if only_cached:
+        raise BuildError(f"it is not built yet: python {HERE / 'build_twins.py'} {binding}")
+
+
+def _build_pyo3(cache: Path, only_cached: bool) -> Path:
     sources = [CRATE / "Cargo.toml", CRATE / "Cargo.lock", CRATE / "src" / "lib.rs"]
     folder = _folder(cache, "pyo3", [path for path in sources if path.exists()], "")
     module = _module(folder, "pyo3")
     if module.exists():
         return folder
+    _refuse_if(only_cached, "pyo3")
     _say("building bench/pyo3 with cargo, about 10 s and a download the first time")
     done = _cargo(cache, "build", "--release")
     if done.returncode != 0:
@@ -211,11 +240,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Builds the twins of examples/fibonacci into a cache folder."
     )
-    parser.add_argument("bindings", nargs="*", default=["pybind11", "pyo3"], metavar="pybind11|pyo3")
+    parser.add_argument("bindings", nargs="*", default=list(TWINS), metavar="|".join(TWINS))
     parser.add_argument("--cache", type=Path, default=CACHE, help="default: %(default)s")
     options = parser.parse_args()
     if not set(options.bindings) <= set(TWINS):
-        parser.error(f"bindings are {' and '.join(TWINS)}; got {' '.join(options.bindings)}")
+        parser.error(f"bindings are {', '.join(TWINS)}; got {' '.join(options.bindings)}")
     failed = False
     for binding in options.bindings or TWINS:
         folder = problem = None

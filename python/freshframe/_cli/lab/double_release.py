@@ -115,10 +115,23 @@ def _refused_ours() -> End:
     compiler = next((found for name in names if (found := shutil.which(name))), None)
     if compiler is None:
         tried = ", ".join(names)
-        return End("", missing=f"no C++ compiler was found ({tried}); on Debian: apt-get install g++, or set CXX")
+        return End(
+            "", missing=f"no C++ compiler was found ({tried}); on Debian: apt-get install g++, or set CXX"
+        )
     include = sysconfig.get_path("include")
     if not (Path(include) / "Python.h").exists():
         return End("", missing=f"Python.h is not in {include}; on Debian: apt-get install python3-dev")
-    command = [compiler, "-std=c++20", "-fsyntax-only", "-x", "c++", f"-I{include}", f"-I{ff.get_include()}", "-"]
-    done = subprocess.run(command, input=_SOURCE, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
+    command = [
+        compiler,
+        "-std=c++20",
+        "-fsyntax-only",
+        "-x",
+        "c++",
+        f"-I{include}",
+        f"-I{ff.get_include()}",
+        "-",
+    ]
+    done = subprocess.run(
+        command, input=_SOURCE, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False
+    )
     return End("compile error" if done.returncode else "compiles", done.stderr, exit_code=done.returncode)

@@ -14,8 +14,7 @@ import freshframe as ff
 
 from .measure import Bench
 
-BINDINGS = {"pybind11": "pybind11", "PyO3": "pyo3"}
-_RAW = "nanobind"  # without freshframe/gil.hpp, for what happens when the GIL is let go twice
+BINDINGS = {"pybind11": "pybind11", "PyO3": "pyo3", "nanobind": "nanobind"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Twins:
 
     @staticmethod
     def find(bench: Bench) -> Twins:
-        """Imports the twins; builds what is missing, which takes long the first time."""
+        """Imports the twins; unless it is to be quick, builds what is missing, once."""
         builder = load_builder()
         modules, missing = {}, {}
         for name, key in BINDINGS.items():
@@ -70,7 +69,6 @@ def _module(bench: Bench, builder: Any, key: str) -> Any:
                 f"there is no module {name}; it is built in a checkout of freshframe: "
                 f"python examples/fibonacci/build_twins.py {key}, then put the folder it names on PYTHONPATH"
             )
-        bench.say(f"{name}: taken from the cache, or built now, which can take a minute ...")
-        sys.path.insert(0, str(builder.build(key)))
+        sys.path.insert(0, str(builder.build(key, only_cached=bench.quick)))
         importlib.invalidate_caches()
     return importlib.import_module(name)
