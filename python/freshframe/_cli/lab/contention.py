@@ -16,7 +16,6 @@ _INTERVALS = (0.005, 0.001, 0.0002)  # seconds; the first is Python's own
 _WORK = (10e-6, 100e-6, 1e-3, 10e-3)  # seconds
 _PERIOD = 0.001  # seconds between two wishes of the native thread for the GIL
 _SLICE = 0.5  # seconds; between slices Ctrl-C is seen
-_ROUNDS = 3
 
 
 def run(bench: Bench, machine: Machine) -> Result:
@@ -36,9 +35,8 @@ Waits = dict[tuple[int, float], list[float]]
 def _waits(bench: Bench) -> Waits:
     """Waits in seconds by (busy threads, switch interval)."""
     cases = [(busy, interval) for busy in range(4) for interval in _INTERVALS[: 3 if busy else 1]]
-    slices = (1 if bench.quick else 2) * _ROUNDS
-    budget = _SLICE / 2 if bench.quick else _SLICE
-    runs = take_turns({repr(case): _asking(*case, budget) for case in cases}, slices)
+    rounds, budget = (2, _SLICE / 2) if bench.quick else (4, _SLICE)
+    runs = take_turns({repr(case): _asking(*case, budget) for case in cases}, rounds)
     return {case: [wait for run in runs[repr(case)] for wait in run] for case in cases}
 
 
@@ -77,8 +75,8 @@ def _costs(bench: Bench) -> Costs:
     cases = [
         (work, released, beside) for work in _WORK for beside in (False, True) for released in (False, True)
     ]
-    budget = 0.05 if bench.quick else 0.12
-    runs = take_turns({repr(case): _calling(*case, budget) for case in cases}, _ROUNDS)
+    rounds, budget = (2, 0.05) if bench.quick else (4, 0.1)
+    runs = take_turns({repr(case): _calling(*case, budget) for case in cases}, rounds)
     return {case: [time for run in runs[repr(case)] for time in run] for case in cases}
 
 
@@ -145,13 +143,14 @@ def _meaning(waits: Waits, costs: Costs) -> str:
     long = _mean(costs[work, True, True]) / _mean(costs[work, False, True])
     if beside < 10 * alone or let_go < 2 * short:
         return (
-            f"Not as expected: beside one busy Python thread a native thread waited {ms(beside)} ms for the "
-            f"GIL (alone {ms(alone)} ms), and {short * 1e6:g} us of work took {ms(let_go)} ms when the GIL was "
-            "let go."
+            f"Not as expected: a native thread waited {ms(beside)} ms for the GIL beside one busy Python "
+            f"thread, {ms(alone)} ms alone, and {short * 1e6:g} us of work took {ms(let_go)} ms when it let "
+            "the GIL go."
         )
     verdict = "long work hardly notices" if long < 1.3 else "even long work notices"
     return (
         f"Whoever wants the GIL beside one busy Python thread waits {ms(beside)} ms (half of the time "
-        f"longer), beside three {ms(three)} ms: letting it go around {short * 1e6:g} us of work makes that work take "
-        f"{ms(let_go)} ms, and {verdict} ({work * 1e3:g} ms: {long:.2f} times the time with the GIL held)."
+        f"longer), beside three {ms(three)} ms: letting it go around {short * 1e6:g} us of work makes that "
+        f"work take {ms(let_go)} ms, and {verdict} ({work * 1e3:g} ms take {long:.2f} times as long as with "
+        "the GIL held)."
     )

@@ -74,7 +74,7 @@ def _first(end: End) -> str:
 
 def _excerpt(message: str) -> list[str]:
     """The first lines from the one on that says what is wrong."""
-    lines = message.strip().splitlines()
+    lines = [line for line in message.splitlines() if line.strip()]
     begin = next((n for n, line in enumerate(lines) if "rror" in line), 0)
     shown = lines[begin : begin + _SHOWN]
     rest = len(lines) - begin - len(shown)

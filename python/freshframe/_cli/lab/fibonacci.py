@@ -1,4 +1,4 @@
-"""Two Fibonacci calls on two threads, GIL held or let go, in three binding libraries; and letting go twice."""
+"""Two Fibonacci calls on two threads, GIL held or let go, in three libraries; and letting go twice."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -77,17 +77,17 @@ def _table(found: Mapping[str, Mapping[str, float]], missing: Mapping[str, str],
     records: list[Record] = []
     for name in names:
         times = found.get(name)
-        for case in _CASES:
-            records.append(
-                {
-                    "binding": name,
-                    "case": case,
-                    "seconds": None if times is None else times[case],
-                    "ratio": None if times is None else times[case] / times["gil"],
-                    "expected": _EXPECTED[case],
-                    "missing": missing.get(name),
-                }
-            )
+        records += [
+            {
+                "binding": name,
+                "case": case,
+                "seconds": None if times is None else times[case],
+                "ratio": None if times is None else times[case] / times["gil"],
+                "expected": _EXPECTED[case],
+                "missing": missing.get(name),
+            }
+            for case in _CASES
+        ]
     title = f"Two threads, each one call; time as a ratio to one call with the GIL, shortest of {rounds} runs"
     return Table("threads", title, ("case", "expected", *names), cells, records)
 

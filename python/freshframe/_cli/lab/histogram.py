@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 _BOUNDS = (0.015, 0.018, 0.025, 0.035, 0.050, 0.070, 0.100)  # seconds; the second column is a game on time
+_HEADING = "share of frames by ms"
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -16,8 +17,8 @@ def histogram(series: Mapping[str, Sequence[float]]) -> list[str]:
     words = [f"<{_BOUNDS[0] * 1e3:.0f}"]
     words += [f"{low * 1e3:.0f}-{high * 1e3:.0f}" for low, high in itertools.pairwise(_BOUNDS)]
     words.append(f">{_BOUNDS[-1] * 1e3:.0f}")
-    width = max(map(len, series), default=0)
-    lines = [f"{'share of frames by ms':<{width}}  " + "".join(f"{word:>9}" for word in words)]
+    width = max(map(len, (_HEADING, *series)))
+    lines = [f"{_HEADING:<{width}}  " + "".join(f"{word:>9}" for word in words)]
     for name, values in series.items():
         counts = [0] * len(words)
         for value in values:

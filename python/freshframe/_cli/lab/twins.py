@@ -1,4 +1,4 @@
-"""The same function in other binding libraries: built by examples/fibonacci of a checkout, once, if it can be."""
+"""The same function in other binding libraries, built once by examples/fibonacci of a checkout."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,21 +35,19 @@ class Twins:
     def find(bench: Bench) -> Twins:
         """Imports the twins; unless it is to be quick, builds what is missing, once."""
         builder = load_builder()
-        modules, missing = {}, {}
+        modules: dict[str, Any] = {}
+        missing: dict[str, str] = {}
         for name, key in BINDINGS.items():
-            try:
-                modules[name] = _module(bench, builder, key)
-            except (ImportError, OSError) as error:
-                missing[name] = str(error).strip()
-            except Exception as error:
-                if builder is None or not isinstance(error, builder.BuildError):
-                    raise
-                missing[name] = str(error).strip()
+            found = _module_or_reason(bench, builder, key)
+            if isinstance(found, str):
+                missing[name] = found
+            else:
+                modules[name] = found
         return Twins(modules, missing, builder)
 
 
 def load_builder() -> Any:
-    """examples/fibonacci/build_twins.py of the checkout that this package lies in; None if it lies in none."""
+    """examples/fibonacci/build_twins.py of the checkout that this package lies in; None outside one."""
     path = Path(ff.__file__).resolve().parents[2] / "examples" / "fibonacci" / "build_twins.py"
     if not path.exists():
         return None
@@ -59,6 +57,17 @@ def load_builder() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _module_or_reason(bench: Bench, builder: Any, key: str) -> Any:
+    try:
+        return _module(bench, builder, key)
+    except (ImportError, OSError) as error:
+        return str(error).strip()
+    except Exception as error:
+        if builder is None or not isinstance(error, builder.BuildError):
+            raise
+        return str(error).strip()
 
 
 def _module(bench: Bench, builder: Any, key: str) -> Any:

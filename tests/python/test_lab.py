@@ -1,0 +1,421 @@
+"""`freshframe lab`: complete rows, ratios that no load can change, honest sentences, clean ends."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import WATCHDOG, run_program
+
+import freshframe as ff
+from freshframe import _lab
+from freshframe._cli import main
+from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, frozen_game
+from freshframe._cli.lab.histogram import histogram
+from freshframe._cli.lab.letters import ADVANCE, HEIGHT, write
+from freshframe._cli.lab.machine import Machine, look
+from freshframe._cli.lab.measure import Bench, counting, switch_interval, take_turns
+from freshframe._cli.lab.timeline import Strip, draw_timelines
+from freshframe._cli.lab.twins import Twins
+
+COMMAND = [sys.executable, "-m", "freshframe", "lab"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
+MACHINE = Machine(
+    processor="a processor", cores=2, quota=None, busy=0.0, real_time=False, python="3.11.7", gil=True
+)
+
+Records = list[dict[str, Any]]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        timeout=2 * WATCHDOG,
+        check=False,
+    )
+
+
+@functools.cache
+def lab(name: str) -> Records:
+    """What a quick run of a lab writes; each lab runs once for all tests."""
+    ended = run(name, "--quick", "--json", "-q")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def rows(records: Records, table: str) -> Records:
+    return [record for record in records if record["table"] == table]
+
+
+# --- every lab ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_lab_writes_the_machine_then_its_rows_then_what_they_mean(name: str) -> None:
+    first, *between, last = lab(name)
+    assert first["table"] == "machine"
+    assert first["cores"] == len(os.sched_getaffinity(0))
+    assert len(between) >= 4
+    for table in {record["table"] for record in between}:
+        assert len({tuple(record) for record in rows(between, table)}) == 1, (
+            "rows of one table differ in keys"
+        )
+    assert last["table"] == "meaning"
+    assert last["text"].endswith(".")
+    assert not re.search(r"[.:] [A-Z]", last["text"].removeprefix("Not as expected: ")), "one sentence"
+    assert all(record["lab"] == name for record in (first, *between, last))
+
+
+def test_without_a_name_the_labs_are_listed_with_their_times() -> None:
+    ended = run()
+    assert ended.returncode == 0
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == list(LABS)
+    assert all(re.search(r"about \d+ s", line) for line in ended.stdout.splitlines())
+    assert run("--list").stdout == ended.stdout
+    assert [json.loads(line)["lab"] for line in run("--json").stdout.splitlines()] == list(LABS)
+
+
+def test_for_people_there_is_a_table_and_a_sentence_and_stderr_says_how_long_it_takes() -> None:
+    ended = run("call-guard", "--quick")
+    assert ended.returncode == 0
+    assert "call guard" in ended.stdout
+    assert "ratio" in ended.stdout
+    assert "one call" in ended.stdout.splitlines()[-1] or "Note:" in ended.stdout
+    assert re.search(r"takes about \d+ s", ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gil-olympics"], ["gil-olympics", *LABS]),
+        (["call-guard", "--picture", "x.png"], ["frozen-game"]),
+        (["frozen-game", "--picture", "x.gif"], [".png", "x.gif"]),
+        (["frozen-game", "--picture", "missing/x.png"], ["missing"]),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2_before_anything_is_measured(arguments: list[str], words: list[str]) -> None:
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert all(word in ended.stderr for word in words)
+    assert "takes about" not in ended.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("name", ["contention", "frozen-game"])
+def test_an_interrupted_lab_ends_its_threads_and_says_so(
+    name: str, number: signal.Signals, code: int
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, name], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        assert "takes about" in running.stderr.readline()
+        running.send_signal(number)
+        out, err = running.communicate(timeout=WATCHDOG)
+    assert (running.returncode, out) == (code, "")
+    assert err == f"stopped by {number.name}\n"
+
+
+def test_the_package_does_not_load_what_only_the_labs_need() -> None:
+    ended = run_program(
+        """
+        import sys, freshframe, freshframe._cli
+        print(sorted(name for name in sys.modules if "lab" in name.rpartition(".")[2]))
+        """
+    )
+    assert ended.out == "[]\n"
+
+
+def test_every_native_function_of_the_labs_says_what_it_does_with_the_gil() -> None:
+    functions = {name: f for name, f in vars(_lab).items() if callable(f) and not name.startswith("_")}
+    assert len(functions) == 8
+    silent = [
+        name for name, f in functions.items() if not re.search(r"GIL: (held|released)", f.__doc__ or "")
+    ]
+    assert silent == []
+
+
+def test_the_native_work_refuses_times_that_are_none() -> None:
+    for seconds in (-1.0, float("nan"), 61.0):
+        with pytest.raises(ValueError, match="between 0 and 60"):
+            _lab.wait(seconds, True)
+
+
+# --- fibonacci ----------------------------------------------------------------------------------------------
+
+
+def test_fibonacci_numbers_are_right() -> None:
+    for release in (False, True):
+        assert [_lab.fibonacci(n, release) for n in (0, 1, 2, 10, 93)] == [0, 1, 1, 55, 12200160415121876738]
+
+
+def test_two_holders_of_the_gil_take_turns() -> None:
+    found = {(row["binding"], row["case"]): row for row in rows(lab("fibonacci"), "threads")}
+    assert len(found) == 3 * 6
+    assert found[fibonacci.OURS, "gil+gil"]["ratio"] > 1.6
+    assert found[fibonacci.OURS, "gil-then-nogil"]["ratio"] > 1.6
+    for (binding, _), row in found.items():
+        assert (row["ratio"] is None) == bool(row["missing"]), binding
+        assert row["missing"] != ""
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("c++")), reason="needs a C++ compiler")
+def test_the_compiler_refuses_to_let_the_gil_go_twice_and_its_words_are_shown() -> None:
+    found = {row["binding"]: row for row in rows(lab("fibonacci"), "double release")}
+    assert list(found) == ["nanobind", "pybind11", "PyO3", "freshframe/gil.hpp"]
+    ours = found["freshframe/gil.hpp"]
+    assert ours["ends"] == "compile error"
+    assert "the GIL is already released" in ours["message"]
+    for row in found.values():
+        assert row["ends"] or row["missing"]
+
+
+def test_without_compilers_the_rows_say_why_they_are_missing_and_what_to_do(tmp_path: Path) -> None:
+    ended = run("fibonacci", "--quick", "--json", PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), CXX="")
+    assert ended.returncode == 0, ended.stderr
+    records = [json.loads(line) for line in ended.stdout.splitlines()]
+    reasons = {row["binding"]: row["missing"] for row in rows(records, "threads") if row["missing"]}
+    assert set(reasons) == {"pybind11", "PyO3"}
+    assert all(re.search(r"pip install|apt-get install|build_twins.py", r) for r in reasons.values()), reasons
+    ours = rows(records, "double release")[-1]
+    assert (ours["ends"], ours["message"]) == (None, None)
+    assert "apt-get install g++" in ours["missing"]
+    notes = rows(records, "meaning")[0]["notes"]
+    assert any("PyO3 is not measured" in note for note in notes)
+
+
+def test_twins_that_cannot_be_built_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    twins = Twins.find(Bench(quick=False, say=lambda text: None))
+    assert "cargo was not found" in twins.missing["PyO3"]
+    assert set(twins.missing) == {"pybind11", "PyO3", "nanobind"}
+
+
+def test_outside_a_checkout_a_missing_twin_says_where_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freshframe._cli.lab.twins.load_builder", lambda: None)
+    bench = Bench(quick=True, say=lambda text: None)
+    twins = Twins.find(bench)
+    assert "PyO3" in twins.missing
+    assert "checkout" in twins.missing["PyO3"]
+    table, _ = double_release.table(bench, twins)
+    assert "checkout" in str(table.records[2]["missing"])
+
+
+# --- call-guard ---------------------------------------------------------------------------------------------
+
+
+def test_five_calls_that_hold_the_gil_stand_in_line() -> None:
+    found = {(row["work"], row["style"]): row["ratio"] for row in rows(lab("call-guard"), "calls")}
+    assert len(found) == 6
+    assert found["waits", "held"] >= 4
+    assert found["computes", "held"] >= 4
+    assert found["waits", "call guard"] < found["waits", "held"]
+    assert found["waits", "scoped release"] < found["waits", "held"]
+
+
+# --- frozen-game --------------------------------------------------------------------------------------------
+
+
+def test_a_capture_that_holds_the_gil_freezes_the_game() -> None:
+    found = {row["beside"]: row for row in rows(lab("frozen-game"), "intervals")}
+    assert list(found) == ["alone", "capture holds the GIL", "capture lets it go", "freshframe"]
+    held = found["capture holds the GIL"]
+    assert held["p50"] > 0.029
+    assert held["missed"] / held["frames"] > 0.4
+    assert all(row["p50"] <= row["p99"] <= row["max"] for row in found.values())
+
+
+def test_the_picture_shows_where_the_game_stood_still(tmp_path: Path) -> None:
+    smooth = Strip("smooth", [n / 60 for n in range(60)])
+    frozen = Strip("frozen", [n / 15 for n in range(15)])
+    draw_timelines([frozen, smooth], 1.0, 1 / 60, tmp_path / "lines.png")
+    picture = ff.read_picture(tmp_path / "lines.png").copy("bgr").astype(int)
+    red = (picture[:, :, 2] > 180) & (picture[:, :, 1] < 120)
+    half = picture.shape[0] // 2
+    assert red[:half].mean() > 0.1
+    assert red[half:].sum() == 0
+
+
+def test_the_lab_draws_its_picture(freshframe: Any, tmp_path: Path) -> None:
+    path = tmp_path / "frozen.png"
+    code, _, err = freshframe("frozen-game", "--quick", "--picture", path)
+    assert code == 0, err
+    assert ff.read_picture(path).copy("bgr").shape[1] == 1280
+
+
+@pytest.fixture
+def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a lab in this process: exit code, stdout, stderr."""
+
+    def run_here(*arguments: object) -> tuple[int, str, str]:
+        code = main(["lab", *(str(argument) for argument in arguments)])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run_here
+
+
+def test_a_histogram_counts_every_interval_once() -> None:
+    heading, line = histogram({"game": [0.016, 0.017, 0.060, 0.5]})
+    cells = line.removeprefix("game").split()
+    assert len(heading) == len(line)
+    assert [cell for cell in cells if cell != "."] == ["▄▄▄", "50%", "▂▂▂", "25%", "▂▂▂", "25%"]
+
+
+def test_letters_stay_within_the_picture() -> None:
+    picture = np.zeros((2 * HEIGHT, 3 * ADVANCE, 3), np.uint8)
+    write(picture, "Wide words, cut off: 100%?", 0, 1, (255, 255, 255), size=1)
+    assert picture[1 : HEIGHT + 1].any()
+    assert not picture[HEIGHT + 1 :].any()
+
+
+# --- contention ---------------------------------------------------------------------------------------------
+
+
+def test_a_native_thread_waits_for_as_long_as_a_busy_thread_may_keep_the_gil() -> None:
+    found = {(row["busy"], row["switch_interval"]): row for row in rows(lab("contention"), "waits")}
+    assert len(found) == 1 + 3 * 3
+    assert all(row["asked"] > 0 and row["p50"] <= row["p90"] <= row["p99"] for row in found.values())
+    assert found[1, 0.005]["p50"] > 0.004
+    assert found[1, 0.005]["p50"] > found[1, 0.0002]["p50"]
+    assert found[0, 0.005]["p50"] < found[1, 0.005]["p50"]
+
+
+def test_the_cost_of_letting_go_is_shown_for_every_length_of_work() -> None:
+    found = rows(lab("contention"), "costs")
+    assert [(row["work"], row["beside_busy_thread"]) for row in found] == [
+        (work, beside) for work in (10e-6, 100e-6, 1e-3, 10e-3) for beside in (False, True)
+    ]
+    for row in found:
+        assert row["held"] >= 0.9 * row["work"]
+        assert row["released"] >= 0.9 * row["work"]
+
+
+def test_the_switch_interval_is_what_it_was_also_after_a_failure() -> None:
+    before = sys.getswitchinterval()
+    assert contention._asking(1, 0.0002, 0.05)()
+    assert sys.getswitchinterval() == before
+
+    def fail() -> None:
+        with counting(2) as counters, switch_interval(0.001):
+            assert all(counter.is_alive() for counter in counters)
+            assert sys.getswitchinterval() == pytest.approx(0.001)
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert sys.getswitchinterval() == before  # and that no counter is left, the fixture of all tests checks
+
+
+# --- the sentences ------------------------------------------------------------------------------------------
+
+EXPECTED = {
+    "gil": 1.0,
+    "nogil": 1.0,
+    "gil+gil": 2.0,
+    "nogil-then-gil": 1.0,
+    "gil-then-nogil": 2.0,
+    "nogil+nogil": 1.0,
+}
+
+
+def test_the_sentence_of_fibonacci_follows_the_figures() -> None:
+    usual = fibonacci._meaning(EXPECTED, MACHINE)
+    assert "2.00 times" in usual
+    assert "Not as" not in usual
+    slow = fibonacci._meaning({**EXPECTED, "nogil+nogil": 1.7}, MACHINE)
+    assert slow.startswith(
+        "Not as expected: nogil+nogil took 1.70 instead of 1; two threads did not get a core"
+    )
+    assert "one core" in fibonacci._meaning({**EXPECTED, "nogil+nogil": 2.0}, one_core())
+    free = fibonacci._meaning({**EXPECTED, "gil+gil": 1.0, "gil-then-nogil": 1.0}, MACHINE)
+    assert free.startswith("Not as expected: gil+gil took 1.00 instead of 2, gil-then-nogil")
+
+
+def test_the_sentence_of_call_guard_follows_the_figures() -> None:
+    usual = {(style, computes): 5.0 for style in call_guard._STYLES for computes in (False, True)}
+    usual |= {("call guard", False): 1.0, ("scoped release", False): 1.0}
+    usual |= {("call guard", True): 2.5, ("scoped release", True): 2.5}
+    assert "calls that compute take 2.5 on 2 cores" in call_guard._meaning(usual, MACHINE)
+    loaded = {**usual, ("scoped release", True): 4.0}
+    assert "took 4.0 instead of the 2.5 that 2 cores allow" in call_guard._meaning(loaded, MACHINE)
+    assert call_guard._meaning({**usual, ("held", False): 1.0}, MACHINE).startswith("Not as expected")
+
+
+def test_the_sentence_of_frozen_game_follows_the_figures() -> None:
+    kinds = frozen_game._KINDS
+    intervals = {kind: [0.0167, 0.0167] for kind in kinds}
+    frames = dict.fromkeys(kinds, 100)
+    usual = dict(zip(kinds, (0, 75, 0, 0), strict=True))
+    assert "miss 75%" in frozen_game._meaning(intervals, usual, frames, MACHINE)
+    crowded = frozen_game._meaning(intervals, {**usual, "freshframe": 30}, frames, MACHINE)
+    assert "misses 30% (alone 0%)" in crowded
+    smooth = frozen_game._meaning(intervals, dict.fromkeys(kinds, 0), frames, MACHINE)
+    assert smooth.startswith("Not as expected")
+
+
+def test_the_sentence_of_contention_follows_the_figures() -> None:
+    waits = {(busy, 0.005): [0.005 * busy + 1e-6] for busy in range(4)}
+    costs = {
+        (work, released, beside): [work + (0.005 if released and beside else 0)]
+        for work in contention._WORK
+        for released in (False, True)
+        for beside in (False, True)
+    }
+    usual = contention._meaning(waits, costs)
+    assert "waits 5.00 ms" in usual
+    assert "work take 5.10 ms" in usual
+    assert "even long work notices (10 ms take 1.50 times" in usual
+    quiet = contention._meaning({key: [1e-6] for key in waits}, costs)
+    assert quiet.startswith("Not as expected")
+
+
+def one_core() -> Machine:
+    return Machine(
+        processor="a processor", cores=1, quota=None, busy=0.0, real_time=False, python="3.11.7", gil=True
+    )
+
+
+def test_a_machine_says_what_makes_its_figures_worth_less() -> None:
+    assert MACHINE.warnings == []
+    assert "one core" in one_core().warnings[0]
+    facts = {"processor": "a processor", "cores": 2, "quota": None, "real_time": False, "python": "3.11.7"}
+    busy: Any = {**facts, "busy": 1.5, "gil": True}
+    assert "1.5 of the cores busy" in Machine(**busy).warnings[0]
+    assert Machine(**{**busy, "real_time": True}).warnings == []
+    assert "without a GIL" in Machine(**{**busy, "busy": 0.0, "gil": False}).warnings[0]
+    assert "1.5 of its 2 cores" in Machine(**{**busy, "busy": 0.0, "quota": 1.5}).warnings[0]
+
+
+def test_the_machine_is_looked_at() -> None:
+    found = look()
+    assert found.cores == len(os.sched_getaffinity(0))
+    assert found.busy is None or 0 <= found.busy <= (os.cpu_count() or 1)
+    assert found.gil == getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def test_kinds_take_turns_and_each_begins_once() -> None:
+    order: list[str] = []
+    results = take_turns({name: lambda name=name: order.append(name) for name in "abc"}, 3)  # type: ignore[misc]
+    assert "".join(order) == "abcbcacab"
+    assert {name: len(found) for name, found in results.items()} == {"a": 3, "b": 3, "c": 3}
