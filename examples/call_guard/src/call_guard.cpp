@@ -1,0 +1,60 @@
+// The module call_guard: one expensive function with the GIL held, released around it, released inside.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include "expensive.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/vector.h>
+
+namespace gil = freshframe::gil;
+namespace nb = nanobind;
+
+namespace {
+
+using Numbers = std::vector<std::int64_t>;
+
+// Nobody else runs Python meanwhile: five calls take as long as five.
+std::int64_t held(const Numbers& numbers, double seconds, bool compute) {
+  return expensive(numbers, seconds, compute);
+}
+
+// The call guard: nanobind has made plain data of the arguments, and the whole function runs without the GIL.
+std::int64_t released(gil::Held& held, const Numbers& numbers, double seconds, bool compute) {
+  return gil::release(
+      held, [](const Numbers& n, double s, bool c) { return expensive(n, s, c); }, numbers, seconds, compute);
+}
+
+// Python objects before and after, the expensive part between them without the GIL.
+nb::dict scoped(gil::Held& held, const nb::list& numbers, double seconds, bool compute) {
+  Numbers plain;
+  plain.reserve(numbers.size());
+  for (const nb::handle number : numbers) plain.push_back(nb::cast<std::int64_t>(number));
+
+  const std::int64_t sum = gil::release(
+      held, [](const Numbers& n, double s, bool c) { return expensive(n, s, c); }, plain, seconds, compute);
+
+  nb::dict result;
+  result["count"] = plain.size();
+  result["sum"] = sum;
+  return result;
+}
+
+}  // namespace
+
+NB_MODULE(call_guard, module) {
+  const nb::arg numbers("numbers");
+  const nb::arg seconds("seconds");
+  const auto compute = nb::arg("compute") = false;
+  module.def("held", &held, numbers, seconds, compute, "The sum, with the GIL.\n\nGIL: held");
+  module.def("released", gil::entry<&released>, numbers, seconds, compute,
+             "The sum, without the GIL from the first line to the last.\n\nGIL: released");
+  module.def("scoped", gil::entry<&scoped>, numbers, seconds, compute,
+             "A dict with count and sum; without the GIL where they are summed up.\n\nGIL: released");
+  module.def(
+      "take_most_inside", [] { return presence.take_most(); },
+      "The most calls that were in the expensive part at once, since the last time.\n\nGIL: held");
+}

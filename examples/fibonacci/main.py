@@ -1,0 +1,147 @@
+"""Two Fibonacci calls on two threads in three bindings: which GIL habits let them overlap; releasing twice.
+
+Run it after `pip install .`; with --build the PyO3 twin is built too, which needs cargo.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from threading import Thread
+from types import ModuleType
+
+import build_twins
+
+BINDINGS = {"nanobind": "gil.hpp, nanobind", "pybind11": "pybind11", "pyo3": "PyO3"}
+TO_INSTALL = {
+    "nanobind": "pip install .",
+    "pybind11": "pip install pybind11, then pip install . again, or run with --build",
+    "pyo3": "install cargo, then run with --build, or pip install ../../bench/pyo3",
+}
+# What runs, in the order of the threads' starts: True for a call that releases the GIL.
+PATTERNS = {
+    "gil": [False],
+    "nogil": [True],
+    "gil + gil": [False, False],
+    "nogil, then gil": [True, False],
+    "gil, then nogil": [False, True],
+    "nogil + nogil": [True, True],
+}
+
+
+def load(binding: str, build: bool) -> ModuleType | str:
+    """The binding's module, or what to do about its absence."""
+    try:
+        return importlib.import_module(f"fibonacci_{binding}")
+    except ModuleNotFoundError:
+        if not build or binding not in build_twins.TWINS:
+            return TO_INSTALL[binding]
+    try:
+        sys.path.append(str(build_twins.build(binding)))
+    except build_twins.BuildError as error:
+        return str(error)
+    return importlib.import_module(f"fibonacci_{binding}")
+
+
+def seconds(fibonacci: Callable[[int, bool], int], n: int, releases: list[bool]) -> float:
+    """How long it takes until all threads, started one after the other, have ended."""
+    threads = [Thread(target=fibonacci, args=(n, release)) for release in releases]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - begin
+
+
+def measure(modules: dict[str, ModuleType], n: int, repeats: int) -> dict[str, dict[str, float]]:
+    """Medians in seconds, by binding and pattern; all take turns, so that a slow moment hits all alike."""
+    runs: dict[str, dict[str, list[float]]] = {b: {p: [] for p in PATTERNS} for b in modules}
+    for _ in range(repeats):
+        for pattern, releases in PATTERNS.items():
+            for binding, module in modules.items():
+                runs[binding][pattern].append(seconds(module.fibonacci, n, releases))
+    return {b: {p: statistics.median(times) for p, times in found.items()} for b, found in runs.items()}
+
+
+def print_table(medians: dict[str, dict[str, float]]) -> None:
+    """Time relative to one call that holds the GIL, per binding, and what the order did."""
+    print("time / one call with the GIL".ljust(30) + "".join(f"{BINDINGS[b]:>20}" for b in medians))
+    for pattern in PATTERNS:
+        ratios = [found[pattern] / found["gil"] for found in medians.values()]
+        print(f"  {pattern:<28}" + "".join(f"{ratio:20.2f}" for ratio in ratios))
+    print()
+    for binding, found in medians.items():
+        late = found["gil, then nogil"] / found["nogil, then gil"]
+        print(
+            f"{BINDINGS[binding]}: the same two calls take {late:.2f} times as long when the one with the GIL"
+            " starts first"
+        )
+    if len(os.sched_getaffinity(0)) == 1:
+        print("There is one processor here: calls that overlap still share it, so no ratio can come near 1.")
+
+
+def end_of(module: ModuleType) -> str:
+    """How a process of its own ends that calls the module's double_release()."""
+    folder = os.path.dirname(str(module.__file__))
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"  # no core file
+        f"sys.path.append({folder!r}); import {module.__name__} as m; m.double_release()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    how = signal.Signals(-ended.returncode).name if ended.returncode < 0 else f"status {ended.returncode}"
+    return f"the process ended with {how}:\n{ended.stderr}"
+
+
+def print_double_release(modules: dict[str, ModuleType], build: bool) -> None:
+    """What becomes of a function that releases the GIL twice."""
+    if "pybind11" in modules:
+        print(f"pybind11's py::gil_scoped_release twice: {end_of(modules['pybind11'])}")
+    if "nanobind" in modules:
+        print(f"nanobind's nb::gil_scoped_release twice: {end_of(modules['nanobind'])}")
+    refused = {"freshframe": "gil::release twice (double_release.cpp)"}
+    if build:
+        refused["pyo3"] = "PyO3's detach twice (../../bench/pyo3/src/double_release.rs)"
+    for binding, what in refused.items():
+        print(f"{what}: {what_the_compiler_says(binding)}")
+
+
+def what_the_compiler_says(binding: str) -> str:
+    """The refusal of a second release, or why it cannot be shown."""
+    try:
+        return f"does not compile:\n{build_twins.refusal(binding)}"
+    except build_twins.BuildError as error:
+        return f"cannot be shown: {error}\n"
+
+
+def main() -> int:
+    """Prints the table and the double release; the exit status is 1 when no binding is there."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--n", type=int, default=200_000_000, help="the number to compute (default: %(default)s)"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--build", action="store_true", help="build missing twins with build_twins.py")
+    options = parser.parse_args()
+    found = {binding: load(binding, options.build) for binding in BINDINGS}
+    modules = {binding: module for binding, module in found.items() if isinstance(module, ModuleType)}
+    if modules:
+        print_table(measure(modules, options.n, options.repeats))
+        print()
+    for binding, module in found.items():
+        if isinstance(module, str):
+            print(f"{BINDINGS[binding]} is missing: {module}\n")
+    print_double_release(modules, options.build)
+    return 0 if modules else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
