@@ -72,6 +72,12 @@ namespace detail {
 template <class>
 inline constexpr bool kNever = false;
 
+// What a refused call returns: it fits everywhere, so that `return release(...)` gives no second error.
+struct Refused {
+  template <class T>
+  operator T() const;
+};
+
 [[noreturn]] inline void die(const char* what, const std::source_location& where) {
   std::fprintf(stderr, "freshframe::gil: %s at %s:%u (%s)\n", what, where.file_name(), where.line(),
                where.function_name());
@@ -409,21 +415,27 @@ auto release(Held& held, F&& function, A&&... args) {
             [&] { return detail::call_released(released, function, std::forward<A>(args)...); },
             [&] { detail::take_or_stay([&] { PyEval_RestoreThread(state); }); });
       });
+    } else {
+      return detail::Refused{};
     }
+  } else {
+    return detail::Refused{};
   }
 }
 
 template <class F, class... A>
-void release(Released& /*released*/, F&& /*function*/, A&&... /*args*/) {
+detail::Refused release(Released& /*released*/, F&& /*function*/, A&&... /*args*/) {
   static_assert(
       detail::kNever<F>,
       "gil::release: the GIL is already released in this scope (a second PyEval_SaveThread ends the "
       "process)");
+  return {};
 }
 
 template <class F, class... A>
-void release(const Held& /*held*/, F&& /*function*/, A&&... /*args*/) {
+detail::Refused release(const Held& /*held*/, F&& /*function*/, A&&... /*args*/) {
   static_assert(detail::kNever<F>, "gil::release: needs the mutable Held token of this scope");
+  return {};
 }
 
 /// Takes the GIL and runs `function(held)`.
@@ -438,9 +450,10 @@ auto acquire(Released& released, F&& function) {
 }
 
 template <class F>
-void acquire(Held& /*held*/, F&& /*function*/) {
+detail::Refused acquire(Held& /*held*/, F&& /*function*/) {
   static_assert(detail::kNever<F>,
                 "gil::acquire: the GIL is already held in this scope; use the Held token you have");
+  return {};
 }
 
 // ---- roots
@@ -458,11 +471,23 @@ struct Entry<Function> {
     });
   }
 };
+template <class R, class... A, R (*Function)(Released&, A...)>
+struct Entry<Function> {
+  static R call(A... args) {
+    return Access::with_held([&](Held& held) -> R {
+      return release(
+          held,
+          [](Released& released, A... values) -> R { return Function(released, std::forward<A>(values)...); },
+          std::forward<A>(args)...);
+    });
+  }
+};
 
 }  // namespace detail
 
 /// A function that Python calls, made of one that takes the token: bind `gil::entry<&f>` for `R f(gil::Held&,
-/// ...)`.
+/// ...)`. For `R f(gil::Released&, ...)` the GIL is released around the whole call; its arguments and its
+/// result must then be PythonFree.
 template <auto Function>
 inline constexpr auto entry = &detail::Entry<Function>::call;
 
