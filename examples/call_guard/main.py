@@ -66,7 +66,9 @@ def main() -> None:
         print_table(pool, options.seconds, compute=False, repeats=options.repeats)
         print_table(pool, options.seconds, compute=True, repeats=options.repeats)
     processors = len(os.sched_getaffinity(0))
-    print(f"Calls that wait all overlap; of those that compute, as many as there are processors: {processors}.")
+    print(
+        f"Calls that wait all overlap; of those that compute, as many as there are processors: {processors}."
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The extension projects under examples/: built as their reader would build them, then run for a short time."""
+"""The extension projects under examples/, built as a reader would build them, then run for a short time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +24,9 @@ pytestmark = pytest.mark.slow
 Install = Callable[[str], Path]
 
 
-def run(*command: str | Path, path: tuple[Path, ...] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, path: tuple[Path, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a command that can import freshframe and what lies in `path`."""
     search = os.pathsep.join(str(folder) for folder in (PACKAGE, *path))
     return subprocess.run(
@@ -53,7 +54,14 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
     def install_once(project: str) -> Path:
         if project not in done:
             target = tmp_path_factory.mktemp(project)
-            options = ["--quiet", "--no-index", "--no-build-isolation", "--no-deps", "--target", target]
+            options: list[str | Path] = [
+                "--quiet",
+                "--no-index",
+                "--no-build-isolation",
+                "--no-deps",
+                "--target",
+                target,
+            ]
             ended = run(sys.executable, "-m", "pip", "install", *options, EXAMPLES / project)
             assert ended.returncode == 0, ended.stdout + ended.stderr
             done[project] = target
@@ -63,9 +71,11 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
 
 
 def refused(source: Path, *includes: str) -> str:
-    """What the compiler says to a file that must not compile; exactly one error, the one that the file expects."""
+    """What the compiler says to a file that must not compile: one error, the one that the file expects."""
     folders = [f"-I{folder}" for folder in (ff.get_include(), *includes)]
-    python = run(sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))").stdout.strip()
+    python = run(
+        sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"
+    ).stdout.strip()
     said = run("c++", "-std=c++20", "-fsyntax-only", f"-I{python}", *folders, source).stderr
     mark = "// EXPECT: "
     (expected,) = (line[len(mark) :] for line in source.read_text().splitlines() if line.startswith(mark))
@@ -126,3 +136,119 @@ def test_a_python_object_in_the_released_scope_does_not_compile_and_the_readme_s
 
 
 # --- fibonacci ----------------------------------------------------------------------------------------------
+
+
+def twins_in(folder: Path, *bindings: str, path: tuple[Path, ...] = ()) -> dict[str, dict[str, str | None]]:
+    """What build_twins.py says of each binding, by its name."""
+    ended = run(
+        sys.executable, EXAMPLES / "fibonacci/build_twins.py", *bindings, "--cache", folder, path=path
+    )
+    records = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.returncode == any(record["problem"] for record in records), ended.stderr
+    return {record["binding"]: record for record in records}
+
+
+@pytest.fixture(scope="session")
+def pyo3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the PyO3 twin; skips where cargo or what it downloads is missing."""
+    record = twins_in(tmp_path_factory.mktemp("twins"), "pyo3")["pyo3"]
+    problem = record["problem"] or ""
+    missing = re.search(
+        r"cargo was not found|failed to (?:download|fetch|query|get)[^\n]*|[Cc]ould not resolve[^\n]*"
+        r"|requires rustc[^\n]*|is not supported by the following package|lock file version[^\n]*",
+        problem,
+    )
+    if missing is not None:
+        pytest.skip(f"the PyO3 twin cannot be built here: {missing[0]}")
+    assert record["folder"] is not None, problem
+    return Path(record["folder"])
+
+
+def check_twin(binding: str, folder: Path) -> None:
+    """Its numbers are right; Python runs while it works, but only when it releases the GIL."""
+    code = f"""if True:
+        import threading
+        from fibonacci_{binding} import fibonacci
+
+        for release in (False, True):
+            assert [fibonacci(n, release) for n in range(9)] == [0, 1, 1, 2, 3, 5, 8, 13, 21]
+            assert fibonacci(94, release) == 19740274219868223167 % 2**64
+            assert fibonacci(n=7, release=release) == 13
+
+        steps = {{}}
+        for release in (False, True):
+            def work():
+                marks.append(count)
+                fibonacci(500_000_000, release)
+                marks.append(count)
+
+            marks, count = [], 0
+            thread = threading.Thread(target=work)
+            thread.start()
+            while len(marks) < 2:
+                count += 1
+            thread.join()
+            steps[release] = marks[1] - marks[0]
+        assert steps[True] > 3 * (steps[False] + 1), steps
+        """
+    ended = run(sys.executable, "-c", code, path=(folder,))
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("binding", ["nanobind", "pybind11"])
+def test_python_runs_while_a_call_that_releases_works(install: Install, binding: str) -> None:
+    check_twin(binding, install("fibonacci"))
+
+
+def test_the_pyo3_twin_does_the_same(pyo3: Path) -> None:
+    check_twin("pyo3", pyo3)
+
+
+def test_the_table_has_every_pattern_for_every_binding(install: Install) -> None:
+    out = output_of("fibonacci/main.py", "--n", "1000000", "--repeats", "1", path=(install("fibonacci"),))
+    table = re.findall(r"^  ([\w, +]+?) {2,}([\d. ]+)$", out, re.M)
+    patterns = ["gil", "nogil", "gil + gil", "nogil, then gil", "gil, then nogil", "nogil + nogil"]
+    assert [pattern for pattern, _ in table] == patterns, out
+    assert table[0][1].split() == ["1.00"] * 2
+    assert all(len(ratios.split()) == 2 and min(map(float, ratios.split())) > 0 for _, ratios in table)
+    assert "\nPyO3 is missing: " in out
+
+
+def test_releasing_twice_ends_the_process_or_does_not_compile(install: Install) -> None:
+    out = output_of("fibonacci/main.py", "--n", "1", "--repeats", "1", path=(install("fibonacci"),))
+    for guard in ("py", "nb"):
+        assert re.search(
+            rf"{guard}::gil_scoped_release twice: the process ended with SIGABRT:\n"
+            r"Fatal Python error: PyEval_SaveThread: ",
+            out,
+        )
+    said = refused(EXAMPLES / "fibonacci/double_release.cpp")
+    assert f"error: {said}\n" in out
+    assert said in (EXAMPLES / "fibonacci/README.md").read_text()
+
+
+def test_releasing_twice_does_not_compile_in_pyo3_either(pyo3: Path) -> None:
+    code = "import build_twins, pathlib, sys; print(build_twins.refusal('pyo3', pathlib.Path(sys.argv[1])))"
+    ended = run(sys.executable, "-c", code, pyo3.parent, path=(EXAMPLES / "fibonacci",))
+    assert ended.returncode == 0, ended.stderr
+    readme = (EXAMPLES / "fibonacci/README.md").read_text()
+    (shown,) = (line for line in readme.splitlines() if line.startswith("error[E0277]"))
+    assert shown in ended.stdout
+
+
+def test_what_a_twin_needs_and_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pybind11.py").write_text("raise ImportError")
+    ended = run(
+        sys.executable,
+        EXAMPLES / "fibonacci/build_twins.py",
+        *("--cache", tmp_path / "cache"),
+        path=(tmp_path,),
+        PATH=str(tmp_path),
+    )
+    problems = [json.loads(line)["problem"] for line in ended.stdout.splitlines()]
+    assert ended.returncode == 1
+    assert problems == [
+        f"pybind11 is not installed in {sys.executable}: pip install pybind11",
+        "cargo was not found; install Rust 1.85 or newer from https://rustup.rs",
+    ]
+    assert not (tmp_path / "cache").exists()

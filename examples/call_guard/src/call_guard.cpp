@@ -22,17 +22,20 @@ std::int64_t held(const Numbers& numbers, double seconds, bool compute) {
   return expensive(numbers, seconds, compute);
 }
 
-// The call guard: nanobind has made plain data of the arguments, and the whole function runs without the GIL.
-std::int64_t released(gil::Held& held, const Numbers& numbers, double seconds, bool compute) {
-  return gil::release(
-      held, [](const Numbers& n, double s, bool c) { return expensive(n, s, c); }, numbers, seconds, compute);
+// The call guard: bound with gil::entry, a function that begins with gil::Released runs without the GIL from
+// its first line to its last. nanobind has made plain data of the arguments before.
+std::int64_t released(gil::Released& /*released*/, const Numbers& numbers, double seconds, bool compute) {
+  return expensive(numbers, seconds, compute);
 }
 
 // Python objects before and after, the expensive part between them without the GIL.
 nb::dict scoped(gil::Held& held, const nb::list& numbers, double seconds, bool compute) {
   Numbers plain;
   plain.reserve(numbers.size());
-  for (const nb::handle number : numbers) plain.push_back(nb::cast<std::int64_t>(number));
+  for (const nb::handle number : numbers) {
+    if (!nb::try_cast(number, plain.emplace_back()))
+      throw nb::type_error("numbers must be integers of 64 bits");
+  }
 
   const std::int64_t sum = gil::release(
       held, [](const Numbers& n, double s, bool c) { return expensive(n, s, c); }, plain, seconds, compute);
