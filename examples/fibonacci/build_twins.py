@@ -134,8 +134,10 @@ def _build_nanobind(cache: Path, only_cached: bool) -> Path:
     if nanobind is None or nanobind.origin is None:
         raise BuildError(f"nanobind is not installed in {sys.executable}: pip install nanobind")
     root = Path(nanobind.origin).parent  # nanobind has no binary part: each project compiles it
-    includes = [root / "include", root / "ext" / "robin_map" / "include", Path(_package("freshframe"))]
-    version = str(importlib.import_module("nanobind").__version__)
+    freshframe = Path(_package("freshframe"))
+    includes = [root / "include", root / "ext" / "robin_map" / "include", freshframe]
+    tokens = (freshframe / "freshframe" / "gil.hpp").read_text(encoding="utf-8")
+    version = f"{importlib.import_module('nanobind').__version__} {tokens}"
     return _build_cpp(cache, "nanobind", version, includes, [root / "src" / "nb_combined.cpp"], only_cached)
 
 

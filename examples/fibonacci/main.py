@@ -1,6 +1,6 @@
 """Two Fibonacci calls on two threads in three bindings: which GIL habits let them overlap; releasing twice.
 
-Run it after `pip install .`; with --build the PyO3 twin is built too, which needs cargo.
+Run it after `pip install .`. With --build what is missing is built into a cache folder; PyO3 needs cargo.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -22,9 +22,9 @@ import build_twins
 
 BINDINGS = {"nanobind": "gil.hpp, nanobind", "pybind11": "pybind11", "pyo3": "PyO3"}
 TO_INSTALL = {
-    "nanobind": "pip install .",
-    "pybind11": "pip install pybind11, then pip install . again, or run with --build",
-    "pyo3": "install cargo, then run with --build, or pip install ../../bench/pyo3",
+    "nanobind": "pip install . or run with --build",
+    "pybind11": "pip install pybind11, then pip install . again or run with --build",
+    "pyo3": "install cargo, then run with --build or pip install ../../bench/pyo3",
 }
 # What runs, in the order of the threads' starts: True for a call that releases the GIL.
 PATTERNS = {
@@ -42,7 +42,7 @@ def load(binding: str, build: bool) -> ModuleType | str:
     try:
         return importlib.import_module(f"fibonacci_{binding}")
     except ModuleNotFoundError:
-        if not build or binding not in build_twins.TWINS:
+        if not build:
             return TO_INSTALL[binding]
     try:
         sys.path.append(str(build_twins.build(binding)))
