@@ -175,3 +175,41 @@ def test_cv2_av_and_freshframe_work_in_one_process_whatever_is_imported_first(or
     ended = run_program(USE_ALL_THREE.format(imports="; ".join(f"import {name}" for name in order)))
     assert (ended.code, ended.out) == (0, "25 25 25 25\n"), ended.err
     assert ended.err == ""
+
+
+@pytest.mark.skipif(
+    not any(map(importlib.util.find_spec, ("_interpreters", "_xxsubinterpreters"))),
+    reason="needs a Python whose subinterpreters can be made from Python",
+)
+@pytest.mark.parametrize("first", ["main", "sub"])
+def test_a_subinterpreter_is_refused_and_the_main_one_goes_on(first: str) -> None:
+    ended = run_program(
+        """
+        import sys
+        if sys.argv[1] == "main":
+            import freshframe
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        code = '''
+        import warnings
+        warnings.simplefilter("ignore")  # NumPy's doubts
+        try:
+            import freshframe
+        except ImportError as error:
+            print(error, flush=True)
+        '''
+        interpreter = interpreters.create()
+        interpreters.run_string(interpreter, code)
+        interpreters.destroy(interpreter)
+        import freshframe
+        with freshframe.stream(freshframe.open("demo:circles?size=64x64&pace=0&frames=3")) as frames:
+            print(len(list(frames)), "frames")
+        """,
+        arguments=[first],
+    )
+    assert ended.code == 0, ended.err
+    refusal, frames = ended.out.splitlines()
+    assert "main interpreter only" in refusal or "subinterpreter" in refusal, refusal
+    assert frames == "3 frames"

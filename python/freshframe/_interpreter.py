@@ -1,0 +1,28 @@
+"""Refuses to be imported into a subinterpreter, before any native module is loaded there.
+
+Loading one there and failing later would spoil nanobind's types for the main interpreter too.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import _thread
+import importlib
+
+
+def _is_main() -> bool:
+    """Whether this is the main interpreter; yes where Python cannot tell."""
+    if hasattr(_thread, "_is_main_interpreter"):  # Python 3.12 and later
+        return bool(_thread._is_main_interpreter())
+    try:
+        interpreters = importlib.import_module("_xxsubinterpreters")  # not in every build
+    except ImportError:
+        return True
+    return bool(interpreters.get_current() == interpreters.get_main())
+
+
+if not _is_main():
+    raise ImportError(
+        "freshframe works in the main interpreter only, and this is a subinterpreter: its native threads "
+        "could not tell whose objects they hold; use threads, or processes started by multiprocessing's 'spawn'"
+    )
