@@ -7,8 +7,9 @@ and every drop is counted with its edge and cause. Start with Pipeline, open and
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
-from . import _interpreter  # noqa: F401  # isort: split
+from . import _interpreter  # noqa: F401  (must come before anything native)
 
+# isort: split
 from . import _async, _errors, _native, results
 from ._errors import (
     EndOfStream,
