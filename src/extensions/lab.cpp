@@ -122,9 +122,8 @@ std::uint64_t call_held(gil::Held& /*held*/, std::uint64_t n, double seconds, bo
   return both_parts({n, checked(seconds), computes});
 }
 
-std::uint64_t call_guarded(gil::Held& held, std::uint64_t n, double seconds, bool computes) {
-  return gil::release(
-      held, [](Expensive work) { return both_parts(work); }, Expensive{n, checked(seconds), computes});
+std::uint64_t call_guarded(gil::Released& /*released*/, std::uint64_t n, double seconds, bool computes) {
+  return both_parts({n, checked(seconds), computes});
 }
 
 std::uint64_t call_scoped(gil::Held& held, std::uint64_t n, double seconds, bool computes) {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -33,8 +34,7 @@ def run(bench: Bench, machine: Machine) -> Result:
         kinds |= {style: _five(style, seconds, computes) for style in _STYLES}
         best = {name: min(times) for name, times in take_turns(kinds, rounds).items()}
         for style in _STYLES:
-            least = 1.0 if not computes else max(1.0, CALLS / machine.usable)
-            expected = float(CALLS) if style == "held" else least
+            expected = float(CALLS) if style == "held" else _least(machine) if computes else 1.0
             ratios[style, computes] = best[style] / best["one"]
             cells.append([work, style, ms(best["one"]), ms(best[style])])
             cells[-1] += [ratio(ratios[style, computes]), ratio(expected)]
@@ -74,6 +74,14 @@ def _five(style: str, seconds: float, computes: bool) -> Callable[[], float]:
     return lambda: timed(work)
 
 
+def _least(machine: Machine) -> float:
+    """How long the calls that compute take together, in calls, when nothing but the cores limits them."""
+    share = max(1.0, CALLS / machine.usable)
+    return (
+        math.ceil(share) if machine.real_time else share
+    )  # with real-time priority they do not share a core
+
+
 def _meaning(ratios: dict[tuple[str, bool], float], machine: Machine) -> str:
     held, guarded = ratios["held", False], max(ratios["call guard", False], ratios["scoped release", False])
     computed = max(ratios["call guard", True], ratios["scoped release", True])
@@ -82,7 +90,7 @@ def _meaning(ratios: dict[tuple[str, bool], float], machine: Machine) -> str:
             f"Not as expected: {CALLS} calls that wait took {held:.1f} times one call with the GIL held and "
             f"{guarded:.1f} times without it, instead of {CALLS} and 1."
         )
-    least = max(1.0, CALLS / machine.usable)
+    least = _least(machine)
     cores = "1 core" if machine.cores == 1 else f"{machine.usable:g} cores"
     verdict = (
         f"take {computed:.1f} on {cores}"

@@ -35,6 +35,8 @@ class Twins:
     def find(bench: Bench) -> Twins:
         """Imports the twins; unless it is to be quick, builds what is missing, once."""
         builder = load_builder()
+        if builder is not None:
+            builder._say = bench.say  # its news are silenced by -q as all others are
         modules: dict[str, Any] = {}
         missing: dict[str, str] = {}
         for name, key in BINDINGS.items():
