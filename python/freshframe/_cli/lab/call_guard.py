@@ -14,6 +14,7 @@ from .measure import Bench, take_turns, timed
 from .table import Record, Result, Table, ms, ratio
 
 CALLS = 5
+QUICK = 0.03  # seconds of a call of a quick run
 _CHEAP = 1000  # additions in the part that is not worth a release
 _STYLES: dict[str, Callable[[int, float, bool], int]] = {
     "held": _lab.call_held,
@@ -24,7 +25,7 @@ _STYLES: dict[str, Callable[[int, float, bool], int]] = {
 
 def run(bench: Bench, machine: Machine) -> Result:
     """Runs the lab."""
-    seconds, rounds = (0.03, 3) if bench.quick else (0.1, 7)
+    seconds, rounds = (QUICK, 3) if bench.quick else (0.1, 7)
     cells: list[list[str]] = []
     records: list[Record] = []
     ratios: dict[tuple[str, bool], float] = {}

@@ -48,7 +48,7 @@ def run(bench: Bench, machine: Machine) -> Result:
     releases, printed = double_release.table(bench, twins)
     return Result(
         "fibonacci",
-        [_table(found, missing, rounds), releases],
+        [_table(found, missing, n, rounds), releases],
         _meaning({case: found[OURS][case] / found[OURS]["gil"] for case in _CASES}, machine),
         drawing=printed,
         notes=[f"{name} is not measured: {why}" for name, why in missing.items()],
@@ -68,7 +68,9 @@ def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[
     return lambda: timed(work)
 
 
-def _table(found: Mapping[str, Mapping[str, float]], missing: Mapping[str, str], rounds: int) -> Table:
+def _table(
+    found: Mapping[str, Mapping[str, float]], missing: Mapping[str, str], n: int, rounds: int
+) -> Table:
     names = [*found, *missing]
     cells = [
         [case, str(_EXPECTED[case]), *(_cell(found.get(name), case) for name in names)] for case in _CASES
@@ -81,6 +83,7 @@ def _table(found: Mapping[str, Mapping[str, float]], missing: Mapping[str, str],
             {
                 "binding": name,
                 "case": case,
+                "n": n,
                 "seconds": None if times is None else times[case],
                 "ratio": None if times is None else times[case] / times["gil"],
                 "expected": _EXPECTED[case],
