@@ -54,7 +54,7 @@ def owner_of(header: str, folder: Path, root: Path, layers: dict[str, Layer]) ->
     """Returns the layer that a header belongs to, None for a foreign one."""
     top, _, rest = header.partition("/")
     if top == "freshframe" and rest:
-        name = rest.removesuffix(".hpp")
+        name = rest.removesuffix(".hpp").partition("/")[0]
         return next((layer.name for layer in layers.values() if name in layer.public), "nobody")
     if top in layers and rest:
         return top
@@ -89,8 +89,10 @@ def violations(root: Path) -> tuple[list[str], int]:
         for path in sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES):
             files += 1
             found.extend(check_file(path, layers[folder.name], root, layers))
-    for path in sorted((root / "include/freshframe").glob("*.hpp")):
-        owner = next((layer for layer in layers.values() if path.stem in layer.public), None)
+    public = root / "include/freshframe"
+    for path in sorted(public.rglob("*.hpp")):
+        name = path.relative_to(public).with_suffix("").parts[0]
+        owner = next((layer for layer in layers.values() if name in layer.public), None)
         files += 1
         if owner is None:
             found.append(f"{path.relative_to(root)}: belongs to no layer (`public` in tools/layers.toml)")

@@ -12,8 +12,10 @@ PyObject* twice(gil::Held& held, PyObject* /*module*/, PyObject* number) {
   return PyLong_FromLong(gil::release(held, [](long n) { return 2 * n; }, value));
 }
 
-PyMethodDef methods[] = {{"twice", gil::entry<&twice>, METH_O, "Twice a number. GIL: released"}, {}};
-PyModuleDef outside{.m_base = PyModuleDef_HEAD_INIT, .m_name = "outside", .m_size = 0, .m_methods = methods};
+PyMethodDef methods[] = {{"twice", gil::c_entry<&twice>, METH_O, "Twice a number. GIL: released"},
+                         {nullptr, nullptr, 0, nullptr}};
+PyModuleDef outside = {
+    PyModuleDef_HEAD_INIT, "outside", nullptr, 0, methods, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 

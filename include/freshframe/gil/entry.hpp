@@ -1,0 +1,136 @@
+// gil::entry<&f> and gil::c_entry<&f>: functions that Python calls, made of functions that take the token.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil/scopes.hpp"
+#include "freshframe/gil/tokens.hpp"
+
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include <Python.h>
+
+namespace freshframe::gil {
+
+/// Thrown when a Python exception is set already: c_entry lets Python raise it.
+struct ErrorSet final : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return "a Python exception is set"; }
+};
+
+namespace detail {
+
+template <class... T>
+inline constexpr bool kHasToken =
+    ((std::is_same_v<std::remove_cvref_t<T>, Held> || std::is_same_v<std::remove_cvref_t<T>, Released>) ||
+     ...);
+
+template <auto Function, class R, class... A>
+struct EntryCall {
+  static_assert(!kHasToken<R>, "gil::entry: the function returns a token, which must not leave its scope");
+  static_assert(!kHasToken<A...>, "gil::entry: the function takes a second token; Python can give it none");
+
+  static R call(A... args) {
+    return Access::with_held([&](Held& held) -> R {
+      held.check();
+      return Function(held, std::forward<A>(args)...);
+    });
+  }
+};
+
+template <auto Function, class F>
+struct Entry {
+  static_assert(kNever<F>,
+                "gil::entry: the function must take gil::Held& or gil::Released& as its first parameter");
+  static void call() {}
+};
+template <auto Function, class R, class... A>
+struct Entry<Function, R (*)(Held&, A...)> : EntryCall<Function, R, A...> {};
+template <auto Function, class R, class... A>
+struct Entry<Function, R (*)(Held&, A...) noexcept> : EntryCall<Function, R, A...> {};
+
+// The GIL is released around the whole function.
+template <auto Function, class R, class... A>
+struct ReleasedEntryCall {
+  static R call(A... args) {
+    return Access::with_held(
+        [&](Held& held) -> R { return release(held, Function, std::forward<A>(args)...); });
+  }
+};
+template <auto Function, class R, class... A>
+struct Entry<Function, R (*)(Released&, A...)> : ReleasedEntryCall<Function, R, A...> {};
+template <auto Function, class R, class... A>
+struct Entry<Function, R (*)(Released&, A...) noexcept> : ReleasedEntryCall<Function, R, A...> {};
+
+// Sets the Python exception for the C++ one that is being handled, with the types that nanobind and pybind11
+// use.
+inline void set_error() {
+  try {
+    throw;
+  } catch (const ErrorSet&) {
+    if (PyErr_Occurred() == nullptr)
+      PyErr_SetString(PyExc_SystemError, "gil::ErrorSet without an exception set");
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::out_of_range& error) {
+    PyErr_SetString(PyExc_IndexError, error.what());
+  } catch (const std::invalid_argument& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::domain_error& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::length_error& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::range_error& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::overflow_error& error) {
+    PyErr_SetString(PyExc_OverflowError, error.what());
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  } catch (...) {
+    PyErr_SetString(PyExc_RuntimeError, "an unknown C++ exception");
+  }
+}
+
+template <auto Function, class F = decltype(&Entry<Function, decltype(Function)>::call)>
+struct CEntry;
+template <auto Function, class R, class... A>
+struct CEntry<Function, R (*)(A...)> {
+  static_assert(
+      std::is_pointer_v<R> || std::is_signed_v<R> || std::is_void_v<R>,
+      "gil::c_entry: a failure is reported as nullptr or -1; the function must return a pointer or a "
+      "signed number");
+
+  static R call(A... args) {
+    try {
+      return Entry<Function, decltype(Function)>::call(std::forward<A>(args)...);
+#ifdef __GLIBCXX__
+    } catch (const abi::__forced_unwind&) {
+      throw;
+#endif
+    } catch (...) {
+      set_error();
+    }
+    if constexpr (std::is_pointer_v<R>) {
+      return nullptr;
+    } else if constexpr (!std::is_void_v<R>) {
+      return R{-1};
+    }
+  }
+};
+
+}  // namespace detail
+
+/// For a binding library, which turns C++ exceptions into Python's: bind `gil::entry<&f>` for
+/// `R f(gil::Held&, ...)`. For `R f(gil::Released&, ...)` the GIL is released around the whole call; its
+/// arguments and its result must then be PythonFree.
+template <auto Function>
+inline constexpr auto entry = &detail::Entry<Function, decltype(Function)>::call;
+
+/// For the plain C API (PyMethodDef, type slots): an exception becomes the Python one, and nullptr or -1
+/// comes back.
+template <auto Function>
+inline constexpr auto c_entry = &detail::CEntry<Function>::call;
+
+}  // namespace freshframe::gil

@@ -1,0 +1,155 @@
+// The only calls that take or let go of the GIL, and what holds for them while the interpreter finalises.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Note [Unwinding while the interpreter finalises]
+// Up to CPython 3.13 a daemon thread that wants the GIL back during finalisation is ended by a forced unwind.
+// A frame above that is noexcept would turn it into std::terminate, and one that catches everything (the
+// dispatcher of a binding library) would go on without the GIL. So the unwind is caught where it begins and
+// the thread stays there for ever, as CPython does itself from 3.14. The lock is taken by plain calls, never
+// by destructors, and no other catch here swallows an unwind. A thread that wants the GIL after the
+// interpreter has gone stays for ever too. Join native threads before, in an atexit handler.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <Python.h>
+
+#if __has_include(<cxxabi.h>)
+#include <cxxabi.h>
+#endif
+#include <unistd.h>
+
+// Run-time checks of what the compiler cannot see; on unless NDEBUG is set. A violation ends the process with
+// a message and the Python traceback.
+#ifndef FRESHFRAME_GIL_CHECKS
+#ifdef NDEBUG
+#define FRESHFRAME_GIL_CHECKS 0
+#else
+#define FRESHFRAME_GIL_CHECKS 1
+#endif
+#endif
+
+namespace freshframe::gil::detail {
+
+inline constexpr bool kChecks = FRESHFRAME_GIL_CHECKS;
+
+// A place in a source file: clang 14 knows no std::source_location.
+struct Where {
+  const char* file;
+  int line;
+  static constexpr Where here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
+[[noreturn]] inline void die(const char* what, const Where& where) {
+  char text[512];
+  std::snprintf(text, sizeof text, "freshframe::gil: %s, at %s:%d", what, where.file, where.line);
+  Py_FatalError(text);
+}
+
+/// Whether this thread may touch Python objects. Without the GIL's own help (Py_LIMITED_API) it is not known.
+inline std::optional<bool> holds_gil() noexcept {
+#if defined(Py_LIMITED_API)
+  return std::nullopt;
+#elif PY_VERSION_HEX >= 0x030D0000
+  return PyThreadState_GetUnchecked() != nullptr;
+#elif PY_VERSION_HEX >= 0x030C0000
+  return _PyThreadState_UncheckedGet() != nullptr;
+#else
+  // Not PyGILState_Check(): it answers yes for ever once there has been a subinterpreter. The unchecked state
+  // is that of whoever holds the GIL.
+  PyThreadState* const holder = _PyThreadState_UncheckedGet();
+  return holder != nullptr && holder == PyGILState_GetThisThreadState();
+#endif
+}
+
+inline bool interpreter_ends() noexcept {
+  if (Py_IsInitialized() == 0) return true;
+#if defined(Py_LIMITED_API) && Py_LIMITED_API + 0 < 0x030D0000
+  return false;
+#elif PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+[[noreturn]] inline void stay() {
+  while (true) pause();
+}
+
+// Runs `take`, which waits for the GIL; does not come back when the interpreter ends (see the note above).
+template <class Take>
+void take_or_stay(Take&& take) {
+  if (Py_IsInitialized() == 0) stay();
+#ifdef __GLIBCXX__
+  try {
+    take();
+  } catch (const abi::__forced_unwind&) {
+    stay();
+  }
+#else
+  take();
+#endif
+}
+
+// Runs `body`, then `after` whether it returned or threw; not when the thread is being unwound (see the note
+// above). `after` runs outside the handler: an unwind cannot be caught while an exception is being handled.
+template <class Body, class After>
+auto then(Body&& body, After&& after) {
+  using Result = decltype(body());
+  std::exception_ptr error;
+  [[maybe_unused]] std::conditional_t<std::is_void_v<Result>, bool, std::optional<Result>> result{};
+  try {
+    if constexpr (std::is_void_v<Result>) {
+      body();
+    } else {
+      result.emplace(body());
+    }
+#ifdef __GLIBCXX__
+  } catch (const abi::__forced_unwind&) {
+    throw;
+#endif
+  } catch (...) {
+    error = std::current_exception();
+  }
+  after();
+  if (error) std::rethrow_exception(error);
+  if constexpr (!std::is_void_v<Result>) return *std::move(result);
+}
+
+/// How a thread lets the GIL go and gets it back: with the thread state that it had, or, on a thread that
+/// Python does not know, with one that is made at the first take() and kept until end().
+class ThreadSlot {
+ public:
+  void let_go() { state_ = PyEval_SaveThread(); }
+  void take() {
+    take_or_stay([this] {
+      if (state_ != nullptr) {
+        PyEval_RestoreThread(state_);
+      } else {
+        before_ = PyGILState_Ensure();
+        made_ = true;
+      }
+    });
+  }
+  /// Gives back what the first take() made. When the interpreter ends, it frees every thread state itself.
+  void end() {
+    if (!made_ || interpreter_ends()) return;
+    take();
+    PyGILState_Release(before_);
+  }
+
+ private:
+  PyThreadState* state_ = nullptr;
+  PyGILState_STATE before_{};
+  bool made_ = false;
+};
+
+}  // namespace freshframe::gil::detail

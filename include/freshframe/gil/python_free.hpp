@@ -1,0 +1,260 @@
+// PythonFree: what may be used without the GIL, found by a structural look at a type.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil/aggregate.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <complex>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <Python.h>
+
+namespace freshframe::gil {
+
+class Held;
+class Released;
+class Ref;
+
+/// Opt-in for a class that the structural check cannot look into:
+/// `template <> inline constexpr bool freshframe::gil::python_free<Mine> = true;` says that it neither is nor
+/// holds a Python object, nor touches one when it is copied, used or destroyed.
+template <class T>
+inline constexpr bool python_free = false;
+
+namespace detail {
+
+template <class>
+inline constexpr bool kNever = false;
+
+// For the return statement of what never compiles.
+template <class T>
+T& imaginary();
+
+/// Why a type may not be used without the GIL.
+enum class Refusal { None, Token, Object, Handle, VoidPointer, Callable, Opaque };
+
+// PyObject, what begins with one, and the interpreter's own records.
+template <class T>
+concept InterpreterRecord =
+    std::same_as<T, PyObject> || std::same_as<T, PyTypeObject> || std::same_as<T, PyThreadState> ||
+    std::same_as<T, PyInterpreterState> || requires(T& value) { value.ob_base; } ||
+    requires(T& value) { value.ob_refcnt; } || requires(T& value) {  // Py_buffer
+      { value.obj } -> std::convertible_to<PyObject*>;
+      value.itemsize;
+    };
+
+// nb::handle, py::handle, nb::ndarray and everything derived from them.
+template <class T>
+concept BindingHandle = requires(const T& value) {
+  { value.ptr() } -> std::convertible_to<PyObject*>;
+} || requires(const T& value) {
+  { value.handle().ptr() } -> std::convertible_to<PyObject*>;
+};
+
+template <class T>
+constexpr bool declared_in_std() {
+  constexpr std::string_view name = __PRETTY_FUNCTION__;
+  constexpr auto at = name.find("T = ");
+  return at != name.npos && name.substr(at + 4).starts_with("std::");
+}
+
+// vector, deque, map, string and their like: they hold values of one type, a comparison or hash, an
+// allocator.
+template <class T>
+concept StdContainer = requires {
+  typename T::value_type;
+  typename T::allocator_type;
+  typename T::const_iterator;
+} && declared_in_std<T>();
+
+template <class T>
+struct Comparison {
+  using Type = bool;
+};
+template <class T>
+  requires requires { typename T::key_compare; }
+struct Comparison<T> {
+  using Type = typename T::key_compare;
+};
+template <class T>
+  requires requires { typename T::hasher; }
+struct Comparison<T> {
+  using Type = std::pair<typename T::hasher, typename T::key_equal>;
+};
+
+// What a class of the standard library holds.
+template <class>
+struct Parts {
+  static constexpr bool kKnown = false;
+};
+template <class... T>
+struct KnownParts {
+  static constexpr bool kKnown = true;
+  using Held = Types<T...>;
+};
+template <StdContainer T>
+struct Parts<T>
+    : KnownParts<typename T::value_type, typename T::allocator_type, typename Comparison<T>::Type> {};
+template <class T>
+struct Parts<std::allocator<T>> : KnownParts<T> {};
+template <class T, std::size_t N>
+struct Parts<std::span<T, N>> : KnownParts<T> {};
+template <class T, std::size_t N>
+struct Parts<std::array<T, N>> : KnownParts<T> {};
+template <class T>
+struct Parts<std::optional<T>> : KnownParts<T> {};
+template <class T, class D>
+struct Parts<std::unique_ptr<T, D>> : KnownParts<T, D> {};
+template <class T>
+struct Parts<std::shared_ptr<T>> : KnownParts<T> {};
+template <class T>
+struct Parts<std::weak_ptr<T>> : KnownParts<T> {};
+template <class T>
+struct Parts<std::atomic<T>> : KnownParts<T> {};
+template <class T>
+struct Parts<std::complex<T>> : KnownParts<T> {};
+template <class T>
+struct Parts<std::reference_wrapper<T>> : KnownParts<T> {};
+template <class A, class B>
+struct Parts<std::pair<A, B>> : KnownParts<A, B> {};
+template <class... T>
+struct Parts<std::tuple<T...>> : KnownParts<T...> {};
+template <class... T>
+struct Parts<std::variant<T...>> : KnownParts<T...> {};
+template <class R, class P>
+struct Parts<std::chrono::duration<R, P>> : KnownParts<R> {};
+template <class C, class D>
+struct Parts<std::chrono::time_point<C, D>> : KnownParts<D> {};
+template <class C, class T>
+struct Parts<std::basic_string_view<C, T>> : KnownParts<C> {};
+template <>
+struct Parts<std::mutex> : KnownParts<> {};
+
+template <class>
+struct Signature {
+  static constexpr bool kKnown = false;
+};
+template <class R, class... A>
+struct Signature<R(A...)> {
+  static constexpr bool kKnown = true;
+  using Used = Types<R, A...>;
+};
+template <class R, class... A>
+struct Signature<R(A...) noexcept> : Signature<R(A...)> {};
+
+template <class>
+inline constexpr bool kStdFunction = false;
+template <class S>
+inline constexpr bool kStdFunction<std::function<S>> = true;
+
+// `Seen` are the types that are being looked into further out: a list's node may point to its like.
+template <class T, class... Seen>
+constexpr Refusal refusal();
+
+template <class... Seen, class... T>
+constexpr Refusal first_refusal(Types<T...> /*types*/) {
+  Refusal result = Refusal::None;
+  (void)((result = refusal<T, Seen...>(), result != Refusal::None) || ...);
+  return result;
+}
+
+template <class T, class... Seen>
+constexpr Refusal refusal_of_class() {
+  if constexpr (!requires { sizeof(T); }) {
+    return Refusal::Opaque;  // incomplete
+  } else if constexpr (kStdFunction<T>) {
+    return Refusal::Callable;
+  } else if constexpr (Parts<T>::kKnown) {
+    return first_refusal<T, Seen...>(typename Parts<T>::Held{});
+  } else if constexpr (std::is_empty_v<T> && std::is_trivially_copyable_v<T>) {
+    return Refusal::None;
+  } else if constexpr (Transparent<T>) {
+    return first_refusal<T, Seen...>(decltype(members(std::declval<T&>())){});
+  } else {
+    return Refusal::Opaque;  // a closure, private members, a base class, a union
+  }
+}
+
+template <class T, class... Seen>
+constexpr Refusal refusal_of_pointer() {
+  using Target = std::remove_cv_t<std::remove_pointer_t<T>>;
+  if constexpr (std::is_void_v<Target>) {
+    return Refusal::VoidPointer;
+  } else if constexpr (std::is_function_v<Target>) {
+    if constexpr (Signature<Target>::kKnown) {
+      return first_refusal<Seen...>(typename Signature<Target>::Used{}) == Refusal::None ? Refusal::None
+                                                                                         : Refusal::Callable;
+    } else {
+      return Refusal::Callable;
+    }
+  } else {
+    return refusal<Target, Seen...>();
+  }
+}
+
+template <class T, class... Seen>
+constexpr Refusal refusal() {
+  using U = std::remove_cv_t<std::remove_reference_t<T>>;
+  if constexpr (std::same_as<U, Held> || std::same_as<U, Released>) {
+    return Refusal::Token;
+  } else if constexpr (InterpreterRecord<U>) {
+    return Refusal::Object;
+  } else if constexpr (BindingHandle<U>) {
+    return Refusal::Handle;
+  } else if constexpr (python_free<U> || std::same_as<U, Ref> || (std::same_as<U, Seen> || ...)) {
+    return Refusal::None;
+  } else if constexpr (std::is_void_v<U> || std::is_arithmetic_v<U> || std::is_enum_v<U> ||
+                       std::is_null_pointer_v<U> || std::is_member_pointer_v<U>) {
+    return Refusal::None;
+  } else if constexpr (std::is_pointer_v<U> || std::is_function_v<U>) {
+    return refusal_of_pointer<std::decay_t<U>, Seen...>();
+  } else if constexpr (std::is_array_v<U>) {
+    return refusal<std::remove_extent_t<U>, Seen...>();
+  } else if constexpr (std::convertible_to<const U&, PyObject*>) {
+    return Refusal::Handle;
+  } else {
+    return refusal_of_class<U, Seen...>();
+  }
+}
+
+}  // namespace detail
+
+/// Neither is, nor holds, nor may hide a Python object or a token that could be touched. A gil::Ref is
+/// PythonFree: it cannot be touched without the token.
+template <class T>
+concept PythonFree = detail::refusal<T>() == detail::Refusal::None;
+
+}  // namespace freshframe::gil
+
+// One readable error for the first refusal among some types; `WHAT` begins the sentence.
+#define FRESHFRAME_GIL_REFUSE(REFUSAL, WHAT)                                                                \
+  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Token, WHAT                                \
+                " is or holds a GIL token (gil::Held, gil::Released); each scope has its own token, given " \
+                "to its function as the first parameter");                                                  \
+  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Object, WHAT                               \
+                " is or holds a PyObject* or another record of the interpreter; pass plain data read from " \
+                "it, or a gil::Ref");                                                                       \
+  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Handle, WHAT                               \
+                " is or holds an object of a binding library (nb::object, nb::ndarray, py::array); pass a " \
+                "span or plain data taken from it, or a gil::Ref");                                         \
+  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::VoidPointer,                               \
+                WHAT " is or holds a void*, which may hide a Python object; pass a typed pointer");         \
+  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Callable,                                  \
+                WHAT " is or holds a std::function, or a function of Python objects; pass data instead");   \
+  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Opaque, WHAT                               \
+                " is or holds a class that cannot be looked into (captures, private members, a base "       \
+                "class, a union, an incomplete type); if it holds no Python object, specialise "            \
+                "freshframe::gil::python_free for it")

@@ -1,0 +1,135 @@
+// gil::Ref, an owner of a Python object that may travel, and the list on which it dies without the GIL.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil/tokens.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <Python.h>
+
+namespace freshframe::gil {
+
+/// References that gil::Ref has let go, until somebody with the GIL drops them: whoever comes back from
+/// release() or into acquire(), drain(), or the interpreter itself once there are more than 64. Thread-safe.
+/// Each module has its own.
+class DeferredFree {
+ public:
+  // Hidden: modules built with different versions of this header must not share one.
+  __attribute__((visibility("hidden"))) static DeferredFree& instance() {
+    static auto* const list = new DeferredFree;  // outlives every thread
+    return *list;
+  }
+
+  void push(PyObject* object) noexcept {
+    if (!deferring_.load(std::memory_order_acquire) && detail::holds_gil().value_or(false)) {
+      Py_DECREF(object);
+      return;
+    }
+    bool call = false;
+    {
+      const std::lock_guard lock(mutex_);
+      objects_.push_back(object);
+      waiting_.store(objects_.size(), std::memory_order_release);
+      call = objects_.size() >= kCallAbove && !std::exchange(called_, true);
+    }
+    if (call && Py_AddPendingCall(&drain_pending, nullptr) != 0) {
+      const std::lock_guard lock(mutex_);
+      called_ = false;  // the interpreter's own list was full; the next push tries again
+    }
+  }
+
+  /// Drops what has gathered; returns how many. Runs finalisers, so hold no lock.
+  std::size_t drain(Held& held) {
+    held.check();
+    if (pending() == 0) return 0;
+    std::vector<PyObject*> objects;
+    {
+      const std::lock_guard lock(mutex_);
+      objects.swap(objects_);
+      waiting_.store(0, std::memory_order_release);
+      called_ = false;
+    }
+    for (PyObject* object : objects) Py_DECREF(object);
+    return objects.size();
+  }
+
+  /// From now on a thread with the GIL frees what it drops at once. For the interpreter's exit, when nobody
+  /// will drain any more.
+  void stop_deferring(Held& held) {
+    deferring_.store(false, std::memory_order_release);
+    drain(held);
+  }
+
+  [[nodiscard]] std::size_t pending() const noexcept { return waiting_.load(std::memory_order_acquire); }
+
+ private:
+  static constexpr std::size_t kCallAbove = 64;
+
+  static int drain_pending(void* /*unused*/) {
+    detail::Access::with_held([](Held& held) { instance().drain(held); });
+    return 0;
+  }
+
+  std::atomic<bool> deferring_{true};
+  std::atomic<std::size_t> waiting_{0};  // objects_.size(), for a look without the lock
+  std::mutex mutex_;
+  std::vector<PyObject*> objects_;  // guarded by mutex_
+  bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain
+};
+
+/// Owns a Python object, or nothing. May travel and die without the GIL; can be touched only with the token.
+class Ref {
+ public:
+  Ref() noexcept = default;
+  /// Takes a new reference to `object`.
+  Ref(Held& held, PyObject* object) : object_(object) {
+    held.check();
+    Py_XINCREF(object_);
+  }
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Ref& operator=(Ref&& other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  Ref(const Ref&) = FRESHFRAME_GIL_DELETED("copying a gil::Ref needs the GIL: clone(held)");
+  Ref& operator=(const Ref&) = FRESHFRAME_GIL_DELETED("copying a gil::Ref needs the GIL: clone(held)");
+  ~Ref() {
+    if (object_ != nullptr) DeferredFree::instance().push(object_);
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  /// Borrowed.
+  [[nodiscard]] PyObject* get(Held& held, detail::Where where = detail::Where::here()) const {
+    held.check(where);
+    return object_;
+  }
+  template <class T = void>
+  PyObject* get() const {
+    static_assert(
+        detail::kNever<T>,
+        "gil::Ref::get: a Python object can be touched only with the gil::Held token of this scope");
+    return nullptr;
+  }
+  template <class T = void>
+  PyObject* get(Released& /*released*/) const {
+    static_assert(detail::kNever<T>, "gil::Ref::get: the GIL is released here; gil::acquire() it first");
+    return nullptr;
+  }
+  [[nodiscard]] Ref clone(Held& held) const { return {held, object_}; }
+  /// Drops the object at once.
+  void clear(Held& held) {
+    held.check();
+    Py_CLEAR(object_);
+  }
+
+ private:
+  PyObject* object_ = nullptr;
+};
+
+}  // namespace freshframe::gil
