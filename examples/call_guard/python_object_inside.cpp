@@ -9,7 +9,7 @@
 namespace gil = freshframe::gil;
 namespace nb = nanobind;
 
-// EXPECT: an argument is, holds or may hold a Python object
+// EXPECT: gil::release: an argument is or holds an object of a binding library
 std::size_t scoped(gil::Held& held, const nb::list& numbers) {
   return gil::release(held, [](const nb::list& list) { return list.size(); }, numbers);
 }

@@ -136,7 +136,8 @@ def _build_nanobind(cache: Path, only_cached: bool) -> Path:
     root = Path(nanobind.origin).parent  # nanobind has no binary part: each project compiles it
     freshframe = Path(_package("freshframe"))
     includes = [root / "include", root / "ext" / "robin_map" / "include", freshframe]
-    tokens = (freshframe / "freshframe" / "gil.hpp").read_text(encoding="utf-8")
+    header = [*sorted((freshframe / "freshframe").glob("gil*/*.hpp")), freshframe / "freshframe" / "gil.hpp"]
+    tokens = "".join(part.read_text(encoding="utf-8") for part in header)
     version = f"{importlib.import_module('nanobind').__version__} {tokens}"
     return _build_cpp(cache, "nanobind", version, includes, [root / "src" / "nb_combined.cpp"], only_cached)
 

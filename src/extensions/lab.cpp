@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -139,29 +140,28 @@ struct Asking {
   std::chrono::nanoseconds limit;
 };
 
-std::vector<double> ask_again_and_again(Asking asking) {
+// What is waited for ends up in `waits`.
+void ask_again_and_again(gil::Released& released, const Asking& asking, std::vector<double>& waits) {
+  const auto end = Clock::now() + asking.limit;
+  while (waits.size() < asking.most && Clock::now() < end) {
+    std::this_thread::sleep_for(asking.period);
+    const auto asked = Clock::now();
+    gil::acquire(released, [&](gil::Held& /*held*/) {
+      waits.push_back(std::chrono::duration<double>(Clock::now() - asked).count());
+    });
+  }
+}
+
+std::vector<double> ask_on_a_native_thread(const Asking& asking) {
   std::vector<double> waits;
   waits.reserve(asking.most);
-  std::thread thread([&] {
-    gil::native_thread([&](gil::Released& released) {
-      const auto end = Clock::now() + asking.limit;
-      while (waits.size() < asking.most && Clock::now() < end) {
-        std::this_thread::sleep_for(asking.period);
-        const auto asked = Clock::now();
-        gil::acquire(released, [&](gil::Held& /*held*/) {
-          waits.push_back(std::chrono::duration<double>(Clock::now() - asked).count());
-        });
-      }
-    });
-  });
+  std::thread thread(gil::native_thread, &ask_again_and_again, asking, std::ref(waits));
   thread.join();
   return waits;
 }
 
 std::vector<double> gil_waits(gil::Held& held, std::size_t most, double period, double limit) {
-  return gil::release(
-      held, [](Asking asking) { return ask_again_and_again(asking); },
-      Asking{most, checked(period), checked(limit)});
+  return gil::release(held, &ask_on_a_native_thread, Asking{most, checked(period), checked(limit)});
 }
 
 }  // namespace
