@@ -46,6 +46,7 @@ struct VideoInfo {
 class VideoSource : public Source<Frame> {
  public:
   [[nodiscard]] std::string default_name() const override { return "VideoSource"; }
+  [[nodiscard]] bool has_source_stats() const noexcept final { return true; }
   /// The URL with its password masked.
   [[nodiscard]] virtual std::string url() const = 0;
   /// Known once open() has returned (Pipeline::start() waits for that); it never changes afterwards.

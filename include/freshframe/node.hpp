@@ -74,6 +74,9 @@ class SourceBase : public NodeBase {
   [[nodiscard]] virtual bool live() const noexcept = 0;
   /// Number of samples to come, when it is known (files).
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
+  /// True: NodeStats::source tells of its connection. The engine enters Connecting, Reading, Closing and
+  /// Closed; what else there is to tell the source writes into `context.counters.source()`.
+  [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
   /// The next sample; nullopt ends the stream. Waits only in ways that `context.stop` ends.
   virtual std::optional<SourceOutput> read_any(const Context& context) = 0;
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
 #include "freshframe/queue.hpp"
 
@@ -10,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +38,33 @@ class Histogram {
 /// GIL).
 enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingLock, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
+
+/// Where a video source is in its life. A file goes through Connecting, Reading, Closing, Closed.
+enum class SourceState : std::uint8_t {
+  Connecting,       // the connection, device or file is being opened, its streams are looked for
+  Resolving,        // the server's name is being looked up
+  WaitingKeyFrame,  // connected; nothing that comes can be decoded before a key frame
+  Reading,          // frames come
+  Stalled,          // connected, but nothing has come for a while
+  BackingOff,       // lost, or not opened; waits before it tries again
+  Closing,
+  Closed
+};
+[[nodiscard]] std::string_view to_string(SourceState state) noexcept;
+
+/// How a video source's connection has fared. An outage begins with the last packet that came (or with the
+/// first attempt to open) and ends with the next frame.
+struct SourceStats {
+  SourceState state = SourceState::Connecting;
+  std::uint64_t outages = 0;         // also the one under way
+  double outage_seconds = 0;         // in total, also of the one under way
+  std::uint64_t reconnects = 0;      // outages that ended
+  std::uint64_t stalls = 0;          // how often Stalled was entered, whether or not it became an outage
+  std::uint64_t size_changes = 0;    // how often frames of another size came
+  int decoder_delay = 0;             // frames that the decoder held back at the last frame
+  std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, when the server tells (RTCP)
+  std::string last_error;            // why the last outage began, or goes on; empty: there was none
+};
 
 struct EdgeStats {
   std::string parent;
@@ -62,6 +92,7 @@ struct NodeStats {
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
+  std::optional<SourceStats> source;             // of video sources
 };
 
 struct PoolStats {
@@ -87,14 +118,44 @@ struct Report {
   std::uint64_t frames = 0;  // samples that sources delivered
 };
 
+/// A video source's own book: the source writes (the engine too, as it opens and closes the source), any
+/// thread reads.
+class SourceBook {
+ public:
+  void enter(SourceState state);
+  [[nodiscard]] SourceState state() const;
+  /// Nothing has come for a while: enters Stalled from Reading or WaitingKeyFrame and counts it once.
+  void stall();
+  /// Ends Stalled: the state before goes on.
+  void flow();
+  /// An outage begins at `since`, or one under way goes on for another reason. `why`: without passwords.
+  void lose(TimePoint since, std::string why);
+  /// A frame has come: ends the outage, if there is one. True: there was one.
+  bool recover(TimePoint now);
+  void count_size_change();
+  void set_decoder_delay(int frames);
+  void set_wall_clock(std::optional<double> seconds);
+  [[nodiscard]] SourceStats snapshot(TimePoint now) const;
+
+ private:
+  mutable std::mutex mutex_;
+  SourceStats stats_;
+  SourceState before_stall_ = SourceState::Reading;
+  std::optional<TimePoint> lost_since_;
+};
+
 /// A node's own counters; the engine makes one per node. Written by the node's thread, read by any.
 class NodeCounters {
  public:
   void drop(NodeDropCause cause, std::uint64_t count = 1) noexcept;
   [[nodiscard]] std::uint64_t drops(NodeDropCause cause) const noexcept;
+  /// Shown in NodeStats::source when the node is a video source.
+  [[nodiscard]] SourceBook& source() noexcept { return source_; }
+  [[nodiscard]] const SourceBook& source() const noexcept { return source_; }
 
  private:
   std::array<std::atomic<std::uint64_t>, kNodeDropCauses> drops_{};
+  SourceBook source_;
 };
 
 }  // namespace freshframe

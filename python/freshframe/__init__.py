@@ -43,7 +43,7 @@ from ._nodes import (
 )
 from ._pipeline import Pipeline, Port
 from ._queue import LATEST, LOSSLESS, NEXT, Queue
-from ._stats import EdgeStats, GilStats, NodeStats, PoolStats, Progress, Report, Stats
+from ._stats import EdgeStats, GilStats, NodeStats, PoolStats, Progress, Report, SourceStats, Stats
 from ._stream import Stream, stream
 from .results import Circles, DemoCircle, PixelFormat, Plane
 
@@ -105,6 +105,7 @@ __all__ = [
     "Sample",
     "Source",
     "SourceError",
+    "SourceStats",
     "SourceTimeout",
     "Stalled",
     "Stats",

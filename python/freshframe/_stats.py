@@ -11,6 +11,42 @@ from ._queue import Queue
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
 NodeDropCause = Literal["device", "decode", "pool", "error", "worker"]
+SourceState = Literal[
+    "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStats:
+    """How the connection of a video source has fared.
+
+    An outage begins with the last packet that came, or with the first attempt to open; it ends with the next
+    frame.
+
+    Attributes:
+        state: Where the source is in its life: "connecting" (opening the connection, device or file),
+            "resolving" (looking up the server's name), "waiting_key_frame", "reading", "stalled" (connected,
+            but nothing has come for a while), "backing_off" (waits before it tries again), "closing",
+            "closed".
+        outages: How often it was without a connection, now included.
+        outage_seconds: For how long in total.
+        reconnects: Outages that ended.
+        stalls: How often nothing came for a while, whether or not it became an outage.
+        size_changes: How often frames of another size came.
+        decoder_delay: Frames that the decoder held back when it gave the last frame.
+        wall_clock: Unix time at pts 0 in seconds, when the server tells it (RTCP): add a sample's pts.
+        last_error: Why the last outage began, or goes on; "" when there was none. Passwords are masked.
+    """
+
+    state: SourceState
+    outages: int
+    outage_seconds: float
+    reconnects: int
+    stalls: int
+    size_changes: int
+    decoder_delay: int
+    wall_clock: float | None
+    last_error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +66,7 @@ class NodeStats:
         errors: Exceptions.
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that happened.
+        source: How a video source's connection has fared; None for every other node.
     """
 
     state: NodeState
@@ -43,6 +80,7 @@ class NodeStats:
     errors: int
     dropped: int
     drops: dict[NodeDropCause, int]
+    source: SourceStats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +201,10 @@ _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, Poo
 
 def _fields(raw: tuple[Any, ...]) -> _Fields:
     nodes_raw, edges_raw, uptime, held, pool = raw
-    nodes = {name: NodeStats(*values) for name, values in nodes_raw.items()}
+    nodes = {
+        name: NodeStats(*values, None if source is None else SourceStats(*source))
+        for name, (*values, source) in nodes_raw.items()
+    }
     edges = [
         EdgeStats(parent, child, Queue(depth, when_full), *rest)
         for parent, child, depth, when_full, *rest in edges_raw

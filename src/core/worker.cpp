@@ -88,6 +88,9 @@ bool Worker::open_step() {
     if (!context_.stop.stop_requested()) {
       node_->open(context_);
       opened_ = true;
+      // A source that is still looking for its key frame, or backing off, has said so itself.
+      auto& book = counters_.source();
+      if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
     }
   } catch (const abi::__forced_unwind&) {
     throw;
@@ -240,6 +243,7 @@ bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySa
 void Worker::close_step() {
   if (opened_) {
     set_state(NodeState::Working);
+    counters_.source().enter(SourceState::Closing);
     try {
       node_->close();
     } catch (const abi::__forced_unwind&) {
@@ -249,6 +253,7 @@ void Worker::close_step() {
     }
     if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
   }
+  counters_.source().enter(SourceState::Closed);
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
   inbox_.close();
   for (const auto& [inbox, edge] : outputs_) inbox->end(edge);
@@ -295,6 +300,8 @@ NodeStats Worker::stats() const {
   result.lock_wait = static_cast<double>(lock_wait_ns_.load(std::memory_order_relaxed)) / 1e9;
   result.lock_hold = static_cast<double>(lock_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
   result.errors = errors_.load(std::memory_order_relaxed);
+  if (source_ != nullptr && source_->has_source_stats())
+    result.source = counters_.source().snapshot(core_.clock()->now());
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
     if (const auto count = counters_.drops(cause); count > 0) {

@@ -1,6 +1,7 @@
 // Snapshots for Python: plain tuples, which the package turns into its dataclasses.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "python/python_engine.hpp"
@@ -25,9 +26,17 @@ nb::dict drops_of(const Map& drops) {
   return result;
 }
 
+nb::object source_tuple(const std::optional<SourceStats>& source) {
+  if (!source) return nb::none();
+  return nb::make_tuple(std::string(to_string(source->state)), source->outages, source->outage_seconds,
+                        source->reconnects, source->stalls, source->size_changes, source->decoder_delay,
+                        source->wall_clock, source->last_error);
+}
+
 nb::tuple node_tuple(const NodeStats& node) {
   return nb::make_tuple(state_name(node.state), node.processed, node.fps, node.busy, node.p50, node.p99,
-                        node.lock_wait, node.lock_hold, node.errors, node.dropped, drops_of(node.drops));
+                        node.lock_wait, node.lock_hold, node.errors, node.dropped, drops_of(node.drops),
+                        source_tuple(node.source));
 }
 
 nb::tuple edge_tuple(const EdgeStats& edge) {

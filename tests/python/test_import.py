@@ -52,6 +52,7 @@ PUBLIC = [
     "StopTimeout",
     "Stats",
     "NodeStats",
+    "SourceStats",
     "EdgeStats",
     "GilStats",
     "PoolStats",

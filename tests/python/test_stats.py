@@ -238,3 +238,19 @@ def test_a_failing_node_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) 
         with pytest.raises(ff.NodeError):
             pipeline.run()
         until(lambda: any("'logged' failed on" in r.getMessage() for r in caplog.records), "the log line")
+
+
+def test_a_video_source_tells_how_its_connection_fared_and_no_other_node_does() -> None:
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles?pace=0&frames=3&size=64x48"), name="scene")
+    pipeline.add(Collect(), scene, name="sink")
+    before = pipeline.stats().nodes["scene"].source
+    assert before is not None
+    assert before.state == "connecting"
+    nodes = pipeline.run().nodes
+    assert nodes["sink"].source is None
+    source = nodes["scene"].source
+    assert source is not None
+    assert (source.state, source.outages, source.outage_seconds, source.stalls) == ("closed", 0, 0.0, 0)
+    assert (source.size_changes, source.decoder_delay, source.last_error) == (0, 0, "")
+    assert source.wall_clock is None

@@ -1,0 +1,92 @@
+// What a video source tells of its connection: states, outages, stalls.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/stats.hpp"
+
+#include <utility>
+
+namespace freshframe {
+
+std::string_view to_string(SourceState state) noexcept {
+  switch (state) {
+    case SourceState::Connecting:
+      return "connecting";
+    case SourceState::Resolving:
+      return "resolving";
+    case SourceState::WaitingKeyFrame:
+      return "waiting_key_frame";
+    case SourceState::Reading:
+      return "reading";
+    case SourceState::Stalled:
+      return "stalled";
+    case SourceState::BackingOff:
+      return "backing_off";
+    case SourceState::Closing:
+      return "closing";
+    case SourceState::Closed:
+      return "closed";
+  }
+  return "?";
+}
+
+void SourceBook::enter(SourceState state) {
+  const std::lock_guard lock(mutex_);
+  stats_.state = state;
+}
+
+SourceState SourceBook::state() const {
+  const std::lock_guard lock(mutex_);
+  return stats_.state;
+}
+
+void SourceBook::stall() {
+  const std::lock_guard lock(mutex_);
+  if (stats_.state != SourceState::Reading && stats_.state != SourceState::WaitingKeyFrame) return;
+  before_stall_ = std::exchange(stats_.state, SourceState::Stalled);
+  ++stats_.stalls;
+}
+
+void SourceBook::flow() {
+  const std::lock_guard lock(mutex_);
+  if (stats_.state == SourceState::Stalled) stats_.state = before_stall_;
+}
+
+void SourceBook::lose(TimePoint since, std::string why) {
+  const std::lock_guard lock(mutex_);
+  stats_.last_error = std::move(why);
+  if (lost_since_) return;
+  lost_since_ = since;
+  ++stats_.outages;
+}
+
+bool SourceBook::recover(TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (!lost_since_) return false;
+  stats_.outage_seconds += Seconds(now - *lost_since_).count();
+  lost_since_.reset();
+  ++stats_.reconnects;
+  return true;
+}
+
+void SourceBook::count_size_change() {
+  const std::lock_guard lock(mutex_);
+  ++stats_.size_changes;
+}
+
+void SourceBook::set_decoder_delay(int frames) {
+  const std::lock_guard lock(mutex_);
+  stats_.decoder_delay = frames;
+}
+
+void SourceBook::set_wall_clock(std::optional<double> seconds) {
+  const std::lock_guard lock(mutex_);
+  stats_.wall_clock = seconds;
+}
+
+SourceStats SourceBook::snapshot(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  SourceStats result = stats_;
+  if (lost_since_ && now > *lost_since_) result.outage_seconds += Seconds(now - *lost_since_).count();
+  return result;
+}
+
+}  // namespace freshframe
