@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ._queue import Queue
@@ -196,15 +196,17 @@ class Progress:
     remaining: float | None
 
 
+def _node(values: tuple[Any, ...]) -> NodeStats:
+    node = NodeStats(*values)
+    return node if node.source is None else replace(node, source=SourceStats(*values[-1]))
+
+
 _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
 
 
 def _fields(raw: tuple[Any, ...]) -> _Fields:
     nodes_raw, edges_raw, uptime, held, pool = raw
-    nodes = {
-        name: NodeStats(*values, None if source is None else SourceStats(*source))
-        for name, (*values, source) in nodes_raw.items()
-    }
+    nodes = {name: _node(values) for name, values in nodes_raw.items()}
     edges = [
         EdgeStats(parent, child, Queue(depth, when_full), *rest)
         for parent, child, depth, when_full, *rest in edges_raw
