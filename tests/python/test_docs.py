@@ -1,0 +1,110 @@
+"""The programs in docs/gil.md: C++ goes through the compiler, Python and Cython run where they can."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from support import WATCHDOG
+
+import freshframe as ff
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "gil.md").read_text(encoding="utf-8")
+COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+def programs(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def headers() -> list[Path]:
+    nanobind = importlib.util.find_spec("nanobind")
+    assert nanobind is not None
+    assert nanobind.origin is not None
+    return [
+        Path(ff.get_include()),
+        Path(sysconfig.get_path("include")),
+        Path(nanobind.origin).parent / "include",
+    ]
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
+@pytest.mark.skipif(importlib.util.find_spec("nanobind") is None, reason="needs nanobind")
+@pytest.mark.parametrize("number", range(len(programs("cpp"))))
+def test_the_cpp_of_the_page_compiles(number: int) -> None:
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
+    include = [f"-I{headers()[0]}", *(f"-isystem{path}" for path in headers()[1:])]
+    done = subprocess.run(
+        [str(COMPILER), "-std=c++20", "-fsyntax-only", *warnings, *include, "-x", "c++", "-"],
+        input=programs("cpp")[number],
+        text=True,
+        capture_output=True,
+        timeout=WATCHDOG,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_python_of_the_page_runs() -> None:
+    pytest.importorskip("numba")
+    (program,) = programs("python")
+    path = os.pathsep.join([str(Path(ff.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-c", program + "print(len(found))"],
+        env={**os.environ, "PYTHONPATH": path},
+        text=True,
+        capture_output=True,
+        timeout=WATCHDOG,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "30\n"), ended.stderr
+
+
+def test_the_cython_of_the_page_is_translated(tmp_path: Path) -> None:
+    pytest.importorskip("Cython")
+    (program,) = programs("cython")
+    (tmp_path / "page.pyx").write_text(program)
+    command = [sys.executable, "-m", "cython", "-3", str(tmp_path / "page.pyx")]
+    subprocess.run(command, check=True, timeout=WATCHDOG)
+    assert "PyEval_SaveThread()" in (tmp_path / "page.c").read_text()
+
+
+def test_the_chapters_that_the_page_lists_are_there() -> None:
+    listed = re.findall(r"^\d+\. \[(.*)\]\(#(.*)\)$", PAGE, re.MULTILINE)
+    chapters = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+    assert [name for name, _ in listed] == chapters
+    assert [re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in chapters] == [
+        a for _, a in listed
+    ]
+
+
+def test_the_figures_of_the_page_are_those_that_are_kept() -> None:
+    kept = json.loads((ROOT / "bench" / "results" / "lab.json").read_text())
+    rows = {
+        (row["lab"], row["table"]): [
+            r for r in kept["rows"] if (r["lab"], r["table"]) == (row["lab"], row["table"])
+        ]
+        for row in kept["rows"]
+    }
+    for row in rows["frozen-game", "intervals"]:
+        figures = (
+            f"| {row['p50'] * 1e3:.1f} ms | {row['p99'] * 1e3:.1f} ms | {row['missed'] / row['frames']:.0%}"
+        )
+        assert figures.replace("%", " %") in PAGE, figures
+    for row in rows["contention", "costs"]:
+        if row["work"] == 1e-4 and row["beside_busy_thread"]:
+            assert f"{row['released'] * 1e3:.2f} ms" in PAGE
+    (busy,) = (
+        row for row in rows["contention", "waits"] if (row["busy"], row["switch_interval"]) == (1, 0.005)
+    )
+    assert f"{busy['p50'] * 1e3:.2f} / {busy['p99'] * 1e3:.2f} ms" in PAGE
