@@ -330,3 +330,16 @@ node.pipeline, node.reader, node.sample = pipeline, reader, reader.get()
 """
     )
     assert (ended.code, ended.complaints) == (0, ""), ended.err
+
+
+def test_a_stream_that_lives_until_the_end_does_not_keep_the_interpreter() -> None:
+    ended = run_program(
+        """
+import freshframe as ff
+
+# Its destructor lets the GIL go while the interpreter finalises, and has to get it back.
+with ff.stream(ff.open("demo:circles?size=64x64&pace=0&frames=3")) as frames:
+    print(len(list(frames)))
+"""
+    )
+    assert (ended.code, ended.out, ended.err) == (0, "3\n", "")

@@ -84,10 +84,11 @@ inline bool interpreter_ends() noexcept {
   while (true) pause();
 }
 
-// Runs `take`, which waits for the GIL; does not come back when the interpreter ends (see the note above).
+// Runs `take`, which waits for the GIL; does not come back when the interpreter ends (see the note above),
+// except to the thread that ends it.
 template <class Take>
-void take_or_stay(Take&& take) {
-  if (Py_IsInitialized() == 0) stay();
+void take_or_stay(bool ends_it, Take&& take) {
+  if (!ends_it && Py_IsInitialized() == 0) stay();
 #ifdef __GLIBCXX__
   try {
     take();
@@ -128,9 +129,12 @@ auto then(Body&& body, After&& after) {
 /// Python does not know, with one that is made at the first take() and kept until end().
 class ThreadSlot {
  public:
-  void let_go() { state_ = PyEval_SaveThread(); }
+  void let_go() {
+    ends_it_ = Py_IsInitialized() == 0;  // who holds the GIL then is the thread that runs the finalisation
+    state_ = PyEval_SaveThread();
+  }
   void take() {
-    take_or_stay([this] {
+    take_or_stay(ends_it_, [this] {
       if (state_ != nullptr) {
         PyEval_RestoreThread(state_);
       } else {
@@ -150,6 +154,7 @@ class ThreadSlot {
   PyThreadState* state_ = nullptr;
   PyGILState_STATE before_{};
   bool made_ = false;
+  bool ends_it_ = false;
 };
 
 }  // namespace freshframe::gil::detail
