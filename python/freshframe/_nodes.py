@@ -140,15 +140,16 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
     decoder_threads: int | None = None,
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """Makes a source of a video file, a picture, or the built-in moving scene.
+    """Makes a source of a video file, a picture, pictures in sequence, or the built-in moving scene.
 
     Only the form of the URL and the options are checked here; start() opens it.
 
     Args:
-        url: A path, or ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
+        url: A path; ``frames/%05d.png`` (by number: a missing one is a lost frame), ``frames/`` or
+            ``frames/*.png`` (what is there, ``img2`` before ``img10``); or ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
             (``pace=0``: as fast as it is read, ``frames=300``: its length).
         size: (width, height) in pixels to scale to.
-        fps: Rate of a picture's pts, in frames per second; default 25.
+        fps: Rate of pictures: number n lies at n / fps seconds; default 25.
         open_timeout: Seconds.
         read_timeout: Seconds.
         loop: A file starts again at its end.

@@ -121,6 +121,7 @@ void Demuxer::open_container(Dictionary& options) {
   check_interrupt("opened", settings_.open_timeout);
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
   if (is_text(*input_)) fail("it is text, not a video");
+  if (!settings_.probe_pictures && is_picture()) return;
   const int found = avformat_find_stream_info(input_.get(), nullptr);
   check_interrupt("opened", settings_.open_timeout);
   if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
@@ -134,7 +135,8 @@ void Demuxer::choose_stream() {
   if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
   stream_ = input_->streams[index];
   if (is_cover(*stream_)) fail("its only video is a cover picture; it contains " + streams_text(*input_));
-  if (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0) {
+  const bool probed = settings_.probe_pictures || !is_picture();
+  if (probed && (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
     fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +
          ") can be decoded; it is damaged or cut off");
   }

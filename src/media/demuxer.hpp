@@ -14,11 +14,12 @@ namespace freshframe {
 
 /// What a demuxer needs to know to open.
 struct DemuxerSettings {
-  std::string url;            // as the user wrote it, password masked: for messages
-  std::string path;           // of the file
-  double open_timeout = 5;    // seconds
-  double read_timeout = 5;    // seconds
-  std::stop_token stop = {};  // of the pipeline
+  std::string url;             // as the user wrote it, password masked: for messages
+  std::string path;            // of the file
+  double open_timeout = 5;     // seconds
+  double read_timeout = 5;     // seconds
+  std::stop_token stop = {};   // of the pipeline
+  bool probe_pictures = true;  // false: a picture is not decoded once in advance to learn its size
 };
 
 /// One open container. One thread. Blocks in the constructor and in next() until the file delivers, the time

@@ -34,11 +34,6 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
           .strict = picture};
 }
 
-std::optional<FrameSize> wanted_size(const OpenOptions& options) {
-  if (!options.width || !options.height) return std::nullopt;
-  return FrameSize{*options.width, *options.height};
-}
-
 }  // namespace
 
 FileSource::FileSource(std::string url, OpenOptions options)

@@ -136,6 +136,11 @@ std::size_t bytes_behind(const Picture& picture) {
 
 }  // namespace
 
+std::optional<FrameSize> wanted_size(const OpenOptions& options) {
+  if (!options.width || !options.height) return std::nullopt;
+  return FrameSize{*options.width, *options.height};
+}
+
 ColorRange range_of(const AVFrame& frame) noexcept {
   const auto format = static_cast<AVPixelFormat>(frame.format);
   const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/frame.hpp"
+#include "freshframe/media.hpp"
 
 #include <optional>
 
@@ -14,6 +15,9 @@ struct FrameSize {
   int width = 0;
   int height = 0;
 };
+
+/// The size that the user wants every frame to have.
+[[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
 
 /// The range that the samples have: FFmpeg leaves it open in most streams.
 [[nodiscard]] ColorRange range_of(const AVFrame& frame) noexcept;

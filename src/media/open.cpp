@@ -10,6 +10,7 @@
 
 #include "media/demo_source.hpp"
 #include "media/file_source.hpp"
+#include "media/picture_sequence.hpp"
 #include "media/url.hpp"
 
 namespace freshframe {
@@ -65,6 +66,7 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
     check_demo(url, options);
     return open_demo(url);
   }
+  if (kind == UrlKind::Pictures) return std::make_unique<PictureSequence>(url, options);
   return std::make_unique<FileSource>(url, options);
 }
 

@@ -12,12 +12,11 @@
 #include <system_error>
 #include <utility>
 
-#include "media/decoder.hpp"
-#include "media/demuxer.hpp"
 #include "media/encoder_frame.hpp"
 #include "media/ffmpeg_error.hpp"
 #include "media/ffmpeg_log.hpp"
 #include "media/frame_maker.hpp"
+#include "media/picture_decoder.hpp"
 #include "media/url.hpp"
 
 namespace freshframe {
@@ -25,31 +24,6 @@ namespace {
 
 /// JPEG's quantiser scale, 2 (best that stays within the standard tables) .. 31.
 constexpr int kJpegScale = 2;
-
-AvFramePtr decode_first(Demuxer& demuxer, Decoder& decoder) {
-  auto packet = make_av_packet();
-  auto frame = make_av_frame();
-  for (;;) {
-    switch (decoder.receive(*frame)) {
-      case Decoder::Result::Frame:
-        return frame;
-      case Decoder::Result::Damaged:
-      case Decoder::Result::End:
-        return nullptr;
-      case Decoder::Result::NeedsPacket:
-        break;
-    }
-    const auto result = demuxer.next(*packet);
-    if (result == Demuxer::Result::Packet) {
-      if (!decoder.send(*packet, {})) return nullptr;
-      av_packet_unref(packet.get());
-    } else if (result == Demuxer::Result::End) {
-      decoder.finish();
-    } else {
-      return nullptr;
-    }
-  }
-}
 
 struct PictureCodec {
   AVCodecID id = AV_CODEC_ID_NONE;
@@ -103,18 +77,8 @@ Frame read_picture(const std::string& path) {
   if (url_kind(path) != UrlKind::File)
     throw SourceError("cannot read '" + shown + "': it is no picture file", shown);
   Dictionary options;
-  Demuxer demuxer({.url = shown, .path = local_path(path)}, options);
-  const FfmpegErrorCapture errors;
-  try {
-    Decoder decoder(demuxer.stream(), {.threads = 1, .strict = true}, options);
-    if (auto frame = decode_first(demuxer, decoder)) return FrameMaker().make(std::move(frame));
-  } catch (const SourceError&) {
-    throw;
-  } catch (const Error& error) {
-    throw SourceError("cannot read '" + shown + "': " + error.what(), shown);
-  }
-  throw SourceError("cannot read '" + shown + "': the picture is damaged or cut off" + errors.in_brackets(),
-                    shown);
+  auto picture = decode_picture({.url = shown, .path = local_path(path)}, 1, options);
+  return FrameMaker().make(std::move(picture.frame));
 }
 
 void write_picture(const Frame& frame, const std::string& path) {

@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
+
+#include "media/picture_list.hpp"
 
 namespace freshframe {
 namespace {
 
 constexpr std::string_view kSupported =
-    "this version opens local files and pictures (\"clip.mp4\", \"picture.png\") and \"demo:circles\"";
+    "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
+    "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\") and \"demo:circles\"";
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -33,15 +35,6 @@ std::string scheme_of(const std::string& url) {
 
 bool is_camera(const std::string& url) {
   return all_digits(url) || url.rfind("/dev/video", 0) == 0;
-}
-
-/// A pattern such as "frames/%05d.png", unless a file has that very name.
-bool is_sequence(const std::string& path) {
-  const auto percent = path.find('%');
-  if (percent == std::string::npos) return false;
-  const auto letter = path.find_first_not_of("0123456789", percent + 1);
-  std::error_code ignored;
-  return letter != std::string::npos && path[letter] == 'd' && !std::filesystem::exists(path, ignored);
 }
 
 /// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing.
@@ -75,10 +68,7 @@ UrlKind url_kind(const std::string& url) {
     throw GraphError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
                      std::string(kSupported));
   }
-  if (is_sequence(local_path(url))) {
-    throw GraphError("cannot open '" + url + "': image sequences are not supported yet; " +
-                     std::string(kSupported));
-  }
+  if (names_pictures(local_path(url))) return UrlKind::Pictures;
   return UrlKind::File;
 }
 

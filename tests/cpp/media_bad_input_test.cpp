@@ -97,8 +97,8 @@ std::vector<Bad> bad_inputs() {
   };
   return {
       {"Missing", "nowhere.mp4", [](const std::string&) {}, "no such file", ENOENT},
-      {"Directory", "folder", [](const std::string& path) { ::mkdir(path.c_str(), 0700); }, "a directory",
-       EISDIR},
+      {"Directory", "folder", [](const std::string& path) { ::mkdir(path.c_str(), 0700); },
+       "the folder is empty", ENOENT},
       {"Fifo", "pipe.mp4", [](const std::string& path) { ::mkfifo(path.c_str(), 0600); },
        "not a regular file", EINVAL},
       {"Empty", "empty.mp4", with({}), "the file is empty", 0},

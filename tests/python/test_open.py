@@ -142,6 +142,47 @@ def test_a_picture_is_one_sample(tmp_path: Path) -> None:
     assert np.array_equal(sample.value.rgb, image)
 
 
+def write_pngs(folder: Path, numbers: list[int]) -> None:
+    for number in numbers:
+        write_png(folder / f"{number}.png", np.full((48, 64, 3), number, np.uint8))
+
+
+def test_a_folder_of_pictures_and_a_glob_are_read_in_natural_order(tmp_path: Path) -> None:
+    write_pngs(tmp_path, [10, 9, 1, 100, 2])
+    for url in (tmp_path, f"{tmp_path}/*.png"):
+        samples = read(ff.open(url, fps=10))
+        assert [int(s.value.bgr[0, 0, 0]) for s in samples] == [1, 2, 9, 10, 100]
+        assert [s.seq for s in samples] == [0, 1, 2, 3, 4]
+        assert [s.pts for s in samples] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_missing_number_leaves_its_place_and_the_books_say_so(tmp_path: Path) -> None:
+    write_pngs(tmp_path, [3, 4, 6])
+    pipeline, collect = ff.Pipeline(), Collect()
+    port = pipeline.add(ff.open(tmp_path / "%d.png"), name="pictures")
+    pipeline.add(collect, pipeline.add(lambda frame: int(frame.luma[0, 0]), port))
+    report = pipeline.run()
+    assert collect.seen == [(0, 3), (1, 4), (3, 6)]
+    assert report.nodes["pictures"].drops == {"decode": 1}
+    assert not report.complete
+
+
+def test_the_progress_of_pictures_knows_how_many_there_are(tmp_path: Path) -> None:
+    write_pngs(tmp_path, [1, 2, 3])
+    ticks: list[ff.Progress] = []
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(ff.open(tmp_path)))
+    pipeline.run(progress=ticks.append, every=0.001)
+    assert (ticks[-1].done, ticks[-1].total) == (3, 3)
+
+
+def test_pictures_that_are_not_there_are_a_source_error(tmp_path: Path) -> None:
+    for url in (tmp_path, tmp_path / "%05d.png", tmp_path / "*.png"):
+        with pytest.raises(ff.SourceError, match=r"folder is empty|no file matches"), ff.Pipeline() as pipeline:
+            pipeline.add(ff.open(url))
+            pipeline.start()
+
+
 def test_a_mock_camera_shows_a_picture_file(tmp_path: Path) -> None:
     write_png(tmp_path / "pepsi.png", np.full((48, 64, 3), 99, np.uint8))
     pipeline = ff.Pipeline()

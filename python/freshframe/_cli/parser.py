@@ -112,7 +112,7 @@ def _track(commands: Any) -> None:
         "  freshframe track match.mp4 --realtime --for 10s --json | head",
     )
     parser.add_argument(
-        "source", type=source, metavar="SOURCE", help="a video or picture file, or demo:circles"
+        "source", type=source, metavar="SOURCE", help="a video or picture file, frames/%%05d.png, a folder, a glob, or demo:circles"
     )
     parser.add_argument(
         "-o",
@@ -169,7 +169,7 @@ def _probe(commands: Any) -> None:
         "open a source, read it for 2 s and say what it delivers",
         "  freshframe probe match.mp4\n  freshframe probe 'demo:circles?fps=30' --json",
     )
-    parser.add_argument("source", type=source, metavar="URL", help="a video or picture file, or demo:circles")
+    parser.add_argument("source", type=source, metavar="URL", help="a video or picture file, frames/%%05d.png, a folder, a glob, or demo:circles")
 
 
 def _doctor(commands: Any) -> None:
