@@ -53,8 +53,9 @@ class VideoSource : public Source<Frame> {
   [[nodiscard]] virtual VideoInfo info() const = 0;
 };
 
-/// Makes a source for a file, a picture or "demo:circles?...". Checks the form of `url` and the options only;
-/// the source's open() opens it. Throws GraphError.
+/// Makes a source for a file, a picture, pictures in sequence ("frames/%05d.png", "frames/", "frames/*.png")
+/// or "demo:circles?...". Checks the form of `url` and the options only; the source's open() opens it. Throws
+/// GraphError.
 ///
 /// A file's frames keep the decoder's memory; pts counts from the start of the file and never goes back; what
 /// could not be decoded counts as `decode`. Its open() throws SourceError, also for entries of `options` that

@@ -146,7 +146,8 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
 
     Args:
         url: A path; ``frames/%05d.png`` (by number: a missing one is a lost frame), ``frames/`` or
-            ``frames/*.png`` (what is there, ``img2`` before ``img10``); or ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
+            ``frames/*.png`` (what is there, ``img2`` before ``img10``);
+            ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
             (``pace=0``: as fast as it is read, ``frames=300``: its length).
         size: (width, height) in pixels to scale to.
         fps: Rate of pictures: number n lies at n / fps seconds; default 25.

@@ -125,6 +125,7 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
   const double pts = frame_times_->place(seconds(frame->best_effort_timestamp));
   // What open() read ahead was born at the first read(), so that the opening of other nodes is no age.
   const TimePoint captured = std::max(Decoder::captured_of(*frame), *started_);
+  if (sizes_.changes_with(*frame)) context.counters.source().count_size_change();
   return SourceItem<Frame>{maker_.make(std::move(frame)), pts, captured};
 }
 

@@ -50,6 +50,7 @@ class FileSource final : public VideoSource {
   std::optional<Demuxer> demuxer_;
   std::optional<Decoder> decoder_;
   FrameMaker maker_;
+  SizeWatch sizes_;
   std::optional<Timeline> frame_times_;
   std::optional<Timeline> packet_times_;  // realtime: when each packet is due
   AvPacketPtr packet_;

@@ -23,6 +23,21 @@ struct FrameSize {
 [[nodiscard]] ColorRange range_of(const AVFrame& frame) noexcept;
 [[nodiscard]] ColorSpace space_of(const AVFrame& frame) noexcept;
 
+/// Notices that a stream's frames change their size. One thread.
+class SizeWatch {
+ public:
+  /// True: the frame before had another size.
+  [[nodiscard]] bool changes_with(const AVFrame& frame) noexcept {
+    const FrameSize size{frame.width, frame.height};
+    const bool changed = last_.width != 0 && (last_.width != size.width || last_.height != size.height);
+    last_ = size;
+    return changed;
+  }
+
+ private:
+  FrameSize last_;
+};
+
 /// One thread. `size`: every frame is scaled to it.
 class FrameMaker {
  public:

@@ -9,10 +9,10 @@
 
 namespace freshframe {
 
-/// One %d or %0Nd in the name of the file; %% is a percent sign. The number is written as printf would.
+/// One %d or %05d in the name of the file; %% is a percent sign. The number is written as printf would.
 class NumberPattern {
  public:
-  /// True when there is a %d, %Nd or %0Nd anywhere in the path.
+  /// True when there is a %d, with a width or without, anywhere in the path.
   [[nodiscard]] static bool is_one(std::string_view path) noexcept;
 
   /// Throws GraphError with `url` for what cannot be: two numbers, a number in a folder's name, %5d.

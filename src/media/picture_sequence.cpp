@@ -126,6 +126,7 @@ std::optional<SourceItem<Frame>> PictureSequence::read(const Context& context) {
       Dictionary options(options_.options);
       auto picture = decode(*turn->picture, options_.read_timeout, options, context);
       ++decoded_in_pass_;
+      if (sizes_.changes_with(*picture.frame)) context.counters.source().count_size_change();
       return SourceItem<Frame>{.value = maker_.make(std::move(picture.frame)),
                                .pts = static_cast<double>(turn->n) / fps(),
                                .captured = turn->due,

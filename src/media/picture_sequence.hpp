@@ -57,6 +57,7 @@ class PictureSequence final : public VideoSource {
   VideoInfo info_;
   PictureList list_;
   FrameMaker maker_;
+  SizeWatch sizes_;
   std::optional<Pacer> pacer_;  // realtime
   std::size_t next_ = 0;        // index into list_.pictures
   std::int64_t place_ = 0;      // behind the picture before next_

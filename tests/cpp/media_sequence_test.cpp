@@ -5,8 +5,8 @@
 #include "freshframe/pipeline.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "media/picture_list.hpp"
@@ -154,6 +154,7 @@ TEST_F(MediaSequence, PicturesMayHaveSizesAndFormatsOfTheirOwn) {
   while (const auto item = source->read(hand.context()))
     sizes.emplace_back(item->value.width(), item->value.height());
   EXPECT_EQ(sizes, (std::vector<std::pair<int, int>>{{kWidth, kHeight}, {320, 200}, {201, 97}}));
+  EXPECT_EQ(hand.counters.source().snapshot(hand.clock->now()).size_changes, 2U);
   EXPECT_EQ(source->info().width, kWidth) << "what is known is that of the first";
 
   const auto scaled = open(in(""), {.width = 64, .height = 48});
@@ -260,11 +261,7 @@ TEST_F(MediaSequence, RunsThroughAPipelineAndIsCompleteOnlyWhenNothingIsMissing)
   write_pngs({1, 2, 4});
   for (const auto& [url, complete] : {std::pair{in("*.png"), true}, std::pair{in("%d.png"), false}}) {
     CheckedPipeline pipeline;
-    auto reader = pipeline.reader(pipeline.add(open(url)));
-    std::jthread consumer([&] {
-      while (reader.get()) {
-      }
-    });
+    pipeline.add(std::make_unique<VideoFile>(in("out.mkv")), pipeline.add(open(url)));
     const auto report = pipeline.run();
     EXPECT_EQ(report.complete, complete);
     EXPECT_EQ(report.frames, 3U);

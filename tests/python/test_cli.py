@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,18 @@ LIVE = "demo:circles?size=320x240&balls=2&seed=1&fps=60"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 COMMAND = [sys.executable, "-m", "freshframe"]
 COMMANDS = ["track", "demo", "probe", "doctor", "lab"]
+
+
+class One(ff.Source[ff.Frame]):
+    """Gives one picture."""
+
+    live = False
+
+    def __init__(self, picture: ff.Frame) -> None:
+        self.picture = picture
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        yield self.picture, 0.0
 
 
 @pytest.fixture(scope="session")
@@ -473,6 +485,30 @@ def test_probe_says_what_a_file_is(freshframe: Any, clip: Path) -> None:
     assert record["measured"]["jitter"] < 1e-3
     assert record["measured"]["dropped"] == 0
     assert str(clip) in record["url"]
+
+
+def test_track_and_probe_take_pictures_in_sequence(freshframe: Any, tmp_path: Path) -> None:
+    picture = ff.Frame.from_array(np.full((48, 64, 3), 9, np.uint8))
+    for number in (1, 2, 3, 4):
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.VideoFile(tmp_path / f"{number}.avi", codec="mjpeg"), pipeline.add(One(picture)))
+        assert pipeline.run().complete
+        jpeg = (tmp_path / f"{number}.avi").read_bytes()
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg[jpeg.index(b"\xff\xd8") : jpeg.rindex(b"\xff\xd9") + 2])
+    for url in (tmp_path, tmp_path / "%d.jpg", tmp_path / "*.jpg"):
+        code, out, _ = freshframe("track", url, "--json")
+        assert code == 0
+        assert [(record["seq"], record["pts"]) for record in records(out)] == [(n, n / 25) for n in range(4)]
+    code, out, _ = freshframe("probe", tmp_path, "--json")
+    (record,) = records(out)
+    assert (code, record["codec"], record["frame_count"], record["fps"]) == (0, "mjpeg", 4, 25)
+    (tmp_path / "2.jpg").unlink()
+    code, _, err = freshframe("track", tmp_path / "%d.jpg")
+    assert code == 4, "a lossless run that lost a frame"
+    assert "1" in err
+    code, _, err = freshframe("track", tmp_path / "*.png")
+    assert code == 3
+    assert "no file matches" in err
 
 
 def test_probe_prints_a_table_for_people(freshframe: Any, clip: Path) -> None:

@@ -178,8 +178,9 @@ def test_the_progress_of_pictures_knows_how_many_there_are(tmp_path: Path) -> No
 
 def test_pictures_that_are_not_there_are_a_source_error(tmp_path: Path) -> None:
     for url in (tmp_path, tmp_path / "%05d.png", tmp_path / "*.png"):
-        with pytest.raises(ff.SourceError, match=r"folder is empty|no file matches"), ff.Pipeline() as pipeline:
-            pipeline.add(ff.open(url))
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.open(url))
+        with pytest.raises(ff.SourceError, match=r"folder is empty|no file matches"):
             pipeline.start()
 
 

@@ -14,6 +14,8 @@ import freshframe as ff
 
 _UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
 
+_SOURCE = "a video or picture file, frames/%%05d.png, a folder or glob of pictures, or demo:circles"
+
 
 def seconds(text: str) -> float:
     """A duration: `10s`, `500ms`, `2m`, `1h` or a plain number of seconds."""
@@ -111,9 +113,7 @@ def _track(commands: Any) -> None:
         "  freshframe track match.mp4 -o tracks.jsonl -o annotated.mp4\n"
         "  freshframe track match.mp4 --realtime --for 10s --json | head",
     )
-    parser.add_argument(
-        "source", type=source, metavar="SOURCE", help="a video or picture file, frames/%%05d.png, a folder, a glob, or demo:circles"
-    )
+    parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
     parser.add_argument(
         "-o",
         "--output",
@@ -169,7 +169,7 @@ def _probe(commands: Any) -> None:
         "open a source, read it for 2 s and say what it delivers",
         "  freshframe probe match.mp4\n  freshframe probe 'demo:circles?fps=30' --json",
     )
-    parser.add_argument("source", type=source, metavar="URL", help="a video or picture file, frames/%%05d.png, a folder, a glob, or demo:circles")
+    parser.add_argument("source", type=source, metavar="URL", help=_SOURCE)
 
 
 def _doctor(commands: Any) -> None:
