@@ -82,6 +82,7 @@ void FileSource::open_parts(const Context& context) {
                                    .stop = context.stop},
                    options);
   try {
+    maker_.set_turn(demuxer_->turn());
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
   } catch (const SourceError&) {
     throw;
@@ -104,8 +105,9 @@ void FileSource::open_parts(const Context& context) {
 void FileSource::describe(const AVFrame& first) {
   const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.format));
   info_.codec = avcodec_get_name(demuxer_->stream().codecpar->codec_id);
-  info_.width = options_.width.value_or(first.width);
-  info_.height = options_.height.value_or(first.height);
+  const auto size = maker_.size_of(first);
+  info_.width = size.width;
+  info_.height = size.height;
   info_.fps = demuxer_->fps();
   info_.frame_count = demuxer_->frame_count();
   info_.duration = demuxer_->duration();

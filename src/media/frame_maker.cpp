@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "media/pixel_conversions.hpp"
 
@@ -172,25 +173,38 @@ ColorSpace space_of(const AVFrame& frame) noexcept {
   }
 }
 
+FrameSize FrameMaker::size_of(const AVFrame& frame) const noexcept {
+  if (size_) return *size_;
+  if (turn_of(frame, turn_).lies()) return {frame.height, frame.width};
+  return {frame.width, frame.height};
+}
+
 Frame FrameMaker::make(AvFramePtr frame) {
+  const Turn turn = turn_of(*frame, turn_);
+  auto size = size_;
+  if (size && turn.lies()) std::swap(size->width, size->height);
+  return turned(stored(std::move(frame), size), turn);
+}
+
+Frame FrameMaker::stored(AvFramePtr frame, std::optional<FrameSize> size) {
   const auto same = same_layout(static_cast<AVPixelFormat>(frame->format));
-  const bool scaled = size_ && (size_->width != frame->width || size_->height != frame->height);
-  if (scaled || !same) return convert(*frame);
+  const bool scaled = size && (size->width != frame->width || size->height != frame->height);
+  if (scaled || !same) return convert(*frame, size);
   const auto format = described(*frame, *same);
   if (has_negative_stride(*frame, format.plane_count()))
-    return convert(*frame);  // nobody else need expect it
+    return convert(*frame, size);  // nobody else need expect it
   const auto picture = view(*frame, format);
   AVFrame* const owned = frame.release();  // a std::function must be copyable, so it holds the bare pointer
   return Frame::wrap(picture, bytes_behind(picture), [owned] { FreeFrame{}(owned); }, pixel_ops());
 }
 
-Frame FrameMaker::convert(const AVFrame& frame) {
+Frame FrameMaker::convert(const AVFrame& frame, std::optional<FrameSize> size) {
   const auto from = without_range(static_cast<AVPixelFormat>(frame.format));
   auto format = described(frame, nearest(from));
-  if (size_) {
+  if (size) {
     format.space = matrix_of(format);  // an unspecified one follows from the height before scaling
-    format.width = size_->width;
-    format.height = size_->height;
+    format.width = size->width;
+    format.height = size->height;
   }
   const auto to = ffmpeg_format(format.format);
   constexpr int kFlags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT;

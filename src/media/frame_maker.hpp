@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "media/ffmpeg_ptr.hpp"
+#include "media/upright.hpp"
 
 namespace freshframe {
 
@@ -38,19 +39,26 @@ class SizeWatch {
   FrameSize last_;
 };
 
-/// One thread. `size`: every frame is scaled to it.
+/// One thread. `size`: every frame, upright, is scaled to it.
 class FrameMaker {
  public:
   explicit FrameMaker(std::optional<FrameSize> size = std::nullopt) : size_(size) {}
 
   /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory; 10 bit, palettes, alpha and
-  /// the rest become the 8-bit format with the same chroma. Throws Error.
+  /// the rest become the 8-bit format with the same chroma; what lies on its side is copied upright. Throws
+  /// Error.
   [[nodiscard]] Frame make(AvFramePtr frame);
+  /// The size of what make() would return.
+  [[nodiscard]] FrameSize size_of(const AVFrame& frame) const noexcept;
+  /// How frames that do not say it themselves are stored, by the container.
+  void set_turn(Turn turn) noexcept { turn_ = turn; }
 
  private:
-  [[nodiscard]] Frame convert(const AVFrame& frame);
+  [[nodiscard]] Frame stored(AvFramePtr frame, std::optional<FrameSize> size);
+  [[nodiscard]] Frame convert(const AVFrame& frame, std::optional<FrameSize> size);
 
   std::optional<FrameSize> size_;
+  Turn turn_;
   ScalerPtr scaler_;
 };
 

@@ -79,9 +79,10 @@ void PictureSequence::describe(const Context& context) {
                          first.codec + " decoder know no option " + unknown);
       }
       const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.frame->format));
+      const auto size = maker_.size_of(*first.frame);
       info_ = {.codec = first.codec,
-               .width = options_.width.value_or(first.frame->width),
-               .height = options_.height.value_or(first.frame->height),
+               .width = size.width,
+               .height = size.height,
                .fps = fps(),
                .frame_count = static_cast<std::int64_t>(list_.pictures.size()),
                .duration = static_cast<double>(list_.places) / fps(),
