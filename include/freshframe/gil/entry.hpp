@@ -64,6 +64,45 @@ struct Entry<Function, R (*)(Released&, A...)> : ReleasedEntryCall<Function, R, 
 template <auto Function, class R, class... A>
 struct Entry<Function, R (*)(Released&, A...) noexcept> : ReleasedEntryCall<Function, R, A...> {};
 
+// The parts of a member function's type.
+template <class F>
+struct Member;
+template <class R, class C, class Token, class... A>
+struct Member<R (C::*)(Token&, A...)> {
+  template <auto Method>
+  static R on_object(Token& token, C& self, A... args) {
+    return (self.*Method)(token, std::forward<A>(args)...);
+  }
+  template <auto Closure>
+  static R of_closure(Token& token, A... args) {
+    return Closure(token, std::forward<A>(args)...);
+  }
+};
+template <class R, class C, class Token, class... A>
+struct Member<R (C::*)(Token&, A...) const> : Member<R (C::*)(Token&, A...)> {
+  template <auto Method>
+  static R on_object(Token& token, const C& self, A... args) {
+    return (self.*Method)(token, std::forward<A>(args)...);
+  }
+};
+template <class R, class C, class Token, class... A>
+struct Member<R (C::*)(Token&, A...) noexcept> : Member<R (C::*)(Token&, A...)> {};
+template <class R, class C, class Token, class... A>
+struct Member<R (C::*)(Token&, A...) const noexcept> : Member<R (C::*)(Token&, A...) const> {};
+
+// A method's first argument in Python is the object that it is called on.
+template <auto Function, class F>
+  requires requires { &Member<F>::template on_object<Function>; }
+struct Entry<Function, F>
+    : Entry<&Member<F>::template on_object<Function>, decltype(&Member<F>::template on_object<Function>)> {};
+
+// A lambda without captures.
+template <auto Function, class F>
+  requires requires { &Member<decltype(&F::operator())>::template of_closure<Function>; }
+struct Entry<Function, F>
+    : Entry<&Member<decltype(&F::operator())>::template of_closure<Function>,
+            decltype(&Member<decltype(&F::operator())>::template of_closure<Function>)> {};
+
 // Sets the Python exception for the C++ one that is being handled, with the types that nanobind and pybind11
 // use.
 inline void set_error() {
@@ -123,8 +162,8 @@ struct CEntry<Function, R (*)(A...)> {
 }  // namespace detail
 
 /// For a binding library, which turns C++ exceptions into Python's: bind `gil::entry<&f>` for
-/// `R f(gil::Held&, ...)`. For `R f(gil::Released&, ...)` the GIL is released around the whole call; its
-/// arguments and its result must then be PythonFree.
+/// `R f(gil::Held&, ...)`, a function, a method or a lambda that captures nothing. For `R f(gil::Released&,
+/// ...)` the GIL is released around the whole call; its arguments and its result must then be PythonFree.
 template <auto Function>
 inline constexpr auto entry = &detail::Entry<Function, decltype(Function)>::call;
 

@@ -10,6 +10,7 @@
 #include <complex>
 #include <concepts>
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,9 @@ namespace freshframe::gil {
 class Held;
 class Released;
 class Ref;
+namespace detail {
+struct Refused;
+}
 
 /// Opt-in for a class that the structural check cannot look into:
 /// `template <> inline constexpr bool freshframe::gil::python_free<Mine> = true;` says that it neither is nor
@@ -65,10 +69,10 @@ concept BindingHandle = requires(const T& value) {
 };
 
 template <class T>
-constexpr bool declared_in_std() {
+constexpr bool declared_in(std::string_view scope) {
   constexpr std::string_view name = __PRETTY_FUNCTION__;
   constexpr auto at = name.find("T = ");
-  return at != name.npos && name.substr(at + 4).starts_with("std::");
+  return at != name.npos && name.substr(at + 4).starts_with(scope);
 }
 
 // vector, deque, map, string and their like: they hold values of one type, a comparison or hash, an
@@ -78,7 +82,7 @@ concept StdContainer = requires {
   typename T::value_type;
   typename T::allocator_type;
   typename T::const_iterator;
-} && declared_in_std<T>();
+} && declared_in<T>("std::");
 
 template <class T>
 struct Comparison {
@@ -94,6 +98,21 @@ template <class T>
 struct Comparison<T> {
   using Type = std::pair<typename T::hasher, typename T::key_equal>;
 };
+
+// thread, mutex, condition_variable, stop_token, filesystem::path: classes of the standard library that are
+// no templates. What can hide any object is not among them.
+template <class T>
+constexpr bool plain_class_of_std() {
+  constexpr std::string_view name = __PRETTY_FUNCTION__;
+  constexpr auto at = name.find("T = std::");
+  if constexpr (at == name.npos) {
+    return false;
+  } else {
+    constexpr auto own = name.substr(at, name.find_first_of(";]", at) - at);
+    return own.find('<') == own.npos && !own.ends_with("::any") && !own.ends_with("::exception_ptr") &&
+           !own.ends_with("::nested_exception");
+  }
+}
 
 // What a class of the standard library holds.
 template <class>
@@ -128,6 +147,16 @@ template <class T>
 struct Parts<std::complex<T>> : KnownParts<T> {};
 template <class T>
 struct Parts<std::reference_wrapper<T>> : KnownParts<T> {};
+template <class M>
+struct Parts<std::unique_lock<M>> : KnownParts<M> {};
+template <class M>
+struct Parts<std::lock_guard<M>> : KnownParts<M> {};
+template <class C, class T>
+struct Parts<std::basic_ifstream<C, T>> : KnownParts<C> {};
+template <class C, class T>
+struct Parts<std::basic_ofstream<C, T>> : KnownParts<C> {};
+template <class C, class T>
+struct Parts<std::basic_fstream<C, T>> : KnownParts<C> {};
 template <class A, class B>
 struct Parts<std::pair<A, B>> : KnownParts<A, B> {};
 template <class... T>
@@ -179,12 +208,12 @@ constexpr Refusal refusal_of_class() {
     return Refusal::Callable;
   } else if constexpr (Parts<T>::kKnown) {
     return first_refusal<T, Seen...>(typename Parts<T>::Held{});
-  } else if constexpr (std::is_empty_v<T> && std::is_trivially_copyable_v<T>) {
+  } else if constexpr (plain_class_of_std<T>() || (std::is_empty_v<T> && std::is_trivially_copyable_v<T>)) {
     return Refusal::None;
   } else if constexpr (Transparent<T>) {
     return first_refusal<T, Seen...>(decltype(members(std::declval<T&>())){});
-  } else {
-    return Refusal::Opaque;  // a closure, private members, a base class, a union
+  } else {  // a closure, private members, a base class, a union
+    return declared_in<T>("nanobind::") || declared_in<T>("pybind11::") ? Refusal::Handle : Refusal::Opaque;
   }
 }
 
@@ -208,7 +237,9 @@ constexpr Refusal refusal_of_pointer() {
 template <class T, class... Seen>
 constexpr Refusal refusal() {
   using U = std::remove_cv_t<std::remove_reference_t<T>>;
-  if constexpr (std::same_as<U, Held> || std::same_as<U, Released>) {
+  if constexpr (std::same_as<U, Refused>) {
+    return Refusal::None;  // was refused further in
+  } else if constexpr (std::same_as<U, Held> || std::same_as<U, Released>) {
     return Refusal::Token;
   } else if constexpr (InterpreterRecord<U>) {
     return Refusal::Object;

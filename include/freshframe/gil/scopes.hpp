@@ -18,6 +18,8 @@ struct Refused {
   template <class T>
   operator T() const;
 };
+template <class T>
+T imaginary_value();
 
 template <class F>
 constexpr bool captures_nothing() {
@@ -42,6 +44,17 @@ template <class F, class... A>
 using ReleasedResult =
     decltype(call_released(std::declval<Released&>(), std::declval<F&>(), std::declval<A>()...));
 
+// What a refused release() gives back: what the function would have, where that can be told.
+template <class F, class... A>
+constexpr auto refused() {
+  if constexpr (kTakesReleased<F, A...> || std::is_invocable_v<F&, A...>) {
+    using Result = std::decay_t<ReleasedResult<F, A...>>;
+    if constexpr (!std::is_void_v<Result>) return imaginary_value<Result>();
+  } else {
+    return Refused{};
+  }
+}
+
 // Takes the GIL back after a released scope; what threads without it have dropped meanwhile is freed here.
 inline void take_back(ThreadSlot& slot, Held& held) {
   slot.take();
@@ -62,14 +75,14 @@ auto release(Held& held, F&& function, A&&... args) {
       "gil::release: the function captures something, which could carry a Python object or a token into "
       "code that runs without the GIL; pass what it needs as arguments after the function");
   if constexpr (!captures_nothing) {
-    return detail::Refused{};
+    return detail::refused<F, A...>();
   } else if constexpr (argument != detail::Refusal::None) {
     FRESHFRAME_GIL_REFUSE(argument, "gil::release: an argument");
-    return detail::Refused{};
+    return detail::refused<F, A...>();
   } else if constexpr (!detail::kTakesReleased<F, A...> && !std::is_invocable_v<F&, A...>) {
     static_assert(detail::kNever<F>,
                   "gil::release: the function can be called neither as f(gil::Released&, args...) nor as "
-                  "f(args...)");
+                  "f(args...); what cannot be copied, like gil::Ref, is moved or taken by reference");
     return detail::Refused{};
   } else {
     using Result = detail::ReleasedResult<F, A...>;
@@ -97,13 +110,13 @@ auto release(Released& /*released*/, F&& /*function*/, A&&... /*args*/) {
   static_assert(
       detail::kNever<F>,
       "gil::release: the GIL is already released in this scope; a second release would end the process");
-  return detail::Refused{};
+  return detail::refused<F, A...>();
 }
 
 template <class F, class... A>
 auto release(const Held& /*held*/, F&& /*function*/, A&&... /*args*/) {
   static_assert(detail::kNever<F>, "gil::release: needs this scope's token as gil::Held&, not const");
-  return detail::Refused{};
+  return detail::refused<F, A...>();
 }
 
 /// Takes the GIL and runs `function(held, args...)`; the result must be PythonFree.
