@@ -43,11 +43,22 @@ from ._nodes import (
 )
 from ._pipeline import Pipeline, Port
 from ._queue import LATEST, LOSSLESS, NEXT, Queue
-from ._stats import EdgeStats, GilStats, NodeStats, PoolStats, Progress, Report, SourceStats, Stats
+from ._stats import (
+    EdgeStats,
+    GilCulprit,
+    GilStats,
+    NodeStats,
+    PoolStats,
+    Progress,
+    Report,
+    SourceStats,
+    Stats,
+)
 from ._stream import Stream, stream
 from .results import Circles, DemoCircle, PixelFormat, Plane
 
 if _typing.TYPE_CHECKING:
+    from . import gil
     from .sinks import Csv, JsonLines
 
 __version__: str = _native.__version__
@@ -62,7 +73,11 @@ _native.register_classes(
 
 
 def __getattr__(name: str) -> _typing.Any:
-    """Loads the sinks when they are first used: they bring csv and json, which most programs do without."""
+    """Loads what most programs do without when it is first used."""
+    if name == "gil":
+        import importlib  # noqa: PLC0415
+
+        return importlib.import_module(".gil", __name__)
     if name in ("Csv", "JsonLines"):
         from . import sinks  # noqa: PLC0415
 
@@ -85,6 +100,7 @@ __all__ = [
     "Frame",
     "FramesHeld",
     "FreshframeError",
+    "GilCulprit",
     "GilStats",
     "GraphError",
     "JsonLines",
@@ -119,6 +135,7 @@ __all__ = [
     "detect_circles",
     "get_cmake_dir",
     "get_include",
+    "gil",
     "open",
     "read_picture",
     "results",

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -113,11 +114,44 @@ class EdgeStats:
 
 
 @dataclass(frozen=True, slots=True)
+class GilCulprit:
+    """Who kept the GIL from others, and how much of it; from a watch (freshframe.gil).
+
+    Attributes:
+        native: ``library:symbol`` or ``module:name`` of the native function; None for bytecode.
+        python: ``file:line:function`` that called it, or ran.
+        count: Stalls.
+        total: Their seconds.
+        max: Seconds of the longest.
+        p50: Median of their seconds; of the latest 1000.
+    """
+
+    native: str | None
+    python: str | None
+    count: int
+    total: float
+    max: float
+    p50: float
+
+
+@dataclass(frozen=True, slots=True)
 class GilStats:
-    """What this pipeline's Python nodes have to do with the GIL, in seconds in total."""
+    """What this pipeline has to do with the GIL.
+
+    Attributes:
+        wait: Seconds in total that its Python nodes waited for it.
+        hold: Seconds in total that they computed with it.
+        stalls: How often the whole process was kept from the GIL for longer than the threshold of the active
+            freshframe.gil.watch(); None when none is active.
+        stalled: Seconds of those stalls.
+        culprits: Who they were due to, the worst first, at most five.
+    """
 
     wait: float
     hold: float
+    stalls: int | None = None
+    stalled: float = 0.0
+    culprits: tuple[GilCulprit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +180,7 @@ class Stats:
     Attributes:
         nodes: By name.
         edges: In the order of building.
-        gil: Sums over the Python nodes.
+        gil: Sums over the Python nodes, and what an active GIL watch has found.
         uptime: Seconds since start(), until the end.
         held_by_python_bytes: Picture memory held only outside the engine.
         pool: Picture memory of the engine.
@@ -201,6 +235,9 @@ def _node(values: tuple[Any, ...]) -> NodeStats:
     return node if node.source is None else replace(node, source=SourceStats(*values[-1]))
 
 
+# What an active freshframe.gil.watch() has found: stalls, seconds, the worst culprits. It sets this.
+watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
+
 _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
 
 
@@ -211,8 +248,11 @@ def _fields(raw: tuple[Any, ...]) -> _Fields:
         EdgeStats(parent, child, Queue(depth, when_full), *rest)
         for parent, child, depth, when_full, *rest in edges_raw
     ]
+    seen = watch
     gil = GilStats(
-        sum(node.gil_wait for node in nodes.values()), sum(node.gil_hold for node in nodes.values())
+        sum(node.gil_wait for node in nodes.values()),
+        sum(node.gil_hold for node in nodes.values()),
+        *(seen() if seen is not None else ()),
     )
     return nodes, edges, gil, uptime, held, PoolStats(*pool)
 

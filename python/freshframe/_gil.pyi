@@ -1,0 +1,69 @@
+"""Who holds the GIL: what freshframe.gil is made of."""
+
+
+
+def unsupported() -> str:
+    """
+    Why no watch is possible on this interpreter; empty when one is.
+
+    GIL: held
+    """
+
+def frames_now() -> list[tuple[str, str, int]]:
+    """
+    This thread's frames as (file, function, line), innermost first, read by the watch's offsets.
+
+    GIL: held
+    """
+
+def line_of(table: bytes, first_line: int, offset: int) -> int:
+    """
+    The line of a bytecode offset by a code object's co_linetable; 0: none.
+
+    GIL: held
+    """
+
+class Watch:
+    """A watcher thread and what it shares with the probe's thread."""
+
+    def __init__(self, threshold: float, period: float = 0.0, timer_only: bool = False) -> None:
+        """
+        Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's sampling.
+
+        GIL: held
+        """
+
+    def start(self, ignored: int) -> None:
+        """
+        Starts the watcher; `ignored` is the ident of the probe's thread.
+
+        GIL: released while waiting
+        """
+
+    def serve(self) -> list | None:
+        """
+        The probe's thread lives in here. Returns stalls, or None when the watch has been stopped.
+
+        GIL: released while waiting
+        """
+
+    def stop(self) -> None:
+        """
+        Ends the watcher's thread and what waits in serve().
+
+        GIL: released while waiting
+        """
+
+    def abandon(self) -> None:
+        """
+        In the child of a fork: lets go of threads that are not there.
+
+        GIL: held
+        """
+
+    def lost(self) -> int:
+        """
+        Stalls that were thrown away because Python did not fetch them.
+
+        GIL: held
+        """

@@ -1,0 +1,381 @@
+"""Who held the GIL: every time that it could not be had for long, with the native and the Python function.
+
+``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch looks at the
+interpreter's memory from outside. It patches and traces nothing and sends no signal to a thread that waits.
+On the command line: ``freshframe gil script.py``. How it works and what it cannot see: docs/gil.md.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import atexit
+import math
+import os
+import statistics
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType, FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _stats
+from ._log import logger
+from ._stats import GilCulprit
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from . import _gil
+
+__all__ = ["GilCulprit", "GilStall", "GilWatch", "watch"]
+
+_SHORTEST = 0.001  # seconds: below, the watch's own looks would be too rare to tell
+_LONGEST = 60.0
+_MAX_CULPRITS = 1000  # then the rest is counted together
+_MAX_DURATIONS = 1000  # per culprit, for its median: the latest
+_EVERYTHING_ELSE = "everything else"
+
+State = Literal["cpu", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class GilStall:
+    """The GIL could not be had for a while.
+
+    Attributes:
+        duration: Seconds from when its holder was first seen stuck until another thread got it. The watch looks
+            at intervals, so the true stall began up to one of them earlier.
+        started: time.monotonic() of its beginning.
+        thread: Name of the thread that had the GIL for most of that time.
+        thread_id: Its threading.get_ident().
+        native_id: Its threading.get_native_id().
+        share: Seconds of the duration that this thread had it; the rest belongs to others.
+        native: ``library:symbol`` of the native function that Python had called, demangled, such as
+            ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
+            ``builtins:sorted``; None when the thread ran bytecode.
+        native_stack: The native calls, innermost first.
+        python: ``file:line:function`` that called it, or ran; None for a thread without Python frames.
+        python_stack: The Python calls, innermost first.
+        state: "cpu": it computed; "blocked": it waited in the kernel.
+        system_call: What it waited in; None when it computed.
+    """
+
+    duration: float
+    started: float
+    thread: str
+    thread_id: int
+    native_id: int
+    share: float
+    native: str | None
+    native_stack: tuple[str, ...]
+    python: str | None
+    python_stack: tuple[str, ...]
+    state: State
+    system_call: str | None
+
+    def __str__(self) -> str:
+        """One line: `31.2 ms  MainThread blocked in clock_nanosleep: libc.so.6:usleep, called at a.py:7:f`."""
+        doing = f"blocked in {self.system_call}" if self.state == "blocked" else "on the CPU"
+        return f"{self.duration * 1e3:.1f} ms  {self.thread} {doing}: {_names(self.native, self.python)}"
+
+
+def _names(native: str | None, python: str | None) -> str:
+    if native is None:
+        return python or "unknown"
+    return f"{native}, called at {python}" if python else native
+
+
+def _place(frame: tuple[str, int, str]) -> str:
+    file, line, function = frame
+    return f"{file}:{line}:{function}"
+
+
+def _stall(raw: tuple[Any, ...]) -> GilStall:
+    duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, share = raw
+    python = tuple(_place(frame) for frame in frames)
+    return GilStall(
+        duration=duration,
+        started=started,
+        thread=thread,
+        thread_id=python_id,
+        native_id=native_id,
+        share=share,
+        native=native,
+        native_stack=chain,
+        python=python[0] if python else None,
+        python_stack=python,
+        state="blocked" if blocked else "cpu",
+        system_call=call if blocked else None,
+    )
+
+
+def _key(stall: GilStall) -> tuple[str | None, str | None]:
+    """Stalls with the same key have the same culprit; a loop in bytecode is met at a different line each time."""
+    if stall.native is None and stall.python is not None:
+        file, _, function = stall.python.rsplit(":", 2)
+        return None, f"{file}:{function}"
+    return stall.native, stall.python
+
+
+@dataclass(slots=True)
+class _Count:
+    """What one culprit did so far."""
+
+    native: str | None
+    python: str | None
+    count: int = 0
+    total: float = 0.0
+    longest: float = 0.0
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=_MAX_DURATIONS))
+
+    def add(self, stall: GilStall) -> None:
+        if stall.duration > self.longest and self.native != _EVERYTHING_ELSE:
+            self.python = stall.python
+        self.count += 1
+        self.total += stall.duration
+        self.longest = max(self.longest, stall.duration)
+        self.durations.append(stall.duration)
+
+    def culprit(self) -> GilCulprit:
+        median = statistics.median(self.durations)
+        return GilCulprit(self.native, self.python, self.count, self.total, self.longest, median)
+
+
+_lock = threading.Lock()
+_active: GilWatch | None = None  # guarded by _lock
+
+
+class GilWatch:
+    """A watch; made by watch(). Use it as a context manager, once. Thread-safe.
+
+    Attributes:
+        threshold: Seconds.
+        dropped: Stalls that are no longer in ``stalls`` because there were too many. The summary counts them.
+    """
+
+    def __init__(self, threshold: float, on_stall: Callable[[GilStall], object] | None, keep: int) -> None:
+        """See watch()."""
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
+            raise TypeError(f"threshold must be a number of seconds, got {threshold!r}")
+        if not _SHORTEST <= threshold <= _LONGEST or math.isnan(threshold):
+            raise ValueError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
+        if on_stall is not None and not callable(on_stall):
+            raise TypeError(f"on_stall must be a function of one argument or None, got {on_stall!r}")
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
+            raise ValueError(f"keep must be a whole number of stalls, 0 or more, got {keep!r}")
+        self.threshold = float(threshold)
+        self.dropped = 0
+        self._on_stall = on_stall
+        self._options: dict[str, Any] = {}  # of the native watch; for tests and measurements
+        self._complained = False
+        self._guard = threading.Lock()
+        self._stalls: deque[GilStall] = deque(maxlen=keep)  # guarded by _guard
+        self._counts: dict[tuple[str | None, str | None], _Count] = {}  # guarded by _guard
+        self._native: _gil.Watch | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        """Starts it.
+
+        Raises:
+            RuntimeError: This interpreter is not supported, another watch is active, or this one was used.
+        GIL: released while waiting.
+        """
+        global _active  # noqa: PLW0603
+        native = _supported_module()
+        with _lock:
+            if self._native is not None:
+                raise RuntimeError("this GIL watch was used before; make another one with watch()")
+            if _active is not None:
+                raise RuntimeError("a GIL watch is active already; a process has one at a time")
+            self._native = native.Watch(self.threshold, **self._options)
+            self._thread = threading.Thread(target=self._serve, name="freshframe gil probe", daemon=True)
+            ready = threading.Event()
+            self._ready = ready
+            self._thread.start()
+            ready.wait()
+            self._native.start(self._thread.ident or 0)
+            _active = self
+            _stats.watch = self._totals
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends it; what it found stays."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends the watch and its threads; the second time nothing happens. GIL: released while waiting."""
+        global _active  # noqa: PLW0603
+        with _lock:
+            if _active is not self:
+                return
+            _active = None
+            _stats.watch = None
+        assert self._native is not None
+        self._native.stop()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    @property
+    def active(self) -> bool:
+        """Whether it watches now."""
+        return _active is self
+
+    @property
+    def stalls(self) -> list[GilStall]:
+        """The stalls so far, oldest first; the newest of them when there were more than are kept."""
+        with self._guard:
+            return list(self._stalls)
+
+    def summary(self) -> list[GilCulprit]:
+        """What each culprit did, the one with the most seconds first."""
+        with self._guard:
+            found = [count.culprit() for count in self._counts.values()]
+        return sorted(found, key=lambda culprit: -culprit.total)
+
+    def table(self) -> str:
+        """The summary as a table for people."""
+        found = self.summary()
+        if not found:
+            return f"No thread kept the GIL for {self.threshold * 1e3:g} ms or more."
+        lines = [f"{'count':>6} {'total':>9} {'max':>9} {'p50':>9}  who held the GIL"]
+        for each in found:
+            times = "".join(f"{_time(value):>10}" for value in (each.total, each.max, each.p50))
+            lines.append(f"{each.count:>6}{times}  {_names(each.native, each.python)}")
+        return "\n".join(lines)
+
+    def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:
+        found = self.summary()
+        return sum(each.count for each in found), sum(each.total for each in found), tuple(found[:5])
+
+    def _serve(self) -> None:
+        assert self._native is not None
+        self._ready.set()
+        while (stalls := self._native.serve()) is not None:
+            for raw in stalls:
+                self._take(_stall(raw))
+
+    def _take(self, stall: GilStall) -> None:
+        with self._guard:
+            if len(self._stalls) == self._stalls.maxlen:
+                self.dropped += 1
+            self._stalls.append(stall)
+            key = _key(stall)
+            if key not in self._counts and len(self._counts) >= _MAX_CULPRITS:
+                key = (_EVERYTHING_ELSE, None)
+            count = self._counts.setdefault(key, _Count(key[0], stall.python if key[0] is None else key[1]))
+            count.add(stall)
+        if self._on_stall is None:
+            return
+        try:
+            self._on_stall(stall)
+        except Exception:
+            if not self._complained:
+                logger.exception(
+                    "on_stall of the GIL watch raised; it is called on, further errors are not told"
+                )
+            self._complained = True
+
+    def _forget_threads(self) -> None:
+        self._guard = threading.Lock()
+        if self._native is not None:
+            self._native.abandon()
+
+
+def watch(
+    threshold: float = 0.01,
+    *,
+    on_stall: Callable[[GilStall], object] | None = None,
+    keep: int = 10_000,
+) -> GilWatch:
+    """Watches who keeps the GIL from others: ``with ff.gil.watch() as watch: ...``.
+
+    A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it stalls nobody
+    for longer; it is named when the interval is longer than the threshold, or when several such threads together
+    keep a third one waiting. Then the thread is named that had the GIL for most of that time.
+
+    Args:
+        threshold: Seconds, 0.001 to 60; shorter stalls are not told.
+        on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further stalls
+            are seen a little late. What it raises is logged, once.
+        keep: How many stalls are kept; older ones are dropped and counted.
+
+    Returns:
+        The watch, which starts when it is entered.
+
+    Raises:
+        TypeError, ValueError: An argument cannot be used.
+        RuntimeError: When it is entered on an interpreter that is not supported, or beside another watch.
+    GIL: held. The thread that watches never takes it; a second one does, when somebody looks stuck.
+    """
+    return GilWatch(threshold, on_stall, keep)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
+
+
+# ---- which interpreters
+
+
+def _refuse(reason: str) -> RuntimeError:
+    version = sys.version.split()[0]
+    return RuntimeError(
+        f"the GIL watch is not supported on this interpreter ({sys.implementation.name} {version} on "
+        f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.14"
+    )
+
+
+def _supported_module() -> Any:
+    """Loads the native module and proves that it reads this interpreter's records right."""
+    if sys.implementation.name != "cpython" or sys.platform != "linux":
+        raise _refuse("it reads CPython's own records")
+    from . import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
+
+    if reason := _gil.unsupported():
+        raise _refuse(reason)
+    if not _same_frames(_gil.frames_now(), sys._getframe()):  # both mean this very line
+        raise _refuse("its frames are laid out differently from those that this module was compiled for")
+    return _gil
+
+
+def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> bool:
+    """Whether what was read from memory is what Python says, for as many frames as were read."""
+    for file, function, line in found:
+        if frame is None:
+            return False
+        code = frame.f_code
+        if (file, function, line) != (code.co_filename, _name_of(code), frame.f_lineno):
+            return False
+        frame = frame.f_back
+    return bool(found)
+
+
+def _name_of(code: CodeType) -> str:
+    return getattr(code, "co_qualname", code.co_name)  # qualified from 3.11 on
+
+
+# ---- the process's ends
+
+
+def _after_fork() -> None:
+    """The child has none of the watch's threads: it is off there."""
+    global _active, _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    if _active is not None:
+        _active._forget_threads()
+    _active = None
+    _stats.watch = None
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+@atexit.register
+def _stop_at_exit() -> None:
+    if _active is not None:
+        _active.stop()

@@ -1,0 +1,219 @@
+// libdw's session for this process: modules from /proc/self/maps, memory from the sample.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil/call_stack.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "gil/memory.hpp"
+#include "gil/return_addresses.hpp"
+#include <cxxabi.h>
+#include <elfutils/libdwfl.h>
+#include <unistd.h>
+#include <unwind.h>
+
+namespace freshframe::gil {
+namespace {
+
+constexpr std::size_t kMaxFrames = 128;
+
+std::string demangled(const char* name) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                         &std::free);
+  return text != nullptr ? text.get() : name;
+}
+
+// No separate debug files: they would be looked for on disk, and by some builds of libdw on the network.
+int find_no_debuginfo(Dwfl_Module* /*module*/, void** /*user*/, const char* /*name*/, Dwarf_Addr /*base*/,
+                      const char* /*file*/, const char* /*link*/, GElf_Word /*crc*/, char** /*found*/) {
+  return -1;
+}
+
+constexpr Dwfl_Callbacks kModuleCallbacks{
+    .find_elf = &dwfl_linux_proc_find_elf,
+    .find_debuginfo = &find_no_debuginfo,
+    .section_address = nullptr,
+    .debuginfo_path = nullptr,
+};
+
+}  // namespace
+
+struct CallStacks::Session {
+  Dwfl* dwfl = nullptr;
+  bool attached = false;
+  const StackSample* sample = nullptr;
+  std::vector<std::uintptr_t> counters;  // of the frames found; an address inside of the call
+  std::size_t read_to = 0;               // how far up the copy of the stack has been read
+
+  void report_modules() {
+    dwfl_report_begin_add(dwfl);
+    dwfl_linux_proc_report(dwfl, ::getpid());
+    dwfl_report_end(dwfl, nullptr, nullptr);
+  }
+
+  Dwfl_Module* module_of(std::uintptr_t address) {
+    Dwfl_Module* module = dwfl_addrmodule(dwfl, address);
+    if (module != nullptr) return module;
+    std::byte byte{};
+    if (!read_value(address, byte)) return nullptr;
+    report_modules();  // a library that was loaded since
+    return dwfl_addrmodule(dwfl, address);
+  }
+
+  static pid_t next_thread(Dwfl* /*dwfl*/, void* user, void** thread_user) {
+    if (*thread_user != nullptr) return 0;
+    *thread_user = user;
+    return static_cast<Session*>(user)->sample->thread;
+  }
+  static bool get_thread(Dwfl* /*dwfl*/, pid_t /*thread*/, void* user, void** thread_user) {
+    *thread_user = user;
+    return true;
+  }
+  static bool read_word(Dwfl* /*dwfl*/, Dwarf_Addr address, Dwarf_Word* word, void* user) {
+    auto& session = *static_cast<Session*>(user);
+    const StackSample& sample = *session.sample;
+    const std::uint64_t offset = address - sample.stack_pointer();
+    if (offset <= sample.stack.size() && sample.stack.size() - offset >= sizeof *word) {
+      std::memcpy(word, sample.stack.data() + offset, sizeof *word);
+      session.read_to = std::max<std::size_t>(session.read_to, offset + sizeof *word);
+      return true;
+    }
+    return read_value(address, *word);
+  }
+  static bool set_registers(Dwfl_Thread* thread, void* user) {
+    const StackSample& sample = *static_cast<Session*>(user)->sample;
+    dwfl_thread_state_register_pc(thread, sample.counter());
+    for (std::size_t i = 0; i < kRegisters; ++i) {
+#if defined(__aarch64__)
+      if (i == kCounterRegister) continue;
+#endif
+      const Dwarf_Word value = sample.registers[i];
+      if (sample.known[i] && !dwfl_thread_state_registers(thread, static_cast<int>(i), 1, &value))
+        return false;
+    }
+    return true;
+  }
+  static int on_frame(Dwfl_Frame* frame, void* user) {
+    auto& counters = static_cast<Session*>(user)->counters;
+    Dwarf_Addr counter = 0;
+    bool activation = false;
+    if (!dwfl_frame_pc(frame, &counter, &activation)) return DWARF_CB_ABORT;
+    counters.push_back(activation ? counter : counter - 1);
+    return counters.size() < kMaxFrames ? DWARF_CB_OK : DWARF_CB_ABORT;
+  }
+
+  static constexpr Dwfl_Thread_Callbacks kThreadCallbacks{
+      .next_thread = &next_thread,
+      .get_thread = &get_thread,
+      .memory_read = &read_word,
+      .set_initial_registers = &set_registers,
+      .detach = nullptr,
+      .thread_detach = nullptr,
+  };
+};
+
+CallStacks::CallStacks() : session_(std::make_unique<Session>()) {
+  session_->dwfl = dwfl_begin(&kModuleCallbacks);
+  if (session_->dwfl == nullptr) return;
+  dwfl_report_begin(session_->dwfl);
+  dwfl_linux_proc_report(session_->dwfl, ::getpid());
+  dwfl_report_end(session_->dwfl, nullptr, nullptr);
+  session_->attached =
+      dwfl_attach_state(session_->dwfl, nullptr, ::getpid(), &Session::kThreadCallbacks, session_.get());
+}
+
+CallStacks::~CallStacks() {
+  if (session_->dwfl != nullptr) dwfl_end(session_->dwfl);
+}
+
+NativeFrame CallStacks::describe(std::uintptr_t address) {
+  NativeFrame frame;
+  frame.address = address;
+  Dwfl_Module* const module = session_->dwfl != nullptr ? session_->module_of(address) : nullptr;
+  if (module == nullptr) return frame;
+  Dwarf_Addr begin = 0;
+  const std::string_view path =
+      dwfl_module_info(module, nullptr, &begin, nullptr, nullptr, nullptr, nullptr, nullptr);
+  frame.library = path.substr(path.rfind('/') + 1);
+  frame.library_base = begin;
+  // The unwind tables know where every function begins, also those whose names were stripped.
+  void* const inside_code = reinterpret_cast<void*>(address + 1);  // NOLINT(performance-no-int-to-ptr)
+  frame.function = reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside_code));
+  GElf_Off offset = 0;
+  GElf_Sym symbol{};
+  const char* const name = dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
+  if (name == nullptr) return frame;
+  // Where names were stripped, the nearest one below belongs to some other function.
+  const std::uintptr_t at = address - offset;
+  const bool inside = offset < symbol.st_size || frame.function == 0 || at == frame.function;
+  if (!inside) return frame;
+  frame.symbol = demangled(name);
+  if (frame.function == 0) frame.function = at;
+  return frame;
+}
+
+// One run of the unwinder, from the sample's registers as far as they lead.
+void CallStacks::run(const StackSample& sample) {
+  Session& session = *session_;
+  session.module_of(sample.counter());
+  session.sample = &sample;
+  session.read_to = 0;
+  const std::size_t before = session.counters.size();
+  dwfl_getthread_frames(session.dwfl, sample.thread, &Session::on_frame, &session);
+  if (session.counters.size() == before) session.counters.push_back(sample.counter());
+  session.sample = nullptr;
+}
+
+std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
+  Session& session = *session_;
+  if (!session.attached) return {};
+  session.counters.clear();
+  run(sample);
+  std::vector<NativeFrame> frames;
+  const auto name_new = [&] {
+    while (frames.size() < session.counters.size())
+      frames.push_back(describe(session.counters[frames.size()]));
+  };
+  name_new();
+  // A function that keeps its frame in a register that is not known ends the way: its caller is then looked
+  // for on the stack, and the unwinder goes on from there.
+  StackSample rest = sample;
+  std::size_t step = session.read_to;
+  while (frames.size() < kMaxFrames && !std::ranges::any_of(frames, &NativeFrame::is_interpreter_loop)) {
+    const std::size_t at = find_return_address(rest.stack, step);
+    if (at == rest.stack.size()) break;
+    std::uintptr_t counter = 0;
+    std::memcpy(&counter, rest.stack.data() + at, sizeof counter);
+    const std::size_t above = at + sizeof counter;
+    const std::uint64_t stack_pointer = rest.stack_pointer() + above;
+    rest.stack.erase(rest.stack.begin(), rest.stack.begin() + static_cast<std::ptrdiff_t>(above));
+    rest.known.fill(false);
+    rest.set(kStackRegister, stack_pointer);
+    rest.set(kCounterRegister, counter - 1);  // inside of the call, as the rules for its caller want it
+    step = 0;
+    if (session.module_of(counter) == nullptr) continue;
+    run(rest);
+    step = session.read_to;
+    name_new();
+  }
+  return frames;
+}
+
+bool NativeFrame::is_interpreter_loop() const {
+  return symbol.starts_with("_PyEval_EvalFrame") || symbol.starts_with("_TAIL_CALL_");
+}
+
+std::string NativeFrame::text() const {
+  if (!symbol.empty()) return library + ":" + symbol;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string digits;
+  const std::uintptr_t known = function != 0 ? function : address;
+  for (std::uintptr_t rest = known - library_base; rest != 0; rest /= 16)
+    digits.insert(digits.begin(), kDigits[rest % 16]);
+  return (library.empty() ? "?" : library) + ":0x" + digits;
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,40 @@
+// One look at a suspect. SPDX-License-Identifier: Apache-2.0
+#include "gil/evidence.hpp"
+
+#include <utility>
+
+#include "gil/task_state.hpp"
+
+namespace freshframe::gil {
+namespace {
+
+void gather_computing(Suspect& suspect, CpuSampler& sampler) {
+  if (suspect.computing) return;
+  if (sampler.armed() != suspect.holder.native_id) {
+    sampler.arm(suspect.holder.native_id);
+    return;
+  }
+  suspect.computing = sampler.take();
+}
+
+}  // namespace
+
+void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
+  const auto state = read_task_state(suspect.holder.native_id);
+  if (!state) return;
+  ++(state->running ? suspect.running_looks : suspect.waiting_looks);
+  ++(lock.turn().moved ? suspect.moved_looks : suspect.still_looks);
+  if (suspect.python.empty()) suspect.python = lock.frames().frames(suspect.holder.state);
+  if (state->running) {
+    // A signal costs the thread microseconds; one that runs bytecode needs none to be named.
+    if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);
+    return;
+  }
+  if (sampler.armed() == suspect.holder.native_id) sampler.disarm();
+  if (!suspect.waiting) {
+    suspect.waiting = sample_waiting(suspect.holder.native_id);
+    suspect.system_call = state->system_call;
+  }
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,40 @@
+// What is gathered about a thread while it has the GIL for too long.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "gil/cpu_sampler.hpp"
+#include "gil/lock_watch.hpp"
+#include "gil/stack_sample.hpp"
+
+namespace freshframe::gil {
+
+/// One thread that had the GIL during a stall: for how long, doing what.
+struct Suspect {
+  Holder holder;
+  Clock::duration had{};
+  int waiting_looks = 0;  // how often it was seen waiting in the kernel
+  int running_looks = 0;
+  int moved_looks = 0;  // how often its bytecode had gone on since the look before
+  int still_looks = 0;
+  long system_call = -1;
+  std::vector<PythonFrame> python;
+  std::optional<StackSample> waiting;    // its stack when it waited
+  std::optional<StackSample> computing;  // its stack when it was on the CPU
+
+  [[nodiscard]] bool blocked() const { return waiting_looks > running_looks; }
+  /// It ran bytecode all the time: no C function is to blame.
+  [[nodiscard]] bool runs_bytecode() const { return moved_looks > still_looks; }
+  [[nodiscard]] const StackSample* stack() const {
+    const auto& first = blocked() ? waiting : computing;
+    const auto& second = blocked() ? computing : waiting;
+    return first ? &*first : second ? &*second : nullptr;
+  }
+};
+
+/// Looks at the thread whose turn it is, once; takes what is still missing.
+void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler);
+
+}  // namespace freshframe::gil

@@ -1,0 +1,67 @@
+// Where CPython keeps what the watch reads: offsets inside the interpreter's records, as numbers.
+// SPDX-License-Identifier: Apache-2.0
+//
+// They are taken from the headers that this module is compiled with (layout.cpp), checked against the running
+// interpreter where it publishes them (3.13 and newer), and proved by a self-test before a watch starts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace freshframe::gil {
+
+/// Offsets in bytes; kNone where a version does not have the field.
+struct Layout {
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  // thread state
+  std::size_t thread_frame;      // the current frame, or the record that points to it
+  std::size_t cframe_frame;      // kNone: the thread state points to the frame itself
+  std::size_t thread_ident;      // pthread_t
+  std::size_t thread_native_id;  // the kernel's id; kNone in 3.10
+  // interpreter frame
+  std::size_t frame_code;
+  std::size_t frame_previous;
+  std::size_t frame_instruction;  // pointer into the bytecode, or the index of a code unit in 3.10
+  std::size_t frame_locals;
+  // code object
+  std::size_t code_filename;
+  std::size_t code_name;
+  std::size_t code_first_line;
+  std::size_t code_lines;     // bytes object
+  std::size_t code_bytecode;  // kNone: the frame has an index
+};
+
+/// The lock's record begins alike in CPython 3.10 to 3.14 (layout.cpp asserts it).
+struct LockRecord {
+  unsigned long interval_us;
+  std::uintptr_t last_holder;  // a thread state; also after it has let go
+  int locked;
+  unsigned long switch_number;  // counts changes of the holder
+};
+
+/// The layout of the Python that this was compiled for.
+const Layout& compiled_layout() noexcept;
+
+/// Address of the lock's record of an interpreter. Reads memory only.
+std::uintptr_t find_lock(const void* runtime, const void* interpreter) noexcept;
+
+/// Why the running interpreter does not fit this module; empty when nothing speaks against it.
+std::string mismatch(const void* runtime);
+
+/// Compiled for a build of Python without a GIL.
+bool compiled_free_threaded() noexcept;
+
+// ---- strings, which layout.cpp can read because it knows the records
+
+/// Text of a str object, as UTF-8, at most 4096 characters; empty when it cannot be read.
+std::string read_text(std::uintptr_t object);
+
+/// Contents of a bytes object, at most 1 MiB; empty when it cannot be read.
+std::string read_bytes(std::uintptr_t object);
+
+/// Whether the object at `address` is of the type at `type`.
+bool is_instance(std::uintptr_t address, const void* type) noexcept;
+
+}  // namespace freshframe::gil

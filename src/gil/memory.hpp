@@ -1,0 +1,25 @@
+// Reads this process's own memory without trusting the address: what another thread frees meanwhile gives a
+// short read or stale bytes, never a fault. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace freshframe::gil {
+
+/// Copies `size` bytes from `address`; false when not all of them can be read. Async-signal-safe.
+bool read_memory(std::uintptr_t address, void* out, std::size_t size) noexcept;
+
+/// Copies as many bytes from `address` on as are mapped, at most `out.size()`; returns how many.
+/// Async-signal-safe.
+std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcept;
+
+template <class T>
+  requires std::is_trivially_copyable_v<T>
+bool read_value(std::uintptr_t address, T& out) noexcept {
+  return read_memory(address, &out, sizeof out);
+}
+
+}  // namespace freshframe::gil

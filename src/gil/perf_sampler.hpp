@@ -1,0 +1,35 @@
+// Registers and stack of a thread that computes, taken by the kernel: no signal, no code in that thread.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "gil/stack_sample.hpp"
+#include <sys/types.h>
+
+namespace freshframe::gil {
+
+/// The kernel's software event "task clock" of one thread, with its user registers and a piece of its stack.
+/// For one thread. Not permitted where kernel.perf_event_paranoid is above 2 (Debian without privileges) or a
+/// sandbox forbids perf_event_open.
+class PerfSampler {
+ public:
+  PerfSampler() = default;
+  PerfSampler(const PerfSampler&) = delete;
+  PerfSampler& operator=(const PerfSampler&) = delete;
+  ~PerfSampler() { disarm(); }
+
+  /// From now on the sample is taken as soon as `thread` has computed for a moment. False: not permitted.
+  bool arm(pid_t thread);
+  /// The sample, once it was taken. Disarms.
+  std::optional<StackSample> take();
+  void disarm();
+
+ private:
+  int event_ = -1;
+  pid_t thread_ = 0;
+  void* ring_ = nullptr;
+};
+
+}  // namespace freshframe::gil

@@ -1,0 +1,59 @@
+// The Python frames of a thread, read from memory while the thread runs: no GIL, no Python call.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace freshframe::gil {
+
+struct PythonFrame {
+  std::string file;
+  std::string function;  // qualified from CPython 3.11 on
+  int line = 0;          // 0: unknown
+
+  friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
+};
+
+/// Where a thread is in its bytecode. Equal marks some time apart: it has not moved, so it is inside one call
+/// of native code (or it loops so tightly that neither its instruction nor its variables tell).
+struct PlaceMark {
+  std::uintptr_t frame = 0;
+  std::uintptr_t instruction = 0;
+  std::uint64_t variables = 0;  // hash of the frame's first local variables and its stack
+
+  friend bool operator==(const PlaceMark&, const PlaceMark&) = default;
+};
+
+/// Reads records of the Python that this was compiled for. Needs the address of code objects' type to tell
+/// them from what is no longer there.
+class FrameReader {
+ public:
+  explicit FrameReader(const void* code_type) : code_type_(code_type) {}
+
+  /// Where the thread of this thread state is.
+  [[nodiscard]] PlaceMark mark(std::uintptr_t thread_state) const noexcept;
+
+  /// Its frames, innermost first, at most 64: what two readings of the chain agree on. Empty when it runs no
+  /// Python.
+  [[nodiscard]] std::vector<PythonFrame> frames(std::uintptr_t thread_state) const;
+
+ private:
+  struct Raw {
+    std::uintptr_t frame;
+    std::uintptr_t code;
+    std::uintptr_t instruction;
+    [[nodiscard]] bool same_call(const Raw& other) const {
+      return frame == other.frame && code == other.code;
+    }
+    friend bool operator==(const Raw&, const Raw&) = default;
+  };
+  [[nodiscard]] static std::uintptr_t current_frame(std::uintptr_t thread_state) noexcept;
+  [[nodiscard]] std::vector<Raw> chain(std::uintptr_t thread_state) const;
+  [[nodiscard]] static PythonFrame describe(const Raw& raw);
+
+  const void* code_type_;
+};
+
+}  // namespace freshframe::gil

@@ -1,0 +1,211 @@
+// From looks at the lock to stalls. SPDX-License-Identifier: Apache-2.0
+#include "gil/watcher.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "gil/task_state.hpp"
+#include <pthread.h>
+
+namespace freshframe::gil {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// How much of the threshold a holder may be stuck before the probe asks and evidence is gathered: late enough
+// to leave short calls alone, early enough for a sample, which needs a tick of the kernel's clock (1 to 10
+// ms).
+constexpr int kAskPercent = 40;
+// Threads that take turns are asked this often, in thresholds.
+constexpr int kBeatThresholds = 5;
+// So many changes of the holder between two beats mean that threads take turns; a beat itself causes two.
+constexpr unsigned long kBeatSwitches = 6;
+
+WatchOptions completed(WatchOptions options) {
+  if (options.period == Clock::duration::zero()) {
+    options.period = std::clamp<Clock::duration>(options.threshold / 5, microseconds(500), milliseconds(5));
+  }
+  return options;
+}
+
+}  // namespace
+
+Watcher::Watcher(const Target& target, const WatchOptions& options, OnStall on_stall)
+    : target_(target), options_(completed(options)), on_stall_(std::move(on_stall)), lock_(target) {}
+
+Watcher::~Watcher() {
+  stop();
+}
+
+void Watcher::start(CallableNames names, unsigned long ignored_python_id) {
+  names_ = std::move(names);
+  lock_.ignore(ignored_python_id);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the program's signals are for the program's threads
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  looking_.wait(false);
+}
+
+void Watcher::stop() {
+  stopping_.store(true);
+  if (thread_.joinable()) thread_.join();
+  probe_.stop();  // after the last stall, so that whoever serves the probe still hears of it
+}
+
+void Watcher::abandon() {
+  TimerSampler::forget();
+}
+
+void Watcher::name_thread(unsigned long python_id, std::string name) {
+  const std::lock_guard lock(names_mutex_);
+  named_id_ = python_id;
+  name_ = std::move(name);
+}
+
+void Watcher::run() {
+  pthread_setname_np(pthread_self(), "ff gil watch");
+  if (options_.timer_only) sampler_.use_timer();
+  stacks_ = std::make_unique<CallStacks>();
+  // The interpreter's symbol table is read now and not during the first stall.
+  (void)stacks_->describe(reinterpret_cast<std::uintptr_t>(target_.code_type));
+  looking_.store(true);
+  looking_.notify_all();
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    look();
+    std::this_thread::sleep_for(options_.period);
+  }
+  // A stall that is just over: the probe says within moments how long it was.
+  constexpr int kLastLooks = 10;
+  for (int i = 0; i < kLastLooks && open_; ++i) {
+    look();
+    std::this_thread::sleep_for(options_.period / 2);
+  }
+  if (open_) close(Clock::now());
+  sampler_.release();
+  stacks_.reset();
+}
+
+void Watcher::look() {
+  const Clock::time_point now = Clock::now();
+  const Clock::duration step = last_look_ == Clock::time_point() ? Clock::duration() : now - last_look_;
+  last_look_ = now;
+  if (!lock_.look(now)) return;
+  if (open_) {
+    follow(now, step);
+  } else {
+    consider(now);
+  }
+}
+
+// Since when the present holder has been keeping the GIL without a chance for others; `max` when it has not.
+Clock::time_point Watcher::stuck_since() const {
+  const Turn& turn = lock_.turn();
+  if (!turn) return Clock::time_point::max();
+  return lock_.interval() < options_.threshold ? turn.still_since : turn.first_seen;
+}
+
+void Watcher::consider(Clock::time_point now) {
+  const Clock::duration patience = options_.threshold * kAskPercent / 100;
+  const Clock::time_point stuck = stuck_since();
+  const Clock::time_point waiting = probe_.waiting_since();
+  if (waiting != Clock::time_point() && now - waiting >= patience) {
+    open(std::min(waiting, stuck), now);
+  } else if (stuck <= now - patience) {
+    probe_.ask();
+    open(stuck, now);
+  } else if (now - last_beat_ >= options_.threshold * kBeatThresholds) {
+    if (lock_.switches() - beat_switches_ >= kBeatSwitches) probe_.ask();
+    last_beat_ = now;
+    beat_switches_ = lock_.switches();
+  }
+}
+
+void Watcher::open(Clock::time_point began, Clock::time_point now) {
+  open_ = Open{.began = began, .number = lock_.turn().number, .suspects = {}};
+  follow(now, now - began);
+}
+
+void Watcher::follow(Clock::time_point now, Clock::duration step) {
+  const Clock::time_point taken = probe_.taken_at();
+  if (taken >= open_->began) {
+    close(taken);
+    return;
+  }
+  const Turn& turn = lock_.turn();
+  const bool waiting = probe_.waiting_since() != Clock::time_point();
+  const bool over = !turn || turn.number != open_->number || stuck_since() > open_->began;
+  if (!waiting && over) {
+    close(now);
+    return;
+  }
+  if (!turn) return;
+  Suspect& suspect = suspect_of(turn.holder);
+  suspect.had += step;
+  gather(suspect, lock_, sampler_);
+  const auto worst = std::ranges::max_element(open_->suspects, {}, &Suspect::had);
+  suspect_.store(worst->holder.python_id, std::memory_order_relaxed);
+}
+
+Suspect& Watcher::suspect_of(const Holder& holder) {
+  auto& suspects = open_->suspects;
+  const auto known =
+      std::ranges::find(suspects, holder.native_id, [](const Suspect& s) { return s.holder.native_id; });
+  if (known != suspects.end()) {
+    known->holder = holder;
+    return *known;
+  }
+  suspects.emplace_back().holder = holder;
+  return suspects.back();
+}
+
+void Watcher::close(Clock::time_point end) {
+  Open stall = std::move(*open_);
+  open_.reset();
+  for (Suspect& suspect : stall.suspects) {
+    if (sampler_.armed() == suspect.holder.native_id) suspect.computing = sampler_.take();
+  }
+  sampler_.disarm();
+  suspect_.store(0, std::memory_order_relaxed);
+  last_beat_ = end;
+  const Clock::duration duration = end - stall.began;
+  if (duration < options_.threshold || stall.suspects.empty()) return;
+  const auto worst = std::ranges::max_element(stall.suspects, {}, &Suspect::had);
+  Clock::duration had{};
+  for (const Suspect& suspect : stall.suspects) had += suspect.had;
+  // When the lock was free for most of the time, the probe waited for a processor and not for the GIL.
+  if (had < duration / 2) return;
+  tell(*worst, stall.began, duration);
+}
+
+void Watcher::tell(const Suspect& suspect, Clock::time_point began, Clock::duration duration) {
+  Stall stall;
+  stall.began = began;
+  stall.duration = duration;
+  stall.share = std::min(suspect.had, duration);
+  stall.python_id = suspect.holder.python_id;
+  stall.native_id = suspect.holder.native_id;
+  stall.thread = thread_name(suspect.holder);
+  stall.blocked = suspect.blocked();
+  if (stall.blocked) stall.system_call = system_call_name(suspect.system_call);
+  if (const StackSample* sample = suspect.stack()) {
+    stall.native_frames = stacks_->unwind(*sample);
+    if (!suspect.runs_bytecode()) stall.native = name_culprit(stall.native_frames, names_);
+  }
+  stall.python_frames = suspect.python;
+  on_stall_(std::move(stall));
+}
+
+std::string Watcher::thread_name(const Holder& holder) {
+  {
+    const std::lock_guard lock(names_mutex_);
+    if (named_id_ == holder.python_id && !name_.empty()) return name_;
+  }
+  return task_name(holder.native_id);
+}
+
+}  // namespace freshframe::gil

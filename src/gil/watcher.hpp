@@ -1,0 +1,106 @@
+// The watcher: a thread that sees, without ever taking the GIL, that it cannot be had, and finds out why.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "gil/call_stack.hpp"
+#include "gil/culprit.hpp"
+#include "gil/evidence.hpp"
+#include "gil/lock_watch.hpp"
+#include "gil/probe.hpp"
+#include "gil/stall.hpp"
+
+namespace freshframe::gil {
+
+struct WatchOptions {
+  Clock::duration threshold = std::chrono::milliseconds(10);
+  /// Time between two looks at the lock; zero: a fifth of the threshold, 0.5 to 5 ms.
+  Clock::duration period{};
+  /// Does without the kernel's sampling, as where it is not permitted.
+  bool timer_only = false;
+};
+
+/// Tells of every time that the GIL could not be had for longer than the threshold.
+///
+/// Note [When the probe asks]
+/// Asking for the GIL makes its holder hand it over and wait for its turn again, so asking all the time would
+/// cost the program what it is meant to save. The watcher looks at the lock's record instead, and has the
+/// probe ask only when the holder looks stuck: it has not moved in its bytecode for a while (code that moves
+/// hands over within the switch interval, unless that interval is longer than the threshold), or when several
+/// threads take turns, a few times per second. Whether it is a stall is then decided by how long the probe
+/// really had to wait.
+///
+/// Thread-safe. The callback runs on the watcher's thread, without the GIL, and must not wait for it. Without
+/// anybody serving probe() the ends of stalls are seen at the next look instead of at once.
+class Watcher {
+ public:
+  using OnStall = std::function<void(Stall&&)>;
+
+  Watcher(const Target& target, const WatchOptions& options, OnStall on_stall);
+  ~Watcher();
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  /// Starts the thread and returns when it looks. `names`: of C functions that Python can call.
+  void start(CallableNames names, unsigned long ignored_python_id);
+  /// Returns when the thread has ended.
+  void stop();
+  /// After a fork, in the child: the thread is gone. The object must then be leaked: nothing can be joined.
+  void abandon();
+
+  [[nodiscard]] Probe& probe() { return probe_; }
+
+  /// threading.get_ident() of the thread that had the GIL longest during the present stall; 0: none. Whoever
+  /// has the GIL can tell its name, which only Python knows.
+  [[nodiscard]] unsigned long suspect() const { return suspect_.load(std::memory_order_relaxed); }
+  void name_thread(unsigned long python_id, std::string name);
+
+ private:
+  struct Open {
+    Clock::time_point began;
+    unsigned long number = 0;  // the turn that it began with
+    std::vector<Suspect> suspects;
+  };
+
+  void run();
+  void look();
+  void consider(Clock::time_point now);
+  void follow(Clock::time_point now, Clock::duration step);
+  void open(Clock::time_point began, Clock::time_point now);
+  void close(Clock::time_point end);
+  [[nodiscard]] Clock::time_point stuck_since() const;
+  Suspect& suspect_of(const Holder& holder);
+  void tell(const Suspect& suspect, Clock::time_point began, Clock::duration duration);
+  std::string thread_name(const Holder& holder);
+
+  const Target target_;
+  const WatchOptions options_;
+  const OnStall on_stall_;
+  Probe probe_;
+  std::atomic<unsigned long> suspect_{0};
+  std::mutex names_mutex_;
+  unsigned long named_id_ = 0;  // guarded by names_mutex_
+  std::string name_;            // guarded by names_mutex_
+
+  // The thread's own.
+  LockWatch lock_;
+  CpuSampler sampler_;
+  std::unique_ptr<CallStacks> stacks_;
+  CallableNames names_;
+  std::optional<Open> open_;
+  Clock::time_point last_look_;
+  Clock::time_point last_beat_;
+  unsigned long beat_switches_ = 0;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> looking_{false};
+  std::thread thread_;
+};
+
+}  // namespace freshframe::gil
