@@ -9,7 +9,6 @@ On the command line: ``freshframe gil script.py``. How it works and what it cann
 from __future__ import annotations
 
 import atexit
-import math
 import os
 import statistics
 import sys
@@ -45,8 +44,8 @@ class GilStall:
     """The GIL could not be had for a while.
 
     Attributes:
-        duration: Seconds from when its holder was first seen stuck until another thread got it. The watch looks
-            at intervals, so the true stall began up to one of them earlier.
+        duration: Seconds from when its holder was first seen stuck until another thread got it. The watch
+            looks at intervals, so the true stall began up to one of them earlier.
         started: time.monotonic() of its beginning.
         thread: Name of the thread that had the GIL for most of that time.
         thread_id: Its threading.get_ident().
@@ -76,7 +75,7 @@ class GilStall:
     system_call: str | None
 
     def __str__(self) -> str:
-        """One line: `31.2 ms  MainThread blocked in clock_nanosleep: libc.so.6:usleep, called at a.py:7:f`."""
+        """One line: `31.2 ms  cam blocked in clock_nanosleep: libc.so.6:usleep, called at a.py:7:f`."""
         doing = f"blocked in {self.system_call}" if self.state == "blocked" else "on the CPU"
         return f"{self.duration * 1e3:.1f} ms  {self.thread} {doing}: {_names(self.native, self.python)}"
 
@@ -92,13 +91,19 @@ def _place(frame: tuple[str, int, str]) -> str:
     return f"{file}:{line}:{function}"
 
 
+def _thread_name(python_id: int, known: str) -> str:
+    """Its name now; what the watch knows when it has ended."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return names.get(python_id) or known or "unknown"
+
+
 def _stall(raw: tuple[Any, ...]) -> GilStall:
     duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, share = raw
     python = tuple(_place(frame) for frame in frames)
     return GilStall(
         duration=duration,
         started=started,
-        thread=thread,
+        thread=_thread_name(python_id, thread),
         thread_id=python_id,
         native_id=native_id,
         share=share,
@@ -112,7 +117,7 @@ def _stall(raw: tuple[Any, ...]) -> GilStall:
 
 
 def _key(stall: GilStall) -> tuple[str | None, str | None]:
-    """Stalls with the same key have the same culprit; a loop in bytecode is met at a different line each time."""
+    """Equal for stalls of the same culprit; a loop in bytecode is met at a different line each time."""
     if stall.native is None and stall.python is not None:
         file, _, function = stall.python.rsplit(":", 2)
         return None, f"{file}:{function}"
@@ -159,11 +164,11 @@ class GilWatch:
         """See watch()."""
         if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
             raise TypeError(f"threshold must be a number of seconds, got {threshold!r}")
-        if not _SHORTEST <= threshold <= _LONGEST or math.isnan(threshold):
+        if not _SHORTEST <= threshold <= _LONGEST:
             raise ValueError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
         if on_stall is not None and not callable(on_stall):
             raise TypeError(f"on_stall must be a function of one argument or None, got {on_stall!r}")
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
+        if type(keep) is not int or keep < 0:
             raise ValueError(f"keep must be a whole number of stalls, 0 or more, got {keep!r}")
         self.threshold = float(threshold)
         self.dropped = 0
@@ -219,6 +224,7 @@ class GilWatch:
         self._native.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
+        self.dropped += self._native.lost()
 
     @property
     def active(self) -> bool:
@@ -275,9 +281,7 @@ class GilWatch:
             self._on_stall(stall)
         except Exception:
             if not self._complained:
-                logger.exception(
-                    "on_stall of the GIL watch raised; it is called on, further errors are not told"
-                )
+                logger.exception("on_stall of the GIL watch raised; further errors of it are not told")
             self._complained = True
 
     def _forget_threads(self) -> None:
@@ -295,13 +299,13 @@ def watch(
     """Watches who keeps the GIL from others: ``with ff.gil.watch() as watch: ...``.
 
     A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it stalls nobody
-    for longer; it is named when the interval is longer than the threshold, or when several such threads together
-    keep a third one waiting. Then the thread is named that had the GIL for most of that time.
+    for longer; it is named when the interval is longer than the threshold, or when several such threads
+    together keep a third one waiting. Then the one is named that had the GIL for most of that time.
 
     Args:
         threshold: Seconds, 0.001 to 60; shorter stalls are not told.
-        on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further stalls
-            are seen a little late. What it raises is logged, once.
+        on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further
+            stalls are seen a little late. What it raises is logged, once.
         keep: How many stalls are kept; older ones are dropped and counted.
 
     Returns:

@@ -11,6 +11,7 @@
 #include "gil/return_addresses.hpp"
 #include <cxxabi.h>
 #include <elfutils/libdwfl.h>
+#include <link.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -48,19 +49,31 @@ struct CallStacks::Session {
   std::vector<std::uintptr_t> counters;  // of the frames found; an address inside of the call
   std::size_t read_to = 0;               // how far up the copy of the stack has been read
 
+  unsigned long long loads = 0;  // libraries that had been loaded and unloaded when the modules were reported
+
+  // dwfl_addrmodule() gives an address between two modules to one of them, so its list must be complete.
   void report_modules() {
-    dwfl_report_begin_add(dwfl);
+    unsigned long long now = 0;
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, std::size_t /*size*/, void* out) {
+          *static_cast<unsigned long long*>(out) = info->dlpi_adds + info->dlpi_subs;
+          return 1;  // the first one tells
+        },
+        &now);
+    if (now == loads) return;
+    loads = now;
+    dwfl_report_begin(dwfl);
     dwfl_linux_proc_report(dwfl, ::getpid());
     dwfl_report_end(dwfl, nullptr, nullptr);
   }
 
-  Dwfl_Module* module_of(std::uintptr_t address) {
-    Dwfl_Module* module = dwfl_addrmodule(dwfl, address);
-    if (module != nullptr) return module;
-    std::byte byte{};
-    if (!read_value(address, byte)) return nullptr;
-    report_modules();  // a library that was loaded since
-    return dwfl_addrmodule(dwfl, address);
+  Dwfl_Module* module_of(std::uintptr_t address) const {
+    Dwfl_Module* const module = dwfl_addrmodule(dwfl, address);
+    if (module == nullptr) return nullptr;
+    Dwarf_Addr begin = 0;
+    Dwarf_Addr end = 0;
+    dwfl_module_info(module, nullptr, &begin, &end, nullptr, nullptr, nullptr, nullptr);
+    return address >= begin && address < end ? module : nullptr;
   }
 
   static pid_t next_thread(Dwfl* /*dwfl*/, void* user, void** thread_user) {
@@ -118,9 +131,7 @@ struct CallStacks::Session {
 CallStacks::CallStacks() : session_(std::make_unique<Session>()) {
   session_->dwfl = dwfl_begin(&kModuleCallbacks);
   if (session_->dwfl == nullptr) return;
-  dwfl_report_begin(session_->dwfl);
-  dwfl_linux_proc_report(session_->dwfl, ::getpid());
-  dwfl_report_end(session_->dwfl, nullptr, nullptr);
+  session_->report_modules();
   session_->attached =
       dwfl_attach_state(session_->dwfl, nullptr, ::getpid(), &Session::kThreadCallbacks, session_.get());
 }
@@ -158,7 +169,6 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
 // One run of the unwinder, from the sample's registers as far as they lead.
 void CallStacks::run(const StackSample& sample) {
   Session& session = *session_;
-  session.module_of(sample.counter());
   session.sample = &sample;
   session.read_to = 0;
   const std::size_t before = session.counters.size();
@@ -170,6 +180,7 @@ void CallStacks::run(const StackSample& sample) {
 std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
   Session& session = *session_;
   if (!session.attached) return {};
+  session.report_modules();
   session.counters.clear();
   run(sample);
   std::vector<NativeFrame> frames;

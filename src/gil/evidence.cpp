@@ -24,6 +24,7 @@ void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
   if (!state) return;
   ++(state->running ? suspect.running_looks : suspect.waiting_looks);
   ++(lock.turn().moved ? suspect.moved_looks : suspect.still_looks);
+  if (suspect.kernel_name.empty()) suspect.kernel_name = task_name(suspect.holder.native_id);
   if (suspect.python.empty()) suspect.python = lock.frames().frames(suspect.holder.state);
   if (state->running) {
     // A signal costs the thread microseconds; one that runs bytecode needs none to be named.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "gil/cpu_sampler.hpp"
@@ -20,6 +21,7 @@ struct Suspect {
   int moved_looks = 0;  // how often its bytecode had gone on since the look before
   int still_looks = 0;
   long system_call = -1;
+  std::string kernel_name;  // of the thread
   std::vector<PythonFrame> python;
   std::optional<StackSample> waiting;    // its stack when it waited
   std::optional<StackSample> computing;  // its stack when it was on the CPU

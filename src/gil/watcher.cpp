@@ -189,7 +189,7 @@ void Watcher::tell(const Suspect& suspect, Clock::time_point began, Clock::durat
   stall.share = std::min(suspect.had, duration);
   stall.python_id = suspect.holder.python_id;
   stall.native_id = suspect.holder.native_id;
-  stall.thread = thread_name(suspect.holder);
+  stall.thread = thread_name(suspect);
   stall.blocked = suspect.blocked();
   if (stall.blocked) stall.system_call = system_call_name(suspect.system_call);
   if (const StackSample* sample = suspect.stack()) {
@@ -200,12 +200,9 @@ void Watcher::tell(const Suspect& suspect, Clock::time_point began, Clock::durat
   on_stall_(std::move(stall));
 }
 
-std::string Watcher::thread_name(const Holder& holder) {
-  {
-    const std::lock_guard lock(names_mutex_);
-    if (named_id_ == holder.python_id && !name_.empty()) return name_;
-  }
-  return task_name(holder.native_id);
+std::string Watcher::thread_name(const Suspect& suspect) {
+  const std::lock_guard lock(names_mutex_);
+  return named_id_ == suspect.holder.python_id && !name_.empty() ? name_ : suspect.kernel_name;
 }
 
 }  // namespace freshframe::gil

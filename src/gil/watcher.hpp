@@ -77,7 +77,7 @@ class Watcher {
   [[nodiscard]] Clock::time_point stuck_since() const;
   Suspect& suspect_of(const Holder& holder);
   void tell(const Suspect& suspect, Clock::time_point began, Clock::duration duration);
-  std::string thread_name(const Holder& holder);
+  std::string thread_name(const Suspect& suspect);
 
   const Target target_;
   const WatchOptions options_;

@@ -74,6 +74,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _demo(commands)
     _probe(commands)
     _doctor(commands)
+    _gil(commands)
     _lab(commands)
     return parser.parse_args(arguments)
 
@@ -200,4 +201,33 @@ def _lab(commands: Any) -> None:
     parser.add_argument("--quick", action="store_true", help="a few seconds each, less exact")
     parser.add_argument(
         "--picture", metavar="FILE", help="frozen-game: draw its timelines into FILE, .png or .jpg"
+    )
+
+
+def _gil(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "gil",
+        "run a program and name who held the GIL",
+        "  freshframe gil app.py --some-option of-the-app\n"
+        "  freshframe gil --threshold 20ms --module package.app",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=seconds,
+        default=0.01,
+        metavar="TIME",
+        help="tell of stalls of at least TIME (default 10ms). A thread in pure Python lets others in "
+        "every 5 ms (sys.setswitchinterval), so alone it is told of only below that",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the JSON lines to FILE")
+    parser.add_argument(
+        "--module",
+        nargs=argparse.REMAINDER,
+        metavar="NAME ARGS",
+        help="run a module, as python -m does; what follows its name is the program's own",
+    )
+    parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, unless --module is given")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="what follows is the program's own"
     )
