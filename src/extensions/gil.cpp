@@ -222,22 +222,23 @@ class Watch {
 };
 
 // threading's own record, which a look from outside cannot find.
-std::string python_name(unsigned long ident) {
+Watcher::ThreadNames thread_names() {
+  Watcher::ThreadNames names;
   try {
-    const nb::object threads = nb::module_::import_("threading").attr("_active");
-    return nb::cast<std::string>(threads[nb::int_(ident)].attr("name"));
+    const nb::dict threads = nb::module_::import_("threading").attr("_active");
+    for (const auto& [ident, thread] : threads) {
+      names.emplace(nb::cast<unsigned long>(ident), nb::cast<std::string>(thread.attr("name")));
+    }
   } catch (const std::exception&) {
-    return "";  // not one of Python's threads, or gone
+    return names;  // a thread whose name is no text; the kernel's name must do
   }
+  return names;
 }
 
 void Watch::taken(Held& /*held*/) {
   const Clock::time_point now = Clock::now();
   Probe& probe = watcher_->probe();
-  const unsigned long suspect = watcher_->suspect();
-  if (suspect != 0 && now - probe.waiting_since() >= options_.threshold / 4) {
-    watcher_->name_thread(suspect, python_name(suspect));
-  }
+  if (now - probe.waiting_since() >= options_.threshold / 4) watcher_->name_threads(thread_names());
   probe.taken(now);
 }
 

@@ -61,10 +61,9 @@ void Watcher::abandon() {
   TimerSampler::forget();
 }
 
-void Watcher::name_thread(unsigned long python_id, std::string name) {
+void Watcher::name_threads(ThreadNames names) {
   const std::lock_guard lock(names_mutex_);
-  named_id_ = python_id;
-  name_ = std::move(name);
+  thread_names_ = std::move(names);
 }
 
 void Watcher::run() {
@@ -147,8 +146,6 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
   Suspect& suspect = suspect_of(turn.holder);
   suspect.had += step;
   gather(suspect, lock_, sampler_);
-  const auto worst = std::ranges::max_element(open_->suspects, {}, &Suspect::had);
-  suspect_.store(worst->holder.python_id, std::memory_order_relaxed);
 }
 
 Suspect& Watcher::suspect_of(const Holder& holder) {
@@ -170,7 +167,6 @@ void Watcher::close(Clock::time_point end) {
     if (sampler_.armed() == suspect.holder.native_id) suspect.computing = sampler_.take();
   }
   sampler_.disarm();
-  suspect_.store(0, std::memory_order_relaxed);
   last_beat_ = end;
   const Clock::duration duration = end - stall.began;
   if (duration < options_.threshold || stall.suspects.empty()) return;
@@ -202,7 +198,8 @@ void Watcher::tell(const Suspect& suspect, Clock::time_point began, Clock::durat
 
 std::string Watcher::thread_name(const Suspect& suspect) {
   const std::lock_guard lock(names_mutex_);
-  return named_id_ == suspect.holder.python_id && !name_.empty() ? name_ : suspect.kernel_name;
+  const auto named = thread_names_.find(suspect.holder.python_id);
+  return named != thread_names_.end() ? named->second : suspect.kernel_name;
 }
 
 }  // namespace freshframe::gil

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 
 #include "gil/call_stack.hpp"
 #include "gil/culprit.hpp"
@@ -56,10 +57,10 @@ class Watcher {
 
   [[nodiscard]] Probe& probe() { return probe_; }
 
-  /// threading.get_ident() of the thread that had the GIL longest during the present stall; 0: none. Whoever
-  /// has the GIL can tell its name, which only Python knows.
-  [[nodiscard]] unsigned long suspect() const { return suspect_.load(std::memory_order_relaxed); }
-  void name_thread(unsigned long python_id, std::string name);
+  /// Names of threads by threading.get_ident(), which only Python knows: told by whoever serves the probe,
+  /// with the GIL, before it says that it has taken it.
+  using ThreadNames = std::unordered_map<unsigned long, std::string>;
+  void name_threads(ThreadNames names);
 
  private:
   struct Open {
@@ -83,10 +84,8 @@ class Watcher {
   const WatchOptions options_;
   const OnStall on_stall_;
   Probe probe_;
-  std::atomic<unsigned long> suspect_{0};
   std::mutex names_mutex_;
-  unsigned long named_id_ = 0;  // guarded by names_mutex_
-  std::string name_;            // guarded by names_mutex_
+  ThreadNames thread_names_;  // guarded by names_mutex_
 
   // The thread's own.
   LockWatch lock_;

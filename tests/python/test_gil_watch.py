@@ -1,0 +1,514 @@
+"""freshframe.gil: who held the GIL is named, nobody is disturbed, nothing is left behind."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import logging
+import opcode
+import os
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gil_holds
+import pytest
+from gil_holds import WAYS, Way
+from support import WATCHDOG, run_program, until
+
+import freshframe as ff
+from freshframe import gil
+
+needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C compiler")
+CALLS = 20
+ENOUGH = 16  # of 20: a loaded machine may hide some; bench/gil_watch.py counts 200 on a quiet one
+
+
+def stalls_of(way: Way, times: int = CALLS, **options: Any) -> tuple[list[gil.GilStall], list[float]]:
+    way.run()
+    watch = gil.watch(0.01)
+    watch._options.update(options)
+    with watch:
+        took = gil_holds.repeat(way, times)
+    return [stall for stall in watch.stalls if stall.thread == "keeper"], took
+
+
+# --- naming -------------------------------------------------------------------------------------------------
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", WAYS)
+def test_who_kept_the_gil_is_named(name: str) -> None:
+    way = WAYS[name]
+    stalls, took = stalls_of(way)
+    right = [stall for stall in stalls if gil_holds.named_right(way, stall)]
+    assert len(right) >= ENOUGH, [str(stall) for stall in stalls]
+    assert all(stall.duration >= 0.01 and stall.share > 0 for stall in stalls)
+    if way.state == "blocked":
+        assert {stall.system_call for stall in right} == {"clock_nanosleep"}
+        assert min(took) >= gil_holds.HOLD_MS * 1e-3, "a sleep was cut short"
+
+
+@needs_compiler
+def test_a_thread_that_computes_is_named_without_the_kernels_sampling_too() -> None:
+    way = WAYS["extension-burn"]
+    # The timer needs a tick of the kernel's clock that meets the thread; on a busy machine many do not.
+    for _ in range(5):
+        stalls, _ = stalls_of(way, 10, timer_only=True)
+        if any(gil_holds.named_right(way, stall) for stall in stalls):
+            return
+    raise AssertionError([str(stall) for stall in stalls])
+
+
+@needs_compiler
+def test_a_sleep_is_not_cut_short_without_the_kernels_sampling_either() -> None:
+    _, took = stalls_of(WAYS["extension-block"], timer_only=True)
+    assert min(took) >= gil_holds.HOLD_MS * 1e-3
+
+
+@needs_compiler
+def test_the_line_is_the_one_during_the_stall() -> None:
+    line = 0
+
+    def caller() -> None:
+        nonlocal line
+        line = sys._getframe().f_lineno + 1
+        gil_holds.module().block(50)
+        time.sleep(0.02)
+
+    caller()
+    with gil.watch() as watch:
+        caller()
+    assert [stall.python for stall in watch.stalls] == [f"{__file__}:{line}:{where(caller)}"]
+    (stall,) = watch.stalls
+    assert stall.python_stack[0] == stall.python
+    assert stall.python_stack[1].endswith(f":{sys._getframe().f_code.co_name}")
+    assert stall.thread == threading.current_thread().name
+    assert (stall.thread_id, stall.native_id) == (threading.get_ident(), threading.get_native_id())
+    assert stall.duration >= 0.03
+    assert abs(stall.started - time.monotonic()) < WATCHDOG
+
+
+def where(function: Any) -> str:
+    code = function.__code__
+    return str(getattr(code, "co_qualname", code.co_name))
+
+
+@needs_compiler
+def test_a_call_that_blocks_the_event_loop_is_named() -> None:
+    async def bad() -> None:
+        for _ in range(3):
+            gil_holds.module().block(40)
+            await asyncio.sleep(0.005)
+
+    with gil.watch() as watch:
+        asyncio.run(bad())
+    assert watch.stalls
+    assert {stall.native for stall in watch.stalls} == {WAYS["extension-block"].expected}
+
+
+def test_a_method_of_a_builtin_type_is_named() -> None:
+    numbers = gil_holds.numbers()
+    big = 1 << 3_000_000
+
+    with gil.watch() as watch:
+        for _ in range(3):
+            numbers[:].sort()
+            str(bytes(10)).join(["x"])
+            assert big * big
+    natives = {stall.native for stall in watch.stalls}
+    assert "builtins:list.sort" in natives
+
+
+def test_bytecode_alone_is_no_stall_because_it_hands_over_in_time() -> None:
+    with gil.watch(0.5) as watch:  # far above the switch interval, also on a loaded machine
+        gil_holds.loop(0.6)
+    assert watch.stalls == []
+    assert "No thread kept the GIL for 500 ms" in watch.table()
+
+
+def test_bytecode_is_named_when_the_threshold_is_below_the_switch_interval() -> None:
+    with gil.watch(0.002) as watch:
+        gil_holds.loop(0.3)
+    right = [
+        stall for stall in watch.stalls if stall.native is None and (stall.python or "").endswith(":loop")
+    ]
+    assert right
+    assert all(stall.state == "cpu" for stall in right)
+
+
+def test_of_several_threads_the_one_that_had_it_longest_is_named() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.03)
+    try:
+        with gil.watch(0.02) as watch:
+            threads = [threading.Thread(target=gil_holds.loop, args=(0.5,), name=f"hog{n}") for n in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    named = {stall.thread for stall in watch.stalls}
+    assert named
+    assert named <= {"hog0", "hog1", "hog2"}
+
+
+# --- what it keeps and tells --------------------------------------------------------------------------------
+
+
+@needs_compiler
+def test_the_summary_counts_by_culprit() -> None:
+    with gil.watch() as watch:
+        for _ in range(4):
+            gil_holds.module().block(30)
+        gil_holds.module().burn(60)
+    found = {culprit.native: culprit for culprit in watch.summary()}
+    blocked = found[WAYS["extension-block"].expected]
+    assert blocked.count == sum(stall.native == blocked.native for stall in watch.stalls)
+    durations = [stall.duration for stall in watch.stalls if stall.native == blocked.native]
+    assert blocked.total == pytest.approx(sum(durations))
+    assert blocked.max == max(durations)
+    assert min(durations) <= blocked.p50 <= blocked.max
+    assert f"{blocked.count:>6}" in watch.table()
+    assert str(blocked.native) in watch.table()
+
+
+@needs_compiler
+def test_only_so_many_stalls_are_kept_and_all_are_counted() -> None:
+    way = WAYS["extension-block"]
+    watch = gil.watch(0.01, keep=3)
+    with watch:
+        gil_holds.repeat(way, 10)
+    assert len(watch.stalls) <= 3
+    assert watch.dropped + len(watch.stalls) == sum(culprit.count for culprit in watch.summary())
+    assert watch.dropped > 0
+
+
+@needs_compiler
+def test_on_stall_gets_each_and_what_it_raises_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[gil.GilStall] = []
+
+    def on_stall(stall: gil.GilStall) -> None:
+        seen.append(stall)
+        raise ValueError("on purpose")
+
+    with caplog.at_level(logging.ERROR, "freshframe"), gil.watch(0.01, on_stall=on_stall) as watch:
+        gil_holds.repeat(WAYS["extension-block"], 6)
+    assert seen == watch.stalls
+    assert len(seen) > 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "on_stall of the GIL watch raised; further errors of it are not told"
+    ]
+
+
+@needs_compiler
+def test_on_stall_may_end_the_watch() -> None:
+    watch = gil.watch(0.01, on_stall=lambda stall: watch.stop())
+    with watch:
+        gil_holds.module().block(30)
+        until(lambda: not watch.active, "on_stall to end the watch")
+    assert len(watch.stalls) == 1
+
+
+@needs_compiler
+def test_a_pipelines_stats_carry_the_stalls_while_a_watch_is_active() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("demo:circles?size=64x48"))
+    with pipeline:
+        assert pipeline.stats().gil.stalls is None
+        with gil.watch() as watch:
+            assert pipeline.stats().gil.stalls == 0
+            gil_holds.module().block(30)
+            until(lambda: watch.stalls, "the stall to be told")
+            found = pipeline.stats().gil
+            assert found.stalls == 1
+            assert found.stalled == watch.stalls[0].duration
+            assert found.culprits == tuple(watch.summary())
+        assert pipeline.stats().gil == ff.GilStats(found.wait, found.hold)
+
+
+def test_results_are_plain_frozen_data() -> None:
+    culprit = ff.GilCulprit("libc.so.6:usleep", "a.py:1:f", 1, 0.03, 0.03, 0.03)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        culprit.count = 2  # type: ignore[misc]
+    assert not hasattr(culprit, "__dict__")
+    assert "__slots__" in vars(gil.GilStall)
+
+
+# --- one at a time, everywhere clear ------------------------------------------------------------------------
+
+
+def test_a_second_watch_is_refused_and_the_first_goes_on() -> None:
+    with gil.watch() as first:
+        with pytest.raises(RuntimeError, match="a GIL watch is active already"), gil.watch():
+            pass
+        assert first.active
+    with pytest.raises(RuntimeError, match="was used before"), first:
+        pass
+
+
+def test_of_two_threads_that_start_one_watch_each_one_wins() -> None:
+    barrier = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def start() -> None:
+        watch = gil.watch()
+        barrier.wait(WATCHDOG)
+        try:
+            with watch:
+                outcomes.append("started")
+                barrier.wait(WATCHDOG)
+        except RuntimeError as error:
+            outcomes.append(str(error))
+            barrier.wait(WATCHDOG)
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["a GIL watch is active already; a process has one at a time", "started"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((0,), {}, "threshold must be 0.001 to 60 seconds, got 0"),
+        ((float("nan"),), {}, "threshold must be"),
+        ((100,), {}, "threshold must be"),
+        (("10ms",), {}, "threshold must be a number of seconds, got '10ms'"),
+        ((True,), {}, "threshold must be a number of seconds"),
+        ((), {"on_stall": 3}, "on_stall must be a function"),
+        ((), {"keep": -1}, "keep must be a whole number of stalls"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: tuple[Any, ...], options: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        gil.watch(*arguments, **options)
+
+
+def test_other_interpreters_are_refused_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "implementation", types.SimpleNamespace(name="pypy"))
+    with pytest.raises(
+        RuntimeError, match=r"not supported on this interpreter \(pypy .*CPython 3.10 to 3.14"
+    ):
+        gil.watch().__enter__()
+
+
+def test_an_interpreter_whose_records_differ_is_refused_and_nothing_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from freshframe import _gil  # noqa: PLC0415
+
+    monkeypatch.setattr(_gil, "frames_now", lambda: [("elsewhere.py", "f", 1)])
+    with pytest.raises(RuntimeError, match="its frames are laid out differently"):
+        gil.watch().__enter__()
+    monkeypatch.setattr(_gil, "unsupported", lambda: "this Python is built without a GIL: nobody can hold it")
+    with pytest.raises(RuntimeError, match="built without a GIL: nobody can hold it"):
+        gil.watch().__enter__()
+    monkeypatch.undo()
+    with gil.watch():
+        pass
+
+
+def test_starting_and_stopping_leaves_nothing_behind() -> None:
+    def counts() -> tuple[int, int, int]:
+        maps = Path("/proc/self/maps").read_text().count("perf_event")
+        return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task")), maps
+
+    def once() -> None:
+        with gil.watch(0.005):
+            gil_holds.loop(0.01)
+            sorted(gil_holds.numbers()[:30_000])
+
+    once()
+    before = counts()
+    for _ in range(20):
+        once()
+    until(lambda: counts() == before, "files, threads and mappings to be given back")
+
+
+def test_the_watch_loads_with_its_first_use() -> None:
+    ended = run_program("""
+        import sys, pathlib
+        import freshframe as ff
+        maps = pathlib.Path("/proc/self/maps")
+        assert "freshframe.gil" not in sys.modules and "libdw" not in maps.read_text()
+        with ff.gil.watch():
+            assert "libdw" in maps.read_text()
+    """)
+    assert (ended.code, ended.err) == (0, "")
+
+
+# --- the ends of a process ----------------------------------------------------------------------------------
+
+
+def test_the_child_of_a_fork_has_no_watch_and_may_start_one() -> None:
+    ended = run_program("""
+        import os, sys, warnings
+        import freshframe as ff
+        warnings.simplefilter("ignore")
+        with ff.gil.watch() as watch:
+            child = os.fork()
+            if child == 0:
+                assert not watch.active and watch.stalls == []
+                watch.stop()
+                with ff.gil.watch() as own:
+                    assert own.active
+                print("child done", flush=True)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            assert watch.active
+        print("parent done")
+    """)
+    assert (ended.code, ended.out, ended.err) == (0, "child done\nparent done\n", "")
+
+
+def test_a_program_may_end_with_a_watch_on() -> None:
+    ended = run_program("""
+        import threading
+        import freshframe as ff
+        watch = ff.gil.watch(0.001)
+        watch.__enter__()
+        def spin():
+            while True:
+                sum(range(1000))
+        threading.Thread(target=spin, daemon=True).start()
+        sorted(range(100000), key=lambda x: -x)
+        print("end")
+    """)
+    assert (ended.code, ended.out, ended.err) == (0, "end\n", "")
+
+
+def test_signals_and_faulthandler_work_beside_a_watch() -> None:
+    ended = run_program("""
+        import faulthandler, os, signal, sys, time
+        import freshframe as ff
+        got = []
+        signal.signal(signal.SIGUSR1, lambda *_: got.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.signal(signal.SIGALRM, lambda *_: got.append(2))
+        with ff.gil.watch():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            deadline = time.monotonic() + 30
+            while 2 not in got and time.monotonic() < deadline:
+                sorted(range(200000), key=lambda x: x)
+            faulthandler.dump_traceback(file=sys.stdout)
+        assert sorted(got) == [1, 2], got
+    """)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Current thread" in ended.out
+
+
+# --- the decoder of line numbers ----------------------------------------------------------------------------
+
+
+def code_objects() -> Iterator[types.CodeType]:
+    """Everything that the standard library has loaded here, and this file."""
+    pending = [
+        compile(Path(str(module.__file__)).read_bytes(), str(module.__file__), "exec")
+        for module in (asyncio, dataclasses, json, opcode, subprocess, threading, sys.modules[__name__])
+    ]
+    while pending:
+        code = pending.pop()
+        yield code
+        pending += [const for const in code.co_consts if isinstance(const, types.CodeType)]
+
+
+def test_line_numbers_are_those_of_co_lines() -> None:
+    from freshframe import _gil  # noqa: PLC0415
+
+    checked = 0
+    for code in code_objects():
+        table = code.co_linetable
+        for begin, end, line in code.co_lines():
+            for offset in range(begin, end, 2):
+                assert _gil.line_of(table, code.co_firstlineno, offset) == (line or 0), (code, offset)
+                checked += 1
+        assert _gil.line_of(table, code.co_firstlineno, len(code.co_code) + 1000) == 0
+        _gil.line_of(table[: len(table) // 2], code.co_firstlineno, 10_000)  # cut: no line, no crash
+    assert checked > 5000
+
+
+# --- the command --------------------------------------------------------------------------------------------
+
+
+def run_command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "freshframe", "gil", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=gil_holds.environment(),
+        timeout=WATCHDOG,
+        check=False,
+    )
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "app.py"
+    path.write_text(
+        "import sys, gil_holds\n"
+        "print(__name__, *sys.argv[1:])\n"
+        "for _ in range(3):\n"
+        "    gil_holds.module().block(30)\n"
+        "if 'exit' in sys.argv: sys.exit(7)\n"
+        "if 'text' in sys.argv: sys.exit('no good')\n"
+        "if 'raise' in sys.argv: raise ValueError('on purpose')\n"
+        "if 'interrupt' in sys.argv: raise KeyboardInterrupt\n"
+    )
+    return path
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("argument", "code", "said"),
+    [
+        ("", 0, ""),
+        ("exit", 7, ""),
+        ("text", 1, "no good"),
+        ("raise", 1, "ValueError: on purpose"),
+        ("interrupt", 130, "KeyboardInterrupt"),
+    ],
+)
+def test_the_command_ends_as_the_program_and_always_sums_up(
+    program: Path, argument: str, code: int, said: str
+) -> None:
+    ended = run_command(str(program), "--json", argument)
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout == f"__main__ --json {argument}\n"
+    assert said in ended.stderr
+    assert "runpy" not in ended.stderr
+    assert f"gil_holds{Path(str(gil_holds.library())).suffixes[0]}" in ended.stderr
+    assert f"py_block, called at {program}:4:<module>" in ended.stderr
+    assert "who held the GIL" in ended.stderr
+
+
+@needs_compiler
+def test_the_command_runs_modules_and_writes_json(program: Path) -> None:
+    output = program.with_name("stalls.jsonl")
+    ended = run_command("-q", "-o", str(output), "--module", "app", "--flag", "exit", cwd=program.parent)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (7, "__main__ --flag exit\n", "")
+    records = [json.loads(line) for line in output.read_text().splitlines()]
+    stalls = [record for record in records if record["kind"] == "stall"]
+    culprits = [record for record in records if record["kind"] == "culprit"]
+    assert stalls
+    assert {stall["native"] for stall in stalls} == {WAYS["extension-block"].expected}
+    assert sum(culprit["count"] for culprit in culprits) == len(stalls)
+
+
+def test_the_command_says_what_it_needs(tmp_path: Path) -> None:
+    missing = run_command(str(tmp_path / "none.py"))
+    assert missing.returncode == 2
+    assert "there is no such file" in missing.stderr
+    assert run_command().returncode == 2
+    assert run_command("--module").returncode == 2
