@@ -117,7 +117,7 @@ CallableNames collect_names() {
 
 Target find_target() {
   return {.lock = find_lock(&_PyRuntime, PyInterpreterState_Get()),
-          .code_type = &PyCode_Type,
+          .types = {.code = &PyCode_Type, .integer = &PyLong_Type, .real = &PyFloat_Type},
           .pthread_id = find_pthread_id()};
 }
 
@@ -142,7 +142,7 @@ std::vector<std::tuple<std::string, std::string, int>> frames_now(Held& /*held*/
   LockRecord lock{};
   std::vector<std::tuple<std::string, std::string, int>> found;
   if (!read_value(target.lock, lock)) return found;
-  for (PythonFrame& frame : FrameReader(target.code_type).frames(lock.last_holder)) {
+  for (PythonFrame& frame : FrameReader(target.types).frames(lock.last_holder)) {
     found.emplace_back(std::move(frame.file), std::move(frame.function), frame.line);
   }
   return found;

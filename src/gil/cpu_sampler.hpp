@@ -17,8 +17,8 @@ class CpuSampler {
   /// Takes the sample of `thread` as soon as it computes.
   void arm(pid_t thread) {
     disarm();
-    by_kernel_ = by_kernel_ && kernel_.arm(thread);  // what is not permitted once is not tried again
-    if (by_kernel_ || (timer_.acquire() && timer_.arm(thread))) armed_ = thread;
+    by_kernel_ = by_kernel_ && !kernel_.forbidden();
+    if (by_kernel_ ? kernel_.arm(thread) : timer_.acquire() && timer_.arm(thread)) armed_ = thread;
   }
   /// The sample, once it was taken. Disarms.
   std::optional<StackSample> take() {

@@ -23,9 +23,13 @@ void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
   const auto state = read_task_state(suspect.holder.native_id);
   if (!state) return;
   ++(state->running ? suspect.running_looks : suspect.waiting_looks);
-  ++(lock.turn().moved ? suspect.moved_looks : suspect.still_looks);
   if (suspect.kernel_name.empty()) suspect.kernel_name = task_name(suspect.holder.native_id);
   if (suspect.python.empty()) suspect.python = lock.frames().frames(suspect.holder.state);
+  // At the first look at a turn there is nothing to compare with but what was just read: bytecode moves on
+  // within the microseconds that this has taken.
+  const Turn& turn = lock.turn();
+  const bool moved = turn.seen_before ? turn.moved : lock.frames().mark(suspect.holder.state) != turn.mark;
+  ++(moved ? suspect.moved_looks : suspect.still_looks);
   if (state->running) {
     // A signal costs the thread microseconds; one that runs bytecode needs none to be named.
     if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);

@@ -9,15 +9,16 @@
 #include <algorithm>
 #include <string_view>
 
-#include "internal/pycore_frame.h"
 #include "internal/pycore_gil.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_runtime.h"
+#if PY_VERSION_HEX >= 0x030B0000
+#include "internal/pycore_frame.h"
+#else
+#include <frameobject.h>
+#endif
 #if PY_VERSION_HEX >= 0x030E0000
 #include "internal/pycore_interpframe_structs.h"
-#endif
-#if PY_VERSION_HEX < 0x030B0000
-#include <frameobject.h>
 #endif
 
 #include "gil/memory.hpp"
@@ -73,6 +74,8 @@ constexpr Layout make_layout() {
       .frame_previous = offsetof(PyFrameObject, f_back),
       .frame_instruction = offsetof(PyFrameObject, f_lasti),
       .frame_locals = offsetof(PyFrameObject, f_localsplus),
+      .frame_owner = Layout::kNone,
+      .entry_owner = 0,
       .code_filename = offsetof(PyCodeObject, co_filename),
       .code_name = offsetof(PyCodeObject, co_name),
       .code_first_line = offsetof(PyCodeObject, co_firstlineno),
@@ -100,6 +103,13 @@ constexpr Layout make_layout() {
       .frame_instruction = offsetof(_PyInterpreterFrame, instr_ptr),
 #endif
       .frame_locals = offsetof(_PyInterpreterFrame, localsplus),
+#if PY_VERSION_HEX >= 0x030C0000
+      .frame_owner = offsetof(_PyInterpreterFrame, owner),
+      .entry_owner = FRAME_OWNED_BY_CSTACK,
+#else
+      .frame_owner = Layout::kNone,
+      .entry_owner = 0,
+#endif
       .code_filename = offsetof(PyCodeObject, co_filename),
       .code_name = offsetof(PyCodeObject, co_qualname),
       .code_first_line = offsetof(PyCodeObject, co_firstlineno),

@@ -25,6 +25,9 @@ struct Layout {
   std::size_t frame_previous;
   std::size_t frame_instruction;  // pointer into the bytecode, or the index of a code unit in 3.10
   std::size_t frame_locals;
+  std::size_t
+      frame_owner;  // one byte; kNone: the interpreter's own entries have no code object to be told by
+  unsigned char entry_owner;  // what it is in the interpreter's own entries
   // code object
   std::size_t code_filename;
   std::size_t code_name;

@@ -53,6 +53,7 @@ bool LockWatch::look(Clock::time_point now) {
     return true;
   }
   const PlaceMark mark = frames_.mark(lock.last_holder);
+  turn_.seen_before = true;
   turn_.moved = mark != turn_.mark;
   if (turn_.moved) {
     turn_.mark = mark;

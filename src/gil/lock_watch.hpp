@@ -13,9 +13,9 @@ namespace freshframe::gil {
 
 /// Where this process keeps what the watch looks at. Filled in with the GIL held, before a watch starts.
 struct Target {
-  std::uintptr_t lock = 0;          // find_lock()
-  const void* code_type = nullptr;  // &PyCode_Type
-  std::size_t pthread_id = 0;       // offset of the kernel's id in glibc's thread record; for CPython 3.10
+  std::uintptr_t lock = 0;  // find_lock()
+  KnownTypes types;
+  std::size_t pthread_id = 0;  // offset of the kernel's id in glibc's thread record; for CPython 3.10
 };
 
 /// Offset of the kernel's thread id in what pthread_self() points to; 0 when it cannot be found.
@@ -34,7 +34,8 @@ struct Turn {
   Clock::time_point first_seen;
   Clock::time_point still_since;  // since when it has been at `mark`
   PlaceMark mark;
-  bool moved = false;  // it was elsewhere in its bytecode at the look before
+  bool seen_before = false;  // this is not the first look at it
+  bool moved = false;        // it was elsewhere in its bytecode at the look before
 
   explicit operator bool() const { return holder.state != 0; }
 };
@@ -42,7 +43,7 @@ struct Turn {
 /// Follows the lock from look to look. For one thread.
 class LockWatch {
  public:
-  explicit LockWatch(const Target& target) : target_(target), frames_(target.code_type) {}
+  explicit LockWatch(const Target& target) : target_(target), frames_(target.types) {}
 
   /// Looks once. False: the lock's record cannot be read.
   bool look(Clock::time_point now);

@@ -3,6 +3,7 @@
 #include "gil/memory.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -53,6 +54,17 @@ std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcep
     done += static_cast<std::size_t>(got);
   }
   return done;
+}
+
+std::size_t read_each(std::span<const std::uintptr_t> addresses, std::size_t each, std::byte* out) noexcept {
+  std::array<iovec, 16> remote{};
+  const std::size_t count = std::min(addresses.size(), remote.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    remote[i] = {reinterpret_cast<void*>(addresses[i]), each};  // NOLINT(performance-no-int-to-ptr)
+  }
+  const iovec local{out, count * each};
+  const ssize_t got = ::process_vm_readv(::getpid(), &local, 1, remote.data(), count, 0);
+  return got > 0 ? static_cast<std::size_t>(got) / each : 0;
 }
 
 }  // namespace freshframe::gil

@@ -16,6 +16,10 @@ bool read_memory(std::uintptr_t address, void* out, std::size_t size) noexcept;
 /// Async-signal-safe.
 std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcept;
 
+/// Copies `each` bytes from every address, in one call of the kernel; returns how many of them, from the
+/// first on, could be read.
+std::size_t read_each(std::span<const std::uintptr_t> addresses, std::size_t each, std::byte* out) noexcept;
+
 template <class T>
   requires std::is_trivially_copyable_v<T>
 bool read_value(std::uintptr_t address, T& out) noexcept {

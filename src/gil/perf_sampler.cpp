@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -94,10 +95,14 @@ bool PerfSampler::arm(pid_t thread) {
   wanted.exclude_kernel = 1;
   wanted.exclude_hv = 1;
   event_ = static_cast<int>(::syscall(SYS_perf_event_open, &wanted, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
-  if (event_ < 0) return false;
+  if (event_ < 0) {
+    forbidden_ = errno != ESRCH;  // the thread has ended
+    return false;
+  }
   ring_ = ::mmap(nullptr, ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, event_, 0);
   if (ring_ == MAP_FAILED) {  // over the user's limit of locked memory
     ring_ = nullptr;
+    forbidden_ = true;
     disarm();
     return false;
   }

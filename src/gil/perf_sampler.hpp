@@ -20,14 +20,17 @@ class PerfSampler {
   PerfSampler& operator=(const PerfSampler&) = delete;
   ~PerfSampler() { disarm(); }
 
-  /// From now on the sample is taken as soon as `thread` has computed for a moment. False: not permitted.
+  /// From now on the sample is taken as soon as `thread` has computed for a moment. False: it cannot be.
   bool arm(pid_t thread);
+  /// Whether the system forbids it for good.
+  [[nodiscard]] bool forbidden() const { return forbidden_; }
   /// The sample, once it was taken. Disarms.
   std::optional<StackSample> take();
   void disarm();
 
  private:
   int event_ = -1;
+  bool forbidden_ = false;
   pid_t thread_ = 0;
   void* ring_ = nullptr;
 };

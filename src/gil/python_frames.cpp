@@ -3,7 +3,7 @@
 #include "gil/python_frames.hpp"
 
 #include <array>
-#include <cstring>
+#include <span>
 
 #include "gil/layout.hpp"
 #include "gil/line_table.hpp"
@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxFrames = 64;
 constexpr int kAttempts = 4;
-constexpr std::uintptr_t kTagBits = 3;  // 3.14 marks references that are not counted
+constexpr std::size_t kNumberWords = 4;  // an int's head, its size and its first two digits; a float's value
+constexpr std::uintptr_t kTagBits = 3;   // 3.14 marks references that are not counted
 
 std::uintptr_t read_pointer(std::uintptr_t address) noexcept {
   std::uintptr_t value = 0;
@@ -28,6 +29,14 @@ std::uintptr_t read_instruction(std::uintptr_t frame) noexcept {
   int index = 0;
   read_value(frame + layout.frame_instruction, index);
   return static_cast<std::uintptr_t>(index);
+}
+
+// The interpreter's own frames, between a C function and the Python function that it calls.
+bool is_entry(std::uintptr_t frame) noexcept {
+  const Layout& layout = compiled_layout();
+  unsigned char owner = 0;
+  return layout.frame_owner != Layout::kNone && read_value(frame + layout.frame_owner, owner) &&
+         owner == layout.entry_owner;
 }
 
 }  // namespace
@@ -44,15 +53,41 @@ PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
   mark.frame = current_frame(thread_state);
   if (mark.frame == 0) return mark;
   mark.instruction = read_instruction(mark.frame);
-  // Twelve words behind the frame's head: the loop variable of a tight loop is nearly always among them.
-  std::array<std::uint64_t, 12> words{};
-  if (read_value(mark.frame + compiled_layout().frame_locals, words)) {
-    for (const std::uint64_t word : words) {
-      mark.variables = (mark.variables ^ word) * 0x9E3779B97F4A7C15ULL;
-      mark.variables ^= mark.variables >> 29U;
-    }
-  }
+  mark.variables = hash_variables(mark.frame);
   return mark;
+}
+
+// The words behind the frame's head, and the values of the ints and floats among them: a counter that gets
+// the memory of its last value but one again would else look unchanged. Of other objects nothing counts: a C
+// function that is at work on them changes them, too.
+std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
+  constexpr std::size_t kWords = 12;
+  std::array<std::uintptr_t, kWords> words{};
+  if (!read_value(frame + compiled_layout().frame_locals, words)) return 0;
+  std::uint64_t hash = 0;
+  const auto mix = [&](std::uint64_t value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15ULL;
+    hash ^= hash >> 29U;
+  };
+  std::array<std::uintptr_t, kWords> objects{};
+  std::size_t count = 0;
+  for (const std::uintptr_t word : words) {
+    mix(word);
+    constexpr std::uintptr_t kLowest = 0x10000;
+    const std::uintptr_t object = word & ~kTagBits;
+    if (object >= kLowest && object % sizeof(void*) == 0 && object >> 47U == 0) objects[count++] = object;
+  }
+  // Reference count, type, then what makes up a number.
+  std::array<std::array<std::uintptr_t, kNumberWords>, kWords> heads{};
+  const std::size_t read =
+      read_each(std::span(objects).first(count), sizeof heads[0], reinterpret_cast<std::byte*>(heads.data()));
+  for (std::size_t i = 0; i < read; ++i) {
+    const bool integer = heads[i][1] == reinterpret_cast<std::uintptr_t>(types_.integer);
+    const bool real = heads[i][1] == reinterpret_cast<std::uintptr_t>(types_.real);
+    if (integer || real) mix(heads[i][2]);
+    if (integer) mix(heads[i][3]);
+  }
+  return hash;
 }
 
 std::vector<FrameReader::Raw> FrameReader::chain(std::uintptr_t thread_state) const {
@@ -61,8 +96,9 @@ std::vector<FrameReader::Raw> FrameReader::chain(std::uintptr_t thread_state) co
   std::uintptr_t frame = current_frame(thread_state);
   for (std::size_t steps = 0; frame != 0 && steps < 4 * kMaxFrames && chain.size() < kMaxFrames; ++steps) {
     const std::uintptr_t code = read_pointer(frame + layout.frame_code) & ~kTagBits;
-    // The interpreter's own entries, between a C function and the Python function that it calls, have none.
-    if (code != 0 && is_instance(code, code_type_)) chain.push_back({frame, code, read_instruction(frame)});
+    if (code != 0 && is_instance(code, types_.code) && !is_entry(frame)) {
+      chain.push_back({frame, code, read_instruction(frame)});
+    }
     frame = read_pointer(frame + layout.frame_previous);
   }
   return chain;

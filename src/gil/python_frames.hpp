@@ -21,16 +21,22 @@ struct PythonFrame {
 struct PlaceMark {
   std::uintptr_t frame = 0;
   std::uintptr_t instruction = 0;
-  std::uint64_t variables = 0;  // hash of the frame's first local variables and its stack
+  std::uint64_t variables = 0;  // hash of the frame's first local variables: which objects, which numbers
 
   friend bool operator==(const PlaceMark&, const PlaceMark&) = default;
 };
 
-/// Reads records of the Python that this was compiled for. Needs the address of code objects' type to tell
-/// them from what is no longer there.
+/// Addresses of types, by which objects are told from what is no longer there.
+struct KnownTypes {
+  const void* code = nullptr;
+  const void* integer = nullptr;
+  const void* real = nullptr;
+};
+
+/// Reads records of the Python that this was compiled for.
 class FrameReader {
  public:
-  explicit FrameReader(const void* code_type) : code_type_(code_type) {}
+  explicit FrameReader(const KnownTypes& types) : types_(types) {}
 
   /// Where the thread of this thread state is.
   [[nodiscard]] PlaceMark mark(std::uintptr_t thread_state) const noexcept;
@@ -53,7 +59,9 @@ class FrameReader {
   [[nodiscard]] std::vector<Raw> chain(std::uintptr_t thread_state) const;
   [[nodiscard]] static PythonFrame describe(const Raw& raw);
 
-  const void* code_type_;
+  [[nodiscard]] std::uint64_t hash_variables(std::uintptr_t frame) const noexcept;
+
+  KnownTypes types_;
 };
 
 }  // namespace freshframe::gil

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gil/task_state.hpp"
+#include "gil/wake_soon.hpp"
 #include <pthread.h>
 
 namespace freshframe::gil {
@@ -63,15 +64,19 @@ void Watcher::abandon() {
 
 void Watcher::name_threads(ThreadNames names) {
   const std::lock_guard lock(names_mutex_);
+  constexpr std::size_t kMost = 1000;
+  if (thread_names_.size() > kMost) thread_names_.clear();
+  names.merge(thread_names_);  // of threads that have ended since
   thread_names_ = std::move(names);
 }
 
 void Watcher::run() {
   pthread_setname_np(pthread_self(), "ff gil watch");
+  wake_soon();
   if (options_.timer_only) sampler_.use_timer();
   stacks_ = std::make_unique<CallStacks>();
   // The interpreter's symbol table is read now and not during the first stall.
-  (void)stacks_->describe(reinterpret_cast<std::uintptr_t>(target_.code_type));
+  (void)stacks_->describe(reinterpret_cast<std::uintptr_t>(target_.types.code));
   looking_.store(true);
   looking_.notify_all();
   while (!stopping_.load(std::memory_order_relaxed)) {

@@ -156,7 +156,7 @@ def named_right(way: Way, stall: Any) -> bool:
 
 
 def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
-    """Keeps the GIL so many times on a thread of its own, beside one that wants it; returns each one's seconds."""
+    """Keeps the GIL so many times on a thread of its own, beside one that wants it; returns the seconds."""
     way.run()  # builds and loads what it needs
     took: list[float] = []
     done = threading.Event()

@@ -27,16 +27,21 @@ import freshframe as ff
 from freshframe import gil
 
 needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C compiler")
-CALLS = 20
-ENOUGH = 16  # of 20: a loaded machine may hide some; bench/gil_watch.py counts 200 on a quiet one
+STALLS = 20  # bench/gil_watch.py counts 200 of each
+ENOUGH = 0.8  # of them: a loaded machine leaves the watch too few looks at some
 
 
-def stalls_of(way: Way, times: int = CALLS, **options: Any) -> tuple[list[gil.GilStall], list[float]]:
+def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.GilStall], list[float]]:
+    """At least so many stalls, and how long each call took; a loaded machine hides some of the calls."""
     way.run()
     watch = gil.watch(0.01)
     watch._options.update(options)
+    took: list[float] = []
     with watch:
-        took = gil_holds.repeat(way, times)
+        for _ in range(10):
+            took += gil_holds.repeat(way, wanted)
+            if sum(stall.thread == "keeper" for stall in watch.stalls) >= wanted:
+                break
     return [stall for stall in watch.stalls if stall.thread == "keeper"], took
 
 
@@ -49,7 +54,8 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
     way = WAYS[name]
     stalls, took = stalls_of(way)
     right = [stall for stall in stalls if gil_holds.named_right(way, stall)]
-    assert len(right) >= ENOUGH, [str(stall) for stall in stalls]
+    assert len(stalls) >= STALLS
+    assert len(right) >= ENOUGH * len(stalls), [str(stall) for stall in stalls]
     assert all(stall.duration >= 0.01 and stall.share > 0 for stall in stalls)
     if way.state == "blocked":
         assert {stall.system_call for stall in right} == {"clock_nanosleep"}
