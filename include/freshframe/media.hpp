@@ -24,6 +24,7 @@ struct OpenOptions {
   std::optional<double> fps = {};                   // of images; default 25
   double open_timeout = 5.0;                        // seconds
   double read_timeout = 5.0;                        // seconds
+  std::optional<bool> reconnect = {};               // of a live source; default: true
   bool loop = false;                                // a file starts again at its end
   bool realtime = false;                            // a file plays at its own speed and is live
   std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
@@ -53,13 +54,18 @@ class VideoSource : public Source<Frame> {
   [[nodiscard]] virtual VideoInfo info() const = 0;
 };
 
-/// Makes a source for a file, a picture, pictures in sequence ("frames/%05d.png", "frames/", "frames/*.png")
-/// or "demo:circles?...". Checks the form of `url` and the options only; the source's open() opens it. Throws
-/// GraphError.
+/// Makes a source for a file, a picture, pictures in sequence ("frames/%05d.png", "frames/", "frames/*.png"),
+/// "demo:circles?..." or a network stream (rtsp, rtsps, http, https, tcp, udp). Checks the form of `url` and
+/// the options only; the source's open() opens it. Throws GraphError.
 ///
 /// A file's frames keep the decoder's memory; pts counts from the start of the file and never goes back; what
 /// could not be decoded counts as `decode`. Its open() throws SourceError, also for entries of `options` that
 /// nobody knows, and SourceTimeout.
+///
+/// A network stream is live. Its open() tries once; unless `reconnect` is false, what fails then or later is
+/// tried again after 0.5 to 10 s, for ever, and told in NodeStats::source. With `reconnect` false it throws
+/// SourceError or SourceTimeout; the end of the stream is a SourceError too. info() is empty until the first
+/// connection.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
 /// Emits one picture over and over, `fps` times a second, as a camera would; what it cannot make in time

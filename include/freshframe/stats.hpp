@@ -130,8 +130,9 @@ class SourceBook {
   void flow();
   /// An outage begins at `since`, or one under way goes on for another reason. `why`: without passwords.
   void lose(TimePoint since, std::string why);
-  /// A frame has come: ends the outage, if there is one. True: there was one.
-  bool recover(TimePoint now);
+  [[nodiscard]] bool is_lost() const;
+  /// A frame has come: ends the outage, if there is one, and returns how many seconds it lasted.
+  std::optional<double> recover(TimePoint now);
   void count_size_change();
   void set_decoder_delay(int frames);
   void set_wall_clock(std::optional<double> seconds);

@@ -58,13 +58,19 @@ void SourceBook::lose(TimePoint since, std::string why) {
   ++stats_.outages;
 }
 
-bool SourceBook::recover(TimePoint now) {
+bool SourceBook::is_lost() const {
   const std::lock_guard lock(mutex_);
-  if (!lost_since_) return false;
-  stats_.outage_seconds += Seconds(now - *lost_since_).count();
+  return lost_since_.has_value();
+}
+
+std::optional<double> SourceBook::recover(TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (!lost_since_) return std::nullopt;
+  const double lasted = Seconds(now - *lost_since_).count();
+  stats_.outage_seconds += lasted;
   lost_since_.reset();
   ++stats_.reconnects;
-  return true;
+  return lasted;
 }
 
 void SourceBook::count_size_change() {

@@ -29,6 +29,7 @@ Decoder::Decoder(const AVStream& stream, const DecoderSettings& settings, Dictio
   codec_->thread_count = settings.threads;
   codec_->thread_type = settings.low_delay ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
   if (settings.low_delay) codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  if (settings.most_pixels > 0) codec_->max_pixels = settings.most_pixels;
   if (settings.strict) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_BUFFER | AV_EF_EXPLODE;
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   codec_->flags |= AV_CODEC_FLAG_COPY_OPAQUE;

@@ -4,6 +4,8 @@
 
 #include "freshframe/clock.hpp"
 
+#include <cstdint>
+
 #include "media/ffmpeg_ptr.hpp"
 
 namespace freshframe {
@@ -15,12 +17,17 @@ struct DecoderSettings {
   bool low_delay = false;
   /// For pictures: half of one is an error, where half of a video's frame is better than none.
   bool strict = false;
+  /// Pictures with more are refused; 0: FFmpeg's own limit.
+  std::int64_t most_pixels = 0;
 };
 
 /// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket.
 class Decoder {
  public:
   enum class Result { Frame, NeedsPacket, Damaged, End };
+
+  /// 8192 x 8192: what a server may make this process allocate for a picture.
+  static constexpr std::int64_t kMostLivePixels = std::int64_t{8192} * 8192;
 
   /// Takes the entries that it knows out of `options`. Throws Error.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);

@@ -10,6 +10,7 @@
 
 #include "media/demo_source.hpp"
 #include "media/file_source.hpp"
+#include "media/live_source.hpp"
 #include "media/picture_sequence.hpp"
 #include "media/url.hpp"
 
@@ -50,10 +51,21 @@ void check(const OpenOptions& options) {
 
 void check_demo(const std::string& url, const OpenOptions& options) {
   if (options.width || options.fps || options.loop || options.realtime || options.decoder_threads ||
-      !options.options.empty()) {
+      options.reconnect || !options.options.empty()) {
     throw GraphError("'" + url +
                      "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
-                     "size, fps, loop, realtime, decoder_threads and options are for files");
+                     "size, fps, loop, realtime, reconnect, decoder_threads and options are for others");
+  }
+}
+
+void check_live(const std::string& url, const OpenOptions& options) {
+  if (options.fps || options.loop || options.realtime) {
+    throw GraphError("'" + mask_passwords(url) +
+                     "' is a live source, which has its own speed and no end: fps, loop and realtime are for "
+                     "files and pictures");
+  }
+  if (LiveUrl(url).host.empty() && LiveUrl(url).scheme != "udp") {
+    throw GraphError("'" + mask_passwords(url) + "' names no host; write it as \"rtsp://host:554/path\"");
   }
 }
 
@@ -65,6 +77,13 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
   if (kind == UrlKind::Demo) {
     check_demo(url, options);
     return open_demo(url);
+  }
+  if (kind == UrlKind::Live) {
+    check_live(url, options);
+    return std::make_unique<LiveSource>(url, options);
+  }
+  if (options.reconnect.value_or(false)) {
+    throw GraphError("'" + url + "' is a file: reconnect is for live sources, loop=True starts a file again");
   }
   if (kind == UrlKind::Pictures) return std::make_unique<PictureSequence>(url, options);
   return std::make_unique<FileSource>(url, options);

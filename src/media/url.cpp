@@ -5,8 +5,10 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
+#include "media/live_url.hpp"
 #include "media/picture_list.hpp"
 
 namespace freshframe {
@@ -14,7 +16,11 @@ namespace {
 
 constexpr std::string_view kSupported =
     "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
-    "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\") and \"demo:circles\"";
+    "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
+    "udp) and \"demo:circles\"";
+
+/// What a URL in a text ends at.
+constexpr std::string_view kDelimiters = " \t\r\n'\"<>";
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -39,7 +45,7 @@ bool is_camera(const std::string& url) {
 
 /// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing.
 std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin) {
-  const auto end = std::min(text.find_first_of(" \t\r\n'\"<>", begin), text.size());
+  const auto end = std::min(text.find_first_of(kDelimiters, begin), text.size());
   const auto url = text.substr(begin, end - begin);
   auto authority = url.substr(0, url.find_first_of("/?#"));
   const auto colon = authority.find(':');
@@ -50,6 +56,32 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
   const auto at = authority.rfind('@');
   if (at == std::string_view::npos || at < colon) return {0, 0};
   return {begin + colon + 1, begin + at};
+}
+
+/// Parameters such as "pwd=secret" or "access_token=secret", as HTTP cameras have them.
+bool is_secret(std::string_view name) {
+  constexpr std::array<std::string_view, 7> kWords{"pass", "pwd", "token", "secret", "key", "auth", "sig"};
+  std::string small(name);
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view word) { return small.find(word) != std::string::npos; });
+}
+
+/// The values of secret parameters after a '?' or '&', masked.
+std::string mask_parameters(const std::string& text) {
+  std::string masked;
+  std::size_t done = 0;
+  for (auto at = text.find_first_of("?&"); at != std::string::npos; at = text.find_first_of("?&", at + 1)) {
+    const auto end = std::min(text.find_first_of("&# \t\r\n'\"<>", at + 1), text.size());
+    const auto scheme = text.rfind("://", at);
+    if (scheme == std::string::npos || text.find_first_of(kDelimiters, scheme) < at) continue;  // no URL
+    const auto equals = text.find('=', at);
+    if (equals >= end || !is_secret(std::string_view(text).substr(at + 1, equals - at - 1))) continue;
+    masked += text.substr(done, equals + 1 - done) + "***";
+    done = end;
+  }
+  return masked + text.substr(done);
 }
 
 }  // namespace
@@ -64,6 +96,7 @@ UrlKind url_kind(const std::string& url) {
                      std::string(kSupported));
   }
   const auto scheme = scheme_of(url);
+  if (is_live_scheme(LiveUrl(url).scheme)) return UrlKind::Live;
   if (!scheme.empty() && scheme != "file") {
     throw GraphError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
                      std::string(kSupported));
@@ -90,7 +123,7 @@ std::string mask_passwords(std::string_view text) {
     done = last;
   }
   masked += text.substr(done);
-  return masked;
+  return mask_parameters(masked);
 }
 
 }  // namespace freshframe

@@ -53,6 +53,7 @@ std::unique_ptr<NodeHandle> make_video_source(const std::string& url, const nb::
   parsed.fps = option<std::optional<double>>(options, "fps", "a number or None");
   parsed.open_timeout = option<double>(options, "open_timeout", "a number of seconds");
   parsed.read_timeout = option<double>(options, "read_timeout", "a number of seconds");
+  parsed.reconnect = option<std::optional<bool>>(options, "reconnect", "True, False or None");
   parsed.loop = option<bool>(options, "loop", "True or False");
   parsed.realtime = option<bool>(options, "realtime", "True or False");
   parsed.decoder_threads = option<std::optional<int>>(options, "decoder_threads", "an int or None");

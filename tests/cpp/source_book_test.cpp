@@ -24,8 +24,10 @@ TEST(SourceBook, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItFails
   EXPECT_NEAR(book.snapshot(at(13)).outage_seconds, 3.0, 1e-9);
   EXPECT_EQ(book.snapshot(at(13)).last_error, "timed out");
   EXPECT_EQ(book.snapshot(at(13)).reconnects, 0U);
-  EXPECT_TRUE(book.recover(at(15)));
-  EXPECT_FALSE(book.recover(at(16)));
+  EXPECT_TRUE(book.is_lost());
+  EXPECT_NEAR(book.recover(at(15)).value(), 5.0, 1e-9);
+  EXPECT_FALSE(book.recover(at(16)).has_value());
+  EXPECT_FALSE(book.is_lost());
   book.lose(at(20), "end of file");
   const SourceStats stats = book.snapshot(at(21));
   EXPECT_EQ(stats.outages, 2U);

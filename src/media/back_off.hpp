@@ -1,0 +1,34 @@
+// How long a lost source waits before it tries again.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <random>
+
+namespace freshframe {
+
+/// 0.5 s, then twice as long each time, up to 10 s, each with up to 20 % less or more, so that many sources
+/// of one server do not come back at the same moment. One thread.
+class BackOff {
+ public:
+  explicit BackOff(unsigned seed) : random_(seed) {}
+
+  /// Seconds to wait before the next attempt.
+  double next() {
+    const double seconds = std::clamp(base_ * jitter_(random_), kShortest, kLongest);
+    base_ = std::min(base_ * 2, kLongest);
+    return seconds;
+  }
+  /// Frames come again: the next loss starts from the shortest wait.
+  void reset() noexcept { base_ = kShortest; }
+
+  static constexpr double kShortest = 0.5;  // seconds
+  static constexpr double kLongest = 10.0;
+
+ private:
+  double base_ = kShortest;
+  std::minstd_rand random_;
+  std::uniform_real_distribution<double> jitter_{0.8, 1.2};
+};
+
+}  // namespace freshframe

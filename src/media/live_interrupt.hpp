@@ -1,0 +1,76 @@
+// Ends FFmpeg's blocking calls on a network: at a deadline or a stop; and notices that nothing comes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/stats.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <stop_token>
+#include <utility>
+
+extern "C" {
+#include <libavformat/avio.h>
+}
+
+namespace freshframe {
+
+/// FFmpeg polls it about every 100 ms while it waits, on real time. It may turn an interruption into success,
+/// end of file or "invalid data": ask stopped() and timed_out() after each call, whatever it returned.
+class LiveInterrupt {
+ public:
+  LiveInterrupt(SourceBook& book, std::stop_token stop) : book_(book), stop_(std::move(stop)) {}
+  LiveInterrupt(const LiveInterrupt&) = delete;
+  LiveInterrupt& operator=(const LiveInterrupt&) = delete;
+
+  /// The calls from now on end after `limit` seconds.
+  void arm(double limit) { arm_at(std::chrono::steady_clock::now() + to_duration(Seconds(limit))); }
+  void arm_at(TimePoint deadline) {
+    timed_out_.store(false, std::memory_order_relaxed);
+    quiet_.store(kNever, std::memory_order_relaxed);
+    deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  /// As arm(); after `quiet` seconds the book is told of a stall.
+  void arm_reading(double limit, double quiet) {
+    const auto now = std::chrono::steady_clock::now();
+    arm_at(now + to_duration(Seconds(limit)));
+    quiet_.store((now + to_duration(Seconds(quiet))).time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  /// A stop ends nothing from now on: `limit` seconds to say goodbye to the server.
+  void arm_closing(double limit) {
+    closing_.store(true, std::memory_order_relaxed);
+    arm(limit);
+  }
+
+  [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
+  [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
+  [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&LiveInterrupt::poll, this}; }
+
+ private:
+  using Rep = std::chrono::steady_clock::rep;
+  static constexpr auto kNever = std::numeric_limits<Rep>::max();
+
+  static int poll(void* opaque) noexcept {
+    auto& self = *static_cast<LiveInterrupt*>(opaque);
+    if (!self.closing_.load(std::memory_order_relaxed) && self.stop_.stop_requested()) return 1;
+    const Rep now = std::chrono::steady_clock::now().time_since_epoch().count();
+    if (now >= self.quiet_.load(std::memory_order_relaxed)) {
+      self.quiet_.store(kNever, std::memory_order_relaxed);
+      self.book_.stall();
+    }
+    if (now < self.deadline_.load(std::memory_order_relaxed)) return 0;
+    self.timed_out_.store(true, std::memory_order_relaxed);
+    return 1;
+  }
+
+  SourceBook& book_;
+  const std::stop_token stop_;
+  std::atomic<Rep> deadline_{kNever};
+  std::atomic<Rep> quiet_{kNever};
+  std::atomic<bool> timed_out_{false};
+  std::atomic<bool> closing_{false};
+};
+
+}  // namespace freshframe

@@ -1,0 +1,205 @@
+// A video source on the network that survives what networks and cameras do.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/live_source.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <iomanip>
+#include <random>
+#include <sstream>
+#include <utility>
+
+#include "media/url.hpp"
+
+namespace freshframe {
+namespace {
+
+std::optional<FrameSize> wanted_size(const OpenOptions& options) {
+  if (!options.width || !options.height) return std::nullopt;
+  return FrameSize{*options.width, *options.height};
+}
+
+std::string in_seconds(double seconds) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << seconds << " s";
+  return text.str();
+}
+
+}  // namespace
+
+LiveSource::LiveSource(std::string url, OpenOptions options)
+    : url_(std::move(url)),
+      options_(std::move(options)),
+      reconnect_(options_.reconnect.value_or(true)),
+      back_off_(std::random_device{}()),
+      maker_(wanted_size(options_)) {}
+
+std::string LiveSource::url() const {
+  return mask_passwords(url_.text);
+}
+
+VideoInfo LiveSource::info() const {
+  const std::lock_guard lock(info_mutex_);
+  return info_;
+}
+
+void LiveSource::open(const Context& context) {
+  packet_ = make_av_packet();
+  last_packet_ = context.clock.now();
+  connect(context);
+}
+
+/// One attempt. Afterwards there is a connection, or the loss is booked, or `context.stop` was requested.
+void LiveSource::connect(const Context& context) {
+  seen_key_ = false;
+  in_decoder_.clear();
+  try {
+    connection_ = std::make_unique<LiveConnection>(url_, options_, context, attempts_++);
+  } catch (const UnknownOption& unknown) {
+    throw SourceError(unknown.text(), url(), EINVAL);
+  } catch (const SourceError& error) {
+    if (context.stop.stop_requested()) return;
+    if (!reconnect_) throw;
+    lose(context, error);
+    return;
+  }
+  context.counters.source().enter(SourceState::WaitingKeyFrame);
+  const std::lock_guard lock(info_mutex_);
+  if (info_.codec.empty()) info_ = connection_->info();
+}
+
+void LiveSource::lose(const Context& context, const SourceError& error) {
+  auto& book = context.counters.source();
+  const bool first = !book.is_lost();
+  book.lose(last_packet_, error.what());
+  connection_.reset();
+  timeline_.restart();
+  wall_offset_.reset();
+  pace_.reset();
+  book.set_wall_clock(std::nullopt);
+  book.enter(SourceState::BackingOff);
+  log(first ? LogLevel::Warning : LogLevel::Info, std::string(error.what()) + "; trying again");
+}
+
+void LiveSource::back_off(const Context& context) {
+  const auto until = context.clock.now() + to_duration(Seconds(back_off_.next()));
+  static_cast<void>(context.clock.sleep_until(until, context.stop));
+}
+
+std::optional<SourceItem<Frame>> LiveSource::read(const Context& context) {
+  while (!context.stop.stop_requested()) {
+    if (!connection_) {
+      back_off(context);
+      if (!context.stop.stop_requested()) connect(context);
+      continue;
+    }
+    try {
+      if (auto frame = pull(context)) return deliver(std::move(frame), context);
+    } catch (const SourceError& error) {
+      if (!reconnect_) throw;
+      lose(context, error);
+    }
+  }
+  return std::nullopt;
+}
+
+AvFramePtr LiveSource::pull(const Context& context) {
+  auto& decoder = connection_->decoder();
+  while (!context.stop.stop_requested()) {
+    if (!spare_) spare_ = make_av_frame();
+    switch (decoder.receive(*spare_)) {
+      case Decoder::Result::Frame:
+        if (Decoder::is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
+        return std::move(spare_);
+      case Decoder::Result::Damaged:
+        context.counters.drop(NodeDropCause::Decode);
+        break;
+      case Decoder::Result::NeedsPacket:
+      case Decoder::Result::End:
+        if (!feed(context)) return nullptr;
+        break;
+    }
+  }
+  return nullptr;
+}
+
+/// Gives the decoder one packet. False: stopped.
+bool LiveSource::feed(const Context& context) {
+  if (!connection_->next(*packet_, context)) return false;
+  const TimePoint captured = context.clock.now();
+  last_packet_ = captured;
+  if (const auto wall = LiveConnection::wall_clock(*packet_)) {
+    if (const auto time = connection_->seconds(packet_->pts)) wall_offset_ = *wall - *time;
+  }
+  // What comes before the first key frame cannot be decoded: it belongs to joining, nothing is lost.
+  seen_key_ = seen_key_ || (packet_->flags & AV_PKT_FLAG_KEY) != 0;
+  if (seen_key_) {
+    in_decoder_.push_back(captured);
+    if (!connection_->decoder().send(*packet_, captured)) context.counters.drop(NodeDropCause::Decode);
+  }
+  av_packet_unref(packet_.get());
+  return true;
+}
+
+SourceItem<Frame> LiveSource::deliver(AvFramePtr frame, const Context& context) {
+  const TimePoint captured = Decoder::captured_of(*frame);
+  const auto time = connection_->seconds(frame->best_effort_timestamp);
+  const double pts = timeline_.place(time, captured);
+  if (wall_offset_ && time) context.counters.source().set_wall_clock(*wall_offset_ + *time - pts);
+  note_back(context);
+  note_delay(captured, context);
+  note_size(*frame, context);
+  Frame made = maker_.make(std::move(frame));
+  if (connection_->is_bursty()) static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
+  return {std::move(made), pts, captured};
+}
+
+void LiveSource::note_back(const Context& context) {
+  auto& book = context.counters.source();
+  if (book.state() == SourceState::WaitingKeyFrame) book.enter(SourceState::Reading);
+  back_off_.reset();
+  const auto lasted = book.recover(context.clock.now());
+  if (lasted) log(LogLevel::Warning, "'" + url() + "' is back after " + in_seconds(*lasted));
+}
+
+void LiveSource::note_delay(TimePoint captured, const Context& context) {
+  while (!in_decoder_.empty() && in_decoder_.front() <= captured) in_decoder_.pop_front();
+  context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
+}
+
+void LiveSource::note_size(const AVFrame& frame, const Context& context) {
+  const bool same = last_size_.width == frame.width && last_size_.height == frame.height;
+  if (!same && last_size_.width != 0) {
+    context.counters.source().count_size_change();
+    std::ostringstream text;
+    text << "'" << url() << "' changed its size from " << last_size_.width << "x" << last_size_.height
+         << " to " << frame.width << "x" << frame.height;
+    log(LogLevel::Info, text.str());
+  }
+  last_size_ = {frame.width, frame.height};
+}
+
+/// When a frame of a bursty stream is to be shown: at its distance from the first, unless that has become
+/// absurd.
+TimePoint LiveSource::due(double pts, const Context& context) {
+  constexpr double kLate = 1.0;    // seconds: the stream has paused, go on from here
+  constexpr double kEarly = 60.0;  // seconds: no playlist is so long
+  const auto now = context.clock.now();
+  if (pace_) {
+    const double ahead = Seconds(pace_->at - now).count() + pts - pace_->pts;
+    if (ahead > -kLate && ahead < kEarly) return now + to_duration(Seconds(ahead));
+  }
+  pace_ = Pace{now, pts};
+  return now;
+}
+
+void LiveSource::close() {
+  connection_.reset();
+  spare_.reset();
+  packet_.reset();
+}
+
+}  // namespace freshframe

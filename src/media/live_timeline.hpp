@@ -1,0 +1,45 @@
+// Turns the timestamps of a live stream, which reconnects, into seconds that never go back.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace freshframe {
+
+/// The first frame lies at 0. Where the stream says nothing, or jumps, and after restart(), the time between
+/// two frames is the time between their arrivals: an outage is as long in pts as it was. One thread.
+class LiveTimeline {
+ public:
+  double place(std::optional<double> time, TimePoint captured) {
+    const double arrived = begun_ ? std::max(0.0, Seconds(captured - last_captured_).count()) : 0.0;
+    const double expected = last_ + arrived;
+    if (!time) {
+      last_ = expected;
+    } else if (!shift_ || *time + *shift_ < last_ - kBack || *time + *shift_ > expected + kForward) {
+      shift_ = expected - *time;
+      last_ = expected;
+    } else {
+      last_ = std::max(last_, *time + *shift_);
+    }
+    begun_ = true;
+    last_captured_ = captured;
+    return last_;
+  }
+
+  /// The source's clock starts anew (after a reconnect).
+  void restart() noexcept { shift_.reset(); }
+
+ private:
+  static constexpr double kBack = 1.0;     // seconds: more than any reordering of frames
+  static constexpr double kForward = 5.0;  // seconds ahead of the arrivals: no buffer holds so much
+
+  bool begun_ = false;
+  double last_ = 0;
+  TimePoint last_captured_{};
+  std::optional<double> shift_;  // from the stream's time to ours
+};
+
+}  // namespace freshframe

@@ -1,0 +1,34 @@
+// Looks up a host's addresses so that neither a stop nor a time limit waits for a name server.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+struct HostAnswer {
+  std::vector<std::string> addresses;  // numeric, best first; empty: `error` says why
+  std::string error;
+};
+
+/// Blocks for as long as it likes.
+using HostLookup = HostAnswer (*)(const std::string& host);
+
+/// The system's own: /etc/hosts, mDNS, DNS, as /etc/nsswitch.conf has it.
+[[nodiscard]] HostAnswer system_lookup(const std::string& host);
+
+/// "192.0.2.1" or "2001:db8::1": there is nothing to look up.
+[[nodiscard]] bool is_address(const std::string& host);
+
+/// nullopt: stopped, or the real time `deadline` has passed. The lookup runs on a thread of its own, one per
+/// name; it is left behind when nobody waits for it any more and joined by a later call, after it has ended.
+[[nodiscard]] std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
+                                                     const std::stop_token& stop,
+                                                     HostLookup lookup = system_lookup);
+
+}  // namespace freshframe

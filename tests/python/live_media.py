@@ -1,0 +1,107 @@
+"""Encoded video for the servers of the live tests: made once per run, with PyAV, in memory."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import dataclasses
+import fractions
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FPS = 30
+KEY_INTERVAL = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """Video cut where its frames begin.
+
+    Attributes:
+        kind: FFmpeg's name of the container: "mpegts", "matroska", "h264" (NAL units with start codes) or
+            "mjpeg".
+        header: What comes before the first frame.
+        frames: The bytes of each frame.
+        keys: Whether each is a key frame.
+        fps: Frames per second.
+    """
+
+    kind: str
+    header: bytes
+    frames: list[bytes]
+    keys: list[bool]
+    fps: float = FPS
+
+    def save(self, path: Path) -> Path:
+        """Writes it for a server in another process."""
+        path.write_bytes(pickle.dumps(dataclasses.astuple(self)))
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Clip:
+        """Reads what save() wrote."""
+        return cls(*pickle.loads(path.read_bytes()))
+
+
+def picture(number: int, width: int, height: int) -> Any:
+    """Frame `number`: brighter from frame to frame, with a bar that moves."""
+    pixels = np.full((height, width, 3), 20 + number % 100 * 2, np.uint8)
+    left = number * 4 % width
+    pixels[:, left : left + 8] = 255
+    return pixels
+
+
+def encode(
+    kind: str,
+    count: int = 300,
+    *,
+    size: tuple[int, int] = (160, 120),
+    start: float = 0.0,
+    options: dict[str, str] | None = None,
+) -> Clip:
+    """Encodes `count` frames: H.264 without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
+
+    Args:
+        kind: As Clip.kind.
+        count: Frames.
+        size: Pixels.
+        start: Seconds, of the first frame's timestamp.
+        options: Of the encoder.
+    """
+    import av
+
+    width, height = size
+    out = io.BytesIO()
+    container = av.open(out, "w", format=kind, options={"flush_packets": "1", "live": "1", "cluster_time_limit": "1"} if kind == "matroska" else {"flush_packets": "1"})
+    if kind == "mjpeg":
+        stream = container.add_stream("mjpeg", rate=FPS)
+        stream.pix_fmt = "yuvj420p"
+    else:
+        settings = {"preset": "ultrafast", "tune": "zerolatency", "g": str(KEY_INTERVAL), "bf": "0"}
+        stream = container.add_stream("libx264", rate=FPS, options=settings | (options or {}))
+        stream.pix_fmt = "yuv420p"
+    stream.width, stream.height = width, height
+    stream.codec_context.time_base = fractions.Fraction(1, FPS)
+    packets = []
+    for number in range(count):
+        frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
+        frame.pts = number + round(start * FPS)
+        frame.time_base = fractions.Fraction(1, FPS)
+        packets += stream.encode(frame)
+    packets += stream.encode(None)
+    ends, keys = [], []
+    container.start_encoding()
+    begin = out.tell()
+    for packet in packets:
+        if packet.size == 0:
+            continue
+        keys.append(packet.is_keyframe)
+        container.mux(packet)
+        ends.append(out.tell())
+    container.close()
+    data = out.getvalue()
+    starts = [begin, *ends[:-1]]
+    return Clip(kind, data[:begin], [data[a:b] for a, b in zip(starts, ends, strict=True)], keys)

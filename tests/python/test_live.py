@@ -1,0 +1,153 @@
+"""Network sources that work: RTSP over TCP and UDP, MJPEG and TS over HTTP, HLS, Matroska and TS over TCP."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer
+from live_support import Camera, clip
+
+import freshframe as ff
+
+SERVERS = {
+    "rtsp-tcp": (RtspServer, "h264", {}),
+    "rtsp-udp": (RtspServer, "h264", {"rtsp_transport": "udp"}),
+    "http-mjpeg": (HttpServer, "mjpeg", {}),
+    "http-ts": (HttpServer, "mpegts", {}),
+    "tcp-ts": (TcpServer, "mpegts", {}),
+    "tcp-matroska": (TcpServer, "matroska", {}),
+}
+
+
+@pytest.fixture(params=SERVERS)
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[Server, str, dict[str, str]]]:
+    kind, media, options = SERVERS[request.param]
+    with kind(clip(media)) as server:
+        yield server, server.url, options  # type: ignore[attr-defined]
+
+
+def test_a_stream_gives_frames_with_growing_numbers_and_times(
+    served: tuple[Server, str, dict[str, str]],
+) -> None:
+    server, url, options = served
+    with Camera(url, options=options) as camera:
+        assert camera.source.live
+        samples = camera.read(12)
+        stats = camera.stats
+    assert {(s.value.width, s.value.height) for s in samples} == {(160, 120)}
+    assert all(a.seq < b.seq for a, b in itertools.pairwise(samples))
+    assert all(a.pts < b.pts for a, b in itertools.pairwise(samples))
+    assert all(a.captured <= b.captured for a, b in itertools.pairwise(samples))
+    assert samples[-1].captured <= time.monotonic()
+    # A dropped frame leaves its gap: pts run as the frames are numbered.
+    steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples)]
+    assert 0.5 / 30 < sum(steps) / len(steps) < 2 / 30
+    assert (stats.state, stats.outages, stats.size_changes, stats.last_error) == ("reading", 0, 0, "")
+    assert stats.decoder_delay == 0
+    assert server.connections <= 2  # FFmpeg may open HTTP anew after probing
+
+
+def test_the_frames_are_the_servers_pictures() -> None:
+    with TcpServer(clip("mpegts")) as server, Camera(server.url) as camera:
+        (sample,) = camera.read()
+        info = camera.source.info
+    rgb = sample.value.rgb
+    assert rgb.shape == (120, 160, 3)
+    assert int(rgb.max()) > 230  # the bar
+    assert info.codec == "h264"
+    assert (info.width, info.height, info.container, info.frame_count) == (160, 120, "mpegts", None)
+
+
+def test_a_live_playlist_is_shown_at_its_own_pace() -> None:
+    with HttpServer(clip("mpegts")) as server, Camera(server.playlist) as camera:
+        samples = camera.read(40)
+        assert camera.source.info.container == "hls"
+    # Segments of a second come at once; shown at once, most of their frames would be dropped.
+    seen = [b.seq - a.seq for a, b in itertools.pairwise(samples)]
+    assert sum(seen) < 2 * len(seen)
+
+
+def test_rtcp_tells_the_servers_wall_clock() -> None:
+    with RtspServer(clip("h264")) as server, Camera(server.url) as camera:
+        camera.read(2)
+        camera.wait(lambda stats: stats.wall_clock is not None, "a sender report")
+        (sample,) = camera.read()
+        stats = camera.stats
+        now = time.time()
+    assert stats.wall_clock is not None
+    assert now - 30 < stats.wall_clock + sample.pts < now + 1
+
+
+def test_a_size_is_scaled_to_what_is_wanted() -> None:
+    with TcpServer(clip("mpegts")) as server, Camera(server.url, size=(80, 60)) as camera:
+        (sample,) = camera.read()
+    assert (sample.value.width, sample.value.height) == (80, 60)
+
+
+def test_credentials_in_the_url_open_the_door_and_are_seen_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="freshframe")
+    for kind, media in ((RtspServer, "h264"), (HttpServer, "mjpeg")):
+        with kind(clip(media), Faults(user="joe:s3cr3t")) as server:
+            url = server.url.replace("://", "://joe:s3cr3t@") + "?token=t0p"  # type: ignore[attr-defined]
+            with Camera(url) as camera:
+                camera.read()
+                server.hang_up()
+                camera.wait(lambda stats: stats.outages == 1, "the outage")
+                text = f"{camera.stats} {camera.source.url} {camera.pipeline}"
+            assert "joe:***@" in camera.source.url
+            assert "s3cr3t" not in text
+            assert "t0p" not in text
+    assert "s3cr3t" not in caplog.text
+    assert "t0p" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", [RtspServer, HttpServer])
+def test_wrong_credentials_are_an_error_that_says_so(kind: type[RtspServer] | type[HttpServer]) -> None:
+    media = "h264" if kind is RtspServer else "mjpeg"
+    with kind(clip(media), Faults(user="joe:s3cr3t")) as server:
+        url = server.url.replace("://", "://joe:wrong-one@")
+        with pytest.raises(ff.SourceError, match=r"401|authorization") as caught, Camera(url, reconnect=False):
+            pass
+    assert "wrong-one" not in str(caught.value)
+    assert caught.value.url.endswith("/live")
+
+
+def test_an_option_that_nobody_knows_is_an_error_even_when_it_could_be_tried_again() -> None:
+    with (
+        TcpServer(clip("mpegts")) as server,
+        pytest.raises(ff.SourceError, match="know no option 'no_such_thing'"),
+        Camera(server.url, options={"no_such_thing": "1"}),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "message"),
+    [
+        ("rtsp://host/a", {"loop": True}, "is a live source"),
+        ("http://host/a", {"realtime": True}, "is a live source"),
+        ("tcp://host:1", {"fps": 5.0}, "is a live source"),
+        ("rtsp:///a", {}, "names no host"),
+        ("gopher://host/a", {}, "'gopher' is not supported"),
+        ("clip.mp4", {"reconnect": True}, "reconnect is for live sources"),
+        ("rtsp://host/a", {"reconnect": "yes"}, "reconnect"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_opened(
+    url: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises((ff.GraphError, TypeError), match=message):
+        ff.open(url, **options)  # type: ignore[arg-type]
+
+
+def test_a_lossless_edge_below_a_live_source_is_refused() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("rtsp://host/a"))
+    pipeline.reader(camera, queue=ff.LOSSLESS)
+    with pytest.raises(ff.GraphError, match="live"):
+        pipeline.start()

@@ -1,0 +1,293 @@
+"""Network sources that misbehave: nothing hangs, everything is told and counted, and frames come back."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from live_media import Clip
+from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer
+from live_support import Camera, ServerProcess, clip
+from support import WATCHDOG
+
+import freshframe as ff
+
+QUICK = {"open_timeout": 1.0, "read_timeout": 1.0}
+
+
+def server_of(kind: str, faults: Faults | None = None, port: int = 0, media: Clip | None = None) -> Server:
+    return {
+        "rtsp": lambda: RtspServer(media or clip("h264"), faults, port),
+        "mjpeg": lambda: HttpServer(media or clip("mjpeg"), faults, port),
+        "http": lambda: HttpServer(media or clip("mpegts"), faults, port),
+        "tcp": lambda: TcpServer(media or clip("mpegts"), faults, port),
+    }[kind]()
+
+
+def url_of(kind: str, port: int) -> str:
+    return {"rtsp": "rtsp", "mjpeg": "http", "http": "http", "tcp": "tcp"}[kind] + (
+        f"://127.0.0.1:{port}" + ("" if kind == "tcp" else "/live")
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def check_order(samples: list[ff.Sample[ff.Frame]]) -> None:
+    assert all(a.seq < b.seq for a, b in itertools.pairwise(samples))
+    assert all(a.pts <= b.pts for a, b in itertools.pairwise(samples))
+    assert all(a.captured <= b.captured for a, b in itertools.pairwise(samples))
+
+
+KINDS = ["rtsp", "mjpeg", "tcp"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_never_answers_is_a_timeout(kind: str) -> None:
+    with server_of(kind, Faults(silent=True)) as server:
+        url = url_of(kind, server.port)
+        began = time.monotonic()
+        with pytest.raises(ff.SourceTimeout, match=r"not opened within 0\.5 s"):
+            Camera(url, open_timeout=0.5, reconnect=False).pipeline.start()
+        assert time.monotonic() - began >= 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: str) -> None:
+    port = free_port()
+    with Camera(url_of(kind, port)) as camera:
+        camera.wait(lambda stats: stats.state == "backing_off", "the back-off")
+        assert camera.stats.outages == 1
+        assert "refused" in camera.stats.last_error
+        assert camera.source.info.codec == ""
+        with server_of(kind, port=port):
+            camera.read(3)
+            stats = camera.stats
+            assert (stats.state, stats.outages, stats.reconnects) == ("reading", 1, 1)
+            assert 0 < stats.outage_seconds < WATCHDOG
+            assert camera.source.info.width == 160
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) -> None:
+    with server_of(kind, Faults(stall_after=20)) as server, Camera(url_of(kind, server.port), **QUICK) as camera:
+        samples = camera.read(5)
+        camera.wait(lambda stats: stats.stalls == 1, "the stall")
+        camera.wait(lambda stats: stats.outages == 1, "the outage")
+        server.faults = Faults()
+        camera.wait(lambda stats: stats.reconnects >= 1 and stats.state == "reading", "the reconnection")
+        samples += camera.read(5)
+        stats = camera.stats
+    check_order(samples)
+    assert "sent nothing for 1 s" in stats.last_error
+    assert stats.outage_seconds >= 1.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stall_without_reconnect_is_a_timeout(kind: str) -> None:
+    with server_of(kind, Faults(stall_after=10)) as server:
+        camera = Camera(url_of(kind, server.port), read_timeout=0.5, reconnect=False)
+        with pytest.raises(ff.SourceTimeout, match=r"sent nothing for 0\.5 s"), camera.pipeline:
+            camera.pipeline.wait(WATCHDOG)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_end_of_a_live_stream_is_a_lost_connection(kind: str) -> None:
+    with server_of(kind, Faults(close_after=15)) as server:
+        with Camera(url_of(kind, server.port)) as camera:
+            camera.wait(lambda stats: stats.reconnects >= 1, "two connections")
+        camera = Camera(url_of(kind, server.port), reconnect=False)
+        with pytest.raises(ff.SourceError, match="lost") as caught, camera.pipeline:
+            camera.pipeline.wait(WATCHDOG)
+        assert not isinstance(caught.value, ff.SourceTimeout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_server_is_found_again_and_the_books_go_on(kind: str, tmp_path: Path) -> None:
+    names = {"rtsp": ("rtsp", "h264"), "mjpeg": ("http", "mjpeg"), "tcp": ("tcp", "mpegts")}
+    program, media = names[kind]
+    path = clip(media).save(tmp_path / "clip")
+    with ServerProcess(program, path) as server:
+        port = server.port
+        camera = Camera(url_of(kind, port))
+        camera.pipeline.start()
+        samples = camera.read(5)
+    camera.wait(lambda stats: stats.outages == 1, "the loss")
+    with ServerProcess(program, path, port):
+        camera.wait(lambda stats: stats.reconnects == 1, "the reconnection")
+        samples += camera.read(5)
+        stats = camera.stats
+        camera.pipeline.stop()
+    check_order(samples)
+    assert (stats.state, stats.outages) == ("reading", 1)
+    # The outage lies between two frames in pts as it did in time.
+    gap = max(b.pts - a.pts for a, b in itertools.pairwise(samples))
+    assert gap >= 0.8 * stats.outage_seconds
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(kind: str, tmp_path: Path) -> None:
+    names = {"rtsp": ("rtsp", "h264"), "mjpeg": ("http", "mjpeg"), "tcp": ("tcp", "mpegts")}
+    program, media = names[kind]
+    path = clip(media).save(tmp_path / "clip")
+    with (
+        ServerProcess(program, path) as server,
+        Camera(url_of(kind, server.port), read_timeout=20.0) as camera,
+    ):
+        camera.read(5)
+        server.process.send_signal(signal.SIGSTOP)
+        camera.wait(lambda stats: stats.state == "stalled", "the stall")
+        server.process.send_signal(signal.SIGCONT)
+        camera.wait(lambda stats: stats.state == "reading", "the end of the stall")
+        camera.read(5)
+        assert (camera.stats.stalls, camera.stats.outages) == (1, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_garbage_is_no_frame_and_no_crash(kind: str) -> None:
+    with server_of(kind, Faults(garbage=True)) as server, Camera(url_of(kind, server.port), **QUICK) as camera:
+        camera.wait(lambda stats: stats.outages == 1 or camera.drops("decode") > 0, "the garbage")
+        server.faults = Faults()
+        server.hang_up()
+        camera.read(3)
+        camera.wait(lambda stats: stats.state == "reading", "frames again")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_a_frame_at_the_end_of_a_connection_is_survived(kind: str) -> None:
+    with server_of(kind, Faults(half_after=12)) as server, Camera(url_of(kind, server.port)) as camera:
+        samples = camera.read(5)
+        camera.wait(lambda stats: stats.reconnects >= 1, "the reconnection")
+        samples += camera.read(3)
+    check_order(samples)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_size_after_a_reconnect_is_delivered_and_counted(kind: str) -> None:
+    media = {"rtsp": "h264", "mjpeg": "mjpeg", "tcp": "mpegts"}[kind]
+    with server_of(kind) as server:
+        port = server.port
+        camera = Camera(url_of(kind, port))
+        camera.pipeline.start()
+        (first,) = camera.read()
+    with server_of(kind, port=port, media=clip(media, 96, 64)), camera:
+        camera.wait(lambda stats: stats.size_changes == 1, "the other size")
+        (last,) = camera.read()
+    assert (first.value.width, first.value.height) == (160, 120)
+    assert (last.value.width, last.value.height) == (96, 64)
+
+
+def test_another_size_within_a_stream_is_delivered_and_counted() -> None:
+    big, small = clip("mjpeg"), clip("mjpeg", 96, 64)
+    mixed = dataclasses.replace(big, frames=big.frames[:10] + small.frames[:10])
+    with HttpServer(mixed) as server, Camera(server.url) as camera:
+        camera.wait(lambda stats: stats.size_changes >= 3, "three changes")
+        sizes = {(s.value.width, s.value.height) for s in camera.read(25)}
+        assert sizes == {(160, 120), (96, 64)}
+        assert camera.stats.outages == 0
+
+
+def huge_jpeg() -> bytes:
+    """A picture that says it is 65500 x 65500."""
+    jpeg = bytearray(clip("mjpeg").frames[0])
+    at = jpeg.index(b"\xff\xc0")
+    jpeg[at + 5 : at + 9] = b"\xff\xdc\xff\xdc"
+    return bytes(jpeg)
+
+
+def test_absurd_sizes_in_headers_are_refused_without_the_memory() -> None:
+    answers = {
+        "picture": b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: image/jpeg\r\n\r\n" + huge_jpeg() + b"\r\n--b\r\n",
+        "part": b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: 2000000000\r\n\r\n\xff\xd8",
+        "body": b"HTTP/1.0 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nhello",
+        "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nhello",
+    }
+    with HttpServer(clip("mjpeg")) as server, Camera(server.url, **QUICK) as camera:
+        camera.read()
+        for name, answer in answers.items():
+            before = camera.stats.outages
+            server.faults = Faults(answer=answer)
+            server.hang_up()
+            camera.wait(lambda stats, n=before: stats.outages > n, f"the outage of {name}")  # type: ignore[misc]
+            connections = server.connections
+            camera.wait(lambda stats, n=connections: server.connections > n, f"{name} tried")  # type: ignore[misc]
+            server.faults = Faults()
+            camera.wait(lambda stats: stats.state == "reading", f"frames after {name}")
+    status = Path("/proc/self/status").read_text()
+    peak = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    assert peak < 2_000_000  # kB
+
+
+@pytest.mark.parametrize(
+    ("kind", "faults", "message"),
+    [
+        ("mjpeg", Faults(status="404 Not Found"), "404"),
+        ("rtsp", Faults(status="404 Not Found"), "404"),
+        ("mjpeg", Faults(status="503 Busy"), "5"),
+        ("mjpeg", Faults(answer=b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>no</html>"), "cannot open"),
+        ("mjpeg", Faults(answer=b""), "cannot open"),
+    ],
+)
+def test_what_a_server_refuses_is_an_error_with_its_reason(kind: str, faults: Faults, message: str) -> None:
+    with server_of(kind, faults) as server:
+        url = url_of(kind, server.port)
+        with pytest.raises(ff.SourceError, match=message) as caught:
+            Camera(url, open_timeout=5.0, reconnect=False).pipeline.start()
+    assert caught.value.url == url
+    assert caught.value.source == "camera"
+
+
+def test_a_connection_that_nobody_accepts_is_refused_with_an_errno() -> None:
+    with pytest.raises(ff.SourceError, match="refused") as caught:
+        Camera(f"tcp://127.0.0.1:{free_port()}", reconnect=False).pipeline.start()
+    assert isinstance(caught.value, ConnectionRefusedError) or caught.value.errno == 111
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("state", ["connecting", "waiting_key_frame", "reading", "stalled", "backing_off"])
+def test_a_stop_ends_every_state(kind: str, state: str) -> None:
+    faults = {
+        "connecting": Faults(silent=True),
+        "waiting_key_frame": Faults(),
+        "stalled": Faults(stall_after=15),
+        "backing_off": Faults(close_after=0),
+    }.get(state, Faults())
+    media = None
+    if state == "waiting_key_frame":
+        if kind == "mjpeg":
+            pytest.skip("every JPEG picture is a key frame")
+        whole = clip("h264" if kind == "rtsp" else "mpegts")
+        # The parameter sets of the first frame, as RTSP's SDP has them anyway, then no key frame ever.
+        later = [frame for frame, key in zip(whole.frames, whole.keys, strict=True) if not key]
+        media = dataclasses.replace(whole, frames=whole.frames[:1] + later)
+        if kind == "tcp":
+            pytest.skip("TS has its parameter sets in key frames: without one nothing opens")
+    with server_of(kind, faults, media=media) as server:
+        if state == "waiting_key_frame":
+            server.skip = 1  # type: ignore[attr-defined]
+        camera = Camera(url_of(kind, server.port), read_timeout=40.0, open_timeout=40.0)
+        starter = threading.Thread(target=start_quietly, args=(camera,))
+        starter.start()
+        camera.wait(lambda stats: stats.state == state, f"the state {state}")
+        camera.pipeline.stop(timeout=WATCHDOG)
+        starter.join()
+        assert camera.stats.state == "closed"
+
+
+def start_quietly(camera: Camera) -> None:
+    """A stop during start() makes start() raise."""
+    try:
+        camera.pipeline.start()
+    except ff.FreshframeError:
+        pass
