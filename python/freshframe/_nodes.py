@@ -141,7 +141,7 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
     decoder_threads: int | None = None,
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """Makes a source of a video file, a picture, pictures in sequence, or the built-in moving scene.
+    """Makes a source of a video file, a picture, pictures in sequence, a network stream, or the moving scene.
 
     Only the form of the URL and the options are checked here; start() opens it.
 
@@ -149,11 +149,15 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
         url: A path; ``frames/%05d.png`` (by number: a missing one is a lost frame), ``frames/`` or
             ``frames/*.png`` (what is there, ``img2`` before ``img10``);
             ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
-            (``pace=0``: as fast as it is read, ``frames=300``: its length).
+            (``pace=0``: as fast as it is read, ``frames=300``: its length);
+            ``rtsp://``, ``rtsps://``, ``http://``, ``https://`` (MJPEG, TS, HLS), ``tcp://``, ``udp://``: a
+            live stream; docs/live-sources.md tells how it lives.
         size: (width, height) in pixels to scale to.
         fps: Rate of pictures: number n lies at n / fps seconds; default 25.
-        open_timeout: Seconds.
-        read_timeout: Seconds.
+        open_timeout: Seconds, to the streams being known.
+        read_timeout: Seconds without a packet.
+        reconnect: Of a live source. None or True: what fails is tried again, for ever, after 0.5 to 10 s, and
+            start() succeeds whether or not the server is there. False: SourceError or SourceTimeout.
         loop: A file starts again at its end.
         realtime: A file plays at its own speed and is live, as if it were a camera.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.

@@ -17,11 +17,6 @@
 namespace freshframe {
 namespace {
 
-std::optional<FrameSize> wanted_size(const OpenOptions& options) {
-  if (!options.width || !options.height) return std::nullopt;
-  return FrameSize{*options.width, *options.height};
-}
-
 std::string in_seconds(double seconds) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(1) << seconds << " s";

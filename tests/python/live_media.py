@@ -3,47 +3,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fractions
 import io
-import pickle
-from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+from live_servers import FPS, Clip
 
-FPS = 30
 KEY_INTERVAL = 10
-
-
-@dataclasses.dataclass(frozen=True)
-class Clip:
-    """Video cut where its frames begin.
-
-    Attributes:
-        kind: FFmpeg's name of the container: "mpegts", "matroska", "h264" (NAL units with start codes) or
-            "mjpeg".
-        header: What comes before the first frame.
-        frames: The bytes of each frame.
-        keys: Whether each is a key frame.
-        fps: Frames per second.
-    """
-
-    kind: str
-    header: bytes
-    frames: list[bytes]
-    keys: list[bool]
-    fps: float = FPS
-
-    def save(self, path: Path) -> Path:
-        """Writes it for a server in another process."""
-        path.write_bytes(pickle.dumps(dataclasses.astuple(self)))
-        return path
-
-    @classmethod
-    def load(cls, path: Path) -> Clip:
-        """Reads what save() wrote."""
-        return cls(*pickle.loads(path.read_bytes()))
 
 
 def picture(number: int, width: int, height: int) -> Any:
@@ -71,11 +39,16 @@ def encode(
         start: Seconds, of the first frame's timestamp.
         options: Of the encoder.
     """
-    import av
-
     width, height = size
     out = io.BytesIO()
-    container = av.open(out, "w", format=kind, options={"flush_packets": "1", "live": "1", "cluster_time_limit": "1"} if kind == "matroska" else {"flush_packets": "1"})
+    container = av.open(
+        out,
+        "w",
+        format=kind,
+        options={"flush_packets": "1", "live": "1", "cluster_time_limit": "1"}
+        if kind == "matroska"
+        else {"flush_packets": "1"},
+    )
     if kind == "mjpeg":
         stream = container.add_stream("mjpeg", rate=FPS)
         stream.pix_fmt = "yuvj420p"

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import dataclasses
 import itertools
+import pickle
 import re
 import socket
 import struct
@@ -19,8 +20,39 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
-from live_media import Clip
+FPS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """Video cut where its frames begin.
+
+    Attributes:
+        kind: FFmpeg's name of the container: "mpegts", "matroska", "h264" (NAL units with start codes) or
+            "mjpeg".
+        header: What comes before the first frame.
+        frames: The bytes of each frame.
+        keys: Whether each is a key frame.
+        fps: Frames per second.
+    """
+
+    kind: str
+    header: bytes
+    frames: list[bytes]
+    keys: list[bool]
+    fps: float = FPS
+
+    def save(self, path: Path) -> Path:
+        """Writes it for a server in another process."""
+        path.write_bytes(pickle.dumps(dataclasses.astuple(self)))
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Clip:
+        """Reads what save() wrote."""
+        return cls(*pickle.loads(path.read_bytes()))
 
 
 @dataclasses.dataclass
@@ -48,6 +80,9 @@ class Faults:
     answer: bytes | None = None
 
 
+_S = TypeVar("_S", bound="Server")
+
+
 class Server:
     """Listens on 127.0.0.1; a thread for each connection. A subclass says what to do with one."""
 
@@ -63,7 +98,12 @@ class Server:
         self.port: int = self._socket.getsockname()[1]
         self._run(self._accept)
 
-    def __enter__(self) -> Server:
+    @property
+    def url(self) -> str:
+        """Of its stream."""
+        raise NotImplementedError
+
+    def __enter__(self: _S) -> _S:
         """Does nothing more."""
         return self
 
@@ -292,10 +332,9 @@ class RtspServer(Server):
                 elif verb == "TEARDOWN":
                     return
                 head += f"Content-Length: {len(body)}\r\n" if body else ""
+                number = sequence[1] if sequence else "0"
                 with send_lock:
-                    connection.sendall(
-                        f"RTSP/1.0 {status}\r\nCSeq: {sequence[1] if sequence else 0}\r\n{head}\r\n{body}".encode()
-                    )
+                    connection.sendall(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{head}\r\n{body}".encode())
                 if verb == "PLAY" and status == "200 OK":
                     self._run(self._play, self._target, connection)
 
@@ -371,7 +410,7 @@ class RtspServer(Server):
 
 def units(frame: bytes) -> list[bytes]:
     """The NAL units of a frame with start codes; what does not look like one is one unit."""
-    found = [unit.rstrip(b"\0") for unit in re.split(rb"\0\0\1", frame)]
+    found = [unit.rstrip(b"\0") for unit in frame.split(b"\0\0\1")]
     return [unit for unit in found if unit] or [frame or b"\0"]
 
 

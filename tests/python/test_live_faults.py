@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import signal
@@ -12,8 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from live_media import Clip
-from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer
+from live_servers import Clip, Faults, HttpServer, RtspServer, Server, TcpServer
 from live_support import Camera, ServerProcess, clip
 from support import WATCHDOG
 
@@ -23,17 +23,16 @@ QUICK = {"open_timeout": 1.0, "read_timeout": 1.0}
 
 
 def server_of(kind: str, faults: Faults | None = None, port: int = 0, media: Clip | None = None) -> Server:
-    return {
-        "rtsp": lambda: RtspServer(media or clip("h264"), faults, port),
-        "mjpeg": lambda: HttpServer(media or clip("mjpeg"), faults, port),
-        "http": lambda: HttpServer(media or clip("mpegts"), faults, port),
-        "tcp": lambda: TcpServer(media or clip("mpegts"), faults, port),
-    }[kind]()
+    if kind == "rtsp":
+        return RtspServer(media or clip("h264"), faults, port)
+    if kind == "mjpeg":
+        return HttpServer(media or clip("mjpeg"), faults, port)
+    return TcpServer(media or clip("mpegts"), faults, port)
 
 
 def url_of(kind: str, port: int) -> str:
-    return {"rtsp": "rtsp", "mjpeg": "http", "http": "http", "tcp": "tcp"}[kind] + (
-        f"://127.0.0.1:{port}" + ("" if kind == "tcp" else "/live")
+    return {"rtsp": "rtsp://{}/live", "mjpeg": "http://{}/live", "tcp": "tcp://{}"}[kind].format(
+        f"127.0.0.1:{port}"
     )
 
 
@@ -79,7 +78,10 @@ def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: st
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) -> None:
-    with server_of(kind, Faults(stall_after=20)) as server, Camera(url_of(kind, server.port), **QUICK) as camera:
+    with (
+        server_of(kind, Faults(stall_after=20)) as server,
+        Camera(url_of(kind, server.port), **QUICK) as camera,
+    ):
         samples = camera.read(5)
         camera.wait(lambda stats: stats.stalls == 1, "the stall")
         camera.wait(lambda stats: stats.outages == 1, "the outage")
@@ -154,7 +156,10 @@ def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(kind: str, tmp_
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_garbage_is_no_frame_and_no_crash(kind: str) -> None:
-    with server_of(kind, Faults(garbage=True)) as server, Camera(url_of(kind, server.port), **QUICK) as camera:
+    with (
+        server_of(kind, Faults(garbage=True)) as server,
+        Camera(url_of(kind, server.port), **QUICK) as camera,
+    ):
         camera.wait(lambda stats: stats.outages == 1 or camera.drops("decode") > 0, "the garbage")
         server.faults = Faults()
         server.hang_up()
@@ -174,12 +179,10 @@ def test_half_a_frame_at_the_end_of_a_connection_is_survived(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_size_after_a_reconnect_is_delivered_and_counted(kind: str) -> None:
     media = {"rtsp": "h264", "mjpeg": "mjpeg", "tcp": "mpegts"}[kind]
-    with server_of(kind) as server:
-        port = server.port
-        camera = Camera(url_of(kind, port))
-        camera.pipeline.start()
+    with server_of(kind) as server, Camera(url_of(kind, server.port)) as camera:
         (first,) = camera.read()
-    with server_of(kind, port=port, media=clip(media, 96, 64)), camera:
+        server.clip = clip(media, 96, 64)
+        server.hang_up()
         camera.wait(lambda stats: stats.size_changes == 1, "the other size")
         (last,) = camera.read()
     assert (first.value.width, first.value.height) == (160, 120)
@@ -235,7 +238,11 @@ def test_absurd_sizes_in_headers_are_refused_without_the_memory() -> None:
         ("mjpeg", Faults(status="404 Not Found"), "404"),
         ("rtsp", Faults(status="404 Not Found"), "404"),
         ("mjpeg", Faults(status="503 Busy"), "5"),
-        ("mjpeg", Faults(answer=b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>no</html>"), "cannot open"),
+        (
+            "mjpeg",
+            Faults(answer=b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>no</html>"),
+            "cannot open",
+        ),
         ("mjpeg", Faults(answer=b""), "cannot open"),
     ],
 )
@@ -254,8 +261,14 @@ def test_a_connection_that_nobody_accepts_is_refused_with_an_errno() -> None:
     assert isinstance(caught.value, ConnectionRefusedError) or caught.value.errno == 111
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("state", ["connecting", "waiting_key_frame", "reading", "stalled", "backing_off"])
+STATES = ["connecting", "reading", "stalled", "backing_off"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    # Every JPEG picture is a key frame, and TS has its parameter sets in key frames only.
+    [(kind, state) for kind in KINDS for state in STATES] + [("rtsp", "waiting_key_frame")],
+)
 def test_a_stop_ends_every_state(kind: str, state: str) -> None:
     faults = {
         "connecting": Faults(silent=True),
@@ -265,17 +278,13 @@ def test_a_stop_ends_every_state(kind: str, state: str) -> None:
     }.get(state, Faults())
     media = None
     if state == "waiting_key_frame":
-        if kind == "mjpeg":
-            pytest.skip("every JPEG picture is a key frame")
-        whole = clip("h264" if kind == "rtsp" else "mpegts")
-        # The parameter sets of the first frame, as RTSP's SDP has them anyway, then no key frame ever.
+        whole = clip("h264")
+        # The first frame's parameter sets go into RTSP's answer to DESCRIBE; no key frame is ever sent.
         later = [frame for frame, key in zip(whole.frames, whole.keys, strict=True) if not key]
-        media = dataclasses.replace(whole, frames=whole.frames[:1] + later)
-        if kind == "tcp":
-            pytest.skip("TS has its parameter sets in key frames: without one nothing opens")
+        media = dataclasses.replace(whole, frames=[whole.frames[0], *later])
     with server_of(kind, faults, media=media) as server:
-        if state == "waiting_key_frame":
-            server.skip = 1  # type: ignore[attr-defined]
+        if isinstance(server, RtspServer) and state == "waiting_key_frame":
+            server.skip = 1
         camera = Camera(url_of(kind, server.port), read_timeout=40.0, open_timeout=40.0)
         starter = threading.Thread(target=start_quietly, args=(camera,))
         starter.start()
@@ -287,7 +296,5 @@ def test_a_stop_ends_every_state(kind: str, state: str) -> None:
 
 def start_quietly(camera: Camera) -> None:
     """A stop during start() makes start() raise."""
-    try:
+    with contextlib.suppress(ff.FreshframeError):
         camera.pipeline.start()
-    except ff.FreshframeError:
-        pass
