@@ -19,8 +19,8 @@
 
 namespace freshframe {
 
-/// States and what ends them are pictured in docs/live-sources.md. open() tries once; what it cannot open read()
-/// goes on trying. All but url() and info() on one thread.
+/// States and what ends them are pictured in docs/live-sources.md. open() tries once; what it cannot open
+/// read() goes on trying. All but url() and info() on one thread.
 class LiveSource final : public VideoSource {
  public:
   LiveSource(std::string url, OpenOptions options);
