@@ -23,8 +23,18 @@ PAGE = (ROOT / "docs" / "gil.md").read_text(encoding="utf-8")
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 
 
+WHOLE = (  # chapters with programs
+    "A native function that lets the GIL go",
+    "A native thread that calls Python",
+    "A native node",
+    "Numba and Cython",
+)
+
+
 def programs(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    chapters = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+    text = "".join(chapter for chapter in chapters if chapter.startswith(WHOLE))
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def headers() -> list[Path]:
@@ -36,6 +46,10 @@ def headers() -> list[Path]:
         Path(sysconfig.get_path("include")),
         Path(nanobind.origin).parent / "include",
     ]
+
+
+def test_the_page_has_the_programs_that_are_tried_here() -> None:
+    assert [len(programs(language)) for language in ("cpp", "python", "cython")] == [4, 1, 1]
 
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")

@@ -243,6 +243,23 @@ def test_five_calls_that_hold_the_gil_stand_in_line() -> None:
     assert found["waits", "scoped release"] < found["waits", "held"]
 
 
+def test_on_one_core_calls_that_compute_cannot_overlap_and_the_lab_says_so() -> None:
+    ended = run_program(
+        """
+        import os, sys
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        from freshframe._cli import main
+        sys.exit(main(["lab", "call-guard", "--quick", "--json", "-q"]))
+        """
+    )
+    assert ended.code == 0, ended.err
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    found = {(row["work"], row["style"]): row for row in rows(records, "calls")}
+    assert found["computes", "call guard"]["seconds"] >= 5 * call_guard.QUICK
+    assert found["computes", "call guard"]["expected"] == 5
+    assert "one core" in rows(records, "meaning")[0]["notes"][0]
+
+
 # --- frozen-game --------------------------------------------------------------------------------------------
 
 

@@ -118,6 +118,10 @@ def _refused_ours() -> End:
         return End(
             "", missing=f"no C++ compiler was found ({tried}); on Debian: apt-get install g++, or set CXX"
         )
+    try:
+        ours = ff.get_include()
+    except FileNotFoundError as error:
+        return End("", missing=str(error))
     include = sysconfig.get_path("include")
     if not (Path(include) / "Python.h").exists():
         return End("", missing=f"Python.h is not in {include}; on Debian: apt-get install python3-dev")
@@ -128,7 +132,7 @@ def _refused_ours() -> End:
         "-x",
         "c++",
         f"-I{include}",
-        f"-I{ff.get_include()}",
+        f"-I{ours}",
         "-",
     ]
     done = subprocess.run(

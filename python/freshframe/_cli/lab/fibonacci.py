@@ -51,8 +51,14 @@ def run(bench: Bench, machine: Machine) -> Result:
         [_table(found, missing, n, rounds), releases],
         _meaning({case: found[OURS][case] / found[OURS]["gil"] for case in _CASES}, machine),
         drawing=printed,
-        notes=[f"{name} is not measured: {why}" for name, why in missing.items()],
+        notes=[f"{name} is not measured: {_in_short(why)}" for name, why in missing.items()],
     )
+
+
+def _in_short(reason: str) -> str:
+    """A reason may end in all that a compiler has printed."""
+    first, *rest = [line.strip() for line in reason.splitlines() if line.strip()]
+    return " ".join([first, *rest[:2]])
 
 
 def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[[], float]:
