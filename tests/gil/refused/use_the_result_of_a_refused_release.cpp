@@ -1,0 +1,15 @@
+// The result is used: no second error for that.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds a PyObject*
+#include "freshframe/gil.hpp"
+
+#include <optional>
+#include <string>
+
+namespace gil = freshframe::gil;
+
+std::size_t work(gil::Held& held, PyObject* a) {
+  const auto line =
+      gil::release(held, [](PyObject* b) { return std::optional<std::string>(b ? "yes" : "no"); }, a);
+  return line->size() + (*line).size();
+}
