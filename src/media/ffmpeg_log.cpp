@@ -69,8 +69,13 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     const auto line = complete_line(object, level, format, arguments);
     if (!line || line->empty()) return;
     const auto safe = mask_passwords(*line);
-    const bool error = *ours == LogLevel::Error && capture != nullptr;
-    log(error && capture->take(without_prefix(safe), is_reader(object)) ? LogLevel::Debug : *ours, safe);
+    bool hushed = false;
+    if (capture != nullptr && *ours == LogLevel::Error) {
+      hushed = capture->take(without_prefix(safe), is_reader(object));
+    } else if (capture != nullptr && *ours == LogLevel::Warning) {
+      hushed = capture->hushes_warnings();
+    }
+    log(hushed ? LogLevel::Debug : *ours, safe);
   } catch (...) {  // out of memory: a log line may be lost, FFmpeg's C code must not be unwound
   }
 }
@@ -92,9 +97,9 @@ FfmpegErrorCapture::~FfmpegErrorCapture() {
 }
 
 bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {
-  const bool ours = purpose_ == Purpose::Exception || from_reader;
+  const bool ours = purpose_ != Purpose::Reader || from_reader;
   if (ours && first_.empty()) first_ = line;
-  return purpose_ == Purpose::Exception;
+  return purpose_ != Purpose::Reader;
 }
 
 }  // namespace freshframe

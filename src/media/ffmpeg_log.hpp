@@ -14,6 +14,7 @@ class FfmpegErrorCapture {
  public:
   enum class Purpose {
     Exception,  // an exception will tell what happened: the lines are logged as debug only
+    Opening,    // the same; and warnings too: what FFmpeg complains of while it looks for the streams
     Reader      // notes whether the container's reader complained: the lines are logged as they are
   };
 
@@ -27,6 +28,7 @@ class FfmpegErrorCapture {
   /// " (moov atom not found)", or nothing.
   [[nodiscard]] std::string in_brackets() const { return first_.empty() ? "" : " (" + first_ + ")"; }
 
+  [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
   /// For the log callback: takes the line; true when it shall be logged as debug.
   bool take(const std::string& line, bool from_reader);
 

@@ -68,8 +68,7 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
       deadline_(std::chrono::steady_clock::now() + to_duration(Seconds(options.open_timeout))),
       stop_(context.stop),
       interrupt_(book_, context.stop) {
-  install_ffmpeg_log();
-  const FfmpegErrorCapture errors;
+  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
   try {
     connect(url, context, attempt);
   } catch (const SourceTimeout&) {

@@ -51,7 +51,7 @@ void check(const OpenOptions& options) {
 
 void check_demo(const std::string& url, const OpenOptions& options) {
   if (options.width || options.fps || options.loop || options.realtime || options.decoder_threads ||
-      options.reconnect || !options.options.empty()) {
+      options.reconnect.value_or(false) || !options.options.empty()) {
     throw GraphError("'" + url +
                      "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
                      "size, fps, loop, realtime, reconnect, decoder_threads and options are for others");

@@ -91,6 +91,7 @@ class Server:
         self.faults = faults or Faults()
         self.connections = 0
         self.frames_sent = 0
+        self.skip = 0  # frames left out at the start of each connection
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -131,10 +132,10 @@ class Server:
         """One client; returns when it is done."""
         raise NotImplementedError
 
-    def paced(self, skip: int = 0) -> Iterator[tuple[int, bytes]]:
+    def paced(self) -> Iterator[tuple[int, bytes]]:
         """The frames, each when it is due; over and over. Ends after the fault that ends it."""
         assert self.clip is not None
-        began = time.monotonic()
+        began, skip = time.monotonic(), self.skip
         for number in itertools.count(skip):
             if self._ended.wait(max(0.0, began + (number - skip) / self.clip.fps - time.monotonic())):
                 return
@@ -297,7 +298,6 @@ class RtspServer(Server):
     """H.264 over RTP, interleaved in the connection or over UDP, with RTCP sender reports."""
 
     CLOCK = 90000
-    skip = 0  # frames left out at the start
     MOST = 1200  # bytes of a packet's payload
 
     @property
@@ -380,7 +380,7 @@ class RtspServer(Server):
         assert callable(send)
         sequence, octets, packets = 100, 0, 0
         with contextlib.suppress(OSError):
-            for number, frame in self.paced(self.skip):
+            for number, frame in self.paced():
                 stamp = (1000 + round(number * self.CLOCK / self.clip.fps)) & 0xFFFFFFFF
                 if number % 30 == 0:
                     now = time.time() + 2208988800  # NTP counts from 1900

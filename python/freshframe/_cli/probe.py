@@ -33,7 +33,7 @@ class Measured:
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
     pipeline = ff.Pipeline("probe")
-    source = ff.open(options.source)
+    source = ff.open(options.source, reconnect=False)
     reader = pipeline.reader(pipeline.add(source, name="source"))
     with watched(pipeline), pipeline:
         measured = _measure(reader)

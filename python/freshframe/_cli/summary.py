@@ -43,7 +43,39 @@ def summarise(stats: ff.Stats, tally: Tally, *, label: str, finder: str, live: b
         everywhere = [edge.parent for edge in stats.edges]
         dropped = shortfalls(stats, stopped_below=everywhere)
         lines += [f"live: {line}" for line in dropped] or ["live: no frame was dropped"]
+        lines += [f"live: {line}" for line in interruptions(stats)]
     return lines
+
+
+def interruptions(stats: ff.Stats) -> list[str]:
+    """What happened to the connections of live sources; none when nothing did."""
+    lines = []
+    for name, node in stats.nodes.items():
+        source = node.source
+        if source is None:
+            continue
+        if source.outages:
+            lines.append(
+                f"{name} was without a connection {_times(source.outages)}, {source.outage_seconds:.1f} s in "
+                f"total; last: {source.last_error}"
+            )
+        if source.stalls:
+            lines.append(f"{name} stalled {_times(source.stalls)}")
+        if source.size_changes:
+            lines.append(f"{name} changed its size {_times(source.size_changes)}")
+    return lines
+
+
+def never_opened(stats: ff.Stats) -> str | None:
+    """Why a source never delivered anything, when that is so."""
+    for node in stats.nodes.values():
+        if node.source is not None and node.source.outages and not node.processed:
+            return node.source.last_error
+    return None
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def shortfalls(stats: ff.Stats, *, stopped_below: Collection[str] = ()) -> list[str]:

@@ -17,7 +17,7 @@ from freshframe._progress import progress_display
 
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
-from .summary import Tally, shortfalls, summarise
+from .summary import Tally, never_opened, shortfalls, summarise
 
 _SUFFIXES = (".jsonl", ".csv", ".mp4")
 _TICK = 0.1  # seconds between two looks at a running pipeline
@@ -92,6 +92,7 @@ class TrackRun:
     def __init__(self, options: Any, outputs: list[str]) -> None:
         self.pipeline = ff.Pipeline("track")
         source = ff.open(options.source, realtime=options.realtime)
+        self.label = source.url  # without its password
         self.live = source.live
         frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
         self.source = frames.name
@@ -177,7 +178,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
     outputs = _checked(options.output, options.source)
     work = TrackRun(options, outputs)
-    label = str(options.source)
+    label = work.label
     try:
         with _display(options, messages, label) as show:
             report = work.run(show)
@@ -192,6 +193,9 @@ def run(options: Any, messages: Messages) -> ExitCode:
     _tell(work, messages, report, label)
     for path in outputs:
         messages.say(f"wrote {path}")
+    if never := never_opened(report):
+        messages.complain(never)
+        return ExitCode.SOURCE
     if work.live or work.unwanted:
         return ExitCode.OK
     limited = work.pick is not None and work.pick.full.is_set()
