@@ -15,8 +15,9 @@
 namespace freshframe::gil {
 
 /// References that gil::Ref has let go, until somebody with the GIL drops them: whoever comes back from
-/// release() or into acquire(), drain(), or the interpreter itself once there are more than 64. Thread-safe.
-/// Each module has its own.
+/// release() or into acquire(), drain(), or the interpreter itself, which is asked to when there are more
+/// than 64 or one came from a thread with the GIL (a destructor of a Python object, say). That thread does
+/// not drop it at once, for a finaliser may want a lock that it holds. Thread-safe. Each module has its own.
 class DeferredFree {
  public:
   // Hidden: modules built with different versions of this header must not share one.
@@ -26,7 +27,8 @@ class DeferredFree {
   }
 
   void push(PyObject* object) noexcept {
-    if (!deferring_.load(std::memory_order_acquire) && detail::holds_gil().value_or(false)) {
+    const bool held = detail::holds_gil().value_or(false);
+    if (held && (!deferring_.load(std::memory_order_acquire) || detail::interpreter_ends())) {
       Py_DECREF(object);
       return;
     }
@@ -35,7 +37,7 @@ class DeferredFree {
       const std::lock_guard lock(mutex_);
       objects_.push_back(object);
       waiting_.store(objects_.size(), std::memory_order_release);
-      call = objects_.size() >= kCallAbove && !std::exchange(called_, true);
+      call = (held || objects_.size() >= kCallAbove) && !std::exchange(called_, true);
     }
     if (call && Py_AddPendingCall(&drain_pending, nullptr) != 0) {
       const std::lock_guard lock(mutex_);
@@ -52,7 +54,6 @@ class DeferredFree {
       const std::lock_guard lock(mutex_);
       objects.swap(objects_);
       waiting_.store(0, std::memory_order_release);
-      called_ = false;
     }
     for (PyObject* object : objects) Py_DECREF(object);
     return objects.size();
@@ -71,6 +72,11 @@ class DeferredFree {
   static constexpr std::size_t kCallAbove = 64;
 
   static int drain_pending(void* /*unused*/) {
+    {
+      auto& list = instance();
+      const std::lock_guard lock(list.mutex_);
+      list.called_ = false;  // here and not in drain(): at most one call waits in the interpreter's own list
+    }
     detail::Access::with_held([](Held& held) { instance().drain(held); });
     return 0;
   }
