@@ -58,7 +58,7 @@ from ._stream import Stream, stream
 from .results import Circles, DemoCircle, PixelFormat, Plane
 
 if _typing.TYPE_CHECKING:
-    from . import gil
+    from . import gil, numeric
     from .sinks import Csv, JsonLines
 
 __version__: str = _native.__version__
@@ -74,10 +74,10 @@ _native.register_classes(
 
 def __getattr__(name: str) -> _typing.Any:
     """Loads what most programs do without when it is first used."""
-    if name == "gil":
+    if name in ("gil", "numeric"):
         import importlib  # noqa: PLC0415
 
-        return importlib.import_module(".gil", __name__)
+        return importlib.import_module(f".{name}", __name__)
     if name in ("Csv", "JsonLines"):
         from . import sinks  # noqa: PLC0415
 
@@ -136,6 +136,7 @@ __all__ = [
     "get_cmake_dir",
     "get_include",
     "gil",
+    "numeric",
     "open",
     "read_picture",
     "results",

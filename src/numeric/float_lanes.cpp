@@ -1,0 +1,394 @@
+// Adds floating-point numbers to 64 sums side by side, each with the errors of its roundings.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Compiled once per instruction set by Highway's foreach_target.
+//
+// Note [Adding to a large number]
+// A tile's numbers are scaled by a power of two, so that their sums stay far below 1, and added to -1.5. That
+// rounds each to a multiple of 2^-52, and because -1.5 is the larger one, what was rounded away is x - ((-1.5
+// + x) + 1.5), exactly: fewer operations than TwoSum's six. The rounded parts add up without any error as
+// long as the sum stays between -2 and -1; what was rounded away adds up apart. Whether it stayed there is
+// seen from the bits that all its values have in common: no other exponent but that of infinity and NaN has
+// all bits of -1.5's. A tile that strayed is done again, scaled by its own maximum or with TwoSum. (S. M.
+// Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J. Sci.
+// Comput. 31, 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed from
+// earlier tiles, and the sum itself is the large number.)
+//
+// Note [Additions as multiplications]
+// Most processors have as many units for fused multiply-add beside those for additions. x * 1 + y rounds
+// once, as x + y does, so some of TwoSum's additions are written like that where the instruction exists: the
+// same bits, in less time. The 1 comes from a volatile, or a compiler would turn them back.
+
+// Registers in arrays: SVE's have no size that the compiler knows. NEON does the work there.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#include "numeric/float_lanes.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "numeric/float_lanes.cpp"
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace freshframe::numeric::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Doubles = hn::CappedTag<double, 8>;
+using Bits = hn::RebindToUnsigned<Doubles>;
+using V = hn::Vec<Doubles>;
+using B = hn::Vec<Bits>;
+
+constexpr std::size_t kWidth = hn::MaxLanes(Doubles());
+
+// Vectors side by side, so that none has to wait for its own last sum: as many as there are registers for.
+// Where they make less than a row, the tile is gone through more than once; it is in the first-level cache by
+// then.
+constexpr std::size_t kAbreast = kWidth == 8 ? 8 : 4;
+constexpr std::size_t kPass = kAbreast * kWidth;
+static_assert(kLanes % kPass == 0);
+
+constexpr std::uint64_t kSignAndExponent = std::uint64_t{0xFFF} << 52;
+constexpr double kBase = -1.5;
+constexpr std::uint64_t kBaseBits = std::uint64_t{0xBFF} << 52;
+
+// Calls f(0) to f(kCount - 1), each a constant of its own type.
+template <class F, std::size_t... K>
+HWY_INLINE void each(const F& f, std::index_sequence<K...> /*numbers*/) {
+  (f(std::integral_constant<std::size_t, K>()), ...);
+}
+template <std::size_t kCount, class F>
+HWY_INLINE void each(const F& f) {
+  each(f, std::make_index_sequence<kCount>());
+}
+
+// Compilers like to read memory twice rather than keep what they read; there are two reads in a cycle at
+// most.
+HWY_INLINE V keep(V v) {
+#if HWY_ARCH_X86
+  __asm__("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
+HWY_INLINE V load(const double* from) {
+  return hn::LoadU(Doubles(), from);
+}
+HWY_INLINE V load(const float* from) {
+  return hn::PromoteTo(Doubles(), hn::LoadU(hn::Rebind<float, Doubles>(), from));
+}
+HWY_INLINE void store(V v, double* to) {
+  hn::StoreU(v, Doubles(), to);
+}
+
+HWY_INLINE V plus(V x, V y, [[maybe_unused]] V one) {
+#if HWY_NATIVE_FMA
+  return hn::MulAdd(x, one, y);
+#else
+  return hn::Add(x, y);
+#endif
+}
+HWY_INLINE V minus(V x, V y, [[maybe_unused]] V one) {
+#if HWY_NATIVE_FMA
+  return hn::MulSub(x, one, y);
+#else
+  return hn::Sub(x, y);
+#endif
+}
+
+// `sum` becomes sum + x; returns what the rounding lost. See Note [Additions as multiplications].
+HWY_INLINE V two_sum(V& sum, V x, V one) {
+  const V before = sum;
+  sum = hn::Add(before, x);
+  const V added = hn::Sub(sum, before);
+  return hn::Add(hn::Sub(before, minus(sum, added, one)), minus(x, added, one));
+}
+
+inline V opaque_one() {
+  static const volatile double one = 1.0;
+  return hn::Set(Doubles(), one);
+}
+
+template <class T>
+struct Numbers {
+  const T* a;
+  HWY_INLINE V at(std::size_t i) const { return load(a + i); }
+  HWY_INLINE void ask_for(std::size_t i) const { ask(a + i); }
+
+  static HWY_INLINE void ask(const T* from) {
+    const auto first = reinterpret_cast<std::uintptr_t>(from) + kAhead;
+    constexpr std::size_t kLine = 64;
+    each<(kPass * sizeof(T) + kLine - 1) / kLine>([&](auto line) HWY_ATTR {
+      hwy::Prefetch(
+          reinterpret_cast<const char*>(first + line * kLine));  // NOLINT(performance-no-int-to-ptr)
+    });
+  }
+};
+
+template <class T>
+struct Differences {
+  const T* a;
+  const T* b;
+  HWY_INLINE V at(std::size_t i) const { return hn::Abs(hn::Sub(load(a + i), load(b + i))); }
+  HWY_INLINE void ask_for(std::size_t i) const {
+    Numbers<T>::ask(a + i);
+    Numbers<T>::ask(b + i);
+  }
+};
+
+// Whole rows of kLanes terms.
+struct Tile {
+  std::size_t begin;
+  std::size_t end;
+  bool ask;  // for the memory ahead
+};
+
+// Adds a tile by TwoSum: always right, and slower.
+template <bool kThirdOrder, class Terms>
+HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
+  const V one = opaque_one();
+  for (std::size_t lane = 0; lane < kLanes; lane += kPass) {
+    V sum[kAbreast];
+    V error[kAbreast];
+    V rest[kAbreast];
+    each<kAbreast>([&](auto k) HWY_ATTR {
+      sum[k] = load(lanes.sum.data() + lane + k * kWidth);
+      error[k] = load(lanes.error.data() + lane + k * kWidth);
+      rest[k] = load(lanes.rest.data() + lane + k * kWidth);
+    });
+    for (std::size_t i = tile.begin + lane; i < tile.end; i += kLanes) {
+      if (tile.ask) terms.ask_for(i);
+      each<kAbreast>([&](auto k) HWY_ATTR {
+        const V lost = two_sum(sum[k], keep(terms.at(i + k * kWidth)), one);
+        if constexpr (kThirdOrder) {
+          rest[k] = plus(two_sum(error[k], lost, one), rest[k], one);
+        } else {
+          error[k] = plus(lost, error[k], one);
+        }
+      });
+    }
+    each<kAbreast>([&](auto k) HWY_ATTR {
+      store(sum[k], lanes.sum.data() + lane + k * kWidth);
+      store(error[k], lanes.error.data() + lane + k * kWidth);
+      store(rest[k], lanes.rest.data() + lane + k * kWidth);
+    });
+  }
+}
+
+// What a tile adds to the lanes, scaled.
+struct Moved {
+  alignas(64) double sum[kLanes];
+  alignas(64) double error[kLanes];
+};
+
+// Some of the lanes of a tile, see Note [Adding to a large number]. Returns the bits that all values of the
+// sums had.
+template <bool kAsk, class Terms>
+HWY_INLINE B add_pass(Moved& moved, const Terms& terms, const Tile& tile, std::size_t lane, V scale) {
+  const Bits bits;
+  const V base = hn::Set(Doubles(), kBase);
+  V sum[kAbreast];
+  V error[kAbreast];
+  B common = hn::Set(bits, ~std::uint64_t{0});
+  each<kAbreast>([&](auto k) HWY_ATTR {
+    sum[k] = base;
+    error[k] = hn::Zero(Doubles());
+  });
+  for (std::size_t i = tile.begin + lane; i < tile.end; i += kLanes) {
+    if constexpr (kAsk) terms.ask_for(i);
+    each<kAbreast>([&](auto k) HWY_ATTR {
+      const V x = keep(terms.at(i + k * kWidth));
+      const V before = sum[k];
+      sum[k] = hn::MulAdd(x, scale, before);
+      error[k] = hn::Add(error[k], hn::MulSub(x, scale, hn::Sub(sum[k], before)));
+      if constexpr (k % 2 == 1) {
+        common = hn::And(common, hn::And(hn::BitCast(bits, sum[k - 1]), hn::BitCast(bits, sum[k])));
+      }
+    });
+  }
+  // Of infinity and NaN all bits of the exponent are set, and both stay.
+  B strayed = hn::Zero(bits);
+  each<kAbreast>([&](auto k) HWY_ATTR {
+    strayed = hn::Or(strayed, hn::Xor(hn::BitCast(bits, sum[k]), hn::Set(bits, kBaseBits)));
+    store(hn::Sub(sum[k], base), moved.sum + lane + k * kWidth);
+    store(error[k], moved.error + lane + k * kWidth);
+  });
+  return hn::AndNot(strayed, common);
+}
+
+// Adds a tile. False, and nothing was added: the scale is too large.
+template <bool kAsk, class Terms>
+HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
+  const Bits bits;
+  const V scale = hn::Set(Doubles(), lanes.scale);
+  Moved moved;
+  B common = hn::Set(bits, ~std::uint64_t{0});
+  for (std::size_t lane = 0; lane < kLanes; lane += kPass) {
+    common = hn::And(common, add_pass<kAsk>(moved, terms, tile, lane, scale));
+  }
+  const B wanted = hn::Set(bits, kBaseBits);
+  if (!hn::AllTrue(bits, hn::Eq(hn::And(common, wanted), wanted))) return false;
+  const V one = opaque_one();
+  const V back = hn::Set(Doubles(), 1 / lanes.scale);
+  for (std::size_t lane = 0; lane < kLanes; lane += kWidth) {
+    V sum = load(lanes.sum.data() + lane);
+    const V lost = two_sum(sum, hn::Mul(load(moved.sum + lane), back), one);
+    const V error = hn::Add(lost, hn::Mul(load(moved.error + lane), back));
+    store(sum, lanes.sum.data() + lane);
+    store(hn::Add(load(lanes.error.data() + lane), error), lanes.error.data() + lane);
+  }
+  return true;
+}
+
+// The largest |term|. NaN may be passed over: a tile with one fails on every base.
+template <class Terms>
+HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
+  const Doubles d;
+  V most[kAbreast];
+  each<kAbreast>([&](auto k) HWY_ATTR { most[k] = hn::Zero(d); });
+  for (std::size_t i = tile.begin; i < tile.end; i += kPass) {
+    each<kAbreast>([&](auto k) HWY_ATTR { most[k] = hn::Max(most[k], hn::Abs(terms.at(i + k * kWidth))); });
+  }
+  each<kAbreast>([&](auto k) HWY_ATTR { most[0] = hn::Max(most[0], most[k]); });
+  return hn::GetLane(hn::MaxOfLanes(d, most[0]));
+}
+
+// Adds a tile of a chunk, the first one on a guess from its first rows.
+template <class Terms>
+HWY_INLINE void add_tile(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
+  if (lanes.scale == 0) {
+    lanes.scale = scale_for(largest(terms, {tile.begin, tile.begin + kRowsWorthABase * kLanes, false}));
+  }
+  if (lanes.scale != 0 &&
+      (tile.ask ? add_on_base<true>(lanes, terms, tile) : add_on_base<false>(lanes, terms, tile))) {
+    return;
+  }
+  lanes.scale = scale_for(largest(terms, tile));
+  if (lanes.scale != 0 && add_on_base<false>(lanes, terms, tile)) return;
+  add_safely<false>(lanes, terms, tile);
+}
+
+template <bool kThirdOrder, class Terms>
+HWY_NOINLINE void add_stretch(FloatLanes& lanes, Terms terms, std::size_t rows, bool ask) {
+  for (std::size_t row = 0; row < rows; row += kTileRows) {
+    const std::size_t end = rows - row < kTileRows ? rows : row + kTileRows;
+    const Tile tile{row * kLanes, end * kLanes, ask};
+    if (!kThirdOrder && end - row >= kRowsWorthABase) {
+      add_tile(lanes, terms, tile);
+    } else {
+      add_safely<kThirdOrder>(lanes, terms, tile);
+    }
+  }
+}
+
+template <class T>
+HWY_INLINE void add_of_type(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
+  const auto* const a = static_cast<const T*>(stretch.a);
+  const auto* const b = static_cast<const T*>(stretch.b);
+  const std::size_t rows = stretch.count / kLanes;
+  const bool ask = stretch.more_follows;
+  if (kind.term == Term::AbsoluteDifference) {
+    if (kind.third_order) {
+      add_stretch<true>(lanes, Differences<T>{a, b}, rows, ask);
+    } else {
+      add_stretch<false>(lanes, Differences<T>{a, b}, rows, ask);
+    }
+  } else if (kind.third_order) {
+    add_stretch<true>(lanes, Numbers<T>{a}, rows, ask);
+  } else {
+    add_stretch<false>(lanes, Numbers<T>{a}, rows, ask);
+  }
+}
+
+void add_whole_rows(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
+  if (kind.type == Type::Float32) {
+    add_of_type<float>(lanes, kind, stretch);
+  } else {
+    add_of_type<double>(lanes, kind, stretch);
+  }
+}
+
+// Adds the upper half of the lanes to the lower, and so on until 8 are left.
+void fold(FloatLanes& lanes) {
+  const V one = opaque_one();
+  for (std::size_t half = kLanes / 2; half >= 8; half /= 2) {
+    for (std::size_t lane = 0; lane < half; lane += kWidth) {
+      V sum = load(lanes.sum.data() + lane);
+      V error = load(lanes.error.data() + lane);
+      V rest = hn::Add(load(lanes.rest.data() + lane), load(lanes.rest.data() + half + lane));
+      const V lost = two_sum(sum, load(lanes.sum.data() + half + lane), one);
+      rest = hn::Add(rest, two_sum(error, load(lanes.error.data() + half + lane), one));
+      rest = hn::Add(rest, two_sum(error, lost, one));
+      store(sum, lanes.sum.data() + lane);
+      store(error, lanes.error.data() + lane);
+      store(rest, lanes.rest.data() + lane);
+    }
+  }
+}
+
+}  // namespace freshframe::numeric::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <algorithm>
+#include <cmath>
+
+#include "numeric/two_sum.hpp"
+
+namespace freshframe::numeric {
+
+double scale_for(double largest) {
+  // The sums of kTileRows numbers may reach 1/2. The 4 leave room for larger numbers in later tiles.
+  static_assert(kTileRows == 32);
+  constexpr int kRoom = 1 + 5 + 1 + 4;
+  // Beyond that, small numbers beside large ones would be lost by scaling.
+  constexpr double kLargest = 0x1p+200;
+  constexpr double kSmallest = 0x1p-200;
+  if (!(largest >= kSmallest && largest <= kLargest)) return 0;
+  return std::ldexp(1.0, -(std::ilogb(largest) + kRoom));
+}
+
+namespace {
+
+HWY_EXPORT(add_whole_rows);
+HWY_EXPORT(fold);
+
+template <class T>
+void add_tail(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
+  const std::size_t left = stretch.count % kLanes;
+  const std::size_t begin = stretch.count - left;
+  std::array<T, kLanes> a;
+  std::array<T, kLanes> b;
+  a.fill(T(-0.0));  // changes no sum, not even its sign
+  b.fill(T(-0.0));
+  std::copy_n(static_cast<const T*>(stretch.a) + begin, left, a.begin());
+  if (kind.term == Term::AbsoluteDifference) {
+    std::copy_n(static_cast<const T*>(stretch.b) + begin, left, b.begin());
+  }
+  HWY_DYNAMIC_DISPATCH(add_whole_rows)(lanes, kind, {a.data(), b.data(), kLanes, false});
+}
+
+}  // namespace
+
+void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
+  if (stretch.count >= kLanes) HWY_DYNAMIC_DISPATCH(add_whole_rows)(lanes, kind, stretch);
+  if (stretch.count % kLanes == 0) return;
+  if (kind.type == Type::Float32) {
+    add_tail<float>(lanes, kind, stretch);
+  } else {
+    add_tail<double>(lanes, kind, stretch);
+  }
+}
+
+Real add_up(FloatLanes& lanes) {
+  HWY_DYNAMIC_DISPATCH(fold)(lanes);
+  std::array<Real, 8> parts;
+  for (std::size_t i = 0; i < parts.size(); ++i) parts[i] = {lanes.sum[i], lanes.error[i], lanes.rest[i]};
+  return add_up(std::span<const Real>(parts));
+}
+
+}  // namespace freshframe::numeric
+#endif

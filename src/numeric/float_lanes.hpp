@@ -1,0 +1,50 @@
+// Adds floating-point numbers to 64 sums side by side, each with the errors of its roundings.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/numeric.hpp"
+
+#include <array>
+#include <cstddef>
+
+#include "numeric/chunk.hpp"
+
+namespace freshframe::numeric {
+
+/// Number i of a chunk goes to lane i % kLanes, whatever the width of the machine's vectors.
+inline constexpr std::size_t kLanes = 64;
+
+/// A tile has that many rows of kLanes numbers.
+inline constexpr std::size_t kTileRows = kGathered / kLanes;
+
+/// Shorter tiles are added by TwoSum.
+inline constexpr std::size_t kRowsWorthABase = 8;
+
+struct FloatLanes {
+  FloatLanes() { sum.fill(-0.0); }  // the neutral element: -0 + -0 is -0
+  alignas(64) std::array<double, kLanes> sum;
+  alignas(64) std::array<double, kLanes> error{};
+  alignas(64) std::array<double, kLanes> rest{};
+  double scale = 0;  ///< see Note [Adding to a large number]; 0: none yet
+};
+
+/// What is added of a stretch.
+enum class Term : unsigned char { Number, AbsoluteDifference };
+
+struct FloatKind {
+  Type type = Type::Float64;  ///< Float32 or Float64
+  Term term = Term::Number;
+  bool third_order = false;  ///< carry the errors of the errors
+};
+
+/// The power of two by which tiles are scaled whose numbers are at most `largest` in size; 0: there is none.
+[[nodiscard]] double scale_for(double largest);
+
+/// Chooses the best instruction set of this machine at run time. All stretches of a chunk but the last hold a
+/// multiple of kGathered numbers.
+void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch);
+
+/// The lanes' sum. Leaves the lanes as they may be.
+[[nodiscard]] Real add_up(FloatLanes& lanes);
+
+}  // namespace freshframe::numeric

@@ -1,0 +1,113 @@
+// Sums over layouts: chunks to threads, partial sums to one. SPDX-License-Identifier: Apache-2.0
+#include "freshframe/numeric.hpp"
+
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "numeric/chunk.hpp"
+#include "numeric/float_lanes.hpp"
+#include "numeric/integer_chunk.hpp"
+#include "numeric/layout.hpp"
+#include "numeric/out_of_range.hpp"
+#include "numeric/threads.hpp"
+#include "numeric/two_sum.hpp"
+#include "numeric/walk.hpp"
+
+namespace freshframe::numeric {
+namespace {
+
+void check(const Options& options) {
+  if (options.threads < 1) {
+    throw std::invalid_argument("threads must be at least 1, got " + std::to_string(options.threads));
+  }
+}
+
+std::int64_t chunks_of(const Layout& layout) {
+  return layout.count / kChunk + (layout.count % kChunk != 0 ? 1 : 0);
+}
+
+// Calls `take(stretch)` for all numbers of a chunk, in order.
+template <class Take>
+void walk_chunk(const Layout& layout, std::int64_t chunk, const Take& take) {
+  const std::int64_t first = chunk * kChunk;
+  std::int64_t left = std::min(kChunk, layout.count - first);
+  Walk walk(layout, first);
+  while (left > 0) {
+    const Stretch stretch = walk.next(left);
+    left -= static_cast<std::int64_t>(stretch.count);
+    take(stretch);
+  }
+}
+
+// Every chunk's part has a place of its own, so the threads' number does not change who is added to whom.
+Real add_floats(const Layout& layout, const FloatKind& kind, int threads) {
+  std::vector<Real> parts(static_cast<std::size_t>(chunks_of(layout)));
+  share_out(chunks_of(layout), threads, [&](std::int64_t chunk) {
+    FloatLanes lanes;
+    walk_chunk(layout, chunk, [&](const Stretch& stretch) { add_floats(lanes, kind, stretch); });
+    parts[static_cast<std::size_t>(chunk)] = add_up(lanes);
+  });
+  return add_up(std::span<const Real>(parts));
+}
+
+Integer add_integers(const Layout& layout, const IntegerKind& kind, int threads) {
+  std::vector<Wide> parts(static_cast<std::size_t>(chunks_of(layout)));
+  share_out(chunks_of(layout), threads, [&](std::int64_t chunk) {
+    Wide part = 0;
+    walk_chunk(layout, chunk, [&](const Stretch& stretch) { part += add_integers(kind, stretch); });
+    parts[static_cast<std::size_t>(chunk)] = part;
+  });
+  Wide total = 0;
+  for (const Wide part : parts) total += part;
+  return {static_cast<std::int64_t>(total >> 64), static_cast<std::uint64_t>(total)};
+}
+
+Total add_up(const Layout& layout, Type type, Term term, const Options& options) {
+  if (layout.count == 0) {
+    if (type == Type::Float32 || type == Type::Float64) return {.value = Real{.sum = 0.0}};
+    return {.value = Integer{}};
+  }
+  Total total{.value = {}, .count = layout.count};
+  if (type == Type::Float32 || type == Type::Float64) {
+    const FloatKind kind{type, term, options.compensated};
+    const Real value = add_floats(layout, kind, options.threads);
+    total.value = in_range(value) ? value : add_beyond_range(layout, kind, value);
+  } else {
+    total.value = add_integers(layout, {type, term}, options.threads);
+  }
+  return total;
+}
+
+}  // namespace
+
+std::size_t size_of(Type type) {
+  switch (type) {
+    case Type::Bool:
+    case Type::UInt8:
+    case Type::Int8:
+      return 1;
+    case Type::UInt16:
+    case Type::Int16:
+      return 2;
+    case Type::UInt32:
+    case Type::Int32:
+    case Type::Float32:
+      return 4;
+    default:
+      return 8;
+  }
+}
+
+Total sum(const View& numbers, const Options& options) {
+  check(options);
+  return add_up(layout_of(numbers), numbers.type, Term::Number, options);
+}
+
+Total absolute_difference(const View& a, const View& b, const Options& options) {
+  check(options);
+  return add_up(layout_of(a, b), a.type, Term::AbsoluteDifference, options);
+}
+
+}  // namespace freshframe::numeric

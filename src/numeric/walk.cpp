@@ -1,0 +1,93 @@
+// Goes through a layout and gives out stretches of consecutive numbers.
+// SPDX-License-Identifier: Apache-2.0
+#include "numeric/walk.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace freshframe::numeric {
+namespace {
+
+template <std::size_t kSize>
+void copy_scattered(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::memcpy(to, from, kSize);
+    from += stride;
+    to += kSize;
+  }
+}
+
+void copy_run(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::int64_t count,
+              std::size_t item) {
+  if (stride == static_cast<std::ptrdiff_t>(item)) {
+    std::memcpy(to, from, static_cast<std::size_t>(count) * item);
+    return;
+  }
+  switch (item) {
+    case 1:
+      return copy_scattered<1>(from, stride, to, count);
+    case 2:
+      return copy_scattered<2>(from, stride, to, count);
+    case 4:
+      return copy_scattered<4>(from, stride, to, count);
+    default:
+      return copy_scattered<8>(from, stride, to, count);
+  }
+}
+
+}  // namespace
+
+Walk::Walk(const Layout& layout, std::int64_t first) noexcept : layout_(layout), at_(layout.data) {
+  for (std::size_t i = layout.axes.size(); i-- > 0;) {
+    const Axis& axis = layout.axes[i];
+    index_[i] = first % axis.count;
+    first /= axis.count;
+    for (std::size_t k = 0; k < layout.arrays; ++k) at_[k] += index_[i] * axis.strides[k];
+  }
+}
+
+std::int64_t Walk::left_in_run() const noexcept {
+  const std::size_t last = layout_.axes.size() - 1;
+  return layout_.axes[last].count - index_[last];
+}
+
+Stretch Walk::next(std::int64_t most) noexcept {
+  std::int64_t count = std::min(most, left_in_run());
+  if (count < most) count -= count % kGathered;
+  if (layout_.direct && count > 0) {
+    const Stretch stretch{at_[0], at_[1], static_cast<std::size_t>(count), true};
+    advance(count);
+    return stretch;
+  }
+  count = std::min(most, kGathered);
+  gather(count);
+  return {gathered_[0].data(), gathered_[1].data(), static_cast<std::size_t>(count), false};
+}
+
+void Walk::gather(std::int64_t count) noexcept {
+  for (std::int64_t done = 0; done < count;) {
+    const std::int64_t run = std::min(count - done, left_in_run());
+    const auto offset = static_cast<std::size_t>(done) * layout_.item;
+    for (std::size_t k = 0; k < layout_.arrays; ++k) {
+      copy_run(at_[k], layout_.axes.back().strides[k], gathered_[k].data() + offset, run, layout_.item);
+    }
+    advance(run);
+    done += run;
+  }
+}
+
+// Never beyond the end of the run; at its end on to the next.
+void Walk::advance(std::int64_t count) noexcept {
+  std::size_t i = layout_.axes.size() - 1;
+  index_[i] += count;
+  for (std::size_t k = 0; k < layout_.arrays; ++k) at_[k] += count * layout_.axes[i].strides[k];
+  while (index_[i] == layout_.axes[i].count && i > 0) {
+    for (std::size_t k = 0; k < layout_.arrays; ++k) {
+      at_[k] += layout_.axes[i - 1].strides[k] - layout_.axes[i].count * layout_.axes[i].strides[k];
+    }
+    index_[i] = 0;
+    ++index_[--i];
+  }
+}
+
+}  // namespace freshframe::numeric
