@@ -170,8 +170,11 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  void collect_names_first() { names_ = collect_names(); }
-  void start(unsigned long ignored) { watcher_->start(std::move(names_), ignored); }
+  void prepare() {
+    names_ = collect_names();
+    called_ = sample_here();
+  }
+  void start(unsigned long ignored) { watcher_->start(std::move(names_), ignored, std::move(called_)); }
   void stop() { watcher_->stop(); }
   // The child of a fork has the parent's records and none of its threads: nothing can be joined or freed.
   void abandon() {
@@ -218,6 +221,7 @@ class Watch {
   std::deque<Stall> pending_;  // guarded by mutex_
   std::size_t lost_ = 0;       // guarded by mutex_
   CallableNames names_;
+  StackSample called_;
   std::unique_ptr<Watcher> watcher_;
 };
 
@@ -265,7 +269,7 @@ inline constexpr bool python_free<Watch> = true;  // the watcher's side; its cal
 namespace {
 
 void start(Held& held, Watch& self, unsigned long ignored) {
-  self.collect_names_first();
+  self.prepare();
   release(held, [](Watch* watch, unsigned long ident) { watch->start(ident); }, &self, ignored);
 }
 

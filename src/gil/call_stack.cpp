@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "gil/memory.hpp"
+#include "gil/registers.hpp"
 #include "gil/return_addresses.hpp"
 #include <cxxabi.h>
 #include <elfutils/libdwfl.h>
@@ -49,6 +50,7 @@ struct CallStacks::Session {
   std::vector<std::uintptr_t> counters;  // of the frames found; an address inside of the call
   std::size_t read_to = 0;               // how far up the copy of the stack has been read
 
+  std::vector<std::uintptr_t> loops;  // where functions that run bytecode begin
   unsigned long long loads = 0;  // libraries that had been loaded and unloaded when the modules were reported
 
   // dwfl_addrmodule() gives an address between two modules to one of them, so its list must be complete.
@@ -153,6 +155,7 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
   // The unwind tables know where every function begins, also those whose names were stripped.
   void* const inside_code = reinterpret_cast<void*>(address + 1);  // NOLINT(performance-no-int-to-ptr)
   frame.function = reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside_code));
+  frame.loop = std::ranges::find(session_->loops, frame.function) != session_->loops.end();
   GElf_Off offset = 0;
   GElf_Sym symbol{};
   const char* const name = dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
@@ -163,7 +166,32 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
   if (!inside) return frame;
   frame.symbol = demangled(name);
   if (frame.function == 0) frame.function = at;
+  frame.loop |= frame.symbol.starts_with("_PyEval_EvalFrame") || frame.symbol.starts_with("_TAIL_CALL_");
   return frame;
+}
+
+void CallStacks::learn_loop(const StackSample& sample) {
+  const std::vector<NativeFrame> frames = unwind(sample);
+  if (frames.empty()) return;
+  // Ours, then perhaps a named function of the interpreter that calls callables, then the loop.
+  const auto caller = std::ranges::find_if(frames, [&](const NativeFrame& frame) {
+    return frame.library != frames.front().library && !frame.symbol.starts_with("PyObject_") &&
+           !frame.symbol.starts_with("_PyObject_");
+  });
+  if (caller != frames.end() && !caller->guessed) session_->loops.push_back(caller->function);
+}
+
+StackSample sample_here() {
+  constexpr std::size_t kBytes = std::size_t{64} * 1024;
+  ucontext_t context{};
+  ::getcontext(&context);
+  StackSample sample;
+  sample.thread = ::gettid();
+  copy_registers(context, sample.registers);
+  sample.known.fill(true);
+  sample.stack.resize(kBytes);
+  sample.stack.resize(read_up_to(sample.stack_pointer(), sample.stack));
+  return sample;
 }
 
 // One run of the unwinder, from the sample's registers as far as they lead.
@@ -193,7 +221,7 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
   // for on the stack, and the unwinder goes on from there.
   StackSample rest = sample;
   std::size_t step = session.read_to;
-  while (frames.size() < kMaxFrames && !std::ranges::any_of(frames, &NativeFrame::is_interpreter_loop)) {
+  while (frames.size() < kMaxFrames && !std::ranges::any_of(frames, &NativeFrame::loop)) {
     const std::size_t at = find_return_address(rest.stack, step);
     if (at == rest.stack.size()) break;
     std::uintptr_t counter = 0;
@@ -208,13 +236,11 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
     if (session.module_of(counter) == nullptr) continue;
     run(rest);
     step = session.read_to;
+    const std::size_t certain = frames.size();
     name_new();
+    for (std::size_t i = certain; i < frames.size(); ++i) frames[i].guessed = true;
   }
   return frames;
-}
-
-bool NativeFrame::is_interpreter_loop() const {
-  return symbol.starts_with("_PyEval_EvalFrame") || symbol.starts_with("_TAIL_CALL_");
 }
 
 std::string NativeFrame::text() const {

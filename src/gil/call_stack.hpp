@@ -17,12 +17,15 @@ struct NativeFrame {
   std::uintptr_t address = 0;
   std::uintptr_t function = 0;  // where the function begins; 0: unknown
   std::uintptr_t library_base = 0;
+  bool loop = false;     // where the interpreter runs bytecode
+  bool guessed = false;  // it, or one further in, was found by the looks of a word on the stack
 
   /// "libc.so.6:usleep", or with the offset in the library when it has no symbol.
   [[nodiscard]] std::string text() const;
-  /// Where the interpreter runs bytecode.
-  [[nodiscard]] bool is_interpreter_loop() const;
 };
+
+/// The stack of the calling thread.
+StackSample sample_here();
 
 /// Unwinds copies of stacks of this process with libdw (elfutils), by call frame information: frame pointers
 /// are not needed. Where registers that a step needs are not known, return addresses are looked for on the
@@ -36,6 +39,10 @@ class CallStacks {
 
   /// Innermost first, at most 128 frames.
   [[nodiscard]] std::vector<NativeFrame> unwind(const StackSample& sample);
+
+  /// Learns where the interpreter's loop is from a stack on which bytecode has called a function of ours.
+  /// Where names were stripped, compilers' cold halves of the loop have none.
+  void learn_loop(const StackSample& sample);
 
   /// What is known of one address of code.
   [[nodiscard]] NativeFrame describe(std::uintptr_t address);

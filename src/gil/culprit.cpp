@@ -56,6 +56,10 @@ bool is_machinery(std::string_view symbol) {
   return symbol.empty() || starts_with_any(symbol, kPrefixes);
 }
 
+bool is_foreign(const NativeFrame& frame) {
+  return !is_interpreter(frame) && !is_system(frame) && !is_ctypes(frame);
+}
+
 const NativeFrame* outermost(std::span<const NativeFrame> chain, auto&& wanted) {
   for (const NativeFrame& frame : std::ranges::reverse_view(chain)) {
     if (wanted(frame)) return &frame;
@@ -63,23 +67,33 @@ const NativeFrame* outermost(std::span<const NativeFrame> chain, auto&& wanted) 
   return nullptr;
 }
 
+// Frames up to which the way is certain; or, when that is all, up to where guessing first leaves foreign
+// code: what is left from calls that have ended lies further out.
+std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
+  const auto guess = std::ranges::find_if(above, &NativeFrame::guessed);
+  const auto certain = above.first(static_cast<std::size_t>(guess - above.begin()));
+  if (guess == above.end() || std::ranges::any_of(certain, is_foreign)) return certain;
+  const auto begin = std::find_if(guess, above.end(), is_foreign);
+  const auto end = std::find_if_not(begin, above.end(), is_foreign);
+  return {begin, end};
+}
+
 }  // namespace
 
 std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chain) {
-  const auto loop = std::ranges::find_if(chain, &NativeFrame::is_interpreter_loop);
+  const auto loop = std::ranges::find_if(chain, &NativeFrame::loop);
   return chain.first(static_cast<std::size_t>(loop - chain.begin()));
 }
 
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names) {
   const std::span<const NativeFrame> above = above_interpreter(chain);
-  const auto foreign = [](const NativeFrame& frame) {
-    return !is_interpreter(frame) && !is_system(frame) && !is_ctypes(frame);
-  };
-  if (const auto* found = outermost(above, [&](const NativeFrame& f) { return foreign(f) && !is_glue(f); })) {
+  const std::span<const NativeFrame> part = foreign_part(above);
+  if (const auto* found =
+          outermost(part, [](const NativeFrame& f) { return is_foreign(f) && !is_glue(f); })) {
     const auto named = names.find(found->function);
     return found->symbol.empty() && named != names.end() ? named->second : found->text();
   }
-  if (const auto* found = outermost(above, foreign)) return found->text();
+  if (const auto* found = outermost(part, is_foreign)) return found->text();
   const bool by_ctypes = std::ranges::any_of(above, is_ctypes);
   if (!by_ctypes) {
     const auto* found = outermost(above, [&](const NativeFrame& f) { return names.contains(f.function); });

@@ -17,6 +17,20 @@ void gather_computing(Suspect& suspect, CpuSampler& sampler) {
   suspect.computing = sampler.take();
 }
 
+// Does it run bytecode, or is it inside one native call?
+void count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
+  const Turn& turn = lock.turn();
+  // At the first look at a turn there is nothing to compare with but what was just read: bytecode moves on
+  // within the microseconds that this has taken.
+  const bool moved = turn.seen_before ? turn.moved : lock.frames().mark(suspect.holder.state) != turn.mark;
+  const Clock::duration before = std::exchange(suspect.computed, cpu_time(suspect.holder.native_id));
+  if (moved) {
+    ++suspect.moved_looks;
+  } else if (!state.running || suspect.computed - before > std::chrono::microseconds(50)) {
+    ++suspect.still_looks;  // else it was kept from moving: others had the processor
+  }
+}
+
 }  // namespace
 
 void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
@@ -25,11 +39,7 @@ void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
   ++(state->running ? suspect.running_looks : suspect.waiting_looks);
   if (suspect.kernel_name.empty()) suspect.kernel_name = task_name(suspect.holder.native_id);
   if (suspect.python.empty()) suspect.python = lock.frames().frames(suspect.holder.state);
-  // At the first look at a turn there is nothing to compare with but what was just read: bytecode moves on
-  // within the microseconds that this has taken.
-  const Turn& turn = lock.turn();
-  const bool moved = turn.seen_before ? turn.moved : lock.frames().mark(suspect.holder.state) != turn.mark;
-  ++(moved ? suspect.moved_looks : suspect.still_looks);
+  count_movement(suspect, lock, *state);
   if (state->running) {
     // A signal costs the thread microseconds; one that runs bytecode needs none to be named.
     if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);

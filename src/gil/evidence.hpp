@@ -20,6 +20,7 @@ struct Suspect {
   int running_looks = 0;
   int moved_looks = 0;  // how often its bytecode had gone on since the look before
   int still_looks = 0;
+  Clock::duration computed{};  // its CPU time at the last look
   long system_call = -1;
   std::string kernel_name;  // of the thread
   std::vector<PythonFrame> python;

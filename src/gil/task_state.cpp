@@ -139,6 +139,16 @@ std::string system_call_name(long number) {
   return "system call " + std::to_string(number);
 }
 
+clockid_t cpu_clock(pid_t thread) {
+  return static_cast<clockid_t>(~static_cast<unsigned>(thread) << 3U | 6U);
+}
+
+std::chrono::nanoseconds cpu_time(pid_t thread) {
+  timespec time{};
+  if (::clock_gettime(cpu_clock(thread), &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 std::string task_name(pid_t thread) {
   std::string name = read_task_file(thread, "comm");
   if (!name.empty() && name.back() == '\n') name.pop_back();

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 
@@ -20,6 +22,9 @@ struct TaskState {
   friend bool operator==(const TaskState&, const TaskState&) = default;
 };
 
+/// The clock of a thread's CPU time, as the kernel spells it: CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD_MASK.
+clockid_t cpu_clock(pid_t thread);
+
 /// From /proc/self/task/ID/syscall; nothing when the thread is gone or the kernel does not tell.
 std::optional<TaskState> read_task_state(pid_t thread);
 
@@ -29,6 +34,9 @@ std::optional<StackSample> sample_waiting(pid_t thread);
 
 /// "clock_nanosleep"; "system call 999" for one without a name here, "page fault" for -1.
 std::string system_call_name(long number);
+
+/// CPU time that the thread has had; zero when it is gone.
+std::chrono::nanoseconds cpu_time(pid_t thread);
 
 /// The thread's name for the kernel, at most 15 bytes; empty when it is gone.
 std::string task_name(pid_t thread);

@@ -10,9 +10,10 @@
 #include <cstring>
 
 #include "gil/memory.hpp"
+#include "gil/registers.hpp"
+#include "gil/task_state.hpp"
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 namespace freshframe::gil {
@@ -36,23 +37,6 @@ constinit Slot the_slot;
 std::atomic<bool> in_use{false};
 std::atomic<int> chosen_signal{0};
 std::uint32_t last_ticket = 0;  // only the thread that uses the sampler touches it
-
-#if defined(__x86_64__)
-void copy_registers(const ucontext_t& context, std::array<std::uint64_t, kRegisters>& out) {
-  constexpr std::array kOrder{REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
-                              REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
-  static_assert(kOrder.size() == kRegisters);
-  for (std::size_t i = 0; i < kRegisters; ++i) {
-    out[i] = static_cast<std::uint64_t>(context.uc_mcontext.gregs[kOrder[i]]);
-  }
-}
-#else
-void copy_registers(const ucontext_t& context, std::array<std::uint64_t, kRegisters>& out) {
-  for (std::size_t i = 0; i < 31; ++i) out[i] = context.uc_mcontext.regs[i];
-  out[kStackRegister] = context.uc_mcontext.sp;
-  out[kCounterRegister] = context.uc_mcontext.pc;
-}
-#endif
 
 // Async-signal-safe: no lock, no allocation; errno is kept by read_up_to.
 void on_signal(int /*number*/, siginfo_t* info, void* context) {
@@ -85,12 +69,6 @@ bool still_ours(int number) {
   struct sigaction present{};
   return number != 0 && ::sigaction(number, nullptr, &present) == 0 && (present.sa_flags & SA_SIGINFO) != 0 &&
          present.sa_sigaction == &on_signal;
-}
-
-// A thread's CPU clock as clock_gettime(2) and the kernel's CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD_MASK spell
-// it.
-clockid_t cpu_clock(pid_t thread) {
-  return static_cast<clockid_t>(~static_cast<unsigned>(thread) << 3U | 6U);
 }
 
 }  // namespace

@@ -40,8 +40,9 @@ Watcher::~Watcher() {
   stop();
 }
 
-void Watcher::start(CallableNames names, unsigned long ignored_python_id) {
+void Watcher::start(CallableNames names, unsigned long ignored_python_id, StackSample called) {
   names_ = std::move(names);
+  called_ = std::move(called);
   lock_.ignore(ignored_python_id);
   sigset_t all;
   sigset_t before;
@@ -75,8 +76,9 @@ void Watcher::run() {
   wake_soon();
   if (options_.timer_only) sampler_.use_timer();
   stacks_ = std::make_unique<CallStacks>();
-  // The interpreter's symbol table is read now and not during the first stall.
-  (void)stacks_->describe(reinterpret_cast<std::uintptr_t>(target_.types.code));
+  stacks_->learn_loop(
+      called_);  // also reads the tables of the interpreter now and not during the first stall
+  called_ = {};
   looking_.store(true);
   looking_.notify_all();
   while (!stopping_.load(std::memory_order_relaxed)) {

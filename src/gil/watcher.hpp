@@ -49,7 +49,8 @@ class Watcher {
   Watcher& operator=(const Watcher&) = delete;
 
   /// Starts the thread and returns when it looks. `names`: of C functions that Python can call.
-  void start(CallableNames names, unsigned long ignored_python_id);
+  /// `called`: a stack on which bytecode calls the caller of this; it shows where the interpreter's loop is.
+  void start(CallableNames names, unsigned long ignored_python_id, StackSample called);
   /// Returns when the thread has ended.
   void stop();
   /// After a fork, in the child: the thread is gone. The object must then be leaked: nothing can be joined.
@@ -92,6 +93,7 @@ class Watcher {
   CpuSampler sampler_;
   std::unique_ptr<CallStacks> stacks_;
   CallableNames names_;
+  StackSample called_;
   std::optional<Open> open_;
   Clock::time_point last_look_;
   Clock::time_point last_beat_;

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import importlib.machinery
@@ -31,6 +32,7 @@ def library() -> Path | None:
     if compiler is None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="gil_holds"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     built = folder / f"gil_holds{sysconfig.get_config_var('EXT_SUFFIX')}"
     source = Path(__file__).with_name("gil_holds.c")
     include = sysconfig.get_path("include")
