@@ -338,8 +338,10 @@ def _supported_module() -> Any:
     """Loads the native module and proves that it reads this interpreter's records right."""
     if sys.implementation.name != "cpython" or sys.platform != "linux":
         raise _refuse("it reads CPython's own records")
-    from . import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
-
+    try:
+        from . import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
+    except ImportError as error:
+        raise RuntimeError(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
     if reason := _gil.unsupported():
         raise _refuse(reason)
     if not _same_frames(_gil.frames_now(), sys._getframe()):  # both mean this very line
