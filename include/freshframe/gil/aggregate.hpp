@@ -1,9 +1,9 @@
 // The types of an aggregate's members, so that the check of gil.hpp can look into plain structs.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A struct can be looked into when it is an aggregate without a base class, has at most kMaxMembers members,
-// and each of them can be made from {}. A miscounted struct does not compile; it is never taken for something
-// it is not.
+// A struct can be looked into when it is an aggregate without a base class or a union, has at most
+// kMaxMembers members, and each of them can be made from {}. A miscounted struct does not compile; it is
+// never taken for something it is not.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,25 @@ struct AnyBase {
 
 template <class T>
 concept HasBase = requires { T{AnyBase<T>{}}; };
+
+// Converts to unions and nothing else.
+struct AnyUnion {
+  template <class U>
+    requires(std::is_union_v<U>)
+  operator U() const noexcept;
+};
+
+// Unnamed unions are what structured bindings do not take apart.
+template <class T>
+concept HasUnion =
+    requires { T{AnyUnion{}}; } || requires { T{{}, AnyUnion{}}; } || requires { T{{}, {}, AnyUnion{}}; } ||
+    requires { T{{}, {}, {}, AnyUnion{}}; } || requires { T{{}, {}, {}, {}, AnyUnion{}}; } ||
+    requires { T{{}, {}, {}, {}, {}, AnyUnion{}}; } || requires { T{{}, {}, {}, {}, {}, {}, AnyUnion{}}; } ||
+    requires { T{{}, {}, {}, {}, {}, {}, {}, AnyUnion{}}; } ||
+    requires { T{{}, {}, {}, {}, {}, {}, {}, {}, AnyUnion{}}; } ||
+    requires { T{{}, {}, {}, {}, {}, {}, {}, {}, {}, AnyUnion{}}; } ||
+    requires { T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, AnyUnion{}}; } ||
+    requires { T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, AnyUnion{}}; };
 
 // How many {} its braces take; more than kMaxMembers when it is more, 0 when a member cannot be made so. Each
 // {} is one member, an array too.
@@ -51,7 +70,7 @@ constexpr std::size_t member_count() {
 
 template <class T>
 concept Transparent = std::is_aggregate_v<T> && std::is_class_v<T> && !HasBase<T> && member_count<T>() > 0 &&
-                      member_count<T>() <= kMaxMembers;
+                      member_count<T>() <= kMaxMembers && !HasUnion<T>;
 
 // Types<> of the members. Never called.
 template <Transparent T>

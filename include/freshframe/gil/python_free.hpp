@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -171,6 +172,8 @@ template <class C, class T>
 struct Parts<std::basic_string_view<C, T>> : KnownParts<C> {};
 template <>
 struct Parts<std::mutex> : KnownParts<> {};
+template <>
+struct Parts<std::stop_token> : KnownParts<> {};
 
 template <class>
 struct Signature {

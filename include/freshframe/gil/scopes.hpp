@@ -6,6 +6,7 @@
 #include "freshframe/gil/tokens.hpp"
 
 #include <functional>
+#include <stop_token>
 #include <type_traits>
 #include <utility>
 
@@ -159,10 +160,12 @@ auto acquire(const Released& /*released*/, F&& /*function*/, A&&... /*args*/) {
 
 /// Runs `function(released, args...)` on a thread that Python did not make, under the rules of release(). The
 /// thread's state is made at the first acquire() and kept for the rest of the call: from then on taking the
-/// GIL costs no more than on a thread of Python's. An object, so that it can begin a thread: `std::jthread
-/// worker(gil::native_thread, &work, std::move(ref));`
+/// GIL costs no more than on a thread of Python's. An object, so that it can begin a thread, also a jthread
+/// whose function takes a std::stop_token after the token:
+///   std::jthread worker(gil::native_thread, &work, std::move(ref));
 struct NativeThread {
   template <class F, class... A>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, std::stop_token>)
   auto operator()(F&& function, A&&... args) const {
     constexpr bool captures_nothing = detail::captures_nothing<F>();
     constexpr auto argument = detail::first_refusal<>(detail::Types<A...>{});
@@ -197,6 +200,12 @@ struct NativeThread {
         });
       }
     }
+  }
+
+  template <class F, class... A>
+    requires std::is_invocable_v<F&, Released&, std::stop_token, A...>
+  auto operator()(std::stop_token token, F&& function, A&&... args) const {
+    return (*this)(std::forward<F>(function), std::move(token), std::forward<A>(args)...);
   }
 };
 inline constexpr NativeThread native_thread{};

@@ -1,0 +1,13 @@
+// The twin of ../refused/pass_pointer_to_struct.cpp that must compile.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+struct Job {
+  gil::Ref callback;
+};
+
+void work(gil::Held& held, const Job* a) {
+  gil::release(held, [](const Job* b) { (void)b; }, a);
+}

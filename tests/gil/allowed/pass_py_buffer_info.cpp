@@ -1,0 +1,11 @@
+// The twin of ../refused/pass_py_buffer_info.cpp that must compile.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include <span>
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held, const std::span<const double>& a) {
+  gil::release(held, [](const std::span<const double>& b) { (void)b; }, a);
+}

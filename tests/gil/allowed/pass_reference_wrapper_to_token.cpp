@@ -1,0 +1,11 @@
+// The twin of ../refused/pass_reference_wrapper_to_token.cpp that must compile.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include <functional>
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held, const std::reference_wrapper<double>& a) {
+  gil::release(held, [](const std::reference_wrapper<double>& b) { (void)b; }, a);
+}

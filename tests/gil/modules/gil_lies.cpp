@@ -1,0 +1,110 @@
+// What no compiler sees, done on purpose: each function tells the tokens a lie that FRESHFRAME_GIL_CHECKS
+// finds. SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+namespace gil = freshframe::gil;
+
+namespace {
+
+gil::Held* kept_held = nullptr;
+gil::Released* kept_released = nullptr;
+
+// The token's address, by std::addressof, through a static.
+void smuggle_into_released_scope(gil::Held& held) {
+  kept_held = std::addressof(held);
+  gil::release(held, [] { gil::release(*kept_held, [] {}); });
+}
+
+// The other thread may not use the token, whether or not it could get the GIL.
+void smuggle_to_another_thread(gil::Held& held) {
+  std::thread thread([&held] { (void)gil::DeferredFree::instance().drain(held); });
+  thread.join();
+}
+
+void use_after_its_scope(gil::Held& held) {
+  gil::release(held, [](gil::Released& released) {
+    gil::acquire(released, [](gil::Held& inner) { kept_held = std::addressof(inner); });
+    kept_held->check();
+  });
+}
+
+void forge(gil::Held& /*held*/) {
+  alignas(gil::Held) unsigned char bytes[sizeof(gil::Held)] = {};
+  reinterpret_cast<gil::Held&>(bytes).check();
+}
+
+int bound(gil::Held& /*held*/) {
+  return 1;
+}
+
+// A function for Python, called by C++ that does not have the GIL.
+void enter_without_the_gil(gil::Held& held) {
+  gil::release(held, [] { (void)gil::entry<&bound>(); });
+}
+
+void native_thread_on_a_thread_that_holds(gil::Held& /*held*/) {
+  gil::native_thread([](gil::Released& /*released*/) {});
+}
+
+// The function of acquire() may capture, also the token of the scope around it.
+void acquire_twice(gil::Held& held) {
+  gil::release(held, [](gil::Released& released) {
+    gil::acquire(released, [&released](gil::Held& /*inner*/) { gil::acquire(released, [](gil::Held&) {}); });
+  });
+}
+
+void released_token_after_its_scope(gil::Held& held) {
+  gil::release(held, [](gil::Released& released) { kept_released = std::addressof(released); });
+  kept_released->check();
+}
+
+// Found by nanobind's own check, in builds without NDEBUG.
+void static_object_while_released(gil::Held& held, const nb::object& object) {
+  static nb::object* const kept = new nb::object(object);
+  gil::release(held, [] { const nb::object copy = *kept; });
+}
+
+// The reference of a false opt-in, found the same way.
+class Picture {
+ public:
+  explicit Picture(nb::object owner) : owner_(std::move(owner)) {}
+
+ private:
+  nb::object owner_;
+};
+
+}  // namespace
+
+template <>
+inline constexpr bool freshframe::gil::python_free<Picture> = true;
+
+namespace {
+
+void false_opt_in(gil::Held& held, const nb::object& object) {
+  const Picture picture(object);
+  gil::release(held, [](const Picture& p) { const Picture copy = p; }, picture);
+}
+
+}  // namespace
+
+NB_MODULE(gil_lies, module) {
+  module.def("smuggle_into_released_scope", gil::entry<&smuggle_into_released_scope>, "GIL: released");
+  module.def("smuggle_to_another_thread", gil::entry<&smuggle_to_another_thread>, "GIL: held");
+  module.def("use_after_its_scope", gil::entry<&use_after_its_scope>, "GIL: released");
+  module.def("forge", gil::entry<&forge>, "GIL: held");
+  module.def("enter_without_the_gil", gil::entry<&enter_without_the_gil>, "GIL: released");
+  module.def("native_thread_on_a_thread_that_holds", gil::entry<&native_thread_on_a_thread_that_holds>,
+             "GIL: held");
+  module.def("acquire_twice", gil::entry<&acquire_twice>, "GIL: released");
+  module.def("released_token_after_its_scope", gil::entry<&released_token_after_its_scope>, "GIL: released");
+  module.def("static_object_while_released", gil::entry<&static_object_while_released>, "GIL: released");
+  module.def("false_opt_in", gil::entry<&false_opt_in>, "GIL: released");
+}

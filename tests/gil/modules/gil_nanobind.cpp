@@ -1,0 +1,55 @@
+// The tokens in a module of nanobind.
+// SPDX-License-Identifier: Apache-2.0
+#include "shared.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+namespace nb = nanobind;
+namespace gil = freshframe::gil;
+
+namespace {
+
+using Array = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+double total(gil::Held& held, const Array& values) {
+  return gil::release(held, &shared::total, std::span<const double>(values.data(), values.size()));
+}
+
+int meet(gil::Released& /*released*/, int parties) {
+  return shared::meet(parties);
+}
+
+void throw_released(gil::Held& held) {
+  gil::release(held, &shared::throw_out_of_range);
+}
+
+void call(gil::Held& held, const gil::Ref& callback) {
+  nb::borrow(callback.get(held))();
+}
+
+void call_back(gil::Held& held, const nb::object& callback) {
+  const gil::Ref ref(held, callback.ptr());
+  gil::release(
+      held, [](gil::Released& released, const gil::Ref& r) { gil::acquire(released, &call, r); }, ref);
+}
+
+void call_on_native_thread(gil::Held& held, const nb::object& callback, int times) {
+  shared::call_on_native_thread<&call>(held, gil::Ref(held, callback.ptr()), times);
+}
+
+std::size_t drop_on_native_thread(gil::Held& held, const nb::object& object) {
+  return shared::drop_on_native_thread(held, gil::Ref(held, object.ptr()));
+}
+
+}  // namespace
+
+NB_MODULE(gil_nanobind, module) {
+  module.def("total", gil::entry<&total>, "Adds an array of float64. GIL: released");
+  module.def("meet", gil::entry<&meet>, "Waits for other threads in here. GIL: released while waiting");
+  module.def("throw_released", gil::entry<&throw_released>, "Throws. GIL: released");
+  module.def("nested", gil::entry<&shared::nested>, "Releases twice, with an acquire between. GIL: released");
+  module.def("call_back", gil::entry<&call_back>, "Calls from a released scope. GIL: released");
+  module.def("call_on_native_thread", gil::entry<&call_on_native_thread>, "GIL: released while waiting");
+  module.def("drop_on_native_thread", gil::entry<&drop_on_native_thread>, "GIL: released while waiting");
+}

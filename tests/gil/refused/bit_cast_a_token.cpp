@@ -1,0 +1,12 @@
+// A token out of bits.
+// SPDX-License-Identifier: Apache-2.0
+// expect: bit_cast
+#include "freshframe/gil.hpp"
+
+#include <bit>
+
+namespace gil = freshframe::gil;
+
+void work(char (&bits)[sizeof(gil::Held)]) {
+  (void)std::bit_cast<gil::Held>(bits);
+}

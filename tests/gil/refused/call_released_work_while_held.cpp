@@ -1,0 +1,14 @@
+// A function for released code is called with the GIL held.
+// SPDX-License-Identifier: Apache-2.0
+// expect: the GIL is held here and what is called needs gil::Released
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+int slow(gil::Released& /*released*/) {
+  return 1;
+}
+
+int work(gil::Held& held) {
+  return slow(held);
+}

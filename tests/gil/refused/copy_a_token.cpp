@@ -1,0 +1,11 @@
+// A copy of a token.
+// SPDX-License-Identifier: Apache-2.0
+// expect: deleted
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held) {
+  gil::Held copy = held;
+  (void)copy;
+}

@@ -1,0 +1,17 @@
+// The GIL is released around a function that takes an object.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds an object of a binding library
+#include "freshframe/gil.hpp"
+
+#include <cstddef>
+
+#include <nanobind/nanobind.h>
+
+namespace gil = freshframe::gil;
+namespace nb = nanobind;
+
+std::size_t length(gil::Released& /*released*/, const nb::list& list) {
+  return list.size();
+}
+
+auto bound = gil::entry<&length>;

@@ -1,0 +1,11 @@
+// A Released token out of nothing.
+// SPDX-License-Identifier: Apache-2.0
+// expect: deleted | private
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+void work() {
+  gil::Released released;
+  gil::acquire(released, [](gil::Held&) {});
+}

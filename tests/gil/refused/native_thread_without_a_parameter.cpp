@@ -1,0 +1,10 @@
+// A native thread's function does not take its token.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::native_thread: the function cannot be called as f(gil::Released&, args...)
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+void work() {
+  gil::native_thread([] {});
+}

@@ -1,0 +1,18 @@
+// A base class may hide an object.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds a class that cannot be looked into
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+struct Base {
+  PyObject* callback;
+};
+
+struct Job : Base {
+  int id;
+};
+
+void work(gil::Held& held, const Job& a) {
+  gil::release(held, [](const Job& b) { (void)b; }, a);
+}

@@ -1,0 +1,12 @@
+// A coroutine's frame may hold anything.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds a class that cannot be looked into
+#include "freshframe/gil.hpp"
+
+#include <coroutine>
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held, const std::coroutine_handle<>& a) {
+  gil::release(held, [](const std::coroutine_handle<>& b) { (void)b; }, a);
+}

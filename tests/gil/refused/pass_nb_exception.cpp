@@ -1,0 +1,13 @@
+// An exception of nanobind's holds the Python one.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds an object of a binding library
+#include "freshframe/gil.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace gil = freshframe::gil;
+namespace nb = nanobind;
+
+void work(gil::Held& held, const nb::python_error& a) {
+  gil::release(held, [](const nb::python_error& b) { (void)b; }, a);
+}

@@ -1,0 +1,10 @@
+// A Py_buffer holds a reference to its object.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds a PyObject*
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held, const Py_buffer& a) {
+  gil::release(held, [](const Py_buffer& b) { (void)b; }, a);
+}

@@ -1,0 +1,15 @@
+// A shared_ptr to an object.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds an object of a binding library
+#include "freshframe/gil.hpp"
+
+#include <memory>
+
+#include <nanobind/nanobind.h>
+
+namespace gil = freshframe::gil;
+namespace nb = nanobind;
+
+void work(gil::Held& held, const std::shared_ptr<nb::object>& a) {
+  gil::release(held, [](const std::shared_ptr<nb::object>& b) { (void)b; }, a);
+}

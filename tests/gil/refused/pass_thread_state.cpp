@@ -1,0 +1,10 @@
+// The interpreter's own records.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds a PyObject*
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held, PyThreadState* a) {
+  gil::release(held, [](PyThreadState* b) { (void)b; }, a);
+}

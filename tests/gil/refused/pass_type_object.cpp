@@ -1,0 +1,10 @@
+// A type of Python's is an object too.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds a PyObject*
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held, PyTypeObject*& a) {
+  gil::release(held, [](PyTypeObject*& b) { (void)b; }, a);
+}

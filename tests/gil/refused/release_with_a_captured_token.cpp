@@ -1,0 +1,10 @@
+// The token of the outer scope, captured.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: the function captures something
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+void work(gil::Held& held) {
+  gil::release(held, [&held] { gil::release(held, [] {}); });
+}

@@ -1,0 +1,11 @@
+// A Python object is touched without the GIL.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::Ref::get: the GIL is released here
+#include "freshframe/gil.hpp"
+
+namespace gil = freshframe::gil;
+
+bool work(gil::Held& held, const gil::Ref& ref) {
+  return gil::release(
+      held, [](gil::Released& released, const gil::Ref& r) { return r.get(released) != nullptr; }, ref);
+}
