@@ -10,11 +10,11 @@
 //   acquire(released, f)       runs f(held) with it
 //   native_thread(f, args...)  runs f(released, args...) on a thread that Python did not make
 //   Ref                        owns a Python object; may travel, cannot be touched without Held
-//   PythonFree, python_free    what may be used without the GIL; the opt-in for a class that hides its
-//   members
+//   Mutex                      a mutex that may not be held by who waits for the GIL
+//   PythonFree, python_free    what may be used without the GIL; the opt-in for a class
 //
 // A token cannot be made, copied, stored or captured. Code that runs released sees nothing but its arguments,
-// and those must be PythonFree. What the compiler cannot see (statics, calls of the C API, a token smuggled
+// and those must be PythonFree. What the compiler cannot see (static variables, the C API, a token smuggled
 // out by its address, a false opt-in) is listed in docs/gil.md; builds without NDEBUG check what they can.
 //
 // Needs Python.h, C++20 and nothing else of freshframe, so any extension can use it. On a free-threaded build
@@ -25,6 +25,7 @@
 
 #include "freshframe/gil/entry.hpp"
 #include "freshframe/gil/interpreter.hpp"
+#include "freshframe/gil/mutex.hpp"
 #include "freshframe/gil/python_free.hpp"
 #include "freshframe/gil/ref.hpp"
 #include "freshframe/gil/scopes.hpp"

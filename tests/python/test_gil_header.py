@@ -25,6 +25,7 @@ LIES = {
     "enter_without_the_gil": "a Held token is used where the GIL is not held",
     "native_thread_on_a_thread_that_holds": "a Released token is used where the GIL is held",
     "acquire_twice": "a Released token is used where the GIL is held",
+    "wait_for_the_gil_with_a_lock": "a thread waits for the GIL with a gil::Mutex locked",
     "released_token_after_its_scope": "a Released token is used after its scope, or was forged",
 }
 

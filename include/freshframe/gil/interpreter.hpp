@@ -80,6 +80,12 @@ inline bool interpreter_ends() noexcept {
 #endif
 }
 
+// How many gil::Mutex this thread has locked.
+__attribute__((visibility("hidden"))) inline int& locks_of_this_thread() noexcept {
+  static thread_local int count = 0;
+  return count;
+}
+
 [[noreturn]] inline void stay() {
   while (true) pause();
 }
@@ -134,6 +140,10 @@ class ThreadSlot {
     state_ = PyEval_SaveThread();
   }
   void take() {
+    if constexpr (kChecks) {
+      if (locks_of_this_thread() != 0)
+        die("a thread waits for the GIL with a gil::Mutex locked", Where::here());
+    }
     take_or_stay(ends_it_, [this] {
       if (state_ != nullptr) {
         PyEval_RestoreThread(state_);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include <nanobind/nanobind.h>
@@ -61,6 +62,15 @@ void acquire_twice(gil::Held& held) {
   });
 }
 
+// Another thread that holds the GIL and wants the lock would wait for this one, and this one for it.
+void wait_for_the_gil_with_a_lock(gil::Held& held) {
+  gil::release(held, [](gil::Released& released) {
+    static gil::Mutex mutex;
+    const std::lock_guard lock(mutex);
+    gil::acquire(released, [](gil::Held& /*inner*/) {});
+  });
+}
+
 void released_token_after_its_scope(gil::Held& held) {
   gil::release(held, [](gil::Released& released) { kept_released = std::addressof(released); });
   kept_released->check();
@@ -104,6 +114,7 @@ NB_MODULE(gil_lies, module) {
   module.def("native_thread_on_a_thread_that_holds", gil::entry<&native_thread_on_a_thread_that_holds>,
              "GIL: held");
   module.def("acquire_twice", gil::entry<&acquire_twice>, "GIL: released");
+  module.def("wait_for_the_gil_with_a_lock", gil::entry<&wait_for_the_gil_with_a_lock>, "GIL: released");
   module.def("released_token_after_its_scope", gil::entry<&released_token_after_its_scope>, "GIL: released");
   module.def("static_object_while_released", gil::entry<&static_object_while_released>, "GIL: released");
   module.def("false_opt_in", gil::entry<&false_opt_in>, "GIL: released");

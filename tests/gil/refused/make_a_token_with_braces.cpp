@@ -6,5 +6,6 @@
 namespace gil = freshframe::gil;
 
 void work() {
-  gil::release(gil::Held{}, [] {});
+  gil::Held held{};
+  gil::release(held, [] {});
 }
