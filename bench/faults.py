@@ -58,7 +58,7 @@ def stop_ms(server: Server, kind: str, state: str) -> float:
     starter = threading.Thread(target=start_quietly, args=(camera,))
     starter.start()
     until(lambda: camera.stats.state == state)
-    time.sleep(random.uniform(0.0, 0.15))
+    time.sleep(random.uniform(0.0, 0.2))
     began = time.monotonic()
     camera.pipeline.stop()
     took = time.monotonic() - began

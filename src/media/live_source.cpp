@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <iomanip>
 #include <random>
 #include <sstream>
@@ -161,7 +162,10 @@ void LiveSource::note_back(const Context& context) {
 }
 
 void LiveSource::note_delay(TimePoint captured, const Context& context) {
-  while (!in_decoder_.empty() && in_decoder_.front() <= captured) in_decoder_.pop_front();
+  constexpr std::size_t kMostReordered = 16;  // of H.264 and HEVC; what is older was damaged and never comes
+  const auto found = std::find(in_decoder_.begin(), in_decoder_.end(), captured);
+  if (found != in_decoder_.end()) in_decoder_.erase(found);
+  while (in_decoder_.size() > kMostReordered) in_decoder_.pop_front();
   context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
 }
 
