@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -211,6 +212,12 @@ std::optional<double> Demuxer::fps() const {
   const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
   if (rate.num <= 0 || rate.den <= 0) return std::nullopt;
   return av_q2d(rate);
+}
+
+double Demuxer::largest_leap() const noexcept {
+  constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // of 33 bits at 90 kHz
+  const bool wraps = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
+  return wraps ? kHalfAWrap : std::numeric_limits<double>::infinity();
 }
 
 std::optional<double> Demuxer::duration() const {

@@ -47,6 +47,9 @@ class Demuxer {
   /// Frames per second as the container or the codec has it.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
+  /// Seconds from one frame to the next above which the time is FFmpeg's mistake: it takes what lies before
+  /// the first frame of a stream with discontinuities for wrapped, 26.5 hours later.
+  [[nodiscard]] double largest_leap() const noexcept;
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
   /// FFmpeg's reader logged an error in the last next(), whatever it returned: something was skipped.
   [[nodiscard]] bool complained() const noexcept { return complained_; }

@@ -51,8 +51,9 @@ void FileSource::open(const Context& context) {
   packet_ = make_av_packet();
   open_parts(context);
   const double step = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
-  frame_times_.emplace(step);
-  packet_times_.emplace(step);
+  const double leap = demuxer_->largest_leap();
+  frame_times_.emplace(step, leap);
+  packet_times_.emplace(step, leap);
   const FfmpegErrorCapture errors;
   open_deadline_ = std::chrono::steady_clock::now() + to_duration(Seconds(options_.open_timeout));
   first_ = pull(context);

@@ -3,17 +3,19 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 namespace freshframe {
 
 /// One per stream; one thread. A missing time is one step after the last. A time that lies a little before
-/// the last is held at the last; one that jumps back (concatenated files) starts a new stretch, which goes on
-/// one step after the last, as does the next time after restart().
+/// the last is held at the last; one that jumps back (concatenated files), or by more than `leap` seconds
+/// ahead, starts a new stretch, which goes on one step after the last, as does the next time after restart().
 class Timeline {
  public:
   /// `step`: seconds between two frames where the stream does not say.
-  explicit Timeline(double step) : step_(step) {}
+  explicit Timeline(double step, double leap = std::numeric_limits<double>::infinity())
+      : step_(step), leap_(leap) {}
 
   double place(std::optional<double> time) {
     if (!begun_) {
@@ -24,7 +26,7 @@ class Timeline {
     const double next = last_ + step_;
     if (!time) {
       last_ = next;
-    } else if (joins_ || *time + shift_ < last_ - kJump) {
+    } else if (joins_ || *time + shift_ < last_ - kJump || *time + shift_ > last_ + leap_) {
       shift_ = next - *time;
       last_ = next;
     } else {
@@ -40,6 +42,7 @@ class Timeline {
   static constexpr double kJump = 1.0;  // seconds: more than any reordering of frames
 
   double step_;
+  double leap_;
   double shift_ = 0;
   double last_ = 0;  // the time placed last, once begun
   bool begun_ = false;

@@ -50,5 +50,13 @@ TEST(MediaTimeline, GoesOnAfterARestartOfAShortStream) {
   EXPECT_DOUBLE_EQ(timeline.place(0.5), 1.5);
 }
 
+TEST(MediaTimeline, ALeapAheadThatCannotBeStartsANewStretch) {
+  Timeline timeline(0.04, 100);
+  EXPECT_DOUBLE_EQ(timeline.place(10), 10);
+  EXPECT_DOUBLE_EQ(timeline.place(110), 110) << "as far as it may";
+  EXPECT_DOUBLE_EQ(timeline.place(211), 110.04);
+  EXPECT_DOUBLE_EQ(timeline.place(212), 111.04);
+}
+
 }  // namespace
 }  // namespace freshframe::test
