@@ -1,0 +1,49 @@
+"""Writes the inputs that the fuzzers start from: python seeds.py FOLDER makes FOLDER/decode and FOLDER/url."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import freshframe as ff
+
+SCENE = "demo:circles?size=64x48&balls=1&pace=0&frames=6"
+VIDEOS = {
+    "a.mp4": "h264",
+    "a.mkv": "h264",
+    "a.ts": "h264",
+    "a.avi": "mjpeg",
+    "b.avi": "mpeg4",
+    "b.mkv": "ffv1",
+}
+URLS = [
+    "clip.mp4",
+    "file:///a/b.mp4",
+    "frames/%05d.png\0img_00012.png",
+    "frames/",
+    "frames/*.png\x0030\x00640\0r",
+    "demo:circles?fps=60&size=1280x720&balls=4&seed=1&pace=0&frames=9",
+    "rtsp://user:secret@host:554/path?x=1#y\0\x005\0\0rtsp_transport\0tcp",
+    "http://u:p@[::1]:8080/a.m3u8",
+    "/dev/video0",
+    "12",
+    "img2\0img10",
+]
+
+
+def main(folder: Path) -> None:
+    """Writes the seeds."""
+    for name in ("decode", "url"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, codec in VIDEOS.items():
+        pipeline = ff.Pipeline()
+        sink = ff.VideoFile(folder / "decode" / name, codec=codec)
+        pipeline.add(sink, pipeline.add(ff.open(SCENE)))
+        pipeline.run()
+    for number, url in enumerate(URLS):
+        (folder / "url" / str(number)).write_bytes(url.encode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
