@@ -1,4 +1,4 @@
-"""Writes the inputs that the fuzzers start from: python seeds.py FOLDER makes FOLDER/decode and FOLDER/url."""
+"""Writes what the fuzzers start from: `python seeds.py FOLDER` makes FOLDER/decode and FOLDER/url."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG, Collect, edge, picture
+from support import WATCHDOG, Collect, edge, picture, until
 
 import freshframe as ff
 
@@ -128,6 +128,97 @@ def test_a_source_may_return_any_iterator() -> None:
     reader = pipeline.reader(pipeline.add(Listed()))
     with pipeline:
         assert [(s.value, s.pts) for s in reader] == [("a", 0.0), ("b", 0.04)]
+
+
+def test_a_source_that_ends_before_its_first_sample_ends_the_run() -> None:
+    class Empty(ff.Source[int]):
+        live = False
+
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            return iter(())
+
+    pipeline, collect = ff.Pipeline(), Collect()
+    pipeline.add(collect, pipeline.add(Empty()))
+    report = pipeline.run()
+    assert report.complete
+    assert (report.frames, collect.seen) == (0, [])
+
+
+def test_a_live_source_that_ends_ends_its_readers() -> None:
+    class Short(ff.Source[int]):
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            yield 7, 0.0
+
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Short()))
+    with pipeline:
+        assert [sample.value for sample in reader] == [7]
+
+
+@pytest.mark.parametrize("before", [0, 2], ids=["at once", "after two samples"])
+def test_what_a_source_raises_is_a_node_error_that_says_where(before: int) -> None:
+    class Breaks(ff.Source[int]):
+        live = False
+
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            for number in range(before):
+                yield number, number / 25
+            raise KeyError("sensor")
+
+    pipeline, collect = ff.Pipeline(), Collect()
+    pipeline.add(collect, pipeline.add(Breaks()))
+    with pytest.raises(ff.NodeError, match="'Breaks'") as caught:
+        pipeline.run()
+    assert isinstance(caught.value.__cause__, KeyError)
+    numbers = [seq for seq, _ in collect.seen]
+    assert numbers == list(range(len(numbers))), "what came before the failure may still wait when all stops"
+    assert len(numbers) <= before
+
+
+def test_stop_names_a_source_that_blocks_without_its_token() -> None:
+    blocked, release = threading.Event(), threading.Event()
+
+    class Deaf(ff.Source[int]):
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            yield 0, 0.0
+            blocked.set()
+            release.wait(WATCHDOG)
+
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Deaf(), name="deaf"))
+    pipeline.start()
+    reader.get()
+    assert blocked.wait(WATCHDOG)
+    with pytest.raises(ff.StopTimeout) as caught:
+        pipeline.stop(timeout=0.05)
+    assert caught.value.nodes == ["deaf"]
+    release.set()
+    pipeline.stop()
+
+
+def test_a_live_source_does_not_wait_for_a_slow_consumer() -> None:
+    class Fast(ff.Source[int]):
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            for number in range(50):
+                yield number, number / 1000
+
+    released = threading.Event()
+
+    class Slow(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int]) -> int | None:
+            assert released.wait(WATCHDOG)
+            return sample.value
+
+    pipeline = ff.Pipeline()
+    slow = pipeline.add(Slow(), pipeline.add(Fast()))
+    reader = pipeline.reader(slow, queue=ff.Queue(50))
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["Fast"].state == "ended", "the source to run on by itself")
+        released.set()
+        numbers = [sample.value for sample in reader]
+    assert numbers[-1] == 49
+    assert len(numbers) <= 2, "the one in hand and the newest"
+    assert edge(pipeline, "Slow").dropped == 50 - len(numbers)
 
 
 def test_a_mock_camera_shows_its_picture() -> None:
