@@ -94,6 +94,45 @@ def test_every_program_of_a_project_is_run_here() -> None:
     assert programs == set(re.findall(r'"([a-z_]+/[a-z_]+\.py)"', Path(__file__).read_text()))
 
 
+# --- numpy_sum ----------------------------------------------------------------------------------------------
+
+
+def test_the_sum_of_an_array_of_any_layout(install: Install) -> None:
+    code = """if True:
+        import numpy as np, numpy_sum
+        numbers = np.arange(10_000.0)
+        numbers.flags.writeable = False
+        assert numpy_sum.sum(numbers) == numbers.sum()
+        assert numpy_sum.sum(numbers[::-3]) == numbers[::-3].sum()
+        assert numpy_sum.sum(np.broadcast_to(2.0, 1000)) == 2000
+        assert numpy_sum.sum(np.empty(0)) == 0
+        for wrong in ([1.0, 2.0], np.arange(3), np.ones(3, np.float32), np.ones((2, 2)), None, 1.0):
+            try:
+                numpy_sum.sum(wrong)
+            except TypeError as error:
+                assert "float64" in str(error), error
+            else:
+                raise AssertionError(f"{wrong!r} was taken")
+        """
+    ended = run(sys.executable, "-c", code, path=(install("numpy_sum"),))
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_table_has_the_loop_numpy_and_freshframe(install: Install) -> None:
+    out = output_of("numpy_sum/main.py", "--count", "3000000", "--repeats", "2", path=(install("numpy_sum"),))
+    rows = re.findall(r"^  +([\w. ]+?) {2,}([\d.]+) +([\d.]+) +([\d.e+-]+) +(\d+)$", out, re.M)
+    assert [name for name, *_ in rows] == ["numpy_sum.sum", "numpy.sum", "ff.numeric.sum", "two threads"], out
+    errors = {name: float(error) for name, _, _, error, _ in rows}
+    assert errors["ff.numeric.sum"] == errors["two threads"] <= errors["numpy.sum"]
+    assert errors["ff.numeric.sum"] < errors["numpy_sum.sum"]
+
+
+def test_an_array_in_the_released_scope_does_not_compile_and_the_readme_says_so() -> None:
+    nanobind = run(sys.executable, "-m", "nanobind", "--include_dir").stdout.strip()
+    said = refused(EXAMPLES / "numpy_sum/array_inside.cpp", nanobind)
+    assert said in " ".join((EXAMPLES / "numpy_sum/README.md").read_text().split())
+
+
 # --- call_guard ---------------------------------------------------------------------------------------------
 
 
