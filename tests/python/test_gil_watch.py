@@ -28,7 +28,8 @@ from freshframe import gil
 
 needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C compiler")
 STALLS = 20  # bench/gil_watch.py counts 200 of each
-ENOUGH = 0.8  # of them: a loaded machine leaves the watch too few looks at some
+ENOUGH = 0.8  # of those that the watch came to look at closely
+SOME = 0.5  # of all: on a loaded machine it gets the processor too late for some
 
 
 def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.GilStall], list[float]]:
@@ -55,7 +56,9 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
     stalls, took = stalls_of(way)
     right = [stall for stall in stalls if gil_holds.named_right(way, stall)]
     assert len(stalls) >= STALLS
-    assert len(right) >= ENOUGH * len(stalls), [str(stall) for stall in stalls]
+    close = [stall for stall in stalls if stall.native_stack or way.native is None]
+    assert len(right) >= ENOUGH * len(close), [str(stall) for stall in close]
+    assert len(right) >= SOME * len(stalls), [str(stall) for stall in stalls]
     assert all(stall.duration >= 0.01 and stall.share > 0 for stall in stalls)
     if way.state == "blocked":
         assert {stall.system_call for stall in right} == {"clock_nanosleep"}
@@ -91,8 +94,11 @@ def test_the_line_is_the_one_during_the_stall() -> None:
 
     caller()
     with gil.watch() as watch:
-        caller()
-    (stall,) = blocked(watch)
+        for _ in range(100):  # a loaded machine may hide the first
+            caller()
+            if blocked(watch):
+                break
+    stall = blocked(watch)[0]
     assert stall.python == f"{__file__}:{line}:{where(caller)}"
     assert stall.python_stack[0] == stall.python
     assert stall.python_stack[1].endswith(f":{sys._getframe().f_code.co_name}")
@@ -115,13 +121,12 @@ def where(function: Any) -> str:
 @needs_compiler
 def test_a_call_that_blocks_the_event_loop_is_named() -> None:
     async def bad() -> None:
-        for _ in range(3):
+        while not blocked(watch):
             gil_holds.module().block(40)
             await asyncio.sleep(0.005)
 
     with gil.watch() as watch:
-        asyncio.run(bad())
-    assert blocked(watch)
+        asyncio.run(asyncio.wait_for(bad(), WATCHDOG))
     assert all(where(bad) in str(stall.python) for stall in blocked(watch))
 
 
@@ -224,8 +229,7 @@ def test_on_stall_gets_each_and_what_it_raises_is_logged_once(caplog: pytest.Log
 def test_on_stall_may_end_the_watch() -> None:
     watch = gil.watch(0.01, on_stall=lambda stall: watch.stop())
     with watch:
-        gil_holds.module().block(30)
-        until(lambda: not watch.active, "on_stall to end the watch")
+        until(lambda: gil_holds.module().block(30) and not watch.active, "on_stall to end the watch")
     assert len(watch.stalls) == 1
 
 
@@ -237,8 +241,7 @@ def test_a_pipelines_stats_carry_the_stalls_while_a_watch_is_active() -> None:
         assert pipeline.stats().gil.stalls is None
         with gil.watch() as watch:
             assert pipeline.stats().gil.stalls is not None
-            gil_holds.module().block(30)
-            until(lambda: blocked(watch), "the stall to be told")
+            until(lambda: gil_holds.module().block(30) and blocked(watch), "a stall to be told")
             found = pipeline.stats().gil
             assert WAYS["extension-block"].expected in {culprit.native for culprit in found.culprits}
             assert found.stalls is not None
