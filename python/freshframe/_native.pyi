@@ -409,6 +409,9 @@ def write_picture(frame: Frame, path: str) -> None:
 def demo_truth(url: str, seq: int) -> list:
     """GIL: held"""
 
+def cameras() -> list[dict[str, Any]]:
+    """The cameras of this machine and what they offer. GIL: released"""
+
 def media_versions() -> dict:
     """FFmpeg's versions, licence and build flags. GIL: held"""
 

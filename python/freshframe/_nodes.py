@@ -141,38 +141,38 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
     decoder_threads: int | None = None,
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """Makes a source of a video file, a picture, pictures in sequence, a network stream, or the moving scene.
+    """Makes a source of a camera, a network stream, a video file, pictures, or the built-in moving scene.
 
     Only the form of the URL and the options are checked here; start() opens it.
 
     Args:
-        url: A path; ``frames/%05d.png`` (by number: a missing one is a lost frame), ``frames/`` or
-            ``frames/*.png`` (what is there, ``img2`` before ``img10``);
+        url: A camera, ``0`` or ``"/dev/video0"``; a path; ``frames/%05d.png`` (by number: a missing one is a
+            lost frame), ``frames/`` or ``frames/*.png`` (what is there, ``img2`` before ``img10``);
             ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
             (``pace=0``: as fast as it is read, ``frames=300``: its length);
             ``rtsp://``, ``rtsps://``, ``http://``, ``https://`` (MJPEG, TS, HLS), ``tcp://``, ``udp://``: a
             live stream; docs/live-sources.md tells how it lives.
-        size: (width, height) in pixels to scale to.
-        fps: Rate of pictures: number n lies at n / fps seconds; default 25.
+        size: (width, height) in pixels: what a camera shall deliver, what all else is scaled to.
+        fps: Frames per second: what a camera shall deliver. Of pictures: number n lies at n / fps seconds;
+            default 25.
         open_timeout: Seconds, to the streams being known.
         read_timeout: Seconds without a packet.
         reconnect: Of a live source. None or True: what fails is tried again, for ever, after 0.5 to 10 s, and
-            start() succeeds whether or not the server is there. False: SourceError or SourceTimeout.
+            start() succeeds whether or not camera or server is there. False: SourceError or SourceTimeout.
         loop: A file starts again at its end.
         realtime: A file plays at its own speed and is live, as if it were a camera.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
-        options: Passed to FFmpeg; an unknown one is an error.
+        options: Passed to FFmpeg; an unknown one is an error. A camera also knows ``format`` ("mjpeg",
+            "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
 
     Raises:
         GraphError: The URL or an option cannot be.
     GIL: held.
     """
-    if isinstance(url, int):
-        raise GraphError(
-            f"cameras are not supported in this version, got camera {url}: open a file or demo:circles"
-        )
+    if isinstance(url, int) and (isinstance(url, bool) or url < 0):
+        raise GraphError(f"a camera's number must be 0 or more, got {url!r}")
     handle = _native.make_video_source(
-        _check.path("url", url),
+        str(url) if isinstance(url, int) else _check.path("url", url),
         {
             "size": _size(size),
             "fps": None if fps is None else _check.number("fps", fps),

@@ -17,15 +17,18 @@ constexpr int kMostFailuresAtEnd = 1000;
 
 }  // namespace
 
-Decoder::Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options) {
-  const auto& parameters = *stream.codecpar;
+Decoder::Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options)
+    : Decoder(*stream.codecpar, stream.time_base, settings, options) {}
+
+Decoder::Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
+                 Dictionary& options) {
   const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
   const std::string name = avcodec_get_name(parameters.codec_id);
   if (codec == nullptr) throw Error("this build of FFmpeg has no decoder for " + name);
   codec_ = make_codec(codec);
   int result = avcodec_parameters_to_context(codec_.get(), &parameters);
   if (result < 0) throw Error("the decoder for " + name + " refused the stream: " + ffmpeg_text(result));
-  codec_->pkt_timebase = stream.time_base;
+  codec_->pkt_timebase = time_base;
   codec_->thread_count = settings.threads;
   codec_->thread_type = settings.low_delay ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
   if (settings.low_delay) codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;

@@ -31,6 +31,9 @@ class Decoder {
 
   /// Takes the entries that it knows out of `options`. Throws Error.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
+  /// For packets that come from no demuxer; their times are in units of `time_base`.
+  Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
+          Dictionary& options);
 
   /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, go on.
   bool send(AVPacket& packet, TimePoint captured);

@@ -31,6 +31,9 @@ struct FreePacket {
 struct FreeCodec {
   void operator()(AVCodecContext* codec) const noexcept { avcodec_free_context(&codec); }
 };
+struct FreeCodecParameters {
+  void operator()(AVCodecParameters* parameters) const noexcept { avcodec_parameters_free(&parameters); }
+};
 struct CloseInput {
   void operator()(AVFormatContext* input) const noexcept { avformat_close_input(&input); }
 };
@@ -47,6 +50,7 @@ struct FreeScaler {
 using AvFramePtr = std::unique_ptr<AVFrame, FreeFrame>;
 using AvPacketPtr = std::unique_ptr<AVPacket, FreePacket>;
 using CodecPtr = std::unique_ptr<AVCodecContext, FreeCodec>;
+using CodecParametersPtr = std::unique_ptr<AVCodecParameters, FreeCodecParameters>;
 using InputPtr = std::unique_ptr<AVFormatContext, CloseInput>;
 using OutputPtr = std::unique_ptr<AVFormatContext, FreeOutput>;
 using IoPtr = std::unique_ptr<AVIOContext, CloseIo>;

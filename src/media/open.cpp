@@ -13,6 +13,7 @@
 #include "media/live_source.hpp"
 #include "media/picture_sequence.hpp"
 #include "media/url.hpp"
+#include "media/v4l2_source.hpp"
 
 namespace freshframe {
 namespace {
@@ -82,6 +83,7 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
     check_live(url, options);
     return std::make_unique<LiveSource>(url, options);
   }
+  if (kind == UrlKind::Camera) return std::make_unique<V4l2Source>(camera_path(url), v4l2_options(options));
   if (options.reconnect.value_or(false)) {
     throw GraphError("'" + url + "' is a file: reconnect is for live sources, loop=True starts a file again");
   }

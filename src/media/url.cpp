@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kSupported =
     "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
-    "udp) and \"demo:circles\"";
+    "udp), cameras (\"0\", \"/dev/video0\") and \"demo:circles\"";
 
 /// What a URL in a text ends at.
 constexpr std::string_view kDelimiters = " \t\r\n'\"<>";
@@ -40,7 +40,7 @@ std::string scheme_of(const std::string& url) {
 }
 
 bool is_camera(const std::string& url) {
-  return all_digits(url) || url.rfind("/dev/video", 0) == 0;
+  return all_digits(url) || url.rfind("/dev/video", 0) == 0 || url.rfind("/dev/v4l/", 0) == 0;
 }
 
 /// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing.
@@ -91,10 +91,7 @@ UrlKind url_kind(const std::string& url) {
   if (url.find('\0') != std::string::npos)
     throw GraphError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
-  if (is_camera(url)) {
-    throw GraphError("cannot open camera '" + url + "': cameras are not supported yet; " +
-                     std::string(kSupported));
-  }
+  if (is_camera(url)) return UrlKind::Camera;
   const auto scheme = scheme_of(url);
   if (is_live_scheme(LiveUrl(url).scheme)) return UrlKind::Live;
   if (!scheme.empty() && scheme != "file") {

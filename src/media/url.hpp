@@ -7,7 +7,7 @@
 
 namespace freshframe {
 
-enum class UrlKind { File, Pictures, Demo, Live };
+enum class UrlKind { File, Pictures, Demo, Live, Camera };
 
 /// Throws GraphError for an empty name and for what this version cannot open.
 [[nodiscard]] UrlKind url_kind(const std::string& url);

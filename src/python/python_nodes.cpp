@@ -1,5 +1,6 @@
 // Native nodes for Python: factories whose typed classes, defaults and documentation are in the package.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/camera.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 #include "freshframe/vision.hpp"
@@ -72,6 +73,48 @@ nb::tuple video_info(const NodeHandle& self) {
   const auto info = video_source(self).info();
   return nb::make_tuple(info.codec, info.width, info.height, info.fps, info.frame_count, info.duration,
                         info.pixel_format, info.container);
+}
+
+nb::dict size_dict(const CameraSize& size) {
+  nb::dict result;
+  result["width"] = size.width;
+  result["height"] = size.height;
+  if (size.step_width > 0) {
+    result["smallest"] = nb::make_tuple(size.min_width, size.min_height);
+    result["step"] = nb::make_tuple(size.step_width, size.step_height);
+  }
+  result["fps"] = size.fps;
+  result["fps_range"] = size.fps_range;
+  return result;
+}
+
+nb::dict camera_dict(const CameraInfo& camera) {
+  nb::dict result;
+  result["path"] = camera.path;
+  result["name"] = camera.name;
+  result["driver"] = camera.driver;
+  result["bus"] = camera.bus;
+  result["problem"] = camera.problem;
+  result["problem_code"] = camera.problem_code;
+  nb::list formats;
+  for (const auto& format : camera.formats) {
+    nb::dict entry;
+    entry["format"] = format.name;
+    entry["description"] = format.description;
+    entry["supported"] = format.supported;
+    nb::list sizes;
+    for (const auto& size : format.sizes) sizes.append(size_dict(size));
+    entry["sizes"] = sizes;
+    formats.append(entry);
+  }
+  result["formats"] = formats;
+  return result;
+}
+
+nb::list list_cameras(gil::Held& held) {
+  nb::list result;
+  for (const auto& camera : gil::release(held, [] { return cameras(); })) result.append(camera_dict(camera));
+  return result;
 }
 
 std::unique_ptr<NodeHandle> make_mock_camera(nb::object picture, double fps) {
@@ -180,6 +223,8 @@ void bind_nodes(nb::module_& module) {
   module.def("read_picture", gil::entry<&load_picture>, nb::arg("path"), "GIL: released");
   module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");
   module.def("demo_truth", &truth, nb::arg("url"), nb::arg("seq"), "GIL: held");
+  module.def("cameras", gil::entry<&list_cameras>, nb::sig("def cameras() -> list[dict[str, typing.Any]]"),
+             "The cameras of this machine and what they offer. GIL: released");
   module.def("media_versions", &versions, "FFmpeg's versions, licence and build flags. GIL: held");
 }
 

@@ -53,8 +53,13 @@ TEST(MediaUrl, TellsFilesFromTheScene) {
   EXPECT_EQ(local_path("b.mp4"), "b.mp4");
 }
 
-TEST(MediaUrl, SaysWhatIsSupportedInsteadOfCamerasAndUnknownSchemes) {
-  for (const std::string url : {"", "0", "12", "/dev/video0", "gopher://host/a"}) {
+TEST(MediaUrl, TellsCameras) {
+  for (const std::string url : {"0", "12", "/dev/video0", "/dev/v4l/by-id/usb-cam"})
+    EXPECT_EQ(url_kind(url), UrlKind::Camera) << url;
+}
+
+TEST(MediaUrl, SaysWhatIsSupportedInsteadOfUnknownSchemes) {
+  for (const std::string url : {"", "gopher://host/a"}) {
     const auto message = message_of<GraphError>([&] { static_cast<void>(open(url)); });
     EXPECT_TRUE(contains(message, "this version opens local files")) << message;
   }

@@ -1,0 +1,45 @@
+// The cameras of this machine and what they can deliver (Linux, V4L2).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+/// A picture size that a camera offers, or a grid of sizes, with its rates.
+struct CameraSize {
+  int width = 0;  // pixels; of a grid: the largest
+  int height = 0;
+  int min_width = 0;  // of a grid: the smallest, else width
+  int min_height = 0;
+  int step_width = 0;  // 0: one size, no grid
+  int step_height = 0;
+  std::vector<double> fps = {};  // frames per second, highest first; empty: the driver does not say
+  bool fps_range = false;        // `fps` is {highest, lowest}, and whatever lies between may be had
+};
+
+struct CameraFormat {
+  std::string name;  // "mjpeg", "yuyv", ...: what options={"format": ...} takes; else the driver's code
+  std::string description;  // the driver's words
+  std::uint32_t code = 0;   // V4L2's four-character code
+  bool supported = false;   // freshframe can read it
+  std::vector<CameraSize> sizes = {};
+};
+
+struct CameraInfo {
+  std::string path;          // "/dev/video0"
+  std::string name;          // the camera's own
+  std::string driver;        // for example "uvcvideo"
+  std::string bus;           // where it is plugged in
+  std::string problem = {};  // why it cannot be asked, or used; empty: it can
+  int problem_code = 0;      // the errno behind it, 0: none
+  std::vector<CameraFormat> formats = {};
+};
+
+/// Every /dev/video* that captures pictures, and those that cannot be asked. Opens each for a moment, which
+/// takes milliseconds and disturbs no program that captures.
+[[nodiscard]] std::vector<CameraInfo> cameras();
+
+}  // namespace freshframe

@@ -1,0 +1,27 @@
+// What went wrong with a camera, in words that say what to do, and who else uses it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+
+#include <string>
+
+namespace freshframe {
+
+/// Trying again does not help: no camera, no permission, a wish that cannot be fulfilled.
+class CameraRefused final : public SourceError {
+ public:
+  using SourceError::SourceError;
+};
+
+/// "firefox (pid 4242)" for the programs that have the device open, as far as `proc` shows them to this user;
+/// empty when it shows none. `path`: the device.
+[[nodiscard]] std::string camera_holder(const std::string& path, const std::string& proc = "/proc");
+
+/// What errno `code` means for the camera at `path`, and what to do; without a full stop.
+[[nodiscard]] std::string camera_fault_text(const std::string& path, int code);
+
+/// `doing`: "open", "start", ...: "cannot open camera '/dev/video0': ..."
+[[noreturn]] void throw_camera_fault(const std::string& path, const std::string& doing, int code);
+
+}  // namespace freshframe

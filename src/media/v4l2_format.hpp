@@ -1,0 +1,51 @@
+// The pixel formats of cameras: names, what freshframe can read, and raw pictures as Frames.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace freshframe {
+
+/// One that can be read.
+struct V4l2Format {
+  std::string_view name;          // in options={"format": name}
+  std::uint32_t code = 0;         // V4L2_PIX_FMT_*
+  std::string_view codec;         // FFmpeg's name
+  std::string_view pixel_format;  // FFmpeg's name; empty for compressed ones: their decoder knows
+  int preference = 0;             // lower wins when a camera offers one size and rate in several formats
+  bool compressed = false;
+};
+
+[[nodiscard]] const V4l2Format* readable_format(std::uint32_t code) noexcept;
+[[nodiscard]] const V4l2Format* readable_format(std::string_view name) noexcept;
+/// "mjpeg, nv12, ...": every name, for messages.
+[[nodiscard]] std::string readable_format_names();
+/// The name, or V4L2's four letters for what cannot be read.
+[[nodiscard]] std::string camera_format_name(std::uint32_t code);
+
+/// What S_FMT settled.
+struct V4l2Picture {
+  std::uint32_t code = 0;
+  int width = 0;
+  int height = 0;
+  std::size_t bytes_per_line = 0;  // of plane 0
+  ColorRange range = ColorRange::Limited;
+  ColorSpace space = ColorSpace::Unspecified;
+};
+
+/// The bytes that a whole raw picture has; 0 for compressed ones.
+[[nodiscard]] std::size_t raw_size(const V4l2Picture& picture);
+/// The smallest possible bytes_per_line; 0 for compressed ones.
+[[nodiscard]] std::size_t least_bytes_per_line(const V4l2Picture& picture);
+/// Copies a raw picture out of the driver's memory, which is needed again at once (see Note [Copies]).
+/// `bytes` holds at least raw_size().
+[[nodiscard]] Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes);
+
+}  // namespace freshframe

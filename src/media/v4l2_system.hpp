@@ -1,0 +1,72 @@
+// The system calls that the camera reader makes, behind an interface: tests play a camera without hardware.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <poll.h>
+
+namespace freshframe {
+
+/// Every call returns what the system call does, or -errno. Thread-safe.
+class V4l2System {
+ public:
+  V4l2System() = default;
+  V4l2System(const V4l2System&) = delete;
+  V4l2System& operator=(const V4l2System&) = delete;
+  virtual ~V4l2System() = default;
+
+  /// Without blocking, for reading and writing; a descriptor.
+  virtual int open(const std::string& path) = 0;
+  virtual void close(int descriptor) = 0;
+  virtual int ioctl(int descriptor, unsigned long request, void* argument) = 0;
+  /// The memory for reading, or null with -errno.
+  virtual std::pair<void*, int> map(int descriptor, std::size_t length, std::int64_t offset) = 0;
+  virtual void unmap(void* memory, std::size_t length) = 0;
+  virtual int poll(std::span<pollfd> waiting, int timeout_ms) = 0;
+
+  [[nodiscard]] static V4l2System& kernel();
+};
+
+/// An open device. Closes it at the end.
+class V4l2Handle {
+ public:
+  V4l2Handle(V4l2System& system, const std::string& path)
+      : system_(&system), result_(again([&] { return system.open(path); })) {}
+  V4l2Handle(const V4l2Handle&) = delete;
+  V4l2Handle& operator=(const V4l2Handle&) = delete;
+  ~V4l2Handle() {
+    if (result_ >= 0) system_->close(result_);
+  }
+
+  /// 0, or the errno of the opening.
+  [[nodiscard]] int error() const noexcept { return result_ < 0 ? -result_ : 0; }
+  [[nodiscard]] int descriptor() const noexcept { return result_; }
+  [[nodiscard]] V4l2System& system() const noexcept { return *system_; }
+
+  /// An ioctl, repeated while a signal interrupts it: 0 or the errno.
+  template <class T>
+  [[nodiscard]] int control(unsigned long request, T& argument) const {
+    const int result = again([&] { return system_->ioctl(result_, request, &argument); });
+    return result < 0 ? -result : 0;
+  }
+
+ private:
+  template <class Call>
+  static int again(const Call& call) {
+    constexpr int kMostSignals = 1000;  // in a row: more are not signals but a broken driver
+    int result = call();
+    for (int i = 0; result == -EINTR && i < kMostSignals; ++i) result = call();
+    return result;
+  }
+
+  V4l2System* system_;
+  int result_;
+};
+
+}  // namespace freshframe
