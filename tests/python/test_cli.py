@@ -29,7 +29,7 @@ SCENE = f"demo:circles?size=320x240&balls=2&seed=1&pace=0&frames={FRAMES}"
 LIVE = "demo:circles?size=320x240&balls=2&seed=1&fps=60"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 COMMAND = [sys.executable, "-m", "freshframe"]
-COMMANDS = ["track", "demo", "probe", "doctor", "lab"]
+COMMANDS = ["track", "demo", "probe", "devices", "doctor", "lab"]
 
 
 class One(ff.Source[ff.Frame]):

@@ -14,7 +14,10 @@ import freshframe as ff
 
 _UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
 
-_SOURCE = "a video or picture file, frames/%%05d.png, a folder or glob of pictures, or demo:circles"
+_SOURCE = (
+    "a camera (0, /dev/video0), a video or picture file, frames/%%05d.png, a folder or glob of pictures, "
+    "a stream such as rtsp://host/path, or demo:circles"
+)
 
 
 def seconds(text: str) -> float:
@@ -73,6 +76,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _track(commands)
     _demo(commands)
     _probe(commands)
+    _devices(commands)
     _doctor(commands)
     _gil(commands)
     _lab(commands)
@@ -171,6 +175,15 @@ def _probe(commands: Any) -> None:
         "  freshframe probe match.mp4\n  freshframe probe 'demo:circles?fps=30' --json",
     )
     parser.add_argument("source", type=source, metavar="URL", help=_SOURCE)
+
+
+def _devices(commands: Any) -> None:
+    _command(
+        commands,
+        "devices",
+        "list the cameras of this machine with formats, sizes and rates",
+        "  freshframe devices\n  freshframe devices --json | jq .path",
+    )
 
 
 def _doctor(commands: Any) -> None:
