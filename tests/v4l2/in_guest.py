@@ -1,0 +1,307 @@
+"""What is checked inside the guest: freshframe against the kernel's virtual cameras, and how they break."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, os.fspath(Path(__file__).parent))
+
+import vivid
+
+import freshframe as ff
+
+CAMERA = "/dev/video0"
+SIZE = (640, 360)
+PATIENCE = 20.0  # seconds: the watchdog of each wait; software emulation is slow
+
+
+@contextmanager
+def camera(**options: Any) -> Iterator[tuple[ff.Pipeline, ff.Reader[ff.Frame]]]:
+    """A started pipeline on the camera, with a reader that loses nothing within a second."""
+    pipeline = ff.Pipeline()
+    options.setdefault("size", SIZE)
+    port = pipeline.add(ff.open(CAMERA, **options), name="camera")
+    reader = pipeline.reader(port, queue=ff.Queue(64))
+    with pipeline:
+        yield pipeline, reader
+
+
+def take(reader: ff.Reader[ff.Frame], count: int) -> list[ff.Sample[ff.Frame]]:
+    return [reader.get(timeout=PATIENCE) for _ in range(count)]
+
+
+def link(pipeline: ff.Pipeline) -> ff.SourceStats:
+    source = pipeline.stats().nodes["camera"].source
+    assert source is not None
+    return source
+
+
+def until(what: str, ready: Callable[[], bool]) -> float:
+    began = time.monotonic()
+    while not ready():
+        assert time.monotonic() - began < PATIENCE, f"waited {PATIENCE} s in vain for {what}"
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def lost(pipeline: ff.Pipeline, cause: str) -> int:
+    drops = pipeline.stats().nodes["camera"].drops
+    return sum(count for name, count in drops.items() if name == cause)
+
+
+def check_devices() -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "freshframe", "devices", "--json"], capture_output=True, text=True, check=True
+    )
+    found = {record["path"]: record for record in map(json.loads, done.stdout.splitlines())}
+    assert {"/dev/video0", "/dev/video1"} <= set(found), found
+    one = found[CAMERA]
+    assert (one["driver"], one["usable"], one["problem"]) == ("vivid", True, None), one
+    formats = {entry["format"]: entry for entry in one["formats"]}
+    assert {"yuyv", "uyvy", "nv12", "i420", "gray"} <= set(formats), formats.keys()
+    sizes = {(size["width"], size["height"]) for size in formats["yuyv"]["sizes"]}
+    assert SIZE in sizes, sizes
+    return f"{len(found)} cameras, {len(formats)} formats, {len(sizes)} sizes"
+
+
+def check_formats() -> str:
+    told = []
+    for name, expected in {
+        "yuyv": "i422", "uyvy": "i422", "nv12": "nv12", "i420": "i420", "gray": "gray",
+    }.items():  # fmt: skip
+        with camera(options={"format": name}) as (pipeline, reader):
+            samples = take(reader, 5)
+            frame = samples[-1].value
+            assert (frame.format, frame.width, frame.height) == (expected, *SIZE), frame
+            assert samples[-1].seq == 4 + lost(pipeline, "device")
+            # Eight bars from white to black: the luma falls from left to right.
+            bars = [int(frame.luma[180, 40 + 80 * bar]) for bar in range(8)]
+            assert bars == sorted(bars, reverse=True), (name, bars)
+            assert bars[0] > 150, (name, bars)
+            assert bars[-1] < 40, (name, bars)
+            told.append(f"{name} {bars[0]}..{bars[-1]}")
+    return ", ".join(told)
+
+
+def check_negotiation() -> str:
+    pipeline = ff.Pipeline()
+    source = ff.open(CAMERA, size=(640, 360), fps=15)
+    reader = pipeline.reader(pipeline.add(source))
+    with pipeline:
+        take(reader, 2)
+        assert (source.info.width, source.info.height, source.info.fps) == (640, 360, 15), source.info
+    refused = ff.Pipeline()
+    refused.add(ff.open(CAMERA, size=(1000, 700)))
+    try:
+        refused.start()
+    except ff.SourceError as error:
+        text = str(error)
+    else:
+        raise AssertionError("1000x700 was granted")
+    assert "cannot deliver 1000x700" in text, text
+    assert "640x360" in text, text
+    return text[:150] + "..."
+
+
+def check_stop() -> str:
+    times = []
+    for _ in range(8):
+        with camera() as (pipeline, reader):
+            take(reader, 1)
+            began = time.monotonic()
+            pipeline.stop()
+            times.append(time.monotonic() - began)
+    times.sort()
+    return f"8 stops while reading: median {times[4] * 1e3:.1f} ms, longest {times[-1] * 1e3:.1f} ms"
+
+
+def check_dropped() -> str:
+    with camera(fps=30) as (pipeline, reader):
+        take(reader, 5)
+        vivid.set_control(CAMERA, vivid.DROPPED, 30)
+        samples = take(reader, 90)
+        vivid.set_control(CAMERA, vivid.DROPPED, 0)
+        samples += take(reader, 3)
+        counted = lost(pipeline, "device")
+        edge = pipeline.stats().edges[0]
+        assert not edge.drops, edge
+    missing = samples[-1].seq + 1 - len(samples) - 5
+    assert missing == counted > 0, (missing, counted)
+    # The driver's timestamps tell the same: each gap is a whole number of periods.
+    gaps = sum(round((b.pts - a.pts) * 30) - 1 for a, b in itertools.pairwise(samples))
+    steps = sum(b.seq - a.seq - 1 for a, b in itertools.pairwise(samples))
+    assert gaps == steps, (gaps, steps)
+    return f"{len(samples)} delivered, {counted} lost by the driver and counted, the same by their times"
+
+
+def check_stall() -> str:
+    with camera(read_timeout=30) as (pipeline, reader):
+        take(reader, 3)
+        vivid.set_control(CAMERA, vivid.DROPPED, 100)
+        seen = until("a stall", lambda: link(pipeline).state == "stalled")
+        began = time.monotonic()
+        pipeline.stop()
+        stopped = time.monotonic() - began
+    vivid.set_control(CAMERA, vivid.DROPPED, 0)
+    with camera(read_timeout=2) as (pipeline, reader):
+        last = take(reader, 3)[-1]
+        vivid.set_control(CAMERA, vivid.DROPPED, 100)
+        until("an outage", lambda: link(pipeline).outages == 1)
+        noticed = time.monotonic() - last.captured
+        vivid.set_control(CAMERA, vivid.DROPPED, 0)
+        while (sample := reader.get(timeout=PATIENCE)).pts < last.pts + 2:
+            last = sample
+        until("the end of the outage", lambda: link(pipeline).reconnects == 1)
+        assert sample.seq > last.seq
+        state = link(pipeline)
+    assert noticed >= 2, noticed
+    return (
+        f"shown after {seen:.2f} s, stopped in {stopped * 1e3:.1f} ms; lost after {noticed:.2f} s of 2, "
+        f"back after {state.outage_seconds:.2f} s"
+    )
+
+
+def check_disconnect() -> str:
+    with camera() as (pipeline, reader):
+        last = take(reader, 3)[-1]
+        vivid.set_control(CAMERA, vivid.DISCONNECT, 1)
+        until("the camera to come back", lambda: link(pipeline).reconnects == 1)
+        state = link(pipeline)
+        sample = take(reader, 30)[-1]
+        assert "unplugged" in state.last_error, state
+        assert sample.seq > last.seq
+        assert sample.pts > last.pts
+    with camera(reconnect=False) as (pipeline, reader):
+        take(reader, 3)
+        vivid.set_control(CAMERA, vivid.DISCONNECT, 1)
+        text = _lost(reader)
+        assert "unplugged" in text, text
+    return f"back after {state.outage_seconds:.2f} s; without reconnect: {text}"
+
+
+def _lost(reader: ff.Reader[ff.Frame]) -> str:
+    try:
+        while True:
+            reader.get(timeout=PATIENCE)
+    except ff.SourceError as error:
+        return str(error)
+
+
+def check_errors() -> str:
+    with camera() as (pipeline, reader):
+        take(reader, 3)
+        vivid.set_control(CAMERA, vivid.FATAL_ERROR, 1)
+        until("the camera to come back", lambda: link(pipeline).reconnects == 1)
+        state = link(pipeline)
+        assert "Input/output error" in state.last_error, state
+    with camera(reconnect=False) as (pipeline, reader):
+        take(reader, 3)
+        vivid.set_control(CAMERA, vivid.FATAL_ERROR, 1)
+        text = _lost(reader)
+        assert "Input/output error" in text, text
+    vivid.set_control(CAMERA, vivid.STREAMON_ERROR, 1)
+    with camera() as (pipeline, reader):  # the control works once: the second attempt starts it
+        take(reader, 2)
+        assert link(pipeline).reconnects == 1, link(pipeline)
+    return f"EIO: back after {state.outage_seconds:.2f} s; refused at the start: second attempt works"
+
+
+def check_busy() -> str:
+    with camera() as (_, reader):
+        take(reader, 1)
+        done = subprocess.run(
+            [sys.executable, "-m", "freshframe", "probe", CAMERA], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 3, done
+    assert f"(pid {os.getpid()})" in done.stderr, done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+def check_unbind() -> str:
+    """The driver itself goes and comes: the device file is away meanwhile."""
+    folder = Path("/sys/bus/platform/drivers/vivid")
+    with camera() as (pipeline, reader):
+        take(reader, 3)
+        unbind = threading.Thread(target=(folder / "unbind").write_text, args=("vivid.0",))
+        unbind.start()
+        until("an outage", lambda: link(pipeline).outages == 1)
+        unbind.join()
+        until("the device file to go", lambda: not os.path.exists(CAMERA))
+        began = time.monotonic()
+        pipeline_state = link(pipeline).state
+        (folder / "bind").write_text("vivid.0")
+        until("the device file", lambda: os.path.exists(CAMERA))
+        until("the camera to come back", lambda: link(pipeline).reconnects == 1)
+        back = time.monotonic() - began
+        take(reader, 3)
+    return f"{pipeline_state} while it was away, back {back:.2f} s after it was plugged in"
+
+
+def check_probe() -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "freshframe", "probe", "1", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    record = json.loads(done.stdout)
+    measured = record["measured"]
+    assert (record["container"], record["live"]) == ("v4l2", True), record
+    assert measured["frames"] > 10, record
+    return (
+        f"{record['codec']} {record['pixel_format']} {record['width']}x{record['height']} at "
+        f"{record['fps']:g}, {measured['frames']} frames in {measured['seconds']:.2f} s, "
+        f"jitter {measured['jitter'] * 1e3:.2f} ms, drops {measured['drops']}"
+    )
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "devices": check_devices,
+    "formats": check_formats,
+    "negotiation": check_negotiation,
+    "stop": check_stop,
+    "dropped": check_dropped,
+    "stall": check_stall,
+    "disconnect": check_disconnect,
+    "errors": check_errors,
+    "busy": check_busy,
+    "probe": check_probe,
+    "unbind": check_unbind,
+}
+
+
+def main() -> int:
+    """Runs the named checks, or all; returns 0 when all passed."""
+    failed = 0
+    for name in sys.argv[1:] or CHECKS:
+        began = time.monotonic()
+        try:
+            text = CHECKS[name]()
+        except Exception:
+            failed += 1
+            text = traceback.format_exc()
+            print(f"FAILED {name}: {text}", flush=True)
+        else:
+            print(f"ok {name} ({time.monotonic() - began:.1f} s): {text}", flush=True)
+        try:
+            vivid.set_control(CAMERA, vivid.DROPPED, 0)
+        except OSError:
+            time.sleep(1)
+    print(f"{failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
