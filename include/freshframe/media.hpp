@@ -65,7 +65,7 @@ class VideoSource : public Source<Frame> {
 /// A network stream is live. Its open() tries once; unless `reconnect` is false, what fails then or later is
 /// tried again after 0.5 to 10 s, for ever, and told in NodeStats::source. With `reconnect` false it throws
 /// SourceError or SourceTimeout; the end of the stream is a SourceError too. info() is empty until the first
-/// connection.
+/// connection; RTSP tells the size with the first frame.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
 /// Emits one picture over and over, `fps` times a second, as a camera would; what it cannot make in time

@@ -101,7 +101,7 @@ void LiveConnection::connect(const LiveUrl& url, const Context& context, unsigne
       if (&place == &places.back() || interrupt_.stopped()) throw;
       continue;  // one name, several addresses: refused by this one
     }
-    find_streams();
+    if (!is_described()) find_streams();
     choose_stream();
     make_decoder(options);
     break;
@@ -142,6 +142,17 @@ void LiveConnection::open_container(const std::string& target, Dictionary& optio
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
 }
 
+/// RTSP says in words what will come. To look at packets as well would take FFmpeg a key frame and seven
+/// frames more; the decoder finds the size out with the first.
+bool LiveConnection::is_described() const {
+  if (std::string_view(input_->iformat->name) != "rtsp") return false;
+  for (unsigned i = 0; i < input_->nb_streams; ++i) {
+    const auto& parameters = *input_->streams[i]->codecpar;
+    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) return true;
+  }
+  return false;
+}
+
 void LiveConnection::find_streams() {
   std::vector<AVDictionary*> codec_options(std::max(1U, input_->nb_streams), nullptr);
   for (auto*& entry : codec_options) {
@@ -160,7 +171,7 @@ void LiveConnection::choose_stream() {
   if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
   stream_ = input_->streams[index];
   const auto& parameters = *stream_->codecpar;
-  if (parameters.width <= 0 || parameters.height <= 0) {
+  if (!is_described() && (parameters.width <= 0 || parameters.height <= 0)) {
     fail("nothing of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
   }
   for (unsigned i = 0; i < input_->nb_streams; ++i) {
@@ -187,7 +198,7 @@ void LiveConnection::describe() {
   info_.codec = avcodec_get_name(parameters.codec_id);
   info_.width = options_.width.value_or(parameters.width);
   info_.height = options_.height.value_or(parameters.height);
-  if (rate.num > 0 && rate.den > 0 && (input_->iformat->flags & AVFMT_NOTIMESTAMPS) == 0) {
+  if (rate.num > 0 && rate.den > 0 && !is_timeless()) {
     info_.fps = av_q2d(rate);
   }
   info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
@@ -237,7 +248,7 @@ double LiveConnection::quiet_limit() const {
 }
 
 std::optional<double> LiveConnection::seconds(std::int64_t ticks) const {
-  if (ticks == AV_NOPTS_VALUE || (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0) return std::nullopt;
+  if (ticks == AV_NOPTS_VALUE || is_timeless()) return std::nullopt;
   return static_cast<double>(ticks) * av_q2d(stream_->time_base);
 }
 

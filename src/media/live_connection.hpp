@@ -43,11 +43,14 @@ class LiveConnection {
   [[nodiscard]] bool next(AVPacket& packet, const Context& context);
 
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
+  /// As the server declares it; RTSP does not tell the size.
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
   /// Of a frame or packet; nullopt: the stream has no time of its own, and FFmpeg made one up.
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// Unix time of this packet by the server's clock, in seconds, when it has told (RTCP sender reports).
   [[nodiscard]] static std::optional<double> wall_clock(const AVPacket& packet);
+  /// The stream has no times and no rate of its own.
+  [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
   /// What comes in bursts (HLS) is to be shown at its own pace.
   [[nodiscard]] bool is_bursty() const;
 
@@ -55,6 +58,7 @@ class LiveConnection {
   void connect(const LiveUrl& url, const Context& context, unsigned attempt);
   [[nodiscard]] std::vector<std::string> targets(const LiveUrl& url, unsigned attempt);
   void open_container(const std::string& target, Dictionary& options);
+  [[nodiscard]] bool is_described() const;
   void find_streams();
   void choose_stream();
   void make_decoder(Dictionary& options);

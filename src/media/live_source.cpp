@@ -15,6 +15,10 @@
 
 #include "media/url.hpp"
 
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
 namespace freshframe {
 namespace {
 
@@ -64,7 +68,7 @@ void LiveSource::connect(const Context& context) {
   }
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   const std::lock_guard lock(info_mutex_);
-  if (info_.codec.empty()) info_ = connection_->info();
+  if (!info_known_) info_ = connection_->info();
 }
 
 void LiveSource::lose(const Context& context, const SourceError& error) {
@@ -148,7 +152,9 @@ SourceItem<Frame> LiveSource::deliver(AvFramePtr frame, const Context& context) 
   note_back(context);
   note_delay(captured, context);
   note_size(*frame, context);
+  const int pixel_format = frame->format;
   Frame made = maker_.make(std::move(frame));
+  note_info(made, pixel_format);
   if (connection_->is_bursty()) static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
   return {std::move(made), pts, captured};
 }
@@ -179,6 +185,21 @@ void LiveSource::note_size(const AVFrame& frame, const Context& context) {
     log(LogLevel::Info, text.str());
   }
   last_size_ = {frame.width, frame.height};
+}
+
+/// The first frame knows what its server did not say.
+void LiveSource::note_info(const Frame& made, int pixel_format) {
+  if (info_known_) return;
+  info_known_ = true;
+  VideoInfo info = connection_->info();
+  info.width = made.width();
+  info.height = made.height();
+  const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(pixel_format));
+  info.pixel_format = name != nullptr ? name : "";
+  const AVRational rate = connection_->decoder().context().framerate;
+  if (!info.fps && !connection_->is_timeless() && rate.num > 0 && rate.den > 0) info.fps = av_q2d(rate);
+  const std::lock_guard lock(info_mutex_);
+  info_ = info;
 }
 
 /// When a frame of a bursty stream is to be shown: at its distance from the first, unless that has become

@@ -43,6 +43,7 @@ class LiveSource final : public VideoSource {
   [[nodiscard]] SourceItem<Frame> deliver(AvFramePtr frame, const Context& context);
   void note_delay(TimePoint captured, const Context& context);
   void note_size(const AVFrame& frame, const Context& context);
+  void note_info(const Frame& made, int pixel_format);
   void note_back(const Context& context);
   [[nodiscard]] TimePoint due(double pts, const Context& context);
 
@@ -50,7 +51,8 @@ class LiveSource final : public VideoSource {
   const OpenOptions options_;
   const bool reconnect_;
   mutable std::mutex info_mutex_;
-  VideoInfo info_;  // guarded by info_mutex_
+  VideoInfo info_;           // guarded by info_mutex_
+  bool info_known_ = false;  // of a first frame
   std::unique_ptr<LiveConnection> connection_;
   BackOff back_off_;
   unsigned attempts_ = 0;
