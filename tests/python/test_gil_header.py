@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import Ended, run_program
+from support import Ended, run_program, until
 
 MODULES = Path(__file__).parents[1] / "gil/modules"
 LIES = {
@@ -150,6 +150,44 @@ def test_what_native_threads_drop_is_freed_when_the_gil_is_taken_back(module: ty
 
     assert module.drop_on_native_thread(make()) == 1
     assert freed == [threading.get_ident()]
+
+
+def test_what_a_thread_with_the_gil_lets_go_is_freed_soon_after() -> None:
+    keeper = load("gil_nanobind").Keeper
+
+    class Thing:
+        pass
+
+    for _ in range(3):
+        thing = Thing()
+        gone = weakref.ref(thing)
+        kept = keeper(thing)
+        del thing
+        assert gone() is not None
+        del kept  # its destructor has the GIL, and no token
+        until(lambda gone=gone: gone() is None, "the interpreter to free what was kept")  # type: ignore[misc]
+
+
+def test_what_is_let_go_while_the_interpreter_ends_is_freed_at_once() -> None:
+    load("gil_nanobind")
+    ended = child("""
+        from gil_nanobind import Keeper
+        kept = Keeper(Keeper("inner"))
+        """)
+    assert (ended.code, ended.complaints) == (0, "")  # nanobind would tell of an object that is left
+
+
+def test_methods_and_lambdas_take_the_token() -> None:
+    thing = object()
+    keeper = load("gil_nanobind").Keeper(thing)
+    assert keeper.kept() is thing
+    met: list[int] = []
+    threads = [threading.Thread(target=lambda: met.append(keeper.meet(2))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert met == [2, 2]
 
 
 def test_a_thread_state_of_its_own_makes_acquire_cheaper() -> None:

@@ -42,7 +42,21 @@ std::size_t drop_on_native_thread(gil::Held& held, const nb::object& object) {
   return shared::drop_on_native_thread(held, gil::Ref(held, object.ptr()));
 }
 
+// Keeps an object; bound by its methods.
+class Keeper {
+ public:
+  Keeper(gil::Held& held, nb::handle object) : kept_(held, object.ptr()) {}
+  [[nodiscard]] nb::object kept(gil::Held& held) const { return nb::borrow(kept_.get(held)); }
+  int meet(gil::Released& /*released*/, int parties) const { return shared::meet(parties); }
+
+ private:
+  gil::Ref kept_;
+};
+
 }  // namespace
+
+template <>
+inline constexpr bool gil::python_free<Keeper> = true;
 
 NB_MODULE(gil_nanobind, module) {
   module.def("total", gil::entry<&total>, "Adds an array of float64. GIL: released");
@@ -52,4 +66,10 @@ NB_MODULE(gil_nanobind, module) {
   module.def("call_back", gil::entry<&call_back>, "Calls from a released scope. GIL: released");
   module.def("call_on_native_thread", gil::entry<&call_on_native_thread>, "GIL: released while waiting");
   module.def("drop_on_native_thread", gil::entry<&drop_on_native_thread>, "GIL: released while waiting");
+  nb::class_<Keeper>(module, "Keeper")
+      .def("__init__", gil::entry<[](gil::Held& held, Keeper* self, const nb::object& object) {
+             new (self) Keeper(held, object);
+           }>)
+      .def("kept", gil::entry<&Keeper::kept>, "What it keeps. GIL: held")
+      .def("meet", gil::entry<&Keeper::meet>, "Waits for other threads. GIL: released while waiting");
 }
