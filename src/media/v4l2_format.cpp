@@ -17,8 +17,8 @@ namespace {
 // Note [Copies]
 // A frame that wrapped the driver's buffer would keep it until its last holder, perhaps a list in Python,
 // lets go, and a camera that has no free buffer drops. So raw pictures are copied: YUYV and UYVY must change
-// their layout anyhow (what wants luma wants it as a plane), the others cost one memcpy of 0.1 to 0.4 ms at
-// 720p.
+// their layout anyhow (what wants luma wants it as a plane), the others cost one memcpy. Medians on one core:
+// 0.03 to 0.05 ms at 1280x720, 0.06 to 0.11 ms at 1920x1080, 0.5 to 1 ms at 3840x2160.
 constexpr std::array<V4l2Format, 7> kFormats = {{
     {"nv12", V4L2_PIX_FMT_NV12, "rawvideo", "nv12", 0, false},
     {"i420", V4L2_PIX_FMT_YUV420, "rawvideo", "yuv420p", 1, false},

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <iomanip>
 #include <random>
 #include <sstream>
@@ -72,11 +73,11 @@ void V4l2Source::open(const Context& context) {
   last_packet_ = context.clock.now();
   try {
     connect(context);
-  } catch (const CameraRefused&) {
-    throw;
   } catch (const SourceError& error) {
-    if (!options_.reconnect) throw;
-    lose(error, context);
+    const bool hopeless = dynamic_cast<const CameraRefused*>(&error) != nullptr;
+    if (options_.reconnect && !hopeless) return lose(error, context);
+    close();  // nobody else does after a failed open(), and others may want the camera
+    throw;
   }
 }
 
@@ -104,6 +105,7 @@ void V4l2Source::close() {
 void V4l2Source::connect(const Context& context) {
   auto& book = context.counters.source();
   book.enter(SourceState::Connecting);
+  began_ = context.clock.now();
   capture_.emplace(system_, path_, options_.wish, options_.buffers);
   const bool compressed = readable_format(capture_->picture().code)->compressed;
   if (compressed) make_decoder();
@@ -219,10 +221,10 @@ V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const 
     }
   }
   last_sequence_ = buffer.sequence;
-  // A time of day, or of another machine, is of no use; some drivers stamp a few frames ahead.
-  const auto off = to_duration(Seconds(options_.read_timeout + 1));
+  // A time of day, or of another machine, is of no use; some drivers stamp a frame or two ahead.
+  constexpr std::chrono::seconds kTolerance(1);
   const auto taken = buffer.timestamp.value_or(now);
-  const auto time = taken < now - off || taken > now + off ? now : taken;
+  const auto time = taken < began_ - kTolerance || taken > now + kTolerance ? now : taken;
   if (!first_time_) first_time_ = time;
   last_pts_ = std::max(last_pts_, Seconds(time - *first_time_).count());
   return {next_seq_++, last_pts_, std::min(time, now)};

@@ -69,6 +69,7 @@ class V4l2Source final : public VideoSource {
   bool connected_ = false;  // once at least: then a camera that refuses may be another one in its place
 
   TimePoint last_packet_{};  // or when the first attempt began
+  TimePoint began_{};        // this connection
   TimePoint quiet_since_{};  // last packet of this connection, or its beginning
   bool delivering_ = false;  // this connection has given a frame
   bool seen_key_ = false;    // nothing before can be decoded

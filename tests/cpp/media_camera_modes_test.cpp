@@ -126,6 +126,7 @@ TEST(CameraRefusal, IsAnErrorAtOnceThoughLostCamerasComeBack) {
     set(rig.camera);
     const auto message = message_of<CameraRefused>([&] { rig.open(options); });
     EXPECT_PRED2(contains, message, part);
+    EXPECT_EQ(rig.camera.open_now(), 0) << "the camera is still held";
   };
   refused([](auto& camera) { camera.capabilities = V4L2_CAP_META_CAPTURE; }, {}, "it delivers no pictures");
   refused([](auto& camera) { camera.capabilities = V4L2_CAP_VIDEO_CAPTURE_MPLANE; }, {}, "multi-planar");

@@ -325,6 +325,18 @@ TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
   }
 }
 
+TEST(CameraSource, TellsTheTrueAgeOfWhatWaitedInTheDriver) {
+  CameraRig rig;
+  rig.camera.pictures(1);
+  rig.camera.script.push_back({.timestamp_error = -20});
+  rig.open();
+  rig.clock.advance(Seconds(30));  // the program was stopped meanwhile
+  ASSERT_TRUE(rig.source->read(rig.context));
+  const auto item = rig.source->read(rig.context);
+  ASSERT_TRUE(item);
+  EXPECT_NEAR(Seconds(rig.clock.now() - item->captured).count(), 20, 1e-3);
+}
+
 TEST(CameraSource, PtsNeverGoesBack) {
   CameraRig rig;
   rig.camera.pictures(2);

@@ -76,6 +76,7 @@ class FakeCamera final : public V4l2System {
   int opens = 0;
   int ioctls = 0;
   std::uint32_t sequence = 0;
+  [[nodiscard]] int open_now() const { return open_; }
   [[nodiscard]] int buffers_with_driver() const {
     return static_cast<int>(std::count(queued_.begin(), queued_.end(), true));
   }
