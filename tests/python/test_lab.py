@@ -23,7 +23,7 @@ from support import WATCHDOG, run_program
 import freshframe as ff
 from freshframe import _lab
 from freshframe._cli import main
-from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, frozen_game
+from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, frozen_game, sums
 from freshframe._cli.lab.histogram import histogram
 from freshframe._cli.lab.letters import ADVANCE, HEIGHT, write
 from freshframe._cli.lab.machine import Machine, look
@@ -352,6 +352,44 @@ def test_the_switch_interval_is_what_it_was_also_after_a_failure() -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert sys.getswitchinterval() == before  # and that no counter is left, the fixture of all tests checks
+
+
+# --- sum ----------------------------------------------------------------------------------------------------
+
+
+def test_every_way_to_add_is_measured_and_a_loop_that_holds_the_gil_stops_the_other_thread() -> None:
+    found = {row["kernel"]: row for row in rows(lab("sum"), "kernels")}
+    assert {sums.NUMPY, sums.OURS, sums.LOOP_HELD, sums.LOOP_RELEASED, "math.fsum"} <= set(found)
+    assert all(row["bytes_per_second"] > 0 for row in found.values())
+    assert found[sums.LOOP_HELD]["other_thread"] == 0
+    assert found["math.fsum"]["other_thread"] == 0
+    assert found[sums.LOOP_RELEASED]["other_thread"] > 0
+    assert found["math.fsum"]["error_decades"] == 0
+    assert found[sums.OURS]["error_decades"] <= found[sums.NUMPY]["error_decades"]
+    assert found[sums.LOOP_HELD]["error_tenths"] == found[sums.LOOP_RELEASED]["error_tenths"] > 1e-13
+
+
+def test_the_plain_loop_adds_one_after_the_other() -> None:
+    values = np.random.default_rng(3).standard_normal(1000)
+    total = 0.0
+    for value in values:
+        total += value
+    assert _lab.sum(values, True) == _lab.sum(values, False) == total
+    for wrong in ([1.0], np.zeros(3, np.float32), np.zeros(6)[::2]):
+        with pytest.raises(TypeError):
+            _lab.sum(wrong, True)
+
+
+def test_the_sentence_of_sum_follows_the_figures() -> None:
+    speeds = {sums.NUMPY: 1.0, sums.OURS: 2.0}
+    errors = {sums.NUMPY: (1e-16, 2e-14), sums.OURS: (0.0, 0.0)}
+    shares = {sums.LOOP_HELD: 0.0, sums.LOOP_RELEASED: 1.02, sums.OURS: 0.99}
+    usual = sums._meaning(speeds, errors, shares, 32_000_000)
+    assert "gets in 0% of its work, 100% when" in usual
+    assert "2.0 times as fast as numpy.sum with a relative error of at most 0 here (numpy.sum 2e-14)" in usual
+    assert "is as fast as" in sums._meaning({**speeds, sums.OURS: 1.01}, errors, shares, 1)
+    busy = sums._meaning(speeds, errors, {**shares, sums.OURS: 0.3}, 1)
+    assert busy.startswith("Not as expected")
 
 
 # --- the sentences ------------------------------------------------------------------------------------------

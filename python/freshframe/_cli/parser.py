@@ -202,7 +202,7 @@ def _lab(commands: Any) -> None:
         "show on this machine what holding the GIL costs: experiments of 5 to 30 s",
         "  freshframe lab frozen-game --picture frozen.png\n  freshframe lab contention --quick --json",
     )
-    names = ("fibonacci", "call-guard", "frozen-game", "contention", "all")
+    names = ("fibonacci", "call-guard", "sum", "frozen-game", "contention", "all")
     parser.add_argument(
         "name",
         nargs="?",

@@ -32,6 +32,7 @@ LABS = {
     "call-guard": Lab(
         "call_guard", "five calls on a thread pool: GIL held, call guard, scoped release", 14, 3
     ),
+    "sum": Lab("sums", "a big sum: speed, error, and what other threads do meanwhile", 5, 3),
     "frozen-game": Lab("frozen_game", "a 60 Hz game beside a capture that holds the GIL", 22, 5),
     "contention": Lab("contention", "waiting for the GIL, and what letting it go costs", 28, 8),
 }
