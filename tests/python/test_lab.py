@@ -29,7 +29,7 @@ from freshframe._cli.lab.letters import ADVANCE, HEIGHT, write
 from freshframe._cli.lab.machine import Machine, look
 from freshframe._cli.lab.measure import Bench, counting, switch_interval, take_turns
 from freshframe._cli.lab.timeline import Strip, draw_timelines
-from freshframe._cli.lab.twins import Twins
+from freshframe._cli.lab.twins import Twins, load_builder
 
 COMMAND = [sys.executable, "-m", "freshframe", "lab"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
@@ -210,6 +210,7 @@ def test_without_compilers_the_rows_say_why_they_are_missing_and_what_to_do(tmp_
     assert any("PyO3 is not measured" in note for note in notes)
 
 
+@pytest.mark.skipif(load_builder() is None, reason="needs a checkout")
 def test_twins_that_cannot_be_built_say_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
