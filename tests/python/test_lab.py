@@ -376,7 +376,8 @@ def test_the_plain_loop_adds_one_after_the_other() -> None:
     for value in values:
         total += value
     assert _lab.sum(values, True) == _lab.sum(values, False) == total
-    for wrong in ([1.0], np.zeros(3, np.float32), np.zeros(6)[::2]):
+    refused: list[Any] = [[1.0], np.zeros(3, np.float32), np.zeros(6)[::2]]
+    for wrong in refused:
         with pytest.raises(TypeError):
             _lab.sum(wrong, True)
 
