@@ -6,14 +6,16 @@ Other bindings are measured when examples/fibonacci/build_twins.py finds compile
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-from _measure import arguments, provenance
+from _measure import RESULTS, provenance
 
 import freshframe as ff
 from freshframe._cli.lab import LABS
@@ -21,26 +23,29 @@ from freshframe._cli.lab import LABS
 
 def main() -> None:
     """Command line."""
-    options = arguments(__doc__, "lab")
-    load_before = os.getloadavg()[0]
-    rows: list[dict[str, Any]] = []
-    for name in LABS:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="these labs only; what is kept of others stays"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS / "lab.json", help="default: %(default)s")
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    options = parser.parse_args()
+    kept = json.loads(options.out.read_text())["labs"] if options.out.exists() else {}
+    for name in options.names or LABS:
+        load_before = os.getloadavg()[0]
         command = [sys.executable, "-m", "freshframe", "lab", name, "--json"]
         lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-        rows += [rounded(json.loads(line)) for line in lines]
-    for row in rows:
-        if row["table"] == "meaning":
-            print(f"{row['lab']}: {row['text']}")
-    if options.out is None:
+        rows = [rounded(json.loads(line)) for line in lines]
+        print(f"{name}: {rows[-1]['text']}")
+        versions = {"python": platform.python_version(), "freshframe": ff.__version__}
+        kept[name] = {**provenance(load_before), "versions": versions, "rows": rows}
+    if options.dry:
         return
-    document = {
-        "bench": "lab",
-        **provenance(load_before),
-        "versions": {"python": platform.python_version(), "freshframe": ff.__version__},
-        "rows": rows,
-    }
+    labs = {name: kept[name] for name in LABS if name in kept}
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=1) + "\n")
+    options.out.write_text(json.dumps({"bench": "lab", "labs": labs}, indent=1) + "\n")
     print(f"written to {options.out}")
 
 
