@@ -1,7 +1,7 @@
 """Sums of NumPy data: how fast beside NumPy and beside loops that only read the same memory, and how right.
 
-The reference of a row is NumPy. "read" is the fastest of three loops that only read (numeric_loops.cpp, made for
-this machine); the plain loop is the one of the example, Kahan's is scalar. Ratios are of medians.
+The reference of a row is NumPy. "read" is the fastest of three loops that only read (numeric_loops.cpp, made
+for this machine); the plain loop is the one of the example, Kahan's is scalar. Ratios are of medians.
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -12,7 +12,7 @@ namespace freshframe::numeric {
 inline constexpr std::int64_t kChunk = 65536;
 
 /// Numbers that lie in other than consecutive places are gathered by this many, in the first-level cache.
-inline constexpr std::int64_t kGathered = 2048;
+inline constexpr std::int64_t kGathered = 4096;
 
 /// How far ahead of the reading memory is asked for, in bytes. More than a page: the processor's own
 /// prefetching stops at its end, and the page's address has been looked up by the time that it is needed.

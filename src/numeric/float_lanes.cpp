@@ -233,12 +233,15 @@ HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& t
   if (!hn::AllTrue(bits, hn::Eq(hn::And(common, wanted), wanted))) return false;
   const V one = opaque_one();
   const V back = hn::Set(Doubles(), 1 / lanes.scale);
-  for (std::size_t lane = 0; lane < kLanes; lane += kWidth) {
-    V sum = load(lanes.sum.data() + lane);
-    const V lost = two_sum(sum, hn::Mul(load(moved.sum + lane), back), one);
-    const V error = hn::Add(lost, hn::Mul(load(moved.error + lane), back));
-    store(sum, lanes.sum.data() + lane);
-    store(hn::Add(load(lanes.error.data() + lane), error), lanes.error.data() + lane);
+  for (std::size_t lane = 0; lane < kLanes; lane += kPass) {
+    each<kAbreast>([&](auto k) HWY_ATTR {
+      const std::size_t i = lane + k * kWidth;
+      V sum = load(lanes.sum.data() + i);
+      const V lost = two_sum(sum, hn::Mul(load(moved.sum + i), back), one);
+      const V error = hn::Add(lost, hn::Mul(load(moved.error + i), back));
+      store(sum, lanes.sum.data() + i);
+      store(hn::Add(load(lanes.error.data() + i), error), lanes.error.data() + i);
+    });
   }
   return true;
 }
@@ -342,8 +345,8 @@ namespace freshframe::numeric {
 
 double scale_for(double largest) {
   // The sums of kTileRows numbers may reach 1/2. The 4 leave room for larger numbers in later tiles.
-  static_assert(kTileRows == 32);
-  constexpr int kRoom = 1 + 5 + 1 + 4;
+  static_assert(kTileRows == 64);
+  constexpr int kRoom = 1 + 6 + 1 + 4;
   // Beyond that, small numbers beside large ones would be lost by scaling.
   constexpr double kLargest = 0x1p+200;
   constexpr double kSmallest = 0x1p-200;
@@ -361,11 +364,11 @@ void add_tail(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) 
   const std::size_t left = stretch.count % kLanes;
   const std::size_t begin = stretch.count - left;
   std::array<T, kLanes> a;
-  std::array<T, kLanes> b;
-  a.fill(T(-0.0));  // changes no sum, not even its sign
-  b.fill(T(-0.0));
+  std::array<T, kLanes> b;  // NOLINT(*-member-init): used by differences only
+  a.fill(T(-0.0));          // changes no sum, not even its sign
   std::copy_n(static_cast<const T*>(stretch.a) + begin, left, a.begin());
   if (kind.term == Term::AbsoluteDifference) {
+    b.fill(T(-0.0));
     std::copy_n(static_cast<const T*>(stretch.b) + begin, left, b.begin());
   }
   HWY_DYNAMIC_DISPATCH(add_whole_rows)(lanes, kind, {a.data(), b.data(), kLanes, false});

@@ -36,6 +36,7 @@ void turn_round(Layout& layout) {
 
 // An axis with stride 0 repeats all that is inside it, so it belongs outside.
 void order(std::vector<Axis>& axes) {
+  if (axes.size() < 2) return;  // sorting allocates
   const auto weight = [](std::ptrdiff_t stride) {
     return stride == 0 ? std::numeric_limits<std::ptrdiff_t>::max() : std::abs(stride);
   };

@@ -8,9 +8,17 @@
 namespace freshframe::numeric {
 namespace {
 
+// Four numbers at a time, with one request for memory ahead: a line or less for strides of two to four.
 template <std::size_t kSize>
 void copy_scattered(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) {
+  std::int64_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    for (int k = 0; k < 4; ++k) std::memcpy(to + k * kSize, from + k * stride, kSize);
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + kAhead));
+    from += 4 * stride;
+    to += 4 * kSize;
+  }
+  for (; i < count; ++i) {
     std::memcpy(to, from, kSize);
     from += stride;
     to += kSize;
