@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <tuple>
 #include <type_traits>
 
 namespace freshframe::gil::detail {
@@ -68,9 +69,13 @@ constexpr std::size_t member_count() {
   // clang-format on
 }
 
+// Has a tuple protocol of its own, which structured bindings would follow instead of looking at the members.
 template <class T>
-concept Transparent = std::is_aggregate_v<T> && std::is_class_v<T> && !HasBase<T> && member_count<T>() > 0 &&
-                      member_count<T>() <= kMaxMembers && !HasUnion<T>;
+concept TupleLike = requires { std::tuple_size<T>::value; };
+
+template <class T>
+concept Transparent = std::is_aggregate_v<T> && std::is_class_v<T> && !TupleLike<T> && !HasBase<T> &&
+                      member_count<T>() > 0 && member_count<T>() <= kMaxMembers && !HasUnion<T>;
 
 // Types<> of the members. Never called.
 template <Transparent T>

@@ -110,8 +110,8 @@ constexpr bool plain_class_of_std() {
     return false;
   } else {
     constexpr auto own = name.substr(at, name.find_first_of(";]", at) - at);
-    return own.find('<') == own.npos && !own.ends_with("::any") && !own.ends_with("::exception_ptr") &&
-           !own.ends_with("::nested_exception");
+    return !std::is_polymorphic_v<T> && own.find('<') == own.npos && !own.ends_with("::any") &&
+           !own.ends_with("::exception_ptr") && !own.ends_with("::nested_exception");
   }
 }
 
@@ -248,7 +248,8 @@ constexpr Refusal refusal() {
     return Refusal::Object;
   } else if constexpr (BindingHandle<U>) {
     return Refusal::Handle;
-  } else if constexpr (python_free<U> || std::same_as<U, Ref> || (std::same_as<U, Seen> || ...)) {
+  } else if constexpr ((python_free<U> && !std::is_pointer_v<U>) || std::same_as<U, Ref> ||
+                       (std::same_as<U, Seen> || ...)) {
     return Refusal::None;
   } else if constexpr (std::is_void_v<U> || std::is_arithmetic_v<U> || std::is_enum_v<U> ||
                        std::is_null_pointer_v<U> || std::is_member_pointer_v<U>) {

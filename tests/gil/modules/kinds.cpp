@@ -118,6 +118,30 @@ struct Extension {
   PyObject_HEAD int frames;
 };
 struct Declared;
+struct Pretender {  // claims, as a tuple, to be a number
+  PyObject* object;
+};
+
+}  // namespace
+
+template <>
+struct std::tuple_size<Pretender> : std::integral_constant<std::size_t, 1> {};
+template <>
+struct std::tuple_element<0, Pretender> {
+  using type = int;
+};
+template <>
+inline constexpr bool freshframe::gil::python_free<PyDictObject*> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<PyBytesObject> = true;
+
+namespace {
+
+template <std::size_t N>
+int get(const Pretender& /*value*/) {
+  return 0;
+}
+static_assert(none_free<Pretender, PyDictObject*, PyBytesObject, PyBytesObject*, const std::exception&>);
 static_assert(
     none_free<PyObject*, PyObject**, PyTypeObject*, PyListObject*, Extension*, Py_buffer, PyThreadState*>);
 static_assert(none_free<nb::object, nb::handle, nb::list, nb::ndarray<>, nb::python_error>);
