@@ -29,7 +29,8 @@ namespace nb = nanobind;
 
 extern "C" {
 // The interpreter's one record of itself; its type is in no public header.
-PyAPI_DATA(struct pyruntimestate) _PyRuntime;  // NOLINT(bugprone-reserved-identifier)
+PyAPI_DATA(struct pyruntimestate)
+    _PyRuntime;  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
 }
 
 namespace freshframe::gil {
@@ -125,7 +126,7 @@ Target find_target() {
 std::string unsupported(Held& /*held*/) {
   if (compiled_free_threaded()) return "this Python is built without a GIL: nobody can hold it";
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return "this is a subinterpreter";
-  const std::string found = mismatch(&_PyRuntime);
+  std::string found = mismatch(&_PyRuntime);
   if (!found.empty()) return found;
   const Target target = find_target();
   if (target.lock == 0) return "its lock cannot be found";
@@ -179,7 +180,8 @@ class Watch {
   // The child of a fork has the parent's records and none of its threads: nothing can be joined or freed.
   void abandon() {
     watcher_->abandon();
-    (void)watcher_.release();
+    Watcher* const leaked = watcher_.release();
+    (void)leaked;
   }
   [[nodiscard]] bool abandoned() const { return watcher_ == nullptr; }
 

@@ -29,6 +29,7 @@ std::string demangled(const char* name) {
 }
 
 // No separate debug files: they would be looked for on disk, and by some builds of libdw on the network.
+// NOLINTNEXTLINE(readability-function-size): libdw's signature
 int find_no_debuginfo(Dwfl_Module* /*module*/, void** /*user*/, const char* /*name*/, Dwarf_Addr /*base*/,
                       const char* /*file*/, const char* /*link*/, GElf_Word /*crc*/, char** /*found*/) {
   return -1;

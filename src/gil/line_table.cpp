@@ -78,7 +78,8 @@ int line_in_line_table(std::string_view table, int first_line, std::size_t byte_
   int line = first_line;
   std::size_t end = 0;
   for (std::size_t i = 0; i + 1 < table.size(); i += 2) {
-    const int delta = static_cast<signed char>(table[i + 1]);
+    const int byte = static_cast<unsigned char>(table[i + 1]);
+    const int delta = byte < 128 ? byte : byte - 256;
     end += static_cast<unsigned char>(table[i]);
     if (delta != kNoLineDelta) line += delta;
     if (byte_offset < end) return delta == kNoLineDelta ? 0 : line;

@@ -107,11 +107,12 @@ std::optional<TaskState> read_task_state(pid_t thread) {
   // "NUMBER ARGUMENT*6 SP PC", or "-1 SP PC" when it waits outside of a system call.
   TaskState state{.running = false};
   std::array<std::uint64_t, 8> words{};
-  const int found = std::sscanf(  // NOLINT(cert-err34-c): the kernel writes it
-      text.c_str(),
-      "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
-      &state.system_call, &words[0], &words[1], &words[2], &words[3], &words[4], &words[5], &words[6],
-      &words[7]);
+  const int found =
+      std::sscanf(  // NOLINT(bugprone-unchecked-string-to-number-conversion): the kernel writes it
+          text.c_str(),
+          "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
+          &state.system_call, words.data(), &words[1], &words[2], &words[3], &words[4], &words[5], &words[6],
+          &words[7]);
   if (found != 3 && found != 9) return std::nullopt;
   state.stack_pointer = words[static_cast<std::size_t>(found) - 3];
   state.counter = words[static_cast<std::size_t>(found) - 2];

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "gil/tail_calls.hpp"
 #include "gil/task_state.hpp"
 #include "gil/wake_soon.hpp"
 #include <pthread.h>
@@ -197,10 +198,25 @@ void Watcher::tell(const Suspect& suspect, Clock::time_point began, Clock::durat
   if (stall.blocked) stall.system_call = system_call_name(suspect.system_call);
   if (const StackSample* sample = suspect.stack()) {
     stall.native_frames = stacks_->unwind(*sample);
-    if (!suspect.runs_bytecode()) stall.native = name_culprit(stall.native_frames, names_);
+    if (!suspect.runs_bytecode()) {
+      learn_name(stall.native_frames);
+      stall.native = name_culprit(stall.native_frames, names_);
+    }
   }
   stall.python_frames = suspect.python;
   on_stall_(std::move(stall));
+}
+
+// What the interpreter's loop called has a name, unless it is what a named function ended with.
+void Watcher::learn_name(std::span<const NativeFrame> chain) {
+  const auto above = above_interpreter(chain);
+  if (above.empty() || above.size() == chain.size()) return;
+  const NativeFrame& called = above.back();
+  if (called.guessed || called.library != chain[above.size()].library || names_.contains(called.function))
+    return;
+  if (!asked_.insert(called.function).second) return;
+  const std::string name = name_of_jumper(called.function, names_);
+  if (!name.empty()) names_.emplace(called.function, name);
 }
 
 std::string Watcher::thread_name(const Suspect& suspect) {

@@ -6,9 +6,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "gil/call_stack.hpp"
 #include "gil/culprit.hpp"
@@ -79,6 +81,7 @@ class Watcher {
   [[nodiscard]] Clock::time_point stuck_since() const;
   Suspect& suspect_of(const Holder& holder);
   void tell(const Suspect& suspect, Clock::time_point began, Clock::duration duration);
+  void learn_name(std::span<const NativeFrame> chain);
   std::string thread_name(const Suspect& suspect);
 
   const Target target_;
@@ -94,6 +97,7 @@ class Watcher {
   std::unique_ptr<CallStacks> stacks_;
   CallableNames names_;
   StackSample called_;
+  std::unordered_set<std::uintptr_t> asked_;  // functions whose name was looked for
   std::optional<Open> open_;
   Clock::time_point last_look_;
   Clock::time_point last_beat_;

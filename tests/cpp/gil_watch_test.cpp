@@ -113,6 +113,7 @@ TEST(GilMemory, ReadingStopsWhereTheMappingEnds) {
   void* const pages = ::mmap(nullptr, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(pages, MAP_FAILED);
   const auto begin = reinterpret_cast<std::uintptr_t>(pages);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   ASSERT_EQ(::munmap(reinterpret_cast<void*>(begin + 2 * page), page), 0);
   std::vector<std::byte> out(3 * page);
   EXPECT_EQ(read_up_to(begin + 100, out), 2 * page - 100);
