@@ -61,7 +61,7 @@ void burn(std::chrono::nanoseconds time) {
   }
 }
 
-void sleep(std::chrono::nanoseconds time) {
+void rest(std::chrono::nanoseconds time) {
   std::this_thread::sleep_for(time);
 }
 
@@ -88,7 +88,7 @@ void compute(gil::Held& held, double seconds, bool release) {
 
 void wait(gil::Held& held, double seconds, bool release) {
   const auto time = checked(seconds);
-  release ? gil::release(held, [](std::chrono::nanoseconds t) { sleep(t); }, time) : sleep(time);
+  release ? gil::release(held, [](std::chrono::nanoseconds t) { rest(t); }, time) : rest(time);
 }
 
 double sum(gil::Held& held, const Array& values, bool release) {
@@ -112,7 +112,7 @@ std::uint64_t cheap_part(Expensive work) {
 }
 
 void expensive_part(Expensive work) {
-  work.computes ? burn(work.time) : sleep(work.time);
+  work.computes ? burn(work.time) : rest(work.time);
 }
 
 std::uint64_t both_parts(Expensive work) {

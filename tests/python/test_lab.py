@@ -23,20 +23,15 @@ from support import WATCHDOG, run_program
 import freshframe as ff
 from freshframe import _lab
 from freshframe._cli import main
-from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, frozen_game, sums
+from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, sums
 from freshframe._cli.lab.histogram import histogram
 from freshframe._cli.lab.letters import ADVANCE, HEIGHT, write
-from freshframe._cli.lab.machine import Machine, look
-from freshframe._cli.lab.measure import Bench, counting, switch_interval, take_turns
+from freshframe._cli.lab.measure import Bench, counting, switch_interval
 from freshframe._cli.lab.timeline import Strip, draw_timelines
 from freshframe._cli.lab.twins import Twins, load_builder
 
 COMMAND = [sys.executable, "-m", "freshframe", "lab"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
-MACHINE = Machine(
-    processor="a processor", cores=2, quota=None, busy=0.0, real_time=False, python="3.11.7", gil=True
-)
-
 Records = list[dict[str, Any]]
 
 
@@ -380,109 +375,3 @@ def test_the_plain_loop_adds_one_after_the_other() -> None:
     for wrong in refused:
         with pytest.raises(TypeError):
             _lab.sum(wrong, True)
-
-
-def test_the_sentence_of_sum_follows_the_figures() -> None:
-    speeds = {sums.NUMPY: 1.0, sums.OURS: 2.0}
-    errors = {sums.NUMPY: (1e-16, 2e-14), sums.OURS: (0.0, 0.0)}
-    shares = {sums.LOOP_HELD: 0.0, sums.LOOP_RELEASED: 1.02, sums.OURS: 0.99}
-    usual = sums._meaning(speeds, errors, shares, 32_000_000)
-    assert "gets in 0% of its work, 100% when" in usual
-    assert "2.0 times as fast as numpy.sum with a relative error of at most 0 here (numpy.sum 2e-14)" in usual
-    assert "is as fast as" in sums._meaning({**speeds, sums.OURS: 1.01}, errors, shares, 1)
-    busy = sums._meaning(speeds, errors, {**shares, sums.OURS: 0.3}, 1)
-    assert busy.startswith("Not as expected")
-
-
-# --- the sentences ------------------------------------------------------------------------------------------
-
-EXPECTED = {
-    "gil": 1.0,
-    "nogil": 1.0,
-    "gil+gil": 2.0,
-    "nogil-then-gil": 1.0,
-    "gil-then-nogil": 2.0,
-    "nogil+nogil": 1.0,
-}
-
-
-def test_the_sentence_of_fibonacci_follows_the_figures() -> None:
-    usual = fibonacci._meaning(EXPECTED, MACHINE)
-    assert "2.00 times" in usual
-    assert "Not as" not in usual
-    slow = fibonacci._meaning({**EXPECTED, "nogil+nogil": 1.7}, MACHINE)
-    assert slow.startswith(
-        "Not as expected: nogil+nogil took 1.70 instead of 1; two threads did not get a core"
-    )
-    assert "one core" in fibonacci._meaning({**EXPECTED, "nogil+nogil": 2.0}, one_core())
-    free = fibonacci._meaning({**EXPECTED, "gil+gil": 1.0, "gil-then-nogil": 1.0}, MACHINE)
-    assert free.startswith("Not as expected: gil+gil took 1.00 instead of 2, gil-then-nogil")
-
-
-def test_the_sentence_of_call_guard_follows_the_figures() -> None:
-    usual = {(style, computes): 5.0 for style in call_guard._STYLES for computes in (False, True)}
-    usual |= {("call guard", False): 1.0, ("scoped release", False): 1.0}
-    usual |= {("call guard", True): 2.5, ("scoped release", True): 2.5}
-    assert "calls that compute take 2.5 on 2 cores" in call_guard._meaning(usual, MACHINE)
-    loaded = {**usual, ("scoped release", True): 4.0}
-    assert "took 4.0 instead of the 2.5 that 2 cores allow" in call_guard._meaning(loaded, MACHINE)
-    assert call_guard._meaning({**usual, ("held", False): 1.0}, MACHINE).startswith("Not as expected")
-
-
-def test_the_sentence_of_frozen_game_follows_the_figures() -> None:
-    kinds = frozen_game._KINDS
-    intervals = {kind: [0.0167, 0.0167] for kind in kinds}
-    frames = dict.fromkeys(kinds, 100)
-    usual = dict(zip(kinds, (0, 75, 0, 0), strict=True))
-    assert "miss 75%" in frozen_game._meaning(intervals, usual, frames, MACHINE)
-    crowded = frozen_game._meaning(intervals, {**usual, "freshframe": 30}, frames, MACHINE)
-    assert "misses 30% (alone 0%)" in crowded
-    smooth = frozen_game._meaning(intervals, dict.fromkeys(kinds, 0), frames, MACHINE)
-    assert smooth.startswith("Not as expected")
-
-
-def test_the_sentence_of_contention_follows_the_figures() -> None:
-    waits = {(busy, 0.005): [0.005 * busy + 1e-6] for busy in range(4)}
-    costs = {
-        (work, released, beside): [work + (0.005 if released and beside else 0)]
-        for work in contention._WORK
-        for released in (False, True)
-        for beside in (False, True)
-    }
-    usual = contention._meaning(waits, costs)
-    assert "waits 5.00 ms" in usual
-    assert "work take 5.10 ms" in usual
-    assert "even long work notices (10 ms take 1.50 times" in usual
-    quiet = contention._meaning({key: [1e-6] for key in waits}, costs)
-    assert quiet.startswith("Not as expected")
-
-
-def one_core() -> Machine:
-    return Machine(
-        processor="a processor", cores=1, quota=None, busy=0.0, real_time=False, python="3.11.7", gil=True
-    )
-
-
-def test_a_machine_says_what_makes_its_figures_worth_less() -> None:
-    assert MACHINE.warnings == []
-    assert "one core" in one_core().warnings[0]
-    facts = {"processor": "a processor", "cores": 2, "quota": None, "real_time": False, "python": "3.11.7"}
-    busy: Any = {**facts, "busy": 1.5, "gil": True}
-    assert "1.5 of the cores busy" in Machine(**busy).warnings[0]
-    assert Machine(**{**busy, "real_time": True}).warnings == []
-    assert "without a GIL" in Machine(**{**busy, "busy": 0.0, "gil": False}).warnings[0]
-    assert "1.5 of its 2 cores" in Machine(**{**busy, "busy": 0.0, "quota": 1.5}).warnings[0]
-
-
-def test_the_machine_is_looked_at() -> None:
-    found = look()
-    assert found.cores == len(os.sched_getaffinity(0))
-    assert found.busy is None or 0 <= found.busy <= (os.cpu_count() or 1)
-    assert found.gil == getattr(sys, "_is_gil_enabled", lambda: True)()
-
-
-def test_kinds_take_turns_and_each_begins_once() -> None:
-    order: list[str] = []
-    results = take_turns({name: lambda name=name: order.append(name) for name in "abc"}, 3)  # type: ignore[misc]
-    assert "".join(order) == "abcbcacab"
-    assert {name: len(found) for name, found in results.items()} == {"a": 3, "b": 3, "c": 3}
