@@ -44,9 +44,11 @@ def test_a_stream_gives_frames_with_growing_numbers_and_times(
     assert all(a.pts < b.pts for a, b in itertools.pairwise(samples))
     assert all(a.captured <= b.captured for a, b in itertools.pairwise(samples))
     assert samples[-1].captured <= time.monotonic()
-    # A dropped frame leaves its gap: pts run as the frames are numbered.
-    steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples)]
-    assert 0.5 / 30 < sum(steps) / len(steps) < 2 / 30
+    if camera.source.info.codec != "mjpeg":
+        # A dropped frame leaves its gap: pts run as the frames are numbered. MJPEG, and the first frame of
+        # RTSP, have their arrivals only.
+        steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples[1:])]
+        assert steps == pytest.approx([1 / 30] * 10, abs=0.002)
     assert (stats.state, stats.outages, stats.size_changes, stats.last_error) == ("reading", 0, 0, "")
     assert stats.decoder_delay == 0
     assert server.connections <= 2  # FFmpeg may open HTTP anew after probing
@@ -65,11 +67,13 @@ def test_the_frames_are_the_servers_pictures() -> None:
 
 def test_a_live_playlist_is_shown_at_its_own_pace() -> None:
     with HttpServer(clip("mpegts")) as server, Camera(server.playlist) as camera:
-        samples = camera.read(40)
+        (first,) = camera.read()
+        began = time.monotonic()
+        last = camera.read(40)[-1]
+        took = time.monotonic() - began
         assert camera.source.info.container == "hls"
-    # Segments of a second come at once; shown at once, most of their frames would be dropped.
-    seen = [b.seq - a.seq for a, b in itertools.pairwise(samples)]
-    assert sum(seen) < 2 * len(seen)
+    # Segments of a second come at once.
+    assert took >= 0.8 * (last.pts - first.pts)
 
 
 def test_rtcp_tells_the_servers_wall_clock() -> None:

@@ -55,7 +55,7 @@ def test_track_tells_of_an_outage_and_of_no_password(freshframe: Any) -> None:
         helper = threading.Thread(target=interrupt)
         helper.start()
         url = server.url.replace("://", "://joe:s3cr3t@")
-        code, _, err = freshframe("track", url, "--for", "3s")
+        code, _, err = freshframe("track", url, "--for", "4s")
         helper.join()
     assert code == 0
     assert "live: source was without a connection once" in err

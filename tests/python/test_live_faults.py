@@ -83,8 +83,8 @@ def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) ->
         Camera(url_of(kind, server.port), **QUICK) as camera,
     ):
         samples = camera.read(5)
-        camera.wait(lambda stats: stats.stalls == 1, "the stall")
-        camera.wait(lambda stats: stats.outages == 1, "the outage")
+        camera.wait(lambda stats: stats.stalls >= 1, "the stall")
+        camera.wait(lambda stats: stats.outages >= 1, "the outage")
         server.faults = Faults()
         camera.wait(lambda stats: stats.reconnects >= 1 and stats.state == "reading", "the reconnection")
         samples += camera.read(5)
@@ -160,7 +160,7 @@ def test_garbage_is_no_frame_and_no_crash(kind: str) -> None:
         server_of(kind, Faults(garbage=True)) as server,
         Camera(url_of(kind, server.port), **QUICK) as camera,
     ):
-        camera.wait(lambda stats: stats.outages == 1 or camera.drops("decode") > 0, "the garbage")
+        camera.wait(lambda stats: stats.outages >= 1 or camera.drops("decode") > 0, "the garbage")
         server.faults = Faults()
         server.hang_up()
         camera.read(3)
@@ -183,7 +183,7 @@ def test_another_size_after_a_reconnect_is_delivered_and_counted(kind: str) -> N
         (first,) = camera.read()
         server.clip = clip(media, 96, 64)
         server.hang_up()
-        camera.wait(lambda stats: stats.size_changes == 1, "the other size")
+        camera.wait(lambda stats: stats.size_changes >= 1, "the other size")
         (last,) = camera.read()
     assert (first.value.width, first.value.height) == (160, 120)
     assert (last.value.width, last.value.height) == (96, 64)
