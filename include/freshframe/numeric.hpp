@@ -49,7 +49,7 @@ struct Options {
   /// Carries the errors of the errors too: right also for sums that cancel almost completely.
   bool compensated = false;
   /// How many threads may work, the calling one included; at least 1. The others live as long as the call.
-  /// When the system gives fewer, those that there are do the work.
+  /// Fewer work when there is less than a megabyte for each, or when the system gives no more.
   int threads = 1;
 };
 

@@ -65,7 +65,8 @@ def sum(x: Any, *, compensated: bool = False, threads: int = 1) -> float | int:
         x: An array or buffer of any shape and layout; see the module for the types.
         compensated: Be right also where the numbers cancel almost completely. Costs nothing or little in
             memory, two thirds of the speed in the cache. Means nothing for integers.
-        threads: How many threads may work, the calling one included: 1 to 1024. The result is the same.
+        threads: How many threads may work, the calling one included: 1 to 1024; one per megabyte do at most.
+            The result is the same.
 
     Returns:
         A ``float`` for ``float64`` and ``float32``; an ``int`` for integers, which never wraps, and for

@@ -1,6 +1,7 @@
 // Sums over layouts: chunks to threads, partial sums to one. SPDX-License-Identifier: Apache-2.0
 #include "freshframe/numeric.hpp"
 
+#include <algorithm>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -26,6 +27,15 @@ void check(const Options& options) {
 
 std::int64_t chunks_of(const Layout& layout) {
   return layout.count / kChunk + (layout.count % kChunk != 0 ? 1 : 0);
+}
+
+// A thread takes as long to start as to add up half a megabyte or so.
+constexpr std::int64_t kBytesWorthAThread = 1 << 20;
+
+int threads_for(const Layout& layout, const Options& options) {
+  const std::int64_t useful =
+      1 + layout.count / (kBytesWorthAThread / static_cast<std::int64_t>(layout.item));
+  return static_cast<int>(std::min<std::int64_t>(options.threads, useful));
 }
 
 // Calls `take(stretch)` for all numbers of a chunk, in order.
@@ -72,10 +82,10 @@ Total add_up(const Layout& layout, Type type, Term term, const Options& options)
   Total total{.value = {}, .count = layout.count};
   if (type == Type::Float32 || type == Type::Float64) {
     const FloatKind kind{type, term, options.compensated};
-    const Real value = add_floats(layout, kind, options.threads);
+    const Real value = add_floats(layout, kind, threads_for(layout, options));
     total.value = in_range(value) ? value : add_beyond_range(layout, kind, value);
   } else {
-    total.value = add_integers(layout, {type, term}, options.threads);
+    total.value = add_integers(layout, {type, term}, threads_for(layout, options));
   }
   return total;
 }

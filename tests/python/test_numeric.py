@@ -445,6 +445,12 @@ def test_no_reference_is_left_behind() -> None:
 # --- the package --------------------------------------------------------------------------------------------
 
 
+def test_every_function_says_what_it_does_with_the_gil() -> None:
+    for module in (numeric, sys.modules["freshframe._numeric"]):
+        for name in numeric.__all__:
+            assert "GIL: released when that pays" in (getattr(module, name).__doc__ or "")
+
+
 def test_it_is_loaded_when_it_is_first_used() -> None:
     program = (
         "import sys, freshframe as ff\n"
