@@ -428,6 +428,31 @@ TEST(CameraSource, ComesBackAfterItWasUnplugged) {
   EXPECT_EQ(rig.lost(), 0U);
 }
 
+TEST(CameraSource, EachOutageBeginsWithTheShortestWait) {
+  CameraRig rig;
+  rig.camera.pictures(1);
+  rig.camera.script.push_back({.kind = Kind::Unplugged, .seconds = 6});
+  rig.camera.pictures(1);
+  rig.camera.script.push_back({.kind = Kind::Unplugged, .seconds = 0.1});
+  rig.camera.pictures(1);
+  rig.open();
+  ASSERT_TRUE(rig.source->read(rig.context));
+  ASSERT_TRUE(rig.source->read(rig.context));
+  const double before = rig.stats().outage_seconds;
+  ASSERT_TRUE(rig.source->read(rig.context));
+  EXPECT_EQ(rig.stats().outages, 2U);
+  EXPECT_LT(rig.stats().outage_seconds - before, 0.7);
+}
+
+TEST(CameraSource, APictureIsGoodThoughItsBufferCannotBeGivenBack) {
+  CameraRig rig;
+  rig.camera.pictures(3);
+  rig.open({.reconnect = false});
+  rig.camera.ioctl_code[VIDIOC_QBUF] = EIO;
+  EXPECT_TRUE(rig.source->read(rig.context));
+  EXPECT_THROW(static_cast<void>(rig.source->read(rig.context)), SourceError);
+}
+
 TEST(CameraSource, IsLostWithoutReconnect) {
   CameraRig rig;
   rig.camera.pictures(1);
