@@ -155,9 +155,10 @@ bool LiveConnection::is_described() const {
 
 void LiveConnection::find_streams() {
   std::vector<AVDictionary*> codec_options(std::max(1U, input_->nb_streams), nullptr);
-  for (auto*& entry : codec_options) {
-    av_dict_set_int(&entry, "max_pixels", Decoder::kMostLivePixels, 0);
-  }
+  const auto given = options_.options.find("max_pixels");
+  const auto most =
+      given != options_.options.end() ? given->second : std::to_string(Decoder::kMostLivePixels);
+  for (auto*& entry : codec_options) av_dict_set(&entry, "max_pixels", most.c_str(), 0);
   const int found = avformat_find_stream_info(input_.get(), codec_options.data());
   for (auto*& entry : codec_options) av_dict_free(&entry);
   check_open();

@@ -232,6 +232,15 @@ def test_absurd_sizes_in_headers_are_refused_without_the_memory() -> None:
     assert peak < 2_000_000  # kB
 
 
+def test_the_limit_of_the_size_can_be_chosen() -> None:
+    with HttpServer(clip("mjpeg")) as server:
+        with Camera(server.url, options={"max_pixels": str(200 * 200)}) as camera:
+            camera.read()
+        refused = Camera(server.url, options={"max_pixels": "1000"}, reconnect=False)
+        with pytest.raises(ff.SourceError, match="nothing of its video"):
+            refused.pipeline.start()
+
+
 @pytest.mark.parametrize(
     ("kind", "faults", "message"),
     [
