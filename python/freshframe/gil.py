@@ -200,8 +200,12 @@ class GilWatch:
             ready = threading.Event()
             self._ready = ready
             self._thread.start()
-            ready.wait()
-            self._native.start(self._thread.ident or 0)
+            try:
+                ready.wait()
+                self._native.start(self._thread.ident or 0)
+            except BaseException:
+                self._native.stop()  # ends the thread in serve()
+                raise
             _active = self
             _stats.watch = self._totals
         return self
