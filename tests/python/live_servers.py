@@ -91,6 +91,7 @@ class Server:
         self.faults = faults or Faults()
         self.connections = 0
         self.frames_sent = 0
+        self.goodbyes = 0  # RTSP: clients that ended their session themselves
         self.skip = 0  # frames left out at the start of each connection
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
@@ -330,6 +331,7 @@ class RtspServer(Server):
                 elif verb == "PLAY":
                     head = "Session: 1\r\nRange: npt=0.000-\r\n"
                 elif verb == "TEARDOWN":
+                    self.goodbyes += 1
                     return
                 head += f"Content-Length: {len(body)}\r\n" if body else ""
                 number = sequence[1] if sequence else "0"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer
 from live_support import Camera, clip
+from support import until
 
 import freshframe as ff
 
@@ -85,6 +86,13 @@ def test_rtcp_tells_the_servers_wall_clock() -> None:
         now = time.time()
     assert stats.wall_clock is not None
     assert now - 30 < stats.wall_clock + sample.pts < now + 1
+
+
+def test_a_stop_ends_the_session_at_the_server() -> None:
+    with RtspServer(clip("h264")) as server:
+        with Camera(server.url) as camera:
+            camera.read()
+        until(lambda: server.goodbyes == 1, "TEARDOWN")
 
 
 def test_a_size_is_scaled_to_what_is_wanted() -> None:
