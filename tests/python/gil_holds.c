@@ -1,10 +1,10 @@
 // Functions that keep the GIL: for ctypes.PyDLL, and as the module gil_holds. Built by test_gil_watch.py.
 // SPDX-License-Identifier: Apache-2.0
 #define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
 #include <time.h>
 #include <unistd.h>
+
+#include <Python.h>
 
 // Results are worked on after the calls: a call in tail position leaves no frame behind.
 __attribute__((noinline, visibility("default"))) int hold_block(int ms) {
@@ -42,7 +42,8 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "gil_holds", NULL, 0, methods, NULL, NULL, NULL, NULL};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "gil_holds", NULL, 0, methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_gil_holds(void) {
   return PyModule_Create(&definition);
