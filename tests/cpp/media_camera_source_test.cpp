@@ -550,6 +550,26 @@ TEST(CameraSource, SurvivesAnUnplugAtAnyCall) {
   }
 }
 
+TEST(CameraSource, IsStoppedAndAskedByOtherThreadsWhileItBacksOff) {
+  for (int round = 0; round < 10; ++round) {
+    test::CheckedPipeline pipeline;
+    const auto camera = pipeline.add(open("/dev/video987"), {.name = "camera"});
+    auto reader = pipeline.reader(camera);
+    pipeline.start();
+    std::thread asker([&] {
+      const auto source = pipeline.stats().nodes.at(0).source;
+      ASSERT_TRUE(source);
+      EXPECT_EQ(source->outages, 1U);
+      EXPECT_PRED2(contains, source->last_error, "there is no such camera");
+    });
+    asker.join();
+    const auto state = pipeline.stats().nodes.at(0).source->state;
+    EXPECT_TRUE(state == SourceState::BackingOff || state == SourceState::Connecting) << to_string(state);
+    pipeline.stop();
+    EXPECT_EQ(pipeline.stats().nodes.at(0).source->state, SourceState::Closed);
+  }
+}
+
 TEST(CameraSource, AWaitEndsWhenAnotherThreadStops) {
   std::stop_source stop;
   const StopEvent event(stop.get_token());
