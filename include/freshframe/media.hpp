@@ -41,6 +41,8 @@ struct VideoInfo {
   std::optional<double> duration;  // seconds
   std::string pixel_format;        // FFmpeg's name
   std::string container;           // FFmpeg's name
+  /// Two fields woven together, delivered as they are stored; nullopt: not known (live sources).
+  std::optional<bool> interlaced = {};
 };
 
 /// A source of decoded frames.

@@ -95,6 +95,8 @@ class VideoInfo:
         duration: Seconds, when it is known.
         pixel_format: FFmpeg's name.
         container: FFmpeg's name.
+        interlaced: Two fields woven together, delivered as they are stored; None where it isn't known (live
+            sources).
     """
 
     codec: str
@@ -105,6 +107,7 @@ class VideoInfo:
     duration: float | None
     pixel_format: str
     container: str
+    interlaced: bool | None
 
 
 class VideoSource(Source["Frame"]):

@@ -109,6 +109,7 @@ void FileSource::describe(const AVFrame& first) {
   const auto size = maker_.size_of(first);
   info_.width = size.width;
   info_.height = size.height;
+  info_.interlaced = is_interlaced(first);
   info_.fps = demuxer_->fps();
   info_.frame_count = demuxer_->frame_count();
   info_.duration = demuxer_->duration();

@@ -179,6 +179,14 @@ FrameSize FrameMaker::size_of(const AVFrame& frame) const noexcept {
   return {frame.width, frame.height};
 }
 
+bool is_interlaced(const AVFrame& frame) noexcept {
+#ifdef AV_FRAME_FLAG_INTERLACED
+  return (frame.flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+  return frame.interlaced_frame != 0;
+#endif
+}
+
 Frame FrameMaker::make(AvFramePtr frame) {
   const Turn turn = turn_of(*frame, turn_);
   auto size = size_;

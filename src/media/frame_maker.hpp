@@ -24,6 +24,9 @@ struct FrameSize {
 [[nodiscard]] ColorRange range_of(const AVFrame& frame) noexcept;
 [[nodiscard]] ColorSpace space_of(const AVFrame& frame) noexcept;
 
+/// Two fields of different times, woven together.
+[[nodiscard]] bool is_interlaced(const AVFrame& frame) noexcept;
+
 /// Notices that a stream's frames change their size. One thread.
 class SizeWatch {
  public:

@@ -87,7 +87,8 @@ void PictureSequence::describe(const Context& context) {
                .frame_count = static_cast<std::int64_t>(list_.pictures.size()),
                .duration = static_cast<double>(list_.places) / fps(),
                .pixel_format = pixel_format != nullptr ? pixel_format : "",
-               .container = first.container};
+               .container = first.container,
+               .interlaced = is_interlaced(*first.frame)};
       return;
     } catch (const SourceError& error) {
       if (context.stop.stop_requested()) throw;

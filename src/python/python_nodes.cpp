@@ -72,7 +72,7 @@ VideoSource& video_source(const NodeHandle& self) {
 nb::tuple video_info(const NodeHandle& self) {
   const auto info = video_source(self).info();
   return nb::make_tuple(info.codec, info.width, info.height, info.fps, info.frame_count, info.duration,
-                        info.pixel_format, info.container);
+                        info.pixel_format, info.container, info.interlaced);
 }
 
 nb::dict size_dict(const CameraSize& size) {

@@ -25,6 +25,7 @@ struct Clip {
   int height = 48;
   AVCodecID codec = AV_CODEC_ID_MPEG2VIDEO;
   AVPixelFormat format = AV_PIX_FMT_YUV420P;
+  bool interlaced = false;
 };
 
 std::vector<std::int64_t> every(double seconds, int count, std::int64_t first = 0) {
@@ -45,6 +46,7 @@ CodecPtr encoder_for(const Clip& clip) {
   codec->time_base = {1, 25};
   codec->framerate = {25, 1};
   codec->max_b_frames = 0;
+  if (clip.interlaced) codec->flags |= AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME;
   require(avcodec_open2(codec.get(), found, nullptr));
   return codec;
 }
@@ -55,6 +57,11 @@ AvFramePtr flat_frame(const Clip& clip, int n) {
   frame->height = clip.height;
   frame->format = clip.format;
   frame->pts = n;
+#ifdef AV_FRAME_FLAG_INTERLACED
+  if (clip.interlaced) frame->flags |= AV_FRAME_FLAG_INTERLACED;
+#else
+  frame->interlaced_frame = clip.interlaced ? 1 : 0;
+#endif
   require(av_frame_get_buffer(frame.get(), 0));
   for (int plane = 0; plane < 3; ++plane) {
     const int rows = plane == 0 || clip.format == AV_PIX_FMT_YUV422P ? clip.height : clip.height / 2;
@@ -231,6 +238,15 @@ TEST_F(MediaTimes, TheRateMayChangeHalfWay) {
   for (int n = 0; n < 20; ++n) expected.push_back(0.8 + n * 0.02);
   const auto path = joined({.times = every(0.04, 20)}, {.times = every(0.02, 20, 800 * kSecond / 1000)});
   expect_times(run(path).pts, expected);
+}
+
+TEST_F(MediaTimes, AnInterlacedVideoSaysSo) {
+  for (const bool interlaced : {false, true}) {
+    Hand hand;
+    const auto source = open(clip("fields.ts", {.times = every(0.04, 30), .interlaced = interlaced}));
+    source->open(hand.context());
+    EXPECT_EQ(source->info().interlaced, interlaced);
+  }
 }
 
 TEST_F(MediaTimes, NumbersRunOnThroughAPipeline) {

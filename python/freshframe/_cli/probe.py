@@ -55,6 +55,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         "container": info.container,
         "codec": info.codec,
         "pixel_format": info.pixel_format or None,
+        "interlaced": info.interlaced,
         "width": info.width,
         "height": info.height,
         "fps": info.fps,
@@ -136,7 +137,12 @@ def _connection(stats: ff.Stats) -> dict[str, Any] | None:
 def _table(record: dict[str, Any], measured: Measured) -> list[str]:
     video = ", ".join(
         part
-        for part in (record["codec"], f"{record['width']}x{record['height']}", record["pixel_format"])
+        for part in (
+            record["codec"],
+            f"{record['width']}x{record['height']}",
+            record["pixel_format"],
+            "interlaced" if record["interlaced"] else None,
+        )
         if part
     )
     frame = record["frame"]
