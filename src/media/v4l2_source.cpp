@@ -295,11 +295,11 @@ void V4l2Source::lose(const SourceError& error, const Context& context) {
   auto& book = context.counters.source();
   const bool first = !book.is_lost();
   book.lose(last_packet_, error.what());
+  book.enter(SourceState::BackingOff);  // before the driver is let go, which may take its time
   log(first ? LogLevel::Warning : LogLevel::Info, std::string(error.what()) + "; trying again");
   decoder_.reset();
   capture_.reset();
   must_wait_ = true;
-  book.enter(SourceState::BackingOff);
 }
 
 /// False: stopped.
