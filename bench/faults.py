@@ -56,7 +56,9 @@ def stop_ms(server: Server, kind: str, state: str) -> float:
     """Milliseconds of a stop at a random moment of a state."""
     camera = Camera(KINDS[kind][3].format(server.port), open_timeout=60.0, read_timeout=60.0)
     starter = threading.Thread(target=start_quietly, args=(camera,))
+    before = server.connections
     starter.start()
+    until(lambda: server.connections > before)  # "connecting" is also what a source is before its start
     until(lambda: camera.stats.state == state)
     time.sleep(random.uniform(0.0, 0.2))
     began = time.monotonic()

@@ -104,18 +104,21 @@ TEST(LiveSource, AnUnknownOptionIsAnErrorThatIsNotTriedAgain) {
 }
 
 /// Starts a pipeline of one source, waits for `state`, stops it; meanwhile others look at its stats.
-void stop_in(const std::string& url, SourceState state) {
+void stop_in(const ByteServer& server, SourceState state) {
   CheckedPipeline pipeline;
   const auto source =
-      pipeline.add(open(url, {.open_timeout = 1000, .read_timeout = 1000}), {.name = "camera"});
+      pipeline.add(open(server.url(), {.open_timeout = 1000, .read_timeout = 1000}), {.name = "camera"});
   Seen<Sample<Frame>> seen;
   pipeline.add(collect_into<Frame>(seen), source, {.name = "sink"});
+  const int before = server.accepted();
   std::thread starter([&] {
     try {
       pipeline.start();
     } catch (const Error&) {  // stopped while it opened
     }
   });
+  // "connecting" is also what a source is before its start.
+  wait_until([&] { return server.accepted() > before; });
   wait_until([&] { return node_of(pipeline, "camera").source.value().state == state; });
   pipeline.stop();
   starter.join();
@@ -124,12 +127,12 @@ void stop_in(const std::string& url, SourceState state) {
 
 TEST(LiveSource, AStopEndsEveryState) {
   const ByteServer silent({}, ByteServer::Then::Hold);
-  stop_in(silent.url(), SourceState::Connecting);
+  stop_in(silent, SourceState::Connecting);
   const ByteServer closing({});
-  stop_in(closing.url(), SourceState::BackingOff);
+  stop_in(closing, SourceState::BackingOff);
   const ByteServer holding(clip(), ByteServer::Then::Hold);
-  stop_in(holding.url(), SourceState::Stalled);
-  stop_in(holding.url(), SourceState::Reading);
+  stop_in(holding, SourceState::Stalled);
+  stop_in(holding, SourceState::Reading);
 }
 
 TEST(LiveSource, ManyAtOnceAreDeliveredOrCountedAndStop) {

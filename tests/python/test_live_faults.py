@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from live_servers import Clip, Faults, HttpServer, RtspServer, Server, TcpServer
 from live_support import Camera, ServerProcess, clip
-from support import WATCHDOG
+from support import WATCHDOG, until
 
 import freshframe as ff
 
@@ -297,6 +297,7 @@ def test_a_stop_ends_every_state(kind: str, state: str) -> None:
         camera = Camera(url_of(kind, server.port), read_timeout=40.0, open_timeout=40.0)
         starter = threading.Thread(target=start_quietly, args=(camera,))
         starter.start()
+        until(lambda: server.connections, "a connection")  # "connecting" is also what it is before start()
         camera.wait(lambda stats: stats.state == state, f"the state {state}")
         camera.pipeline.stop(timeout=WATCHDOG)
         starter.join()
