@@ -17,8 +17,8 @@ void gather_computing(Suspect& suspect, CpuSampler& sampler) {
   suspect.computing = sampler.take();
 }
 
-// Does it run bytecode, or is it inside one native call?
-void count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
+// Does it run bytecode, or is it inside one native call? True when it moved since the look before.
+bool count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
   const Turn& turn = lock.turn();
   // At the first look at a turn there is nothing to compare with but what was just read: bytecode moves on
   // within the microseconds that this has taken.
@@ -29,6 +29,7 @@ void count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& st
   } else if (!state.running || suspect.computed - before > std::chrono::microseconds(50)) {
     ++suspect.still_looks;  // else it was kept from moving: others had the processor
   }
+  return moved;
 }
 
 }  // namespace
@@ -38,11 +39,19 @@ void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
   if (!state) return;
   ++(state->running ? suspect.running_looks : suspect.waiting_looks);
   if (suspect.kernel_name.empty()) suspect.kernel_name = task_name(suspect.holder.native_id);
-  if (suspect.python.empty()) suspect.python = lock.frames().frames(suspect.holder.state);
-  count_movement(suspect, lock, *state);
+  // The frames and the stack are of one moment, however many calls the stall is made of.
+  const bool stack_missing = suspect.stack() == nullptr;
+  std::vector<PythonFrame> before;
+  if (stack_missing) {
+    before = std::exchange(suspect.python, lock.frames().frames(suspect.holder.state));
+  }
+  const bool moved = count_movement(suspect, lock, *state);
   if (state->running) {
     // A signal costs the thread microseconds; one that runs bytecode needs none to be named.
     if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);
+    // What was sampled since the look before is the call of that look, when it has moved on by now.
+    const bool sampled = stack_missing && suspect.computing;
+    if (sampled && moved && !before.empty()) suspect.python = std::move(before);
     return;
   }
   if (sampler.armed() == suspect.holder.native_id) sampler.disarm();

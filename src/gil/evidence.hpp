@@ -22,8 +22,8 @@ struct Suspect {
   int still_looks = 0;
   Clock::duration computed{};  // its CPU time at the last look
   long system_call = -1;
-  std::string kernel_name;  // of the thread
-  std::vector<PythonFrame> python;
+  std::string kernel_name;               // of the thread
+  std::vector<PythonFrame> python;       // when the first stack was taken; until then, at the last look
   std::optional<StackSample> waiting;    // its stack when it waited
   std::optional<StackSample> computing;  // its stack when it was on the CPU
 

@@ -108,6 +108,29 @@ def test_the_line_is_the_one_during_the_stall() -> None:
     assert abs(stall.started - time.monotonic()) < WATCHDOG
 
 
+def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
+    """Bytecode that keeps the GIL goes over into a builtin that keeps it longer: one stall, two lines."""
+    done, line = threading.Event(), 0
+
+    def work() -> None:
+        nonlocal line
+        while not done.is_set():
+            texts = [str(number * 7919 % 1_000_003) for number in range(200_000)]
+            line = sys._getframe().f_lineno + 1
+            sorted(texts)
+            done.wait(0.01)
+
+    with gil.watch(0.004) as watch:
+        thread = threading.Thread(target=work)
+        thread.start()
+        until(lambda: sum(stall.native == "builtins:sorted" for stall in watch.stalls) >= STALLS, "stalls")
+        done.set()
+        thread.join()
+    lines = [stall.python for stall in watch.stalls if stall.native == "builtins:sorted"]
+    right = lines.count(f"{__file__}:{line}:{where(work)}")
+    assert right >= ENOUGH * len(lines), lines
+
+
 def blocked(watch: gil.GilWatch) -> list[gil.GilStall]:
     """What the extension did; on a loaded machine others are held up with the GIL, too."""
     return [stall for stall in watch.stalls if stall.native == WAYS["extension-block"].expected]
