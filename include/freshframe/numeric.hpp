@@ -73,7 +73,8 @@ struct Total {
   std::int64_t count = 0;  ///< how many numbers were added
 };
 
-/// The sum. `std::invalid_argument`: threads below 1, too many axes, shape and strides of different lengths.
+/// The sum. `std::invalid_argument`: threads below 1, too many axes, shape and strides of different lengths,
+/// a shape with a negative entry or of more than 2^63 - 1 numbers.
 [[nodiscard]] Total sum(const View& numbers, const Options& options = {});
 
 /// The sum of |a - b|. `std::invalid_argument`: as above, or the types or shapes differ.

@@ -49,7 +49,8 @@ std::string class_name(nb::handle object) {
   return nb::cast<std::string>(nb::str(nb::type_name(object.type())));
 }
 
-// NumPy's own classes; it is loaded for good.
+// NumPy's own classes; it is loaded for good. Looked up when the module is loaded: an import may let the GIL
+// go, and whoever initialises a static variable holds a lock.
 struct NumPy {
   nb::handle array = nb::module_::import_("numpy").attr("ndarray").ptr();
   nb::handle generic = nb::module_::import_("numpy").attr("generic").ptr();
@@ -117,11 +118,18 @@ class Buffer {
       refuse(function, object);
     }
     const auto type = type_of(buffer_);
-    if (!type) {
+    if (!type || buffer_.ndim > static_cast<int>(numeric::kMaxAxes)) {
       PyBuffer_Release(&buffer_);
       refuse(function, object);
     }
     type_ = *type;
+    const auto axes = static_cast<std::size_t>(buffer_.ndim);
+    if (buffer_.strides != nullptr) {
+      std::copy_n(buffer_.strides, axes, strides_.begin());
+    } else {  // ctypes leaves them out, whatever it is asked for
+      PyBuffer_FillContiguousStrides(buffer_.ndim, buffer_.shape, strides_.data(),
+                                     static_cast<int>(buffer_.itemsize), 'C');
+    }
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -131,7 +139,7 @@ class Buffer {
     const auto axes = static_cast<std::size_t>(buffer_.ndim);
     return {static_cast<const std::byte*>(buffer_.buf), type_,
             std::span<const std::ptrdiff_t>(buffer_.shape, axes),
-            std::span<const std::ptrdiff_t>(buffer_.strides, axes)};
+            std::span<const std::ptrdiff_t>(strides_.data(), axes)};
   }
 
  private:
@@ -161,15 +169,16 @@ class Buffer {
   }
 
   Py_buffer buffer_{};
+  std::array<Py_ssize_t, numeric::kMaxAxes> strides_{};
   numeric::Type type_ = numeric::Type::UInt8;
 };
 
 std::int64_t cost(const numeric::View& view) {
   const auto size = static_cast<std::int64_t>(numeric::size_of(view.type));
-  std::int64_t count = 1;
+  std::int64_t count = 1;  // or kWorthReleasing, if there are more
   bool dense = view.shape.empty();
   for (std::size_t i = 0; i < view.shape.size(); ++i) {
-    count *= view.shape[i];
+    count = std::min(count * std::min<std::int64_t>(view.shape[i], kWorthReleasing), kWorthReleasing);
     dense |= std::abs(view.strides[i]) == size && view.shape[i] > 1;
   }
   return count * (dense ? size : kBytesPerScattered);
@@ -262,6 +271,7 @@ double absdiff_mean(gil::Held& held, nb::handle a, nb::handle b, nb::handle thre
 NB_MODULE(_numeric, module) {
   namespace gil = freshframe::gil;
   module.doc() = "Sums of NumPy data, see freshframe.numeric.";
+  (void)freshframe::NumPy::instance();
   module.def("sum", gil::entry<&freshframe::sum>, nb::arg("x").none(), nb::arg("compensated"),
              nb::arg("threads").none(),
              nb::sig("def sum(x: object, compensated: bool, threads: object) -> float | int"),

@@ -62,6 +62,18 @@ void merge(std::vector<Axis>& axes) {
   axes.resize(std::min(axes.size(), kept + 1));
 }
 
+std::int64_t count_of(const std::vector<Axis>& axes) {
+  if (std::ranges::any_of(axes, [](const Axis& axis) { return axis.count == 0; })) return 0;
+  std::int64_t count = 1;
+  for (const Axis& axis : axes) {
+    if (axis.count < 0 || __builtin_mul_overflow(count, axis.count, &count)) {
+      throw std::invalid_argument("an array may have up to 2^63 - 1 numbers, got an axis of " +
+                                  std::to_string(axis.count));
+    }
+  }
+  return count;
+}
+
 bool is_direct(const Layout& layout) {
   const auto item = static_cast<std::ptrdiff_t>(layout.item);
   for (std::size_t i = 0; i < layout.arrays; ++i) {
@@ -75,7 +87,7 @@ bool is_direct(const Layout& layout) {
 }
 
 Layout finish(Layout layout) {
-  for (const Axis& axis : layout.axes) layout.count *= axis.count;
+  layout.count = count_of(layout.axes);
   std::erase_if(layout.axes, [](const Axis& axis) { return axis.count == 1; });
   if (layout.count != 0) {
     turn_round(layout);

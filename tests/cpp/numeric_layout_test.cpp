@@ -139,6 +139,15 @@ TEST(NumericLayout, WhatDoesNotFitIsRefused) {
   laid.shape.assign(65, 1);
   laid.strides.assign(65, 8);
   EXPECT_THROW((void)numeric::sum(laid.view()), std::invalid_argument);
+  laid.shape = {-1};
+  laid.strides = {8};
+  EXPECT_THROW((void)numeric::sum(laid.view()), std::invalid_argument);
+  laid.shape = {std::ptrdiff_t{1} << 40, std::ptrdiff_t{1} << 40};
+  laid.strides = {0, 0};
+  EXPECT_THROW((void)numeric::sum(laid.view()), std::invalid_argument);
+  laid.shape.push_back(0);
+  laid.strides.push_back(0);
+  EXPECT_EQ(numeric::sum(laid.view()).count, 0);
   const std::vector<double> nine(9);
   EXPECT_THROW((void)numeric::absolute_difference(in_a_row(numbers).view(), in_a_row(nine).view()),
                std::invalid_argument);

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import array
+import ctypes
 import itertools
 import math
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support import until
+from support import run_program, until
 
 import freshframe as ff
 from freshframe import numeric
@@ -215,6 +216,10 @@ def test_what_else_has_the_buffer_protocol() -> None:
     assert numeric.sum(array.array("l", [-1, -2])) == -3
     assert numeric.sum(memoryview(b"abcdef").cast("B", (2, 3))) == sum(b"abcdef")
     assert numeric.sum(np.ones((2, 2)).view(np.matrix)) == 4
+    rows: Any = ctypes.c_int16 * 3 * 2  # gives no strides
+    number: Any = ctypes.c_double
+    assert numeric.sum(rows((1, 2, 3), (4, 5, -6))) == 9
+    assert numeric.sum(number(0.5)) == 0.5
 
 
 # --- what is refused ----------------------------------------------------------------------------------------
@@ -335,6 +340,34 @@ def test_a_small_array_keeps_the_gil() -> None:
         marker.join()
 
 
+def test_threads_may_all_be_the_first_to_sum() -> None:
+    """Whoever imports may let the GIL go; nobody may wait for the import's end with the GIL held."""
+    ended = run_program("""
+        import builtins, threading, time
+        import freshframe.numeric as numeric
+
+        real = builtins.__import__
+
+        def slow(*arguments):
+            time.sleep(0.01)
+            return real(*arguments)
+
+        builtins.__import__ = slow
+        start = threading.Barrier(3)
+
+        def work():
+            start.wait()
+            print(numeric.sum(b"abc"))
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """)
+    assert (ended.code, ended.out.split(), ended.complaints) == (0, ["294"] * 3, "")
+
+
 def test_threads_that_sum_the_same_array_get_the_same_result() -> None:
     x = RANDOM.standard_normal(4_000_000)
     expected = numeric.sum(x)
@@ -404,14 +437,18 @@ def test_a_bytearray_that_is_summed_cannot_be_resized() -> None:
     assert numeric.sum(data) == 1
 
 
-def test_the_last_name_of_an_array_may_be_deleted_while_it_is_summed() -> None:
+@pytest.mark.parametrize("rebound", [False, True])
+def test_the_last_name_of_an_array_may_be_deleted_or_rebound_while_it_is_summed(rebound: bool) -> None:
     box: dict[str, Array] = {}
     deleted = threading.Event()
     started = threading.Event()
 
     def delete() -> None:
         until(started.is_set, "the sum did not start")
-        del box["x"]
+        if rebound:
+            box["x"] = np.zeros(1)
+        else:
+            del box["x"]
         deleted.set()
 
     for _ in range(5):
