@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import operator
 import re
@@ -19,9 +20,9 @@ import pytest
 from support import WATCHDOG, Push, Ticker, edge
 
 import freshframe as ff
-from freshframe import _native
 
 ROOT = Path(__file__).parents[2]
+MODULES = ("freshframe._gil", "freshframe._lab", "freshframe._native", "freshframe._numeric")
 # What bindings bring along, shown beside the tokens: both compile when they release twice.
 SHOWN = {
     "examples/fibonacci/src/fibonacci_nanobind.cpp: gil_scoped",
@@ -57,12 +58,17 @@ def test_the_gil_is_changed_in_one_file_only() -> None:
 
 
 def bound() -> Iterator[tuple[str, Any]]:
-    """Everything callable and every property of the native module."""
-    for name, thing in vars(_native).items():
+    """Everything callable and every property of the native modules."""
+    everything = [
+        (module, name, thing)
+        for module in map(importlib.import_module, MODULES)
+        for name, thing in vars(module).items()
+    ]
+    for module, name, thing in everything:
         if name.startswith("__"):
             continue
         if isinstance(thing, type):
-            if issubclass(thing, BaseException) or thing.__module__ != _native.__name__:
+            if issubclass(thing, BaseException) or thing.__module__ != module.__name__:
                 continue
             for member, what in vars(thing).items():
                 if not member.startswith("_") and (callable(what) or isinstance(what, property)):
