@@ -9,6 +9,7 @@
 //   release(held, f, args...)  runs f(released, args...) without the GIL; f captures nothing
 //   acquire(released, f)       runs f(held) with it
 //   native_thread(f, args...)  runs f(released, args...) on a thread that Python did not make
+//   join(released, thread)     waits for such a thread, but not for one that will never end
 //   Ref                        owns a Python object; may travel, cannot be touched without Held
 //   Mutex                      a mutex that may not be held by who waits for the GIL
 //   PythonFree, python_free    what may be used without the GIL; the opt-in for a class
@@ -25,6 +26,7 @@
 
 #include "freshframe/gil/entry.hpp"
 #include "freshframe/gil/interpreter.hpp"
+#include "freshframe/gil/join.hpp"
 #include "freshframe/gil/mutex.hpp"
 #include "freshframe/gil/python_free.hpp"
 #include "freshframe/gil/ref.hpp"

@@ -76,6 +76,16 @@ def test_an_exception_of_cpp_leaves_a_released_scope(module: types.ModuleType) -
     assert module.nested() == 7
 
 
+def test_an_exception_that_nobody_can_be_given_is_written_as_unraisable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[object, str]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append((what.exc_type, str(what.exc_value))))
+    capsule = load("gil_plain").capsule_that_fails_to_die()
+    del capsule
+    assert seen == [(IndexError, "thrown by a destructor")]
+
+
 def test_an_exception_of_python_leaves_acquire_and_release(module: types.ModuleType) -> None:
     class OwnError(Exception):
         pass
@@ -206,7 +216,9 @@ def test_a_lie_ends_the_process_with_a_message(lie: str) -> None:
     assert ended.out == ""
 
 
-@pytest.mark.parametrize("lie", ["static_object_while_released", "false_opt_in"])
+@pytest.mark.parametrize(
+    "lie", ["static_object_while_released", "object_captured_by_acquire", "false_opt_in"]
+)
 def test_an_object_that_the_compiler_could_not_see_is_found_by_nanobind(lie: str) -> None:
     load("gil_lies")
     ended = child(f"import gil_lies; gil_lies.{lie}([])")
@@ -232,3 +244,19 @@ def test_an_interpreter_exits_while_a_native_thread_wants_the_gil(_attempt: int)
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[-1] == "leaving"
     assert "terminate" not in ended.err
+
+
+@pytest.mark.parametrize("period", [0, 0.001, 0.1])
+def test_an_object_that_joins_its_thread_does_not_keep_the_interpreter(period: float) -> None:
+    load("gil_nanobind")
+    ended = child(f"""
+        import itertools, sys, time, gil_nanobind
+        sys.setswitchinterval(1e-5)
+        turns = itertools.count()
+        caller = gil_nanobind.Caller(turns.__next__, {period})  # does not refer to `caller`, so that dies
+        while next(turns) < 100:
+            time.sleep(0)
+        print("leaving")
+        """)
+    assert (ended.code, ended.complaints) == (0, "")
+    assert ended.out.splitlines()[-1] == "leaving"

@@ -51,12 +51,12 @@ struct Entry<Function, R (*)(Held&, A...)> : EntryCall<Function, R, A...> {};
 template <auto Function, class R, class... A>
 struct Entry<Function, R (*)(Held&, A...) noexcept> : EntryCall<Function, R, A...> {};
 
-// The GIL is released around the whole function.
+// The GIL is released around the whole function. What it refers to is copied, as release() does.
 template <auto Function, class R, class... A>
 struct ReleasedEntryCall {
-  static R call(A... args) {
+  static std::decay_t<R> call(A... args) {
     return Access::with_held(
-        [&](Held& held) -> R { return release(held, Function, std::forward<A>(args)...); });
+        [&](Held& held) -> std::decay_t<R> { return release(held, Function, std::forward<A>(args)...); });
   }
 };
 template <auto Function, class R, class... A>
@@ -150,6 +150,7 @@ struct CEntry<Function, R (*)(A...)> {
 #endif
     } catch (...) {
       set_error();
+      if constexpr (std::is_void_v<R>) PyErr_WriteUnraisable(nullptr);
     }
     if constexpr (std::is_pointer_v<R>) {
       return nullptr;
@@ -168,7 +169,7 @@ template <auto Function>
 inline constexpr auto entry = &detail::Entry<Function, decltype(Function)>::call;
 
 /// For the plain C API (PyMethodDef, type slots): an exception becomes the Python one, and nullptr or -1
-/// comes back.
+/// comes back. From a function that returns nothing (a destructor) it goes to sys.unraisablehook.
 template <auto Function>
 inline constexpr auto c_entry = &detail::CEntry<Function>::call;
 

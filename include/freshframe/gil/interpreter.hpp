@@ -7,9 +7,13 @@
 // dispatcher of a binding library) would go on without the GIL. So the unwind is caught where it begins and
 // the thread stays there for ever, as CPython does itself from 3.14. The lock is taken by plain calls, never
 // by destructors, and no other catch here swallows an unwind. A thread that wants the GIL after the
-// interpreter has gone stays for ever too. Join native threads before, in an atexit handler.
+// interpreter has gone stays for ever too. Join native threads before, in an atexit handler; gil::join() in a
+// destructor does not wait for those that stay.
 #pragma once
 
+#include "freshframe/gil/asks.hpp"
+
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -94,6 +98,8 @@ __attribute__((visibility("hidden"))) inline int& locks_of_this_thread() noexcep
 // except to the thread that ends it.
 template <class Take>
 void take_or_stay(bool ends_it, Take&& take) {
+  std::atomic<bool>& asks = AsksForGil::mark_of_this_thread();
+  asks.store(true, std::memory_order_release);
   if (!ends_it && Py_IsInitialized() == 0) stay();
 #ifdef __GLIBCXX__
   try {
@@ -104,6 +110,7 @@ void take_or_stay(bool ends_it, Take&& take) {
 #else
   take();
 #endif
+  asks.store(false, std::memory_order_release);
 }
 
 // Runs `body`, then `after` whether it returned or threw; not when the thread is being unwound (see the note

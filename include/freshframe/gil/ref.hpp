@@ -37,7 +37,7 @@ class DeferredFree {
       const std::lock_guard lock(mutex_);
       objects_.push_back(object);
       waiting_.store(objects_.size(), std::memory_order_release);
-      call = (held || objects_.size() >= kCallAbove) && !std::exchange(called_, true);
+      call = (held || objects_.size() > kCallAbove) && !std::exchange(called_, true);
     }
     if (call && Py_AddPendingCall(&drain_pending, nullptr) != 0) {
       const std::lock_guard lock(mutex_);

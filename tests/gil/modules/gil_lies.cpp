@@ -82,6 +82,18 @@ void static_object_while_released(gil::Held& held, const nb::object& object) {
   gil::release(held, [] { const nb::object copy = *kept; });
 }
 
+// Out of acquire() through a captured variable, found the same way.
+void object_captured_by_acquire(gil::Held& held, const nb::object& object) {
+  gil::release(
+      held,
+      [](gil::Released& released, const gil::Ref& ref) {
+        nb::object kept;
+        gil::acquire(released, [&](gil::Held& inner) { kept = nb::borrow(ref.get(inner)); });
+        const nb::object copy = kept;
+      },
+      gil::Ref(held, object.ptr()));
+}
+
 // The reference of a false opt-in, found the same way.
 class Picture {
  public:
@@ -117,5 +129,6 @@ NB_MODULE(gil_lies, module) {
   module.def("wait_for_the_gil_with_a_lock", gil::entry<&wait_for_the_gil_with_a_lock>, "GIL: released");
   module.def("released_token_after_its_scope", gil::entry<&released_token_after_its_scope>, "GIL: released");
   module.def("static_object_while_released", gil::entry<&static_object_while_released>, "GIL: released");
+  module.def("object_captured_by_acquire", gil::entry<&object_captured_by_acquire>, "GIL: released");
   module.def("false_opt_in", gil::entry<&false_opt_in>, "GIL: released");
 }

@@ -53,6 +53,34 @@ class Keeper {
   gil::Ref kept_;
 };
 
+// Calls a function again and again on a thread of its own, which its destructor joins.
+class Caller {
+ public:
+  Caller(gil::Held& held, const nb::callable& function, double period)
+      : thread_(gil::native_thread, &Caller::run, gil::Ref(held, function.ptr()), period, std::ref(stop_)) {}
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+  ~Caller() { gil::entry<&Caller::stop>(*this); }
+
+  void stop(gil::Held& held) {
+    stop_ = true;
+    gil::release(
+        held, [](gil::Released& released, std::thread& thread) { gil::join(released, thread); }, thread_);
+  }
+
+ private:
+  static void run(gil::Released& released, const gil::Ref& function, double period,
+                  const std::atomic<bool>& stop) {
+    while (!stop) {
+      gil::acquire(released, &call, function);
+      std::this_thread::sleep_for(std::chrono::duration<double>(period));
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  std::thread thread_;  // last, so that it starts when the rest is there
+};
+
 }  // namespace
 
 template <>
@@ -72,4 +100,8 @@ NB_MODULE(gil_nanobind, module) {
            }>)
       .def("kept", gil::entry<&Keeper::kept>, "What it keeps. GIL: held")
       .def("meet", gil::entry<&Keeper::meet>, "Waits for other threads. GIL: released while waiting");
+  nb::class_<Caller>(module, "Caller")
+      .def("__init__", gil::entry<[](gil::Held& held, Caller* self, const nb::callable& function,
+                                     double period) { new (self) Caller(held, function, period); }>)
+      .def("stop", gil::entry<&Caller::stop>, "GIL: released while waiting");
 }

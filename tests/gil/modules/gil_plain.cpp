@@ -104,6 +104,15 @@ PyObject* acquisitions(gil::Held& held, PyObject* /*module*/, PyObject* const* a
   return PyFloat_FromDouble(seconds);
 }
 
+void fail_to_die(gil::Held& /*held*/, PyObject* /*capsule*/) {
+  throw std::out_of_range("thrown by a destructor");
+}
+
+PyObject* capsule_that_fails_to_die(gil::Held& /*held*/, PyObject* /*module*/, PyObject* /*unused*/) {
+  static int something = 0;
+  return PyCapsule_New(&something, nullptr, gil::c_entry<&fail_to_die>);
+}
+
 PyCFunction fast(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
@@ -119,6 +128,7 @@ PyMethodDef methods[] = {
     {"drop_on_native_thread", gil::c_entry<&drop_on_native_thread>, METH_O, "GIL: released while waiting"},
     {"call_for_ever", gil::c_entry<&call_for_ever>, METH_O, "GIL: held"},
     {"acquisitions", fast(gil::c_entry<&acquisitions>), METH_FASTCALL, "GIL: released while waiting"},
+    {"capsule_that_fails_to_die", gil::c_entry<&capsule_that_fails_to_die>, METH_NOARGS, "GIL: held"},
     {nullptr, nullptr, 0, nullptr}};
 PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "gil_plain", nullptr, 0, methods, nullptr, nullptr, nullptr, nullptr};

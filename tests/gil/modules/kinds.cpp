@@ -157,4 +157,11 @@ static_assert(
 static_assert(none_free<std::exception_ptr, std::coroutine_handle<>, PyCFunction, PyObject* (*)(),
                         std::thread* (*)(void*)>);
 
+// release() returns a copy, so the entry of a released function does too, or it would refer to what has gone.
+[[maybe_unused]] const std::string& name_of(gil::Released& /*released*/) {
+  static const std::string name;
+  return name;
+}
+static_assert(std::is_same_v<decltype(gil::entry<&name_of>()), std::string>);
+
 }  // namespace

@@ -1,0 +1,57 @@
+// Which threads ask for the GIL at this moment: while the interpreter ends they never come back.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace freshframe::gil::detail {
+
+/// Thread-safe; its lock is never held while anybody waits. Each module has its own.
+class AsksForGil {
+ public:
+  /// Set while this thread asks.
+  __attribute__((visibility("hidden"))) static std::atomic<bool>& mark_of_this_thread() {
+    static thread_local Mark mark;
+    return mark.asks;
+  }
+
+  static bool now(std::thread::id thread) {
+    auto& all = instance();
+    const std::lock_guard lock(all.mutex_);
+    return std::ranges::any_of(all.marks_, [&](const Mark* mark) {
+      return mark->thread == thread && mark->asks.load(std::memory_order_acquire);
+    });
+  }
+
+ private:
+  struct Mark {
+    Mark() {
+      auto& all = instance();
+      const std::lock_guard lock(all.mutex_);
+      all.marks_.push_back(this);
+    }
+    Mark(const Mark&) = delete;
+    Mark& operator=(const Mark&) = delete;
+    ~Mark() {
+      auto& all = instance();
+      const std::lock_guard lock(all.mutex_);
+      std::erase(all.marks_, this);
+    }
+    const std::thread::id thread = std::this_thread::get_id();
+    std::atomic<bool> asks{false};
+  };
+
+  __attribute__((visibility("hidden"))) static AsksForGil& instance() {
+    static auto* const all = new AsksForGil;  // outlives every thread
+    return *all;
+  }
+
+  std::mutex mutex_;
+  std::vector<Mark*> marks_;  // guarded by mutex_
+};
+
+}  // namespace freshframe::gil::detail

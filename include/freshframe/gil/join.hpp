@@ -1,0 +1,45 @@
+// gil::join(), which waits for a native thread but not for one that will never end.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil/asks.hpp"
+#include "freshframe/gil/interpreter.hpp"
+#include "freshframe/gil/tokens.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+#include <utility>
+
+namespace freshframe::gil {
+
+/// Joins a std::thread or std::jthread without the GIL, so that it can take it to come to its end. While the
+/// interpreter ends, nobody gets the GIL any more and a thread of this module that asks for it stays where it
+/// is for ever (see Note [Unwinding while the interpreter finalises]): that one is left there, touches
+/// nothing any more, and join() returns. So it may be called by the destructor of a Python object.
+template <class Thread>
+void join(Released& released, Thread& thread) {
+  released.check();
+  if (!thread.joinable()) return;
+  if (!detail::interpreter_ends()) {
+    thread.join();
+    return;
+  }
+  const std::thread::id id = thread.get_id();
+  auto ended = std::make_shared<std::atomic<bool>>(false);
+  auto waiter = std::make_unique<std::thread>([ended, left = std::move(thread)]() mutable {
+    left.join();
+    *ended = true;
+  });
+  while (!*ended) {
+    if (detail::AsksForGil::now(id)) {
+      (void)waiter.release();  // it waits for ever, too
+      return;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  waiter->join();
+}
+
+}  // namespace freshframe::gil
