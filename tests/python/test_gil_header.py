@@ -22,6 +22,7 @@ LIES = {
     "smuggle_to_another_thread": "a Held token is used on a thread that it was not given to",
     "use_after_its_scope": "a Held token is used after its scope, or was forged",
     "forge": "a Held token is used after its scope, or was forged",
+    "forge_in_a_union": "a Held token is used after its scope, or was forged",
     "enter_without_the_gil": "a Held token is used where the GIL is not held",
     "native_thread_on_a_thread_that_holds": "a Released token is used where the GIL is held",
     "acquire_twice": "a Released token is used where the GIL is held",

@@ -42,6 +42,18 @@ void forge(gil::Held& /*held*/) {
   reinterpret_cast<gil::Held&>(bytes).check();
 }
 
+union NeverMade {
+  NeverMade() : nothing{} {}
+  ~NeverMade() {}
+  char nothing[sizeof(gil::Held)];
+  gil::Held token;
+};
+
+void forge_in_a_union(gil::Held& /*held*/) {
+  const NeverMade forged;
+  forged.token.check();
+}
+
 int bound(gil::Held& /*held*/) {
   return 1;
 }
@@ -122,6 +134,7 @@ NB_MODULE(gil_lies, module) {
   module.def("smuggle_to_another_thread", gil::entry<&smuggle_to_another_thread>, "GIL: held");
   module.def("use_after_its_scope", gil::entry<&use_after_its_scope>, "GIL: released");
   module.def("forge", gil::entry<&forge>, "GIL: held");
+  module.def("forge_in_a_union", gil::entry<&forge_in_a_union>, "GIL: held");
   module.def("enter_without_the_gil", gil::entry<&enter_without_the_gil>, "GIL: released");
   module.def("native_thread_on_a_thread_that_holds", gil::entry<&native_thread_on_a_thread_that_holds>,
              "GIL: held");
