@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import statistics
 import sys
 import threading
@@ -91,10 +92,10 @@ def _place(frame: tuple[str, int, str]) -> str:
     return f"{file}:{line}:{function}"
 
 
-def _thread_name(python_id: int, known: str) -> str:
-    """Its name now; what the watch knows when it has ended."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    return names.get(python_id) or known or "unknown"
+def _thread_name(native_id: int, known: str) -> str:
+    """Its name now; what the watch knows when it has ended. Another may have its get_ident() by then."""
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    return names.get(native_id) or known or "unknown"
 
 
 def _stall(raw: tuple[Any, ...]) -> GilStall:
@@ -103,7 +104,7 @@ def _stall(raw: tuple[Any, ...]) -> GilStall:
     return GilStall(
         duration=duration,
         started=started,
-        thread=_thread_name(python_id, thread),
+        thread=_thread_name(native_id, thread),
         thread_id=python_id,
         native_id=native_id,
         share=share,
@@ -359,10 +360,16 @@ def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> 
         if frame is None:
             return False
         code = frame.f_code
-        if (file, function, line) != (code.co_filename, _name_of(code), frame.f_lineno):
+        names = (_readable(code.co_filename), _readable(_name_of(code)))
+        if (file, function, line) != (*names, frame.f_lineno):
             return False
         frame = frame.f_back
     return bool(found)
+
+
+def _readable(text: str) -> str:
+    """As the native part reads it: what is no character, such as an undecodable byte of a path, is U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def _name_of(code: CodeType) -> str:

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include "gil/layout.hpp"
@@ -87,8 +88,11 @@ void add_functions(CallableNames& names, PyObject* dict) {
   }
 }
 
-void add_types(CallableNames& names, nb::handle type, std::size_t depth) {
+// `seen`: a type with several bases is met once for each of them.
+void add_types(CallableNames& names, nb::handle type, std::unordered_set<PyObject*>& seen,
+               std::size_t depth) {
   constexpr std::size_t kMaxDepth = 64;
+  if (!seen.insert(type.ptr()).second) return;
   auto* const record = reinterpret_cast<PyTypeObject*>(type.ptr());
 #if PY_VERSION_HEX >= 0x030C0000
   const auto dict = nb::steal<nb::object>(PyType_GetDict(record));
@@ -100,7 +104,8 @@ void add_types(CallableNames& names, nb::handle type, std::size_t depth) {
   const nb::object subclasses =
       nb::handle(reinterpret_cast<PyObject*>(&PyType_Type)).attr("__subclasses__")(type);
   for (const nb::handle subclass : subclasses) {
-    if (subclass.ptr() != reinterpret_cast<PyObject*>(&PyType_Type)) add_types(names, subclass, depth + 1);
+    if (subclass.ptr() != reinterpret_cast<PyObject*>(&PyType_Type))
+      add_types(names, subclass, seen, depth + 1);
   }
 }
 
@@ -110,7 +115,8 @@ CallableNames collect_names() {
   for (const auto& [name, module] : modules) {
     if (PyModule_Check(module.ptr())) add_functions(names, PyModule_GetDict(module.ptr()));
   }
-  add_types(names, reinterpret_cast<PyObject*>(&PyBaseObject_Type), 0);
+  std::unordered_set<PyObject*> seen;
+  add_types(names, reinterpret_cast<PyObject*>(&PyBaseObject_Type), seen, 0);
   return names;
 }
 
@@ -166,7 +172,7 @@ class Watch {
         watcher_(std::make_unique<Watcher>(find_target(), options_,
                                            [this](Stall&& stall) { keep(std::move(stall)); })) {}
   ~Watch() {
-    if (watcher_ != nullptr && pid_ != ::getpid()) abandon();
+    if (watcher_ != nullptr && pid_ != ::getpid()) leak();
   }
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -180,8 +186,7 @@ class Watch {
   // The child of a fork has the parent's records and none of its threads: nothing can be joined or freed.
   void abandon() {
     watcher_->abandon();
-    Watcher* const leaked = watcher_.release();
-    (void)leaked;
+    leak();
   }
   [[nodiscard]] bool abandoned() const { return watcher_ == nullptr; }
 
@@ -202,6 +207,10 @@ class Watch {
   }
 
  private:
+  void leak() {
+    Watcher* const leaked = watcher_.release();
+    (void)leaked;
+  }
   static Clock::duration to_duration(double seconds) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
@@ -231,9 +240,10 @@ class Watch {
 Watcher::ThreadNames thread_names() {
   Watcher::ThreadNames names;
   try {
-    const nb::dict threads = nb::module_::import_("threading").attr("_active");
-    for (const auto& [ident, thread] : threads) {
-      names.emplace(nb::cast<unsigned long>(ident), nb::cast<std::string>(thread.attr("name")));
+    // A copy: asking for a name runs Python, and other threads may come and go meanwhile.
+    const nb::list threads(nb::module_::import_("threading").attr("_active").attr("copy")().attr("values")());
+    for (const nb::handle thread : threads) {
+      names.emplace(nb::cast<pid_t>(thread.attr("native_id")), nb::cast<std::string>(thread.attr("name")));
     }
   } catch (const std::exception&) {
     return names;  // a thread whose name is no text; the kernel's name must do
@@ -248,18 +258,24 @@ void Watch::taken(Held& /*held*/) {
   probe.taken(now);
 }
 
+// Names of threads, files and symbols are bytes to the system; one that is no UTF-8 must not end the watch.
+nb::str to_text(const std::string& bytes) {
+  return nb::steal<nb::str>(
+      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));
+}
+
 nb::tuple to_tuple(const Stall& stall) {
   const auto seconds = [](auto time) { return std::chrono::duration<double>(time).count(); };
   nb::list native;
-  for (const NativeFrame& frame : stall.native_frames) native.append(frame.text());
+  for (const NativeFrame& frame : stall.native_frames) native.append(to_text(frame.text()));
   nb::list python;
   for (const PythonFrame& frame : stall.python_frames) {
-    python.append(nb::make_tuple(frame.file, frame.line, frame.function));
+    python.append(nb::make_tuple(to_text(frame.file), frame.line, to_text(frame.function)));
   }
   const bool bytecode = stall.native.empty();
-  return nb::make_tuple(seconds(stall.duration), seconds(stall.began.time_since_epoch()), stall.thread,
-                        stall.python_id, static_cast<long>(stall.native_id),
-                        bytecode ? nb::none() : nb::object(nb::str(stall.native.c_str())), nb::tuple(native),
+  return nb::make_tuple(seconds(stall.duration), seconds(stall.began.time_since_epoch()),
+                        to_text(stall.thread), stall.python_id, static_cast<long>(stall.native_id),
+                        bytecode ? nb::none() : nb::object(to_text(stall.native)), nb::tuple(native),
                         nb::tuple(python), stall.blocked, stall.system_call, seconds(stall.share));
 }
 

@@ -7,14 +7,15 @@
 #include <cstring>
 #include <string_view>
 
+#include "gil/function_start.hpp"
 #include "gil/memory.hpp"
 #include "gil/registers.hpp"
 #include "gil/return_addresses.hpp"
 #include <cxxabi.h>
 #include <elfutils/libdwfl.h>
+#include <fcntl.h>
 #include <link.h>
 #include <unistd.h>
-#include <unwind.h>
 
 namespace freshframe::gil {
 namespace {
@@ -35,8 +36,15 @@ int find_no_debuginfo(Dwfl_Module* /*module*/, void** /*user*/, const char* /*na
   return -1;
 }
 
+// The library keeps the files open: programs that this one starts are not to inherit them.
+int find_elf(Dwfl_Module* module, void** user, const char* name, Dwarf_Addr base, char** file, Elf** elf) {
+  const int found = dwfl_linux_proc_find_elf(module, user, name, base, file, elf);
+  if (found >= 0) ::fcntl(found, F_SETFD, FD_CLOEXEC);
+  return found;
+}
+
 constexpr Dwfl_Callbacks kModuleCallbacks{
-    .find_elf = &dwfl_linux_proc_find_elf,
+    .find_elf = &find_elf,
     .find_debuginfo = &find_no_debuginfo,
     .section_address = nullptr,
     .debuginfo_path = nullptr,
@@ -154,8 +162,7 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
   frame.library = path.substr(path.rfind('/') + 1);
   frame.library_base = begin;
   // The unwind tables know where every function begins, also those whose names were stripped.
-  void* const inside_code = reinterpret_cast<void*>(address + 1);  // NOLINT(performance-no-int-to-ptr)
-  frame.function = reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside_code));
+  frame.function = function_start(address);
   frame.loop = std::ranges::find(session_->loops, frame.function) != session_->loops.end();
   GElf_Off offset = 0;
   GElf_Sym symbol{};

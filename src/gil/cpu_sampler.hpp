@@ -36,6 +36,11 @@ class CpuSampler {
     disarm();
     timer_.release();
   }
+  /// After a fork, in the child: gives back what it has of the parent's.
+  void abandon() {
+    kernel_.abandon();
+    TimerSampler::forget();
+  }
   /// The thread that is armed; 0: none.
   [[nodiscard]] pid_t armed() const { return armed_; }
   /// For tests: as if the kernel's sampling were not permitted.

@@ -104,6 +104,8 @@ std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames
       return is_system(f) && !f.symbol.empty() && !f.library.starts_with("libffi");
     });
     if (found != nullptr) return found->text();
+    // Code of no library: made at run time, or its library is gone.
+    if (!above.empty() && above.front().library.empty()) return above.front().text();
   }
   const auto* found =
       outermost(above, [](const NativeFrame& f) { return is_interpreter(f) && !is_machinery(f.symbol); });

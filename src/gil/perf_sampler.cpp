@@ -134,10 +134,13 @@ std::optional<StackSample> PerfSampler::take() {
 
 void PerfSampler::disarm() {
   if (ring_ != nullptr) ::munmap(ring_, ring_bytes());
-  if (event_ >= 0) ::close(event_);
   ring_ = nullptr;
-  event_ = -1;
+  close_event();
   thread_ = 0;
+}
+
+void PerfSampler::close_event() {
+  if (const int event = event_.exchange(-1); event >= 0) ::close(event);
 }
 
 }  // namespace freshframe::gil

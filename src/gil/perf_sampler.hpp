@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <optional>
 
@@ -27,9 +28,12 @@ class PerfSampler {
   /// The sample, once it was taken. Disarms.
   std::optional<StackSample> take();
   void disarm();
+  /// After a fork, in the child: closes its copy of the event, which would go on in the parent for as long.
+  void abandon() { close_event(); }
 
  private:
-  int event_ = -1;
+  void close_event();
+  std::atomic<int> event_{-1};  // a fork may meet it at any time
   bool forbidden_ = false;
   pid_t thread_ = 0;
   void* ring_ = nullptr;

@@ -6,18 +6,13 @@
 #include <cstring>
 #include <span>
 
+#include "gil/function_start.hpp"
 #include "gil/memory.hpp"
-#include <unwind.h>
 
 namespace freshframe::gil {
 namespace {
 
 #if defined(__x86_64__)
-bool belongs_to(std::uintptr_t function, std::uintptr_t address) {
-  void* const inside = reinterpret_cast<void*>(address + 1);  // NOLINT(performance-no-int-to-ptr)
-  return reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside)) == function;
-}
-
 // Intel SDM, volume 2, JMP: E9 rel32, relative to the next instruction.
 bool jumps(std::uintptr_t from, std::uintptr_t to) {
   constexpr std::size_t kSearched = 768;  // a wrapper that takes arguments apart is shorter
@@ -29,7 +24,7 @@ bool jumps(std::uintptr_t from, std::uintptr_t to) {
     std::int32_t distance = 0;
     std::memcpy(&distance, &code[at + 1], sizeof distance);
     const std::uintptr_t target = from + at + kLength + static_cast<std::uintptr_t>(std::intptr_t{distance});
-    if (target == to && belongs_to(from, from + at)) return true;
+    if (target == to && function_start(from + at) == from) return true;
   }
   return false;
 }

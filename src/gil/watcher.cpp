@@ -32,6 +32,22 @@ WatchOptions completed(WatchOptions options) {
   return options;
 }
 
+// Blocks all signals in this thread for its life.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 }  // namespace
 
 Watcher::Watcher(const Target& target, const WatchOptions& options, OnStall on_stall)
@@ -45,12 +61,10 @@ void Watcher::start(CallableNames names, unsigned long ignored_python_id, StackS
   names_ = std::move(names);
   called_ = std::move(called);
   lock_.ignore(ignored_python_id);
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the program's signals are for the program's threads
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  {
+    const NoSignals inherited;  // the program's signals are for the program's threads
+    thread_ = std::thread([this] { run(); });
+  }
   looking_.wait(false);
 }
 
@@ -61,7 +75,7 @@ void Watcher::stop() {
 }
 
 void Watcher::abandon() {
-  TimerSampler::forget();
+  sampler_.abandon();
 }
 
 void Watcher::name_threads(ThreadNames names) {
@@ -221,7 +235,7 @@ void Watcher::learn_name(std::span<const NativeFrame> chain) {
 
 std::string Watcher::thread_name(const Suspect& suspect) {
   const std::lock_guard lock(names_mutex_);
-  const auto named = thread_names_.find(suspect.holder.python_id);
+  const auto named = thread_names_.find(suspect.holder.native_id);
   return named != thread_names_.end() ? named->second : suspect.kernel_name;
 }
 

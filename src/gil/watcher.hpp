@@ -60,9 +60,10 @@ class Watcher {
 
   [[nodiscard]] Probe& probe() { return probe_; }
 
-  /// Names of threads by threading.get_ident(), which only Python knows: told by whoever serves the probe,
-  /// with the GIL, before it says that it has taken it.
-  using ThreadNames = std::unordered_map<unsigned long, std::string>;
+  /// Names of threads, which only Python knows, by threading.get_native_id() (the next thread may have the
+  /// get_ident() of one that has ended): told by whoever serves the probe, with the GIL, before it says that
+  /// it has taken it.
+  using ThreadNames = std::unordered_map<pid_t, std::string>;
   void name_threads(ThreadNames names);
 
  private:

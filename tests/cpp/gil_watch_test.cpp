@@ -13,10 +13,12 @@
 #include "gil/call_stack.hpp"
 #include "gil/cpu_sampler.hpp"
 #include "gil/culprit.hpp"
+#include "gil/function_start.hpp"
 #include "gil/line_table.hpp"
 #include "gil/memory.hpp"
 #include "gil/return_addresses.hpp"
 #include "gil/task_state.hpp"
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -185,6 +187,28 @@ TEST(GilCallStack, ATimersSignalIsForOneSamplerAtATime) {
   EXPECT_TRUE(second.acquire());
 }
 
+TEST(GilCallStack, ALibraryMayBeUnloadedWhileItsFunctionsAreLookedUp) {
+  const char* const library = "libthread_db.so.1";  // of the C library, and loaded by debuggers only
+  constexpr int kTimes = 3000;
+  std::atomic<std::uintptr_t> inside{0};
+  std::atomic<int> times{0};
+  std::atomic<bool> ended{false};
+  std::thread loader([&] {
+    for (; times < kTimes; ++times) {
+      void* const loaded = ::dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+      if (loaded == nullptr) break;
+      inside = reinterpret_cast<std::uintptr_t>(::dlsym(loaded, "td_init"));
+      ::dlclose(loaded);
+    }
+    ended = true;
+  });
+  std::size_t found = 0;
+  while (!ended) found += function_start(inside) != 0 ? 1U : 0U;
+  loader.join();
+  if (times == 0) GTEST_SKIP() << "there is no " << library;
+  EXPECT_GT(found, 0U);
+}
+
 TEST(GilCallStack, ReturnAddressesAreToldByTheCallBeforeThem) {
   const auto inside = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
   const std::uintptr_t words[] = {1, 0x12345678, reinterpret_cast<std::uintptr_t>(&inside), inside};
@@ -231,6 +255,16 @@ TEST(GilCulprit, BelowCtypesTheCLibraryItselfIsNamed) {
                           frame("_ctypes.cpython-311.so", "PyCFuncPtr_call"),
                           frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault")};
   EXPECT_EQ(name_culprit(chain, {}), "libc.so.6:usleep");
+}
+
+TEST(GilCulprit, CodeOfNoLibraryBelowCtypesIsNotCalledAfterWhatWasGuessed) {
+  std::vector chain{frame("", ""), frame("libffi.so.8", ""),
+                    frame("libpython3.11.so.1.0", "left_from_before"),
+                    frame("_ctypes.cpython-311.so", "_ctypes_callproc"),
+                    frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault")};
+  chain[0].address = 0x1234;
+  for (std::size_t i = 2; i < chain.size(); ++i) chain[i].guessed = true;
+  EXPECT_EQ(name_culprit(chain, {}), "?:0x1234");
 }
 
 TEST(GilCulprit, WhatWasGuessedBehindWhatIsCertainIsNotNamed) {

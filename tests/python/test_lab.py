@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,25 @@ def test_without_compilers_the_rows_say_why_they_are_missing_and_what_to_do(tmp_
     assert "apt-get install g++" in ours["missing"]
     notes = rows(records, "meaning")[0]["notes"]
     assert any("PyO3 is not measured" in note for note in notes)
+
+
+def test_a_compiler_that_fails_for_another_reason_has_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text("#!/bin/sh\necho 'error: unrecognized option -std=c++20' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    end = double_release._refused_ours()
+    assert (end.how, end.message) == ("", "")
+    assert "unrecognized option" in end.missing
+
+
+def test_a_child_that_fails_before_it_lets_go_twice_has_not_survived_it(tmp_path: Path) -> None:
+    broken = types.SimpleNamespace(__file__=str(tmp_path / "no_such_module.so"))
+    end = double_release._dies(Twins({"nanobind": broken}, {}, None), "nanobind", "no_such_module")
+    assert end.how == ""
+    assert "ModuleNotFoundError" in end.missing
 
 
 @pytest.mark.skipif(load_builder() is None, reason="needs a checkout")

@@ -37,14 +37,17 @@ class Program:
 def run(options: Any, messages: Messages) -> int:
     """Runs the command; the exit code is the program's."""
     program = _program(options)
+    process = os.getpid()
     with contextlib.ExitStack() as stack:
         lines = _lines(options, stack)
-        watch = gil.watch(options.threshold, on_stall=lambda stall: _show(stall, lines, messages))
         try:
+            watch = gil.watch(options.threshold, on_stall=lambda stall: _show(stall, lines, messages))
             stack.enter_context(watch)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise UsageError(str(error)) from error
         code = _run(program, messages)
+        if os.getpid() != process:  # a child that the program forked and that has come to the program's end
+            return code
         watch.stop()
         if lines is not None:
             for culprit in watch.summary():
@@ -62,7 +65,9 @@ def _program(options: Any) -> Program:
             raise UsageError("expected the name of a module after --module")
         name, *arguments = options.module
         return Program(
-            [name, *arguments], "", lambda: runpy.run_module(name, run_name="__main__", alter_sys=True)
+            [name, *arguments],
+            os.getcwd(),
+            lambda: runpy.run_module(name, run_name="__main__", alter_sys=True),
         )
     if options.program is None:
         raise UsageError("expected a script, or --module NAME; for example: freshframe gil app.py")
@@ -82,22 +87,55 @@ def _run_script(path: Path) -> None:
     module.__file__ = name
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
-    exec(compile(path.read_bytes(), name, "exec"), module.__dict__)
+    # Without dont_inherit the program would be compiled with this file's `from __future__`.
+    exec(compile(path.read_bytes(), name, "exec", dont_inherit=True), module.__dict__)
 
 
 def _run(program: Program, messages: Messages) -> int:
-    """Runs the program and returns the exit code that `python` would have."""
-    before = sys.argv[:], sys.path[:], sys.modules["__main__"]
+    """Runs the program and returns the exit code that `python` would have.
+
+    What it finds in sys is left as it is: its functions for atexit run later.
+    """
     sys.argv = program.words[:]
-    sys.path.insert(0, program.folder)
-    with contextlib.suppress(ValueError):  # not in the main thread
+    if getattr(sys.flags, "safe_path", sys.flags.isolated):
+        sys.path.insert(0, program.folder)
+    else:
+        sys.path[0] = program.folder  # in place of where this command was started from
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        code = _call(program.run, messages)
-        _wait_for_threads()
-    finally:
-        sys.argv, sys.path[:], sys.modules["__main__"] = before
+        _leave_children_the_default(signal.getsignal(signal.SIGTERM))
+    code = _call(program.run, messages)
+    code = _wait_for_threads(code, messages)
+    if in_main_thread:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the summary takes a moment only
     return code
+
+
+def _leave_children_the_default(handler: Any) -> None:
+    """Forked children die of SIGTERM as they do below `python`; multiprocessing counts on it."""
+    taken_off = False
+
+    def before() -> None:  # a signal may come as soon as the child is there
+        nonlocal taken_off
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGTERM) is handler:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            taken_off = True
+
+    def in_parent() -> None:
+        nonlocal taken_off
+        if taken_off:
+            signal.signal(signal.SIGTERM, handler)
+        taken_off = False
+
+    def in_child() -> None:  # its one thread is its main thread
+        nonlocal taken_off
+        if signal.getsignal(signal.SIGTERM) is handler:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        taken_off = False
+
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
 
 
 def _call(run_it: Callable[[], object], messages: Messages) -> int:
@@ -105,11 +143,8 @@ def _call(run_it: Callable[[], object], messages: Messages) -> int:
         run_it()
     except SystemExit as end:
         return _code(end.code)
-    except Interrupted as error:
-        return error.code
-    except TimedOut as error:
-        messages.complain(str(error))
-        return ExitCode.STALLED
+    except (Interrupted, TimedOut) as error:
+        return _stopped(error, messages)
     except KeyboardInterrupt as error:
         _print_trace(error)
         return ExitCode.INTERRUPTED
@@ -117,6 +152,13 @@ def _call(run_it: Callable[[], object], messages: Messages) -> int:
         _print_trace(error)
         return ExitCode.FAILED
     return ExitCode.OK
+
+
+def _stopped(error: Interrupted | TimedOut, messages: Messages) -> int:
+    if isinstance(error, Interrupted):
+        return error.code
+    messages.complain(str(error))
+    return ExitCode.STALLED
 
 
 def _code(code: object) -> int:
@@ -130,7 +172,7 @@ def _code(code: object) -> int:
 
 
 def _print_trace(error: BaseException) -> None:
-    """Prints the program's own part of the traceback."""
+    """Has the program's own part of the traceback printed, by its own sys.excepthook if it has one."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in (
         __file__,
@@ -138,15 +180,25 @@ def _print_trace(error: BaseException) -> None:
         runpy.__file__,
     ):
         trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace)
+    try:
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
+    except Exception:
+        traceback.print_exc()
 
 
-def _wait_for_threads() -> None:
-    """The interpreter waits for threads that are not daemons; so does the watch."""
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.current_thread():
-            with contextlib.suppress(KeyboardInterrupt):
-                thread.join()
+def _wait_for_threads(code: int, messages: Messages) -> int:
+    """Does what the interpreter does first at its end, so that the watch sees it; returns the exit code.
+
+    That ends the idle threads of executors and waits for all that are not daemons. The interpreter finds it
+    done.
+    """
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+    except (Interrupted, TimedOut) as error:
+        return _stopped(error, messages)
+    except KeyboardInterrupt:
+        pass  # as for the interpreter: it ends the waiting
+    return code
 
 
 def _lines(options: Any, stack: contextlib.ExitStack) -> IO[str] | None:

@@ -20,6 +20,8 @@ from .twins import Twins
 
 _TIME_LIMIT = 60  # seconds for the child, which dies at once
 _SHOWN = 3  # lines of what was printed
+_NO_CORE = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"  # it dies on purpose
+_REFUSAL = "already released"  # of what freshframe/gil.hpp says
 _SOURCE = """#include <freshframe/gil.hpp>
 namespace gil = freshframe::gil;
 void let_go_twice(gil::Held& held) {
@@ -86,15 +88,21 @@ def _dies(twins: Twins, name: str, module: str) -> End:
         return End("", missing=twins.missing[name])
     folder = str(Path(twins.modules[name].__file__).parent)
     code = f"import sys; sys.path.insert(0, {folder!r}); import {module}; {module}.double_release()"
-    child = subprocess.run(
-        [sys.executable, "-X", "faulthandler=0", "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=_TIME_LIMIT,
-        check=False,
-    )
-    if child.returncode >= 0:
-        return End("survives", child.stderr, exit_code=child.returncode)
+    try:
+        child = subprocess.run(
+            [sys.executable, "-X", "faulthandler=0", "-c", f"{_NO_CORE}; {code}"],
+            capture_output=True,
+            text=True,
+            timeout=_TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return End("hangs", f"it had not ended after {_TIME_LIMIT} s")
+    if child.returncode > 0:
+        said = child.stderr.strip().splitlines() or [f"exit code {child.returncode}"]
+        return End("", missing=f"the child failed before it came to that: {said[-1]}")
+    if child.returncode == 0:
+        return End("survives", child.stderr, exit_code=0)
     killed = signal.Signals(-child.returncode).name
     return End("process dies", f"{child.stderr.strip()}\n({killed})", exit_code=128 - child.returncode)
 
@@ -138,4 +146,6 @@ def _refused_ours() -> End:
     done = subprocess.run(
         command, input=_SOURCE, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False
     )
+    if done.returncode and _REFUSAL not in done.stderr:
+        return End("", missing=f"{compiler} failed for another reason: {' '.join(_excerpt(done.stderr))}")
     return End("compile error" if done.returncode else "compiles", done.stderr, exit_code=done.returncode)
