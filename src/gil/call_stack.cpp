@@ -37,6 +37,7 @@ int find_no_debuginfo(Dwfl_Module* /*module*/, void** /*user*/, const char* /*na
 }
 
 // The library keeps the files open: programs that this one starts are not to inherit them.
+// NOLINTNEXTLINE(readability-function-size): libdw's signature
 int find_elf(Dwfl_Module* module, void** user, const char* name, Dwarf_Addr base, char** file, Elf** elf) {
   const int found = dwfl_linux_proc_find_elf(module, user, name, base, file, elf);
   if (found >= 0) ::fcntl(found, F_SETFD, FD_CLOEXEC);
