@@ -114,6 +114,12 @@ class Buffer {
   Buffer(const char* function, nb::handle object) {
     check_class(function, object);
     if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_STRIDES | PyBUF_FORMAT) != 0) {
+      // Only what is wrong with the object's kind is ours to say: a memoryview may have been released, or
+      // memory be short.
+      const bool no_such_kind = PyErr_ExceptionMatches(PyExc_TypeError) != 0 ||
+                                PyErr_ExceptionMatches(PyExc_BufferError) != 0 ||
+                                PyErr_ExceptionMatches(PyExc_ValueError) != 0;
+      if (!no_such_kind || PyMemoryView_Check(object.ptr())) throw nb::python_error();
       PyErr_Clear();
       refuse(function, object);
     }

@@ -87,6 +87,15 @@ def test_an_exception_that_nobody_can_be_given_is_written_as_unraisable(
     assert seen == [(IndexError, "thrown by a destructor")]
 
 
+def test_a_destructor_that_fails_leaves_the_exception_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append(what.exc_type))
+    make = load("gil_plain").capsule_that_fails_to_die
+    with pytest.raises(KeyError, match="on its way"):
+        print(make(), {}["on its way"])  # the capsule dies while the error leaves the expression
+    assert seen == [IndexError]
+
+
 def test_an_exception_of_python_leaves_acquire_and_release(module: types.ModuleType) -> None:
     class OwnError(Exception):
         pass

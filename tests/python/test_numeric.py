@@ -222,6 +222,13 @@ def test_what_else_has_the_buffer_protocol() -> None:
     assert numeric.sum(number(0.5)) == 0.5
 
 
+def test_what_else_is_wrong_with_a_memoryview_is_said_as_it_is() -> None:
+    view = memoryview(b"abc")
+    view.release()
+    with pytest.raises(ValueError, match="released memoryview"):
+        numeric.sum(view)
+
+
 # --- what is refused ----------------------------------------------------------------------------------------
 
 

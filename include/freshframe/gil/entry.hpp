@@ -142,8 +142,15 @@ struct CEntry<Function, R (*)(A...)> {
       "signed number");
 
   static R call(A... args) {
+    // A destructor may run while an exception is on its way, which is not its own.
+    [[maybe_unused]] PyObject* pending[3] = {};
+    if constexpr (std::is_void_v<R>) PyErr_Fetch(&pending[0], &pending[1], &pending[2]);
     try {
-      return Entry<Function, decltype(Function)>::call(std::forward<A>(args)...);
+      if constexpr (std::is_void_v<R>) {
+        Entry<Function, decltype(Function)>::call(std::forward<A>(args)...);
+      } else {
+        return Entry<Function, decltype(Function)>::call(std::forward<A>(args)...);
+      }
 #ifdef __GLIBCXX__
     } catch (const abi::__forced_unwind&) {
       throw;
@@ -156,6 +163,8 @@ struct CEntry<Function, R (*)(A...)> {
       return nullptr;
     } else if constexpr (!std::is_void_v<R>) {
       return R{-1};
+    } else {
+      PyErr_Restore(pending[0], pending[1], pending[2]);
     }
   }
 };

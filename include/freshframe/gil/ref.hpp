@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,11 @@ class DeferredFree {
     bool call = false;
     {
       const std::lock_guard lock(mutex_);
-      objects_.push_back(object);
+      try {
+        objects_.push_back(object);
+      } catch (const std::bad_alloc&) {  // without memory the object stays for ever; the process goes on
+        return;
+      }
       waiting_.store(objects_.size(), std::memory_order_release);
       call = (held || objects_.size() > kCallAbove) && !std::exchange(called_, true);
     }

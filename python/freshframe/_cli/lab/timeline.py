@@ -60,6 +60,7 @@ def draw_timelines(strips: Sequence[Strip], seconds: float, refresh: float, path
         at = int(_LEFT + scale * tenth / 10)
         picture[foot : foot + (10 if tenth % 5 == 0 else 5), at : at + 2] = _INK
         if tenth % 5 == 0:
-            write(picture, f"{tenth / 10:g} s", min(max(_LEFT, at - 18), _WIDTH - _LEFT - 60), foot + 16, _INK)
+            start = min(max(_LEFT, at - 18), _WIDTH - _LEFT - 60)
+            write(picture, f"{tenth / 10:g} s", start, foot + 16, _INK)
     write(picture, "green: a frame of the game   red: the screen stands still", _LEFT, foot + 45, _INK)
     ff.write_picture(ff.Frame.from_array(picture, "bgr"), path)
