@@ -63,7 +63,7 @@ class Watch:
 
     def lost(self) -> int:
         """
-        Stalls that were thrown away because Python did not fetch them.
+        Stalls that were thrown away: Python did not fetch them, or there was no memory for them.
 
         GIL: held
         """

@@ -203,7 +203,7 @@ class Watch {
   }
   std::size_t lost() const {
     const std::lock_guard lock(mutex_);
-    return lost_;
+    return lost_ + (watcher_ ? static_cast<std::size_t>(watcher_->lost()) : 0);
   }
 
  private:
@@ -351,5 +351,6 @@ NB_MODULE(_gil, module) {
           "In the child of a fork: lets go of threads that are not there.\n\nGIL: held")
       .def(
           "lost", [](Watch& self) { return entry<&lost>(self); },
-          "Stalls that were thrown away because Python did not fetch them.\n\nGIL: held");
+          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.\n\nGIL: "
+          "held");
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <exception>
 #include <utility>
 
 #include "gil/tail_calls.hpp"
@@ -97,18 +98,41 @@ void Watcher::run() {
   looking_.store(true);
   looking_.notify_all();
   while (!stopping_.load(std::memory_order_relaxed)) {
-    look();
+    look_or_lose();
     std::this_thread::sleep_for(options_.period);
   }
   // A stall that is just over: the probe says within moments how long it was.
   constexpr int kLastLooks = 10;
   for (int i = 0; i < kLastLooks && open_; ++i) {
-    look();
+    look_or_lose();
     std::this_thread::sleep_for(options_.period / 2);
   }
-  if (open_) close(Clock::now());
+  if (open_) close_or_lose();
   sampler_.release();
   stacks_.reset();
+}
+
+// A stall that there is no memory for is lost and counted; the program that is watched goes on.
+void Watcher::look_or_lose() {
+  try {
+    look();
+  } catch (const std::exception&) {
+    lose();
+  }
+}
+
+void Watcher::close_or_lose() {
+  try {
+    close(Clock::now());
+  } catch (const std::exception&) {
+    lose();
+  }
+}
+
+void Watcher::lose() {
+  open_.reset();
+  sampler_.disarm();
+  lost_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Watcher::look() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -59,6 +60,8 @@ class Watcher {
   void abandon();
 
   [[nodiscard]] Probe& probe() { return probe_; }
+  /// Stalls that could not be told, for want of memory.
+  [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
   /// Names of threads, which only Python knows, by threading.get_native_id() (the next thread may have the
   /// get_ident() of one that has ended): told by whoever serves the probe, with the GIL, before it says that
@@ -75,6 +78,9 @@ class Watcher {
 
   void run();
   void look();
+  void look_or_lose();
+  void close_or_lose();
+  void lose();
   void consider(Clock::time_point now);
   void follow(Clock::time_point now, Clock::duration step);
   void open(Clock::time_point began, Clock::time_point now);
@@ -104,6 +110,7 @@ class Watcher {
   Clock::time_point last_beat_;
   unsigned long beat_switches_ = 0;
 
+  std::atomic<std::uint64_t> lost_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> looking_{false};
   std::thread thread_;

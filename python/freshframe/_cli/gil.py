@@ -54,7 +54,7 @@ def run(options: Any, messages: Messages) -> int:
                 _write(lines, {"kind": "culprit", **dataclasses.asdict(culprit)})
         messages.say(f"\n{watch.table()}")
         if watch.dropped:
-            messages.say(f"{watch.dropped} stalls are in the table and not kept one by one")
+            messages.say(f"{watch.dropped} stalls are not kept one by one")
     return code
 
 
