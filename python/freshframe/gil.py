@@ -158,8 +158,8 @@ class GilWatch:
 
     Attributes:
         threshold: Seconds.
-        dropped: Stalls that are not in ``stalls``: there were too many (the summary counts those), or, added when
-            the watch ends, there was no time or memory for them.
+        dropped: Stalls that are not in ``stalls``: there were too many (the summary counts those), or, added
+            when the watch ends, there was no time or memory for them.
     """
 
     def __init__(self, threshold: float, on_stall: Callable[[GilStall], object] | None, keep: int) -> None:

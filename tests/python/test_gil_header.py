@@ -91,8 +91,9 @@ def test_a_destructor_that_fails_leaves_the_exception_on_its_way(monkeypatch: py
     seen: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: seen.append(what.exc_type))
     make = load("gil_plain").capsule_that_fails_to_die
+    nothing: dict[str, str] = {}
     with pytest.raises(KeyError, match="on its way"):
-        print(make(), {}["on its way"])  # the capsule dies while the error leaves the expression
+        print(make(), nothing["on its way"])  # the capsule dies while the error leaves the expression
     assert seen == [IndexError]
 
 
