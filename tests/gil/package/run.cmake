@@ -28,7 +28,7 @@ endforeach()
 # The engine's archives are not in the Python package, and it says so.
 file(WRITE ${scratch}/engine/CMakeLists.txt "cmake_minimum_required(VERSION 3.22)\nproject(engine LANGUAGES NONE)
 find_package(freshframe 0.1 CONFIG REQUIRED COMPONENTS core)\n")
-execute_process(COMMAND ${CMAKE_COMMAND} -S ${scratch}/engine -B ${scratch}/engine/build
+execute_process(COMMAND ${CMAKE_COMMAND} -G Ninja -S ${scratch}/engine -B ${scratch}/engine/build
   -D freshframe_DIR=${scratch}/site/freshframe/cmake RESULT_VARIABLE result ERROR_VARIABLE error OUTPUT_QUIET)
 string(REGEX REPLACE "[ \n]+" " " error "${error}")
 if(result EQUAL 0 OR NOT error MATCHES "brings 'gil' alone")
