@@ -196,6 +196,23 @@ def test_the_command_runs_modules_and_writes_json(program: Path) -> None:
     assert sum(culprit["count"] for culprit in culprits) == len(stalls)
 
 
+def test_the_exit_code_is_the_programs_also_when_nobody_reads_the_lines(tmp_path: Path) -> None:
+    script = tmp_path / "holder.py"
+    script.write_text("sorted(range(2_000_000), key=lambda n: -n); raise SystemExit(7)\n")
+    command = f"'{sys.executable}' -m freshframe gil --threshold 1ms --json '{script}'"
+    ended = subprocess.run(
+        ["bash", "-c", command + " | :; exit ${PIPESTATUS[0]}"],
+        capture_output=True,
+        text=True,
+        env=gil_holds.environment(),
+        timeout=WATCHDOG,
+        check=False,
+    )
+    assert ended.returncode == 7, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "the GIL" in ended.stderr, ended.stderr
+
+
 def test_the_command_says_what_it_needs(tmp_path: Path) -> None:
     missing = run_command(str(tmp_path / "none.py"))
     assert missing.returncode == 2

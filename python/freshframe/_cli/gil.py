@@ -218,5 +218,8 @@ def _show(stall: gil.GilStall, lines: IO[str] | None, messages: Messages) -> Non
 
 
 def _write(lines: IO[str], record: dict[str, Any]) -> None:
-    lines.write(json.dumps(record, allow_nan=False) + "\n")
-    lines.flush()
+    if lines.closed:  # by the program
+        return
+    with contextlib.suppress(BrokenPipeError):  # who read them has gone; the program goes on
+        lines.write(json.dumps(record, allow_nan=False) + "\n")
+        lines.flush()
