@@ -39,7 +39,7 @@ class Histogram {
 enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingLock, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
 
-/// Where a video source is in its life. A file goes through Connecting, Reading, Closing, Closed.
+/// Where a video source is in its life. A file goes through Closed, Connecting, Reading, Closing, Closed.
 enum class SourceState : std::uint8_t {
   Connecting,       // the connection, device or file is being opened, its streams are looked for
   Resolving,        // the server's name is being looked up
@@ -48,14 +48,14 @@ enum class SourceState : std::uint8_t {
   Stalled,          // connected, but nothing has come for a while
   BackingOff,       // lost, or not opened; waits before it tries again
   Closing,
-  Closed
+  Closed  // ended, or not started yet
 };
 [[nodiscard]] std::string_view to_string(SourceState state) noexcept;
 
 /// How a video source's connection has fared. An outage begins with the last packet that came (or with the
 /// first attempt to open) and ends with the next frame.
 struct SourceStats {
-  SourceState state = SourceState::Connecting;
+  SourceState state = SourceState::Closed;
   std::uint64_t outages = 0;         // also the one under way
   double outage_seconds = 0;         // in total, also of the one under way
   std::uint64_t reconnects = 0;      // outages that ended

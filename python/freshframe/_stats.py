@@ -28,7 +28,7 @@ class SourceStats:
         state: Where the source is in its life: "connecting" (opening the connection, device or file),
             "resolving" (looking up the server's name), "waiting_key_frame", "reading", "stalled" (connected,
             but nothing has come for a while), "backing_off" (waits before it tries again), "closing",
-            "closed".
+            "closed" (also before start()).
         outages: How often it was without a connection, now included.
         outage_seconds: For how long in total.
         reconnects: Outages that ended.

@@ -86,6 +86,7 @@ void Worker::adopt_thread() noexcept {
 bool Worker::open_step() {
   try {
     if (!context_.stop.stop_requested()) {
+      counters_.source().enter(SourceState::Connecting);
       node_->open(context_);
       opened_ = true;
       // A source that is still looking for its key frame, or backing off, has said so itself.

@@ -14,7 +14,7 @@ class FfmpegErrorCapture {
  public:
   enum class Purpose {
     Exception,  // an exception will tell what happened: the lines are logged as debug only
-    Opening,    // the same; and warnings too: what FFmpeg complains of while it looks for the streams
+    Opening,    // the same; and warnings too: what FFmpeg complains of while it looks for streams, or joins
     Reader      // notes whether the container's reader complained: the lines are logged as they are
   };
 

@@ -210,8 +210,11 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
   interrupt_.arm_reading(options_.read_timeout, quiet_limit());
   for (;;) {
     av_packet_unref(&packet);
-    const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
+    // Joining in the middle of a picture is no error, though FFmpeg's parser calls it one.
+    const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
+                                            : FfmpegErrorCapture::Purpose::Opening);
     const int result = av_read_frame(input_.get(), &packet);
+    if (result < 0 || packet.stream_index != stream_->index) interrupt_.look();
     if (interrupt_.stopped()) return false;
     if (interrupt_.timed_out()) {
       std::ostringstream text;
@@ -229,6 +232,7 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
       lose(ffmpeg_text(result), ffmpeg_errno(result));
     } else if (packet.stream_index == stream_->index) {
       learn_interval(context);
+      joined_ = joined_ || (packet.flags & AV_PKT_FLAG_KEY) != 0;
       return true;
     }
   }

@@ -80,6 +80,7 @@ class LiveConnection {
   std::optional<Decoder> decoder_;
   VideoInfo info_;
   int damaged_in_row_ = 0;
+  bool joined_ = false;  // a key frame has come
   TimePoint last_packet_{};
   double interval_ = 0;  // seconds between two packets, smoothed
 };

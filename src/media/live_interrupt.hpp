@@ -44,6 +44,8 @@ class LiveInterrupt {
     arm(limit);
   }
 
+  /// For loops in which FFmpeg has not waited, and so has not polled.
+  void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
   [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&LiveInterrupt::poll, this}; }

@@ -3,6 +3,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <sstream>
@@ -60,6 +61,13 @@ void check_demo(const std::string& url, const OpenOptions& options) {
 }
 
 void check_live(const std::string& url, const OpenOptions& options) {
+  const bool clean =
+      std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7F; });
+  if (!clean) {  // not shown: a password with a space in it could not be masked
+    throw GraphError(
+        "the URL of a network stream has a space, a line break or another control character in it; write "
+        "them as %20, %0A and so on");
+  }
   if (options.fps || options.loop || options.realtime) {
     throw GraphError("'" + mask_passwords(url) +
                      "' is a live source, which has its own speed and no end: fps, loop and realtime are for "

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 #include "media/live_url.hpp"
 #include "media/picture_list.hpp"
@@ -19,8 +20,8 @@ constexpr std::string_view kSupported =
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
     "udp), cameras (\"0\", \"/dev/video0\") and \"demo:circles\"";
 
-/// What a URL in a text ends at.
-constexpr std::string_view kDelimiters = " \t\r\n'\"<>";
+/// What a URL in a text ends at for sure: a quote may be a part of a password.
+constexpr std::string_view kSpaces = " \t\r\n";
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -45,7 +46,7 @@ bool is_camera(const std::string& url) {
 
 /// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing.
 std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin) {
-  const auto end = std::min(text.find_first_of(kDelimiters, begin), text.size());
+  const auto end = std::min(text.find_first_of(kSpaces, begin), text.size());
   const auto url = text.substr(begin, end - begin);
   auto authority = url.substr(0, url.find_first_of("/?#"));
   const auto colon = authority.find(':');
@@ -58,9 +59,9 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
   return {begin + colon + 1, begin + at};
 }
 
-/// Parameters such as "pwd=secret" or "access_token=secret", as HTTP cameras have them.
+/// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras have them.
 bool is_secret(std::string_view name) {
-  constexpr std::array<std::string_view, 7> kWords{"pass", "pwd", "token", "secret", "key", "auth", "sig"};
+  constexpr std::array<std::string_view, 7> kWords{"pas", "pw", "token", "secret", "key", "auth", "sig"};
   std::string small(name);
   std::transform(small.begin(), small.end(), small.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -68,20 +69,37 @@ bool is_secret(std::string_view name) {
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
 }
 
-/// The values of secret parameters after a '?' or '&', masked.
+/// The values of secret parameters, masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
+/// some cameras have as their path. All up to the next '&', '#' or space is the value.
 std::string mask_parameters(const std::string& text) {
   std::string masked;
   std::size_t done = 0;
-  for (auto at = text.find_first_of("?&"); at != std::string::npos; at = text.find_first_of("?&", at + 1)) {
-    const auto end = std::min(text.find_first_of("&# \t\r\n'\"<>", at + 1), text.size());
-    const auto scheme = text.rfind("://", at);
-    if (scheme == std::string::npos || text.find_first_of(kDelimiters, scheme) < at) continue;  // no URL
-    const auto equals = text.find('=', at);
-    if (equals >= end || !is_secret(std::string_view(text).substr(at + 1, equals - at - 1))) continue;
+  for (auto equals = text.find('='); equals != std::string::npos; equals = text.find('=', equals + 1)) {
+    const auto scheme = text.rfind("://", equals);
+    if (equals < done || scheme == std::string::npos || text.find_first_of(kSpaces, scheme) < equals)
+      continue;
+    const auto name = text.find_last_of("?&;,/=", equals - 1) + 1;
+    if (!is_secret(std::string_view(text).substr(name, equals - name))) continue;
+    auto end = std::min(text.find_first_of("&# \t\r\n", equals + 1), text.size());
+    end = std::max(text.find_last_not_of("'\":,.;)>", end - 1) + 1, equals + 1);  // of the sentence around it
     masked += text.substr(done, equals + 1 - done) + "***";
     done = end;
   }
   return masked + text.substr(done);
+}
+
+std::string mask_once(std::string_view text) {
+  std::string masked;
+  std::size_t done = 0;
+  for (auto at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
+    const auto [first, last] = password_span(text, at + 3);
+    if (first == last || first < done) continue;
+    masked += text.substr(done, first - done);
+    masked += "***";
+    done = last;
+  }
+  masked += text.substr(done);
+  return mask_parameters(masked);
 }
 
 }  // namespace
@@ -110,17 +128,10 @@ std::string local_path(const std::string& url) {
 }
 
 std::string mask_passwords(std::string_view text) {
-  std::string masked;
-  std::size_t done = 0;
-  for (auto at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
-    const auto [first, last] = password_span(text, at + 3);
-    if (first == last || first < done) continue;
-    masked += text.substr(done, first - done);
-    masked += "***";
-    done = last;
-  }
-  masked += text.substr(done);
-  return mask_parameters(masked);
+  auto masked = mask_once(text);
+  // What is left may read as another URL once a part of it is masked.
+  for (auto again = mask_once(masked); again != masked; again = mask_once(masked)) masked = std::move(again);
+  return masked;
 }
 
 }  // namespace freshframe

@@ -117,8 +117,7 @@ void stop_in(const ByteServer& server, SourceState state) {
     } catch (const Error&) {  // stopped while it opened
     }
   });
-  // "connecting" is also what a source is before its start.
-  wait_until([&] { return server.accepted() > before; });
+  wait_until([&] { return server.accepted() > before; });  // a state of this connection
   wait_until([&] { return node_of(pipeline, "camera").source.value().state == state; });
   pipeline.stop();
   starter.join();

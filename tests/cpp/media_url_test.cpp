@@ -23,12 +23,22 @@ TEST(MediaUrl, MasksThePasswordOfEveryUrlInAText) {
 TEST(MediaUrl, MasksAPasswordThatHoldsWhatItMayNot) {
   EXPECT_EQ(mask_passwords("rtsp://user:se/cret@host/a"), "rtsp://user:***@host/a");
   EXPECT_EQ(mask_passwords("rtsp://user:se?cr#et@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:it's<\"@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("lost 'rtsp://host:554': ask joe@host"), "lost 'rtsp://host:554': ask joe@host");
 }
 
 TEST(MediaUrl, MasksParametersThatAreSecrets) {
   EXPECT_EQ(mask_passwords("http://h/a?user=joe&PWD=x&n=1"), "http://h/a?user=joe&PWD=***&n=1");
   EXPECT_EQ(mask_passwords("x 'http://h/a?access_token=x' y"), "x 'http://h/a?access_token=***' y");
   EXPECT_EQ(mask_passwords("rtsp://a:b@h/?password=x&auth=y#z"), "rtsp://a:***@h/?password=***&auth=***#z");
+  EXPECT_EQ(mask_passwords("http://h/v.cgi?loginuse=a&loginpas=x"), "http://h/v.cgi?loginuse=a&loginpas=***");
+  EXPECT_EQ(mask_passwords("http://h/?token=it's"), "http://h/?token=***");
+}
+
+TEST(MediaUrl, MasksSecretsInThePathOfCamerasThatHaveThemThere) {
+  EXPECT_EQ(mask_passwords("rtsp://h/user=a&password=x&channel=1"), "rtsp://h/user=a&password=***&channel=1");
+  EXPECT_EQ(mask_passwords("rtsp://h/user=a_password=x_channel=1.sdp?real"), "rtsp://h/user=a_password=***");
+  EXPECT_EQ(mask_passwords("rtsp://h/user=a;pw=x,1: refused"), "rtsp://h/user=a;pw=***: refused");
 }
 
 TEST(MediaUrl, LeavesWhatIsNoPassword) {
@@ -67,6 +77,14 @@ TEST(MediaUrl, SaysWhatIsSupportedInsteadOfUnknownSchemes) {
 
 TEST(MediaUrl, RefusesANameThatTheSystemWouldCutShort) {
   EXPECT_THROW(static_cast<void>(open(std::string("clip.mp4\0.png", 13))), GraphError);
+}
+
+TEST(MediaUrl, RefusesSpacesInNetworkUrlsAndShowsNothingOfThem) {
+  for (const std::string url : {"rtsp://joe:my secret@host/a", "http://host/a\r\nX-Other: secret"}) {
+    const auto message = message_of<GraphError>([&] { static_cast<void>(open(url)); });
+    EXPECT_TRUE(contains(message, "%20")) << message;
+    EXPECT_FALSE(contains(message, "secret")) << message;
+  }
 }
 
 TEST(MediaUrl, ErrorsShowNoPassword) {

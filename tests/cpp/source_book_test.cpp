@@ -37,6 +37,8 @@ TEST(SourceBook, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItFails
 
 TEST(SourceBook, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
   SourceBook book;
+  EXPECT_EQ(book.state(), SourceState::Closed);  // before the start
+  book.enter(SourceState::Connecting);
   book.stall();
   EXPECT_EQ(book.state(), SourceState::Connecting);  // nothing can stall before it is connected
   book.enter(SourceState::WaitingKeyFrame);

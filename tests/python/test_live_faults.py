@@ -297,7 +297,7 @@ def test_a_stop_ends_every_state(kind: str, state: str) -> None:
         camera = Camera(url_of(kind, server.port), read_timeout=40.0, open_timeout=40.0)
         starter = threading.Thread(target=start_quietly, args=(camera,))
         starter.start()
-        until(lambda: server.connections, "a connection")  # "connecting" is also what it is before start()
+        until(lambda: server.connections, "a connection")
         camera.wait(lambda stats: stats.state == state, f"the state {state}")
         camera.pipeline.stop(timeout=WATCHDOG)
         starter.join()

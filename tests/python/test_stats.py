@@ -246,7 +246,7 @@ def test_a_video_source_tells_how_its_connection_fared_and_no_other_node_does() 
     pipeline.add(Collect(), scene, name="sink")
     before = pipeline.stats().nodes["scene"].source
     assert before is not None
-    assert before.state == "connecting"
+    assert before.state == "closed"
     nodes = pipeline.run().nodes
     assert nodes["sink"].source is None
     source = nodes["scene"].source
