@@ -58,7 +58,7 @@ def stop_ms(server: Server, kind: str, state: str) -> float:
     starter = threading.Thread(target=start_quietly, args=(camera,))
     before = server.connections
     starter.start()
-    until(lambda: server.connections > before)  # "connecting" is also what a source is before its start
+    until(lambda: server.connections > before)
     until(lambda: camera.stats.state == state)
     time.sleep(random.uniform(0.0, 0.2))
     began = time.monotonic()
