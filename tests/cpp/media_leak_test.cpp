@@ -10,6 +10,7 @@
 #include <string>
 
 #include "media_files.hpp"
+#include "media_live_server.hpp"
 #include "support.hpp"
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -75,6 +76,29 @@ TEST(MediaLeak, TwoHundredFailuresToOpenLeaveNothingBehind) {
     Hand hand;
     const auto source = open(folder.file("clip.mp4"));
     EXPECT_THROW(source->open(hand.context()), SourceError);
+  }
+  expect_no_growth(before, Usage());
+}
+
+TEST(MediaLeak, AHundredNetworkSourcesLeaveNothingBehindInWhateverStateTheyEnd) {
+  extend_watchdog(120);
+  const Folder folder;
+  const auto bytes = read_bytes(write_video(folder.file("clip.ts"), 8));
+  Usage before;
+  for (int round = 0; round < kRounds / 2; ++round) {
+    if (round == kWarmUp) before = Usage();
+    // Sends all and waits; sends all and closes; sends half and closes; sends nothing and closes.
+    const auto size = round % 4 < 2 ? bytes.size() : round % 4 == 2 ? bytes.size() / 2 : 0;
+    const ByteServer server(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)),
+                            round % 4 == 0 ? ByteServer::Then::Hold : ByteServer::Then::Close);
+    Hand hand;
+    const auto source = open(server.url(), {.reconnect = false});
+    try {
+      source->open(hand.context());
+      for (int n = 0; n < round % 5; ++n) static_cast<void>(source->read(hand.context()));
+    } catch (const SourceError&) {  // the server had no more
+    }
+    if (round % 3 != 0) source->close();
   }
   expect_no_growth(before, Usage());
 }
