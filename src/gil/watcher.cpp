@@ -252,6 +252,8 @@ void Watcher::learn_name(std::span<const NativeFrame> chain) {
   const NativeFrame& called = above.back();
   if (called.guessed || called.library != chain[above.size()].library || names_.contains(called.function))
     return;
+  // Everybody calls the C API; that operator.call ends with PyObject_Vectorcall makes no name for it.
+  if (called.symbol.starts_with("Py") || called.symbol.starts_with("_Py")) return;
   if (!asked_.insert(called.function).second) return;
   const std::string name = name_of_jumper(called.function, names_);
   if (!name.empty()) names_.emplace(called.function, name);

@@ -123,9 +123,13 @@ def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
     with gil.watch(0.004) as watch:
         thread = threading.Thread(target=work)
         thread.start()
-        until(lambda: sum(stall.native == "builtins:sorted" for stall in watch.stalls) >= STALLS, "stalls")
-        done.set()
-        thread.join()
+        try:
+            until(
+                lambda: sum(stall.native == "builtins:sorted" for stall in watch.stalls) >= STALLS, "stalls"
+            )
+        finally:
+            done.set()
+            thread.join()
     lines = [stall.python for stall in watch.stalls if stall.native == "builtins:sorted"]
     right = lines.count(f"{__file__}:{line}:{where(work)}")
     assert right >= ENOUGH * len(lines), lines
