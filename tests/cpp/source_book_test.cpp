@@ -81,7 +81,7 @@ TEST(SourceStats, AreKeptForSourcesThatHaveThemAndTheEngineEntersWhatTheSourceDo
   CheckedPipeline pipeline;
   const auto source = pipeline.add(std::make_unique<Silent>(), {.name = "silent"});
   pipeline.add(collect_into<int>(seen), source, {.name = "sink"});
-  EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Connecting);
+  EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Closed);
   (void)pipeline.run();
   ASSERT_EQ(seen.all().size(), 1U);
   EXPECT_EQ(seen.all().front().value, static_cast<int>(SourceState::Reading));

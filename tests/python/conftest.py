@@ -20,7 +20,7 @@ def threads() -> dict[int, str]:
     found = {}
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):  # it ended meanwhile
-            found[int(task.name)] = (task / "comm").read_text().strip()
+            found[int(task.name)] = (task / "comm").read_text(errors="replace").strip()
     return found
 
 
