@@ -171,7 +171,7 @@ def test_a_watch_that_cannot_start_leaves_signals_and_threads_as_they_were() -> 
         except RuntimeError as error:
             print("refused")
         resource.setrlimit(resource.RLIMIT_AS, limit)
-        while threading.active_count() > 1:  # the one that was to serve it sees that there is nothing to serve
+        while threading.active_count() > 1:  # the one that was to serve it
             time.sleep(0.001)
         print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
         with ff.gil.watch() as watch:
