@@ -13,6 +13,8 @@
 
 namespace freshframe {
 
+inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
+
 /// What a demuxer needs to know to open.
 struct DemuxerSettings {
   std::string url;             // as the user wrote it, password masked: for messages

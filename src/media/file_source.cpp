@@ -22,8 +22,6 @@ extern "C" {
 namespace freshframe {
 namespace {
 
-constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
-
 /// FFmpeg warns that more do not help.
 constexpr int kMostThreads = 16;
 
@@ -129,7 +127,7 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
   const double pts = frame_times_->place(seconds(frame->best_effort_timestamp));
   // What open() read ahead was born at the first read(), so that the opening of other nodes is no age.
   const TimePoint captured = std::max(Decoder::captured_of(*frame), *started_);
-  if (sizes_.changes_with(*frame)) context.counters.source().count_size_change();
+  if (sizes_.changes_with({frame->width, frame->height})) context.counters.source().count_size_change();
   return SourceItem<Frame>{maker_.make(std::move(frame)), pts, captured};
 }
 

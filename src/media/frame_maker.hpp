@@ -6,6 +6,7 @@
 #include "freshframe/media.hpp"
 
 #include <optional>
+#include <utility>
 
 #include "media/ffmpeg_ptr.hpp"
 #include "media/upright.hpp"
@@ -30,12 +31,11 @@ struct FrameSize {
 /// Notices that a stream's frames change their size. One thread.
 class SizeWatch {
  public:
-  /// True: the frame before had another size.
-  [[nodiscard]] bool changes_with(const AVFrame& frame) noexcept {
-    const FrameSize size{frame.width, frame.height};
-    const bool changed = last_.width != 0 && (last_.width != size.width || last_.height != size.height);
-    last_ = size;
-    return changed;
+  /// The size of the frame before, when this one's is another.
+  [[nodiscard]] std::optional<FrameSize> changes_with(FrameSize size) noexcept {
+    const FrameSize before = std::exchange(last_, size);
+    const bool changed = before.width != 0 && (before.width != size.width || before.height != size.height);
+    return changed ? std::optional(before) : std::nullopt;
   }
 
  private:

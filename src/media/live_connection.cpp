@@ -13,6 +13,7 @@
 
 #include "media/ffmpeg_error.hpp"
 #include "media/ffmpeg_log.hpp"
+#include "media/quiet.hpp"
 #include "media/resolver.hpp"
 #include "media/url.hpp"
 
@@ -23,9 +24,7 @@ extern "C" {
 namespace freshframe {
 namespace {
 
-constexpr double kGoodbye = 0.1;         // seconds for RTSP's TEARDOWN
-constexpr double kLeastQuiet = 1.0;      // seconds without a packet that are a stall
-constexpr double kQuietIntervals = 4.0;  // for streams of few frames: so many of their intervals
+constexpr double kGoodbye = 0.1;  // seconds for RTSP's TEARDOWN
 constexpr int kMostDamagedInRow = 100;
 constexpr double kNap = 0.002;  // seconds, when FFmpeg has nothing and does not wait
 
@@ -207,7 +206,7 @@ void LiveConnection::describe() {
 }
 
 bool LiveConnection::next(AVPacket& packet, const Context& context) {
-  interrupt_.arm_reading(options_.read_timeout, quiet_limit());
+  interrupt_.arm_reading(options_.read_timeout, quiet_limit(interval_, options_.read_timeout));
   for (;;) {
     av_packet_unref(&packet);
     // Joining in the middle of a picture is no error, though FFmpeg's parser calls it one.
@@ -246,10 +245,6 @@ void LiveConnection::learn_interval(const Context& context) {
   last_packet_ = now;
   damaged_in_row_ = 0;
   book_.flow();
-}
-
-double LiveConnection::quiet_limit() const {
-  return std::min(std::max(kLeastQuiet, kQuietIntervals * interval_), options_.read_timeout / 2);
 }
 
 std::optional<double> LiveConnection::seconds(std::int64_t ticks) const {

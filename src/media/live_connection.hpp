@@ -64,7 +64,6 @@ class LiveConnection {
   void make_decoder(Dictionary& options);
   void describe();
   void learn_interval(const Context& context);
-  [[nodiscard]] double quiet_limit() const;
   void check_open() const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
   [[noreturn]] void lose(const std::string& why, int code) const;

@@ -176,15 +176,13 @@ void LiveSource::note_delay(TimePoint captured, const Context& context) {
 }
 
 void LiveSource::note_size(const AVFrame& frame, const Context& context) {
-  const bool same = last_size_.width == frame.width && last_size_.height == frame.height;
-  if (!same && last_size_.width != 0) {
-    context.counters.source().count_size_change();
-    std::ostringstream text;
-    text << "'" << url() << "' changed its size from " << last_size_.width << "x" << last_size_.height
-         << " to " << frame.width << "x" << frame.height;
-    log(LogLevel::Info, text.str());
-  }
-  last_size_ = {frame.width, frame.height};
+  const auto before = sizes_.changes_with({frame.width, frame.height});
+  if (!before) return;
+  context.counters.source().count_size_change();
+  std::ostringstream text;
+  text << "'" << url() << "' changed its size from " << before->width << "x" << before->height << " to "
+       << frame.width << "x" << frame.height;
+  log(LogLevel::Info, text.str());
 }
 
 /// The first frame knows what its server did not say.

@@ -63,7 +63,7 @@ class LiveSource final : public VideoSource {
   std::deque<TimePoint> in_decoder_;  // arrivals of the packets whose frames have not come yet
   bool seen_key_ = false;             // on this connection
   TimePoint last_packet_{};           // or when the first attempt began
-  FrameSize last_size_{};
+  SizeWatch sizes_;
   std::optional<double> wall_offset_;  // Unix time of the stream's time 0
   struct Pace {
     TimePoint at;

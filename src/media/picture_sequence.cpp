@@ -17,11 +17,6 @@ extern "C" {
 }
 
 namespace freshframe {
-namespace {
-
-constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
-
-}  // namespace
 
 PictureSequence::PictureSequence(std::string url, OpenOptions options)
     : url_(std::move(url)), options_(std::move(options)), maker_(wanted_size(options_)) {
@@ -128,7 +123,8 @@ std::optional<SourceItem<Frame>> PictureSequence::read(const Context& context) {
       Dictionary options(options_.options);
       auto picture = decode(*turn->picture, options_.read_timeout, options, context);
       ++decoded_in_pass_;
-      if (sizes_.changes_with(*picture.frame)) context.counters.source().count_size_change();
+      if (sizes_.changes_with({picture.frame->width, picture.frame->height}))
+        context.counters.source().count_size_change();
       return SourceItem<Frame>{.value = maker_.make(std::move(picture.frame)),
                                .pts = static_cast<double>(turn->n) / fps(),
                                .captured = turn->due,

@@ -14,16 +14,13 @@
 #include <sstream>
 #include <utility>
 
+#include "media/quiet.hpp"
 #include "media/v4l2_fault.hpp"
 #include <linux/videodev2.h>
 
 namespace freshframe {
 namespace {
 
-/// A camera that has given nothing for so long, or for four pictures, is shown as stalled; read_timeout
-/// decides what follows.
-constexpr double kQuiet = 1.0;  // seconds
-constexpr double kQuietPictures = 4;
 /// Of a decoder that never says what it held back.
 constexpr std::size_t kMostInDecoder = 64;
 
@@ -174,8 +171,8 @@ bool V4l2Source::wait_for_buffer(const Context& context) {
   const Seconds limit(delivering_ ? options_.read_timeout
                                   : std::max(options_.read_timeout, options_.open_timeout));
   const auto deadline = quiet_since_ + to_duration(limit);
-  const double usual = std::max(kQuiet, kQuietPictures / capture_->fps().value_or(kQuietPictures));
-  const Seconds quiet(std::min(usual, limit.count() / 2));
+  const auto fps = capture_->fps();
+  const Seconds quiet(quiet_limit(fps ? 1 / *fps : 0, limit.count()));
   auto result = capture_->wait(context.clock, quiet_since_ + to_duration(quiet), *stop_);
   if (result == V4l2Capture::Result::Timeout) {
     book.stall();
@@ -284,10 +281,7 @@ SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const
       log(LogLevel::Warning, text.str());
     }
   }
-  const bool changed = width_ != 0 && (width_ != frame.width() || height_ != frame.height());
-  if (changed) book.count_size_change();
-  width_ = frame.width();
-  height_ = frame.height();
+  if (sizes_.changes_with({frame.width(), frame.height()})) book.count_size_change();
   return {.value = std::move(frame), .pts = arrival.pts, .captured = arrival.captured, .seq = arrival.seq};
 }
 

@@ -77,8 +77,7 @@ class V4l2Source final : public VideoSource {
   std::optional<std::uint32_t> last_sequence_;  // of the driver, in this connection
   std::optional<TimePoint> first_time_;         // pts 0
   double last_pts_ = 0;
-  int width_ = 0;  // of the last frame
-  int height_ = 0;
+  SizeWatch sizes_;
 
   mutable std::mutex mutex_;
   VideoInfo info_;  // guarded by mutex_
