@@ -67,11 +67,12 @@ bool is_text(const AVFormatContext& input) {
 
 }  // namespace
 
-Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options) : settings_(std::move(settings)) {
+Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
+    : settings_(std::move(settings)), interrupt_(settings_.stop) {
   install_ffmpeg_log();
   if (const auto fault = path_fault(settings_.path)) fail(fault->why, fault->code);
   const FfmpegErrorCapture errors;
-  interrupt_.arm(settings_.open_timeout, settings_.stop);
+  interrupt_.arm(settings_.open_timeout);
   open_file(options);
   try {
     open_container(options);
@@ -150,7 +151,7 @@ void Demuxer::choose_stream() {
 Demuxer::Result Demuxer::next(AVPacket& packet) {
   complained_ = false;
   for (;;) {
-    interrupt_.arm(settings_.read_timeout, settings_.stop);
+    interrupt_.arm(settings_.read_timeout);
     const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
     const int result = av_read_frame(input_.get(), &packet);
     complained_ = complained_ || !errors.first().empty();
@@ -176,7 +177,7 @@ bool Demuxer::rewind() {
   constexpr int kInexact = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS | AVFMT_GENERIC_INDEX;
   if ((input_->iformat->flags & kInexact) != 0) return false;
   const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
-  interrupt_.arm(settings_.read_timeout, settings_.stop);
+  interrupt_.arm(settings_.read_timeout);
   const FfmpegErrorCapture errors;
   const int result = av_seek_frame(input_.get(), stream_->index, start, AVSEEK_FLAG_BACKWARD);
   interrupt_.disarm();

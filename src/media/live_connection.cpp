@@ -4,237 +4,126 @@
 
 #include "freshframe/error.hpp"
 
-#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <sstream>
-#include <string_view>
-#include <vector>
+#include <utility>
 
 #include "media/ffmpeg_error.hpp"
-#include "media/ffmpeg_log.hpp"
 #include "media/quiet.hpp"
 #include "media/resolver.hpp"
 #include "media/url.hpp"
 
-extern "C" {
-#include <libavutil/pixdesc.h>
-}
-
 namespace freshframe {
 namespace {
 
-constexpr double kGoodbye = 0.1;  // seconds for RTSP's TEARDOWN
 constexpr int kMostDamagedInRow = 100;
 constexpr double kNap = 0.002;  // seconds, when FFmpeg has nothing and does not wait
+/// Seconds after a stop or a limit until what runs aside is left behind: FFmpeg looks every 0.1 s.
+constexpr double kPatience = 0.12;
 
-/// What a server may make FFmpeg open beside what was asked for: the network, never a local file.
-constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto";
-
-/// No probing beyond what is needed; a user's own options win.
-Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
-  Dictionary result(given);
-  const auto set_default = [&](const char* key, const char* value) {
-    if (given.find(key) == given.end()) result.set(key, value);
-  };
-  set_default("protocol_whitelist", kProtocols);
-  set_default("fpsprobesize", "0");
-  if (url.scheme == "rtsp") set_default("rtsp_flags", "prefer_tcp");
-  return result;
-}
-
-SourceBook& entered(SourceBook& book, SourceState state) {
-  book.enter(state);
-  return book;
-}
-
-std::string streams_text(const AVFormatContext& input) {
-  std::string text;
-  for (unsigned i = 0; i < input.nb_streams; ++i) {
-    const char* kind = av_get_media_type_string(input.streams[i]->codecpar->codec_type);
-    text += (text.empty() ? "" : ", ") + std::string(kind != nullptr ? kind : "data");
-  }
-  return text.empty() ? "nothing" : text;
+TimePoint in(double seconds) {
+  return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
 }
 
 }  // namespace
 
 LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
-                               unsigned attempt)
+                               SideThread& side)
     : url_(mask_passwords(url.text)),
       options_(options),
-      book_(entered(context.counters.source(), SourceState::Connecting)),
-      deadline_(std::chrono::steady_clock::now() + to_duration(Seconds(options.open_timeout))),
+      book_(context.counters.source()),
+      side_(side),
+      deadline_(in(options.open_timeout)),
       stop_(context.stop),
-      interrupt_(book_, context.stop) {
-  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
-  try {
-    connect(url, context, attempt);
-  } catch (const SourceTimeout&) {
-    throw;
-  } catch (const SourceError& error) {
-    throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
-  } catch (const Error& error) {
-    throw SourceError("cannot open '" + url_ + "': " + error.what(), url_);
-  }
-}
-
-LiveConnection::~LiveConnection() {
-  const FfmpegErrorCapture errors;
-  interrupt_.arm_closing(kGoodbye);
-  decoder_.reset();
-  input_.reset();
-}
-
-void LiveConnection::connect(const LiveUrl& url, const Context& context, unsigned attempt) {
-  const auto places = targets(url, attempt);
+      input_(std::make_shared<LiveInput>(url, options, context.stop)) {
   book_.enter(SourceState::Connecting);
-  interrupt_.arm_at(deadline_);
-  for (const auto& place : places) {
-    Dictionary options = with_defaults(options_.options, url);
-    try {
-      open_container(place, options);
-    } catch (const SourceTimeout&) {
-      throw;
-    } catch (const SourceError&) {
-      if (&place == &places.back() || interrupt_.stopped()) throw;
-      continue;  // one name, several addresses: refused by this one
-    }
-    if (!is_described()) find_streams();
-    choose_stream();
-    make_decoder(options);
-    break;
-  }
-  describe();
+  const auto place = target(url);
+  book_.enter(SourceState::Connecting);
+  check_open(side_.idle(deadline_, stop_));  // an attempt before this one may still wait for a name server
+  open(place);
+  reads_aside_ = input_->connects_again();
+  if (!reads_aside_) side_.leave();
   last_packet_ = context.clock.now();
 }
 
-/// The URLs to try: with the numeric addresses of its host, so that FFmpeg has nothing to look up.
-std::vector<std::string> LiveConnection::targets(const LiveUrl& url, unsigned attempt) {
-  if (url.host.empty() || is_address(url.host)) return {url.text};
+/// The URL for FFmpeg: with the only address of its host, so that there is nothing to look up again. Of
+/// several it tries one after the other, 0.2 s apart, and takes the first that answers (RFC 8305), if it
+/// finds them itself.
+std::string LiveConnection::target(const LiveUrl& url) {
+  if (url.host.empty() || is_address(url.host)) return url.text;
   book_.enter(SourceState::Resolving);
   const auto answer = resolve_host(url.host, deadline_, stop_);
-  if (interrupt_.stopped()) fail("stopped", ECANCELED);
+  check_stop();
   if (!answer) {
     std::ostringstream text;
     text << "the address of '" << url.host << "' was not found within " << options_.open_timeout << " s: '"
          << url_ << "'";
     throw SourceTimeout(text.str(), url_, ETIMEDOUT);
   }
-  if (!url.may_use_address()) return {url.text};  // a proxy may know a name that this machine does not
+  if (!url.may_use_address()) return url.text;  // a proxy may know a name that this machine does not
   if (answer->addresses.empty()) {
-    fail("the address of '" + url.host + "' was not found: " + answer->error, EHOSTUNREACH);
+    throw SourceError(
+        "cannot open '" + url_ + "': the address of '" + url.host + "' was not found: " + answer->error, url_,
+        EHOSTUNREACH);
   }
-  std::vector<std::string> result;
-  for (const auto& address : answer->addresses) result.push_back(url.at(address));
-  std::rotate(result.begin(), result.begin() + attempt % result.size(), result.end());
-  return result;
+  return answer->addresses.size() == 1 ? url.at(answer->addresses.front()) : url.text;
 }
 
-void LiveConnection::open_container(const std::string& target, Dictionary& options) {
-  AVFormatContext* input = avformat_alloc_context();
-  if (input == nullptr) throw std::bad_alloc();
-  input->interrupt_callback = interrupt_.callback();
-  const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
-  input_.reset(input);  // null after a failure: FFmpeg has freed it
-  check_open();
-  if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
+void LiveConnection::open(const std::string& target) {
+  side_.start([input = input_, target, deadline = deadline_] { input->open(target, deadline); });
+  check_open(has_ended(deadline_));
 }
 
-/// RTSP says in words what will come. To look at packets as well would take FFmpeg a key frame and seven
-/// frames more; the decoder finds the size out with the first.
-bool LiveConnection::is_described() const {
-  if (std::string_view(input_->iformat->name) != "rtsp") return false;
-  for (unsigned i = 0; i < input_->nb_streams; ++i) {
-    const auto& parameters = *input_->streams[i]->codecpar;
-    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) return true;
-  }
-  return false;
-}
-
-void LiveConnection::find_streams() {
-  std::vector<AVDictionary*> codec_options(std::max(1U, input_->nb_streams), nullptr);
-  const auto given = options_.options.find("max_pixels");
-  const auto most =
-      given != options_.options.end() ? given->second : std::to_string(Decoder::kMostLivePixels);
-  for (auto*& entry : codec_options) av_dict_set(&entry, "max_pixels", most.c_str(), 0);
-  const int found = avformat_find_stream_info(input_.get(), codec_options.data());
-  for (auto*& entry : codec_options) av_dict_free(&entry);
-  check_open();
-  if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
-}
-
-void LiveConnection::choose_stream() {
-  const int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (index == AVERROR_DECODER_NOT_FOUND) fail("this build of FFmpeg has no decoder for its video");
-  if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
-  if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
-  stream_ = input_->streams[index];
-  const auto& parameters = *stream_->codecpar;
-  if (!is_described() && (parameters.width <= 0 || parameters.height <= 0)) {
-    fail("nothing of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
-  }
-  for (unsigned i = 0; i < input_->nb_streams; ++i) {
-    if (static_cast<int>(i) != index) input_->streams[i]->discard = AVDISCARD_ALL;
-  }
-}
-
-void LiveConnection::make_decoder(Dictionary& options) {
-  decoder_.emplace(*stream_,
-                   DecoderSettings{.threads = options_.decoder_threads.value_or(1),
-                                   .low_delay = true,
-                                   .most_pixels = Decoder::kMostLivePixels},
-                   options);
-  if (const auto unknown = options.leftovers(); !unknown.empty()) {
-    throw UnknownOption("cannot open '" + url_ + "': FFmpeg's " + input_->iformat->name + " reader and " +
-                        decoder_->context().codec->name + " decoder know no option " + unknown);
-  }
-}
-
-void LiveConnection::describe() {
-  const auto& parameters = *stream_->codecpar;
-  const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(parameters.format));
-  const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
-  info_.codec = avcodec_get_name(parameters.codec_id);
-  info_.width = options_.width.value_or(parameters.width);
-  info_.height = options_.height.value_or(parameters.height);
-  if (rate.num > 0 && rate.den > 0 && !is_timeless()) {
-    info_.fps = av_q2d(rate);
-  }
-  info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
-  info_.container = input_->iformat->name;
+/// What runs aside: by `deadline` or a stop, and a little longer.
+bool LiveConnection::has_ended(TimePoint deadline) {
+  return side_.wait(deadline, stop_) || side_.wait(in(kPatience), {});
 }
 
 bool LiveConnection::next(AVPacket& packet, const Context& context) {
-  interrupt_.arm_reading(options_.read_timeout, quiet_limit(interval_, options_.read_timeout));
+  const auto quiet = in(quiet_limit(interval_, options_.read_timeout));
+  const auto deadline = in(options_.read_timeout);
   for (;;) {
-    av_packet_unref(&packet);
-    // Joining in the middle of a picture is no error, though FFmpeg's parser calls it one.
-    const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
-                                            : FfmpegErrorCapture::Purpose::Opening);
-    const int result = av_read_frame(input_.get(), &packet);
-    if (result < 0 || packet.stream_index != stream_->index) interrupt_.look();
-    if (interrupt_.stopped()) return false;
-    if (interrupt_.timed_out()) {
+    const auto result = read(quiet, deadline);
+    if (stop_.stop_requested()) return false;
+    if (!result || input_->interrupt().timed_out()) {
       std::ostringstream text;
       text << "'" << url_ << "' sent nothing for " << options_.read_timeout << " s";
       throw SourceTimeout(text.str(), url_, ETIMEDOUT);
     }
-    if (result == AVERROR(EAGAIN)) {
+    if (*result == AVERROR(EAGAIN)) {
       if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) return false;
-    } else if (result == AVERROR_INVALIDDATA) {
+    } else if (*result == AVERROR_INVALIDDATA) {
       context.counters.drop(NodeDropCause::Decode);
       if (++damaged_in_row_ > kMostDamagedInRow) lose("it sends nothing but damaged packets", EBADMSG);
-    } else if (result == AVERROR_EOF) {
+    } else if (*result == AVERROR_EOF) {
       lose("the server ended the stream or closed the connection", ECONNRESET);
-    } else if (result < 0) {
-      lose(ffmpeg_text(result), ffmpeg_errno(result));
-    } else if (packet.stream_index == stream_->index) {
+    } else if (*result < 0) {
+      lose(ffmpeg_text(*result), ffmpeg_errno(*result));
+    } else if (input_->is_of_video(input_->packet())) {
       learn_interval(context);
-      joined_ = joined_ || (packet.flags & AV_PKT_FLAG_KEY) != 0;
+      av_packet_unref(&packet);
+      av_packet_move_ref(&packet, &input_->packet());
       return true;
     }
   }
+}
+
+/// FFmpeg's number; nullopt: it has not come back.
+std::optional<int> LiveConnection::read(TimePoint quiet, TimePoint deadline) {
+  input_->interrupt().arm_at(deadline);
+  if (!reads_aside_) {
+    input_->interrupt().tell_stall(book_, quiet);
+    return input_->read();
+  }
+  const auto result = std::make_shared<int>(0);
+  side_.start([input = input_, result] { *result = input->read(); });
+  if (!side_.wait(quiet, stop_)) {
+    if (!stop_.stop_requested()) book_.stall();
+    if (!has_ended(deadline)) return std::nullopt;
+  }
+  return *result;
 }
 
 void LiveConnection::learn_interval(const Context& context) {
@@ -245,11 +134,6 @@ void LiveConnection::learn_interval(const Context& context) {
   last_packet_ = now;
   damaged_in_row_ = 0;
   book_.flow();
-}
-
-std::optional<double> LiveConnection::seconds(std::int64_t ticks) const {
-  if (ticks == AV_NOPTS_VALUE || is_timeless()) return std::nullopt;
-  return static_cast<double>(ticks) * av_q2d(stream_->time_base);
 }
 
 std::optional<double> LiveConnection::wall_clock(const AVPacket& packet) {
@@ -265,20 +149,16 @@ std::optional<double> LiveConnection::wall_clock(const AVPacket& packet) {
   return static_cast<double>(time.wallclock) / 1e6;
 }
 
-bool LiveConnection::is_bursty() const {
-  return std::string_view(input_->iformat->name) == "hls";
+void LiveConnection::check_stop() const {
+  if (stop_.stop_requested()) throw SourceError("'" + url_ + "' was stopped", url_, ECANCELED);
 }
 
-void LiveConnection::check_open() const {
-  if (interrupt_.stopped()) fail("stopped", ECANCELED);
-  if (!interrupt_.timed_out()) return;
+void LiveConnection::check_open(bool in_time) const {
+  check_stop();
+  if (in_time) return;
   std::ostringstream text;
   text << "'" << url_ << "' was not opened within " << options_.open_timeout << " s";
   throw SourceTimeout(text.str(), url_, ETIMEDOUT);
-}
-
-void LiveConnection::fail(const std::string& why, int code) const {
-  throw SourceError("cannot open '" + url_ + "': " + why, url_, code);
 }
 
 void LiveConnection::lose(const std::string& why, int code) const {

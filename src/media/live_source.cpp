@@ -49,7 +49,12 @@ VideoInfo LiveSource::info() const {
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
   last_packet_ = context.clock.now();
-  connect(context);
+  try {
+    connect(context);
+  } catch (...) {
+    close();  // nobody else does after a failed open()
+    throw;
+  }
 }
 
 /// One attempt. Afterwards there is a connection, or the loss is booked, or `context.stop` was requested.
@@ -57,7 +62,7 @@ void LiveSource::connect(const Context& context) {
   seen_key_ = false;
   in_decoder_.clear();
   try {
-    connection_ = std::make_unique<LiveConnection>(url_, options_, context, attempts_++);
+    connection_ = std::make_unique<LiveConnection>(url_, options_, context, side_);
   } catch (const UnknownOption& unknown) {
     throw SourceError(unknown.text(), url(), EINVAL);
   } catch (const SourceError& error) {
@@ -68,7 +73,7 @@ void LiveSource::connect(const Context& context) {
   }
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   const std::lock_guard lock(info_mutex_);
-  if (!info_known_) info_ = connection_->info();
+  if (!info_known_) info_ = connection_->input().info();
 }
 
 void LiveSource::lose(const Context& context, const SourceError& error) {
@@ -132,7 +137,7 @@ bool LiveSource::feed(const Context& context) {
   const TimePoint captured = context.clock.now();
   last_packet_ = captured;
   if (const auto wall = LiveConnection::wall_clock(*packet_)) {
-    if (const auto time = connection_->seconds(packet_->pts)) wall_offset_ = *wall - *time;
+    if (const auto time = connection_->input().seconds(packet_->pts)) wall_offset_ = *wall - *time;
   }
   // What comes before the first key frame cannot be decoded: it belongs to joining, nothing is lost.
   seen_key_ = seen_key_ || (packet_->flags & AV_PKT_FLAG_KEY) != 0;
@@ -146,7 +151,7 @@ bool LiveSource::feed(const Context& context) {
 
 SourceItem<Frame> LiveSource::deliver(AvFramePtr frame, const Context& context) {
   const TimePoint captured = Decoder::captured_of(*frame);
-  const auto time = connection_->seconds(frame->best_effort_timestamp);
+  const auto time = connection_->input().seconds(frame->best_effort_timestamp);
   const double pts = timeline_.place(time, captured);
   if (wall_offset_ && time) context.counters.source().set_wall_clock(*wall_offset_ + *time - pts);
   note_back(context);
@@ -155,7 +160,8 @@ SourceItem<Frame> LiveSource::deliver(AvFramePtr frame, const Context& context) 
   const int pixel_format = frame->format;
   Frame made = maker_.make(std::move(frame));
   note_info(made, pixel_format);
-  if (connection_->is_bursty()) static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
+  if (connection_->input().is_bursty())
+    static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
   return {std::move(made), pts, captured};
 }
 
@@ -189,13 +195,14 @@ void LiveSource::note_size(const AVFrame& frame, const Context& context) {
 void LiveSource::note_info(const Frame& made, int pixel_format) {
   if (info_known_) return;
   info_known_ = true;
-  VideoInfo info = connection_->info();
+  VideoInfo info = connection_->input().info();
   info.width = made.width();
   info.height = made.height();
   const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(pixel_format));
   info.pixel_format = name != nullptr ? name : "";
   const AVRational rate = connection_->decoder().context().framerate;
-  if (!info.fps && !connection_->is_timeless() && rate.num > 0 && rate.den > 0) info.fps = av_q2d(rate);
+  if (!info.fps && !connection_->input().is_timeless() && rate.num > 0 && rate.den > 0)
+    info.fps = av_q2d(rate);
   const std::lock_guard lock(info_mutex_);
   info_ = info;
 }
@@ -216,6 +223,7 @@ TimePoint LiveSource::due(double pts, const Context& context) {
 
 void LiveSource::close() {
   connection_.reset();
+  side_.leave();
   spare_.reset();
   packet_.reset();
 }

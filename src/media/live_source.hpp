@@ -16,6 +16,7 @@
 #include "media/live_connection.hpp"
 #include "media/live_timeline.hpp"
 #include "media/live_url.hpp"
+#include "media/side_thread.hpp"
 
 namespace freshframe {
 
@@ -53,9 +54,9 @@ class LiveSource final : public VideoSource {
   mutable std::mutex info_mutex_;
   VideoInfo info_;           // guarded by info_mutex_
   bool info_known_ = false;  // of a first frame
+  SideThread side_;          // outlives connection_, which uses it
   std::unique_ptr<LiveConnection> connection_;
   BackOff back_off_;
-  unsigned attempts_ = 0;
   FrameMaker maker_;
   LiveTimeline timeline_;
   AvPacketPtr packet_;

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include "media/left_threads.hpp"
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -25,57 +27,51 @@ struct Lookup {
   std::mutex mutex;
   std::condition_variable_any changed;
   std::optional<HostAnswer> answer;  // guarded by mutex
-  std::thread thread;                // joined by the registry
+  std::atomic<bool> ended{false};    // its thread
 };
 
-// A blocking lookup cannot be ended, so its thread may outlive whoever asked, and the process's static
-// objects too: the registry is never destroyed.
+/// What is being looked up. A lookup cannot be ended: its thread is left behind from the beginning.
 class Registry {
  public:
   static Registry& instance() {
-    static auto& registry = *new Registry();
+    static auto& registry = *new Registry();  // never destroyed: a thread may outlive static objects
     return registry;
   }
 
   /// The lookup of this name that is under way, or a new one.
   std::shared_ptr<Lookup> find(const std::string& host, HostLookup lookup) {
     const std::lock_guard lock(mutex_);
-    reap();
+    forget_answered();
     for (const auto& known : lookups_) {
       if (known->host == host) return known;
     }
     auto made = std::make_shared<Lookup>(host);
-    made->thread = std::thread([made, lookup] {
+    std::thread thread([made, lookup] {
       HostAnswer answer;
       try {
         answer = lookup(made->host);
       } catch (const std::exception& error) {
         answer.error = error.what();
       }
-      const std::lock_guard held(made->mutex);
-      made->answer = std::move(answer);
-      made->changed.notify_all();
+      {
+        const std::lock_guard held(made->mutex);
+        made->answer = std::move(answer);
+        made->changed.notify_all();
+      }
+      made->ended.store(true, std::memory_order_release);
     });
+    leave_behind(std::move(thread), {made, &made->ended});
     lookups_.push_back(made);
     return made;
   }
 
-  /// Joins the threads that have their answer.
-  void tidy() {
-    const std::lock_guard lock(mutex_);
-    reap();
-  }
-
  private:
-  void reap() {
-    const auto done = [](const std::shared_ptr<Lookup>& lookup) {
+  void forget_answered() {
+    const auto answered = [](const std::shared_ptr<Lookup>& lookup) {
       const std::lock_guard lock(lookup->mutex);
       return lookup->answer.has_value();
     };
-    const auto first =
-        std::partition(lookups_.begin(), lookups_.end(), [&](const auto& lookup) { return !done(lookup); });
-    std::for_each(first, lookups_.end(), [](const auto& lookup) { lookup->thread.join(); });
-    lookups_.erase(first, lookups_.end());
+    lookups_.erase(std::remove_if(lookups_.begin(), lookups_.end(), answered), lookups_.end());
   }
 
   std::mutex mutex_;
@@ -122,7 +118,7 @@ std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadli
     query->changed.wait_until(lock, stop, deadline, [&] { return query->answer.has_value(); });
     answer = query->answer;
   }
-  Registry::instance().tidy();
+  join_ended();
   return answer;
 }
 

@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "media/back_off.hpp"
-#include "media/live_interrupt.hpp"
 #include "media/live_timeline.hpp"
 #include "media/live_url.hpp"
 #include "media/resolver.hpp"
@@ -166,29 +165,6 @@ TEST(LiveTimeline, AWrapAJumpAndAReconnectAreAsLongAsTheyWereInArrivals) {
   EXPECT_NEAR(times.place(5000.04, at(3.08)), 0.12, 1e-6);  // held up on the way: no jump
   times.restart();
   EXPECT_NEAR(times.place(17.0, at(13.08)), 10.12, 1e-6);
-}
-
-TEST(LiveInterrupt, EndsAtItsDeadlineAtAStopAndTellsOfAStallBefore) {
-  SourceBook book;
-  book.enter(SourceState::Reading);
-  std::stop_source stop;
-  LiveInterrupt interrupt(book, stop.get_token());
-  const auto callback = interrupt.callback();
-  const auto poll = [&] { return callback.callback(callback.opaque); };
-  interrupt.arm_reading(1000, 0);
-  EXPECT_EQ(poll(), 0);
-  EXPECT_EQ(book.state(), SourceState::Stalled);
-  interrupt.arm_reading(0, 1000);
-  EXPECT_EQ(poll(), 1);
-  EXPECT_TRUE(interrupt.timed_out());
-  interrupt.arm(1000);
-  EXPECT_FALSE(interrupt.timed_out());
-  EXPECT_EQ(poll(), 0);
-  stop.request_stop();
-  EXPECT_EQ(poll(), 1);
-  EXPECT_FALSE(interrupt.timed_out());
-  interrupt.arm_closing(1000);
-  EXPECT_EQ(poll(), 0);  // a stop does not cut the goodbye short
 }
 
 }  // namespace

@@ -1,0 +1,52 @@
+// Threads that are in a call which nothing can end: whoever waited for them goes on without them.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/left_threads.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+namespace {
+
+struct Left {
+  std::thread thread;
+  std::shared_ptr<const std::atomic<bool>> ended;
+};
+
+// Such a thread may outlive the process's static objects: this one is never destroyed.
+struct Threads {
+  std::mutex mutex;
+  std::vector<Left> left;  // guarded by mutex
+
+  static Threads& instance() {
+    static auto& threads = *new Threads();
+    return threads;
+  }
+
+  void join_ended() {
+    const auto first = std::partition(left.begin(), left.end(), [](const Left& one) {
+      return !one.ended->load(std::memory_order_acquire);
+    });
+    std::for_each(first, left.end(), [](Left& one) { one.thread.join(); });
+    left.erase(first, left.end());
+  }
+};
+
+}  // namespace
+
+void leave_behind(std::thread thread, std::shared_ptr<const std::atomic<bool>> ended) {
+  auto& threads = Threads::instance();
+  const std::lock_guard lock(threads.mutex);
+  threads.join_ended();
+  threads.left.push_back({std::move(thread), std::move(ended)});
+}
+
+void join_ended() {
+  auto& threads = Threads::instance();
+  const std::lock_guard lock(threads.mutex);
+  threads.join_ended();
+}
+
+}  // namespace freshframe
