@@ -32,13 +32,18 @@ Decoder::Decoder(const AVCodecParameters& parameters, AVRational time_base, cons
   codec_->thread_count = settings.threads;
   codec_->thread_type = settings.low_delay ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
   if (settings.low_delay) codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
-  if (settings.most_pixels > 0) codec_->max_pixels = settings.most_pixels;
+  codec_->max_pixels = kMostPixels;
   if (settings.strict) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_BUFFER | AV_EF_EXPLODE;
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   codec_->flags |= AV_CODEC_FLAG_COPY_OPAQUE;
 #endif
   result = avcodec_open2(codec_.get(), codec, options.out());
   if (result < 0) throw Error("the decoder for " + name + " could not be opened: " + ffmpeg_text(result));
+}
+
+std::string Decoder::most_pixels(const std::map<std::string, std::string>& options) {
+  const auto given = options.find("max_pixels");
+  return given != options.end() ? given->second : std::to_string(kMostPixels);
 }
 
 bool Decoder::send(AVPacket& packet, TimePoint captured) {

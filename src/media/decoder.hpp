@@ -5,6 +5,8 @@
 #include "freshframe/clock.hpp"
 
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "media/ffmpeg_ptr.hpp"
 
@@ -17,8 +19,6 @@ struct DecoderSettings {
   bool low_delay = false;
   /// For pictures: half of one is an error, where half of a video's frame is better than none.
   bool strict = false;
-  /// Pictures with more are refused; 0: FFmpeg's own limit.
-  std::int64_t most_pixels = 0;
 };
 
 /// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket.
@@ -26,14 +26,18 @@ class Decoder {
  public:
   enum class Result { Frame, NeedsPacket, Damaged, End };
 
-  /// 8192 x 8192: what a server may make this process allocate for a picture.
-  static constexpr std::int64_t kMostLivePixels = std::int64_t{8192} * 8192;
+  /// 8192 x 8192: what a header may make this process allocate for a picture. FFmpeg's option max_pixels
+  /// changes it.
+  static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
   /// Takes the entries that it knows out of `options`. Throws Error.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
   /// For packets that come from no demuxer; their times are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
           Dictionary& options);
+
+  /// What max_pixels says in a user's options, or else the limit.
+  [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
 
   /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, go on.
   bool send(AVPacket& packet, TimePoint captured);

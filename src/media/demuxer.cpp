@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <sstream>
 #include <string_view>
@@ -17,6 +18,7 @@
 
 #include "media/ffmpeg_error.hpp"
 #include "media/ffmpeg_log.hpp"
+#include "media/probing.hpp"
 #include <sys/stat.h>
 
 namespace freshframe {
@@ -124,8 +126,23 @@ void Demuxer::open_container(Dictionary& options) {
   check_interrupt("opened", settings_.open_timeout);
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
   if (is_text(*input_)) fail("it is text, not a video");
-  if (!settings_.probe_pictures && is_picture()) return;
-  const int found = avformat_find_stream_info(input_.get(), nullptr);
+  if (settings_.probe_pictures || !is_picture()) find_streams();
+}
+
+/// Where the header names no streams, FFmpeg finds them while it looks for more, and decodes their pictures
+/// whatever their size: so the first packets are read twice.
+void Demuxer::find_streams() {
+  const std::int64_t start = avio_tell(input_->pb);
+  if (input_->nb_streams == 0) {
+    std::deque<AvPacketPtr> packets;
+    static_cast<void>(read_ahead(*input_, packets));  // an error comes again
+    check_interrupt("opened", settings_.open_timeout);
+    if (!packets.empty()) {
+      const int back = avformat_seek_file(input_.get(), -1, 0, start, start, AVSEEK_FLAG_BYTE);
+      if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), ffmpeg_errno(back));
+    }
+  }
+  const int found = find_streams_within(*input_, settings_.most_pixels);
   check_interrupt("opened", settings_.open_timeout);
   if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
 }
@@ -154,7 +171,7 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
     interrupt_.arm(settings_.read_timeout);
     const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
     const int result = av_read_frame(input_.get(), &packet);
-    complained_ = complained_ || !errors.first().empty();
+    complained_ = complained_ || !errors.cause().empty();
     if (interrupt_.stopped()) return Result::Stopped;
     check_interrupt("read", settings_.read_timeout);
     interrupt_.disarm();

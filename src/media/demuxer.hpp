@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 
+#include "media/decoder.hpp"
 #include "media/ffmpeg_ptr.hpp"
 #include "media/interrupt.hpp"
 #include "media/upright.hpp"
@@ -17,11 +18,12 @@ inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 
 /// What a demuxer needs to know to open.
 struct DemuxerSettings {
-  std::string url;             // as the user wrote it, password masked: for messages
-  std::string path;            // of the file
-  double open_timeout = 5;     // seconds
-  double read_timeout = 5;     // seconds
-  std::stop_token stop = {};   // of the pipeline
+  std::string url;                                     // as the user wrote it, password masked: for messages
+  std::string path;                                    // of the file
+  double open_timeout = 5;                             // seconds
+  double read_timeout = 5;                             // seconds
+  std::stop_token stop = {};                           // of the pipeline
+  std::string most_pixels = Decoder::most_pixels({});  // of a picture, as FFmpeg's option
   bool probe_pictures = true;  // false: a picture is not decoded once in advance to learn its size
 };
 
@@ -62,6 +64,7 @@ class Demuxer {
   void open_file(Dictionary& options);
   [[nodiscard]] const AVInputFormat* choose_format(Dictionary& options);
   void open_container(Dictionary& options);
+  void find_streams();
   void choose_stream();
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
   [[noreturn]] void lose(int error) const;

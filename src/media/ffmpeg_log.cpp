@@ -48,10 +48,24 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
   return line;
 }
 
-/// "[mov,mp4 @ 0x55d0c8] moov atom not found" -> "moov atom not found"
-std::string without_prefix(const std::string& line) {
-  const auto end = line.front() == '[' ? line.rfind("] ", line.find("] ") + 2) : std::string::npos;
-  return end == std::string::npos ? line : line.substr(end + 2);
+/// "[mov,mp4 @ 0x55d0c8] moov atom not found" -> "moov atom not found"; there may be two speakers.
+std::string without_prefix(std::string line) {
+  while (line.rfind('[', 0) == 0) {
+    const auto end = line.find("] ");
+    if (end == std::string::npos || line.find(" @ ") > end) break;
+    line.erase(0, end + 2);
+  }
+  return line;
+}
+
+/// What FFmpeg says of a connection that ended early, or of a stream that is joined or broken, whatever the
+/// reason: the reason may come later.
+bool is_symptom(std::string_view line) {
+  constexpr std::array<std::string_view, 6> kSymptoms{"Stream ends prematurely",   "non-existing PPS",
+                                                      "non-existing SPS",          "no frame!",
+                                                      "decode_slice_header error", "Packet corrupt"};
+  return std::any_of(kSymptoms.begin(), kSymptoms.end(),
+                     [&](std::string_view symptom) { return line.find(symptom) == 0; });
 }
 
 /// `object` is what speaks: a container, a codec, a parser.
@@ -96,9 +110,17 @@ FfmpegErrorCapture::~FfmpegErrorCapture() {
   capture = outer_;
 }
 
+std::string FfmpegErrorCapture::in_brackets() const {
+  if (cause_.empty()) return {};
+  constexpr std::string_view kAdvice = ", see the documentation if you wish to increase it";
+  const auto at = cause_.find(kAdvice);
+  if (at == std::string::npos) return " (" + cause_ + ")";
+  return " (" + cause_.substr(0, at) + "; options={\"max_pixels\": ...} allows more)";
+}
+
 bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {
   const bool ours = purpose_ != Purpose::Reader || from_reader;
-  if (ours && first_.empty()) first_ = line;
+  if (ours && (cause_.empty() || (is_symptom(cause_) && !is_symptom(line)))) cause_ = line;
   return purpose_ != Purpose::Reader;
 }
 

@@ -9,7 +9,7 @@ namespace freshframe {
 /// Installs the callback, once per process. Everything in media that touches FFmpeg calls it first.
 void install_ffmpeg_log();
 
-/// While it lives, the first of FFmpeg's errors on this thread is kept here. The innermost one counts.
+/// While it lives, the cause among FFmpeg's errors on this thread is kept here. The innermost capture counts.
 class FfmpegErrorCapture {
  public:
   enum class Purpose {
@@ -23,10 +23,11 @@ class FfmpegErrorCapture {
   FfmpegErrorCapture& operator=(const FfmpegErrorCapture&) = delete;
   ~FfmpegErrorCapture();
 
-  /// The first error, which names the cause; those after it are consequences. Empty when there was none.
-  [[nodiscard]] const std::string& first() const noexcept { return first_; }
+  /// The first error that names a cause, or else the first one: those after it are consequences. Empty when
+  /// there was none.
+  [[nodiscard]] const std::string& cause() const noexcept { return cause_; }
   /// " (moov atom not found)", or nothing.
-  [[nodiscard]] std::string in_brackets() const { return first_.empty() ? "" : " (" + first_ + ")"; }
+  [[nodiscard]] std::string in_brackets() const;
 
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
   /// For the log callback: takes the line; true when it shall be logged as debug.
@@ -34,7 +35,7 @@ class FfmpegErrorCapture {
 
  private:
   Purpose purpose_;
-  std::string first_;
+  std::string cause_;
   FfmpegErrorCapture* outer_ = nullptr;
 };
 

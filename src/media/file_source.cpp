@@ -78,15 +78,17 @@ void FileSource::open_parts(const Context& context) {
                                    .path = local_path(url_),
                                    .open_timeout = options_.open_timeout,
                                    .read_timeout = options_.read_timeout,
-                                   .stop = context.stop},
+                                   .stop = context.stop,
+                                   .most_pixels = Decoder::most_pixels(options_.options)},
                    options);
+  const FfmpegErrorCapture errors;
   try {
     maker_.set_turn(demuxer_->turn());
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
   } catch (const SourceError&) {
     throw;
   } catch (const Error& error) {
-    throw SourceError("cannot open '" + masked + "': " + error.what(), masked);
+    throw SourceError("cannot open '" + masked + "': " + error.what() + errors.in_brackets(), masked);
   }
   if (options_.fps && !demuxer_->is_picture()) {
     throw SourceError("cannot open '" + masked +

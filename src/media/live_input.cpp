@@ -9,10 +9,10 @@
 #include <cstring>
 #include <sstream>
 #include <string_view>
-#include <vector>
 
 #include "media/ffmpeg_error.hpp"
 #include "media/ffmpeg_log.hpp"
+#include "media/probing.hpp"
 #include "media/url.hpp"
 
 extern "C" {
@@ -79,7 +79,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceError& error) {
     throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
   } catch (const Error& error) {
-    throw SourceError("cannot open '" + masked_ + "': " + error.what(), masked_);
+    throw SourceError("cannot open '" + masked_ + "': " + error.what() + errors.in_brackets(), masked_);
   }
 }
 
@@ -93,10 +93,11 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
 }
 
-/// RTSP says in words what will come. To look at packets as well would take FFmpeg a key frame and seven
-/// frames more; the decoder finds the size out with the first.
+/// RTSP says in words what will come, and a stream that was found by reading ahead says it in its packets. To
+/// look at more of them would take FFmpeg a key frame and seven frames more; the decoder finds the size out
+/// with the first.
 bool LiveInput::is_described() const {
-  if (std::string_view(input_->iformat->name) != "rtsp") return false;
+  if (std::string_view(input_->iformat->name) != "rtsp" && first_packets_.empty()) return false;
   for (unsigned i = 0; i < input_->nb_streams; ++i) {
     const auto& parameters = *input_->streams[i]->codecpar;
     if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) return true;
@@ -105,13 +106,9 @@ bool LiveInput::is_described() const {
 }
 
 void LiveInput::find_streams() {
-  std::vector<AVDictionary*> codec_options(std::max(1U, input_->nb_streams), nullptr);
-  const auto given = options_.options.find("max_pixels");
-  const auto most =
-      given != options_.options.end() ? given->second : std::to_string(Decoder::kMostLivePixels);
-  for (auto*& entry : codec_options) av_dict_set(&entry, "max_pixels", most.c_str(), 0);
-  const int found = avformat_find_stream_info(input_.get(), codec_options.data());
-  for (auto*& entry : codec_options) av_dict_free(&entry);
+  const int found = input_->nb_streams == 0
+                        ? read_ahead(*input_, first_packets_)
+                        : find_streams_within(*input_, Decoder::most_pixels(options_.options));
   check_open();
   if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
 }
@@ -132,11 +129,8 @@ void LiveInput::choose_stream() {
 }
 
 void LiveInput::make_decoder(Dictionary& options) {
-  decoder_.emplace(*stream_,
-                   DecoderSettings{.threads = options_.decoder_threads.value_or(1),
-                                   .low_delay = true,
-                                   .most_pixels = Decoder::kMostLivePixels},
-                   options);
+  decoder_.emplace(
+      *stream_, DecoderSettings{.threads = options_.decoder_threads.value_or(1), .low_delay = true}, options);
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
     throw UnknownOption("cannot open '" + masked_ + "': FFmpeg's " + input_->iformat->name + " reader and " +
                         decoder_->context().codec->name + " decoder know no option " + unknown);
@@ -162,7 +156,13 @@ int LiveInput::read() {
   // Joining in the middle of a picture is no error, though FFmpeg's parser calls it one.
   const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
                                           : FfmpegErrorCapture::Purpose::Opening);
-  const int result = av_read_frame(input_.get(), packet_.get());
+  int result = 0;
+  if (first_packets_.empty()) {
+    result = av_read_frame(input_.get(), packet_.get());
+  } else {
+    packet_ = std::move(first_packets_.front());
+    first_packets_.pop_front();
+  }
   const bool ours = result >= 0 && is_of_video(*packet_);
   if (!ours) interrupt_.look();
   joined_ = joined_ || (ours && (packet_->flags & AV_PKT_FLAG_KEY) != 0);

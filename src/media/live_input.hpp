@@ -5,6 +5,7 @@
 #include "freshframe/media.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -77,6 +78,7 @@ class LiveInput {
   Interrupt interrupt_;  // outlives input_, which polls it
   InputPtr input_;
   AvPacketPtr packet_;
+  std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
   AVStream* stream_ = nullptr;
   std::optional<Decoder> decoder_;
   VideoInfo info_;

@@ -53,7 +53,8 @@ DecodedPicture decode_picture(const DemuxerSettings& settings, int threads, Dict
   } catch (const SourceError&) {
     throw;
   } catch (const Error& error) {
-    throw SourceError("cannot read '" + settings.url + "': " + error.what(), settings.url);
+    throw SourceError("cannot read '" + settings.url + "': " + error.what() + errors.in_brackets(),
+                      settings.url);
   }
   throw SourceError(
       "cannot read '" + settings.url + "': the picture is damaged or cut off" + errors.in_brackets(),

@@ -103,7 +103,8 @@ DecodedPicture PictureSequence::decode(const ListedPicture& picture, double limi
                                  .path = picture.path,
                                  .open_timeout = limit,
                                  .read_timeout = limit,
-                                 .stop = context.stop},
+                                 .stop = context.stop,
+                                 .most_pixels = Decoder::most_pixels(options_.options)},
                                 options_.decoder_threads.value_or(1), options);
   if (!decoded.still) {
     throw SourceError(

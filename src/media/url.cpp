@@ -11,6 +11,8 @@
 
 #include "media/live_url.hpp"
 #include "media/picture_list.hpp"
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 namespace freshframe {
 namespace {
@@ -40,8 +42,18 @@ std::string scheme_of(const std::string& url) {
   return valid ? word : std::string();
 }
 
+/// By its name, as it may not be plugged in yet, or a device of that kind under another name.
 bool is_camera(const std::string& url) {
-  return all_digits(url) || url.rfind("/dev/video", 0) == 0 || url.rfind("/dev/v4l/", 0) == 0;
+  for (const std::string_view prefix : {"", "/dev/video"}) {
+    if (url.rfind(prefix, 0) == 0 && all_digits(std::string_view(url).substr(prefix.size()))) return true;
+  }
+  for (const std::string_view prefix : {"/dev/v4l/by-id/", "/dev/v4l/by-path/"}) {
+    if (url.rfind(prefix, 0) == 0 && url.size() > prefix.size()) return true;
+  }
+  constexpr unsigned kVideoDevices = 81;  // Documentation/admin-guide/devices.txt of Linux
+  struct stat status{};
+  return ::stat(url.c_str(), &status) == 0 && S_ISCHR(status.st_mode) &&
+         major(status.st_rdev) == kVideoDevices;
 }
 
 /// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing.

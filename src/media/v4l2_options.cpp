@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -28,7 +29,8 @@ std::optional<int> whole_number(std::string_view text) {
 }  // namespace
 
 std::string camera_path(const std::string& url) {
-  return url[0] == '/' ? url : "/dev/video" + url;
+  const bool number = std::all_of(url.begin(), url.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return number ? "/dev/video" + url : url;
 }
 
 V4l2Options v4l2_options(const OpenOptions& options) {

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <utility>
 
+#include "media/ffmpeg_log.hpp"
 #include "media/quiet.hpp"
 #include "media/v4l2_fault.hpp"
 #include <linux/videodev2.h>
@@ -118,6 +119,7 @@ void V4l2Source::connect(const Context& context) {
 void V4l2Source::make_decoder() {
   Dictionary options(options_.decoder);
   const auto parameters = codec_parameters(capture_->picture());
+  const FfmpegErrorCapture errors;
   try {
     constexpr AVRational kAnyUnit{1, 1};  // the numbers of the pictures serve as times
     decoder_.emplace(*parameters, kAnyUnit,
@@ -125,7 +127,8 @@ void V4l2Source::make_decoder() {
   } catch (const SourceError&) {
     throw;
   } catch (const Error& error) {
-    throw CameraRefused("cannot open camera '" + path_ + "': " + error.what(), path_, EINVAL);
+    throw CameraRefused("cannot open camera '" + path_ + "': " + error.what() + errors.in_brackets(), path_,
+                        EINVAL);
   }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
     throw CameraRefused("cannot open camera '" + path_ + "': neither the camera reader nor FFmpeg's " +

@@ -190,13 +190,13 @@ inline std::vector<Bytes> bare_lumas(const std::string& path) {
   return lumas;
 }
 
-/// `count` frames in FFmpeg's lossless codec, in any of its pixel formats; `paint` fills each.
-inline void write_ffv1(const std::string& path, AVPixelFormat format, int count,
-                       const std::function<void(AVFrame&, int)>& paint) {
+/// `count` frames of 25 fps, encoded with FFmpeg's defaults; `paint` fills each.
+inline void write_encoded(const std::string& path, AVCodecID id, AVPixelFormat format, int count,
+                          const std::function<void(AVFrame&, int)>& paint) {
   AVFormatContext* raw = nullptr;
   require(avformat_alloc_output_context2(&raw, nullptr, nullptr, path.c_str()));
   const OutputPtr output(raw);
-  const AVCodec* codec = avcodec_find_encoder(AV_CODEC_ID_FFV1);
+  const AVCodec* codec = avcodec_find_encoder(id);
   const auto encoder = make_codec(codec);
   encoder->width = kWidth;
   encoder->height = kHeight;
@@ -229,6 +229,12 @@ inline void write_ffv1(const std::string& path, AVPixelFormat format, int count,
     }
   }
   require(av_write_trailer(raw));
+}
+
+/// In FFmpeg's lossless codec, in any of its pixel formats.
+inline void write_ffv1(const std::string& path, AVPixelFormat format, int count,
+                       const std::function<void(AVFrame&, int)>& paint) {
+  write_encoded(path, AV_CODEC_ID_FFV1, format, count, paint);
 }
 
 }  // namespace freshframe::test

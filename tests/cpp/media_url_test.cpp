@@ -3,12 +3,17 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
+#include <filesystem>
 #include <limits>
 #include <string>
 
 #include "media/url.hpp"
+#include "media/v4l2_options.hpp"
+#include "media_files.hpp"
 #include "support.hpp"
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 namespace freshframe::test {
 namespace {
@@ -64,8 +69,28 @@ TEST(MediaUrl, TellsFilesFromTheScene) {
 }
 
 TEST(MediaUrl, TellsCameras) {
-  for (const std::string url : {"0", "12", "/dev/video0", "/dev/v4l/by-id/usb-cam"})
+  for (const std::string url :
+       {"0", "12", "/dev/video0", "/dev/video63", "/dev/v4l/by-id/usb-cam", "/dev/v4l/by-path/pci-0"})
     EXPECT_EQ(url_kind(url), UrlKind::Camera) << url;
+  EXPECT_EQ(camera_path("3"), "/dev/video3");
+  EXPECT_EQ(camera_path("/dev/v4l/by-id/usb-cam"), "/dev/v4l/by-id/usb-cam");
+}
+
+TEST(MediaUrl, AFileThatIsNamedLikeACameraIsAFile) {
+  for (const std::string url : {"/dev/video-archive/x.mp4", "/dev/video", "/dev/video0.mp4", "/dev/videos/1",
+                                "/dev/video0/x.mp4", "/dev/v4l/x.mp4", "/dev/null", "video0"})
+    EXPECT_EQ(url_kind(url), UrlKind::File) << url;
+}
+
+TEST(MediaUrl, ACameraMayHaveAnyName) {
+  const Folder folder;
+  const auto node = folder.file("door");
+  if (::mknod(node.c_str(), S_IFCHR | 0600, makedev(81, 250)) != 0)
+    GTEST_SKIP() << "needs the right to mknod";
+  EXPECT_EQ(url_kind(node), UrlKind::Camera);
+  EXPECT_EQ(camera_path(node), node);
+  std::filesystem::create_symlink(node, folder.file("link"));
+  EXPECT_EQ(url_kind(folder.file("link")), UrlKind::Camera);
 }
 
 TEST(MediaUrl, SaysWhatIsSupportedInsteadOfUnknownSchemes) {

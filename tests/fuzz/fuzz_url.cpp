@@ -14,6 +14,7 @@
 #include "media/number_pattern.hpp"
 #include "media/picture_list.hpp"
 #include "media/url.hpp"
+#include "media/v4l2_options.hpp"
 
 namespace {
 
@@ -70,7 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(mask_passwords(masked) == masked);
   allow_refusal([&] {
     const auto source = open(url, options_of(parts));
-    require(source->url() == masked);
+    require(source->url() == (url_kind(url) == UrlKind::Camera ? camera_path(url) : masked));
   });
   if (url.rfind("demo:", 0) == 0) allow_refusal([&] { static_cast<void>(demo_truth(url, 3)); });
   if (NumberPattern::is_one(url)) {

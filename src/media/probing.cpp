@@ -1,0 +1,53 @@
+// Finds out what streams a container has, without decoding pictures of absurd sizes meanwhile.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/probing.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+namespace {
+
+/// Their readers skip a stream that may not be made; others would call it an error.
+bool skips_new_streams(const AVFormatContext& input) {
+  const std::string_view name = input.iformat->name;
+  return name == "mpegts" || name == "mpeg";
+}
+
+bool interrupted(const AVFormatContext& input) {
+  const auto& check = input.interrupt_callback;
+  return check.callback != nullptr && check.callback(check.opaque) != 0;
+}
+
+}  // namespace
+
+int find_streams_within(AVFormatContext& input, const std::string& most_pixels) {
+  std::vector<AVDictionary*> options(std::max(1U, input.nb_streams), nullptr);
+  for (auto*& entry : options) av_dict_set(&entry, "max_pixels", most_pixels.c_str(), 0);
+  const int most_streams = input.max_streams;
+  if (input.nb_streams > 0 && skips_new_streams(input))
+    input.max_streams = static_cast<int>(input.nb_streams);
+  const int found = avformat_find_stream_info(&input, options.data());
+  input.max_streams = most_streams;
+  for (auto*& entry : options) av_dict_free(&entry);
+  return found;
+}
+
+int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
+  for (std::int64_t bytes = 0; bytes < input.probesize;) {
+    auto packet = make_av_packet();
+    const int result = av_read_frame(&input, packet.get());
+    if (result == AVERROR(EAGAIN) && !interrupted(input)) continue;
+    if (result < 0) return result;
+    bytes += packet->size + 1;
+    const auto& parameters = *input.streams[packet->stream_index]->codecpar;
+    packets.push_back(std::move(packet));
+    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) break;
+  }
+  return 0;
+}
+
+}  // namespace freshframe

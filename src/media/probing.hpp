@@ -1,0 +1,21 @@
+// Finds out what streams a container has, without decoding pictures of absurd sizes meanwhile.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "media/ffmpeg_ptr.hpp"
+
+namespace freshframe {
+
+/// As avformat_find_stream_info(), which knows no limit for streams that it finds while it looks: those of
+/// transport and program streams are left out. Call read_ahead() first where there are none at all.
+/// `most_pixels`: of a picture, FFmpeg's option max_pixels. Below 0: an error of FFmpeg.
+[[nodiscard]] int find_streams_within(AVFormatContext& input, const std::string& most_pixels);
+
+/// Reads packets until the first of a video stream, decodes nothing; they are added to `packets`. Gives up
+/// after `input.probesize` bytes. Below 0: an error of FFmpeg, its end included.
+[[nodiscard]] int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets);
+
+}  // namespace freshframe
