@@ -88,6 +88,28 @@ TEST(MediaLog, AnErrorThatIsThrownIsNotLoggedAsAnErrorToo) {
   EXPECT_EQ(lines.count(LogLevel::Debug, "moov atom not found"), 1);
 }
 
+TEST(MediaLog, TheCauseIsKeptThoughFfmpegSaysFirstThatTheConnectionEnded) {
+  const FfmpegErrorCapture errors;
+  EXPECT_EQ(errors.in_brackets(), "");
+  av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");
+  EXPECT_EQ(errors.cause(),
+            "Stream ends prematurely at 5, should be 99");  // as long as there is nothing better
+  av_log(nullptr, AV_LOG_ERROR, "moov atom not found\n");
+  av_log(nullptr, AV_LOG_ERROR, "error reading header\n");
+  av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");
+  EXPECT_EQ(errors.in_brackets(), " (moov atom not found)");
+}
+
+TEST(MediaLog, ALimitOfFfmpegNamesTheOptionThatLiftsIt) {
+  const FfmpegErrorCapture errors;
+  av_log(nullptr, AV_LOG_ERROR,
+         "[h264 @ 0x5] [IMGUTILS @ 0x6] Picture size 9000x9000 exceeds specified max pixel count 1, see the "
+         "documentation if you wish to increase it\n");
+  EXPECT_EQ(errors.in_brackets(),
+            " (Picture size 9000x9000 exceeds specified max pixel count 1; "
+            "options={\"max_pixels\": ...} allows more)");
+}
+
 TEST(MediaLog, DamageInAFileThatPlaysIsLogged) {
   const Folder folder;
   auto bytes = read_bytes(write_video(folder.file("a.mkv"), 20));
