@@ -54,7 +54,9 @@ def spread(first: Sequence[float], again: Sequence[float]) -> float:
     return high / low - 1 if low > 0 else float("inf")
 
 
-def take_turns(kinds: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+def take_turns(
+    kinds: Mapping[str, Callable[[], T]], rounds: int, *, quiet: bool = False
+) -> dict[str, list[T]]:
     """Runs every kind once per round; each round begins with another one, so that nobody is always first."""
     results: dict[str, list[T]] = {name: [] for name in kinds}
     names = list(kinds)
@@ -62,8 +64,10 @@ def take_turns(kinds: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
         for step in range(len(names)):
             name = names[(turn + step) % len(names)]
             results[name].append(kinds[name]())
-        print(".", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+        if not quiet:
+            print(".", end="", file=sys.stderr, flush=True)
+    if not quiet:
+        print(file=sys.stderr)
     return results
 
 
