@@ -7,16 +7,20 @@ moment of each state. FFmpeg looks every 100 ms whether it shall go on, which mo
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 import random
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from _measure import ROOT, Result, Row, arguments, quantile
+from _silent_names import in_own_network
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
@@ -24,16 +28,33 @@ from live_media import KEY_INTERVAL, encode
 from live_servers import Clip, Faults, HttpServer, RtspServer, Server, TcpServer
 from live_support import Camera, ServerProcess
 
-KINDS: dict[str, tuple[type[Server], str, str, str]] = {
-    "rtsp": (RtspServer, "h264", "rtsp", "rtsp://127.0.0.1:{}/live"),
-    "http": (HttpServer, "mjpeg", "http", "http://127.0.0.1:{}/live"),
-    "tcp": (TcpServer, "mpegts", "tcp", "tcp://127.0.0.1:{}"),
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A way to stream: who serves, what, and under which name as a program."""
+
+    server: type[Server]
+    media: str
+    program: str
+    url: str
+    keyless: str  # media whose streams are known before the first key frame
+    options: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+RTSP = Kind(RtspServer, "h264", "rtsp", "rtsp://{}:{}/live", "h264")
+KINDS = {
+    "rtsp": RTSP,
+    "rtsp over udp": dataclasses.replace(RTSP, options={"rtsp_transport": "udp"}),
+    "http": Kind(HttpServer, "mjpeg", "http", "http://{}:{}/live", "flv"),
+    "tcp": Kind(TcpServer, "mpegts", "tcp", "tcp://{}:{}", "flv"),
 }
 STATES = {
     "connecting": Faults(silent=True),
+    "waiting_key_frame": Faults(no_keys=True),
     "reading": Faults(),
     "stalled": Faults(stall_after=15),
     "backing_off": Faults(close_after=0),
+    "closing": Faults(no_goodbye=True),
 }
 MS = 1e3
 STOP_GOALS = {0.5: 60.0, 0.99: 150.0, 1.0: 250.0}  # ms
@@ -52,20 +73,43 @@ def until(condition: Callable[[], Any], limit: float = 60.0) -> float:
     return time.monotonic()
 
 
-def stop_ms(server: Server, kind: str, state: str) -> float:
+def camera_of(server: Server | None, kind: Kind, **options: Any) -> Camera:
+    """A source of this server; of a name that nobody knows when there is none."""
+    place = ("127.0.0.1", server.port) if server else ("camera.example", 554)
+    return Camera(kind.url.format(*place), options=kind.options, **options)
+
+
+def stop_ms(server: Server | None, kind: Kind, state: str) -> float:
     """Milliseconds of a stop at a random moment of a state."""
-    camera = Camera(KINDS[kind][3].format(server.port), open_timeout=60.0, read_timeout=60.0)
+    camera = camera_of(server, kind, open_timeout=60.0, read_timeout=60.0)
     starter = threading.Thread(target=start_quietly, args=(camera,))
-    before = server.connections
+    before = server.connections if server else -1
     starter.start()
-    until(lambda: server.connections > before)
-    until(lambda: camera.stats.state == state)
-    time.sleep(random.uniform(0.0, 0.2))
+    until(lambda: server is None or server.connections > before)
+    took = timed_stop(camera, state)
+    starter.join()
+    return took
+
+
+def timed_stop(camera: Camera, state: str) -> float:
+    """Milliseconds of a stop at a random moment of a state; of closing, which a stop begins, all of it."""
+    reached = "reading" if state == "closing" else state
+    until(lambda: camera.stats.state == reached)
+    time.sleep(random.uniform(0.0, 0.1))  # FFmpeg looks every 100 ms
     began = time.monotonic()
     camera.pipeline.stop()
-    took = time.monotonic() - began
-    starter.join()
-    return MS * took
+    return MS * (time.monotonic() - began)
+
+
+def stalled_stops_ms(server: Server, kind: Kind, stops: int) -> list[float]:
+    """As stop_ms(), ten sources at a time: a stall takes more than a second to begin."""
+    values: list[float] = []
+    while len(values) < stops:
+        cameras = [camera_of(server, kind, open_timeout=60.0, read_timeout=60.0) for _ in range(10)]
+        for camera in cameras:
+            camera.pipeline.start()
+        values += [timed_stop(camera, "stalled") for camera in cameras]
+    return values[:stops]
 
 
 def start_quietly(camera: Camera) -> None:
@@ -76,15 +120,14 @@ def start_quietly(camera: Camera) -> None:
         return
 
 
-def late_ms(server: Server, kind: str, *, opening: bool) -> float:
+def late_ms(server: Server, kind: Kind, *, opening: bool) -> float:
     """Milliseconds between a limit of 1 s and the moment at which the source has noticed."""
-    url = KINDS[kind][3].format(server.port)
     if opening:
-        camera = Camera(url, open_timeout=1.0)
+        camera = camera_of(server, kind, open_timeout=1.0)
         began = time.monotonic()
         with camera:
             return MS * (until(lambda: camera.stats.outages) - began - 1.0)
-    with Camera(url, read_timeout=1.0) as camera:
+    with camera_of(server, kind, read_timeout=1.0) as camera:
         last = 0.0
         while camera.stats.state != "stalled":
             sample = camera.reader.latest()
@@ -94,30 +137,29 @@ def late_ms(server: Server, kind: str, *, opening: bool) -> float:
         return MS * (noticed - last - 1.0)
 
 
-def first_ms(server: Server, kind: str, options: dict[str, str]) -> float:
+def first_ms(server: Server, kind: Kind) -> float:
     """Milliseconds from start() to the first frame, joining at a random moment."""
     server.skip = random.randrange(KEY_INTERVAL)  # the frames until the next key frame are of no use
-    camera = Camera(KINDS[kind][3].format(server.port), options=options)
+    camera = camera_of(server, kind)
     began = time.monotonic()
     with camera:
         camera.read()
         return MS * (time.monotonic() - began)
 
 
-def back_ms(kind: str, media: Path) -> tuple[float, float]:
+def back_ms(kind: Kind, media: Path) -> tuple[float, float]:
     """Milliseconds from the new start of a server, 3 s after it was killed, to the first frame.
 
     The second figure is how much of that was left of the back-off.
     """
-    _, _, program, url = KINDS[kind]
-    with ServerProcess(program, media) as server:
-        camera = Camera(url.format(server.port))
+    with ServerProcess(kind.program, media) as server:
+        camera = Camera(kind.url.format("127.0.0.1", server.port), options=kind.options)
         camera.pipeline.start()
         camera.read(5)
     killed = time.monotonic()
     until(lambda: camera.stats.outages)
     time.sleep(max(0.0, killed + 3.0 - time.monotonic()))
-    with ServerProcess(program, media, server.port):
+    with ServerProcess(kind.program, media, server.port):
         ready = time.monotonic()
         waited = until(lambda: camera.stats.state != "backing_off") - ready
         back = until(lambda: camera.stats.reconnects) - ready
@@ -135,44 +177,74 @@ def figures(values: list[float]) -> dict[str, float]:
     }
 
 
-def measure(result: Result, options: Any, clips: dict[str, Clip]) -> None:
-    """All of it."""
-    for kind, (server_class, media, _, _) in KINDS.items():
+def add_stops(result: Result, name: str, state: str, values: list[float]) -> None:
+    """Three rows: p50, p99 and the largest, each with its goal."""
+    for share, goal in STOP_GOALS.items():
+        row = f"{name}: stop while {state}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
+        result.add(Row(row, figures(values) if share == 0.5 else {}, quantile(values, share), goal))
+    print(f"{name} {state}: {figures(values)}", file=sys.stderr)
+
+
+def measure_stops(result: Result, stops: int, clips: dict[str, Clip]) -> None:
+    """In each state, over each kind of connection."""
+    try:
+        for name, values in in_own_network(stops).items():
+            add_stops(result, name, "resolving", values)
+    except (OSError, subprocess.CalledProcessError) as error:
+        result.add(Row("stop while resolving", {}, unclear=f"needs `unshare -rmn`: {error}"))
+    for name, kind in KINDS.items():
         for state, faults in STATES.items():
-            with server_class(clips[media], faults) as server:
-                values = [stop_ms(server, kind, state) for _ in range(options.stops)]
-            for share, goal in STOP_GOALS.items():
-                name = f"{kind}: stop while {state}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
-                value = quantile(values, share)
-                result.add(Row(name, figures(values) if share == 0.5 else {}, value, goal))
-            print(f"{kind} {state}: {figures(values)}", file=sys.stderr)
-        for name, faults in (("blackhole at open", Faults(silent=True)), ("stall", Faults(stall_after=40))):
-            with server_class(clips[media], faults) as server:
-                values = [late_ms(server, kind, opening=faults.silent) for _ in range(options.rounds)]
+            clip = clips[kind.keyless if state == "waiting_key_frame" else kind.media]
+            with kind.server(clip, faults) as server:
+                if state == "stalled":
+                    values = stalled_stops_ms(server, kind, stops)
+                else:
+                    values = [stop_ms(server, kind, state) for _ in range(stops)]
+            add_stops(result, name, state, values)
+
+
+def measure_limits(result: Result, rounds: int, clips: dict[str, Clip]) -> None:
+    """How late a limit of 1 s is kept, and how soon the first frame is there."""
+    for name, kind in KINDS.items():
+        for fault, faults in (("blackhole at open", Faults(silent=True)), ("stall", Faults(stall_after=40))):
+            with kind.server(clips[kind.media], faults) as server:
+                values = [late_ms(server, kind, opening=faults.silent) for _ in range(rounds)]
             result.add(
-                Row(f"{kind}: {name}, noticed after the limit", figures(values), max(values), LATE_GOAL)
+                Row(f"{name}: {fault}, noticed after the limit", figures(values), max(values), LATE_GOAL)
             )
-        with tempfile.TemporaryDirectory() as folder:
-            path = clips[media].save(Path(folder) / "clip")
-            pairs = [back_ms(kind, path) for _ in range(options.rounds)]
-        values = [back - waited for back, waited in pairs]
-        shown = figures([back for back, _ in pairs]) | {"after_back_off_max_ms": max(values)}
-        result.add(Row(f"{kind}: killed, back 3 s later", shown, max(values), BACK_GOAL))
-        ways = {"rtsp": {"": {}, " over udp": {"rtsp_transport": "udp"}}}.get(kind, {"": {}})
-        for way, chosen in ways.items():
-            with server_class(clips[media]) as server:
-                values = [first_ms(server, kind, chosen) for _ in range(4 * options.rounds)]
-            result.add(Row(f"{kind}{way}: first frame", figures(values), quantile(values, 0.5), FIRST_GOAL))
-        print(kind, "done", file=sys.stderr)
+        with kind.server(clips[kind.media]) as server:
+            values = [first_ms(server, kind) for _ in range(2 * rounds)]
+        result.add(Row(f"{name}: first frame", figures(values), quantile(values, 0.5), FIRST_GOAL))
+        print(name, "limits done", file=sys.stderr)
+
+
+def measure_returns(result: Result, rounds: int, clips: dict[str, Clip]) -> None:
+    """After a kill. All kinds at the same time: nearly all of it is waiting."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(KINDS)) as pool:
+
+        def work(number: int, kind: Kind) -> list[tuple[float, float]]:
+            path = clips[kind.media].save(Path(folder) / f"{number}")
+            return [back_ms(kind, path) for _ in range(rounds)]
+
+        waiting = [pool.submit(work, *job) for job in enumerate(KINDS.values())]
+        for name, job in zip(KINDS, waiting, strict=True):
+            pairs = job.result()
+            values = [back - waited for back, waited in pairs]
+            shown = figures([back for back, _ in pairs]) | {"after_back_off_max_ms": max(values)}
+            result.add(Row(f"{name}: killed, back 3 s later", shown, max(values), BACK_GOAL))
 
 
 def main() -> None:
     """Command line."""
-    options = arguments(__doc__, "faults", stops=100, rounds=5)
+    options = arguments(__doc__, "faults", stops=100, rounds=10)
     random.seed(1)
-    clips = {media: encode(media) for _, media, _, _ in KINDS.values()}
-    result = Result("faults", "live sources: stops, limits, returns", {"stops": options.stops})
-    measure(result, options, clips)
+    media = {kind.media for kind in KINDS.values()} | {kind.keyless for kind in KINDS.values()}
+    clips = {name: encode(name) for name in sorted(media)}
+    settings = {"stops": options.stops, "rounds": options.rounds}
+    result = Result("faults", "live sources: stops, limits, returns", settings)
+    measure_stops(result, options.stops, clips)
+    measure_limits(result, options.rounds, clips)
+    measure_returns(result, options.rounds, clips)
     result.keep(options.out)
 
 

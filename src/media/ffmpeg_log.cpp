@@ -112,6 +112,7 @@ FfmpegErrorCapture::~FfmpegErrorCapture() {
 
 std::string FfmpegErrorCapture::in_brackets() const {
   if (cause_.empty()) return {};
+  if (cause_.rfind("Stream ends prematurely", 0) == 0) return " (the server closed the connection early)";
   constexpr std::string_view kAdvice = ", see the documentation if you wish to increase it";
   const auto at = cause_.find(kAdvice);
   if (at == std::string::npos) return " (" + cause_ + ")";

@@ -94,6 +94,7 @@ TEST(MediaLog, TheCauseIsKeptThoughFfmpegSaysFirstThatTheConnectionEnded) {
   av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");
   EXPECT_EQ(errors.cause(),
             "Stream ends prematurely at 5, should be 99");  // as long as there is nothing better
+  EXPECT_EQ(errors.in_brackets(), " (the server closed the connection early)");
   av_log(nullptr, AV_LOG_ERROR, "moov atom not found\n");
   av_log(nullptr, AV_LOG_ERROR, "error reading header\n");
   av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");

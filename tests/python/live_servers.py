@@ -30,8 +30,8 @@ class Clip:
     """Video cut where its frames begin.
 
     Attributes:
-        kind: FFmpeg's name of the container: "mpegts", "matroska", "h264" (NAL units with start codes) or
-            "mjpeg".
+        kind: FFmpeg's name of the container: "mpegts", "matroska", "flv", "h264" (NAL units with start
+            codes) or "mjpeg".
         header: What comes before the first frame.
         frames: The bytes of each frame.
         keys: Whether each is a key frame.
@@ -65,6 +65,8 @@ class Faults:
         half_after: Sends so many frames and half of the next, then closes the connection.
         close_after: Sends so many frames, then closes the connection.
         garbage: Sends random bytes instead of frames.
+        no_keys: Leaves the key frames out, so that nothing can be decoded.
+        no_goodbye: RTSP: never answers a client that ends its session.
         status: What HTTP and RTSP answer instead of 200.
         user: "name:password" that HTTP and RTSP want (Basic).
         answer: HTTP: sent instead of everything else.
@@ -75,6 +77,8 @@ class Faults:
     half_after: int | None = None
     close_after: int | None = None
     garbage: bool = False
+    no_keys: bool = False
+    no_goodbye: bool = False
     status: str | None = None
     user: str | None = None
     answer: bytes | None = None
@@ -141,6 +145,8 @@ class Server:
             if self._ended.wait(max(0.0, began + (number - skip) / self.clip.fps - time.monotonic())):
                 return
             frame = self.clip.frames[number % len(self.clip.frames)]
+            if self.faults.no_keys and self.clip.keys[number % len(self.clip.frames)]:
+                continue
             sent = number - skip
             if sent == self.faults.stall_after:
                 self._ended.wait()
@@ -332,6 +338,8 @@ class RtspServer(Server):
                     head = "Session: 1\r\nRange: npt=0.000-\r\n"
                 elif verb == "TEARDOWN":
                     self.goodbyes += 1
+                    if self.faults.no_goodbye:
+                        self._ended.wait()
                     return
                 head += f"Content-Length: {len(body)}\r\n" if body else ""
                 number = sequence[1] if sequence else "0"
