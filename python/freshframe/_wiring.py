@@ -32,6 +32,8 @@ def check_node(node: Any) -> None:
         and not isinstance(node, (VideoSource, MockCamera))
     ):
         raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
+    if isinstance(node, Source) and not isinstance(node.live, bool):
+        raise GraphError(f"{type(node).__name__}.live must be True or False, got {node.live!r}")
     if isinstance(node, Node) and not isinstance(node, Source) and type(node).process is Node.process:
         raise GraphError(f"{type(node).__name__} has no method process(self, sample): a Node needs one")
     if not isinstance(node, Node) and not callable(node):

@@ -145,6 +145,21 @@ void name_source(gil::Held& held, const gil::Ref& error, const std::string& sour
   if (nb::len(known) == 0) object.attr("source") = source;
 }
 
+namespace {
+
+PyObject* builtin_type(const nb::builtin_exception& error) {
+  switch (error.type()) {
+    case nb::exception_type::type_error:
+      return PyExc_TypeError;
+    case nb::exception_type::value_error:
+      return PyExc_ValueError;
+    default:
+      return PyExc_RuntimeError;
+  }
+}
+
+}  // namespace
+
 void set_python_error(gil::Held& held, const std::exception_ptr& error) {
   try {
     raise_known(held, error);
@@ -152,6 +167,8 @@ void set_python_error(gil::Held& held, const std::exception_ptr& error) {
     known.restore();
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
+  } catch (const nb::builtin_exception& known) {
+    PyErr_SetString(builtin_type(known), known.what());
   } catch (const std::exception& known) {
     PyErr_SetString(PyExc_RuntimeError, known.what());
   }

@@ -178,6 +178,12 @@ double number(PyObject* object, const char* what) {
                           nb::repr(nb::handle(object)).c_str())
                              .c_str());
   }
+  if (!std::isfinite(value)) {
+    throw nb::value_error((std::string("Source.read() yielded ") + what + " = " +
+                           nb::repr(nb::handle(object)).c_str() +
+                           "; it must be a number of seconds that is not infinite")
+                              .c_str());
+  }
   return value;
 }
 
@@ -223,6 +229,9 @@ PyObject* open_iterator(gil::Held& held, Loop& loop) {
   Py_DECREF(token);
   if (iterable == nullptr) return nullptr;
   PyObject* iterator = PyObject_GetIter(iterable);
+  if (iterator == nullptr && PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
+    PyErr_Format(PyExc_TypeError, "%s, as a generator does; it returned %R", kYields, iterable);
+  }
   Py_DECREF(iterable);
   return iterator;
 }

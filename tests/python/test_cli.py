@@ -502,6 +502,20 @@ def test_track_and_probe_take_pictures_in_sequence(freshframe: Any, tmp_path: Pa
     code, out, _ = freshframe("probe", tmp_path, "--json")
     (record,) = records(out)
     assert (code, record["codec"], record["frame_count"], record["fps"]) == (0, "mjpeg", 4, 25)
+    code, out, _ = freshframe("track", tmp_path / "%d.jpg", "--fps", "5", "--json")
+    assert [record["pts"] for record in records(out)] == [0, 0.2, 0.4, 0.6]
+    code, out, _ = freshframe("probe", tmp_path, "--fps", "5", "--json")
+    (record,) = records(out)
+    assert (code, record["fps"], record["duration"]) == (0, 5, 0.8)
+    code, _, err = freshframe("probe", *sorted(tmp_path.glob("*.jpg")))
+    assert code == 2
+    assert "put a pattern in quotes" in err
+    code, _, err = freshframe("probe", tmp_path, "--fps", "fast")
+    assert code == 2
+    assert "expected frames per second above 0 such as 25, got 'fast'" in err
+    code, _, err = freshframe("probe", tmp_path / "1.avi", "--fps", "5")
+    assert code == 3
+    assert "that is for pictures, a video has its own" in err
     (tmp_path / "2.jpg").unlink()
     code, _, err = freshframe("track", tmp_path / "%d.jpg")
     assert code == 4, "a lossless run that lost a frame"

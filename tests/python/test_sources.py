@@ -113,8 +113,55 @@ def test_a_source_that_yields_something_else_is_told_what_it_should_yield(item: 
 
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(Wrong()))
-    with pytest.raises(ff.NodeError, match=r"(?s)'Wrong'.*pts"):
+    with pytest.raises(ff.NodeError, match=r"(?s)'Wrong'.*pts") as caught:
         pipeline.run()
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+@pytest.mark.parametrize("item", [(1, float("nan")), (1, float("inf")), (1, 0.0, float("nan"))])
+def test_a_source_that_yields_a_time_that_is_none_is_told_so(item: Any) -> None:
+    class Wrong(ff.Source[int]):
+        live = False
+
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            yield item
+
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Wrong()))
+    with pytest.raises(ff.NodeError, match=r"= (nan|inf); it must be a number of seconds") as caught:
+        pipeline.run()
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_a_source_whose_read_is_no_generator_is_told_so() -> None:
+    class Returns(ff.Source[int]):
+        live = False
+
+        def read(self, stop: ff.StopToken) -> Any:
+            return 5
+
+    class Async(ff.Source[int]):
+        live = False
+
+        async def read(self, stop: ff.StopToken) -> Any:
+            yield 1, 0.0
+
+    for kind, found in ((Returns, "it returned 5"), (Async, "it returned <async_generator")):
+        pipeline = ff.Pipeline()
+        pipeline.add(Collect(), pipeline.add(kind()))
+        with pytest.raises(ff.NodeError, match=rf"must yield \(value, pts\).*{found}"):
+            pipeline.run()
+
+
+def test_a_source_is_live_or_not() -> None:
+    class Unclear(ff.Source[int]):
+        live = "yes"  # type: ignore[assignment]
+
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            yield 1, 0.0
+
+    with pytest.raises(ff.GraphError, match=r"Unclear.live must be True or False, got 'yes'"):
+        ff.Pipeline().add(Unclear())
 
 
 def test_a_source_may_return_any_iterator() -> None:

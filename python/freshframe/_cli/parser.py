@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ _SOURCE = (
     "a camera (0, /dev/video0), a video or picture file, frames/%%05d.png, a folder or glob of pictures, "
     "a stream such as rtsp://host/path, or demo:circles"
 )
+
+_FPS = "frames per second of pictures in sequence (default 25), or asked of a camera"
 
 
 def seconds(text: str) -> float:
@@ -46,6 +49,17 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
+
+
+def rate(text: str) -> float:
+    """Frames per second; what is too many ff.open() says."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected frames per second above 0 such as 25, got {text!r}")
+    return value
 
 
 def radius(text: str) -> tuple[float, float]:
@@ -80,7 +94,12 @@ def parse(arguments: Sequence[str]) -> Any:
     _doctor(commands)
     _gil(commands)
     _lab(commands)
-    return parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest:
+        shell_did_it = all(os.path.exists(text) for text in rest)
+        hint = "; put a pattern in quotes: 'frames/*.png'" if shell_did_it else ""
+        parser.error(f"unrecognized arguments: {' '.join(rest[:3])}{' ...' if len(rest) > 3 else ''}{hint}")
+    return options
 
 
 def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.ArgumentParser:
@@ -119,6 +138,7 @@ def _track(commands: Any) -> None:
         "  freshframe track match.mp4 --realtime --for 10s --json | head",
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
+    parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
     parser.add_argument(
         "-o",
         "--output",
@@ -175,6 +195,7 @@ def _probe(commands: Any) -> None:
         "  freshframe probe match.mp4\n  freshframe probe 'demo:circles?fps=30' --json",
     )
     parser.add_argument("source", type=source, metavar="URL", help=_SOURCE)
+    parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
 
 
 def _devices(commands: Any) -> None:

@@ -37,7 +37,7 @@ class Measured:
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
     pipeline = ff.Pipeline("probe")
-    source = ff.open(options.source)
+    source = ff.open(options.source, fps=options.fps)
     reader = pipeline.reader(pipeline.add(source, name="source"))
     with watched(pipeline):
         began = time.monotonic()

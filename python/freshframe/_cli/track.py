@@ -91,7 +91,7 @@ class TrackRun:
 
     def __init__(self, options: Any, outputs: list[str]) -> None:
         self.pipeline = ff.Pipeline("track")
-        source = ff.open(options.source, realtime=options.realtime)
+        source = ff.open(options.source, fps=options.fps, realtime=options.realtime)
         self.label = source.url  # without its password
         self.live = source.live
         frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
