@@ -35,6 +35,7 @@ struct CircleDetectorOptions {
   float max_radius = 120;  // pixels
   int max_circles = 64;    // the best are kept
   float min_score = 0.5F;  // 0..1
+  bool operator==(const CircleDetectorOptions&) const = default;
 };
 
 /// Finds circles in a grey picture. Keeps scratch memory between calls; one thread at a time.

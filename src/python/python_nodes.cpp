@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "python/arrays.hpp"
+#include "python/idle_finders.hpp"
 #include "python/python_engine.hpp"
 #include "python/python_free.hpp"
 #include "python/python_value.hpp"
@@ -162,7 +163,7 @@ nb::object detect_circles(gil::Held& held, nb::object image, std::pair<float, fl
   auto found = gil::release(
       held,
       [](const Frame& picture, const CircleDetectorOptions& chosen) {
-        return CircleFinder(chosen).find(picture.luma());
+        return IdleFinders::instance().find(picture.luma(), chosen);
       },
       frame, options);
   Circles circles;
