@@ -14,6 +14,8 @@ VIDEOS = {
     "a.mkv": "h264",
     "a.ts": "h264",
     "a.avi": "mjpeg",
+    "a.flv": "h264",
+    "b.flv": "flv",
     "b.avi": "mpeg4",
     "b.mkv": "ffv1",
 }

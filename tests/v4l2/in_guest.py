@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,58 @@ def check_unbind() -> str:
     return f"{pipeline_state} while it was away, back {back:.2f} s after it was plugged in"
 
 
+def _came_back(pipeline: ff.Pipeline, times: int) -> bool:
+    return link(pipeline).reconnects == times
+
+
+def check_replug() -> str:
+    """The driver goes and comes at once, perhaps between two looks at the device."""
+    folder = Path("/sys/bus/platform/drivers/vivid")
+
+    def replug() -> None:
+        (folder / "unbind").write_text("vivid.0")
+        (folder / "bind").write_text("vivid.0")
+
+    told = []
+    with camera() as (pipeline, reader):
+        for turn in (1, 2, 3):
+            last = take(reader, 3)[-1]
+            worker = threading.Thread(target=replug)
+            worker.start()
+            until("the camera to come back", partial(_came_back, pipeline, turn))
+            worker.join()
+            while (sample := reader.get(timeout=PATIENCE)).seq <= last.seq + 5:
+                assert sample.pts >= last.pts
+            told.append(link(pipeline).outage_seconds)
+    return "outages in all after each: " + ", ".join(f"{seconds:.2f} s" for seconds in told)
+
+
+def check_several() -> str:
+    """Two cameras in one pipeline; one is unplugged, which the other doesn't notice."""
+    pipeline = ff.Pipeline()
+    paths = ("/dev/video0", "/dev/video1")
+    ports = [pipeline.add(ff.open(path, size=SIZE, fps=15), name=path) for path in paths]
+    readers = [pipeline.reader(port, queue=ff.Queue(64)) for port in ports]
+
+    def source(path: str) -> ff.SourceStats:
+        stats = pipeline.stats().nodes[path].source
+        assert stats is not None
+        return stats
+
+    with pipeline:
+        for reader in readers:
+            take(reader, 5)
+        vivid.set_control(paths[1], vivid.DISCONNECT, 1)
+        until("the second to come back", lambda: source(paths[1]).reconnects == 1)
+        for reader in readers:
+            take(reader, 30)
+        assert source(paths[0]).outages == 0, source(paths[0])
+        delivered = [pipeline.stats().nodes[path].processed for path in paths]
+        began = time.monotonic()
+    stopped = time.monotonic() - began
+    return f"{delivered[0]} and {delivered[1]} frames, both stopped in {stopped * 1e3:.1f} ms"
+
+
 def check_probe() -> str:
     done = subprocess.run(
         [sys.executable, "-m", "freshframe", "probe", "1", "--json"],
@@ -281,7 +334,9 @@ CHECKS: dict[str, Callable[[], str]] = {
     "errors": check_errors,
     "busy": check_busy,
     "probe": check_probe,
+    "several": check_several,
     "unbind": check_unbind,
+    "replug": check_replug,
 }
 
 
