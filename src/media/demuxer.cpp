@@ -133,7 +133,7 @@ void Demuxer::open_container(Dictionary& options) {
 /// whatever their size: so the first packets are read twice.
 void Demuxer::find_streams() {
   const std::int64_t start = avio_tell(input_->pb);
-  if (input_->nb_streams == 0) {
+  if (must_read_ahead(*input_)) {
     std::deque<AvPacketPtr> packets;
     static_cast<void>(read_ahead(*input_, packets));  // an error comes again
     check_interrupt("opened", settings_.open_timeout);

@@ -106,7 +106,7 @@ bool LiveInput::is_described() const {
 }
 
 void LiveInput::find_streams() {
-  const int found = input_->nb_streams == 0
+  const int found = must_read_ahead(*input_)
                         ? read_ahead(*input_, first_packets_)
                         : find_streams_within(*input_, Decoder::most_pixels(options_.options));
   check_open();

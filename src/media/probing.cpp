@@ -3,6 +3,7 @@
 #include "media/probing.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -17,12 +18,23 @@ bool skips_new_streams(const AVFormatContext& input) {
   return name == "mpegts" || name == "mpeg";
 }
 
+bool is_video(const AVStream& stream) {
+  const auto& parameters = *stream.codecpar;
+  return parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE;
+}
+
 bool interrupted(const AVFormatContext& input) {
   const auto& check = input.interrupt_callback;
   return check.callback != nullptr && check.callback(check.opaque) != 0;
 }
 
 }  // namespace
+
+bool must_read_ahead(const AVFormatContext& input) {
+  if ((input.ctx_flags & AVFMTCTX_NOHEADER) == 0) return false;
+  return std::none_of(input.streams, input.streams + input.nb_streams,
+                      [](const AVStream* stream) { return is_video(*stream); });
+}
 
 int find_streams_within(AVFormatContext& input, const std::string& most_pixels) {
   std::vector<AVDictionary*> options(std::max(1U, input.nb_streams), nullptr);
@@ -37,15 +49,18 @@ int find_streams_within(AVFormatContext& input, const std::string& most_pixels) 
 }
 
 int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
+  constexpr std::chrono::seconds kPatience(3);
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   for (std::int64_t bytes = 0; bytes < input.probesize;) {
+    if (!packets.empty() && std::chrono::steady_clock::now() > until) break;
     auto packet = make_av_packet();
     const int result = av_read_frame(&input, packet.get());
     if (result == AVERROR(EAGAIN) && !interrupted(input)) continue;
     if (result < 0) return result;
     bytes += packet->size + 1;
-    const auto& parameters = *input.streams[packet->stream_index]->codecpar;
+    const bool found = is_video(*input.streams[packet->stream_index]);
     packets.push_back(std::move(packet));
-    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) break;
+    if (found) break;
   }
   return 0;
 }
