@@ -14,18 +14,21 @@
 #include <utility>
 #include <vector>
 
+#include "vision/circle_motion.hpp"
 #include "vision/circle_search.hpp"
+#include "vision/focused_search.hpp"
 #include <time.h>
 
 namespace {
 
 using freshframe::Circle;
-using freshframe::CircleAssociator;
 using freshframe::CircleDetectorOptions;
 using freshframe::Circles;
 using freshframe::Plane;
 using freshframe::vision::CircleSearch;
+using freshframe::vision::CircleTracks;
 using freshframe::vision::Features;
+using freshframe::vision::FocusedSearch;
 
 constexpr const char* kUsage =
     "circles_bench LIST [stride=N] [candidates=1] [repeat=N] [fps=F] [keep=P] [min_radius=] [max_radius=] "
@@ -43,8 +46,9 @@ struct Settings {
   int stride = 1;
   int repeat = 1;  // the fastest of so many runs counts
   bool candidates = false;
-  double fps = 0;   // 0: no tracking
-  double keep = 1;  // fraction of the frames
+  double fps = 0;         // 0: no tracking
+  double keep = 1;        // fraction of the frames
+  double full_every = 0;  // seconds between searches of the whole picture; 0: each picture
 };
 
 // Time on the processor: other programs on the machine do not count.
@@ -63,6 +67,8 @@ bool set(Settings& s, const std::string& key, const std::string& value) {
     s.fps = std::stod(value);
   else if (key == "keep")
     s.keep = std::stod(value);
+  else if (key == "full_every")
+    s.full_every = std::stod(value);
   else if (key == "candidates")
     s.candidates = value != "0";
   else if (key == "min_radius")
@@ -99,30 +105,41 @@ class Bench {
     std::ifstream file(path, std::ios::binary);
     if (!file) throw std::runtime_error("cannot read " + path);
     std::vector<char> picture(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
-    CircleAssociator tracker({.detector = settings_.detector});
+    // As CircleTracker does it.
+    CircleTracks tracks({}, freshframe::vision::circle_rules({.detector = settings_.detector}));
+    FocusedSearch focused(settings_.full_every);
+    const bool track = settings_.fps > 0;
     for (int frame = 0; file.read(picture.data(), static_cast<std::streamsize>(picture.size())); ++frame) {
       if (frame % settings_.stride != 0) continue;
       if (settings_.keep < 1 && chance() > settings_.keep) continue;
       const Plane plane{reinterpret_cast<const std::uint8_t*>(picture.data()), height, width, width};
       double best = 1e30;
-      std::vector<Circle> circles;
+      Circles result;
+      double share = 1;
+      if (track) tracks.advance(frame / settings_.fps);
+      const FocusedSearch before = focused;
       for (int i = 0; i < settings_.repeat; ++i) {
         candidates_.str({});
         first_candidate_ = true;
+        focused = before;
         const double start = thread_time_ms();
-        circles = search_.find(plane);
+        result.circles = track ? focused.find(search_, plane, tracks) : search_.find(plane);
         best = std::min(best, thread_time_ms() - start);
+        share = focused.searched_share();
       }
-      Circles result{std::move(circles), {}};
-      if (settings_.fps > 0) result = tracker.update(frame / settings_.fps, result.circles);
-      print(name, frame, best, result);
+      if (track) {
+        tracks.take(result.circles);
+        result = tracked_circles(tracks, result.circles);
+      }
+      print(name, frame, best, result, share);
     }
   }
 
  private:
-  void print(const std::string& name, int frame, double ms, const Circles& result) {
+  void print(const std::string& name, int frame, double ms, const Circles& result, double share) {
     std::ostringstream out;
-    out << R"({"seq":")" << name << R"(","frame":)" << frame << R"(,"ms":)" << ms << R"(,"circles":[)";
+    out << R"({"seq":")" << name << R"(","frame":)" << frame << R"(,"ms":)" << ms << R"(,"share":)" << share
+        << R"(,"circles":[)";
     for (std::size_t i = 0; i < result.circles.size(); ++i) {
       out << (i == 0 ? "[" : ",[");
       print_circle(out, result.circles[i]);

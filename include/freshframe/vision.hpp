@@ -20,11 +20,20 @@ struct Circle {
   float score = 0;  // 0..1
 };
 
-/// The circles of one frame, best score first from a detector, ascending id from a tracker. `ids` is empty
-/// before a tracker, else as long as `circles`.
+/// What a tracker knows of a thing beyond its place in this frame.
+struct TrackInfo {
+  float velocity_x = 0;  // pixels/s
+  float velocity_y = 0;
+  float age = 0;         // seconds since it was first seen
+  float confidence = 0;  // 0..1: mean of its scores so far, of which the latest count most
+};
+
+/// The circles of one frame, best score first from a detector, ascending id from a tracker. `ids` and
+/// `tracks` are empty before a tracker, else as long as `circles`.
 struct Circles {
   std::vector<Circle> circles;
   std::vector<std::int64_t> ids;
+  std::vector<TrackInfo> tracks = {};
   bool tracked = false;  // made by a tracker, also when there is no circle
 };
 template <>
@@ -58,6 +67,10 @@ struct CircleTrackerOptions {
   CircleDetectorOptions detector = {.min_radius = 8, .max_radius = 120, .max_circles = 16, .min_score = 0.3F};
   /// Seconds that a circle may be unseen and keep its id; twice as long when no picture came meanwhile.
   double max_gap = 0.5;
+  /// Of CircleTracker: seconds between searches of the whole picture. In between it looks where tracks expect
+  /// their circles and where the picture changed since that place was last searched, which costs a third or
+  /// less. 0: every picture is searched as a whole.
+  double full_every = 1;
 };
 
 /// Gives circles identities over time. Knows nothing of pictures; time is in seconds, so dropped frames are

@@ -391,7 +391,7 @@ def make_circle_detector(radius: tuple[float, float], max_circles: int, min_scor
 def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_score: float) -> freshframe.results.Circles:
     """GIL: released"""
 
-def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float) -> NodeHandle:
+def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float) -> NodeHandle:
     """GIL: held"""
 
 def make_annotate(ids: bool, scores: bool, trail: float, line_width: float) -> NodeHandle:

@@ -23,12 +23,19 @@ class Circles:
     Attributes:
         xyr: (n, 3) float32, pixels: centre x, centre y, radius; the centre of the top left pixel is (0, 0).
         score: (n,) float32 in [0, 1].
-        tracker_id: (n,) int64, stable over frames, from 1; None before a tracker.
+        tracker_id: (n,) int64, stable over frames, from 1; None before a tracker, as are all that follow.
+        velocity: (n, 2) float32, pixels per second: x to the right, y downwards.
+        age: (n,) float32, seconds since the circle was first seen.
+        confidence: (n,) float32 in [0, 1]: the mean of the scores that the circle had so far, of which the
+            latest count most; steadier than ``score``.
     """
 
     xyr: npt.NDArray[np.float32]
     score: npt.NDArray[np.float32]
     tracker_id: npt.NDArray[np.int64] | None = None
+    velocity: npt.NDArray[np.float32] | None = None
+    age: npt.NDArray[np.float32] | None = None
+    confidence: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """Number of circles."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from ._nodes import Node
 from .results import Circles
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Csv", "JsonLines"]
 
-_CIRCLE_COLUMNS = ("id", "x", "y", "r", "score")
+_CIRCLE_COLUMNS = ("id", "x", "y", "r", "score", "vx", "vy", "age", "confidence")
 _STAMP_COLUMNS = ("seq", "pts", "captured")
 # Positions are known to about a hundredth of a pixel; float32's further digits would only double the files.
 _DECIMALS = 3
@@ -69,8 +70,9 @@ class _naming:  # noqa: N801  (reads as a verb: with _naming(path))
 class JsonLines(_TextSink):
     """Writes each sample as one line of JSON: `{"seq", "pts", "captured", "value"}`.
 
-    For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "score"}`: pixels, the centre of
-    the top left pixel is (0, 0); `id` is null before a tracker; a frame without circles has an empty list.
+    For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "score", "vx", "vy", "age",
+    "confidence"}`: pixels, the centre of the top left pixel is (0, 0); pixels per second; seconds. `id` and
+    what follows `score` are null before a tracker; a frame without circles has an empty list.
     Any other value may be made of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
     with str keys and dataclasses. JSON knows no NaN and no infinity: they become null.
 
@@ -103,11 +105,11 @@ class JsonLines(_TextSink):
 class Csv(_TextSink):
     """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
 
-    `Circles` make one row per circle with `id`, `x`, `y`, `r`, `score` (no row for a frame without circles;
-    `id` is empty before a tracker). Any other value makes one row: dicts, dataclasses and named tuples one
-    column per field, one-dimensional arrays the columns `value_0`, `value_1`, ..., a number or a string the
-    column `value`. A list, a dict or an array inside a field is written as JSON. The first sample decides the
-    columns.
+    `Circles` make one row per circle with the columns `id`, `x`, `y`, `r`, `score`, `vx`, `vy`, `age`,
+    `confidence` (no row for a frame without circles; a tracker's columns are empty before a tracker). Any
+    other value makes one row: dicts, dataclasses and named tuples one column per field, one-dimensional
+    arrays the columns `value_0`, `value_1`, ..., a number or a string the column `value`. A list, a dict or
+    an array inside a field is written as JSON. The first sample decides the columns.
 
     Args:
         path: The file, written anew.
@@ -152,12 +154,27 @@ class Csv(_TextSink):
 
 
 def _circle_records(circles: Circles) -> list[dict[str, Any]]:
-    ids: list[Any] = [None] * len(circles.xyr) if circles.tracker_id is None else circles.tracker_id.tolist()
-    rows = zip(ids, circles.xyr.tolist(), circles.score.tolist(), strict=True)
+    count = len(circles.xyr)
+    places = ([_rounded(x), _rounded(y), _rounded(r)] for x, y, r in circles.xyr.tolist())
+    columns = (
+        _listed(circles.tracker_id, count),
+        places,
+        [_rounded(score) for score in circles.score.tolist()],
+        _listed(circles.velocity, count, [None, None]),
+        _listed(circles.age, count),
+        _listed(circles.confidence, count),
+    )
     return [
-        {"id": id_, "x": _rounded(x), "y": _rounded(y), "r": _rounded(r), "score": _rounded(score)}
-        for id_, (x, y, r), score in rows
+        dict(zip(_CIRCLE_COLUMNS, (id_, *place, score, *velocity, age, confidence), strict=True))
+        for id_, place, score, velocity, age, confidence in zip(*columns, strict=True)
     ]
+
+
+def _listed(column: npt.NDArray[Any] | None, count: int, absent: Any = None) -> list[Any]:
+    """A column as numbers for people; where there is none, `absent` for each row."""
+    if column is None:
+        return [absent] * count
+    return [[_rounded(v) for v in row] if isinstance(row, list) else _rounded(row) for row in column.tolist()]
 
 
 def _finite(number: float) -> float | None:
@@ -165,6 +182,8 @@ def _finite(number: float) -> float | None:
 
 
 def _rounded(number: float) -> float | None:
+    if isinstance(number, int):
+        return number
     return _finite(round(number, _DECIMALS)) if math.isfinite(number) else None
 
 

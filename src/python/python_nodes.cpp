@@ -138,10 +138,11 @@ std::unique_ptr<NodeHandle> make_circle_detector(std::pair<float, float> radius,
 }
 
 std::unique_ptr<NodeHandle> make_circle_tracker(std::pair<float, float> radius, int max_circles,
-                                                double max_gap) {
+                                                double max_gap, double full_every) {
   CircleTrackerOptions options;
   options.detector = detector_options(radius, max_circles, options.detector.min_score);
   options.max_gap = max_gap;
+  options.full_every = full_every;
   return handle(std::make_unique<CircleTracker>(options));
 }
 
@@ -216,7 +217,7 @@ void bind_nodes(nb::module_& module) {
                      "min_score: float) -> freshframe.results.Circles"),
              "GIL: released");
   module.def("make_circle_tracker", &make_circle_tracker, nb::arg("radius"), nb::arg("max_circles"),
-             nb::arg("max_gap"), "GIL: held");
+             nb::arg("max_gap"), nb::arg("full_every"), "GIL: held");
   module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("scores"), nb::arg("trail"),
              nb::arg("line_width"), "GIL: held");
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("codec"), nb::arg("fps").none(),

@@ -6,8 +6,10 @@
 #include "freshframe/vision.hpp"
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "python/python_classes.hpp"
 
@@ -21,18 +23,25 @@ namespace {
 using Floats = nb::ndarray<nb::numpy, const float>;
 using Ids = nb::ndarray<nb::numpy, const std::int64_t>;
 constexpr std::int64_t kCircleFloats = sizeof(Circle) / sizeof(float);
+constexpr std::int64_t kTrackFloats = sizeof(TrackInfo) / sizeof(float);
+static_assert(offsetof(TrackInfo, age) == 2 * sizeof(float));
+static_assert(offsetof(TrackInfo, confidence) == 3 * sizeof(float));
+
+// The columns of the package's Circles in their order.
+using Columns = std::array<nb::object, 6>;
 
 // Makes a frozen, slotted dataclass without its __init__, which costs more than everything else here.
-nb::object make_circles(const nb::object& xyr, const nb::object& score, const nb::object& ids) {
-  static PyObject* const names[] = {PyUnicode_InternFromString("xyr"), PyUnicode_InternFromString("score"),
-                                    PyUnicode_InternFromString("tracker_id")};
+nb::object make_circles(const Columns& columns) {
+  static PyObject* const names[] = {
+      PyUnicode_InternFromString("xyr"),        PyUnicode_InternFromString("score"),
+      PyUnicode_InternFromString("tracker_id"), PyUnicode_InternFromString("velocity"),
+      PyUnicode_InternFromString("age"),        PyUnicode_InternFromString("confidence")};
   auto* const type = reinterpret_cast<PyTypeObject*>(classes().circles);
   if (type == nullptr) throw Error("results have no value any more: the interpreter is exiting");
   const nb::object result = nb::steal(type->tp_alloc(type, 0));
   if (!result.is_valid()) throw nb::python_error();
-  const std::array<PyObject*, 3> values = {xyr.ptr(), score.ptr(), ids.ptr()};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (PyObject_GenericSetAttr(result.ptr(), names[i], values[i]) != 0) throw nb::python_error();
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (PyObject_GenericSetAttr(result.ptr(), names[i], columns[i].ptr()) != 0) throw nb::python_error();
   }
   return result;
 }
@@ -45,18 +54,58 @@ nb::object circles_to_python(const ValueRef& value, const Circles& circles) {
   });
   (void)keep.release();
   static const float kNothing = 0;
-  const auto count = circles.circles.size();
-  const float* data = count > 0 ? &circles.circles.front().x : &kNothing;
-  const auto xyr = nb::cast(Floats(data, {count, 3}, owner, {kCircleFloats, 1}));
-  const auto score = nb::cast(Floats(count > 0 ? data + 3 : data, {count}, owner, {kCircleFloats}));
-  if (circles.ids.size() != count || (count == 0 && !circles.tracked))
-    return make_circles(xyr, score, nb::none());
   static const std::int64_t kNoId = 0;
-  return make_circles(xyr, score, nb::cast(Ids(count > 0 ? circles.ids.data() : &kNoId, {count}, owner)));
+  const auto count = circles.circles.size();
+  const bool empty = count == 0;
+  const float* data = empty ? &kNothing : &circles.circles.front().x;
+  Columns columns = {nb::cast(Floats(data, {count, 3}, owner, {kCircleFloats, 1})),
+                     nb::cast(Floats(empty ? data : data + 3, {count}, owner, {kCircleFloats})),
+                     nb::none(),
+                     nb::none(),
+                     nb::none(),
+                     nb::none()};
+  if (circles.ids.size() == count && (!empty || circles.tracked)) {
+    columns[2] = nb::cast(Ids(empty ? &kNoId : circles.ids.data(), {count}, owner));
+  }
+  if (circles.tracks.size() == count && (!empty || circles.tracked)) {
+    const float* tracks = empty ? &kNothing : &circles.tracks.front().velocity_x;
+    columns[3] = nb::cast(Floats(tracks, {count, 2}, owner, {kTrackFloats, 1}));
+    columns[4] = nb::cast(Floats(empty ? tracks : tracks + 2, {count}, owner, {kTrackFloats}));
+    columns[5] = nb::cast(Floats(empty ? tracks : tracks + 3, {count}, owner, {kTrackFloats}));
+  }
+  return make_circles(columns);
 }
 
 [[noreturn]] void refuse_circles(const char* column, const char* wanted) {
   throw GraphError(std::string("Circles.") + column + " must be " + wanted);
+}
+
+// Velocity, age and confidence; nothing unless all three are there.
+std::vector<TrackInfo> tracks_from_python(nb::handle object, std::size_t count) {
+  using Pairs = nb::ndarray<const float, nb::shape<-1, 2>, nb::device::cpu>;
+  using Numbers = nb::ndarray<const float, nb::shape<-1>, nb::device::cpu>;
+  const nb::object given[] = {object.attr("velocity"), object.attr("age"), object.attr("confidence")};
+  for (const auto& column : given) {
+    if (column.is_none()) return {};
+  }
+  Pairs velocity;
+  if (!nb::try_cast(given[0], velocity) || velocity.shape(0) != count) {
+    refuse_circles("velocity", "None or a float32 array of shape (n, 2)");
+  }
+  Numbers age;
+  Numbers confidence;
+  if (!nb::try_cast(given[1], age) || age.shape(0) != count) {
+    refuse_circles("age", "None or a float32 array of shape (n,)");
+  }
+  if (!nb::try_cast(given[2], confidence) || confidence.shape(0) != count) {
+    refuse_circles("confidence", "None or a float32 array of shape (n,)");
+  }
+  std::vector<TrackInfo> result;
+  result.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    result.push_back({velocity(i, 0), velocity(i, 1), age(i), confidence(i)});
+  }
+  return result;
 }
 
 Circles circles_from_python(nb::handle object) {
@@ -83,6 +132,7 @@ Circles circles_from_python(nb::handle object) {
   }
   result.tracked = true;
   result.ids.assign(tracker_id.data(), tracker_id.data() + count);
+  result.tracks = tracks_from_python(object, count);
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -20,6 +21,7 @@ constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 
 constexpr int kMaxSide = 1 << 20;                           // positions have ten bits below the pixel
 constexpr float kMaxRadius = 1e5F;     // keeps positions in range; such an arc is straight in any picture
 constexpr float kMinRadius = 2;        // smaller circles have no curvature on the pixel grid
+constexpr float kSettled = 0.8F;       // an expected circle this good needs no other candidates
 constexpr float kWorthKeeping = 0.6F;  // of min_score; a worse twin must not hide a better circle
 
 template <class... Parts>
@@ -44,7 +46,9 @@ CircleDetectorOptions checked(const CircleDetectorOptions& o) {
   return o;
 }
 
-void check(const Plane& luma) {
+}  // namespace
+
+void check_picture(const Plane& luma) {
   if (luma.data == nullptr || luma.rows < 1 || luma.row_bytes < 1) {
     throw Error(text("a picture of at least 1 x 1 pixels is wanted, got ", luma.row_bytes, " x ", luma.rows));
   }
@@ -56,34 +60,45 @@ void check(const Plane& luma) {
   }
 }
 
-}  // namespace
-
 CircleSearch::CircleSearch(const CircleDetectorOptions& options)
     : options_(checked(options)), radii_{options.min_radius, options.max_radius}, refinement_(radii_) {}
 
-std::vector<Circle> CircleSearch::find(const Plane& luma) {
-  check(luma);
+std::vector<Circle> CircleSearch::find(const Plane& luma, const CircleFocus& focus) {
+  check_picture(luma);
   if (luma.rows < GradientField::kMinSide || luma.row_bytes < GradientField::kMinSide) return {};
   field_.compute(luma);
+  if (focus.cells != nullptr) field_.keep_edges(*focus.cells);
   chains_.trace(field_);
   arcs_.find(chains_, field_, radii_);
   candidates_.find(arcs_.arcs(), field_.width(), field_.height(), radii_);
-  validate_candidates();
+  validate_candidates(focus);
   return selection_.choose(field_, rim_, options_);
 }
 
-void CircleSearch::validate_candidates() {
+void CircleSearch::validate_candidates(const CircleFocus& focus) {
   refinement_.start(field_);
   selection_.start();
-  for (Circle circle : candidates_.candidates()) {
-    const float arcs = circle.score;
-    if (!refinement_.refine(circle, rim_)) continue;
-    const auto features = rim_features(field_, circle, rim_, arcs);
-    circle.score = circle_probability(features);
-    if (observer_) observer_(circle, features);
-    if (circle.score < kWorthKeeping * options_.min_score) continue;
-    selection_.add(circle, rim_coverage(circle, rim_));
+  settled_.clear();
+  for (Circle circle : focus.expected) {
+    if (validate(circle, std::nullopt) && circle.score >= kSettled) settled_.push_back(circle);
   }
+  for (Circle circle : candidates_.candidates()) {
+    const auto is_same = [&](const Circle& known) { return leads_to(circle, known); };
+    if (std::any_of(settled_.begin(), settled_.end(), is_same)) continue;
+    if (!focus.covers(circle, field_.width(), field_.height())) continue;
+    static_cast<void>(validate(circle, circle.score));
+  }
+}
+
+// `arcs`: how much of the circle arcs covered, if that is known. True when it is refined and kept.
+bool CircleSearch::validate(Circle& circle, std::optional<float> arcs) {
+  if (!refinement_.refine(circle, rim_)) return false;
+  const auto features = rim_features(field_, circle, rim_, arcs ? *arcs : likely_arcs(circle, rim_));
+  circle.score = circle_probability(features);
+  if (observer_) observer_(circle, features);
+  if (circle.score < kWorthKeeping * options_.min_score) return false;
+  selection_.add(circle, rim_coverage(circle, rim_));
+  return true;
 }
 
 }  // namespace vision

@@ -5,36 +5,53 @@
 #include <map>
 #include <optional>
 
+#include "vision/circle_motion.hpp"
+#include "vision/circle_search.hpp"
+#include "vision/focused_search.hpp"
+
 namespace freshframe {
 
 CircleDetector::CircleDetector(const CircleDetectorOptions& options) : finder_(options) {}
 
 std::optional<Circles> CircleDetector::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  return Circles{.circles = finder_.find(sample.value.luma()), .ids = {}};
+  return Circles{.circles = finder_.find(sample.value.luma()), .ids = {}, .tracks = {}};
 }
 
 struct CircleTracker::Impl {
-  explicit Impl(const CircleTrackerOptions& o) : options(o), finder(o.detector) {
-    static_cast<void>(CircleAssociator(o));  // refuses bad options now, not at the first sample
+  struct Source {
+    vision::CircleTracks tracks;
+    vision::FocusedSearch focused;
+  };
+
+  explicit Impl(const CircleTrackerOptions& o) : options(o), search(o.detector) {
+    static_cast<void>(made());  // refuses bad options now, not at the first sample
   }
 
-  CircleAssociator& of_source(int source) {
-    const auto known = associators.find(source);
-    if (known != associators.end()) return known->second;
-    return associators.emplace(source, CircleAssociator(options)).first->second;
+  [[nodiscard]] Source made() const {
+    return {vision::CircleTracks({}, vision::circle_rules(options)),
+            vision::FocusedSearch(options.full_every)};
+  }
+
+  Source& of_source(int number) {
+    const auto known = sources.find(number);
+    if (known != sources.end()) return known->second;
+    return sources.emplace(number, made()).first->second;
   }
 
   CircleTrackerOptions options;
-  CircleFinder finder;
-  std::map<int, CircleAssociator> associators;
+  vision::CircleSearch search;
+  std::map<int, Source> sources;
 };
 
 CircleTracker::CircleTracker(const CircleTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 CircleTracker::~CircleTracker() = default;
 
 std::optional<Circles> CircleTracker::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  return impl_->of_source(sample.stamp.source)
-      .update(sample.stamp.pts, impl_->finder.find(sample.value.luma()));
+  Impl::Source& source = impl_->of_source(sample.stamp.source);
+  source.tracks.advance(sample.stamp.pts);
+  const auto found = source.focused.find(impl_->search, sample.value.luma(), source.tracks);
+  source.tracks.take(found);
+  return vision::tracked_circles(source.tracks, found);
 }
 
 }  // namespace freshframe

@@ -3,6 +3,7 @@
 #include "vision/gradient_field.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "vision/gradient_rows.hpp"
 
@@ -30,6 +31,16 @@ void GradientField::compute(const Plane& luma) {
                                .gradients = gradients_.data() + kMargin,
                                .flags = flags_.data() + kMargin,
                                .scratch = scratch_.data() + kMargin});
+}
+
+void GradientField::keep_edges(const CellMask& cells) noexcept {
+  for (int y = 0; y < height_; ++y) {
+    const std::uint8_t* wanted = cells.row(y / CellMask::kCell);
+    std::uint8_t* flags = &flags_[at(y * stride_)];
+    for (int column = 0; column < cells.columns(); ++column) {
+      if (wanted[column] == 0) std::memset(flags + column * CellMask::kCell, 0, CellMask::kCell);
+    }
+  }
 }
 
 EdgePoint GradientField::locate(int pixel) const noexcept {

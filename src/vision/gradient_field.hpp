@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "vision/cell_mask.hpp"
+
 namespace freshframe::vision {
 
 /// Smoothed luma is kept in steps of 1 / kLumaScale grey levels: the smoothing averages more digits out of
@@ -56,6 +58,8 @@ class GradientField {
 
   /// `luma`: both sides at least kMinSide.
   void compute(const Plane& luma);
+  /// Clears the flags of all pixels outside of these cells, so that no chain runs there.
+  void keep_edges(const CellMask& cells) noexcept;
 
   [[nodiscard]] int width() const noexcept { return width_; }
   [[nodiscard]] int height() const noexcept { return height_; }

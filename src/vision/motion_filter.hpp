@@ -54,6 +54,9 @@ class MotionFilter {
     return {distance2, distance2 + 2 * std::log(total)};
   }
 
+  /// Standard deviation on each axis of a measurement with this variance.
+  [[nodiscard]] double spread(double variance) const noexcept { return std::sqrt(pp_ + variance); }
+
   [[nodiscard]] double x() const noexcept { return x_; }
   [[nodiscard]] double y() const noexcept { return y_; }
   [[nodiscard]] double velocity_x() const noexcept { return vx_; }

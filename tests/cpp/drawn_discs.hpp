@@ -31,8 +31,10 @@ class Canvas {
 
   /// Blends with the disc's exact edge position, one pixel wide.
   void disc(double cx, double cy, double r, int value) {
-    for (int y = 0; y < height_; ++y) {
-      for (int x = 0; x < width_; ++x) {
+    const auto before = [&](double centre) { return static_cast<int>(std::floor(centre - r)) - 1; };
+    const auto after = [&](double centre) { return static_cast<int>(std::ceil(centre + r)) + 2; };
+    for (int y = std::max(0, before(cy)); y < std::min(height_, after(cy)); ++y) {
+      for (int x = std::max(0, before(cx)); x < std::min(width_, after(cx)); ++x) {
         const double cover = std::clamp(r - std::hypot(x - cx, y - cy) + 0.5, 0.0, 1.0);
         at(x, y) = static_cast<std::uint8_t>(std::lround(at(x, y) * (1 - cover) + value * cover));
       }

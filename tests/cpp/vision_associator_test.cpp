@@ -178,6 +178,54 @@ TEST(CircleAssociator, GivesTheSameIdsEachTime) {
   EXPECT_EQ(run(), run());
 }
 
+TEST(CircleAssociator, TellsVelocityAgeAndConfidence) {
+  CircleAssociator tracker;
+  Circles out;
+  for (int i = 0; i <= 20; ++i) {
+    const double t = 3 + i * kFrame;
+    const float score = i < 20 ? 0.9F : 0.5F;
+    out = tracker.update(t, {ball(100 + 240 * (t - 3), 200 - 90 * (t - 3), 20, score)});
+  }
+  ASSERT_EQ(out.tracks.size(), 1U);
+  EXPECT_NEAR(out.tracks[0].velocity_x, 240, 5);
+  EXPECT_NEAR(out.tracks[0].velocity_y, -90, 5);
+  EXPECT_NEAR(out.tracks[0].age, 20 * kFrame, 1e-4);
+  EXPECT_NEAR(out.tracks[0].confidence, 0.85, 0.02) << "one bad look is no reason to doubt";
+  EXPECT_TRUE(tracker.update(4, {}).tracks.empty());
+}
+
+TEST(CircleAssociator, ThousandsOfCirclesAreTrackedUpToABoundAndNoneIsMixedUp) {
+  CircleAssociator tracker;
+  std::vector<Circle> crowd;
+  for (int k = 0; k < 5000; ++k) crowd.push_back(ball(40 * (k % 100), 40 * (k / 100), 10));
+  const auto first = tracker.update(0, crowd);
+  EXPECT_EQ(first.ids.size(), 512U);
+  for (Circle& c : crowd) c.x += 6;
+  const auto second = tracker.update(kFrame, crowd);
+  ASSERT_EQ(second.ids, first.ids);
+  for (std::size_t i = 0; i < first.circles.size(); ++i) {
+    EXPECT_EQ(second.circles[i].x, first.circles[i].x + 6);
+    EXPECT_EQ(second.circles[i].y, first.circles[i].y);
+  }
+}
+
+TEST(CircleAssociator, ThousandsOfCirclesInOnePlaceCostNoMoreThanTheirBound) {
+  CircleAssociator tracker;
+  for (int i = 0; i < 4; ++i) {
+    const std::vector<Circle> heap(3000, ball(100 + i, 100));
+    EXPECT_EQ(tracker.update(i * kFrame, heap).ids.size(), 512U);
+  }
+}
+
+TEST(CircleAssociator, NumbersThatAreNoneAreNoCircles) {
+  CircleAssociator tracker;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  static_cast<void>(tracker.update(0, {ball(100, 100), {nan, nan, nan, 0.9F}, {1, 2, nan, 0.9F}}));
+  const auto out = tracker.update(kFrame, {{nan, 3, 4, 0.9F}, ball(101, 100)});
+  EXPECT_EQ(out.ids[0], 1);
+  EXPECT_EQ(out.circles[0].x, 101);
+}
+
 TEST(CircleAssociator, RefusesAMaxGapOfNothingAndTimesThatAreNoNumbers) {
   EXPECT_THROW(CircleAssociator({.max_gap = 0}), GraphError);
   CircleAssociator tracker;

@@ -169,6 +169,11 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
     "radii the wrong way round": (lambda: ff.CircleTracker(radius=(50, 10)), ValueError, r"radius.*50.*10"),
     "a radius that is negative": (lambda: ff.CircleTracker(radius=(-1, 10)), ValueError, r"radius.*-1"),
     "no circles at all": (lambda: ff.CircleTracker(max_circles=0), ValueError, r"max_circles.*0"),
+    "full searches less than never": (
+        lambda: ff.CircleTracker(full_every=-1),
+        ValueError,
+        r"full_every.*-1",
+    ),
     "a gap that is negative": (lambda: ff.CircleTracker(max_gap=-0.5), ValueError, r"max_gap.*-0\.5"),
     "an unknown codec": (lambda: ff.VideoFile("a.mp4", codec="nonsense"), ValueError, r"nonsense"),
     "an unknown container": (lambda: ff.VideoFile("a.nonsense"), ValueError, r"nonsense"),

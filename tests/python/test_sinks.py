@@ -33,8 +33,17 @@ def circles(
     *rows: tuple[float, float, float], ids: list[int] | None = None, score: float = 0.5
 ) -> ff.Circles:
     xyr = np.array(rows, np.float32).reshape(-1, 3)
-    identities = None if ids is None else np.array(ids, np.int64)
-    return ff.Circles(xyr, np.full(len(rows), score, np.float32), identities)
+    scores = np.full(len(rows), score, np.float32)
+    if ids is None:
+        return ff.Circles(xyr, scores)
+    velocity = np.tile(np.array([60, -7.5], np.float32), (len(rows), 1))
+    age, confidence = np.full(len(rows), 1.5, np.float32), np.full(len(rows), 0.25, np.float32)
+    return ff.Circles(xyr, scores, np.array(ids, np.int64), velocity, age, confidence)
+
+
+TRACKED = {"vx": 60.0, "vy": -7.5, "age": 1.5, "confidence": 0.25}
+UNTRACKED = dict.fromkeys(TRACKED)
+COLUMNS = ["id", "x", "y", "r", "score", "vx", "vy", "age", "confidence"]
 
 
 def write(sink: ff.Node[Any, None], *values: Any) -> ff.Report:
@@ -66,10 +75,10 @@ def test_json_lines_has_the_documented_keys_for_circles(tmp_path: Path) -> None:
     (record,) = lines(path)
     assert list(record) == ["seq", "pts", "captured", "circles"]
     assert record["circles"] == [
-        {"id": 7, "x": 1.235, "y": 2.0, "r": 3.0, "score": 0.75},
-        {"id": 8, "x": 4.0, "y": 5.0, "r": 6.0, "score": 0.75},
+        {"id": 7, "x": 1.235, "y": 2.0, "r": 3.0, "score": 0.75} | TRACKED,
+        {"id": 8, "x": 4.0, "y": 5.0, "r": 6.0, "score": 0.75} | TRACKED,
     ]
-    assert [list(circle) for circle in record["circles"]] == [["id", "x", "y", "r", "score"]] * 2
+    assert [list(circle) for circle in record["circles"]] == [COLUMNS] * 2
     assert record["captured"] > 0
 
 
@@ -82,10 +91,11 @@ def test_json_lines_writes_one_line_per_sample_in_order_also_without_circles(tmp
     assert [len(record["circles"]) for record in records] == [n % 2 for n in range(200)]
 
 
-def test_json_lines_has_a_null_id_before_a_tracker(tmp_path: Path) -> None:
+def test_json_lines_has_a_null_id_and_no_motion_before_a_tracker(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     write(ff.JsonLines(path), circles((1, 2, 3)))
-    assert lines(path)[0]["circles"][0]["id"] is None
+    (circle,) = lines(path)[0]["circles"]
+    assert circle == {"id": None, "x": 1.0, "y": 2.0, "r": 3.0, "score": 0.5} | UNTRACKED
 
 
 def test_json_lines_is_valid_json_whatever_is_not_finite(tmp_path: Path) -> None:
@@ -100,7 +110,8 @@ def test_json_lines_is_valid_json_whatever_is_not_finite(tmp_path: Path) -> None
         np.longdouble(2.5),
     )
     records = lines(path)
-    assert records[0]["circles"] == [{"id": None, "x": None, "y": None, "r": 3.0, "score": None}]
+    nothing = {"id": None, "x": None, "y": None, "r": 3.0, "score": None}
+    assert records[0]["circles"] == [nothing | UNTRACKED]
     values = [record["value"] for record in records[1:]]
     assert values == [None, {"a": [None, 1.0]}, [[1.5, None]], None, 2.5]
 
@@ -157,12 +168,12 @@ def test_csv_has_one_row_per_circle(tmp_path: Path) -> None:
     write(
         ff.Csv(path), circles((1, 2, 3), (4, 5, 6), ids=[7, 8]), circles(ids=[]), circles((9, 9, 9), ids=[7])
     )
-    assert path.read_text().splitlines()[0] == "seq,pts,captured,id,x,y,r,score"
+    assert path.read_text().splitlines()[0] == ",".join(["seq", "pts", "captured", *COLUMNS])
     rows = table(path)
-    assert [(row["seq"], row["id"], row["x"], row["r"]) for row in rows] == [
-        ("0", "7", "1.0", "3.0"),
-        ("0", "8", "4.0", "6.0"),
-        ("2", "7", "9.0", "9.0"),
+    assert [(row["seq"], row["id"], row["x"], row["r"], row["vy"], row["age"]) for row in rows] == [
+        ("0", "7", "1.0", "3.0", "-7.5", "1.5"),
+        ("0", "8", "4.0", "6.0", "-7.5", "1.5"),
+        ("2", "7", "9.0", "9.0", "-7.5", "1.5"),
     ]
 
 
@@ -170,8 +181,9 @@ def test_csv_has_a_header_when_no_frame_had_a_circle_and_an_empty_id_before_a_tr
     empty, untracked = tmp_path / "empty.csv", tmp_path / "untracked.csv"
     write(ff.Csv(empty), circles(), circles())
     write(ff.Csv(untracked), circles((1, 2, 3)))
-    assert empty.read_text() == "seq,pts,captured,id,x,y,r,score\n"
-    assert table(untracked)[0]["id"] == ""
+    assert empty.read_text() == ",".join(["seq", "pts", "captured", *COLUMNS]) + "\n"
+    (row,) = table(untracked)
+    assert [row[name] for name in ("id", "vx", "vy", "age", "confidence")] == [""] * 5
 
 
 @pytest.mark.parametrize(

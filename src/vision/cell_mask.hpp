@@ -1,0 +1,51 @@
+// Which cells of a coarse grid over a picture are meant.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace freshframe::vision {
+
+/// One flag per cell of kCell x kCell pixels; the last column and row may reach beyond the picture. Keeps its
+/// memory.
+class CellMask {
+ public:
+  static constexpr int kCell = 8;
+
+  /// Number of cells of a picture.
+  [[nodiscard]] static std::size_t cells_of(int width, int height) noexcept {
+    return static_cast<std::size_t>((width + kCell - 1) / kCell) *
+           static_cast<std::size_t>((height + kCell - 1) / kCell);
+  }
+
+  /// Clears all cells of a picture of this size.
+  void start(int width, int height);
+  void mark(int column, int row) { cells_[at(column, row)] = 1; }
+  /// Cells that touch the ring between two radii, pixels. The inner one may be negative: a disc.
+  void mark_ring(double x, double y, double inner, double outer);
+  /// Adds the cells around those marked, so many cells far.
+  void grow(int cells);
+
+  [[nodiscard]] int columns() const noexcept { return columns_; }
+  [[nodiscard]] int rows() const noexcept { return rows_; }
+  [[nodiscard]] bool operator()(int column, int row) const noexcept { return cells_[at(column, row)] != 0; }
+  /// The flags, 0 or 1, of one row of cells.
+  [[nodiscard]] const std::uint8_t* row(int row) const noexcept { return &cells_[at(0, row)]; }
+  [[nodiscard]] std::size_t count() const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept { return cells_.size(); }
+
+ private:
+  [[nodiscard]] std::size_t at(int column, int row) const noexcept {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns_) +
+           static_cast<std::size_t>(column);
+  }
+
+  int columns_ = 0;
+  int rows_ = 0;
+  std::vector<std::uint8_t> cells_;
+  std::vector<std::uint8_t> scratch_;
+};
+
+}  // namespace freshframe::vision

@@ -1,0 +1,182 @@
+// Gives things identities over time: predict each track, pair tracks with what was found, confirm or forget.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two rounds - sure finds first, then doubtful ones for tracks that found none - are those of Y. Zhang
+// et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022. Different: time
+// is real, so dropped frames need no special case, and the cost is a likelihood.
+#pragma once
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "vision/pairing.hpp"
+
+namespace freshframe::vision {
+
+/// How a track and a find fit: minus twice the log likelihood up to a constant.
+struct Fit {
+  bool possible = false;
+  double cost = 0;
+};
+
+/// When tracks begin and end.
+struct TrackRules {
+  double max_gap = 0.5;        // seconds that a track may be unseen
+  float sure_score = 0.6F;     // a lower score continues a track but never starts one
+  float certain_score = 0.8F;  // a find this good is confirmed at once
+  int confirming_hits = 2;     // others when seen again
+};
+
+/// The tracks of one kind of thing. `Model` says how it moves and what fits it; it has the types Item (what
+/// is found; with a member `score`) and State, and the functions
+///   State start(const Item&), void predict(State&, double dt), Fit fit(const State&, const Item&),
+///   void hit(State&, const Item&), double place(const Item&), std::pair<double, double> reach(const State&).
+/// predict() goes from the last hit; reach() is the interval of place() (any coordinate) outside of which no
+/// find fits. One thread at a time; keeps its memory.
+template <class Model>
+class TrackSet {
+ public:
+  using Item = typename Model::Item;
+  using State = typename Model::State;
+
+  /// Without any picture in between, a track outlives max_gap so many times: dropped frames are no evidence.
+  static constexpr double kBlindGaps = 2;
+  /// Bounds the time of the pairing; with so many alive, new things start no track until others end.
+  static constexpr std::size_t kMaxTracks = 512;
+
+  struct Track {
+    State state;
+    double born = 0;        // seconds
+    double last_seen = 0;   // seconds
+    double confidence = 0;  // mean of the scores, the latest count most
+    int hits = 0;
+    std::int64_t id = 0;  // 0 until confirmed
+    bool paired = false;  // seen in the current picture
+  };
+
+  TrackSet(Model model, const TrackRules& rules) : model_(std::move(model)), rules_(rules) {
+    if (rules.max_gap > 0 && std::isfinite(rules.max_gap)) return;
+    std::ostringstream message;
+    message << "max_gap must be more than 0 seconds, got " << rules.max_gap;
+    throw GraphError(message.str());
+  }
+
+  /// Goes to the time of the next picture, seconds. A step back starts afresh; ids go on.
+  void advance(double pts) {
+    if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
+    if (pts < now_) tracks_.clear();
+    // A picture that does not show a thing any more ends its track; one that never came says nothing, up to
+    // kBlindGaps.
+    const double kept = now_;
+    now_ = pts;
+    std::erase_if(tracks_, [&](const Track& track) {
+      return kept - track.last_seen > rules_.max_gap || pts - track.last_seen > kBlindGaps * rules_.max_gap;
+    });
+    for (Track& track : tracks_) {
+      model_.predict(track.state, pts - track.last_seen);
+      track.paired = false;
+    }
+  }
+
+  /// What the picture at that time shows.
+  void take(std::span<const Item> found) {
+    track_of_.assign(found.size(), -1);
+    pairing_.sort_places(found.size(), [&](std::size_t j) { return model_.place(found[j]); });
+    pair(found, true);
+    pair(found, false);
+    give_birth(found);
+    confirm(found);
+  }
+
+  /// In no particular order. Predictions after advance(); after take() what was paired is as measured.
+  [[nodiscard]] const std::vector<Track>& tracks() const noexcept { return tracks_; }
+  /// The confirmed track of a find of the last take(), nullptr for none.
+  [[nodiscard]] const Track* confirmed(std::size_t find) const noexcept {
+    const int track = track_of_[find];
+    if (track < 0 || tracks_[static_cast<std::size_t>(track)].id == 0) return nullptr;
+    return &tracks_[static_cast<std::size_t>(track)];
+  }
+  /// The finds of the last take() whose track is confirmed, by ascending id.
+  [[nodiscard]] std::vector<std::size_t> confirmed_finds() const {
+    std::vector<std::size_t> order;
+    for (std::size_t j = 0; j < track_of_.size(); ++j) {
+      if (confirmed(j) != nullptr) order.push_back(j);
+    }
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return confirmed(a)->id < confirmed(b)->id; });
+    return order;
+  }
+  [[nodiscard]] bool starts_track(const Item& item) const noexcept { return item.score >= rules_.sure_score; }
+  [[nodiscard]] double now() const noexcept { return now_; }
+  [[nodiscard]] const Model& model() const noexcept { return model_; }
+
+ private:
+  void pair(std::span<const Item> found, bool sure) {
+    pairing_.start(tracks_.size(), found.size());
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+      if (tracks_[i].paired) continue;
+      const auto [low, high] = model_.reach(tracks_[i].state);
+      for (const std::size_t j : pairing_.between(low, high)) {
+        if (track_of_[j] >= 0 || starts_track(found[j]) != sure) continue;
+        const Fit fit = model_.fit(tracks_[i].state, found[j]);
+        if (fit.possible) pairing_.allow(i, j, fit.cost);
+      }
+    }
+    for (const auto& [i, j] : pairing_.solve()) {
+      hit(tracks_[i], found[j]);
+      track_of_[j] = static_cast<int>(i);
+    }
+  }
+
+  void hit(Track& track, const Item& item) {
+    model_.hit(track.state, item);
+    track.last_seen = now_;
+    track.paired = true;
+    ++track.hits;
+    const double weight = std::max(1.0 / track.hits, kNewestWeight);
+    track.confidence += weight * (static_cast<double>(item.score) - track.confidence);
+  }
+
+  void give_birth(std::span<const Item> found) {
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      if (track_of_[j] >= 0 || !starts_track(found[j]) || tracks_.size() == kMaxTracks) continue;
+      track_of_[j] = static_cast<int>(tracks_.size());
+      tracks_.push_back({.state = model_.start(found[j]),
+                         .born = now_,
+                         .last_seen = now_,
+                         .confidence = static_cast<double>(found[j].score),
+                         .hits = 1,
+                         .paired = true});
+    }
+  }
+
+  // Ids are given at confirmation, so users see them without gaps.
+  void confirm(std::span<const Item> found) {
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      if (track_of_[j] < 0) continue;
+      Track& track = tracks_[static_cast<std::size_t>(track_of_[j])];
+      if (track.id == 0 && (track.hits >= rules_.confirming_hits || found[j].score >= rules_.certain_score))
+        track.id = ++last_id_;
+    }
+  }
+
+  static constexpr double kNewestWeight = 0.125;  // about a quarter of a second at 30 pictures per second
+
+  Model model_;
+  TrackRules rules_;
+  std::int64_t last_id_ = 0;
+  double now_ = 0;
+  std::vector<Track> tracks_;
+  std::vector<int> track_of_;  // index of each find's track, -1 for none
+  Pairing pairing_;
+};
+
+}  // namespace freshframe::vision
