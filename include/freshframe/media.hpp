@@ -41,7 +41,8 @@ struct VideoInfo {
   std::optional<double> duration;  // seconds
   std::string pixel_format;        // FFmpeg's name
   std::string container;           // FFmpeg's name
-  /// Two fields woven together, delivered as they are stored; nullopt: not known (live sources).
+  /// Two fields woven together, delivered as they are stored; nullopt: not known (cameras, and
+  /// a network stream before its first frame).
   std::optional<bool> interlaced = {};
 };
 

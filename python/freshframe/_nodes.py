@@ -95,8 +95,8 @@ class VideoInfo:
         duration: Seconds, when it is known.
         pixel_format: FFmpeg's name.
         container: FFmpeg's name.
-        interlaced: Two fields woven together, delivered as they are stored; None where it isn't known (live
-            sources).
+        interlaced: Two fields woven together, delivered as they are stored; None where it isn't known
+            (cameras, and a stream from the network before its first frame).
     """
 
     codec: str

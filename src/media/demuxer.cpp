@@ -206,26 +206,6 @@ bool Demuxer::is_picture() const {
   return name == "image2" || (name.size() > 5 && name.substr(name.size() - 5) == "_pipe");
 }
 
-Turn Demuxer::turn() const noexcept {
-  const std::uint8_t* data = nullptr;
-  std::size_t size = 0;
-#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
-  const auto& codec = *stream_->codecpar;
-  const AVPacketSideData* entry =
-      av_packet_side_data_get(codec.coded_side_data, codec.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
-  if (entry != nullptr) {
-    data = entry->data;
-    size = entry->size;
-  }
-#else
-  data = av_stream_get_side_data(stream_, AV_PKT_DATA_DISPLAYMATRIX, &size);
-#endif
-  std::array<std::int32_t, 9> matrix{};
-  if (data == nullptr || size < sizeof(matrix)) return {};
-  std::memcpy(matrix.data(), data, sizeof(matrix));
-  return turn_of(matrix.data());
-}
-
 std::optional<double> Demuxer::fps() const {
   const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
   if (rate.num <= 0 || rate.den <= 0) return std::nullopt;

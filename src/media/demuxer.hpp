@@ -10,7 +10,6 @@
 #include "media/decoder.hpp"
 #include "media/ffmpeg_ptr.hpp"
 #include "media/interrupt.hpp"
-#include "media/upright.hpp"
 
 namespace freshframe {
 
@@ -46,8 +45,6 @@ class Demuxer {
   [[nodiscard]] AVFormatContext& input() const noexcept { return *input_; }
   /// A single picture (png, jpeg, ...), not a video.
   [[nodiscard]] bool is_picture() const;
-  /// How its pictures are stored, as the container says; a frame may know better.
-  [[nodiscard]] Turn turn() const noexcept;
   /// Frames per second as the container or the codec has it.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds

@@ -83,7 +83,7 @@ void FileSource::open_parts(const Context& context) {
                    options);
   const FfmpegErrorCapture errors;
   try {
-    maker_.set_turn(demuxer_->turn());
+    maker_.set_turn(turn_of(demuxer_->stream()));
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
   } catch (const SourceError&) {
     throw;

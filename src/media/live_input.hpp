@@ -15,6 +15,7 @@
 #include "media/ffmpeg_ptr.hpp"
 #include "media/interrupt.hpp"
 #include "media/live_url.hpp"
+#include "media/upright.hpp"
 
 namespace freshframe {
 
@@ -52,6 +53,8 @@ class LiveInput {
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
   /// As the server declares it; RTSP does not tell the size.
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
+  /// How its pictures are stored, as the container says.
+  [[nodiscard]] Turn turn() const noexcept { return turn_of(*stream_); }
   /// Of a frame or packet; nullopt: the stream has no time of its own, and FFmpeg made one up.
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// The stream has no times and no rate of its own.

@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <iomanip>
+#include <exception>
+#include <new>
 #include <random>
 #include <sstream>
 #include <utility>
 
+#include "media/outage.hpp"
 #include "media/url.hpp"
 
 extern "C" {
@@ -22,10 +24,8 @@ extern "C" {
 namespace freshframe {
 namespace {
 
-std::string in_seconds(double seconds) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << seconds << " s";
-  return text.str();
+std::string reason(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "not enough memory" : error.what();
 }
 
 }  // namespace
@@ -68,25 +68,27 @@ void LiveSource::connect(const Context& context) {
   } catch (const SourceError& error) {
     if (context.stop.stop_requested()) return;
     if (!reconnect_) throw;
-    lose(context, error);
+    lose(context, error.what());
+    return;
+  } catch (const std::exception& error) {  // this machine has no thread, no memory: that may pass
+    if (!reconnect_) throw;
+    lose(context, "cannot open '" + url() + "': " + reason(error));
     return;
   }
+  maker_.set_turn(connection_->input().turn());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   const std::lock_guard lock(info_mutex_);
   if (!info_known_) info_ = connection_->input().info();
 }
 
-void LiveSource::lose(const Context& context, const SourceError& error) {
+void LiveSource::lose(const Context& context, const std::string& why) {
   auto& book = context.counters.source();
-  const bool first = !book.is_lost();
-  book.lose(last_packet_, error.what());
+  book_loss(book, last_packet_, why);
   connection_.reset();
   timeline_.restart();
   wall_offset_.reset();
   pace_.reset();
   book.set_wall_clock(std::nullopt);
-  book.enter(SourceState::BackingOff);
-  log(first ? LogLevel::Warning : LogLevel::Info, std::string(error.what()) + "; trying again");
 }
 
 void LiveSource::back_off(const Context& context) {
@@ -102,10 +104,15 @@ std::optional<SourceItem<Frame>> LiveSource::read(const Context& context) {
       continue;
     }
     try {
-      if (auto frame = pull(context)) return deliver(std::move(frame), context);
+      auto frame = pull(context);
+      if (!frame) continue;
+      if (auto item = deliver(std::move(frame), context)) return item;
     } catch (const SourceError& error) {
       if (!reconnect_) throw;
-      lose(context, error);
+      lose(context, error.what());
+    } catch (const std::exception& error) {
+      if (!reconnect_) throw;
+      lose(context, "lost '" + url() + "': " + reason(error));
     }
   }
   return std::nullopt;
@@ -149,28 +156,39 @@ bool LiveSource::feed(const Context& context) {
   return true;
 }
 
-SourceItem<Frame> LiveSource::deliver(AvFramePtr frame, const Context& context) {
+/// nullopt: the frame could not be made; that is counted.
+std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Context& context) {
+  auto& book = context.counters.source();
   const TimePoint captured = Decoder::captured_of(*frame);
   const auto time = connection_->input().seconds(frame->best_effort_timestamp);
   const double pts = timeline_.place(time, captured);
-  if (wall_offset_ && time) context.counters.source().set_wall_clock(*wall_offset_ + *time - pts);
-  note_back(context);
+  if (wall_offset_ && time) book.set_wall_clock(*wall_offset_ + *time - pts);
   note_delay(captured, context);
   note_size(*frame, context);
-  const int pixel_format = frame->format;
-  Frame made = maker_.make(std::move(frame));
-  note_info(made, pixel_format);
-  if (connection_->input().is_bursty())
+  const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
+  auto made = make(std::move(frame), context);
+  if (!made) return std::nullopt;
+  back_off_.reset();
+  book_frame(book, context.clock.now(), "'" + url() + "'");
+  note_info(*made, first);
+  if (connection_->input().is_bursty()) {
     static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
-  return {std::move(made), pts, captured};
+  }
+  return SourceItem<Frame>{*std::move(made), pts, captured};
 }
 
-void LiveSource::note_back(const Context& context) {
-  auto& book = context.counters.source();
-  if (book.state() == SourceState::WaitingKeyFrame) book.enter(SourceState::Reading);
-  back_off_.reset();
-  const auto lasted = book.recover(context.clock.now());
-  if (lasted) log(LogLevel::Warning, "'" + url() + "' is back after " + in_seconds(*lasted));
+std::optional<Frame> LiveSource::make(AvFramePtr frame, const Context& context) {
+  try {
+    return maker_.make(std::move(frame));
+  } catch (const std::exception& error) {
+    if (!reconnect_) throw;
+    context.counters.drop(NodeDropCause::Decode);
+    if (const auto why = reason(error); why != complaint_) {
+      complaint_ = why;
+      log(LogLevel::Warning, "'" + url() + "': frames are lost: " + why);
+    }
+    return std::nullopt;
+  }
 }
 
 void LiveSource::note_delay(TimePoint captured, const Context& context) {
@@ -192,13 +210,14 @@ void LiveSource::note_size(const AVFrame& frame, const Context& context) {
 }
 
 /// The first frame knows what its server did not say.
-void LiveSource::note_info(const Frame& made, int pixel_format) {
+void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   if (info_known_) return;
   info_known_ = true;
   VideoInfo info = connection_->input().info();
   info.width = made.width();
   info.height = made.height();
-  const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(pixel_format));
+  const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.pixel_format));
+  info.interlaced = first.interlaced;
   info.pixel_format = name != nullptr ? name : "";
   const AVRational rate = connection_->decoder().context().framerate;
   if (!info.fps && !connection_->input().is_timeless() && rate.num > 0 && rate.den > 0)

@@ -35,17 +35,23 @@ class LiveSource final : public VideoSource {
   void close() override;
 
  private:
+  /// What only the decoder's frame tells.
+  struct FirstFrame {
+    int pixel_format = -1;
+    bool interlaced = false;
+  };
+
   void connect(const Context& context);
   void back_off(const Context& context);
-  void lose(const Context& context, const SourceError& error);
+  void lose(const Context& context, const std::string& why);
   /// The next decoded frame; null after a stop.
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
-  [[nodiscard]] SourceItem<Frame> deliver(AvFramePtr frame, const Context& context);
+  [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
+  [[nodiscard]] std::optional<Frame> make(AvFramePtr frame, const Context& context);
   void note_delay(TimePoint captured, const Context& context);
   void note_size(const AVFrame& frame, const Context& context);
-  void note_info(const Frame& made, int pixel_format);
-  void note_back(const Context& context);
+  void note_info(const Frame& made, const FirstFrame& first);
   [[nodiscard]] TimePoint due(double pts, const Context& context);
 
   const LiveUrl url_;
@@ -58,6 +64,7 @@ class LiveSource final : public VideoSource {
   std::unique_ptr<LiveConnection> connection_;
   BackOff back_off_;
   FrameMaker maker_;
+  std::string complaint_;  // why frames could not be made
   LiveTimeline timeline_;
   AvPacketPtr packet_;
   AvFramePtr spare_;                  // for the next receive()

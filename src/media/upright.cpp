@@ -106,6 +106,26 @@ Turn turn_of(const std::int32_t* display_matrix) noexcept {
   return {};
 }
 
+Turn turn_of(const AVStream& stream) noexcept {
+  const std::uint8_t* data = nullptr;
+  std::size_t size = 0;
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
+  const auto& codec = *stream.codecpar;
+  const AVPacketSideData* entry =
+      av_packet_side_data_get(codec.coded_side_data, codec.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  if (entry != nullptr) {
+    data = entry->data;
+    size = entry->size;
+  }
+#else
+  data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+#endif
+  std::array<std::int32_t, 9> matrix{};
+  if (data == nullptr || size < sizeof(matrix)) return {};
+  std::memcpy(matrix.data(), data, sizeof(matrix));
+  return turn_of(matrix.data());
+}
+
 Turn turn_of_exif(int orientation) noexcept {
   switch (orientation) {
     case 2:

@@ -24,6 +24,8 @@ struct Turn {
 /// Of the stream's display matrix (9 numbers), for what a multiple of 90 degrees or a mirror can do; other
 /// angles are left as they are stored.
 [[nodiscard]] Turn turn_of(const std::int32_t* display_matrix) noexcept;
+/// As the container says; a frame may know better.
+[[nodiscard]] Turn turn_of(const AVStream& stream) noexcept;
 /// Of a photo's Exif orientation, 1..8.
 [[nodiscard]] Turn turn_of_exif(int orientation) noexcept;
 /// What a frame says of itself: its display matrix or Exif orientation; else `otherwise`.

@@ -3,18 +3,17 @@
 #include "media/v4l2_source.hpp"
 
 #include "freshframe/error.hpp"
-#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <iomanip>
 #include <random>
 #include <sstream>
 #include <utility>
 
 #include "media/ffmpeg_log.hpp"
+#include "media/outage.hpp"
 #include "media/quiet.hpp"
 #include "media/v4l2_fault.hpp"
 #include <linux/videodev2.h>
@@ -276,24 +275,14 @@ SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const
   if (!delivering_) {
     delivering_ = true;
     back_off_.reset();
-    book.enter(SourceState::Reading);
-    if (const auto lasted = book.recover(context.clock.now())) {
-      std::ostringstream text;
-      text << "camera '" << path_ << "' is back after " << std::fixed << std::setprecision(1) << *lasted
-           << " s";
-      log(LogLevel::Warning, text.str());
-    }
+    book_frame(book, context.clock.now(), "camera '" + path_ + "'");
   }
   if (sizes_.changes_with({frame.width(), frame.height()})) book.count_size_change();
   return {.value = std::move(frame), .pts = arrival.pts, .captured = arrival.captured, .seq = arrival.seq};
 }
 
 void V4l2Source::lose(const SourceError& error, const Context& context) {
-  auto& book = context.counters.source();
-  const bool first = !book.is_lost();
-  book.lose(last_packet_, error.what());
-  book.enter(SourceState::BackingOff);  // before the driver is let go, which may take its time
-  log(first ? LogLevel::Warning : LogLevel::Info, std::string(error.what()) + "; trying again");
+  book_loss(context.counters.source(), last_packet_, error.what());  // the driver may take its time to let go
   decoder_.reset();
   capture_.reset();
   must_wait_ = true;

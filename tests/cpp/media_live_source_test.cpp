@@ -5,12 +5,19 @@
 #include "freshframe/pipeline.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <new>
 #include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -101,6 +108,50 @@ TEST(LiveSource, AnUnknownOptionIsAnErrorThatIsNotTriedAgain) {
   Hand hand;
   const auto source = open(server.url(), {.options = {{"no_such_thing", "1"}}});
   EXPECT_THROW(source->open(hand.context()), SourceError);
+}
+
+/// Throws once when it is told to.
+class FailingClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override {
+    if (out_of_memory.exchange(false)) throw std::bad_alloc();
+    if (out_of_threads.exchange(false)) {
+      throw std::system_error(EAGAIN, std::generic_category());
+    }
+    return Clock::real()->now();
+  }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, TimePoint deadline,
+                  const std::function<bool()>& ready) const override {
+    return Clock::real()->wait_until(lock, condition, deadline, ready);
+  }
+  mutable std::atomic<bool> out_of_memory{false};
+  mutable std::atomic<bool> out_of_threads{false};
+};
+
+TEST(LiveSource, WhatThisMachineLacksForAWhileIsAnOutageWithItsReason) {
+  const ByteServer server(clip(), ByteServer::Then::Hold);
+  const auto clock = std::make_shared<FailingClock>();
+  Hand hand;
+  hand.clock = clock;
+  const auto source = open(server.url());
+  source->open(hand.context());
+  ASSERT_TRUE(source->read(hand.context()).has_value());
+  clock->out_of_memory = true;
+  ASSERT_TRUE(source->read(hand.context()).has_value());
+  auto stats = hand.counters.source().snapshot(Clock::real()->now());
+  EXPECT_EQ(stats.last_error, "lost '" + server.url() + "': not enough memory");
+  EXPECT_EQ(stats.reconnects, 1U);
+  clock->out_of_threads = true;
+  ASSERT_TRUE(source->read(hand.context()).has_value());
+  stats = hand.counters.source().snapshot(Clock::real()->now());
+  EXPECT_TRUE(contains(stats.last_error, "unavailable")) << stats.last_error;
+  EXPECT_EQ(stats.reconnects, 2U);
+  source->close();
+  const auto other = open(server.url(), {.reconnect = false});
+  other->open(hand.context());
+  clock->out_of_memory = true;
+  EXPECT_THROW(static_cast<void>(other->read(hand.context())), std::bad_alloc);
+  other->close();
 }
 
 /// Starts a pipeline of one source, waits for `state`, stops it; meanwhile others look at its stats.

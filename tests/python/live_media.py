@@ -12,6 +12,7 @@ import numpy as np
 from live_servers import FPS, Clip
 
 KEY_INTERVAL = 10
+FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
 
 
 def picture(number: int, width: int, height: int) -> Any:
@@ -32,6 +33,8 @@ def encode(
 ) -> Clip:
     """Encodes `count` frames: H.264 without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
 
+    In NUT they are raw, of a pixel format that libswscale does not know.
+
     Args:
         kind: As Clip.kind.
         count: Frames.
@@ -41,17 +44,14 @@ def encode(
     """
     width, height = size
     out = io.BytesIO()
-    container = av.open(
-        out,
-        "w",
-        format=kind,
-        options={"flush_packets": "1", "live": "1", "cluster_time_limit": "1"}
-        if kind == "matroska"
-        else {"flush_packets": "1"},
-    )
+    muxing = {"matroska": {"live": "1", "cluster_time_limit": "1"}, "mp4": {"movflags": FRAGMENTS}}
+    container = av.open(out, "w", format=kind, options={"flush_packets": "1"} | muxing.get(kind, {}))
     if kind == "mjpeg":
         stream = container.add_stream("mjpeg", rate=FPS)
         stream.pix_fmt = "yuvj420p"
+    elif kind == "nut":
+        stream = container.add_stream("rawvideo", rate=FPS)
+        stream.pix_fmt = "uyyvyy411"
     else:
         settings = {"preset": "ultrafast", "tune": "zerolatency", "g": str(KEY_INTERVAL), "bf": "0"}
         stream = container.add_stream("libx264", rate=FPS, options=settings | (options or {}))
@@ -60,7 +60,10 @@ def encode(
     stream.codec_context.time_base = fractions.Fraction(1, FPS)
     packets = []
     for number in range(count):
-        frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
+        if kind == "nut":
+            frame = av.VideoFrame(width, height, "uyyvyy411")
+        else:
+            frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
         frame.pts = number + round(start * FPS)
         frame.time_base = fractions.Fraction(1, FPS)
         packets += stream.encode(frame)

@@ -30,8 +30,8 @@ class Clip:
     """Video cut where its frames begin.
 
     Attributes:
-        kind: FFmpeg's name of the container: "mpegts", "matroska", "flv", "h264" (NAL units with start
-            codes) or "mjpeg".
+        kind: FFmpeg's name of the container: "mpegts", "matroska", "flv", "mp4" (fragments), "nut", "h264"
+            (NAL units with start codes) or "mjpeg".
         header: What comes before the first frame.
         frames: The bytes of each frame.
         keys: Whether each is a key frame.

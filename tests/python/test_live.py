@@ -6,10 +6,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
+import struct
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from live_media import encode
 from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer
 from live_support import Camera, clip
 from support import until
@@ -114,6 +117,36 @@ def test_a_size_is_scaled_to_what_is_wanted() -> None:
     with TcpServer(clip("mpegts")) as server, Camera(server.url, size=(80, 60)) as camera:
         (sample,) = camera.read()
     assert (sample.value.width, sample.value.height) == (80, 60)
+
+
+def test_a_stream_that_says_that_its_pictures_lie_on_their_side_is_turned_upright() -> None:
+    one, whole = 1 << 16, 1 << 30
+    stored = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, whole)
+    quarter = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, whole)  # clockwise
+    media = encode("mp4", 60)
+    track = media.header.index(b"tkhd")
+    lying = dataclasses.replace(
+        media, header=media.header[:track] + media.header[track:].replace(stored, quarter, 1)
+    )
+    assert lying.header != media.header
+    with TcpServer(lying) as server, Camera(server.url) as camera:
+        assert (camera.source.info.width, camera.source.info.height) == (120, 160)
+        (sample,) = camera.read()
+    luma = sample.value.rgb[..., 1].astype(int)
+    assert luma.shape == (160, 120)
+    rows = luma.mean(axis=1)
+    assert rows.max() - rows.min() > 50  # the bar stands in what was stored, and lies in what is delivered
+    assert np.ptp(luma.mean(axis=0)) < 20
+
+
+@pytest.mark.parametrize(("options", "interlaced"), [({}, False), ({"x264-params": "tff=1"}, True)])
+def test_the_first_frame_tells_whether_two_fields_are_woven_together(
+    options: dict[str, str], interlaced: bool
+) -> None:
+    media = encode("mpegts", 60, options=options)
+    with TcpServer(media) as server, Camera(server.url) as camera:
+        camera.read()
+        assert camera.source.info.interlaced is interlaced
 
 
 def test_credentials_in_the_url_open_the_door_and_are_seen_nowhere(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from live_media import encode
 from live_servers import Clip, Faults, HttpServer, RtspServer, Server, TcpServer
 from live_support import Camera, ServerProcess, clip
 from support import WATCHDOG, until
@@ -45,6 +46,10 @@ def check_order(samples: list[ff.Sample[ff.Frame]]) -> None:
     assert all(a.seq < b.seq for a, b in itertools.pairwise(samples))
     assert all(a.pts <= b.pts for a, b in itertools.pairwise(samples))
     assert all(a.captured <= b.captured for a, b in itertools.pairwise(samples))
+
+
+def size_of(sample: ff.Sample[ff.Frame]) -> tuple[int, int]:
+    return sample.value.width, sample.value.height
 
 
 KINDS = ["rtsp", "mjpeg", "tcp"]
@@ -183,10 +188,10 @@ def test_another_size_after_a_reconnect_is_delivered_and_counted(kind: str) -> N
         (first,) = camera.read()
         server.clip = clip(media, 96, 64)
         server.hang_up()
-        camera.wait(lambda stats: stats.size_changes >= 1, "the other size")
+        until(lambda: size_of(camera.read()[0]) != (160, 120), "the other size")
         (last,) = camera.read()
-    assert (first.value.width, first.value.height) == (160, 120)
-    assert (last.value.width, last.value.height) == (96, 64)
+        assert camera.stats.size_changes == 1
+    assert (size_of(first), size_of(last)) == ((160, 120), (96, 64))
 
 
 def test_another_size_within_a_stream_is_delivered_and_counted() -> None:
@@ -197,6 +202,27 @@ def test_another_size_within_a_stream_is_delivered_and_counted() -> None:
         sizes = {(s.value.width, s.value.height) for s in camera.read(25)}
         assert sizes == {(160, 120), (96, 64)}
         assert camera.stats.outages == 0
+
+
+def test_frames_that_cannot_be_made_are_counted_and_the_source_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with TcpServer(encode("nut", 60)) as server:
+        with Camera(server.url) as camera:
+            until(lambda: camera.drops("decode") >= 10, "frames of a format that nobody can convert")
+            assert camera.stats.outages == 0
+            server.clip = clip("mpegts")
+            server.hang_up()
+            camera.read(3)
+            assert camera.stats.outages == 1
+        told = [record for record in caplog.records if "uyyvyy411" in record.getMessage()]
+        assert len(told) == 1  # not for each of them
+        server.clip = encode("nut", 60)
+        with (
+            pytest.raises(ff.FreshframeError, match="uyyvyy411"),
+            Camera(server.url, reconnect=False) as camera,
+        ):
+            camera.pipeline.wait(WATCHDOG)
 
 
 def huge_jpeg() -> bytes:
