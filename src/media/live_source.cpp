@@ -14,6 +14,7 @@
 #include <sstream>
 #include <utility>
 
+#include "media/ffmpeg_log.hpp"
 #include "media/outage.hpp"
 #include "media/url.hpp"
 
@@ -178,6 +179,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
 }
 
 std::optional<Frame> LiveSource::make(AvFramePtr frame, const Context& context) {
+  const FfmpegErrorCapture errors;  // FFmpeg would complain of each frame
   try {
     return maker_.make(std::move(frame));
   } catch (const std::exception& error) {
