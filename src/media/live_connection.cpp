@@ -53,19 +53,22 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
 /// finds them itself.
 std::string LiveConnection::target(const LiveUrl& url) {
   if (url.host.empty() || is_address(url.host)) return url.text;
+  // What is no host but a part of a password, in which a '/' should be written as %2F, is masked in `url_`.
+  const bool shown = url_.find(url.host) != std::string::npos;
+  const auto host = shown ? "'" + url.host + "'" : "its host";
   book_.enter(SourceState::Resolving);
   const auto answer = resolve_host(url.host, deadline_, stop_);
   check_stop();
   if (!answer) {
     std::ostringstream text;
-    text << "the address of '" << url.host << "' was not found within " << options_.open_timeout << " s: '"
-         << url_ << "'";
+    text << "the address of " << host << " was not found within " << options_.open_timeout << " s: '" << url_
+         << "'";
     throw SourceTimeout(text.str(), url_, ETIMEDOUT);
   }
   if (!url.may_use_address()) return url.text;  // a proxy may know a name that this machine does not
   if (answer->addresses.empty()) {
     throw SourceError(
-        "cannot open '" + url_ + "': the address of '" + url.host + "' was not found: " + answer->error, url_,
+        "cannot open '" + url_ + "': the address of " + host + " was not found: " + answer->error, url_,
         EHOSTUNREACH);
   }
   return answer->addresses.size() == 1 ? url.at(answer->addresses.front()) : url.text;

@@ -56,17 +56,20 @@ bool is_camera(const std::string& url) {
          major(status.st_rdev) == kVideoDevices;
 }
 
-/// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing.
+/// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing. One with an
+/// unescaped '/', '?' or '@' in it cannot be told from a path with an '@': then all up to the last '@' counts
+/// as the password.
 std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin) {
   const auto end = std::min(text.find_first_of(kSpaces, begin), text.size());
   const auto url = text.substr(begin, end - begin);
-  auto authority = url.substr(0, url.find_first_of("/?#"));
+  const auto authority = url.substr(0, url.find_first_of("/?#"));
   const auto colon = authority.find(':');
   if (colon == std::string_view::npos) return {0, 0};
-  // A password with an unescaped '/' ends the authority early: what follows the colon is then no port.
-  if (authority.find('@') == std::string_view::npos && !all_digits(authority.substr(colon + 1)))
-    authority = url;
-  const auto at = authority.rfind('@');
+  const auto user_end = authority.rfind('@');
+  const auto host = user_end == std::string_view::npos ? 0 : user_end + 1;
+  const bool before_port = authority[host] == '[' || all_digits(authority.substr(colon + 1));
+  if (colon >= host && before_port) return {0, 0};
+  const auto at = url.rfind('@');
   if (at == std::string_view::npos || at < colon) return {0, 0};
   return {begin + colon + 1, begin + at};
 }

@@ -28,6 +28,10 @@ TEST(MediaUrl, MasksThePasswordOfEveryUrlInAText) {
 TEST(MediaUrl, MasksAPasswordThatHoldsWhatItMayNot) {
   EXPECT_EQ(mask_passwords("rtsp://user:se/cret@host/a"), "rtsp://user:***@host/a");
   EXPECT_EQ(mask_passwords("rtsp://user:se?cr#et@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:se@c/re@t@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://u:p@a/b@host"), "rtsp://u:***@host");
+  EXPECT_EQ(mask_passwords("x 'rtsp://u:p@a?b@host:554/c' y"), "x 'rtsp://u:***@host:554/c' y");
+  EXPECT_EQ(mask_passwords("rtsp://u:p@[::1]:554/a"), "rtsp://u:***@[::1]:554/a");
   EXPECT_EQ(mask_passwords("rtsp://user:it's<\"@host/a"), "rtsp://user:***@host/a");
   EXPECT_EQ(mask_passwords("lost 'rtsp://host:554': ask joe@host"), "lost 'rtsp://host:554': ask joe@host");
 }
@@ -48,8 +52,9 @@ TEST(MediaUrl, MasksSecretsInThePathOfCamerasThatHaveThemThere) {
 
 TEST(MediaUrl, LeavesWhatIsNoPassword) {
   for (const std::string url :
-       {"rtsp://host/a", "rtsp://user@host/a", "http://host:8080/mail@home", "clip.mp4", "",
-        "demo:circles?fps=60", "://", "a://b", "http://host/?a=b&c"}) {
+       {"rtsp://host/a", "rtsp://user@host/a", "http://host:8080/mail@home", "http://joe@host:8080/mail@home",
+        "rtsp://[::1]:554/mail@home", "rtsp://joe@[::1]/mail@home", "clip.mp4", "", "demo:circles?fps=60",
+        "://", "a://b", "http://host/?a=b&c"}) {
     EXPECT_EQ(mask_passwords(url), url);
   }
 }

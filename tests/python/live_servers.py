@@ -13,7 +13,9 @@ import dataclasses
 import itertools
 import pickle
 import re
+import select
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -226,6 +228,60 @@ def is_allowed(request: str, user: str | None) -> bool:
     if user is None:
         return True
     return f"Basic {base64.b64encode(user.encode()).decode()}" in request
+
+
+class UdpServer(Server):
+    """Sends a TS stream to its own port, whether or not somebody listens there."""
+
+    MOST = 7 * 188  # bytes: packets of TS in one of UDP
+
+    @property
+    def url(self) -> str:
+        """Its URL."""
+        return f"udp://127.0.0.1:{self.port}"
+
+    def __init__(self, clip: Clip | None = None, faults: Faults | None = None, port: int = 0) -> None:
+        super().__init__(clip, faults, port)
+        self._run(self._send)
+
+    def _send(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            for _, frame in self.paced():
+                for begin in range(0, len(frame), self.MOST):
+                    end.sendto(frame[begin : begin + self.MOST], ("127.0.0.1", self.port))
+
+
+class TlsFront(Server):
+    """Speaks TLS with whoever connects, and passes on what comes to the server behind it."""
+
+    def __init__(self, behind: Server, certificate: Path) -> None:
+        self.behind = behind
+        self.names: list[str | None] = []  # that clients asked for (SNI)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._context.sni_callback = lambda _, name, __: self.names.append(name)
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        """Of the stream behind it, by name."""
+        scheme = "rtsps" if isinstance(self.behind, RtspServer) else "https"
+        return f"{scheme}://localhost:{self.port}/live"
+
+    def talk(self, connection: socket.socket) -> None:
+        """Passes on, both ways."""
+        with (
+            self._context.wrap_socket(connection, server_side=True) as front,
+            socket.create_connection(("127.0.0.1", self.behind.port)) as back,
+        ):
+            while not self._ended.is_set():
+                ready, _, _ = select.select([front, back], [], [], 0.1)
+                for end, other in ((front, back), (back, front)):
+                    if end in ready:
+                        data = end.recv(1 << 16)  # more than a record of TLS holds
+                        if not data:
+                            return
+                        other.sendall(data)
 
 
 class HttpServer(Server):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from live_media import encode
-from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer
+from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer, UdpServer
 from live_support import Camera, clip
 from support import until
 
@@ -26,6 +26,7 @@ SERVERS = {
     "http-ts": (HttpServer, "mpegts", {}),
     "tcp-ts": (TcpServer, "mpegts", {}),
     "tcp-matroska": (TcpServer, "matroska", {}),
+    "udp-ts": (UdpServer, "mpegts", {}),
 }
 
 
@@ -164,6 +165,29 @@ def test_credentials_in_the_url_open_the_door_and_are_seen_nowhere(caplog: pytes
             assert "t0p" not in text
     assert "s3cr3t" not in caplog.text
     assert "t0p" not in caplog.text
+
+
+def test_secrets_among_the_options_are_seen_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="freshframe")
+    secrets = {
+        "headers": "Authorization: Bearer s3cr3t\r\n",
+        "cookies": "id=s3cr3t; path=/; domain=127.0.0.1;",
+    }
+    with HttpServer(clip("mjpeg")) as server:
+        with Camera(server.url, options=secrets) as camera:
+            camera.read()
+            server.hang_up()
+            camera.wait(lambda stats: stats.outages == 1, "the outage")
+            text = f"{camera.stats} {camera.source} {camera.source.url} {camera.pipeline}"
+        server.faults = Faults(status="403 Forbidden")
+        with pytest.raises(ff.SourceError) as caught, Camera(server.url, options=secrets, reconnect=False):
+            pass
+        with (
+            pytest.raises(ff.SourceError) as unknown,
+            Camera(server.url, options=secrets | {"pass": "s3cr3t"}, reconnect=False),
+        ):
+            pass
+    assert "s3cr3t" not in text + repr(caught.value) + repr(unknown.value) + caplog.text
 
 
 @pytest.mark.parametrize("kind", [RtspServer, HttpServer])
