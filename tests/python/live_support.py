@@ -24,12 +24,16 @@ def clip(kind: str, width: int = 160, height: int = 120) -> Clip:
     return encode(kind, size=(width, height))
 
 
+# Seconds: a machine that is busy elsewhere does not reach them, and a test that hangs does.
+PATIENT = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 * WATCHDOG}
+
+
 class Camera:
-    """A live source, and a reader of it, in a pipeline of its own."""
+    """A live source, and a reader of it, in a pipeline of its own. Limits that are not given are PATIENT."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self.pipeline = ff.Pipeline()
-        self.source = ff.open(url, **options)
+        self.source = ff.open(url, **(PATIENT | options))
         self.reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"))
 
     def __enter__(self) -> Camera:

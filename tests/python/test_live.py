@@ -44,6 +44,7 @@ def test_a_stream_gives_frames_with_growing_numbers_and_times(
     with Camera(url, options=options) as camera:
         assert camera.source.live
         samples = camera.read(12)
+        camera.wait(lambda stats: stats.state == "reading", "frames")  # a busy machine may have stalled
         stats = camera.stats
     assert {(s.value.width, s.value.height) for s in samples} == {(160, 120)}
     assert all(a.seq < b.seq for a, b in itertools.pairwise(samples))
@@ -55,7 +56,7 @@ def test_a_stream_gives_frames_with_growing_numbers_and_times(
         # RTSP, have their arrivals only.
         steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples[1:])]
         assert steps == pytest.approx([1 / 30] * 10, abs=0.002)
-    assert (stats.state, stats.outages, stats.size_changes, stats.last_error) == ("reading", 0, 0, "")
+    assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, "")
     assert stats.decoder_delay == 0
     assert server.connections <= 2  # FFmpeg may open HTTP anew after probing
 
