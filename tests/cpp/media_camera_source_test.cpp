@@ -203,6 +203,20 @@ TEST(CameraSource, CountsMotionJpegThatCannotBeDecodedAndGoesOn) {
   EXPECT_EQ(rig.damaged(), 1U);
 }
 
+TEST(CameraSource, APictureOfWhichTheDecoderMadeUpAPartIsDeliveredAndCounted) {
+  const auto pictures = h264(12);
+  CameraRig rig;
+  rig.camera.modes = {{V4L2_PIX_FMT_H264, 64, 48, {30}}};
+  rig.camera.pictures(12);
+  rig.camera.next_picture = [&, n = 0]() mutable {
+    auto picture = pictures[static_cast<std::size_t>(n)];
+    if (n++ == 4) picture.resize(picture.size() - 3);
+    return picture;
+  };
+  EXPECT_EQ(seqs(rig.run()), (Seqs{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+  EXPECT_EQ(rig.damaged(), 1U);
+}
+
 TEST(CameraSource, DecodesH264FromItsFirstKeyFrameOn) {
   const auto pictures = h264(12);
   ASSERT_EQ(pictures.size(), 12U);
