@@ -1,5 +1,6 @@
 """Who holds the GIL: what freshframe.gil is made of."""
 
+from typing_extensions import CapsuleType
 
 
 def unsupported() -> str:
@@ -19,6 +20,13 @@ def frames_now() -> list[tuple[str, str, int]]:
 def line_of(table: bytes, first_line: int, offset: int) -> int:
     """
     The line of a bytecode offset by a code object's co_linetable; 0: none.
+
+    GIL: held
+    """
+
+def findings() -> CapsuleType:
+    """
+    What the watch has found, for native code: a capsule of FindingsTable.
 
     GIL: held
     """

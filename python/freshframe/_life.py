@@ -10,7 +10,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from . import _log, _native
+from . import _log, _native, _serve
 from ._log import logger
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def _stop_all() -> None:
     pipelines = [pipeline for pipeline in _running if not pipeline._engine.forked]
     for pipeline in pipelines:
         pipeline._engine.request_stop()
+    _serve.end_all()
     deadline = time.monotonic() + _EXIT_TIMEOUT
     busy = False
     for pipeline in pipelines:

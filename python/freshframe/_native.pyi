@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy
 import numpy.typing
+from typing_extensions import CapsuleType
 
 import freshframe.results
 
@@ -354,6 +355,21 @@ class Engine:
 
     def progress(self) -> tuple:
         """GIL: held"""
+
+    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str) -> str:
+        """Starts the dashboard's server; returns its URL. GIL: held"""
+
+    def close_server(self) -> None:
+        """Ends it. GIL: released while waiting"""
+
+    def metrics(self) -> str:
+        """What /metrics tells of this pipeline. GIL: released"""
+
+    def forget_server(self) -> None:
+        """In the child of a fork: closes its socket there. GIL: held"""
+
+def set_gil_findings(capsule: CapsuleType) -> None:
+    """Where the server hears of the GIL watch, without the GIL. GIL: held"""
 
 class StopToken:
     """Tells a source that its pipeline stops; given to Source.read()."""

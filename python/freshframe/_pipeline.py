@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from . import _check, _life, _log, _native, _types, _wiring
+from . import _check, _life, _log, _native, _serve, _types, _wiring
 from ._errors import GraphError, StopTimeout
 from ._log import logger
 from ._nodes import MockCamera, NativeNode, Node, Source, VideoSource
@@ -81,6 +81,7 @@ class Pipeline:
         self._python_nodes: list[tuple[int, Any, bool]] = []
         self._nodes: list[Any] = []
         self._threads: list[threading.Thread] = []
+        self._served: tuple[_serve.Request, str] | None = None
 
     # ---- building
 
@@ -365,6 +366,43 @@ class Pipeline:
             logger.warning("%s", error)
 
     # ---- looking
+
+    def serve(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        view: Port[Any] | Sequence[Port[Any]] | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Serves a live dashboard of this pipeline; before, while or after it runs.
+
+        Native threads do it, without the GIL: it answers while Python is frozen, and costs the pipeline
+        next to nothing. It goes on after the end, until unserve(), until this pipeline is collected, or
+        until the program exits. A second call with equal arguments returns the same URL.
+
+        Args:
+            host: Address to listen at. All but this machine's own ("127.0.0.1", "::1", "localhost") need a
+                token.
+            port: 0 takes one that is free.
+            view: Ports whose pictures can be viewed: those of samples that have a frame. None: all that are
+                known to send frames. Each raises the number of frames that the engine may hold by one.
+            token: What a browser must know: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: none is needed
+                at the machine's own addresses, and one is made up for others.
+
+        Returns:
+            The URL to open, with the token if there is one.
+
+        Raises:
+            GraphError: An argument cannot be used, or it is served already, with other arguments.
+            FreshframeError: The port is taken or not permitted.
+        GIL: held.
+        """
+        return _serve.serve(self, _serve.Request.of(self, host, port, view, token))
+
+    def unserve(self) -> None:
+        """Ends what serve() began, and its connections. Idempotent. GIL: released while waiting."""
+        _serve.unserve(self)
 
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop(). GIL: held."""

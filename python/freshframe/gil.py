@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _stats
+from . import _native, _stats
 from ._log import logger
 from ._stats import GilCulprit
 
@@ -210,6 +210,7 @@ class GilWatch:
                 raise
             _active = self
             _stats.watch = self._totals
+            _native.set_gil_findings(native.findings())
         return self
 
     def __exit__(

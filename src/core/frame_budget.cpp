@@ -27,6 +27,12 @@ void FrameBudget::stop() noexcept {
   room_.notify_all();
 }
 
+void FrameBudget::extend(int frames) noexcept {
+  extra_.fetch_add(frames);
+  const std::lock_guard lock(mutex_);
+  room_.notify_all();
+}
+
 void FrameBudget::unpublish() noexcept {
   published_.fetch_sub(1);
   if (waiters_.load() == 0) return;

@@ -15,11 +15,15 @@ namespace freshframe {
 class FrameBudget {
  public:
   void set_bound(int frames) noexcept { bound_.store(frames); }
-  [[nodiscard]] int bound() const noexcept { return bound_.load(std::memory_order_relaxed); }
+  /// Room for more, or fewer, than the graph itself needs.
+  void extend(int frames) noexcept;
+  [[nodiscard]] int bound() const noexcept {
+    return bound_.load(std::memory_order_relaxed) + extra_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] int published() const noexcept { return published_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t held_bytes() const noexcept;
 
-  [[nodiscard]] bool has_room() const noexcept { return published_.load() < bound_.load(); }
+  [[nodiscard]] bool has_room() const noexcept { return published_.load() < bound_.load() + extra_.load(); }
   /// Waits until has_room() or stop(); returns has_room().
   bool wait_for_room();
   void stop() noexcept;
@@ -30,6 +34,7 @@ class FrameBudget {
 
  private:
   std::atomic<int> bound_{1 << 30};
+  std::atomic<int> extra_{0};
   std::atomic<int> published_{0};
   std::atomic<std::ptrdiff_t> held_bytes_{0};
   std::atomic<int> waiters_{0};

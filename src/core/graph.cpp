@@ -100,6 +100,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const int> par
   const auto name = take_name(options.name, node->default_name());
   std::vector<Wire> wires;
   for (const int parent : parents) wires.push_back({parent, options.queue, options.max_age});
+  const std::lock_guard lock(building_);
   workers_.push_back(std::make_unique<Worker>(*this, node_count(), name, std::move(node), options.on_error));
   wires_.push_back(std::move(wires));
   return node_count() - 1;
@@ -122,6 +123,7 @@ std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const int> parent
       name, options.frames, ReaderContext{clock(), failure_, budget_, started_, options_.max_held_bytes});
   std::vector<Wire> wires;
   for (const int parent : parents) wires.push_back({parent, options.queue, std::nullopt});
+  const std::lock_guard lock(building_);
   readers_.push_back(reader);
   reader_wires_.push_back(std::move(wires));
   return reader;

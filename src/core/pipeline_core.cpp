@@ -137,6 +137,7 @@ void PipelineCore::arrive_finished() {
     last = ++finished_ == node_count();
     if (last) {
       phase_ = Phase::Ended;
+      stopped_early_ = stop_source_.stop_requested();
       ended_at_ = clock()->now();
     }
     changed_.notify_all();
@@ -193,7 +194,10 @@ bool PipelineCore::wait(std::optional<Seconds> timeout) {
 void PipelineCore::request_stop() {
   {
     const std::lock_guard lock(mutex_);
-    if (phase_ == Phase::Building) phase_ = Phase::Ended;
+    if (phase_ == Phase::Building) {
+      phase_ = Phase::Ended;
+      stopped_early_ = true;
+    }
   }
   stop_source_.request_stop();
   budget_->stop();

@@ -19,8 +19,10 @@
 #include <thread>
 #include <vector>
 
+#include "core/error_log.hpp"
 #include "core/failure.hpp"
 #include "core/frame_budget.hpp"
+#include "core/overview.hpp"
 #include "core/reader.hpp"
 #include "core/worker.hpp"
 
@@ -79,6 +81,14 @@ class PipelineCore {
   // ---- looking
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
+  /// From any thread, also while another one builds the graph.
+  [[nodiscard]] Overview overview() const;
+  [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
+  [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
+  /// A tap of the node with this name, for one onlooker at a time; the bound grows by one frame. Throws
+  /// GraphError. Any thread.
+  PictureTap& open_tap(const std::string& node, PictureTap::Hook hook);
+  void close_tap(PictureTap& tap);
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
   [[nodiscard]] Worker& worker(int index) { return *workers_.at(static_cast<std::size_t>(index)); }
@@ -116,12 +126,18 @@ class PipelineCore {
   [[nodiscard]] bool anyone_busy() const;
   [[nodiscard]] std::optional<std::string> full_edge() const;
   [[nodiscard]] std::vector<const Inbox*> inboxes() const;
+  [[nodiscard]] LifePhase life_phase() const;
 
   const Pipeline::Options options_;
   const std::shared_ptr<Failure> failure_ = std::make_shared<Failure>();
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
   const std::shared_ptr<std::atomic<bool>> started_ = std::make_shared<std::atomic<bool>>(false);
   std::stop_source stop_source_;
+
+  ErrorLog errors_;
+  // Held while the graph is built and while an onlooker reads what is fixed once launched; before every other
+  // mutex.
+  mutable std::mutex building_;
 
   // Fixed once launched.
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -135,6 +151,7 @@ class PipelineCore {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Phase phase_ = Phase::Building;  // guarded by mutex_, as all below
+  bool stopped_early_ = false;     // stop() came before the end
   int opened_ = 0;
   int finished_ = 0;
   bool go_ = false;

@@ -179,7 +179,7 @@ void Worker::end_read() noexcept {
 }
 
 void Worker::emit(Output output, const AnySample& from) {
-  if (outputs_.empty()) return;
+  if (outputs_.empty() && !tap_.asked()) return;
   AnySample sample{from.stamp, {}, std::move(output.value), 0};
   const bool is_frame = !sample.value;
   sample.frame = is_frame || output.frame ? std::move(output.frame) : from.frame;
@@ -220,6 +220,7 @@ bool Worker::admit() {
 }
 
 void Worker::send(AnySample sample) {
+  tap_.offer(sample);
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const auto& [inbox, edge] = outputs_[i];
     if (i + 1 == outputs_.size()) {
@@ -230,9 +231,16 @@ void Worker::send(AnySample sample) {
   }
 }
 
-bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample) {
+bool Worker::wants_traceback(const AnySample* sample) const {
+  return sample == nullptr || on_error_ != OnError::Skip || core_.errors().has_time_for_traceback();
+}
+
+bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
+                  std::string traceback) {
   errors_.fetch_add(1, std::memory_order_relaxed);
-  if (sample != nullptr && on_error_ == OnError::Skip) {
+  const bool goes_on = sample != nullptr && on_error_ == OnError::Skip;
+  core_.errors().add({.node = name_, .text = what, .traceback = std::move(traceback), .fatal = !goes_on});
+  if (goes_on) {
     counters_.drop(NodeDropCause::Error);
     return true;
   }

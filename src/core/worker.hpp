@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/inbox.hpp"
+#include "core/picture_tap.hpp"
 
 namespace freshframe {
 
@@ -44,9 +45,12 @@ class Worker {
   void emit(Output output, const AnySample& from);
   /// Sends what a source read. False: the pipeline is stopping.
   bool publish(SourceOutput item);
-  /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text.
-  /// Returns true when the node goes on (on_error = Skip).
-  bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample);
+  /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text,
+  /// `traceback` where in the node's language. Returns true when the node goes on (on_error = Skip).
+  bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
+            std::string traceback = {});
+  /// Whether fail() should be given one: always when it ends the pipeline, else now and then.
+  [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
   /// Closes the node and its edges; the last step, always taken.
   void close_step();
 
@@ -64,6 +68,7 @@ class Worker {
   [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return inbox_; }
 
+  [[nodiscard]] PictureTap& tap() noexcept { return tap_; }
   [[nodiscard]] NodeBase& node() noexcept { return *node_; }
   [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -110,6 +115,7 @@ class Worker {
   const OnError on_error_;
   Inbox inbox_;
   std::vector<OutputEdge> outputs_;
+  PictureTap tap_;
 
   bool opened_ = false;  // the worker's thread only, as the next four
   std::int64_t next_seq_ = 0;

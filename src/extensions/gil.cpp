@@ -14,6 +14,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "gil/findings.hpp"
 #include "gil/layout.hpp"
 #include "gil/line_table.hpp"
 #include "gil/memory.hpp"
@@ -169,8 +170,9 @@ class Watch {
   Watch(double threshold, double period, bool timer_only)
       : options_{
             .threshold = to_duration(threshold), .period = to_duration(period), .timer_only = timer_only},
-        watcher_(std::make_unique<Watcher>(find_target(), options_,
-                                           [this](Stall&& stall) { keep(std::move(stall)); })) {}
+        watcher_(std::make_unique<Watcher>(
+            find_target(), options_, [this](Stall&& stall) { keep(std::move(stall)); },
+            [](Stall&& stall) { Findings::instance().going_on(stall); })) {}
   ~Watch() {
     if (watcher_ != nullptr && pid_ != ::getpid()) leak();
   }
@@ -181,10 +183,17 @@ class Watch {
     names_ = collect_names();
     called_ = sample_here();
   }
-  void start(unsigned long ignored) { watcher_->start(std::move(names_), ignored, std::move(called_)); }
-  void stop() { watcher_->stop(); }
+  void start(unsigned long ignored) {
+    Findings::instance().begin();
+    watcher_->start(std::move(names_), ignored, std::move(called_));
+  }
+  void stop() {
+    watcher_->stop();
+    Findings::instance().end();
+  }
   // The child of a fork has the parent's records and none of its threads: nothing can be joined or freed.
   void abandon() {
+    Findings::renew();
     watcher_->abandon();
     leak();
   }
@@ -215,6 +224,7 @@ class Watch {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
   void keep(Stall&& stall) {
+    Findings::instance().add(stall);
     {
       const std::lock_guard lock(mutex_);
       if (pending_.size() >= kMaxPending) {
@@ -317,6 +327,11 @@ std::size_t lost(Held& /*held*/, Watch& self) {
   return self.lost();
 }
 
+nb::capsule findings(Held& /*held*/) {
+  static const FindingsTable table{[](const FindingsSink* sink) { Findings::instance().read(*sink); }};
+  return {&table, kFindingsCapsule};
+}
+
 }  // namespace
 }  // namespace freshframe::gil
 
@@ -330,6 +345,8 @@ NB_MODULE(_gil, module) {
              "offsets.\n\nGIL: held");
   module.def("line_of", entry<&line_of>, nb::arg("table"), nb::arg("first_line"), nb::arg("offset"),
              "The line of a bytecode offset by a code object's co_linetable; 0: none.\n\nGIL: held");
+  module.def("findings", entry<&findings>,
+             "What the watch has found, for native code: a capsule of FindingsTable.\n\nGIL: held");
   nb::class_<Watch>(module, "Watch", "A watcher thread and what it shares with the probe's thread.")
       .def(nb::init<double, double, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
            nb::arg("timer_only") = false,

@@ -51,8 +51,12 @@ class NoSignals {
 
 }  // namespace
 
-Watcher::Watcher(const Target& target, const WatchOptions& options, OnStall on_stall)
-    : target_(target), options_(completed(options)), on_stall_(std::move(on_stall)), lock_(target) {}
+Watcher::Watcher(const Target& target, const WatchOptions& options, OnStall on_stall, OnStall on_going)
+    : target_(target),
+      options_(completed(options)),
+      on_stall_(std::move(on_stall)),
+      on_going_(std::move(on_going)),
+      lock_(target) {}
 
 Watcher::~Watcher() {
   stop();
@@ -171,7 +175,7 @@ void Watcher::consider(Clock::time_point now) {
 }
 
 void Watcher::open(Clock::time_point began, Clock::time_point now) {
-  open_ = Open{.began = began, .number = lock_.turn().number, .suspects = {}};
+  open_ = Open{.began = began, .number = lock_.turn().number, .suspects = {}, .told = {}};
   follow(now, now - began);
 }
 
@@ -192,6 +196,20 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
   Suspect& suspect = suspect_of(turn.holder);
   suspect.had += step;
   gather(suspect, lock_, sampler_);
+  tell_going(now);
+}
+
+// Naming costs about as much as a look, so not at each one; nor for what is over before anybody reads of it.
+void Watcher::tell_going(Clock::time_point now) {
+  constexpr milliseconds kLong{100};
+  constexpr milliseconds kAgain{200};
+  const Clock::duration duration = now - open_->began;
+  if (!on_going_ || duration < std::max<Clock::duration>(kLong, options_.threshold)) return;
+  if (now - open_->told < kAgain) return;
+  open_->told = now;
+  const auto worst = std::ranges::max_element(open_->suspects, {}, &Suspect::had);
+  if (worst->had < duration / 2) return;
+  on_going_(describe(*worst, open_->began, duration));
 }
 
 Suspect& Watcher::suspect_of(const Holder& holder) {
@@ -221,10 +239,10 @@ void Watcher::close(Clock::time_point end) {
   for (const Suspect& suspect : stall.suspects) had += suspect.had;
   // When the lock was free for most of the time, the probe waited for a processor and not for the GIL.
   if (had < duration / 2) return;
-  tell(*worst, stall.began, duration);
+  on_stall_(describe(*worst, stall.began, duration));
 }
 
-void Watcher::tell(const Suspect& suspect, Clock::time_point began, Clock::duration duration) {
+Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::duration duration) {
   Stall stall;
   stall.began = began;
   stall.duration = duration;
@@ -242,7 +260,7 @@ void Watcher::tell(const Suspect& suspect, Clock::time_point began, Clock::durat
     }
   }
   stall.python_frames = suspect.python;
-  on_stall_(std::move(stall));
+  return stall;
 }
 
 // What the interpreter's loop called has a name, unless it is what a named function ended with.

@@ -46,7 +46,8 @@ class Watcher {
  public:
   using OnStall = std::function<void(Stall&&)>;
 
-  Watcher(const Target& target, const WatchOptions& options, OnStall on_stall);
+  /// `on_going`: told a few times per second what is known of a stall that goes on for long.
+  Watcher(const Target& target, const WatchOptions& options, OnStall on_stall, OnStall on_going = {});
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
@@ -74,6 +75,7 @@ class Watcher {
     Clock::time_point began;
     unsigned long number = 0;  // the turn that it began with
     std::vector<Suspect> suspects;
+    Clock::time_point told{};  // to on_going
   };
 
   void run();
@@ -87,13 +89,15 @@ class Watcher {
   void close(Clock::time_point end);
   [[nodiscard]] Clock::time_point stuck_since() const;
   Suspect& suspect_of(const Holder& holder);
-  void tell(const Suspect& suspect, Clock::time_point began, Clock::duration duration);
+  void tell_going(Clock::time_point now);
+  Stall describe(const Suspect& suspect, Clock::time_point began, Clock::duration duration);
   void learn_name(std::span<const NativeFrame> chain);
   std::string thread_name(const Suspect& suspect);
 
   const Target target_;
   const WatchOptions options_;
   const OnStall on_stall_;
+  const OnStall on_going_;
   Probe probe_;
   std::mutex names_mutex_;
   ThreadNames thread_names_;  // guarded by names_mutex_

@@ -24,6 +24,11 @@ namespace nb = nanobind;
 namespace freshframe::python {
 
 Engine::~Engine() {
+  if (guard_.forked() && server_) {
+    server_->forget_in_child();
+    (void)server_.release();  // its threads are not there: nothing can be joined
+  }
+  server_.reset();  // joins threads that never want the GIL, within moments
   const bool running = guard_.forked() || (core_->started() && !core_->ended());
   if (!running) {
     core_.reset();
@@ -267,6 +272,7 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it. GIL: held")
       .def("describe", [](const Engine& self) { return self.core().describe(); }, "GIL: held");
   bind_engine_stats(engine);
+  bind_serve(module, engine);
 }
 
 }  // namespace freshframe::python

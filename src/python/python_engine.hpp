@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/gil.hpp"
+#include "freshframe/serve.hpp"
 
 #include <memory>
 #include <set>
@@ -52,6 +53,9 @@ class Engine {
     if (!failure_) failure_ = std::move(error);
   }
 
+  /// The dashboard's server; null: none.
+  [[nodiscard]] std::unique_ptr<Server>& server() noexcept { return server_; }
+
   /// True once for each node: its own thread, and who stands in when that did not start, may both come.
   bool begin(int index);
 
@@ -61,6 +65,7 @@ class Engine {
  private:
   std::shared_ptr<PipelineCore> core_;
   std::shared_ptr<NodeNames> names_;
+  std::unique_ptr<Server> server_;
   SharedError failure_;
   std::set<int> begun_;  // guarded by the GIL
   ForkGuard guard_;
@@ -69,6 +74,8 @@ class Engine {
 void bind_engine(nanobind::module_& module);
 /// Drops what Engine.call_at_end() keeps.
 void forget_end_callback();
+/// serve() and its end, and where the GIL watch is heard.
+void bind_serve(nanobind::module_& module, nanobind::class_<Engine>& engine);
 /// Stats and Report as plain tuples for the Python dataclasses.
 void bind_engine_stats(nanobind::class_<Engine>& engine);
 /// Factories of native nodes, and functions of media and vision.

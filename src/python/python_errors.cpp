@@ -137,6 +137,32 @@ TakenError take_python_error(gil::Held& held) {
   return {std::make_exception_ptr(RaisedByPython(object, text)), object, text};
 }
 
+// No nb::object in here: formatting reads files, so it may wait without the GIL (Note [No Python object lives
+// across a wait]).
+std::string traceback_text(gil::Held& held, const gil::Ref& error) {
+  constexpr std::size_t kMost = 16384;
+  PyObject* const module = PyImport_ImportModule("traceback");
+  PyObject* const lines =
+      module != nullptr ? PyObject_CallMethod(module, "format_exception", "O", error.get(held)) : nullptr;
+  Py_XDECREF(module);
+  PyObject* const nothing = lines != nullptr ? PyUnicode_FromString("") : nullptr;
+  PyObject* const joined = nothing != nullptr ? PyUnicode_Join(nothing, lines) : nullptr;
+  Py_XDECREF(nothing);
+  Py_XDECREF(lines);
+  PyObject* const bytes =
+      joined != nullptr ? PyUnicode_AsEncodedString(joined, "utf-8", "backslashreplace") : nullptr;
+  Py_XDECREF(joined);
+  if (bytes == nullptr) {
+    PyErr_Clear();
+    return {};
+  }
+  std::string text(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
+  Py_DECREF(bytes);
+  while (text.ends_with('\n')) text.pop_back();
+  if (text.size() > kMost) text = "...\n" + text.substr(text.size() - kMost);
+  return text;
+}
+
 void name_source(gil::Held& held, const gil::Ref& error, const std::string& source) {
   const nb::handle object = error.get(held);
   if (classes().source_error == nullptr) return;

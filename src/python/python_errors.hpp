@@ -47,6 +47,8 @@ struct TakenError {
 
 /// Takes the Python exception that is set.
 [[nodiscard]] TakenError take_python_error(gil::Held& held);
+/// As the interpreter would print it, at most 16 kB; "" when that fails.
+[[nodiscard]] std::string traceback_text(gil::Held& held, const gil::Ref& error);
 /// Gives a SourceError without a source the name of the one that raised it.
 void name_source(gil::Held& held, const gil::Ref& error, const std::string& source);
 /// Sets the Python exception that `error` is or corresponds to.

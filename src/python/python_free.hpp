@@ -5,6 +5,7 @@
 #include "freshframe/frame.hpp"
 #include "freshframe/gil.hpp"
 #include "freshframe/node.hpp"
+#include "freshframe/serve.hpp"
 
 #include <stop_token>
 
@@ -27,6 +28,8 @@ template <>
 inline constexpr bool python_free<ReaderCore> = true;
 template <>
 inline constexpr bool python_free<PipelineCore> = true;
+template <>
+inline constexpr bool python_free<Server> = true;
 template <>
 inline constexpr bool python_free<Clock> = true;
 template <>

@@ -48,7 +48,8 @@ struct Loop {
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample) {
   const auto taken = take_python_error(held);
   if (loop.worker.is_source()) name_source(held, *taken.object, loop.worker.name());
-  const bool goes_on = loop.worker.fail(taken.error, taken.text, sample);
+  auto traceback = loop.worker.wants_traceback(sample) ? traceback_text(held, *taken.object) : std::string();
+  const bool goes_on = loop.worker.fail(taken.error, taken.text, sample, std::move(traceback));
   if (!goes_on) loop.engine.keep_failure(taken.object);
   return goes_on;
 }

@@ -1,4 +1,4 @@
-"""Writes what the fuzzers start from: `python seeds.py FOLDER` makes FOLDER/decode and FOLDER/url."""
+"""Writes what the fuzzers start from: `python seeds.py FOLDER` makes its folders decode, url and serve."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -32,11 +32,23 @@ URLS = [
     "12",
     "img2\0img10",
 ]
+GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+# The first byte says how the rest is told: 0, 1 HTTP (1: with a token), 2, 3 WebSocket, 4 a message.
+CALLS = [
+    b"\0" + GET % (b"/", b""),
+    b"\0" + GET % (b"/api/state", b"Connection: close\r\nOrigin: http://localhost\r\n"),
+    b"\0" + GET % (b"/metrics", b"If-None-Match: *\r\n") + GET % (b"/healthz", b"Content-Length: 0\r\n"),
+    b"\0" + GET % (b"/api/picture/%3Cscript%3E.jpg", b""),
+    b"\1" + GET % (b"/?token=wrong", b"Cookie: a=b; freshframe_80=x\r\nAuthorization: Bearer x\r\n"),
+    b"\2\x81\x8f\0\0\0\0" + b'{"ack":"state"}\x88\x82\0\0\0\0\x03\xe8',
+    b'\3{"ack":"state"}\n{"view":["<script>"],"width":960}\n{"ack":"picture"}\n{"view":[]}',
+    b'\4{"view":["\\u00e9\\ud83d\\ude00"],"width":1}',
+]
 
 
 def main(folder: Path) -> None:
     """Writes the seeds."""
-    for name in ("decode", "url"):
+    for name in ("decode", "url", "serve"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, codec in VIDEOS.items():
         pipeline = ff.Pipeline()
@@ -45,6 +57,8 @@ def main(folder: Path) -> None:
         pipeline.run()
     for number, url in enumerate(URLS):
         (folder / "url" / str(number)).write_bytes(url.encode())
+    for number, call in enumerate(CALLS):
+        (folder / "serve" / str(number)).write_bytes(call)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ff.Pipeline]]:
     Gate.open_all()
     for pipeline in made:
         pipeline.stop()
+        pipeline.unserve()
         check_books(pipeline)
     until(lambda: set(threading.enumerate()) <= before_python, "the Python threads of the test to end")
     until(

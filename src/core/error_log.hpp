@@ -1,0 +1,71 @@
+// The newest errors of a pipeline as text, for those who look at it from outside.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+
+struct ErrorNote {
+  std::uint64_t id = 0;  // from 1
+  double time = 0;       // Unix time
+  std::string node;
+  std::string text;
+  std::string traceback;  // of the node's language; empty: none
+  bool fatal = false;     // it ended the pipeline
+};
+
+/// Thread-safe.
+class ErrorLog {
+ public:
+  static constexpr std::size_t kKept = 32;
+
+  void add(ErrorNote note) {
+    const std::lock_guard lock(mutex_);
+    note.id = ++count_;
+    note.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    if (note.fatal && !first_fatal_) first_fatal_ = note;
+    if (notes_.size() == kKept) notes_.pop_front();
+    notes_.push_back(std::move(note));
+  }
+  /// Those after the one with this id, oldest first, as far as they are kept.
+  [[nodiscard]] std::vector<ErrorNote> since(std::uint64_t id) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<ErrorNote> result;
+    for (const auto& note : notes_) {
+      if (note.id > id) result.push_back(note);
+    }
+    return result;
+  }
+  [[nodiscard]] std::optional<ErrorNote> first_fatal() const {
+    const std::lock_guard lock(mutex_);
+    return first_fatal_;
+  }
+  /// True at most once a second: making a traceback takes time, and a node may fail on every sample.
+  bool has_time_for_traceback() {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (last_traceback_ && now - *last_traceback_ < std::chrono::seconds(1)) return false;
+    last_traceback_ = now;
+    return true;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::deque<ErrorNote> notes_;  // guarded by mutex_, as all below
+  std::optional<ErrorNote> first_fatal_;
+  std::uint64_t count_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> last_traceback_;
+};
+
+}  // namespace freshframe

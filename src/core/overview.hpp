@@ -1,0 +1,31 @@
+// What a pipeline is made of and where in its life it is, for those who look at it from outside.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/stats.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+enum class LifePhase : std::uint8_t { Created, Starting, Running, Ended, Stopped, Failed };
+
+enum class NodeKind : std::uint8_t { Source, Node, Sink };
+
+struct NodeOverview {
+  NodeKind kind = NodeKind::Node;
+  bool outside = false;  // run by the embedder: a Python node
+  bool sends_frames = false;
+};
+
+/// Taken in one go, so that `nodes` and `stats.nodes` are the same ones in the same order.
+struct Overview {
+  LifePhase phase = LifePhase::Created;
+  Stats stats;
+  std::vector<NodeOverview> nodes;
+  std::vector<std::string> readers;
+};
+
+}  // namespace freshframe

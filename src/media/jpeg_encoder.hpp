@@ -1,0 +1,41 @@
+// Pictures as JPEG for a viewer: scaled down, straight from the YUV planes, into memory that is used again.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+struct JpegPicture {
+  std::string bytes;
+  int width = 0;
+  int height = 0;
+};
+
+/// Encodes one picture after the other with libjpeg-turbo. One thread at a time.
+class JpegEncoder {
+ public:
+  JpegEncoder();
+  ~JpegEncoder();
+  JpegEncoder(const JpegEncoder&) = delete;
+  JpegEncoder& operator=(const JpegEncoder&) = delete;
+
+  /// At most `max_width` pixels wide (1 or more), never enlarged; `quality` 1..100. The colours are JPEG's:
+  /// full range, BT.601. Throws Error.
+  [[nodiscard]] JpegPicture encode(const Frame& frame, int max_width, int quality);
+
+ private:
+  struct Handle;
+  std::unique_ptr<Handle> handle_;
+  std::array<std::vector<std::uint8_t>, 3> planes_;
+  std::vector<int> shift_;
+  std::vector<std::uint8_t> out_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,60 @@
+// Who may ask: the token, and which Host and Origin are ours (against DNS rebinding).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace freshframe::serve {
+
+/// The parts of a request that decide on it; views into the caller's memory.
+struct RequestHead {
+  std::string_view method = {};
+  std::string_view target = {};
+  std::string_view host = {};
+  std::optional<std::string_view> origin = {};
+  std::string_view authorization = {};
+  std::string_view cookie = {};
+  std::string_view if_none_match = {};
+};
+
+enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
+
+/// `text` in the alphabet that needs no escaping in URLs, cookies and headers.
+[[nodiscard]] bool is_plain_token(std::string_view text) noexcept;
+/// 192 random bits from the kernel. Throws Error when it gives none.
+[[nodiscard]] std::string make_token();
+/// In a time that does not depend on where they differ.
+[[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
+
+/// %41 and + of a query or path; nullopt for a broken escape or a zero byte.
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
+/// The value of `name` in "a=1&b=2", decoded.
+[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
+class Gate {
+ public:
+  /// `loopback`: only this machine can reach the server. `machine`: its name, which then is a Host of ours
+  /// too. An empty token lets everybody in.
+  Gate(std::string token, bool loopback, std::string machine, unsigned port);
+
+  [[nodiscard]] Verdict judge(const RequestHead& head) const;
+  [[nodiscard]] bool is_token(std::string_view text) const noexcept;
+  [[nodiscard]] bool wants_token() const noexcept { return !token_.empty(); }
+  /// Cookies are shared by all ports of a machine, so the name tells the port.
+  [[nodiscard]] const std::string& cookie_name() const noexcept { return cookie_name_; }
+  [[nodiscard]] const std::string& token() const noexcept { return token_; }
+
+ private:
+  [[nodiscard]] bool is_our_host(std::string_view host) const;
+  [[nodiscard]] bool has_token(const RequestHead& head) const;
+
+  std::string token_;
+  bool loopback_;
+  std::string machine_;
+  std::string cookie_name_;
+};
+
+}  // namespace freshframe::serve

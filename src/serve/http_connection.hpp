@@ -1,0 +1,65 @@
+// One HTTP connection: requests one after the other, with limits on their size and their time.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "serve/connection.hpp"
+#include "serve/net.hpp"
+#include "serve/pictures.hpp"
+#include "serve/routes.hpp"
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+namespace freshframe::serve {
+
+class Service;
+
+/// Lives in its pending operations. On the network's thread.
+class HttpConnection final : public Connection,
+                             private Onlooker,
+                             public std::enable_shared_from_this<HttpConnection> {
+ public:
+  /// `refuse`: the server is full; the first request is answered with 503.
+  HttpConnection(Service& service, Socket socket, bool refuse);
+  ~HttpConnection() override;
+  void start();
+  void check(Time now) override;
+  void cut() override;
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+
+  void read();
+  void on_head(const ErrorCode& error);
+  void on_request();
+  void become_viewer();
+  void wait_for_picture(const std::string& port);
+  void end_wait();
+  void send(Reply reply, bool keep_alive);
+  void finish();
+  void drain();
+
+  [[nodiscard]] bool wants(std::size_t port) const override { return port == waited_port_; }
+  [[nodiscard]] bool looks_at(std::size_t port) const override { return port == waited_port_; }
+  [[nodiscard]] int width() const override { return PictureDesk::kMaxWidth; }
+  [[nodiscard]] std::uint64_t last(std::size_t /*port*/) const override { return 0; }
+  void show(std::size_t port, const LivePictureRef& picture) override;
+
+  Service& service_;
+  Socket socket_;
+  bool refuse_;
+  boost::beast::flat_buffer buffer_;
+  std::optional<Parser> parser_;
+  Time deadline_{};
+  std::optional<std::size_t> waited_port_;        // of a picture that was asked for
+  std::shared_ptr<HttpConnection> waiting_self_;  // while it waits for one, nothing else keeps it alive
+  Reply reply_;                                   // that is being sent
+  std::string head_;
+};
+
+}  // namespace freshframe::serve

@@ -1,0 +1,92 @@
+// Writes JSON that is safe wherever it lands: names may hold anything.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace freshframe::serve {
+
+/// Appends `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD; control
+/// characters,
+/// `<`, `>`, `&` and the line separators of JavaScript are escaped, so that it may stand in HTML and scripts
+/// too.
+void append_json(std::string& out, std::string_view text);
+
+/// `text` with every byte that is no UTF-8 replaced by U+FFFD.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
+/// Builds one JSON text from left to right. Commas are its business, matching begin and end the caller's.
+class JsonWriter {
+ public:
+  JsonWriter& begin_object() { return open('{'); }
+  JsonWriter& end_object() { return close('}'); }
+  JsonWriter& begin_array() { return open('['); }
+  JsonWriter& end_array() { return close(']'); }
+
+  JsonWriter& key(std::string_view name) {
+    comma();
+    append_json(out_, name);
+    out_ += ':';
+    after_key_ = true;
+    return *this;
+  }
+  JsonWriter& value(std::string_view text) {
+    comma();
+    append_json(out_, text);
+    return *this;
+  }
+  JsonWriter& value(const char* text) { return value(std::string_view(text)); }
+  JsonWriter& value(bool truth) { return raw(truth ? "true" : "false"); }
+  /// What is not finite becomes null: JSON has no such numbers.
+  JsonWriter& value(double number);
+  template <std::integral T>
+  JsonWriter& value(T number) {
+    return raw(std::to_string(number));
+  }
+  JsonWriter& null() { return raw("null"); }
+  template <class T>
+  JsonWriter& value(const std::optional<T>& item) {
+    return item ? value(*item) : null();
+  }
+  template <class T>
+  JsonWriter& member(std::string_view name, const T& item) {
+    return key(name).value(item);
+  }
+
+  [[nodiscard]] std::string take() && { return std::move(out_); }
+
+ private:
+  JsonWriter& open(char bracket) {
+    comma();
+    out_ += bracket;
+    has_items_.push_back(false);
+    return *this;
+  }
+  JsonWriter& close(char bracket) {
+    out_ += bracket;
+    has_items_.pop_back();
+    return *this;
+  }
+  JsonWriter& raw(std::string_view text) {
+    comma();
+    out_ += text;
+    return *this;
+  }
+  void comma() {
+    if (std::exchange(after_key_, false) || has_items_.empty()) return;
+    if (has_items_.back()) out_ += ',';
+    has_items_.back() = true;
+  }
+
+  std::string out_;
+  std::vector<bool> has_items_;
+  bool after_key_ = false;
+};
+
+}  // namespace freshframe::serve

@@ -1,0 +1,23 @@
+// The names of Boost that the network's part uses, and the one way to include it in C++20.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <utility>  // before Asio 1.74, which forgets it
+
+#define BOOST_ASIO_DISABLE_CO_AWAIT  // its coroutines are of an older C++20
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+
+namespace freshframe::serve {
+
+namespace net = boost::asio;
+using Socket = net::generic::stream_protocol::socket;
+using ErrorCode = boost::system::error_code;
+
+}  // namespace freshframe::serve

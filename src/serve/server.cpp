@@ -1,0 +1,147 @@
+// The public face: options, the listening socket, the thread.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/pipeline.hpp"
+#include "freshframe/serve.hpp"
+
+#include <array>
+#include <exception>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "serve/metrics.hpp"
+#include "serve/service.hpp"
+#include "serve/threads.hpp"
+#include <unistd.h>
+
+namespace freshframe {
+namespace {
+
+using namespace serve;  // NOLINT(google-build-using-namespace)
+
+constexpr std::size_t kMinToken = 16;
+constexpr std::size_t kMaxToken = 256;
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return {};
+  return name.data();
+}
+
+net::ip::address address_of(const std::string& host) {
+  if (host == "localhost") return net::ip::address_v4::loopback();
+  ErrorCode error;
+  const auto address = net::ip::make_address(host, error);
+  if (error) {
+    throw GraphError(
+        "serve() needs an address to listen at, such as 127.0.0.1 or 0.0.0.0, or localhost; got '" + host +
+        "'");
+  }
+  return address;
+}
+
+std::string checked_token(const std::string& token, bool loopback) {
+  if (token.empty()) return loopback ? std::string() : make_token();
+  if (token.size() < kMinToken || token.size() > kMaxToken || !is_plain_token(token)) {
+    throw GraphError("a token must have " + std::to_string(kMinToken) + " to " + std::to_string(kMaxToken) +
+                     " letters of a-z A-Z 0-9 - _; leave it out and one is made");
+  }
+  return token;
+}
+
+net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoint& endpoint) {
+  net::ip::tcp::acceptor acceptor(io);
+  try {
+    acceptor.open(endpoint.protocol());
+    acceptor.set_option(net::socket_base::reuse_address(true));
+    acceptor.bind(endpoint);
+    acceptor.listen();
+  } catch (const boost::system::system_error& error) {
+    throw Error("cannot serve at " + endpoint.address().to_string() + ", port " +
+                std::to_string(endpoint.port()) + ": " + error.code().message() +
+                "; port 0 takes one that is free");
+  }
+  return acceptor;
+}
+
+std::string url_of(const net::ip::tcp::endpoint& endpoint, const std::string& token) {
+  const auto& address = endpoint.address();
+  std::string host = address.to_string();
+  if (address.is_unspecified()) host = machine_name();
+  if (host.empty()) host = "127.0.0.1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  const std::string url = "http://" + host + ":" + std::to_string(endpoint.port()) + "/";
+  return token.empty() ? url : url + "?token=" + token;
+}
+
+// A request must not end the service: what a handler throws (no memory) is that request's end.
+void run(net::io_context& io) {
+  while (true) {
+    try {
+      io.run();
+      return;
+    } catch (const std::exception& error) {
+      log(LogLevel::Warning, std::string("the dashboard's server goes on after: ") + error.what());
+    }
+  }
+}
+
+}  // namespace
+
+std::string metrics_text(const std::shared_ptr<PipelineCore>& pipeline,
+                         const std::function<LockFindings()>& lock_findings) {
+  Observer observer(pipeline, lock_findings);
+  observer.look(Service::Clock::now());
+  return serve::metrics_text(observer.seen());
+}
+
+struct Server::Impl {
+  std::unique_ptr<Service> service;
+  std::string url;
+  int listener = -1;
+  std::thread thread;
+};
+
+Server::Server(const Pipeline& pipeline, ServeOptions options)
+    : Server(pipeline.core(), std::move(options)) {}
+
+Server::Server(std::shared_ptr<PipelineCore> pipeline, ServeOptions options)
+    : impl_(std::make_unique<Impl>()) {
+  const auto address = address_of(options.host);
+  const auto token = checked_token(options.token, address.is_loopback());
+  net::io_context probe;
+  auto bound = listen_at(probe, {address, options.port});
+  const auto endpoint = bound.local_endpoint();
+  Gate gate(token, address.is_loopback(), machine_name(), endpoint.port());
+  auto service = std::make_unique<Service>(std::move(pipeline), std::move(options), std::move(gate));
+  impl_->listener = bound.release();
+  service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));
+  service->start();
+  impl_->url = url_of(endpoint, token);
+  impl_->thread = start_quiet_thread("ff serve", [&io = service->io()] { run(io); });
+  impl_->service = std::move(service);
+}
+
+Server::~Server() {
+  close();
+}
+
+const std::string& Server::url() const noexcept {
+  return impl_->url;
+}
+
+void Server::close() {
+  if (!impl_->service) return;
+  impl_->service->io().stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->service.reset();
+}
+
+void Server::forget_in_child() noexcept {
+  if (impl_->listener >= 0) ::close(std::exchange(impl_->listener, -1));
+}
+
+}  // namespace freshframe

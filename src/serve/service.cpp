@@ -1,0 +1,159 @@
+// Ticks, connections. SPDX-License-Identifier: Apache-2.0
+#include "serve/service.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "serve/http_connection.hpp"
+#include "serve/state_json.hpp"
+#include "serve/viewer.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+constexpr std::size_t kRefusals = 32;  // connections that are only told 503
+
+}  // namespace
+
+Service::Service(std::shared_ptr<PipelineCore> core, ServeOptions options, Gate gate)
+    : core_(std::move(core)),
+      options_(std::move(options)),
+      gate_(std::move(gate)),
+      observer_(core_, options_.lock_findings),
+      desk_(core_, [this](std::function<void()> work) {
+        net::post(io_, [this, work = std::move(work)] {
+          work();
+          pump();
+        });
+      }) {
+  for (const auto& name : options_.view.value_or(std::vector<std::string>())) {
+    if (!desk_.has(name)) desk_.add_port(name);
+  }
+}
+
+Service::~Service() {
+  ErrorCode ignored;
+  acceptor_.close(ignored);
+  tick_timer_.cancel();
+  pump_timer_.cancel();
+  accept_timer_.cancel();
+  const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+  for (auto* connection : connections) connection->cut();
+  io_.restart();
+  io_.poll();  // each connection lives in its pending operations, which end now
+}
+
+void Service::listen(net::ip::tcp::acceptor acceptor) {
+  acceptor_ = std::move(acceptor);
+  accept();
+}
+
+void Service::start() {
+  open_views();
+  desk_.start();
+  next_tick_ = Clock::now();
+  tick();
+}
+
+void Service::accept() {
+  acceptor_.async_accept([this](const ErrorCode& error, net::ip::tcp::socket socket) {
+    if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
+    if (error) {  // no descriptors left, most likely: others end, and then it goes on
+      accept_timer_.expires_after(kTick);
+      accept_timer_.async_wait([this](const ErrorCode& cancelled) {
+        if (!cancelled) accept();
+      });
+      return;
+    }
+    ErrorCode ignored;
+    socket.set_option(net::ip::tcp::no_delay(true), ignored);
+    welcome(Socket(std::move(socket)));
+    accept();
+  });
+}
+
+void Service::welcome(Socket socket) {
+  const auto count = connections_.size();
+  if (count >= options_.limits.connections + kRefusals) return;  // closed
+  const bool full = count >= options_.limits.connections;
+  std::make_shared<HttpConnection>(*this, std::move(socket), full)->start();
+}
+
+void Service::look_now(Clock::time_point now) {
+  observer_.look(now);
+  auto& seen = observer_.seen();
+  seen.views = desk_.info();
+  seen.viewers = viewers_.size();
+  desk_.set_over(seen.overview.phase >= LifePhase::Ended);
+}
+
+const Observer& Service::look() {
+  look_now(Clock::now());
+  return observer_;
+}
+
+void Service::tick() {
+  const auto now = Clock::now();
+  open_views();
+  look_now(now);
+  if (!viewers_.empty()) {
+    const auto state = std::make_shared<const std::string>(state_json(observer_, true));
+    const std::vector<Viewer*> viewers(viewers_.begin(), viewers_.end());
+    for (auto* viewer : viewers) {
+      if (viewers_.contains(viewer)) viewer->tell(state);
+    }
+  }
+  check_connections(now);
+  next_tick_ = std::max(next_tick_ + kTick, now);
+  tick_timer_.expires_at(next_tick_);
+  tick_timer_.async_wait([this](const ErrorCode& cancelled) {
+    if (!cancelled) tick();
+  });
+}
+
+// Nodes may be added until the start: all that send frames can be viewed, unless the views were named.
+void Service::open_views() {
+  if (options_.view) return;
+  const auto overview = core_->overview();
+  for (std::size_t i = 0; i < overview.nodes.size(); ++i) {
+    const auto& name = overview.stats.nodes[i].name;
+    if (!overview.nodes[i].sends_frames || desk_.has(name)) continue;
+    try {
+      desk_.add_port(name);
+    } catch (const GraphError&) {  // another server views it
+    }
+  }
+}
+
+void Service::check_connections(Clock::time_point now) {
+  const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+  for (auto* connection : connections) {
+    if (connections_.contains(connection)) connection->check(now);
+  }
+}
+
+void Service::pump() {
+  const auto again = desk_.pump(Clock::now());
+  if (again == Clock::time_point::max()) return;
+  pump_timer_.expires_at(again);
+  pump_timer_.async_wait([this](const ErrorCode& cancelled) {
+    if (!cancelled) pump();
+  });
+}
+
+void Service::enter(Viewer& viewer) {
+  viewers_.insert(&viewer);
+  desk_.join(viewer);
+}
+
+void Service::leave(Viewer& viewer) {
+  viewers_.erase(&viewer);
+  desk_.leave(viewer);
+}
+
+}  // namespace freshframe::serve

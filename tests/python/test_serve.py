@@ -1,0 +1,401 @@
+"""Pipeline.serve(): what a viewer is told and shown, also while the interpreter is frozen."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Count, Gate, run_program, until
+from web_client import Live, request
+
+import freshframe as ff
+
+SCENE = "demo:circles?size=320x180&fps=30"
+
+
+def doubled(value: int) -> int:
+    return 2 * value
+
+
+def fail_at_three(value: int) -> int:
+    if value == 3:
+        raise ZeroDivisionError("three is too much")
+    return value
+
+
+def state_when(live: Live, condition: Callable[[Any], object]) -> Any:
+    """The first state for which `condition` holds."""
+    while True:
+        state = live.next("state")
+        if condition(state):
+            return state
+
+
+def test_state_says_what_stats_say() -> None:
+    pipeline = ff.Pipeline("numbers")
+    source = pipeline.add(Count(50), name="count")
+    reader = pipeline.reader(pipeline.add(doubled, source, name="doubled"), name="reader")
+    with pipeline:
+        assert len(list(reader)) == 50
+        pipeline.wait()
+        url = pipeline.serve()
+        state = request(url, "/api/state").json()
+        stats = pipeline.stats()
+    assert state["schema"] == 1
+    assert state["name"] == "numbers"
+    assert state["phase"] == "ended"
+    assert [node["name"] for node in state["nodes"]] == list(stats.nodes)
+    for node in state["nodes"]:
+        assert node["processed"] == stats.nodes[node["name"]].processed
+        assert node["language"] == "python"
+        assert node["gil_wait"] == pytest.approx(stats.nodes[node["name"]].gil_wait)
+    assert [node["kind"] for node in state["nodes"]] == ["source", "node"]
+    assert [(edge["parent"], edge["child"], edge["reader"]) for edge in state["edges"]] == [
+        ("count", "doubled", False),
+        ("doubled", "reader", True),
+    ]
+    for edge, counted in zip(state["edges"], stats.edges, strict=True):
+        assert edge["delivered"] == counted.delivered == 50
+        assert edge["queue"]["name"] == "LOSSLESS"
+    assert state["pool"]["bound"] == stats.pool.bound
+
+
+def test_a_viewer_sees_a_pipeline_from_before_its_start_to_its_end() -> None:
+    gate = Gate()
+
+    def wait_for_gate(value: int) -> int:
+        gate.enter()
+        return value
+
+    pipeline = ff.Pipeline()
+    pipeline.add(wait_for_gate, pipeline.add(Count(3)), name="gated")
+    with Live(pipeline.serve()) as live:
+        assert live.next("history")["edges"] == []
+        assert live.next("state")["phase"] == "created"
+        pipeline.start()
+        state_when(live, lambda state: state["phase"] == "running")
+        gate.open()
+        state = state_when(live, lambda state: state["phase"] == "ended")
+        assert [event["kind"] for event in state["events"]] == ["start", "end"]
+        pipeline.stop()
+        assert live.next("state")["phase"] == "ended"
+
+
+def test_pictures_come_while_somebody_looks_and_none_is_encoded_otherwise() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(ff.open(SCENE), name="cam")
+    bound = ff.Pipeline().stats().pool.bound
+    reader = pipeline.reader(source)
+    with pipeline:
+        unseen = pipeline.stats().pool.bound
+        url = pipeline.serve(view=source)
+        assert pipeline.stats().pool.bound == unseen + 1
+        reader.get()
+        with Live(url) as live:
+            state = live.next("state")
+            assert state["views"] == [{"port": "cam", "encoded": 0, "viewers": 0}]
+            assert state["nodes"][0]["view"] is True
+            live.send({"view": ["cam"], "width": 160})
+            shown = [live.next("picture") for _ in range(4)]
+            live.send({"view": []})
+            seqs = [header["seq"] for header, _ in shown]
+            assert seqs == sorted(set(seqs))
+            for header, jpeg in shown:
+                assert jpeg.startswith(b"\xff\xd8")
+                assert jpeg.endswith(b"\xff\xd9")
+                assert (header["port"], header["width"], header["height"]) == ("cam", 320, 180)
+                assert 0 <= header["age"] < 50
+            before = state_when(live, lambda state: state["views"][0]["viewers"] == 0)["views"][0]["encoded"]
+            # What was on its way may still be counted; afterwards nothing is encoded.
+            later = [live.next("state")["views"][0]["encoded"] for _ in range(5)]
+            assert before >= 4
+            assert later[-1] == later[0]
+    assert bound > 0
+
+
+def test_a_snapshot_is_the_picture_of_a_port(tmp_path: Path) -> None:
+    picture = np.full((48, 64, 3), (200, 40, 90), np.uint8)
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.MockCamera(ff.Frame.from_array(picture, "rgb"), fps=60), name="a b/<script>")
+    with pipeline:
+        answer = request(pipeline.serve(view=[camera]), "/api/picture/a%20b%2F%3Cscript%3E.jpg")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/jpeg"
+    (tmp_path / "shot.jpg").write_bytes(answer.body)
+    read = ff.Pipeline()
+    got = read.reader(read.add(ff.open(str(tmp_path / "shot.jpg"))))
+    with read:
+        shown = got.get().value.rgb
+    assert shown.shape == picture.shape
+    assert np.abs(shown.astype(int) - picture).max() <= 4
+
+
+def test_a_snapshot_of_a_pipeline_that_does_not_run_is_refused_after_a_while() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE), name="cam")
+    url = pipeline.serve()
+    assert request(url, "/api/picture/cam.jpg").status == 503
+    assert request(url, "/api/picture/nobody.jpg").status == 404
+
+
+def test_names_are_escaped_wherever_they_appear() -> None:
+    name = '</script><script>alert(1)</script> "quoted" \\ \n\t\u2028 é'
+    pipeline = ff.Pipeline(name)
+    pipeline.add(doubled, pipeline.add(Count(1), name="count"), name=name)
+    pipeline.run()
+    url = pipeline.serve()
+    answer = request(url, "/api/state")
+    assert b"<" not in answer.body
+    assert answer.json()["name"] == name
+    assert answer.json()["nodes"][1]["name"] == name
+    assert b"\n\t" not in request(url, "/metrics").body
+
+
+def test_the_error_that_ended_a_pipeline_is_shown_with_its_traceback() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(fail_at_three, pipeline.add(Count(9)), name="picky")
+    url = pipeline.serve()
+    with pytest.raises(ff.NodeError):
+        pipeline.run()
+    state = request(url, "/api/state").json()
+    assert state["phase"] == "failed"
+    assert state["error"]["node"] == "picky"
+    assert state["error"]["message"] == "ZeroDivisionError: three is too much"
+    assert 'raise ZeroDivisionError("three is too much")' in state["error"]["traceback"]
+    assert state["error"]["traceback"].startswith("Traceback (most recent call last):")
+    assert [(event["kind"], event["subject"]) for event in state["events"]][-2] == ("error", "picky")
+    health = request(url, "/healthz")
+    assert health.status == 503
+    assert health.text == "failed: picky: ZeroDivisionError: three is too much\n"
+
+
+def test_errors_that_are_skipped_are_events() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(fail_at_three, pipeline.add(Count(5)), name="picky", on_error="skip")
+    pipeline.run()
+    state = request(pipeline.serve(), "/api/state").json()
+    assert state["phase"] == "ended"
+    assert state["error"] is None
+    errors = [event for event in state["events"] if event["kind"] == "error"]
+    assert len(errors) == 1
+    assert "fail_at_three" in errors[0]["text"]
+
+
+def test_drops_appear_on_their_edge_with_cause_and_event() -> None:
+    gate = Gate()
+
+    def hold(value: int) -> None:
+        gate.enter()
+
+    pipeline = ff.Pipeline()
+    pipeline.add(hold, pipeline.add(Count(live=True), name="count"), name="slow")
+    with pipeline, Live(pipeline.serve()) as live:
+        state = state_when(live, lambda state: state["edges"] and state["edges"][0]["drop_rate"])
+        edge = state["edges"][0]
+        assert edge["drops"]["queue_full"] == edge["dropped"] > 0
+        assert edge["drop_rate"]["queue_full"] > 0
+        state = state_when(live, lambda state: any(event["kind"] == "drop" for event in state["events"]))
+        drop = next(event for event in state["events"] if event["kind"] == "drop")
+        assert drop["subject"] == "count->slow"
+        gate.open()
+
+
+def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(ff.open(SCENE))
+    url = pipeline.serve(view=source)
+    assert pipeline.serve(view=[source]) == url
+    with pytest.raises(ff.GraphError, match="already, with other arguments: unserve"):
+        pipeline.serve(port=1)
+    pipeline.unserve()
+    pipeline.unserve()
+    with pytest.raises(ConnectionRefusedError):
+        request(url)
+    assert request(pipeline.serve(), "/api/state").status == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"host": 5}, "host must be an address"),
+        ({"host": "example.org"}, "needs an address to listen at"),
+        ({"port": -1}, "port must be a whole number"),
+        ({"port": 65536}, "port must be a whole number"),
+        ({"port": True}, "port must be a whole number"),
+        ({"token": ""}, "token must be a text"),
+        ({"token": "short"}, "a token must have 16 to 256 letters"),
+        ({"token": "sixteen letters;x"}, "a token must have 16 to 256 letters"),
+        ({"view": "cam"}, "view must be a port"),
+        ({"view": ["cam"]}, "view must name ports"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(arguments: dict[str, Any], message: str) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE))
+    with pytest.raises(ff.GraphError, match=message):
+        pipeline.serve(**arguments)
+    assert pipeline.serve().startswith("http://127.0.0.1:")
+
+
+def test_a_port_of_another_pipeline_and_one_that_is_taken_are_refused() -> None:
+    pipeline = ff.Pipeline()
+    other = ff.Pipeline().add(ff.open(SCENE), name="other")
+    with pytest.raises(ff.GraphError, match="belongs to another pipeline"):
+        pipeline.serve(view=other)
+    port = int(pipeline.serve().rpartition(":")[2].strip("/"))
+    with pytest.raises(ff.FreshframeError, match=f"port {port}: Address already in use"):
+        ff.Pipeline().serve(port=port)
+
+
+def test_a_token_lets_in_by_link_cookie_and_header() -> None:
+    pipeline = ff.Pipeline()
+    url = pipeline.serve(token="0123456789abcdef")
+    assert url.endswith("/?token=0123456789abcdef")
+    for path in ("/api/state", "/api/live", "/metrics", "/healthz", "/anything"):
+        assert request(url, path).status == 401
+        assert request(url, path, Authorization="Bearer 0123456789abcdeX").status == 401
+    login = request(url, "/")
+    assert login.status == 401
+    assert '<form method="get" action="/">' in login.text
+    assert request(url, "/?token=wrong").status == 401
+    entered = request(url, "/?token=0123456789abcdef")
+    assert (entered.status, entered.headers["location"]) == (303, "/")
+    cookie = entered.headers["set-cookie"]
+    assert "; HttpOnly" in cookie
+    assert "; SameSite=Strict" in cookie
+    assert request(url, "/api/state", Cookie=f"a=b; {cookie.partition(';')[0]}").status == 200
+    assert request(url, "/api/state", Authorization="Bearer 0123456789abcdef").status == 200
+
+
+def test_other_hosts_than_this_machine_get_a_token_of_their_own() -> None:
+    first, second = ff.Pipeline(), ff.Pipeline()
+    url = first.serve("0.0.0.0")
+    token = url.partition("?token=")[2]
+    assert len(token) >= 32
+    assert token != second.serve("0.0.0.0").partition("?token=")[2]
+    port = url.partition("?")[0].rpartition(":")[2].strip("/")
+    assert request(f"http://127.0.0.1:{port}/", "/api/state").status == 401
+
+
+def test_a_pipeline_that_is_collected_ends_its_server(pipelines: list[ff.Pipeline]) -> None:
+    pipeline = ff.Pipeline()
+    url = pipeline.serve()
+    assert request(url, "/api/state").status == 200
+    pipelines.clear()
+    del pipeline
+    gc.collect()
+    with pytest.raises(ConnectionRefusedError):
+        request(url)
+
+
+def test_a_program_that_serves_ends_by_itself() -> None:
+    done = run_program(
+        """
+        import freshframe as ff
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.open("demo:circles"))
+        pipeline.start()
+        print(pipeline.serve())
+        """
+    )
+    assert done.code == 0, done.err
+    assert done.err == ""
+
+
+def test_metrics_are_what_prometheus_reads() -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    pipeline = ff.Pipeline('a "b"\\')
+    pipeline.add(doubled, pipeline.add(Count(7), name="count"), name="new\nline")
+    pipeline.run()
+    answer = request(pipeline.serve(), "/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in parser.text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    pipeline_label = ("pipeline", 'a "b"\\')
+    assert found["freshframe_node_processed_total", ("node", "new\nline"), pipeline_label] == 7
+    assert (
+        found["freshframe_edge_delivered_total", ("child", "new\nline"), ("parent", "count"), pipeline_label]
+        == 7
+    )
+    assert found["freshframe_pipeline_phase", ("phase", "ended"), pipeline_label] == 1
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
+def test_promtool_finds_nothing_to_complain_about() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE))
+    with pipeline:
+        text = request(pipeline.serve(), "/metrics").body
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_health_is_good_while_frames_flow_and_bad_when_they_stop() -> None:
+    gate = Gate()
+
+    def hold(value: int) -> None:
+        if value >= 3:
+            gate.enter()
+
+    pipeline = ff.Pipeline(stall_timeout=0.5)
+    url = pipeline.serve()
+    assert request(url, "/healthz").text == "no frames flow: the pipeline is created\n"
+    pipeline.add(hold, pipeline.add(Count(), name="count"), name="hold", queue=ff.LOSSLESS)
+    with pipeline:
+        until(lambda: "stalled: no sample" in request(url, "/healthz").text, "the stall to be told")
+        gate.open()
+        until(lambda: request(url, "/healthz").text == "ok\n", "frames to flow again")
+    assert "the pipeline is stopped" in request(url, "/healthz").text
+
+
+WATCHER = """
+import json, sys, time
+sys.path.insert(0, {folder!r})
+from web_client import Live
+
+with Live(sys.argv[1]) as live:
+    live.next("history")
+    print("ready", flush=True)
+    while True:
+        state = live.next("state")
+        told = [event["text"] for event in state["events"] if event["kind"] == "gil"]
+        print(json.dumps([time.time(), state["gil"], told]), flush=True)
+"""
+
+
+def test_a_viewer_in_another_process_sees_who_freezes_python() -> None:
+    usleep = "import ctypes; ctypes.PyDLL(None).usleep(2_000_000)"  # PyDLL keeps the GIL
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE))
+    command = [sys.executable, "-c", WATCHER.format(folder=str(Path(__file__).parent)), pipeline.serve()]
+    told: list[Any] = []
+    with pipeline, ff.gil.watch(), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as viewer:
+        assert viewer.stdout is not None
+        assert viewer.stdout.readline() == "ready\n"
+        began = time.time()
+        exec(compile(usleep, "frozen.py", "exec"), {})
+        ended = time.time()
+        while not told or not told[-1][2]:
+            told.append(json.loads(viewer.stdout.readline()))
+        viewer.kill()
+    assert ended - began >= 2
+    during = [gil for at, gil, _ in told if began < at < ended and gil["stalled_now"]]
+    assert len(during) >= 2
+    assert during[-1]["stalled_now"] > during[0]["stalled_now"] > 0.1
+    assert "usleep" in during[-1]["stalled_by"]["native"]
+    assert during[-1]["stalled_by"]["python"].startswith("frozen.py:1")
+    assert "usleep" in told[-1][2][-1]
+    assert "usleep" in told[-1][1]["culprits"][0]["native"]

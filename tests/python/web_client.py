@@ -1,0 +1,119 @@
+"""A viewer without a browser: plain HTTP requests and the WebSocket protocol (RFC 6455) over a socket."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import struct
+from typing import Any
+from urllib.parse import urlsplit
+
+WATCHDOG = 50.0  # seconds; only a hang reaches it
+
+
+class Answer:
+    """Status, headers (names in lower case) and body of an HTTP answer."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def connect(url: str) -> socket.socket:
+    where = urlsplit(url)
+    assert where.hostname
+    assert where.port
+    return socket.create_connection((where.hostname, where.port), timeout=WATCHDOG)
+
+
+def _read_head(stream: Any) -> tuple[int, dict[str, str]]:
+    status = int(stream.readline().split()[1])
+    headers = {}
+    while line := stream.readline().strip():
+        name, _, value = line.partition(b":")
+        headers[name.decode().lower()] = value.strip().decode()
+    return status, headers
+
+
+def request(url: str, path: str = "/", *, method: str = "GET", **headers: str) -> Answer:
+    """One request on a connection of its own; `Host` is the server's unless given."""
+    with connect(url) as sock:
+        fields = {"Host": urlsplit(url).netloc, "Connection": "close", **headers}
+        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
+        sock.sendall(f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode())
+        with sock.makefile("rb") as stream:
+            status, found = _read_head(stream)
+            return Answer(status, found, stream.read())
+
+
+class Live:
+    """A connection to /api/live."""
+
+    def __init__(self, url: str, **headers: str) -> None:
+        self._socket = connect(url)
+        self._stream = self._socket.makefile("rb")
+        fields = {
+            "Host": urlsplit(url).netloc,
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+            **headers,
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self._socket.sendall(f"GET /api/live HTTP/1.1\r\n{lines}\r\n".encode())
+        self.status, self.headers = _read_head(self._stream)
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def send(self, message: Any, opcode: int = 1) -> None:
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+        size = struct.pack("!B", 0x80 | len(data)) if len(data) < 126 else struct.pack("!BH", 0xFE, len(data))
+        self._socket.sendall(bytes([0x80 | opcode]) + size + mask + masked)
+
+    def receive(self) -> tuple[int, bytes]:
+        """Opcode and payload of the next message; (8, reason) when the server closes, (0, b"") at the end."""
+        head = self._stream.read(2)
+        if len(head) < 2:
+            return 0, b""
+        size = head[1] & 0x7F
+        if size == 126:
+            (size,) = struct.unpack("!H", self._stream.read(2))
+        elif size == 127:
+            (size,) = struct.unpack("!Q", self._stream.read(8))
+        return head[0] & 0x0F, self._stream.read(size)
+
+    def next(self, kind: str) -> Any:
+        """The next "state", "history" or "picture" (header, JPEG); others are passed over, acknowledged."""
+        while True:
+            opcode, data = self.receive()
+            assert opcode in (1, 2), (opcode, data)
+            if opcode == 2:
+                self.send({"ack": "picture"})
+                if kind == "picture":
+                    (size,) = struct.unpack("!I", data[:4])
+                    return json.loads(data[4 : 4 + size]), data[4 + size :]
+                continue
+            message = json.loads(data)
+            if message["type"] == "state":
+                self.send({"ack": "state"})
+            if message["type"] == kind:
+                return message
