@@ -85,7 +85,7 @@ class LiveClient {
   std::string next(std::string_view beginning) {
     while (true) {
       auto [binary, text] = receive();
-      send(binary ? R"({"ack":"picture"})" : R"({"ack":"state"})");
+      acknowledge(binary, text);
       if (!binary && text.starts_with(beginning)) return text;
     }
   }
@@ -94,7 +94,7 @@ class LiveClient {
   std::pair<std::string, std::string> next_picture() {
     while (true) {
       auto [binary, text] = receive();
-      send(binary ? R"({"ack":"picture"})" : R"({"ack":"state"})");
+      acknowledge(binary, text);
       if (!binary) continue;
       std::size_t size = 0;
       for (int i = 0; i < 4; ++i)
@@ -114,6 +114,11 @@ class LiveClient {
   boost::beast::websocket::stream<net::ip::tcp::socket>& socket() { return socket_; }
 
  private:
+  void acknowledge(bool binary, const std::string& text) {
+    if (binary) send(R"({"ack":"picture"})");
+    if (text.starts_with(R"({"type":"state")")) send(R"({"ack":"state"})");
+  }
+
   net::io_context io_;
   boost::beast::websocket::stream<net::ip::tcp::socket> socket_{io_};
 };

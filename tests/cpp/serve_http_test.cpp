@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "serve/web_files.hpp"
 #include "serve_client.hpp"
 #include "support.hpp"
 #include "test_nodes.hpp"
@@ -155,18 +156,20 @@ TEST(ServeHttp, RefusesOptionsThatCannotBe) {
                "port 0 takes one that is free"));
 }
 
-TEST(ServeHttp, ServesThePage) {
+TEST(ServeHttp, ServesThePagesFilesWithTheirTypesAndNotAgainWhenTheyAreKnown) {
   const CheckedPipeline pipeline;
   const Server server(pipeline);
-  const auto page = ask(server, "/");
-  ASSERT_TRUE(page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"))
-      << page.substr(0, 300);
-  const auto at = page.find("ETag: ");
-  ASSERT_NE(at, std::string::npos);
-  const auto etag = page.substr(at + 6, page.find("\r\n", at) - at - 6);
-  const auto again = ask(server, "/", "If-None-Match: " + etag + "\r\n");
-  EXPECT_TRUE(again.starts_with("HTTP/1.1 304"));
-  EXPECT_EQ(body_of(again), "");
+  for (const auto& file : serve::web_files()) {
+    const std::string path(file.path);
+    const auto answer = ask(server, path);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(file.type) + "\r\n"))
+        << path;
+    EXPECT_TRUE(contains(answer, "ETag: " + std::string(file.etag) + "\r\n")) << path;
+    EXPECT_EQ(body_of(answer), file.body) << path;
+    const auto again = ask(server, path, "If-None-Match: " + std::string(file.etag) + "\r\n");
+    EXPECT_TRUE(again.starts_with("HTTP/1.1 304")) << path;
+    EXPECT_EQ(body_of(again), "") << path;
+  }
 }
 
 }  // namespace

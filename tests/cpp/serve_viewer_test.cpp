@@ -88,6 +88,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   for (int i = 0; i < 6; ++i) {
     for (const auto& client : clients) seen.insert(number_in(client->next_picture().first, "seq"));
   }
+  (void)watcher.next_state();  // was sent long ago
   const auto encoded = number_in(watcher.next_state(), "encoded");
   EXPECT_GE(encoded, static_cast<std::int64_t>(seen.size()));
   EXPECT_LT(encoded, 5 * 6);
@@ -156,7 +157,7 @@ TEST(ServeViewer, ADropAnErrorAndTheEndAreEvents) {
   LiveClient client(server);
   std::string state;
   do state = client.next_state();
-  while (!contains(state, R"("kind":"drop","subject":"count->picky")"));
+  while (!contains(state, R"("kind":"drop","subject":"count-\u003epicky")"));
   gate.open();
   do state = client.next_state();
   while (!contains(state, R"("phase":"failed")"));

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import socket
@@ -88,6 +89,15 @@ class Live:
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
         size = struct.pack("!B", 0x80 | len(data)) if len(data) < 126 else struct.pack("!BH", 0xFE, len(data))
         self._socket.sendall(bytes([0x80 | opcode]) + size + mask + masked)
+
+    def read_some(self, count: int) -> bytes:
+        """At most so many bytes of whatever comes, for a viewer that is slow."""
+        return self._socket.recv(count)
+
+    def cut(self) -> None:
+        """Ends the connection, also while another thread reads."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def receive(self) -> tuple[int, bytes]:
         """Opcode and payload of the next message; (8, reason) when the server closes, (0, b"") at the end."""
