@@ -1,13 +1,14 @@
 """Makes a set of clips and stills with known circles, for who has none: the scenes of tools/circles, moving.
 
-Kept in build/bench-circles; the same seed and versions of the packages give the same set. The photos behind
-half of the scenes come inside scikit-image and aren't those that the detector was trained on.
+Kept in build/bench-circles until what draws them changes; the same seed and versions of the packages give the
+same set. The photos behind half of the scenes come inside scikit-image; the detector learned from others.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -110,7 +111,9 @@ def made(seed: int) -> Path:
     backdrops, what = [], "plain"
     if importlib.util.find_spec("skimage") is not None:
         backdrops, what = photos.load_photos(photos.package_photos("valid")), "photos"
-    folder = FOLDER / f"{what}-{seed}"
+    sources = sorted(Path(__file__).parents[1].glob("tools/circles/*.py"))
+    recipe = hashlib.sha256(b"".join(s.read_bytes() for s in (Path(__file__), *sources)))
+    folder = FOLDER / f"{what}-{seed}-{recipe.hexdigest()[:8]}"
     if not folder.exists():
         print(f"making {folder.name} in {FOLDER}", file=sys.stderr)
         unfinished = FOLDER / f"unfinished-{folder.name}"
