@@ -17,6 +17,7 @@ import freshframe as ff
 
 KEPT = (1.0, 0.5, 0.2)  # shares of the frames
 SEED = 1
+WHOLE = "CircleTracker, whole frames"  # on the very circles that the peers get
 PEERS = ("ByteTrack", "norfair")
 PEER_SCORE = 0.3  # what CircleTracker takes from the detector, too
 FPS = 30.0
@@ -30,9 +31,9 @@ def detector(min_score: float = 0.5) -> ff.CircleDetector:
     return ff.CircleDetector(radius=RADIUS, max_circles=MAX_CIRCLES, min_score=min_score)
 
 
-def tracker() -> ff.CircleTracker:
-    """On its defaults but for the set's sizes."""
-    return ff.CircleTracker(radius=RADIUS, max_circles=MAX_CIRCLES)
+def tracker(full_every: float = 1.0) -> ff.CircleTracker:
+    """On its defaults but for the set's sizes; 0: every frame is searched as a whole."""
+    return ff.CircleTracker(radius=RADIUS, max_circles=MAX_CIRCLES, full_every=full_every)
 
 
 def add_cost(result: Result, circles: CircleSet, rounds: int) -> None:
@@ -79,8 +80,9 @@ def add_identities(result: Result, circles: CircleSet) -> dict[str, str]:
     for share in KEPT:
         scores = {}
         wanted = {s.name: kept(s, share, SEED) for s in circles.clips}
-        ours = [f for s in circles.clips for f in run(s, tracker(), wanted[s.name])[0]]
-        scores["CircleTracker"] = score_tracking(circles.truth, ours)
+        for name, full_every in (("CircleTracker", 1.0), (WHOLE, 0.0)):
+            ours = [f for s in circles.clips for f in run(s, tracker(full_every), wanted[s.name])[0]]
+            scores[name] = score_tracking(circles.truth, ours)
         detections: list[Found] = [
             f for name, of_clip in found.items() for f in of_clip if wanted[name][f.frame]
         ]

@@ -27,7 +27,7 @@ def test_the_program_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> Non
     exec(program.replace("match.mp4", "demo:circles?frames=4&pace=0"), names)
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"(70|69\.\d|70\.\d) (50|49\.\d|50\.\d) radius (29|30)\.\d \(\d\.\d\d\)", lines[0])
-    assert len(lines) == 1 + 4
+    assert len(lines) == 1 + 4  # one per frame
     assert len(names["found"]) == 1
 
 

@@ -19,7 +19,7 @@ RESULT = ROOT / "bench" / "results" / "circles.json"
 Row = dict[str, Any]
 GROUPS = ("VGA video", "720p video", "stills", "real pictures", "all")
 DETECTORS = ("freshframe", "HoughCircles", "HoughCircles ALT", "EDCircles (quoted)")
-TRACKERS = ("CircleTracker", "ByteTrack", "norfair")
+TRACKERS = ("CircleTracker", "CircleTracker, whole frames", "ByteTrack", "norfair")
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -58,7 +58,9 @@ def identities(rows: dict[str, Row]) -> str:
     lines = []
     for share in ("100%", "50%", "20%"):
         for tracker in TRACKERS:
-            row = rows[f"{share} of the frames: {tracker}"]
+            row = rows.get(f"{share} of the frames: {tracker}")
+            if row is None:
+                continue
             scores = [number(row, key) for key in ("IDF1", "HOTA", "MOTA")]
             lines.append([share.replace("%", " %"), tracker, *scores, str(row["IDSW"])])
     return table(("frames kept", "tracker", "IDF1", "HOTA", "MOTA", "id switches"), lines)
