@@ -27,7 +27,7 @@ def boxes(circles: Rows) -> Any:
 
 def bytetrack(fps: float) -> Step:
     """Supervision's ByteTrack on its defaults."""
-    import supervision  # type: ignore[import-not-found]  # noqa: PLC0415
+    import supervision  # noqa: PLC0415
 
     tracker = supervision.ByteTrack(frame_rate=round(fps))
 
@@ -51,7 +51,7 @@ def bytetrack(fps: float) -> Step:
 
 def norfair(fps: float) -> Step:
     """Norfair with the distance between corners in pixels; that did better than its overlap."""
-    import norfair as package  # type: ignore[import-not-found]  # noqa: PLC0415
+    import norfair as package  # noqa: PLC0415
 
     tracker = package.Tracker(
         distance_function="euclidean",

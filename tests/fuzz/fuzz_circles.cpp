@@ -26,7 +26,9 @@ void check(const std::vector<Circle>& found, const CircleDetectorOptions& option
   require(found.size() <= static_cast<std::size_t>(options.max_circles));
   for (const Circle& c : found) {
     require(std::isfinite(c.x) && std::isfinite(c.y));
-    require(c.r >= options.min_radius && c.r <= options.max_radius);
+    const auto error = [](float radius) { return std::max(0.5F, 0.03F * radius) + 1e-3F; };
+    require(c.r >= options.min_radius - error(options.min_radius));
+    require(c.r <= options.max_radius + error(options.max_radius));
     require(c.score >= options.min_score && c.score <= 1);
   }
   require(std::is_sorted(found.begin(), found.end(),
