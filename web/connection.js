@@ -1,0 +1,127 @@
+// The WebSocket to the server: acknowledges, asks for pictures, notices silence, connects again.
+// SPDX-License-Identifier: Apache-2.0
+
+const FIRST_WAIT = 0.5; // seconds until the first new attempt
+const LONGEST_WAIT = 5;
+const SILENCE = 3; // seconds without a state after which the numbers count as old; the server sends four a second
+const GIVE_UP = 8; // and after which the connection is made anew
+
+// Calls `on.history`, `on.state`, `on.picture(header, blob)` (may return a promise), and `on.link(link)` with
+// {state: "open" | "silent" | "lost" | "refused", retry: seconds}.
+export class Connection {
+  #on;
+  #socket = null;
+  #view = { view: [], width: 0 };
+  #wait = FIRST_WAIT;
+  #heard = 0;
+  #link = "";
+  #timer = 0;
+
+  constructor(on) {
+    this.#on = on;
+    setInterval(() => this.#listen(), 500);
+    addEventListener("online", () => this.#again(0));
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.#socket === null) this.#again(0);
+    });
+    this.#open();
+  }
+
+  // Which ports' pictures are wanted, and how wide they are shown.
+  view(ports, width) {
+    const wanted = { view: ports, width: Math.round(width) };
+    if (JSON.stringify(wanted) === JSON.stringify(this.#view)) return;
+    this.#view = wanted;
+    this.#send(wanted);
+  }
+
+  #open() {
+    this.#timer = 0;
+    const address = new URL("api/live", location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    address.search = "";
+    const socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#heard = performance.now();
+    socket.onopen = () => {
+      if (this.#view.view.length > 0) this.#send(this.#view);
+    };
+    socket.onmessage = (event) => this.#take(socket, event.data);
+    socket.onclose = () => this.#closed(socket);
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  async #take(socket, data) {
+    this.#heard = performance.now();
+    if (typeof data === "string") {
+      const message = JSON.parse(data);
+      if (message.type === "history") {
+        this.#on.history(message);
+      } else if (message.type === "state") {
+        this.#wait = FIRST_WAIT;
+        this.#say("open");
+        try {
+          this.#on.state(message);
+        } finally {
+          this.#send({ ack: "state" });
+        }
+      }
+      return;
+    }
+    const length = new DataView(data).getUint32(0);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+    try {
+      await this.#on.picture(header, new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }));
+    } finally {
+      if (socket === this.#socket) this.#send({ ack: "picture" });
+    }
+  }
+
+  #closed(socket) {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    this.#say("lost", this.#wait);
+    this.#askWhy();
+    this.#again(this.#wait);
+    this.#wait = Math.min(LONGEST_WAIT, this.#wait * 1.6);
+  }
+
+  // A WebSocket does not say why it was refused; a plain request does.
+  async #askWhy() {
+    try {
+      const answer = await fetch("api/state", { cache: "no-store", signal: AbortSignal.timeout(3000) });
+      if (answer.status === 401 || answer.status === 403) this.#say("refused", this.#wait);
+    } catch {
+      // No answer: it is lost, as was said.
+    }
+  }
+
+  #again(seconds) {
+    clearTimeout(this.#timer);
+    if (this.#socket !== null) return;
+    this.#timer = setTimeout(() => this.#open(), seconds * 1000);
+  }
+
+  #listen() {
+    const socket = this.#socket;
+    if (socket === null) return;
+    const silence = (performance.now() - this.#heard) / 1000;
+    if (silence > GIVE_UP) {
+      socket.onclose = null; // its end may take as long as the system's time-out
+      socket.close();
+      this.#closed(socket);
+    } else if (silence > SILENCE && this.#link === "open") {
+      this.#say("silent");
+    }
+  }
+
+  #say(state, retry = 0) {
+    if (state === "open" && this.#link === "open") return;
+    this.#link = state;
+    this.#on.link({ state, retry });
+  }
+}

@@ -1,0 +1,148 @@
+// All numbers of one node or edge, with charts; a drawer beside the graph, the whole screen on a phone.
+// SPDX-License-Identifier: Apache-2.0
+
+import { chart } from "./charts.js";
+import { byId, el, text } from "./dom.js";
+import * as format from "./format.js";
+import { CAUSES, STATES, policySentence, word } from "./words.js";
+
+const RATES = {
+  lines: [
+    ["--ok", "--ok-area"],
+    ["--drop", "--drop-area"],
+  ],
+  unit: "/s",
+  least: 5,
+};
+const inMilliseconds = (points) => points.map((point) => (point === null ? null : point * 1e3));
+
+export class Details {
+  #history;
+  #what = null;
+  #name = "";
+  #charts = [];
+  #values = new Map();
+  #dialog = byId("details");
+  #state = null;
+
+  constructor(history) {
+    this.#history = history;
+    this.#dialog.addEventListener("close", () => this.#closed());
+    this.#dialog.addEventListener("click", (event) => {
+      if (event.target === this.#dialog) this.#dialog.close(); // the backdrop
+    });
+  }
+
+  // `what`: {node: index} or {edge: index}.
+  show(what) {
+    if (this.#state === null) return;
+    this.#closed();
+    this.#what = what;
+    const item = this.#item(this.#state);
+    this.#name = title(item);
+    const isEdge = item.parent !== undefined;
+    this.list = el("dl", { class: "all" });
+    const places = isEdge ? ["samples per second, drops", "waiting", "median age"] : ["samples per second"];
+    const figures = places.map((caption) => ({ caption, place: el("div", { class: "chart" }) }));
+    this.#dialog.replaceChildren(
+      el(
+        "header",
+        {},
+        el("h2", { id: "details-title" }, this.#name),
+        el("button", { type: "button", class: "close", "aria-label": "Close", autofocus: true, onclick: () => this.#dialog.close() }, "✕"),
+      ),
+      el("p", { class: "hint" }, isEdge ? policySentence(item.queue) : `${item.language === "python" ? "a Python" : "a native"} ${item.kind}`),
+      ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
+      this.list,
+    );
+    this.#dialog.showModal();
+    const options = isEdge
+      ? [RATES, { lines: [["--info", "--info-area"]], unit: "", least: Math.max(1, item.queue.depth) }, { lines: [["--info", "--info-area"]], unit: " ms", least: 1 }]
+      : [{ lines: [["--ok", "--ok-area"]], unit: "/s", least: 5 }];
+    this.#charts = figures.map(({ place }, index) => chart(place, options[index]));
+    this.update(this.#state, true);
+  }
+
+  update(state, ticked) {
+    this.#state = state;
+    if (this.#what === null) return;
+    const item = this.#item(state);
+    if (item === undefined || title(item) !== this.#name) {
+      this.#dialog.close();
+      return;
+    }
+    const rows = item.parent !== undefined ? edgeRows(item) : nodeRows(item);
+    for (const [term, value] of rows) this.#write(term, value);
+    if (ticked) this.#draw(item.parent !== undefined);
+  }
+
+  #draw(isEdge) {
+    const index = this.#what.edge ?? this.#what.node;
+    const read = (key) => this.#history.edge(index, key);
+    const series = isEdge
+      ? [[read("rate"), read("dropped")], [read("waiting")], [inMilliseconds(read("age_p50"))]]
+      : [[this.#history.node(index, "fps")]];
+    series.forEach((points, at) => this.#charts[at].set(...points));
+  }
+
+  #item(state) {
+    return this.#what.edge !== undefined ? state.edges[this.#what.edge] : state.nodes[this.#what.node];
+  }
+
+  #write(term, value) {
+    let place = this.#values.get(term);
+    if (place === undefined) {
+      place = el("dd", { class: "num" });
+      this.#values.set(term, place);
+      this.list.append(el("dt", {}, term), place);
+    }
+    text(place, value);
+  }
+
+  #closed() {
+    for (const one of this.#charts) one.remove();
+    this.#charts = [];
+    this.#values.clear();
+    this.#what = null;
+  }
+}
+
+const title = (item) => (item.parent !== undefined ? `${item.parent} → ${item.child}` : item.name);
+
+const causeRows = (item) =>
+  Object.entries(item.drops).map(([cause, number]) => [
+    `${cause}: ${word(CAUSES, cause)}`,
+    `${format.count(number)} · ${format.rate(item.drop_rate[cause] ?? 0)}/s`,
+  ]);
+
+function edgeRows(edge) {
+  return [
+    ["throughput", `${format.rate(edge.rate)} /s`],
+    ["age, median", format.time(edge.age_p50)],
+    ["age, 99th percentile", format.time(edge.age_p99)],
+    ["passed in", format.count(edge.passed_in)],
+    ["delivered", format.count(edge.delivered)],
+    ["waiting", format.count(edge.waiting)],
+    ["dropped", format.count(edge.dropped)],
+    ...causeRows(edge),
+  ];
+}
+
+function nodeRows(node) {
+  const python = [
+    ["waited for the GIL", `${format.time(node.gil_wait)} · ${format.percent(node.gil_wait_rate)} now`],
+    ["held the GIL", `${format.time(node.gil_hold)} · ${format.percent(node.gil_hold_rate)} now`],
+  ];
+  return [
+    ["state", word(STATES, node.state)],
+    ["rate", `${format.rate(node.fps)} fps`],
+    ["processed", format.count(node.processed)],
+    ["busy, of the run", format.percent(node.busy)],
+    ["time per sample, median", format.time(node.p50)],
+    ["time per sample, 99th percentile", format.time(node.p99)],
+    ...(node.language === "python" ? python : []),
+    ["errors", format.count(node.errors)],
+    ["lost here", format.count(node.dropped)],
+    ...causeRows(node),
+  ];
+}

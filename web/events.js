@@ -1,0 +1,66 @@
+// What happened, newest first, and where in the last five minutes.
+// SPDX-License-Identifier: Apache-2.0
+
+import { attribute, byId, el, svg, text } from "./dom.js";
+import * as format from "./format.js";
+import { EVENTS, word } from "./words.js";
+
+const SPAN = 300; // seconds of the strip
+const READ_OUT = new Set(["error", "outage", "reconnect", "stall", "end"]);
+
+export class Events {
+  #seen = 0;
+  #newest = "";
+  #list = byId("event-list");
+  #marks = svg("svg", { viewBox: `0 0 ${SPAN} 24`, preserveAspectRatio: "none", "aria-hidden": "true" });
+
+  constructor() {
+    byId("strip").append(this.#marks, el("span", {}, "5 min ago"), el("span", {}, "now"));
+  }
+
+  update(state, ticked) {
+    const { events } = state;
+    const key = `${state.name} ${events.length} ${events.at(-1)?.id ?? 0}`;
+    if (key !== this.#newest) {
+      const restarted = (events.at(-1)?.id ?? 0) < this.#seen;
+      this.#readOut(restarted ? [] : events.filter((event) => event.id > this.#seen));
+      this.#newest = key;
+      this.#seen = events.at(-1)?.id ?? 0;
+      this.#list.replaceChildren(...[...events].reverse().map(line));
+      text(byId("events-hint"), events.length === 0 ? "nothing yet" : `the last ${events.length}`);
+      this.#strip(state);
+    } else if (ticked) {
+      this.#strip(state);
+    }
+  }
+
+  #strip(state) {
+    const marks = state.events
+      .filter((event) => state.time - event.time < SPAN)
+      .map((event) => {
+        const x = SPAN - (state.time - event.time);
+        return svg("rect", { x: (x - 0.8).toFixed(1), y: 2, width: 1.6, height: 20, rx: 0.8, "data-kind": event.kind });
+      });
+    this.#marks.replaceChildren(...marks);
+  }
+
+  #readOut(events) {
+    const important = events.filter((event) => READ_OUT.has(event.kind)).at(-1);
+    if (important && this.#seen > 0) text(byId("announce"), `${word(EVENTS, important.kind)}: ${important.subject}: ${important.text}`);
+  }
+}
+
+function line(event) {
+  // A traceback comes as the text of an error; its last line says what it was.
+  const lines = event.text.trimEnd().split("\n");
+  const [sentence, rest] = lines.length > 1 ? [lines.at(-1), event.text] : [event.text, ""];
+  const item = el(
+    "li",
+    { "data-kind": event.kind },
+    el("time", { class: "num", datetime: new Date(event.time * 1000).toISOString() }, format.clock(event.time)),
+    el("span", { class: "kind" }, word(EVENTS, event.kind)),
+    el("span", { class: "what" }, el("b", {}, event.subject.replaceAll(" -> ", " → ")), " ", sentence, rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", {}, event.text))),
+  );
+  attribute(item, "data-id", event.id);
+  return item;
+}

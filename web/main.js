@@ -1,0 +1,40 @@
+// Starts the page: one connection, and each part shows its share of the state.
+// SPDX-License-Identifier: Apache-2.0
+
+import { Connection } from "./connection.js";
+import { Details } from "./details.js";
+import { Events } from "./events.js";
+import { Gil } from "./gil.js";
+import { Graph } from "./graph.js";
+import { History } from "./history.js";
+import { Pictures } from "./pictures.js";
+import { Sources } from "./sources.js";
+import { Status } from "./status.js";
+
+const history = new History();
+const details = new Details(history);
+const status = new Status();
+const graph = new Graph(history, (what) => details.show(what));
+const pictures = new Pictures((ports, width) => connection.view(ports, width));
+const parts = [status, graph, pictures, new Sources(), new Events(), new Gil()];
+let last = null;
+
+function show(state) {
+  // Another server on the same address may serve another page.
+  if (last !== null && last.version !== state.version) location.reload();
+  last = state;
+  const ticked = history.add(state);
+  for (const part of parts) part.update(state, ticked);
+  details.update(state, ticked);
+}
+
+const connection = new Connection({
+  history: (message) => history.begin(message),
+  state: show,
+  picture: (header, blob) => pictures.draw(header, blob),
+  link: (link) => {
+    if (link.state === "lost") history.forget();
+    status.link(link);
+    pictures.link(link);
+  },
+});

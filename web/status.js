@@ -1,0 +1,139 @@
+// The top of the page: what runs, how well, and whether these numbers are still true.
+// SPDX-License-Identifier: Apache-2.0
+
+import { byId, el, fact, text } from "./dom.js";
+import * as format from "./format.js";
+
+const PHASES = {
+  created: "not started",
+  starting: "starting",
+  running: "running",
+  ended: "ended",
+  stopped: "stopped",
+  failed: "failed",
+};
+
+const FROZEN = 0.2; // seconds; shorter stalls are among the events and the culprits
+
+// A message across the page. Its element stays while it is the same, so that it is read out once.
+class Banner {
+  constructor(kind, role) {
+    this.title = el("strong");
+    this.line = el("span", { class: "num" });
+    this.more = el("pre", { hidden: true, tabindex: "0", "aria-label": "traceback" });
+    this.element = el("div", { class: "banner", "data-kind": kind, role, hidden: true }, el("p", {}, this.title, " ", this.line), this.more);
+    byId("banners").append(this.element);
+  }
+
+  show(title, line = "", more = "") {
+    text(this.title, title);
+    text(this.line, line);
+    text(this.more, more);
+    this.more.hidden = more === "";
+    this.element.hidden = false;
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+}
+
+export class Status {
+  #lost = new Banner("lost", "alert");
+  #failed = new Banner("failed", "alert");
+  #over = new Banner("over", "status");
+  #frozen = new Banner("frozen", "status");
+  #link = "none";
+  #last = 0;
+  #retry = 0;
+  #state = null;
+
+  constructor() {
+    const list = byId("facts");
+    this.sources = fact(list, "in", "frames per second from all sources");
+    this.drops = fact(list, "dropped", "samples per second dropped on all edges and in all nodes");
+    this.age = fact(list, "oldest", "the highest 99th percentile of age on an edge in use");
+    this.gil = fact(list, "GIL wait", "seconds per second that Python nodes wait for the GIL");
+    this.viewers = fact(list, "viewers", "pages that look at this pipeline");
+    setInterval(() => this.#tellLink(), 500);
+  }
+
+  update(state) {
+    this.#state = state;
+    this.#last = performance.now();
+    text(byId("name"), state.name);
+    text(byId("version"), `freshframe ${state.version}`);
+    text(byId("uptime"), format.duration(state.uptime));
+    this.#phase();
+    const edges = state.edges.filter((edge) => edge.delivered > 0);
+    const dropped = [...state.edges, ...state.nodes].flatMap((item) => Object.values(item.drop_rate));
+    const fall = format.sum(dropped);
+    text(this.sources, `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source").map((node) => node.fps)))} fps`);
+    text(this.drops, `${format.rate(fall)} /s`);
+    this.drops.parentElement.classList.toggle("bad", fall > 0);
+    text(this.age, edges.length > 0 ? format.time(Math.max(...edges.map((edge) => edge.age_p99 ?? 0))) : "–");
+    const waits = state.nodes.map((node) => node.gil_wait_rate).filter((rate) => rate !== null && rate !== undefined);
+    text(this.gil, waits.length > 0 ? format.percent(format.sum(waits)) : "–");
+    text(this.viewers, format.count(state.viewers));
+    this.#tellEnd(state);
+    this.#tellFrozen(state.gil);
+  }
+
+  link({ state, retry }) {
+    this.#link = state;
+    this.#retry = performance.now() + retry * 1000;
+    document.body.classList.toggle("stale", state !== "open" && this.#state !== null);
+    if (state === "open") byId("announce").textContent = "";
+    this.#tellLink();
+    this.#phase();
+  }
+
+  #phase() {
+    const pill = byId("phase");
+    const live = this.#link === "open" || this.#link === "none";
+    const phase = !live ? "lost" : (this.#state?.phase ?? "none");
+    pill.dataset.state = phase;
+    text(pill, !live ? "not connected" : (PHASES[phase] ?? "connecting"));
+    document.title = this.#state === null ? "freshframe" : `${pill.textContent} · ${this.#state.name}`;
+  }
+
+  #tellLink() {
+    if (this.#link === "open" || this.#link === "none") {
+      this.#lost.hide();
+      return;
+    }
+    const old = this.#last === 0 ? "" : `The numbers below are ${format.duration((performance.now() - this.#last) / 1000)} old. `;
+    const wait = Math.max(0, Math.ceil((this.#retry - performance.now()) / 1000));
+    if (this.#link === "refused") {
+      this.#lost.show("The server refuses this page.", "It wants a token: open the address that it printed, or load the page again.");
+    } else if (this.#link === "silent") {
+      this.#lost.show("No news from the server.", `${old}The connection stands; waiting.`);
+    } else {
+      this.#lost.show("Connection lost.", `${old}Trying again${wait > 0 ? ` in ${wait} s` : " now"}.`);
+    }
+  }
+
+  #tellEnd(state) {
+    const { error, phase } = state;
+    if (phase === "failed" || error) {
+      this.#over.hide();
+      const where = error?.node ? `Node '${error.node}' failed.` : "The pipeline failed.";
+      this.#failed.show(where, error?.message ?? "", error?.traceback ?? "");
+      return;
+    }
+    this.#failed.hide();
+    if (phase === "ended") this.#over.show("The pipeline has ended.", "Every source came to its end; these are the final numbers.");
+    else if (phase === "stopped") this.#over.show("The pipeline was stopped.", "These are the final numbers.");
+    else this.#over.hide();
+  }
+
+  #tellFrozen({ stalled_now: seconds, stalled_by: by }) {
+    if (typeof seconds !== "number" || seconds < FROZEN) {
+      this.#frozen.hide();
+      return;
+    }
+    const who = by?.native ?? by?.python ?? by?.thread ?? "Somebody";
+    const place = by?.native && by.python ? `, called at ${by.python},` : "";
+    this.#frozen.show(`Python has been frozen for ${format.time(seconds)}.`, `${who}${place} holds the GIL. Native nodes go on.`);
+  }
+}
