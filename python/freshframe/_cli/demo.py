@@ -13,6 +13,7 @@ from typing import Any
 import freshframe as ff
 
 from .accuracy import compare
+from .dashboard import serve_if_asked
 from .demo_report import Measured, as_json, as_text
 from .demo_table import live_table
 from .game import Burns, Diary, Sleeps, burning, play
@@ -50,7 +51,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     alone = play(_ALONE_SECONDS, lambda: None)
     with burning():
         beside_burning = play(_ALONE_SECONDS, lambda: None)
-    live, diary = _play_live(options.seconds, messages)
+    live, diary = _play_live(options, messages)
     peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts KiB
     accuracy = compare(SCENE, diary.seen)
     messages.say(f"recording {_RECORDED} frames of the same scene, this time losslessly ...")
@@ -86,15 +87,17 @@ def _made(folder: str) -> Path:
     return path.resolve()
 
 
-def _play_live(seconds: float, messages: Messages) -> tuple[ff.Stats, Diary]:
+def _play_live(options: Any, messages: Messages) -> tuple[ff.Stats, Diary]:
     pipeline = ff.Pipeline("demo")
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE), name="scene"), name="tracker")
     pipeline.add(Sleeps(), circles, name="sleeps")
     pipeline.add(Burns(), circles, name="burns")
     # The diary keeps every sample, so they come without the pictures that they would hold.
     reader = pipeline.reader(circles, name="game", frames=False)
+    view = [] if options.serve is None else [pipeline.add(ff.Annotate(), circles)]
+    serve_if_asked(pipeline, options, messages, view)
     with watched(pipeline), pipeline.start(), live_table(pipeline, messages) as show:
-        diary = play(seconds, reader.latest, show)
+        diary = play(options.seconds, reader.latest, show)
         stats = pipeline.stats()
     return stats, diary
 

@@ -73,6 +73,13 @@ def radius(text: str) -> tuple[float, float]:
     return least, most
 
 
+def port(text: str) -> int:
+    """A TCP port; 0 takes one that is free."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
 def source(text: str) -> int | str:
     """What ff.open() takes: a camera's number, a path or a URL."""
     return int(text) if text.isascii() and text.isdigit() else text
@@ -88,18 +95,30 @@ def parse(arguments: Sequence[str]) -> Any:
     parser.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _track(commands)
+    _view(commands)
+    _app(commands)
+    _top(commands)
     _demo(commands)
     _probe(commands)
     _devices(commands)
     _doctor(commands)
     _gil(commands)
     _lab(commands)
-    options, rest = parser.parse_known_args(arguments)
+    arguments, own = _split_at_dashes(arguments)
+    options, rest = parser.parse_known_args(arguments, argparse.Namespace(arguments=own))
     if rest:
         shell_did_it = all(os.path.exists(text) for text in rest)
         hint = "; put a pattern in quotes: 'frames/*.png'" if shell_did_it else ""
         parser.error(f"unrecognized arguments: {' '.join(rest[:3])}{' ...' if len(rest) > 3 else ''}{hint}")
     return options
+
+
+def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """For `run`: what stands before and after `--`."""
+    if "run" not in arguments[:1] or "--" not in arguments:
+        return arguments, []
+    at = list(arguments).index("--")
+    return arguments[:at], list(arguments[at + 1 :])
 
 
 def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.ArgumentParser:
@@ -171,6 +190,79 @@ def _track(commands: Any) -> None:
         "--seed", type=int, default=1, metavar="N", help="chooses which frames --keep keeps (default 1)"
     )
 
+    _serving(parser)
+
+
+def _serving(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("dashboard")
+    group.add_argument(
+        "--serve",
+        type=port,
+        nargs="?",
+        const=0,
+        metavar="PORT",
+        help="serve the dashboard and /metrics on PORT, or on one that is free; the URL goes to stderr",
+    )
+    _host(group)
+
+
+def _host(group: Any) -> None:
+    group.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="listen there (default 127.0.0.1); others than this machine need the token in the URL",
+    )
+
+
+def _view(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "view",
+        "show a source in the browser, with its graph",
+        "  freshframe view 0\n  freshframe view rtsp://camera/stream --host 0.0.0.0",
+    )
+    parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
+    parser.add_argument("--circles", action="store_true", help="find and follow circles and draw them")
+    parser.add_argument("--loop", action="store_true", help="begin a file anew at its end")
+    group = parser.add_argument_group("dashboard")
+    group.add_argument(
+        "--port", type=port, default=8080, help="listen on PORT (default 8080); 0: one that is free"
+    )
+    _host(group)
+
+
+def _app(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "run",
+        "run the pipeline that a Python file builds",
+        "  freshframe run app.py --serve 8080\n  freshframe run app.py:cameras -- --option of-the-app",
+    )
+    _serving(parser)
+    parser.add_argument(
+        "app",
+        metavar="APP.PY[:NAME]",
+        help="the file, and a name in it: a Pipeline or a function that returns one (default pipeline)",
+    )
+    parser.epilog = f"{parser.epilog}\n\nWhat follows -- is the file's own, in sys.argv."
+
+
+def _top(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "top",
+        "show a running pipeline in the terminal, drops first",
+        "  freshframe top http://127.0.0.1:8080\n  freshframe top 8080 --json | jq .edges",
+    )
+    parser.add_argument(
+        "url", metavar="URL", help="of its dashboard, as serve() returned it; or host:port, or a port"
+    )
+    parser.add_argument(
+        "--every", type=seconds, default=1.0, metavar="TIME", help="between two looks (default 1s)"
+    )
+    parser.add_argument("--once", action="store_true", help="one look, then end")
+
 
 def _demo(commands: Any) -> None:
     parser = _command(
@@ -185,6 +277,7 @@ def _demo(commands: Any) -> None:
     parser.add_argument(
         "--out", default="out", metavar="DIR", help="where the video and the picture go (default out)"
     )
+    _serving(parser)
 
 
 def _probe(commands: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import freshframe as ff
 from freshframe._progress import progress_display
 
+from .dashboard import serve_if_asked
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
 from .summary import Tally, never_opened, shortfalls, summarise
@@ -108,6 +109,8 @@ class TrackRun:
         self.stdout: StdoutLines | None = None
         self.tally = Tally()
         self.pipeline.add(self.tally, circles, name="tally")
+        # Pictures to look at are drawn only when somebody can; a slow drawing would slow a file's reading.
+        self.drawn = self.pipeline.add(ff.Annotate(), circles) if options.serve is not None else None
         self.sinks = self._add_outputs(circles, outputs, options.json)
         self.started = False
 
@@ -122,7 +125,7 @@ class TrackRun:
         if stdout:
             self.stdout = StdoutLines()
             sinks.append(self.pipeline.add(self.stdout, circles, name="stdout").name)
-        drawn: ff.Port[ff.Frame] | None = None
+        drawn = self.drawn
         for path in outputs:
             match Path(path).suffix.lower():
                 case ".jsonl":
@@ -180,6 +183,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     work = TrackRun(options, outputs)
     label = work.label
     try:
+        serve_if_asked(work.pipeline, options, messages, view=None if work.drawn is None else [work.drawn])
         with _display(options, messages, label) as show:
             report = work.run(show)
     except KeyboardInterrupt:

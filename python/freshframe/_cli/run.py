@@ -1,0 +1,115 @@
+"""`freshframe run`: runs the pipeline that a Python file builds, with the dashboard if wanted."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+from freshframe._progress import progress_display
+
+from .dashboard import serve_if_asked
+from .messages import Messages
+from .outcome import ExitCode, UsageError, watched
+
+_MODULE = "freshframe_app"  # not __main__: what a file does when it is run itself is not wanted here
+
+
+class AppError(Exception):
+    """The file raised an exception, which has been printed."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__()
+        self.code = code
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """Runs the command."""
+    path, name = _split(options.app)
+    try:
+        pipeline = _pipeline(_loaded(path, options.arguments), path, name)
+    except AppError as failure:
+        return failure.code
+    with watched(pipeline):
+        serve_if_asked(pipeline, options, messages)
+        with pipeline, _display(messages, pipeline.name) as show:
+            report = pipeline.run(progress=show)
+    lossless = all(edge.queue.when_full == "block" for edge in report.edges)
+    if lossless and not report.complete:
+        messages.complain("incomplete: something was dropped, or an output was not closed properly")
+        return ExitCode.INCOMPLETE
+    return ExitCode.OK
+
+
+def _display(
+    messages: Messages, label: str
+) -> contextlib.AbstractContextManager[Callable[[ff.Progress], None]]:
+    if messages.level < 0:
+        return contextlib.nullcontext(lambda progress: None)
+    return progress_display(label=label)
+
+
+def _split(app: str) -> tuple[Path, str]:
+    """The file and the name in it of `app.py:name`."""
+    file, colon, name = app.rpartition(":")
+    if not colon or not name.isidentifier():
+        file, name = app, "pipeline"
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"cannot read {file!r}: there is no such file; expected app.py or app.py:name")
+    return path, name
+
+
+def _loaded(path: Path, arguments: list[str]) -> types.ModuleType:
+    """Runs the file as a module, with sys.argv and sys.path as `python` would have them."""
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(_MODULE, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{str(path)!r} is not a Python file: its name must end with .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_MODULE] = module
+    _guarded(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    return module
+
+
+def _pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
+    found = getattr(module, name, None)
+    if found is not None and not isinstance(found, ff.Pipeline) and callable(found):
+        found = _guarded(found)
+    if not isinstance(found, ff.Pipeline):
+        others = [key for key, value in vars(module).items() if isinstance(value, ff.Pipeline)]
+        there = f"; there is {', '.join(others)}: run {path}:{others[0]}" if others else ""
+        what = "is not there" if found is None else f"is {found!r}"
+        raise UsageError(
+            f"expected a Pipeline called {name!r} in {str(path)!r}, or a function that returns one, "
+            f"but it {what}{there}"
+        )
+    if found._engine.started:
+        raise UsageError(
+            f"{str(path)!r} has run its pipeline {name!r} already; put that below "
+            'if __name__ == "__main__": so that this command can run it'
+        )
+    return found
+
+
+def _guarded(call: Callable[[], Any]) -> Any:
+    """Calls what is the user's; its exception is shown with the user's part of the traceback."""
+    try:
+        return call()
+    except Exception as error:
+        trace = error.__traceback__
+        while trace is not None and (
+            trace.tb_frame.f_code.co_filename == __file__
+            or trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
+        ):
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace)
+        raise AppError(ExitCode.USAGE if isinstance(error, ff.GraphError) else ExitCode.FAILED) from None

@@ -1,0 +1,163 @@
+"""`freshframe top`: a running pipeline in the terminal, drops first."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .messages import Messages
+from .outcome import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SCHEMA = 1
+_PATIENCE = 3.0  # seconds until a server that does not answer counts as gone
+_MOST = 16 << 20  # bytes of an answer
+_OVER = ("ended", "stopped", "failed")
+
+# A dashboard is on this machine or in this network: no proxy stands between.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class UnreachableError(Exception):
+    """Nobody answers, or not as a dashboard does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a pipeline is served.
+
+    Attributes:
+        url: Of its state.
+        shown: The same for people, without the token.
+        token: What the server wants, or "".
+    """
+
+    url: str
+    shown: str
+    token: str
+
+    @classmethod
+    def of(cls, text: str) -> Target:
+        """Reads a URL as serve() returns it, `host:port` or a port."""
+        if text.isascii() and text.isdigit():
+            text = f"127.0.0.1:{text}"
+        parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
+        try:
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number
+            usable = False
+        if not usable:
+            raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {text!r}")
+        token = urllib.parse.parse_qs(parts.query).get("token", [""])[0]
+        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return cls(f"{base}/api/state", base, token)
+
+    def state(self) -> dict[str, Any]:
+        """Fetches the state.
+
+        Raises:
+            UsageError: The server refuses.
+            UnreachableError: There is no such server.
+        """
+        request = urllib.request.Request(self.url, headers={"Accept": "application/json"})
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        try:
+            with _opener.open(request, timeout=_PATIENCE) as answer:
+                state = json.loads(answer.read(_MOST))
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code in (401, 403):
+                    raise UsageError(
+                        f"{self.shown} refuses ({error.code}): give the whole URL that serve() returned, "
+                        "with its token"
+                    ) from None
+            raise UnreachableError(f"no dashboard at {self.shown}: it answers {error.code}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
+        if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
+            found = state.get("schema") if isinstance(state, dict) else None
+            raise UnreachableError(
+                f"no dashboard that can be read at {self.shown}: expected schema {_SCHEMA}, got {found}"
+            )
+        return state
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """Runs the command."""
+    target = Target.of(options.url)
+    try:
+        state = target.state()
+    except UnreachableError as error:
+        messages.complain(f"{error}; is a pipeline served there?")
+        return ExitCode.SOURCE
+    if options.json:
+        _follow(target, state, options, messages, _print_line)
+    elif sys.stdout.isatty() and not options.once:
+        _show(target, state, options, messages)
+    else:
+        from .top_table import page, plain_console  # noqa: PLC0415  (60 ms that JSON does not need)
+
+        plain_console().print(page(state, None))
+        return _code(state)
+    return ExitCode.OK if options.once else _code(state)
+
+
+def _code(state: dict[str, Any]) -> ExitCode:
+    return ExitCode.FAILED if state["phase"] == "failed" else ExitCode.OK
+
+
+def _print_line(state: dict[str, Any] | None, trouble: str | None) -> None:
+    if state is not None and trouble is None:
+        print(json.dumps(state, allow_nan=False), flush=True)
+
+
+def _show(target: Target, state: dict[str, Any], options: Any, messages: Messages) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+
+    from .top_table import page  # noqa: PLC0415
+
+    with Live(console=Console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as display:
+
+        def show(newest: dict[str, Any] | None, trouble: str | None) -> None:
+            if newest is not None:
+                display.update(page(newest, trouble), refresh=True)
+
+        _follow(target, state, options, messages, show)
+
+
+def _follow(
+    target: Target,
+    state: dict[str, Any],
+    options: Any,
+    messages: Messages,
+    show: Callable[[dict[str, Any] | None, str | None], None],
+) -> None:
+    """Shows state after state until the pipeline is over; while nobody answers it goes on trying."""
+    said = False
+    show(state, None)
+    while not options.once and state["phase"] not in _OVER:
+        time.sleep(options.every)
+        try:
+            newest = target.state()
+        except UnreachableError as error:
+            show(state, str(error))
+            if options.json and not said:
+                messages.say(f"{error}; trying again")
+            said = True
+            continue
+        said = False
+        state.clear()
+        state.update(newest)
+        show(state, None)

@@ -1,0 +1,32 @@
+"""`freshframe view`: a source in the browser, with the graph that carries it."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from typing import Any
+
+import freshframe as ff
+
+from .dashboard import served
+from .messages import Messages
+from .outcome import ExitCode, watched
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """Runs the command."""
+    source = ff.open(options.source)
+    if not source.live:  # looked at as it was taken, not as fast as it can be read
+        source = ff.open(options.source, realtime=True, loop=options.loop)
+    pipeline = ff.Pipeline("view", stall_timeout=None)
+    frames: ff.Port[ff.Frame] = pipeline.add(source, name="source")
+    view = [frames]
+    if options.circles:
+        circles = pipeline.add(ff.CircleTracker(), frames)
+        view.insert(0, pipeline.add(ff.Annotate(), circles))
+    with watched(pipeline):
+        print(served(pipeline, options.host, options.port, view), flush=True)
+        messages.say(f"shows {source.url}; Ctrl-C ends it")
+        with pipeline:
+            pipeline.run()
+    messages.say("the source has ended")
+    return ExitCode.OK

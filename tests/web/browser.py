@@ -1,0 +1,146 @@
+"""A headless Chromium that looks at a dashboard: what is on the page, its complaints, pictures of it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import base64
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.common.exceptions import JavascriptException
+from selenium.webdriver.chrome.service import Service
+
+WATCHDOG = 20.0  # seconds until something that must come counts as missing
+FOREIGN = "rebound.example"  # a name that an attacker's DNS points to this machine
+
+
+def missing() -> str | None:
+    """What of the browser is not there; None: nothing."""
+    for names in (("chromium", "chromium-browser"), ("chromedriver",)):
+        if not any(shutil.which(name) for name in names):
+            return f"{names[0]} is not installed (Debian: apt-get install chromium chromium-driver)"
+    return None
+
+
+def start(profile: Path) -> webdriver.Chrome:
+    """Starts a browser with a fresh profile in that folder."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",  # tests run as root in containers
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--force-device-scale-factor=1",
+        "--no-proxy-server",
+        f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1",
+        f"--user-data-dir={profile}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+
+
+@contextlib.contextmanager
+def started(profile: Path) -> Iterator[Page]:
+    """A browser for as long as the block lasts."""
+    driver = start(profile)
+    try:
+        driver.set_script_timeout(WATCHDOG)
+        driver.set_page_load_timeout(WATCHDOG)
+        yield Page(driver)
+    finally:
+        driver.quit()
+
+
+class Page:
+    """One browser's view of a dashboard."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def size(self, width: int, height: int, *, dark: bool = True, phone: bool = False) -> None:
+        """Gives the window a size and a colour scheme."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone},
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def open(self, url: str) -> None:
+        """Loads a page and waits until it shows a pipeline."""
+        self.load(url)
+        self.until("return document.getElementById('name').textContent !== 'freshframe'")
+
+    def load(self, url: str) -> None:
+        """Loads a page, whatever comes."""
+        self.driver.get("about:blank")
+        self.complaints()
+        self.driver.get(url)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Runs JavaScript in the page and returns what it returns."""
+        return self.driver.execute_script(script, *arguments)
+
+    def wait_for(self, script: str, *arguments: Any) -> Any:
+        """Runs JavaScript that returns a promise, and returns what that resolves to."""
+        return self.driver.execute_async_script(
+            f"const done = arguments[arguments.length - 1];(async () => {{{script}}})().then(done, "
+            "error => done('failed: ' + error));",
+            *arguments,
+        )
+
+    def until(self, script: str, *arguments: Any) -> Any:
+        """Runs JavaScript until it returns something true; an element may not be there yet."""
+
+        def attempt() -> Any:
+            with contextlib.suppress(JavascriptException):
+                return self.run(script, *arguments)
+            return None
+
+        return until(attempt, lambda: f"{script} in:\n{self.text()}")
+
+    def text(self, selector: str = "body") -> str:
+        """What can be read in an element."""
+        return str(self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
+
+    def texts(self, selector: str) -> list[str]:
+        """The texts of all such elements."""
+        return list(
+            self.run(
+                "return [...document.querySelectorAll(arguments[0])].map(one => one.textContent)", selector
+            )
+        )
+
+    def complaints(self) -> list[str]:
+        """Errors and warnings on the console since the last call."""
+        log = self.driver.get_log("browser")
+        return [entry["message"] for entry in log if entry["level"] in ("SEVERE", "WARNING")]
+
+    def picture(self, path: Path, *, quality: int | None = None) -> Path:
+        """Saves what the window shows, as PNG or, with a quality, as WebP."""
+        kind: dict[str, Any] = (
+            {"format": "png"} if quality is None else {"format": "webp", "quality": quality}
+        )
+        taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", kind)
+        path.write_bytes(base64.b64decode(taken["data"]))
+        return path
+
+
+def until(condition: Callable[[], Any], what: Callable[[], str]) -> Any:
+    """Waits until a condition holds and returns its value; fails after WATCHDOG seconds."""
+    deadline = time.monotonic() + WATCHDOG
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {WATCHDOG:g} s for: {what()}")
+        time.sleep(0.05)

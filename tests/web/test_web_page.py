@@ -1,0 +1,226 @@
+"""The dashboard in a real browser: what it shows is what the pipeline counts."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import freshframe as ff
+
+if TYPE_CHECKING:
+    from browser import Page
+
+Run = Callable[..., str]
+SCENE = "demo:circles?fps=30&size=640x360&balls=3"
+SCRIPT = "<script>alert(1)</script>"
+
+# The numbers of the open details, by their term.
+ROWS = """return Object.fromEntries([...document.querySelectorAll("#details dt")].map(
+  term => [term.textContent, term.nextElementSibling.textContent]))"""
+CHOOSE = """const card = [...document.querySelectorAll(".edge")].find(
+  card => card.dataset.parent === arguments[0] && card.dataset.child === arguments[1]);
+card?.querySelector("button").click(); return card !== undefined"""
+
+
+def brightness(frame: ff.Frame) -> float:
+    return float(frame.luma.mean())
+
+
+def tired(frame: ff.Frame) -> None:
+    time.sleep(0.25)
+
+
+def example() -> tuple[ff.Pipeline, ff.Port[ff.Frame]]:
+    """A camera with three consumers, one too slow for it."""
+    pipeline = ff.Pipeline("example")
+    camera = pipeline.add(ff.open(SCENE), name="camera")
+    drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
+    pipeline.add(brightness, camera)
+    pipeline.add(tired, drawn)
+    return pipeline, drawn
+
+
+def number(text: str) -> float:
+    found = re.search(r"\d[\d,]*(\.\d+)?", text)
+    assert found, text
+    return float(found[0].replace(",", ""))
+
+
+def test_the_page_loads_without_a_complaint_and_asks_nobody_else(page: Page, running: Run) -> None:
+    pipeline, drawn = example()
+    url = running(pipeline, view=drawn)
+    page.open(url)
+    page.until("return document.querySelectorAll('.edge').length === 4")
+    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    assert page.complaints() == []
+    loaded = page.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert loaded
+    assert all(name.startswith(url) for name in loaded)
+    page.run("document.documentElement.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
+    assert any("Content Security Policy" in line for line in page.complaints()), "inline styles are refused"
+
+
+def test_graph_and_numbers_are_those_of_stats(page: Page, running: Run) -> None:
+    pipeline, _ = example()
+    page.open(running(pipeline))
+    page.until("return document.querySelectorAll('.edge').length === 4")
+    edges = page.run(
+        "return [...document.querySelectorAll('.edge')]"
+        ".map(card => [card.dataset.parent, card.dataset.child])"
+    )
+    nodes = page.run("return [...document.querySelectorAll('.node')].map(card => card.dataset.node)")
+    stats = pipeline.stats()
+    assert {tuple(edge) for edge in edges} == {(edge.parent, edge.child) for edge in stats.edges}
+    assert set(nodes) == set(stats.nodes)
+
+    page.until(CHOOSE, "camera", "brightness")
+
+    def edge() -> ff.EdgeStats:
+        return next(edge for edge in pipeline.stats().edges if edge.child == "brightness")
+
+    before = edge()
+    first = number(page.run(ROWS)["delivered"])
+    page.until(f"return {{...({ROWS.replace('return ', '')})}}.delivered.replaceAll(',', '') > {first}")
+    shown = page.run(ROWS)
+    after = edge()
+    # One refresh is 250 ms: what is shown lies between the counters before it and after it.
+    one_refresh = 30 * 0.25 + 2
+    assert before.delivered - one_refresh <= number(shown["delivered"]) <= after.delivered
+    assert before.passed_in - one_refresh <= number(shown["passed in"]) <= after.passed_in
+
+    pipeline.stop()
+    page.until("return document.getElementById('phase').textContent === 'stopped'")
+    shown, final = page.run(ROWS), edge()
+    assert number(shown["delivered"]) == final.delivered
+    assert number(shown["passed in"]) == final.passed_in
+    assert number(shown["dropped"]) == final.dropped
+    for cause, count in final.drops.items():
+        assert next(number(value) for term, value in shown.items() if term.startswith(f"{cause}:")) == count
+
+
+def test_pictures_advance_tell_their_age_and_pause(page: Page, running: Run) -> None:
+    pipeline, drawn = example()
+    page.open(running(pipeline, view=[drawn]))
+    seq = "return Number(document.querySelector('canvas[data-seq]')?.dataset.seq ?? -1)"
+    first = page.until(f"{seq} + 1") - 1
+    page.until(f"{seq} > {first + 10}")
+    page.until("return document.querySelector('.age').dataset.kind === 'live'")
+    assert re.fullmatch(r"\d+(\.\d)? m?s old", page.text(".age"))
+    drawn_width, shown_width = page.run(
+        "const canvas = document.querySelector('canvas[data-seq]'); return [canvas.width, canvas.clientWidth]"
+    )
+    assert 300 <= drawn_width <= 640
+    assert shown_width > 200
+    assert page.run(
+        """const canvas = document.querySelector("canvas[data-seq]");
+        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(data).size > 50"""
+    ), "something is drawn"
+
+    page.run("document.querySelector('.tools button').click()")
+    page.until("return document.querySelector('.age').textContent.startsWith('paused')")
+    page.until("return performance.now() > 0")
+    held = page.run(seq)
+    rate = pipeline.stats().nodes["Annotate"].processed
+    while pipeline.stats().nodes["Annotate"].processed < rate + 15:
+        time.sleep(0.05)
+    assert page.run(seq) == held, "paused"
+    page.run("document.querySelector('.tools button').click()")
+    page.until(f"{seq} > {held}")
+
+
+def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run) -> None:
+    pipeline, _ = example()
+    page.open(running(pipeline))
+    page.until("return document.querySelector('.edge[data-child=tired]').dataset.state === 'dropping'")
+    page.until("return document.querySelector('.edge[data-child=tired] .drops').textContent.includes('/s')")
+    assert "queue_full" in page.text(".edge[data-child=tired] .cause")
+    page.until(
+        "return [...document.querySelectorAll('#event-list li[data-kind=drop]')]"
+        ".some(line => line.textContent.includes('Annotate → tired'))"
+    )
+    stats = {edge.child: edge for edge in pipeline.stats().edges}
+    assert stats["tired"].dropped > 0
+    for child in ("brightness", "CircleTracker"):
+        if stats[child].dropped == 0:
+            assert page.text(f".edge[data-child={child}] .drops") == "no drops"
+    page.until("return document.querySelector('#facts .bad') !== null")
+
+
+def test_a_failed_node_is_shown_with_its_traceback(page: Page, running: Run) -> None:
+    def breaks(frame: ff.Frame) -> None:
+        raise ValueError(f"cannot work on {frame.width} pixels")
+
+    pipeline = ff.Pipeline("fails")
+    pipeline.add(breaks, pipeline.add(ff.open(SCENE), name="camera"))
+    page.open(running(pipeline))
+    page.until("return document.getElementById('phase').textContent === 'failed'")
+    page.until("return document.querySelector('.banner[data-kind=failed]').checkVisibility()")
+    banner = page.text(".banner[data-kind=failed]")
+    assert "'breaks'" in banner
+    assert "ValueError: cannot work on 640 pixels" in banner
+    assert 'raise ValueError(f"cannot work on' in banner
+    page.until("return document.querySelector('#event-list li[data-kind=error]') !== null")
+    assert page.run("return document.querySelector('.node[data-node=breaks]').dataset.state") == "failed"
+
+
+def test_no_name_can_become_part_of_the_page(page: Page, running: Run) -> None:
+    def fails(frame: ff.Frame) -> None:
+        raise ValueError(f"{SCRIPT}<img src=x onerror=alert(2)>")
+
+    pipeline = ff.Pipeline(SCRIPT)
+    camera = pipeline.add(ff.open(SCENE), name='<img src="x" onerror="alert(3)">')
+    node = pipeline.add(lambda frame: frame, camera, name=SCRIPT)
+    pipeline.add(fails, node, name="'\" --></style>")
+    url = running(pipeline, view=camera)
+    page.open(url)
+    page.until("return document.getElementById('phase').textContent === 'failed'")
+    assert page.text("#name") == SCRIPT
+    assert SCRIPT in page.run("return [...document.querySelectorAll('.node')].map(card => card.dataset.node)")
+    page.until(CHOOSE, '<img src="x" onerror="alert(3)">', SCRIPT)
+    assert SCRIPT in page.text("#details-title")
+    scripts = page.run("return [...document.scripts].map(script => script.src)")
+    assert all(script.startswith(url) for script in scripts)
+    assert page.run("return document.querySelectorAll('img, main style, main script').length") == 0
+    assert page.complaints() == []
+
+
+def test_the_end_is_told(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("short")
+    pipeline.add(brightness, pipeline.add(ff.open(f"{SCENE}&pace=0&frames=20")))
+    page.open(running(pipeline))
+    page.until("return document.getElementById('phase').textContent === 'ended'")
+    assert "has ended" in page.text(".banner[data-kind=over]")
+
+
+def test_the_keyboard_reaches_and_leaves_the_details(page: Page, running: Run) -> None:
+    from selenium.webdriver import ActionChains, Keys  # noqa: PLC0415
+
+    def press(*keys: str) -> None:
+        actions = ActionChains(page.driver)
+        for key in keys:
+            actions.send_keys(key)
+        actions.perform()
+
+    pipeline, _ = example()
+    page.open(running(pipeline))
+    page.until("return document.querySelectorAll('.edge').length === 4")
+    name = "return document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
+    seen: list[str] = []
+    while len(seen) < 20 and "tired" not in seen:
+        press(Keys.TAB)
+        seen.append(page.run(name))
+    assert seen[0] == "Skip to the graph"
+    cards = [one for one in seen if one.startswith("Edge ") or one in pipeline.stats().nodes]
+    assert cards.index("camera") < cards.index("Edge camera → CircleTracker") < cards.index("CircleTracker")
+    outline = "return getComputedStyle(document.activeElement.closest('.card')).outlineStyle"
+    assert page.run(outline) == "solid"
+    press(Keys.ENTER)
+    page.until("return document.getElementById('details').open")
+    assert page.text("#details-title") == "tired"
+    press(Keys.ESCAPE)
+    page.until("return !document.getElementById('details').open")
+    assert page.run(name) == "tired", "the focus is back"
