@@ -59,6 +59,7 @@ from .results import Circles, DemoCircle, PixelFormat, Plane
 
 if _typing.TYPE_CHECKING:
     from . import gil, numeric
+    from ._prometheus import prometheus_collector
     from .sinks import Csv, JsonLines
 
 __version__: str = _native.__version__
@@ -82,6 +83,10 @@ def __getattr__(name: str) -> _typing.Any:
         from . import sinks  # noqa: PLC0415
 
         return getattr(sinks, name)
+    if name == "prometheus_collector":
+        from ._prometheus import prometheus_collector  # noqa: PLC0415
+
+        return prometheus_collector
     raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
 
 
@@ -138,6 +143,7 @@ __all__ = [
     "gil",
     "numeric",
     "open",
+    "prometheus_collector",
     "read_picture",
     "results",
     "stream",

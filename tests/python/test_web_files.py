@@ -1,4 +1,4 @@
-"""The files of the dashboard's page: what is vendored is what it says, and nothing is built from unescaped text."""
+"""The files of the dashboard's page: what is vendored is what it says, no text can become markup."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

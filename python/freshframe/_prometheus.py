@@ -1,0 +1,67 @@
+"""Metrics for programs that serve their own: a collector for the package prometheus_client."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ._errors import GraphError
+from ._pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+    from prometheus_client.registry import Collector
+
+
+def prometheus_collector(*pipelines: Pipeline) -> Collector:
+    """Makes a collector of what Pipeline.serve() has at /metrics, for a registry of prometheus_client.
+
+    ``prometheus_client.REGISTRY.register(ff.prometheus_collector(pipeline))``. A registry takes each metric's
+    name once: give one collector all pipelines, which differ by the label ``pipeline``, their name.
+
+    Args:
+        *pipelines: At least one; before, while or after they run. They are kept alive.
+
+    Raises:
+        GraphError: An argument is no Pipeline, or two have the same name.
+        ImportError: The package prometheus_client is not installed.
+    GIL: held; released while the text is made.
+    """
+    try:
+        from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  (optional)
+        from prometheus_client.registry import Collector  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "prometheus_collector() needs the package prometheus_client: pip install prometheus_client"
+        ) from error
+    _check(pipelines)
+
+    class PipelineCollector(Collector):
+        """Reads the text of /metrics, so that there is one place where names and types are said."""
+
+        def collect(self) -> Iterable[Metric]:
+            families: dict[str, Metric] = {}
+            for pipeline in pipelines:
+                for family in text_string_to_metric_families(pipeline._engine.metrics()):
+                    known = families.setdefault(family.name, family)
+                    if known is not family:
+                        known.samples.extend(family.samples)
+            return families.values()
+
+    return PipelineCollector()
+
+
+def _check(pipelines: tuple[Pipeline, ...]) -> None:
+    if not pipelines:
+        raise GraphError("prometheus_collector() needs at least one Pipeline")
+    names: set[str] = set()
+    for pipeline in pipelines:
+        if not isinstance(pipeline, Pipeline):
+            raise GraphError(f"prometheus_collector() takes pipelines, got {pipeline!r}")
+        if pipeline.name in names:
+            raise GraphError(
+                f"two of the pipelines are called {pipeline.name!r}; give them names that differ, "
+                "as in ff.Pipeline('yard')"
+            )
+        names.add(pipeline.name)
