@@ -36,8 +36,10 @@ export class NodeCard {
   #spark = null;
 
   constructor(node, choose) {
-    this.button = el("button", { type: "button", onclick: choose }, node.name);
-    this.tag = el("span", { class: "tag" }, node.language === "python" ? "Python" : node.kind);
+    this.button = el("button", { type: "button", title: node.name, onclick: choose }, node.name);
+    // What is neither is the usual, and the name needs the room.
+    const tag = node.language === "python" ? "Python" : node.kind === "source" ? "source" : null;
+    this.tag = tag && el("span", { class: "tag" }, tag);
     this.rate = el("b", { class: "num" }, "–");
     this.state = el("span", { class: "state" });
     this.place = el("div", { class: "spark" });
@@ -93,7 +95,7 @@ export class NodeCard {
 // A consumer outside the graph: it has edges and nothing else that is known of it.
 export class ReaderCard {
   constructor(name, choose) {
-    this.button = el("button", { type: "button", onclick: choose }, name);
+    this.button = el("button", { type: "button", title: name, onclick: choose }, name);
     this.rate = el("b", { class: "num" }, "–");
     this.element = el(
       "article",

@@ -24,7 +24,7 @@ export const CAUSES = {
   no_waiter: "the consumer was busy and the queue keeps nothing",
   skipped: "the reader took a newer one",
   stale: "older than max_age when it would have been taken",
-  stop: "still waiting when the pipeline stopped",
+  stop: "the pipeline or the reader had stopped",
   device: "lost by the device",
   decode: "could not be decoded",
   pool: "no picture memory was free",
