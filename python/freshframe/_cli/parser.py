@@ -223,6 +223,7 @@ def _view(commands: Any) -> None:
         "  freshframe view 0\n  freshframe view rtsp://camera/stream --host 0.0.0.0",
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
+    parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
     parser.add_argument("--circles", action="store_true", help="find and follow circles and draw them")
     parser.add_argument("--loop", action="store_true", help="begin a file anew at its end")
     group = parser.add_argument_group("dashboard")

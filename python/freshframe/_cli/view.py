@@ -14,9 +14,9 @@ from .outcome import ExitCode, watched
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
-    source = ff.open(options.source)
+    source = ff.open(options.source, fps=options.fps)
     if not source.live:  # looked at as it was taken, not as fast as it can be read
-        source = ff.open(options.source, realtime=True, loop=options.loop)
+        source = ff.open(options.source, fps=options.fps, realtime=True, loop=options.loop)
     pipeline = ff.Pipeline("view", stall_timeout=None)
     frames: ff.Port[ff.Frame] = pipeline.add(source, name="source")
     view = [frames]
