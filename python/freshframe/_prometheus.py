@@ -37,7 +37,7 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
         ) from error
     _check(pipelines)
 
-    class PipelineCollector(Collector):
+    class PipelineCollector(Collector):  # type: ignore[misc]  # of an optional package, which mypy skips
         """Reads the text of /metrics, so that there is one place where names and types are said."""
 
         def collect(self) -> Iterable[Metric]:
