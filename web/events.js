@@ -59,7 +59,7 @@ function line(event) {
     { "data-kind": event.kind },
     el("time", { class: "num", datetime: new Date(event.time * 1000).toISOString() }, format.clock(event.time)),
     el("span", { class: "kind" }, word(EVENTS, event.kind)),
-    el("span", { class: "what" }, el("b", {}, event.subject.replaceAll(" -> ", " → ")), " ", sentence, rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", {}, event.text))),
+    el("span", { class: "what" }, el("b", {}, event.subject.replaceAll("->", " → ")), " ", sentence, rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", {}, event.text))),
   );
   attribute(item, "data-id", event.id);
   return item;

@@ -103,11 +103,8 @@ export class Graph {
     this.surface.classList.toggle("as-list", list);
     this.surface.classList.toggle("as-graph", !list);
     if (list) {
-      for (const card of [...cards, ...this.#edges]) {
-        for (const name of ["left", "top"]) card.element.style.removeProperty(name);
-        card.fit();
-      }
       for (const name of ["width", "height"]) this.surface.style.removeProperty(name);
+      for (const card of [...cards, ...this.#edges]) card.fit();
       return;
     }
     const plan = this.#plan(cards);

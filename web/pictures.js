@@ -58,9 +58,11 @@ class Screen {
     }
     canvas.getContext("2d").drawImage(bitmap, 0, 0);
     bitmap.close();
+    const first = this.#picture === null;
     this.#picture = { header, blob, at };
     this.#times = [...this.#times.filter((time) => at - time < 2000), at];
     canvas.dataset.seq = header.seq;
+    if (first) this.tell(true);
   }
 
   // Four times a second: an age that is written with each picture cannot be read.

@@ -67,6 +67,21 @@ def test_cards_do_not_overlap(page: Page, running: Run) -> None:
     assert page.wait_for(CHECK) == []
 
 
+def test_the_graph_follows_the_window(page: Page, running: Run) -> None:
+    from test_web_page import example  # noqa: PLC0415
+
+    pipeline, _ = example()
+    page.open(running(pipeline))
+    fits = """return [...document.querySelectorAll(".spark")].every(place =>
+      place.clientWidth > 0 && Math.abs(place.querySelector("canvas").clientWidth - place.clientWidth) <= 1)
+      && document.querySelector(".surface").classList.contains(arguments[0])"""
+    page.until(fits, "as-graph")
+    for width, height, shape in ((390, 844, "as-list"), (1000, 700, "as-graph"), (390, 844, "as-list")):
+        page.size(width, height, phone=width < 500)
+        page.until(fits, shape)
+        assert page.run("return document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desk", "phone"])
 def test_pictures_of_the_page_for_people(page: Page, running: Run, size: tuple[int, int], dark: bool) -> None:
