@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,49 @@ class CircleAssociator {
 
   /// `pts` in seconds, ascending (a step back starts afresh). Returns the circles whose track is confirmed.
   [[nodiscard]] Circles update(double pts, const std::vector<Circle>& found);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A thing found, as a box: pixels, the outer corner of the top left pixel is (0, 0); x2 and y2 are
+/// exclusive.
+struct Detection {
+  float x1 = 0;
+  float y1 = 0;
+  float x2 = 0;
+  float y2 = 0;
+  float score = 0;  // 0..1
+  int class_id = 0;
+};
+
+struct BoxTrackerOptions {
+  double max_gap = 1;           // as of CircleTrackerOptions
+  float min_confidence = 0.1F;  // boxes with a lower score are ignored
+  /// Least overlap (intersection over union) of an expected box and one that continues its track; where the
+  /// place is uncertain, both are grown by that uncertainty first.
+  float iou = 0.3F;
+};
+
+/// What a tracker makes of the boxes of one picture: those whose track is confirmed, by ascending id.
+struct TrackedBoxes {
+  std::vector<std::int64_t> rows;  // which of the boxes found
+  std::vector<std::int64_t> ids;
+  std::vector<TrackInfo> tracks;
+};
+
+/// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most
+/// 512 tracks at a time. One thread at a time.
+class BoxAssociator {
+ public:
+  explicit BoxAssociator(const BoxTrackerOptions& options = {});
+  BoxAssociator(BoxAssociator&&) noexcept;
+  BoxAssociator& operator=(BoxAssociator&&) noexcept;
+  ~BoxAssociator();
+
+  /// `pts` in seconds, ascending (a step back starts afresh).
+  [[nodiscard]] TrackedBoxes update(double pts, std::span<const Detection> found);
 
  private:
   struct Impl;

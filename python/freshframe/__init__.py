@@ -55,7 +55,8 @@ from ._stats import (
     Stats,
 )
 from ._stream import Stream, stream
-from .results import Circles, DemoCircle, PixelFormat, Plane
+from ._tracker import Tracker
+from .results import Circles, DemoCircle, Detections, PixelFormat, Plane
 
 if _typing.TYPE_CHECKING:
     from . import gil, numeric
@@ -100,6 +101,7 @@ __all__ = [
     "Circles",
     "Csv",
     "DemoCircle",
+    "Detections",
     "EdgeStats",
     "EndOfStream",
     "Frame",
@@ -133,6 +135,7 @@ __all__ = [
     "StopTimeout",
     "StopToken",
     "Stream",
+    "Tracker",
     "VideoFile",
     "VideoInfo",
     "VideoSource",

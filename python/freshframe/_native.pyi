@@ -431,6 +431,17 @@ def cameras() -> list[dict[str, Any]]:
 def media_versions() -> dict:
     """FFmpeg's versions, licence and build flags. GIL: held"""
 
+class BoxTracker:
+    """The core of Tracker."""
+
+    def __init__(self, max_gap: float, min_confidence: float, iou: float) -> None:
+        """GIL: held"""
+
+    def update(self, pts: float, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], class_id: numpy.typing.NDArray[numpy.int32]) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        (rows, ids, velocity, age, confidence) of the boxes with a confirmed track. GIL: held
+        """
+
 def collect_log(on: bool) -> None:
     """
     Collects the log lines of the engine from now on, or drops them. GIL: held

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._nodes import Node
-from .results import Circles
+from .results import Circles, Detections
 
 if TYPE_CHECKING:
     from ._native import Sample
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Csv", "JsonLines"]
 
 _CIRCLE_COLUMNS = ("id", "x", "y", "r", "score", "vx", "vy", "age", "confidence")
+_BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", "confidence", "vx", "vy", "age")
 _STAMP_COLUMNS = ("seq", "pts", "captured")
 # Positions are known to about a hundredth of a pixel; float32's further digits would only double the files.
 _DECIMALS = 3
@@ -73,6 +74,8 @@ class JsonLines(_TextSink):
     For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "score", "vx", "vy", "age",
     "confidence"}`: pixels, the centre of the top left pixel is (0, 0); pixels per second; seconds. `id` and
     what follows `score` are null before a tracker; a frame without circles has an empty list.
+    For `Detections` it is `detections`, a list of `{"id", "class_id", "x1", "y1", "x2", "y2", "confidence",
+    "vx", "vy", "age"}`; further columns of `data` are left out.
     Any other value may be made of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
     with str keys and dataclasses. JSON knows no NaN and no infinity: they become null.
 
@@ -88,9 +91,12 @@ class JsonLines(_TextSink):
         """Writes one line."""
         file = self._opened()
         value = sample.value
-        key, content = (
-            ("circles", _circle_records(value)) if isinstance(value, Circles) else ("value", plain(value))
-        )
+        if isinstance(value, Circles):
+            key, content = "circles", _circle_records(value)
+        elif isinstance(value, Detections):
+            key, content = "detections", _box_records(value)
+        else:
+            key, content = "value", plain(value)
         record = {
             "seq": sample.seq,
             "pts": _finite(sample.pts),
@@ -106,10 +112,11 @@ class Csv(_TextSink):
     """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
 
     `Circles` make one row per circle with the columns `id`, `x`, `y`, `r`, `score`, `vx`, `vy`, `age`,
-    `confidence` (no row for a frame without circles; a tracker's columns are empty before a tracker). Any
-    other value makes one row: dicts, dataclasses and named tuples one column per field, one-dimensional
-    arrays the columns `value_0`, `value_1`, ..., a number or a string the column `value`. A list, a dict or
-    an array inside a field is written as JSON. The first sample decides the columns.
+    `confidence` (no row for a frame without circles; a tracker's columns are empty before a tracker);
+    `Detections` one row per box with `id`, `class_id`, `x1`, `y1`, `x2`, `y2`, `confidence`, `vx`, `vy`,
+    `age`. Any other value makes one row: dicts, dataclasses and named tuples one column per field,
+    one-dimensional arrays the columns `value_0`, `value_1`, ..., a number or a string the column `value`. A
+    list, a dict or an array inside a field is written as JSON. The first sample decides the columns.
 
     Args:
         path: The file, written anew.
@@ -134,6 +141,9 @@ class Csv(_TextSink):
         if isinstance(value, Circles):
             self._expect(_CIRCLE_COLUMNS)
             rows = [[*stamp, *record.values()] for record in _circle_records(value)]
+        elif isinstance(value, Detections):
+            self._expect(_BOX_COLUMNS)
+            rows = [[*stamp, *record.values()] for record in _box_records(value)]
         else:
             fields = _fields(value)
             self._expect(tuple(fields))
@@ -167,6 +177,22 @@ def _circle_records(circles: Circles) -> list[dict[str, Any]]:
     return [
         dict(zip(_CIRCLE_COLUMNS, (id_, *place, score, *velocity, age, confidence), strict=True))
         for id_, place, score, velocity, age, confidence in zip(*columns, strict=True)
+    ]
+
+
+def _box_records(boxes: Detections) -> list[dict[str, Any]]:
+    count = len(boxes.xyxy)
+    columns = (
+        _listed(boxes.tracker_id, count),
+        boxes.class_id.tolist(),
+        _listed(boxes.xyxy, count),
+        _listed(boxes.confidence, count),
+        _listed(boxes.data.get("velocity"), count, [None, None]),
+        _listed(boxes.data.get("age"), count),
+    )
+    return [
+        dict(zip(_BOX_COLUMNS, (id_, kind, *place, confidence, *velocity, age), strict=True))
+        for id_, kind, place, confidence, velocity, age in zip(*columns, strict=True)
     ]
 
 
@@ -239,8 +265,8 @@ def _refusal(value: Any) -> TypeError:
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     advice = "VideoFile writes frames" if name.endswith(".Frame") else "let a node before the sink convert it"
     return TypeError(
-        f"cannot write a value of type {name}: expected Circles, numbers, strings, None, numpy arrays, "
-        f"lists, dicts or dataclasses; {advice}"
+        f"cannot write a value of type {name}: expected Circles, Detections, numbers, strings, None, numpy "
+        f"arrays, lists, dicts or dataclasses; {advice}"
     )
 
 

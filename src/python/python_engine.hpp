@@ -80,6 +80,7 @@ void bind_serve(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_engine_stats(nanobind::class_<Engine>& engine);
 /// Factories of native nodes, and functions of media and vision.
 void bind_nodes(nanobind::module_& module);
+void bind_trackers(nanobind::module_& module);
 void bind_frame(nanobind::module_& module);
 void bind_log(nanobind::module_& module);
 

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-#include "vision/motion_filter.hpp"
+#include "vision/place_motion.hpp"
 #include "vision/track_set.hpp"
 
 namespace freshframe::vision {
@@ -15,9 +15,7 @@ struct CircleMotion {
   using Item = Circle;
 
   struct State {
-    MotionFilter motion;      // at the time of the last hit
-    MotionFilter prediction;  // at the time of the current picture
-    MotionFilter bounced;     // the same if it has forgotten its velocity meanwhile
+    PlaceMotion place;
     double radius = 0;
     double radius_variance = 0;
     double radius_spread = 0;  // predicted variance for the current picture

@@ -60,7 +60,7 @@ bool FocusedSearch::is_full_due(const Plane& luma, double pts) {
 void FocusedSearch::expect(const CircleTracks& tracks) {
   expected_.clear();
   for (const auto& track : tracks.tracks()) {
-    const auto& place = track.state.prediction;
+    const auto& place = track.state.place.prediction();
     expected_.push_back({static_cast<float>(place.x()), static_cast<float>(place.y()),
                          static_cast<float>(track.state.radius), 0});
   }
@@ -72,9 +72,10 @@ bool FocusedSearch::choose_cells(const Plane& luma, const CircleTracks& tracks) 
   if (!grid_.mark_changes(cells_)) return false;
   cells_.grow(kGrow);
   for (const auto& track : tracks.tracks()) {
-    const auto& state = track.state;
-    const double slack = std::min(kMaxSlack, kSlack + kSlackOfSpread * CircleMotion::spread(state));
-    cells_.mark_ring(state.prediction.x(), state.prediction.y(), state.radius - slack, state.radius + slack);
+    const auto& place = track.state.place.prediction();
+    const double radius = track.state.radius;
+    const double slack = std::min(kMaxSlack, kSlack + kSlackOfSpread * CircleMotion::spread(track.state));
+    cells_.mark_ring(place.x(), place.y(), radius - slack, radius + slack);
   }
   for (const Circle& circle : doubtful_) {
     const double radius{circle.r};

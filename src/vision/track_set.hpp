@@ -7,6 +7,7 @@
 #pragma once
 
 #include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -114,9 +115,15 @@ class TrackSet {
               [&](std::size_t a, std::size_t b) { return confirmed(a)->id < confirmed(b)->id; });
     return order;
   }
+  /// For users. The state must have a PlaceMotion named `place`.
+  [[nodiscard]] TrackInfo info(const Track& track) const {
+    return {.velocity_x = static_cast<float>(track.state.place.now().velocity_x()),
+            .velocity_y = static_cast<float>(track.state.place.now().velocity_y()),
+            .age = static_cast<float>(now_ - track.born),
+            .confidence = static_cast<float>(track.confidence)};
+  }
   [[nodiscard]] bool starts_track(const Item& item) const noexcept { return item.score >= rules_.sure_score; }
   [[nodiscard]] double now() const noexcept { return now_; }
-  [[nodiscard]] const Model& model() const noexcept { return model_; }
 
  private:
   void pair(std::span<const Item> found, bool sure) {

@@ -1,13 +1,18 @@
-"""What the trackers know of a thing beyond its place: identity, velocity, age, confidence."""
+"""The trackers of circles and boxes: identities, and what else they know of a thing than its place."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import csv
+import json
 import math
+import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support import Push
 
 import freshframe as ff
 
@@ -103,3 +108,170 @@ def test_a_velocity_of_the_wrong_shape_is_named() -> None:
     pipeline.reader(pipeline.add(wrong, circles), queue=ff.LATEST)
     with pytest.raises(ff.NodeError, match=r"velocity.*\(n, 2\)"):
         pipeline.run()
+
+
+# --- boxes --------------------------------------------------------------------------------------------------
+
+
+def boxes(*rows: tuple[float, float, float, float], confidence: float = 0.9, **data: Any) -> ff.Detections:
+    n = len(rows)
+    xyxy = np.array(rows, np.float32).reshape(n, 4)
+    return ff.Detections(xyxy, np.full(n, confidence, np.float32), np.zeros(n, np.int32), None, data)
+
+
+def track_boxes(frames: list[ff.Detections], **options: Any) -> list[ff.Detections]:
+    """Frame n has pts n / 25."""
+    source = Push(live=False)
+    source.push(*frames)
+    source.end()
+    with ff.stream(source, ff.Tracker(**options)) as stream:
+        return [sample.value for sample in stream]
+
+
+def test_boxes_that_cross_keep_their_ids_and_their_columns() -> None:
+    frames = [
+        boxes((4 * n, 100, 4 * n + 60, 220), (400 - 4 * n, 110, 440 - 4 * n, 200), name=np.array(["a", "b"]))
+        for n in range(90)
+    ]
+    out = track_boxes(frames)
+    assert [d.tracker_id.tolist() for d in out if d.tracker_id is not None] == [[1, 2]] * 90
+    for frame, tracked_ in zip(frames, out, strict=True):
+        np.testing.assert_array_equal(tracked_.xyxy, frame.xyxy)
+        assert tracked_.data["name"].tolist() == ["a", "b"]
+    np.testing.assert_allclose(out[-1].data["velocity"], [[100, 0], [-100, 0]], atol=3)
+    np.testing.assert_allclose(out[-1].data["age"], [89 / 25] * 2, atol=1e-4)
+    np.testing.assert_allclose(out[-1].data["track_confidence"], [0.9] * 2, atol=1e-4)
+
+
+def test_boxes_of_two_classes_in_one_place_are_two_tracks() -> None:
+    frame = boxes((10, 10, 50, 90), (10, 10, 50, 90))
+    frame.class_id[:] = [0, 3]
+    out = track_boxes([frame, frame[[1, 0]], frame])
+    assert [dict(zip(d.class_id.tolist(), d.tracker_id.tolist(), strict=True)) for d in out] == [  # type: ignore[union-attr]
+        {0: 1, 3: 2}
+    ] * 3
+
+
+def test_a_box_below_min_confidence_does_not_exist_and_a_doubtful_one_starts_nothing() -> None:
+    sure, doubtful, nothing = (boxes((10, 10, 50, 90), confidence=c) for c in (0.9, 0.3, 0.05))
+    out = track_boxes([doubtful, nothing, sure, doubtful, nothing, sure])
+    assert [len(d) for d in out] == [0, 0, 1, 1, 0, 1]
+    assert {int(i) for d in out if d.tracker_id is not None for i in d.tracker_id} == {1}
+
+
+def test_frames_without_boxes_pass_through_and_end_tracks_after_max_gap() -> None:
+    frame, empty = boxes((10, 10, 50, 90)), boxes()
+    out = track_boxes([frame, *[empty] * 10, frame, *[empty] * 20, frame], max_gap=0.5)
+    assert [d.tracker_id.tolist() for d in out if d.tracker_id is not None and len(d)] == [[1], [1], [2]]
+    assert out[1].tracker_id is not None
+    assert out[1].xyxy.shape == (0, 4)
+    assert out[1].data["velocity"].shape == (0, 2)
+
+
+def test_random_drops_and_misses_cost_few_identities() -> None:
+    chance = random.Random(3)
+    tracker = ff.Tracker()
+    owners: dict[int, set[int]] = {}
+    for n in range(300):
+        if chance.random() < 0.5:
+            continue
+        rows, who = [], []
+        for k in range(8):
+            if chance.random() < 0.1:
+                continue
+            x = 300 + 200 * math.sin(0.03 * n + k) + chance.gauss(0, 1)
+            y = 60 * k + 40 * math.cos(0.02 * n * (k + 1)) + chance.gauss(0, 1)
+            rows.append((x, y, x + 40 + 2 * k, y + 30))
+            who.append(k)
+        for id_, row in zip(*step(tracker, n / 30, boxes(*rows)), strict=True):
+            owners.setdefault(id_, set()).add(who[row])
+    assert len(owners) <= 12
+    assert sum(len(names) - 1 for names in owners.values()) <= 2
+
+
+def step(tracker: ff.Tracker, pts: float, found: ff.Detections) -> tuple[list[int], list[int]]:
+    """Ids and rows of one frame, without a pipeline."""
+
+    class Stamped:
+        value = ff.Detections(
+            found.xyxy, found.confidence, found.class_id, None, {"row": np.arange(len(found))}
+        )
+        source = "camera"
+
+    sample: Any = Stamped()
+    sample.pts = pts
+    out = tracker.process(sample)
+    assert out.tracker_id is not None
+    return out.tracker_id.tolist(), out.data["row"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_gap": 0}, r"max_gap.*got 0"),
+        ({"max_gap": "long"}, r"max_gap must be a number, got 'long'"),
+        ({"min_confidence": 1.5}, r"min_confidence must be from 0 to 1, got 1\.5"),
+        ({"iou": -0.1}, r"iou must be from 0 to 1, got -0\.1"),
+    ],
+)
+def test_options_that_cannot_be_are_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ff.GraphError, match=message):
+        ff.Tracker(**options)
+
+
+def test_columns_of_different_lengths_are_named() -> None:
+    wrong = ff.Detections(np.zeros((2, 4), np.float32), np.zeros(1, np.float32), np.zeros(2, np.int32))
+    with pytest.raises(ff.NodeError, match=r"confidence must have the shape \(2,\), got \(1,\)"):
+        track_boxes([wrong])
+
+
+def test_detections_take_masks_slices_and_lists() -> None:
+    some = boxes((0, 0, 1, 1), (0, 0, 2, 2), (0, 0, 3, 3), name=np.array(["a", "b", "c"]))
+    assert some[np.array([True, False, True])].data["name"].tolist() == ["a", "c"]
+    assert some[1:].xyxy[:, 2].tolist() == [2, 3]
+    assert some[[2, 0]].data["name"].tolist() == ["c", "a"]
+    assert len(some[[]]) == 0
+    with pytest.raises(TypeError, match="slice, a mask or a list"):
+        some[1]  # type: ignore[index]
+
+
+def test_sinks_write_one_row_per_box(tmp_path: Path) -> None:
+    source = Push(live=False)
+    source.push(*[boxes((10, 20, 30, 60), (200, 20, 240, 60))] * 3)
+    source.end()
+    pipeline = ff.Pipeline()
+    found = pipeline.add(source)
+    tracks = pipeline.add(ff.Tracker(), found)
+    pipeline.add(ff.Csv(tmp_path / "out.csv"), tracks)
+    pipeline.add(ff.JsonLines(tmp_path / "out.jsonl"), tracks)
+    pipeline.add(ff.JsonLines(tmp_path / "found.jsonl"), found)
+    assert pipeline.run().complete
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["seq"], row["id"], row["x2"], row["vx"]) for row in rows] == [
+        (str(seq), id_, x2, "0.0") for seq in range(3) for id_, x2 in (("1", "30.0"), ("2", "240.0"))
+    ]
+    (line, *_) = (tmp_path / "found.jsonl").read_text().splitlines()
+    assert json.loads(line)["detections"][0] == {
+        "id": None,
+        "class_id": 0,
+        "x1": 10.0,
+        "y1": 20.0,
+        "x2": 30.0,
+        "y2": 60.0,
+        "confidence": 0.9,
+        "vx": None,
+        "vy": None,
+        "age": None,
+    }
+
+
+def test_supervision_gets_and_gives_the_same_boxes() -> None:
+    supervision = pytest.importorskip("supervision")
+    some = boxes((0, 0, 1, 1), (0, 0, 2, 2))
+    theirs = some.to_supervision()
+    assert isinstance(theirs, supervision.Detections)
+    ours = ff.Detections.from_supervision(theirs)
+    np.testing.assert_array_equal(ours.xyxy, some.xyxy)
+    np.testing.assert_array_equal(ours.confidence, some.confidence)
+    assert ours.tracker_id is None

@@ -1,0 +1,79 @@
+// The tracker of boxes for Python: columns in, columns out.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "python/python_engine.hpp"
+
+#include <nanobind/ndarray.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using Corners = nb::ndarray<const float, nb::shape<-1, 4>, nb::device::cpu>;
+using Scores = nb::ndarray<const float, nb::shape<-1>, nb::device::cpu>;
+using Classes = nb::ndarray<const std::int32_t, nb::shape<-1>, nb::device::cpu>;
+
+// An array of its own memory.
+template <class T>
+nb::object column(std::vector<T> values, std::size_t width = 1) {
+  auto* kept = new std::vector<T>(std::move(values));
+  const nb::capsule owner(kept, [](void* pointer) noexcept { delete static_cast<std::vector<T>*>(pointer); });
+  if (width == 1) return nb::cast(nb::ndarray<nb::numpy, T>(kept->data(), {kept->size()}, owner));
+  return nb::cast(nb::ndarray<nb::numpy, T>(kept->data(), {kept->size() / width, width}, owner));
+}
+
+nb::tuple update(BoxAssociator& self, double pts, const Corners& xyxy, const Scores& confidence,
+                 const Classes& class_id) {
+  const std::size_t count = xyxy.shape(0);
+  if (confidence.shape(0) != count || class_id.shape(0) != count) {
+    throw GraphError("Detections must have one confidence and one class_id for each row of xyxy (" +
+                     std::to_string(count) + "), got " + std::to_string(confidence.shape(0)) + " and " +
+                     std::to_string(class_id.shape(0)));
+  }
+  std::vector<Detection> found;
+  found.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    found.push_back({xyxy(i, 0), xyxy(i, 1), xyxy(i, 2), xyxy(i, 3), confidence(i), class_id(i)});
+  }
+  TrackedBoxes tracked = self.update(pts, found);
+  std::vector<float> velocity;
+  std::vector<float> age;
+  std::vector<float> certainty;
+  for (const TrackInfo& track : tracked.tracks) {
+    velocity.push_back(track.velocity_x);
+    velocity.push_back(track.velocity_y);
+    age.push_back(track.age);
+    certainty.push_back(track.confidence);
+  }
+  return nb::make_tuple(column(std::move(tracked.rows)), column(std::move(tracked.ids)),
+                        column(std::move(velocity), 2), column(std::move(age)), column(std::move(certainty)));
+}
+
+}  // namespace
+
+void bind_trackers(nb::module_& module) {
+  nb::class_<BoxAssociator>(module, "BoxTracker", "The core of Tracker.")
+      .def(
+          "__init__",
+          [](BoxAssociator* self, double max_gap, float min_confidence, float iou) {
+            new (self) BoxAssociator({.max_gap = max_gap, .min_confidence = min_confidence, .iou = iou});
+          },
+          nb::arg("max_gap"), nb::arg("min_confidence"), nb::arg("iou"), "GIL: held")
+      .def("update", &update, nb::arg("pts"), nb::arg("xyxy"), nb::arg("confidence"), nb::arg("class_id"),
+           nb::sig("def update(self, pts: float, xyxy: numpy.typing.NDArray[numpy.float32], confidence: "
+                   "numpy.typing.NDArray[numpy.float32], class_id: numpy.typing.NDArray[numpy.int32]) -> "
+                   "tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], "
+                   "numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], "
+                   "numpy.typing.NDArray[numpy.float32]]"),
+           "(rows, ids, velocity, age, confidence) of the boxes with a confirmed track. GIL: held");
+}
+
+}  // namespace freshframe::python
