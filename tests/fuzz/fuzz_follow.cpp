@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   NodeCounters counters;
   const auto clock = Clock::real();
   const Context context{{}, *clock, counters};
-  Sample<Frame> sample;
+  AnySample sample;
   int width = 1 + input.below(kMostSide);
   int height = 1 + input.below(kMostSide);
   for (int n = 0; n < kMostPictures && !input.empty(); ++n) {
@@ -64,11 +64,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Pixels pixels(width, height, change % 3, change % 5 == 4);
     fuzz::draw_shapes(pixels, input);
     fuzz::fill(pixels, input.byte() % 32, input.rest());
-    sample.value = frame_of(pixels);
+    sample.frame = frame_of(pixels);
     sample.stamp.source = change % 7 == 6 ? 1 : 0;
     sample.stamp.pts += (change - 16) / 120.0;  // some steps go back
-    check(tracker.process(sample, context).value(), options);
-    sample.value = Frame();
+    check(tracker.process(Sample<Frame>(sample), context).value(), options);
+    sample.frame = Frame();
   }
   return 0;
 }
