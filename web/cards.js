@@ -123,7 +123,7 @@ export class EdgeCard {
 
   constructor(edge, choose) {
     const name = `${edge.parent} → ${edge.child}`;
-    this.button = el("button", { type: "button", onclick: choose, "aria-label": `Edge ${name}` }, policyName(edge.queue));
+    this.button = el("button", { type: "button", onclick: choose, "aria-label": `${policyName(edge.queue)}, ${name}` }, policyName(edge.queue));
     this.level = el("i");
     this.waiting = el("span", { class: "num" });
     this.rate = el("b", { class: "num" }, "–");

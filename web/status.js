@@ -73,7 +73,10 @@ export class Status {
     this.drops.parentElement.classList.toggle("bad", fall > 0);
     text(this.age, edges.length > 0 ? format.time(Math.max(...edges.map((edge) => edge.age_p99 ?? 0))) : "–");
     const waits = state.nodes.map((node) => node.gil_wait_rate).filter((rate) => rate !== null && rate !== undefined);
-    text(this.gil, waits.length > 0 ? format.percent(format.sum(waits)) : "–");
+    // A wait is counted when it is over; one that goes on is told by the watch.
+    const frozen = (state.gil.stalled_now ?? 0) >= FROZEN;
+    text(this.gil, frozen ? `since ${format.time(state.gil.stalled_now)}` : waits.length > 0 ? format.percent(format.sum(waits)) : "–");
+    this.gil.parentElement.classList.toggle("bad", frozen);
     text(this.viewers, format.count(state.viewers));
     this.#tellEnd(state);
     this.#tellFrozen(state.gil);

@@ -214,8 +214,8 @@ def test_the_keyboard_reaches_and_leaves_the_details(page: Page, running: Run) -
         press(Keys.TAB)
         seen.append(page.run(name))
     assert seen[0] == "Skip to the graph"
-    cards = [one for one in seen if one.startswith("Edge ") or one in pipeline.stats().nodes]
-    assert cards.index("camera") < cards.index("Edge camera → CircleTracker") < cards.index("CircleTracker")
+    cards = [one for one in seen if one.startswith("LATEST, ") or one in pipeline.stats().nodes]
+    assert cards.index("camera") < cards.index("LATEST, camera → CircleTracker") < cards.index("CircleTracker")
     outline = "return getComputedStyle(document.activeElement.closest('.card')).outlineStyle"
     assert page.run(outline) == "solid"
     press(Keys.ENTER)
