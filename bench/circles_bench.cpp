@@ -31,13 +31,16 @@ using freshframe::vision::Features;
 using freshframe::vision::FocusedSearch;
 
 constexpr const char* kUsage =
-    "circles_bench LIST [stride=N] [candidates=1] [repeat=N] [fps=F] [keep=P] [min_radius=] [max_radius=] "
+    "circles_bench LIST [stride=N] [candidates=1] [features=FILE] [repeat=N] [fps=F] [keep=P] [min_radius=] "
+    "[max_radius=] "
     "[max_circles=] "
     "[min_score=]\n"
     "LIST has lines `name file width height`; a file holds pictures of width x height bytes one after the\n"
     "other. One JSON object per picture goes to stdout: seq, frame, ms, circles [x, y, r, score], "
     "candidates\n"
-    "[x, y, r, score, features...]. With fps the circles are tracked, of the P of all frames that a seeded\n"
+    "[x, y, r, score, features...]; features=FILE writes the same as 32 bit floats, after each picture's "
+    "number\n"
+    "in the list. With fps the circles are tracked, of the P of all frames that a seeded\n"
     "generator keeps, and `ids` printed too.\n";
 
 struct Settings {
@@ -46,6 +49,7 @@ struct Settings {
   int stride = 1;
   int repeat = 1;  // the fastest of so many runs counts
   bool candidates = false;
+  std::string features;   // file; empty: not wanted
   double fps = 0;         // 0: no tracking
   double keep = 1;        // fraction of the frames
   double full_every = 0;  // seconds between searches of the whole picture; 0: each picture
@@ -69,6 +73,8 @@ bool set(Settings& s, const std::string& key, const std::string& value) {
     s.keep = std::stod(value);
   else if (key == "full_every")
     s.full_every = std::stod(value);
+  else if (key == "features")
+    s.features = value;
   else if (key == "candidates")
     s.candidates = value != "0";
   else if (key == "min_radius")
@@ -91,8 +97,14 @@ void print_circle(std::ostream& out, const Circle& c) {
 class Bench {
  public:
   explicit Bench(const Settings& settings) : settings_(settings), search_(settings.detector) {
-    if (!settings.candidates) return;
+    if (!settings.features.empty()) {
+      features_.open(settings.features, std::ios::binary);
+      if (!features_) throw std::runtime_error("cannot write " + settings.features);
+    }
+    if (!settings.candidates && settings.features.empty()) return;
     search_.set_observer([this](const Circle& circle, const Features& features) {
+      if (features_.is_open()) write_features(circle, features);
+      if (!settings_.candidates) return;
       candidates_ << (first_candidate_ ? "[" : ",[");
       first_candidate_ = false;
       print_circle(candidates_, circle);
@@ -132,6 +144,7 @@ class Bench {
         result = tracked_circles(tracks, result.circles);
       }
       print(name, frame, best, result, share);
+      ++picture_;
     }
   }
 
@@ -156,6 +169,12 @@ class Bench {
     std::cout << out.str();
   }
 
+  void write_features(const Circle& c, const Features& features) {
+    const float head[] = {static_cast<float>(picture_), c.x, c.y, c.r, c.score};
+    features_.write(reinterpret_cast<const char*>(head), sizeof head);
+    features_.write(reinterpret_cast<const char*>(features.data()), sizeof features);
+  }
+
   double chance() { return static_cast<double>(random_()) / static_cast<double>(std::mt19937::max()); }
 
   Settings settings_;
@@ -163,6 +182,8 @@ class Bench {
   CircleSearch search_;
   std::ostringstream candidates_;
   bool first_candidate_ = true;
+  std::ofstream features_;
+  int picture_ = 0;
 };
 
 int run(int argc, char** argv) {

@@ -41,10 +41,14 @@ template <>
 inline constexpr std::string_view kTypeName<Circles> = "Circles";
 
 struct CircleDetectorOptions {
-  float min_radius = 8;    // pixels
-  float max_radius = 120;  // pixels
+  /// Pixels. A circle found may be off this range by the error of measuring it: half a pixel, or 3 % of it.
+  float min_radius = 6;
+  float max_radius = 200;
   int max_circles = 64;    // the best are kept
   float min_score = 0.5F;  // 0..1
+  /// Also report circles inside of each other around one centre, as targets and wheels have them; else only
+  /// the best of them.
+  bool concentric = false;
   bool operator==(const CircleDetectorOptions&) const = default;
 };
 
@@ -65,7 +69,7 @@ class CircleFinder {
 };
 
 struct CircleTrackerOptions {
-  CircleDetectorOptions detector = {.min_radius = 8, .max_radius = 120, .max_circles = 16, .min_score = 0.3F};
+  CircleDetectorOptions detector = {.max_circles = 16, .min_score = 0.3F};
   /// Seconds that a circle may be unseen and keep its id; twice as long when no picture came meanwhile.
   double max_gap = 0.5;
   /// Of CircleTracker: seconds between searches of the whole picture. In between it looks where tracks expect

@@ -32,6 +32,17 @@ def integer(what: str, value: Any) -> int:
     return value
 
 
+def flag(what: str, value: Any) -> bool:
+    """True or False.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if not isinstance(value, bool):
+        raise GraphError(f"{what} must be True or False, got {value!r}")
+    return value
+
+
 def path(what: str, value: Any) -> str:
     """A path as text.
 

@@ -401,10 +401,10 @@ def video_info(node: NodeHandle) -> tuple:
 def make_mock_camera(picture: object, fps: float) -> NodeHandle:
     """GIL: held"""
 
-def make_circle_detector(radius: tuple[float, float], max_circles: int, min_score: float) -> NodeHandle:
+def make_circle_detector(radius: tuple[float, float], max_circles: int, min_score: float, concentric: bool) -> NodeHandle:
     """GIL: held"""
 
-def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_score: float) -> freshframe.results.Circles:
+def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_score: float, concentric: bool) -> freshframe.results.Circles:
     """GIL: released"""
 
 def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float) -> NodeHandle:

@@ -125,16 +125,19 @@ std::unique_ptr<NodeHandle> make_mock_camera(nb::object picture, double fps) {
   return handle(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
 }
 
-CircleDetectorOptions detector_options(std::pair<float, float> radius, int max_circles, float min_score) {
+CircleDetectorOptions detector_options(std::pair<float, float> radius, int max_circles, float min_score,
+                                       bool concentric = false) {
   return {.min_radius = radius.first,
           .max_radius = radius.second,
           .max_circles = max_circles,
-          .min_score = min_score};
+          .min_score = min_score,
+          .concentric = concentric};
 }
 
 std::unique_ptr<NodeHandle> make_circle_detector(std::pair<float, float> radius, int max_circles,
-                                                 float min_score) {
-  return handle(std::make_unique<CircleDetector>(detector_options(radius, max_circles, min_score)));
+                                                 float min_score, bool concentric) {
+  return handle(
+      std::make_unique<CircleDetector>(detector_options(radius, max_circles, min_score, concentric)));
 }
 
 std::unique_ptr<NodeHandle> make_circle_tracker(std::pair<float, float> radius, int max_circles,
@@ -158,9 +161,9 @@ std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const std::
 }
 
 nb::object detect_circles(gil::Held& held, nb::object image, std::pair<float, float> radius, int max_circles,
-                          float min_score) {
+                          float min_score, bool concentric) {
   const auto frame = gray_from_array(held, std::move(image));
-  const auto options = detector_options(radius, max_circles, min_score);
+  const auto options = detector_options(radius, max_circles, min_score, concentric);
   auto found = gil::release(
       held,
       [](const Frame& picture, const CircleDetectorOptions& chosen) {
@@ -210,11 +213,11 @@ void bind_nodes(nb::module_& module) {
   module.def("video_info", &video_info, nb::arg("node"), "GIL: held");
   module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"), "GIL: held");
   module.def("make_circle_detector", &make_circle_detector, nb::arg("radius"), nb::arg("max_circles"),
-             nb::arg("min_score"), "GIL: held");
+             nb::arg("min_score"), nb::arg("concentric"), "GIL: held");
   module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("image").none(), nb::arg("radius"),
-             nb::arg("max_circles"), nb::arg("min_score"),
+             nb::arg("max_circles"), nb::arg("min_score"), nb::arg("concentric"),
              nb::sig("def detect_circles(image: typing.Any, radius: tuple[float, float], max_circles: int, "
-                     "min_score: float) -> freshframe.results.Circles"),
+                     "min_score: float, concentric: bool) -> freshframe.results.Circles"),
              "GIL: released");
   module.def("make_circle_tracker", &make_circle_tracker, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("max_gap"), nb::arg("full_every"), "GIL: held");

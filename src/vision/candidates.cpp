@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <span>
 
 namespace freshframe::vision {
 namespace {
@@ -35,6 +36,9 @@ constexpr double kMaxRms = 0.9, kMaxRmsOfRadius = 0.012, kMaxOff = 2;
 // Two candidates are the same when centre and radius differ by less (pixels, fraction of the radius).
 constexpr float kSamePixels = 1, kSameOfRadius = 0.04F;
 
+constexpr std::size_t kBlock = 16;  // arcs that are looked at together
+constexpr CandidateFinder::Middle kNowhere = {1e18F, 1e18F};
+
 float quality_of(float span, float r) {
   return span * std::min(1.0F, r / kSmallRadius);
 }
@@ -52,12 +56,27 @@ class Group {
     update_limits();
   }
 
-  // Takes the arc in when it lies on the circle.
+  // Whether an arc with this middle can lie on the circle.
+  [[nodiscard]] bool is_near(const CandidateFinder::Middle& middle) const {
+    const float dx = middle.x - circle_.x;
+    const float dy = middle.y - circle_.y;
+    const float d2 = dx * dx + dy * dy;
+    return static_cast<bool>(static_cast<int>(d2 >= nearest2_) & static_cast<int>(d2 <= furthest2_));
+  }
+
+  // Without a branch in the loop, so that the compiler makes vectors of it; most blocks hold none.
+  [[nodiscard]] bool any_near(std::span<const CandidateFinder::Middle> middles) const {
+    int near = 0;
+    for (const auto& middle : middles) near |= static_cast<int>(is_near(middle));
+    return near != 0;
+  }
+
+  // Takes an arc that is near in when it lies on the circle.
   void try_add(const Arc& arc) {
     const float dx = arc.middle_x - circle_.x;
     const float dy = arc.middle_y - circle_.y;
     const float d2 = dx * dx + dy * dy;
-    if (d2 < nearest2_ || d2 > furthest2_ || !faces(arc, dx, dy, d2)) return;
+    if (!faces(arc, dx, dy, d2)) return;
     CircleMoments joint = moments_;
     joint.add(arc.moments);
     const auto fit = joint.fit();
@@ -130,6 +149,9 @@ void CandidateFinder::find(std::span<const Arc> arcs, int width, int height, Rad
   width_ = static_cast<float>(width);
   height_ = static_cast<float>(height);
   proposed_.clear();
+  middles_.clear();
+  for (const Arc& arc : arcs) middles_.push_back({arc.middle_x, arc.middle_y});
+  middles_.resize((arcs.size() + kBlock - 1) / kBlock * kBlock, kNowhere);
   for (std::size_t i = 0; i < arcs.size(); ++i) {
     const Arc& arc = arcs[i];
     if (arc.span >= kMinSingleSpan) propose({arc.x, arc.y, arc.r, arc.span});
@@ -141,8 +163,12 @@ void CandidateFinder::find(std::span<const Arc> arcs, int width, int height, Rad
 void CandidateFinder::propose_group(std::span<const Arc> arcs, std::size_t first) {
   // The arcs' moments are about the picture's centre, in whole pixels.
   Group group(arcs[first], std::floor(width_ / 2), std::floor(height_ / 2), radii_.max * kMaxRadiusSlack);
-  for (std::size_t i = 0; i < arcs.size(); ++i) {
-    if (i != first) group.try_add(arcs[i]);
+  for (std::size_t block = 0; block < arcs.size(); block += kBlock) {
+    const auto middles = std::span(middles_).subspan(block, kBlock);
+    if (!group.any_near(middles)) continue;
+    for (std::size_t i = block; i < std::min(block + kBlock, arcs.size()); ++i) {
+      if (group.is_near(middles_[i]) && i != first) group.try_add(arcs[i]);
+    }
   }
   if (const auto circle = group.circle()) propose(*circle);
 }

@@ -21,6 +21,11 @@ class CandidateFinder {
   void find(std::span<const Arc> arcs, int width, int height, RadiusRange radii);
   [[nodiscard]] std::span<const Circle> candidates() const noexcept { return kept_; }
 
+  struct Middle {
+    float x = 0;
+    float y = 0;
+  };
+
  private:
   void propose(const Circle& circle);
   void propose_group(std::span<const Arc> arcs, std::size_t first);
@@ -29,6 +34,7 @@ class CandidateFinder {
   RadiusRange radii_;
   float width_ = 0;
   float height_ = 0;
+  std::vector<Middle> middles_;  // of the arcs, close together in memory: each is looked at for each arc
   std::vector<Circle> proposed_;
   std::vector<Circle> kept_;
 };

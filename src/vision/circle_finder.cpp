@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 
-#include "vision/circle_model.hpp"
 #include "vision/circle_search.hpp"
-#include "vision/rim_edges.hpp"
 
 namespace freshframe {
 namespace vision {
@@ -19,9 +17,10 @@ namespace {
 
 constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 32 bit, rows are padded
 constexpr int kMaxSide = 1 << 20;                           // positions have ten bits below the pixel
-constexpr float kMaxRadius = 1e5F;     // keeps positions in range; such an arc is straight in any picture
-constexpr float kMinRadius = 2;        // smaller circles have no curvature on the pixel grid
-constexpr float kSettled = 0.8F;       // an expected circle this good needs no other candidates
+constexpr float kMaxRadius = 1e5F;  // keeps positions in range; such an arc is straight in any picture
+constexpr float kMinRadius = 2;     // smaller circles have no curvature on the pixel grid
+constexpr float kSettled = 0.8F;    // an expected circle this good needs no other candidates
+constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;  // pixels at least
 constexpr float kWorthKeeping = 0.6F;  // of min_score; a worse twin must not hide a better circle
 
 template <class... Parts>
@@ -46,6 +45,12 @@ CircleDetectorOptions checked(const CircleDetectorOptions& o) {
   return o;
 }
 
+// A circle at an end of the range must not be lost to the error of measuring it.
+RadiusRange with_error(const CircleDetectorOptions& o) {
+  const auto error = [](float radius) { return std::max(kRadiusError, kRadiusErrorOfRadius * radius); };
+  return {o.min_radius - error(o.min_radius), o.max_radius + error(o.max_radius)};
+}
+
 }  // namespace
 
 void check_picture(const Plane& luma) {
@@ -61,44 +66,58 @@ void check_picture(const Plane& luma) {
 }
 
 CircleSearch::CircleSearch(const CircleDetectorOptions& options)
-    : options_(checked(options)), radii_{options.min_radius, options.max_radius}, refinement_(radii_) {}
+    : options_(checked(options)),
+      radii_(with_error(options)),
+      full_(radii_, SearchPass::Size::Full),
+      half_(radii_, SearchPass::Size::Half) {}
 
 std::vector<Circle> CircleSearch::find(const Plane& luma, const CircleFocus& focus) {
   check_picture(luma);
-  if (luma.rows < GradientField::kMinSide || luma.row_bytes < GradientField::kMinSide) return {};
-  field_.compute(luma);
-  if (focus.cells != nullptr) field_.keep_edges(*focus.cells);
-  chains_.trace(field_);
-  arcs_.find(chains_, field_, radii_);
-  candidates_.find(arcs_.arcs(), field_.width(), field_.height(), radii_);
-  validate_candidates(focus);
-  return selection_.choose(field_, rim_, options_);
-}
-
-void CircleSearch::validate_candidates(const CircleFocus& focus) {
-  refinement_.start(field_);
+  passes_.clear();
+  for (SearchPass* pass : {&full_, &half_}) {
+    if (pass->fits(luma)) passes_.push_back(pass);
+  }
   selection_.start();
   settled_.clear();
-  for (Circle circle : focus.expected) {
-    if (validate(circle, std::nullopt) && circle.score >= kSettled) settled_.push_back(circle);
+  for (SearchPass* pass : passes_) {
+    pass->look(luma, focus.cells);
+    judge(*pass, luma, focus);
   }
-  for (Circle circle : candidates_.candidates()) {
-    const auto is_same = [&](const Circle& known) { return leads_to(circle, known); };
-    if (std::any_of(settled_.begin(), settled_.end(), is_same)) continue;
-    if (!focus.covers(circle, field_.width(), field_.height())) continue;
-    static_cast<void>(validate(circle, circle.score));
-  }
+  std::vector<Circle> circles = selection_.choose(passes_, options_);
+  for (Circle& circle : circles) circle = full_.polish(circle);
+  std::erase_if(circles, [&](const Circle& c) { return c.r < radii_.min || c.r > radii_.max; });
+  return circles;
 }
 
-// `arcs`: how much of the circle arcs covered, if that is known. True when it is refined and kept.
-bool CircleSearch::validate(Circle& circle, std::optional<float> arcs) {
-  if (!refinement_.refine(circle, rim_)) return false;
-  const auto features = rim_features(field_, circle, rim_, arcs ? *arcs : likely_arcs(circle, rim_));
-  circle.score = circle_probability(features);
-  if (observer_) observer_(circle, features);
-  if (circle.score < kWorthKeeping * options_.min_score) return false;
-  selection_.add(circle, rim_coverage(circle, rim_));
-  return true;
+void CircleSearch::set_observer(Observer observer) {
+  observer_ = std::move(observer);
+  full_.be_thorough();
+  half_.be_thorough();
+}
+
+void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus& focus) {
+  const auto keep = [&](const Circle& circle, const Features& features, float coverage) {
+    if (observer_) observer_(circle, features);
+    if (circle.score < kWorthKeeping * options_.min_score) return false;
+    selection_.add(circle, coverage, pass);
+    return true;
+  };
+  // Training wants to see all candidates.
+  const auto is_known = [&](const Circle& circle) {
+    if (&pass == &half_ && !observer_ && selection_.knows(circle)) return true;
+    return std::any_of(settled_.begin(), settled_.end(),
+                       [&](const Circle& known) { return leads_to(circle, known); });
+  };
+  pass.judge_expected(
+      focus.expected, [&](const Circle& circle) { return !is_known(circle); },
+      [&](const Circle& circle, const Features& features, float coverage) {
+        if (keep(circle, features, coverage) && circle.score >= kSettled) settled_.push_back(circle);
+      });
+  pass.judge_candidates(
+      [&](const Circle& circle) {
+        return !is_known(circle) && focus.covers(circle, luma.row_bytes, luma.rows);
+      },
+      keep);
 }
 
 }  // namespace vision

@@ -6,7 +6,12 @@
 
 namespace freshframe::vision {
 
-/// Probability in 0..1. A network of one hidden layer, trained by tools/circles/train.py.
+/// Whether a candidate may be a circle, from its first kEdgeFeatures alone: a weighted sum that lets nearly
+/// all real circles pass, and spares the rest of the work for most others (a cascade, after P. Viola, M.
+/// Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001).
+[[nodiscard]] bool may_be_circle(const Features& features) noexcept;
+
+/// Probability in 0..1. A network of two hidden layers, trained by tools/circles/train.py.
 [[nodiscard]] float circle_probability(const Features& features) noexcept;
 
 }  // namespace freshframe::vision

@@ -5,18 +5,11 @@
 #include "freshframe/vision.hpp"
 
 #include <functional>
-#include <optional>
-#include <utility>
 #include <vector>
 
-#include "vision/arcs.hpp"
-#include "vision/candidates.hpp"
 #include "vision/circle_focus.hpp"
-#include "vision/edge_chains.hpp"
-#include "vision/gradient_field.hpp"
-#include "vision/refinement.hpp"
-#include "vision/rim.hpp"
 #include "vision/rim_features.hpp"
+#include "vision/search_pass.hpp"
 #include "vision/selection.hpp"
 
 namespace freshframe::vision {
@@ -24,9 +17,11 @@ namespace freshframe::vision {
 /// Throws Error for a picture of no or of too many pixels.
 void check_picture(const Plane& luma);
 
-/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. Cost is linear in
-/// the number of pixels up to the arcs and bounded from there on, whatever the picture shows. One thread at a
-/// time; allocates only while it meets a bigger or busier picture than before.
+/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last at
+/// full size and once more at half: there the edges of blurred circles are steep again, and faint ones stand
+/// out from the noise. Cost is linear in the number of pixels up to the arcs and bounded from there on,
+/// whatever the picture shows. One thread at a time; allocates only while it meets a bigger or busier picture
+/// than before.
 class CircleSearch {
  public:
   /// Throws GraphError for options that make no sense.
@@ -37,22 +32,19 @@ class CircleSearch {
   /// Looks only where `focus` says, and tries what it expects.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma, const CircleFocus& focus);
 
-  /// Sees every refined candidate, its probability as the score, with its features, before the choice.
+  /// Sees every refined candidate, its probability as the score, with its features, before the choice. Makes
+  /// the search slow: nothing is passed over any more.
   using Observer = std::function<void(const Circle&, const Features&)>;
-  void set_observer(Observer observer) { observer_ = std::move(observer); }
+  void set_observer(Observer observer);
 
  private:
-  void validate_candidates(const CircleFocus& focus);
-  bool validate(Circle& circle, std::optional<float> arcs);
+  void judge(SearchPass& pass, const Plane& luma, const CircleFocus& focus);
 
   CircleDetectorOptions options_;
-  RadiusRange radii_;
-  GradientField field_;
-  EdgeChains chains_;
-  ArcFinder arcs_;
-  CandidateFinder candidates_;
-  Refinement refinement_;
-  Rim rim_;
+  RadiusRange radii_;  // of the options and the error of measuring
+  SearchPass full_;
+  SearchPass half_;
+  std::vector<SearchPass*> passes_;  // of the two, those that the picture has room for
   Selection selection_;
   std::vector<Circle> settled_;  // expected circles that are certainly there
   Observer observer_;

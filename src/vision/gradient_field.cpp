@@ -14,6 +14,7 @@ void GradientField::resize(int width, int height) {
   width_ = width;
   height_ = height;
   stride_ = (width + kMargin - 1) / kMargin * kMargin + kMargin;
+  per_stride_ = 1.0 / stride_;
   const std::size_t pixels = static_cast<std::size_t>(stride_) * static_cast<std::size_t>(height);
   const std::size_t elements = pixels + 2 * std::size_t{kMargin};
   smoothed_.assign(elements, 0);
@@ -33,12 +34,12 @@ void GradientField::compute(const Plane& luma) {
                                .scratch = scratch_.data() + kMargin});
 }
 
-void GradientField::keep_edges(const CellMask& cells) noexcept {
+void GradientField::keep_edges(const CellMask& cells, int cell) noexcept {
   for (int y = 0; y < height_; ++y) {
-    const std::uint8_t* wanted = cells.row(y / CellMask::kCell);
+    const std::uint8_t* wanted = cells.row(y / cell);
     std::uint8_t* flags = &flags_[at(y * stride_)];
     for (int column = 0; column < cells.columns(); ++column) {
-      if (wanted[column] == 0) std::memset(flags + column * CellMask::kCell, 0, CellMask::kCell);
+      if (wanted[column] == 0) std::memset(flags + column * cell, 0, static_cast<std::size_t>(cell));
     }
   }
 }
@@ -55,8 +56,9 @@ EdgePoint GradientField::locate(int pixel) const noexcept {
     shift =
         std::clamp(0.5F * static_cast<float>(before - after) / static_cast<float>(curvature), -0.5F, 0.5F);
   }
-  const int column = pixel % stride_;
-  const int row = pixel / stride_;
+  // A product instead of a division: exact, since the half keeps it away from whole numbers.
+  const int row = static_cast<int>((double(pixel) + 0.5) * per_stride_);
+  const int column = pixel - row * stride_;
   const auto x = static_cast<float>(column);
   const auto y = static_cast<float>(row);
   return {horizontal ? x + shift : x, horizontal ? y : y + shift, pixel};

@@ -58,8 +58,9 @@ class GradientField {
 
   /// `luma`: both sides at least kMinSide.
   void compute(const Plane& luma);
-  /// Clears the flags of all pixels outside of these cells, so that no chain runs there.
-  void keep_edges(const CellMask& cells) noexcept;
+  /// Clears the flags of all pixels outside of these cells, so that no chain runs there. `cell`: pixels of
+  /// this field along the side of one.
+  void keep_edges(const CellMask& cells, int cell) noexcept;
 
   [[nodiscard]] int width() const noexcept { return width_; }
   [[nodiscard]] int height() const noexcept { return height_; }
@@ -92,6 +93,7 @@ class GradientField {
   int width_ = 0;
   int height_ = 0;
   int stride_ = 0;
+  double per_stride_ = 0;
   std::vector<std::uint16_t> smoothed_;
   std::vector<Gradient> gradients_;
   std::vector<std::uint8_t> flags_;

@@ -56,6 +56,7 @@ void search_group(const GradientField& field, const Addresses& addresses, RayBat
   const auto min_cosine2 = hn::Set(f, rays.min_cosine2 * kOne * kOne);
   auto best = hn::Zero(f);
   auto best_pixel = hn::Set(d, -1);
+  auto best_step = hn::Zero(d);
   auto best_slope = hn::Zero(d);
   for (int k = -rays.reach; k <= rays.reach; ++k) {
     const auto pixel = addresses.pixel(x, y);
@@ -73,11 +74,13 @@ void search_group(const GradientField& field, const Addresses& addresses, RayBat
     const auto better = hn::And(hn::And(aims, strong), hn::Gt(value, best));
     best = hn::IfThenElse(better, value, best);
     best_pixel = hn::IfThenElse(hn::RebindMask(d, better), pixel, best_pixel);
+    best_step = hn::IfThenElse(hn::RebindMask(d, better), hn::Set(d, k), best_step);
     best_slope = hn::IfThenElse(hn::RebindMask(d, better), slope, best_slope);
     x = hn::Add(x, step_x);
     y = hn::Add(y, step_y);
   }
   hn::StoreU(best_pixel, d, &rays.pixel[first]);
+  hn::StoreU(best_step, d, &rays.step[first]);
   hn::StoreU(best_slope, d, &rays.slope[first]);
 }
 

@@ -27,10 +27,11 @@ struct RayBatch {
   Lane ux{};  // direction, outwards
   Lane uy{};
   Lane pixel{};  // result: where the edge is, -1 for none
+  Lane step{};   // result: how far outwards from the rim that is, in whole pixels
   Lane slope{};  // result: gradient along the ray, positive when it gets brighter outwards
 };
 
-/// Fills `pixel` and `slope` of all rays. Positions outside of the field are moved to its border.
+/// Fills `pixel`, `step` and `slope` of all rays. Positions outside of the field are moved to its border.
 void search_rays(const GradientField& field, RayBatch& rays);
 
 }  // namespace freshframe::vision

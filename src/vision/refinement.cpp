@@ -11,6 +11,8 @@
 #include <optional>
 #include <span>
 
+#include "vision/circle_move.hpp"
+
 namespace freshframe::vision {
 namespace {
 
@@ -27,56 +29,12 @@ constexpr double kScales[] = {0.6, 0.4};
 constexpr double kMinScale = 0.7;
 constexpr double kCutOff = 4;            // square of the scales beyond which an edge has no weight
 constexpr double kMinorityWeight = 0.5;  // of edges with the other polarity
-constexpr double kMinWeight = 4;         // sum of the weights, three unknowns
-// Holds back what the edges do not determine (the centre, when only a short arc is seen).
-constexpr double kCentreDamping = 0.02, kRadiusDamping = 0.002;
-
-struct Move {
-  double x = 0;
-  double y = 0;
-  double r = 0;
-};
-
-// Normal equations of  offset = x ux + y uy + r  with weights.
-struct NormalEquations {
-  double uu = 0, uv = 0, u1 = 0, vv = 0, v1 = 0, w = 0;
-  double eu = 0, ev = 0, e1 = 0;
-
-  void add(double ux, double uy, double error, double weight) {
-    uu += weight * ux * ux;
-    uv += weight * ux * uy;
-    u1 += weight * ux;
-    vv += weight * uy * uy;
-    v1 += weight * uy;
-    w += weight;
-    eu += weight * error * ux;
-    ev += weight * error * uy;
-    e1 += weight * error;
-  }
-
-  // Cramer's rule on the damped system.
-  [[nodiscard]] std::optional<Move> solve() const {
-    if (w < kMinWeight) return std::nullopt;
-    const double a = uu + kCentreDamping * w;
-    const double d = vv + kCentreDamping * w;
-    const double f = w * (1 + kRadiusDamping);
-    const double m00 = d * f - v1 * v1;
-    const double m01 = uv * f - v1 * u1;
-    const double m02 = uv * v1 - d * u1;
-    const double determinant = a * m00 - uv * m01 + u1 * m02;
-    if (std::abs(determinant) < 1e-9) return std::nullopt;
-    const double x = eu * m00 - uv * (ev * f - v1 * e1) + u1 * (ev * v1 - d * e1);
-    const double y = a * (ev * f - v1 * e1) - eu * m01 + u1 * (uv * e1 - ev * u1);
-    const double r = a * (d * e1 - ev * v1) - uv * (uv * e1 - ev * u1) + eu * m02;
-    return Move{x / determinant, y / determinant, r / determinant};
-  }
-};
 
 std::optional<Move> fit_move(const Rim& rim, double window) {
   Move total;
   for (const double fraction : kScales) {
     const double scale = std::max(kMinScale, window * fraction);
-    NormalEquations equations;
+    MoveEquations equations;
     for (const Ray& ray : rim.rays()) {
       if (ray.edge == Ray::Edge::None) continue;
       const double ux{ray.ux};
@@ -114,6 +72,7 @@ bool Refinement::is_new(const Circle& circle) {
 
 bool Refinement::refine(Circle& circle, Rim& rim) {
   constexpr int kRounds = 3;
+  constexpr int kExactRound = 2;  // before, the circle is further off than a pixel
   const int rays = Rim::rays_for(circle.r);
   const auto all = static_cast<float>(rays);
   const float first_window = std::clamp(kWindowOfRadius * circle.r, kMinWindow, kMaxWindow);
@@ -121,7 +80,7 @@ bool Refinement::refine(Circle& circle, Rim& rim) {
                                       kMinWindow, kMinWindow};
   for (int round = 0; round <= kRounds; ++round) {
     const int step = round == 0 ? 2 : 1;
-    rim.cast(*field_, circle, rays, {.window = windows[round], .step = step});
+    rim.cast(*field_, circle, rays, {.window = windows[round], .step = step, .exact = round >= kExactRound});
     if (static_cast<float>(rim.inside() * step) < kMinInside * all) return false;
     if (round == 0 && static_cast<float>((rim.darker() + rim.brighter()) * step) < kMinFound * all)
       return false;

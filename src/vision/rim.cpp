@@ -51,6 +51,10 @@ void Rim::cast(const GradientField& field, const Circle& circle, int rays, const
     ray.pixel = batch_.pixel[lane];
     ray.edge = batch_.slope[lane] > 0 ? Ray::Edge::Brighter : Ray::Edge::Darker;
     ++(ray.edge == Ray::Edge::Brighter ? brighter_ : darker_);
+    if (!search.exact) {
+      ray.offset = static_cast<float>(batch_.step[lane]);
+      continue;
+    }
     const EdgePoint point = field.locate(ray.pixel);
     ray.offset = (point.x - circle.x) * ray.ux + (point.y - circle.y) * ray.uy - circle.r;
   }

@@ -36,8 +36,9 @@ class Rim {
   [[nodiscard]] static int rays_for(float radius) noexcept;
 
   struct Search {
-    float window = 2;  // pixels to look inwards and outwards
-    int step = 1;      // 2 uses every other ray
+    float window = 2;   // pixels to look inwards and outwards
+    int step = 1;       // 2 uses every other ray
+    bool exact = true;  // false: offsets to a pixel only, which is faster
   };
   /// Casts `rays` rays (from rays_for()).
   void cast(const GradientField& field, const Circle& circle, int rays, const Search& search);

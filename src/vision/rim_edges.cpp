@@ -41,6 +41,23 @@ void add_agreeing(RimEdges& edges, const Ray& ray, Gradient gradient) {
   edges.elongated.sine += offset * sine;
 }
 
+// The longest run of rays without something, all around: the last run goes on over the first ray.
+class Gap {
+ public:
+  void miss() { ++now_; }
+  void hit() {
+    if (before_first_ < 0) before_first_ = now_;
+    longest_ = std::max(longest_, now_);
+    now_ = 0;
+  }
+  [[nodiscard]] int longest() const { return std::max(longest_, now_ + std::max(0, before_first_)); }
+
+ private:
+  int before_first_ = -1;
+  int now_ = 0;
+  int longest_ = 0;
+};
+
 }  // namespace
 
 double Harmonic::amplitude() const noexcept {
@@ -64,22 +81,28 @@ RimEdges measure_rim_edges(const GradientField& field, const Circle& circle, con
   const float tolerance = rim_tolerance(circle.r);
   const float tight = kTight + kTightOfRadius * circle.r;
   RimEdges edges;
-  int before_first = -1;
-  int gap = 0;
+  Gap agreeing;
+  Gap either;
   for (const Ray& ray : rim.rays()) {
-    if (!on_rim(ray, tolerance) || ray.edge != rim.majority()) {
-      if (on_rim(ray, tolerance)) ++edges.opposing;
-      ++gap;
+    if (!on_rim(ray, tolerance)) {
+      agreeing.miss();
+      either.miss();
       continue;
     }
-    if (std::abs(ray.offset) < tight) ++edges.tight;
+    either.hit();
+    const bool is_tight = std::abs(ray.offset) < tight;
+    if (is_tight) ++edges.tight_either;
+    if (ray.edge != rim.majority()) {
+      ++edges.opposing;
+      agreeing.miss();
+      continue;
+    }
+    agreeing.hit();
+    if (is_tight) ++edges.tight;
     add_agreeing(edges, ray, field.gradient(ray.pixel));
-    if (before_first < 0) before_first = gap;
-    edges.longest_gap = std::max(edges.longest_gap, gap);
-    gap = 0;
   }
-  // The last gap goes on over ray 0.
-  edges.longest_gap = std::max(edges.longest_gap, gap + std::max(0, before_first));
+  edges.longest_gap = agreeing.longest();
+  edges.longest_gap_either = either.longest();
   return edges;
 }
 

@@ -22,11 +22,13 @@ struct Harmonic {
 
 /// Counts and sums over the rays whose edge is on the rim. "Agreeing" edges have the majority's polarity.
 struct RimEdges {
-  int tight = 0;  // agreeing and very close
+  int tight = 0;         // agreeing and very close
+  int tight_either = 0;  // of either polarity and very close
   int agreeing = 0;
-  int opposing = 0;     // of the other polarity
-  int strong = 0;       // agreeing, with a clear contrast
-  int longest_gap = 0;  // rays in a row without an agreeing edge
+  int opposing = 0;            // of the other polarity
+  int strong = 0;              // agreeing, with a clear contrast
+  int longest_gap = 0;         // rays in a row without an agreeing edge
+  int longest_gap_either = 0;  // ... without an edge of either polarity
   double square_offsets = 0;
   double cosines = 0;  // between gradient and ray
   double log_magnitudes = 0;

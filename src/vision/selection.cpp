@@ -9,21 +9,29 @@
 #include <cmath>
 
 #include "vision/circle_overlap.hpp"
-#include "vision/rim_edges.hpp"
 
 namespace freshframe::vision {
 namespace {
 
-constexpr float kSameCircle = 0.93F;      // overlap beyond which two candidates are one circle found twice
-constexpr float kMaxOverlap = 0.55F;      // overlap that two chosen circles may have
+constexpr float kSameCircle = 0.93F;  // overlap beyond which two candidates are one circle found twice
+constexpr float kMaxOverlap = 0.55F;  // overlap that two chosen circles may have
+constexpr float kAlmostSure = 0.9F;   // score of a circle that need not be looked for again
+constexpr float kMuchAlike = 0.2F;    // sum of the differences in place and size, fraction of the radius
+constexpr float kSameRing = 0.9F;     // ... when rings around one centre are wanted: radii 5 % apart
+// Circles have one centre when theirs are closer than this, pixels and fraction of the smaller radius.
+constexpr float kOneCentrePixels = 1, kOneCentreOfRadius = 0.1F;
 constexpr float kMinUntaken = 0.75F;      // of the rim that a circle must have for itself
-constexpr float kRimMargin = 1;           // pixels beyond the rim's tolerance
 constexpr float kSizePreference = 0.25F;  // a big circle explains more edges than a small one of equal score
+
+bool around_one_centre(const Circle& a, const Circle& b) {
+  const float limit = kOneCentrePixels + kOneCentreOfRadius * std::min(a.r, b.r);
+  return std::hypot(a.x - b.x, a.y - b.y) < limit;
+}
 
 }  // namespace
 
-void Selection::add(const Circle& circle, float coverage) {
-  const Found entry{circle, coverage, circle.score * (1 + kSizePreference * std::log(circle.r))};
+void Selection::add(const Circle& circle, float coverage, SearchPass& pass) {
+  const Found entry{circle, coverage, circle.score * (1 + kSizePreference * std::log(circle.r)), &pass};
   for (Found& other : found_) {
     if (overlap(other.circle, circle) <= kSameCircle) continue;
     if (circle.score > other.circle.score) other = entry;
@@ -32,14 +40,23 @@ void Selection::add(const Circle& circle, float coverage) {
   found_.push_back(entry);
 }
 
-std::vector<Circle> Selection::choose(GradientField& field, Rim& rim, const CircleDetectorOptions& options) {
+bool Selection::knows(const Circle& circle) const {
+  return std::any_of(found_.begin(), found_.end(), [&](const Found& found) {
+    const Circle& c = found.circle;
+    if (c.score < kAlmostSure) return false;
+    const float limit = kMuchAlike * c.r;
+    return std::abs(c.x - circle.x) + std::abs(c.y - circle.y) + std::abs(c.r - circle.r) < limit;
+  });
+}
+
+std::vector<Circle> Selection::choose(std::span<SearchPass* const> passes,
+                                      const CircleDetectorOptions& options) {
   std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) { return a.rank > b.rank; });
   chosen_.clear();
   for (const Found& entry : found_) {
-    if (entry.circle.score < options.min_score || is_repeat(entry.circle)) continue;
-    rim.cast(field, entry.circle, Rim::rays_for(entry.circle.r), {});
-    if (rim_coverage(entry.circle, rim) < kMinUntaken * entry.coverage) continue;
-    take_rim(field, entry.circle, rim);
+    if (entry.circle.score < options.min_score || is_repeat(entry.circle, options.concentric)) continue;
+    if (entry.pass->coverage(entry.circle) < kMinUntaken * entry.coverage) continue;
+    for (SearchPass* pass : passes) pass->take_rim(entry.circle);
     chosen_.push_back(entry.circle);
   }
   std::sort(chosen_.begin(), chosen_.end(),
@@ -50,19 +67,11 @@ std::vector<Circle> Selection::choose(GradientField& field, Rim& rim, const Circ
   return {chosen_.begin(), chosen_.end()};
 }
 
-bool Selection::is_repeat(const Circle& circle) const {
-  return std::any_of(chosen_.begin(), chosen_.end(),
-                     [&](const Circle& c) { return overlap(circle, c) > kMaxOverlap; });
-}
-
-void Selection::take_rim(GradientField& field, const Circle& circle, const Rim& rim) {
-  const float margin = rim_tolerance(circle.r) + kRimMargin;
-  for (const Ray& ray : rim.rays()) {
-    if (ray.edge == Ray::Edge::None || std::abs(ray.offset) >= margin) continue;
-    for (int dy = -1; dy <= 1; ++dy) {
-      for (int dx = -1; dx <= 1; ++dx) field.erase(ray.pixel + dy * field.stride() + dx);
-    }
-  }
+bool Selection::is_repeat(const Circle& circle, bool concentric) const {
+  return std::any_of(chosen_.begin(), chosen_.end(), [&](const Circle& chosen) {
+    if (around_one_centre(circle, chosen)) return !concentric || overlap(circle, chosen) > kSameRing;
+    return overlap(circle, chosen) > kMaxOverlap;
+  });
 }
 
 }  // namespace freshframe::vision

@@ -7,8 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "vision/gradient_field.hpp"
-#include "vision/rim.hpp"
+#include "vision/search_pass.hpp"
 
 namespace freshframe::vision {
 
@@ -16,11 +15,13 @@ namespace freshframe::vision {
 class Selection {
  public:
   void start() { found_.clear(); }
-  /// `circle.score` is its probability, `coverage` how much of its rim is there.
-  void add(const Circle& circle, float coverage);
-  /// Greedy, from the best one on. An accepted circle takes the edges of its rim out of `field`; one whose
+  /// `circle.score` is its probability, `coverage` how much of its rim is there in the pass that found it.
+  void add(const Circle& circle, float coverage, SearchPass& pass);
+  /// Whether a circle much like this one has been found that is almost surely real.
+  [[nodiscard]] bool knows(const Circle& circle) const;
+  /// Greedy, from the best one on. An accepted circle takes the edges of its rim out of all passes; one whose
   /// rim was mostly taken by others is refused. Best score first.
-  [[nodiscard]] std::vector<Circle> choose(GradientField& field, Rim& rim,
+  [[nodiscard]] std::vector<Circle> choose(std::span<SearchPass* const> passes,
                                            const CircleDetectorOptions& options);
 
  private:
@@ -28,9 +29,9 @@ class Selection {
     Circle circle;
     float coverage = 0;
     float rank = 0;
+    SearchPass* pass = nullptr;
   };
-  [[nodiscard]] bool is_repeat(const Circle& circle) const;
-  static void take_rim(GradientField& field, const Circle& circle, const Rim& rim);
+  [[nodiscard]] bool is_repeat(const Circle& circle, bool concentric) const;
 
   std::vector<Found> found_;
   std::vector<Circle> chosen_;

@@ -66,6 +66,26 @@ class Canvas {
   std::vector<std::uint8_t> pixels_;
 };
 
+/// A disc on background 80 that moves `streak` pixels to the right during the exposure; (cx, cy) is half way.
+inline Canvas moving_disc(int width, int height, double cx, double cy, double r, int value, double streak) {
+  constexpr int kSteps = 24;
+  std::vector<int> sums(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  Canvas result(width, height, 80);
+  for (int k = 0; k < kSteps; ++k) {
+    Canvas now(width, height, 80);
+    now.disc(cx + streak * ((k + 0.5) / kSteps - 0.5), cy, r, value);
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += now.plane().data[i];
+  }
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      const auto i =
+          static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x);
+      result.at(x, y) = static_cast<std::uint8_t>(sums[i] / kSteps);
+    }
+  }
+  return result;
+}
+
 /// The circle nearest to a place, or one of radius 0 when there is none.
 inline Circle nearest(const std::vector<Circle>& circles, double x, double y) {
   Circle best;

@@ -3,6 +3,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <vector>
@@ -74,6 +75,56 @@ TEST(CircleFinder, TellsTwoTouchingDiscsApart) {
   ASSERT_EQ(found.size(), 2U);
   expect_circle(found, 110, 120, 40);
   expect_circle(found, 190, 120, 40);
+}
+
+// Smoothing moves the steepest place of a small disc's edge inwards: by 0.15 pixels at this size.
+TEST(CircleFinder, MeasuresSmallDiscsWithoutBias) {
+  CircleFinder finder(kWide);
+  double error = 0;
+  int found = 0;
+  for (int i = 0; i < 16; ++i) {
+    Canvas canvas(64, 64, 80);
+    canvas.disc(30 + 0.19 * i, 33 - 0.23 * i, 6.5, 170);
+    canvas.noise(2, static_cast<unsigned>(i));
+    for (const Circle& c : finder.find(canvas.plane())) {
+      error += double{c.r} - 6.5;
+      ++found;
+    }
+  }
+  ASSERT_EQ(found, 16);
+  EXPECT_NEAR(error / found, 0, 0.06);
+}
+
+TEST(CircleFinder, FindsADiscThatMovedWhileTheShutterWasOpen) {
+  const auto found = CircleFinder(kWide).find(test::moving_disc(160, 120, 80, 61, 18, 170, 9).plane());
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_NEAR(found[0].x, 80, 0.5);
+  EXPECT_NEAR(found[0].y, 61, 0.5);
+  EXPECT_NEAR(found[0].r, 18, 0.7);
+}
+
+Canvas target() {
+  Canvas canvas(240, 200, 200);
+  canvas.disc(120.3, 99.6, 70, 40);
+  canvas.disc(120.3, 99.6, 46, 210);
+  canvas.disc(120.3, 99.6, 22, 60);
+  canvas.noise(2, 11);
+  return canvas;
+}
+
+TEST(CircleFinder, ReportsTheRingsOfATargetWhenAsked) {
+  CircleDetectorOptions options = kWide;
+  options.concentric = true;
+  auto found = CircleFinder(options).find(target().plane());
+  ASSERT_EQ(found.size(), 3U);
+  std::sort(found.begin(), found.end(), [](const Circle& a, const Circle& b) { return a.r < b.r; });
+  EXPECT_NEAR(found[0].r, 22, 0.3);
+  EXPECT_NEAR(found[1].r, 46, 0.3);
+  EXPECT_NEAR(found[2].r, 70, 0.3);
+}
+
+TEST(CircleFinder, ReportsATargetOnceOtherwise) {
+  EXPECT_EQ(CircleFinder(kWide).find(target().plane()).size(), 1U);
 }
 
 TEST(CircleFinder, FindsNothingInNoiseFlatsAndRectangles) {
@@ -149,7 +200,7 @@ TEST(CircleFinder, TakesPicturesOfAnySizeAndContent) {
     for (const int width : {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 130}) {
       Canvas canvas(width, height, 0);
       canvas.chaos(static_cast<unsigned>(width * 1000 + height));
-      for (const Circle& c : finder.find(canvas.plane())) EXPECT_GE(c.r, kWide.min_radius);
+      for (const Circle& c : finder.find(canvas.plane())) EXPECT_GE(c.r, kWide.min_radius - 0.5F);
       if (std::min(width, height) > 16) canvas.disc(width / 2.0, height / 2.0, 7, 255);
       static_cast<void>(finder.find(canvas.plane()));
     }

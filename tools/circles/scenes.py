@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import photos
+import textures
 
 Image = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -43,6 +44,8 @@ LOOKS = (
 INNER_DISC = 0.62
 # Shares of boxes, words, lines, polygons, filled and drawn ellipses, bends.
 CLUTTER = (0.16, 0.28, 0.16, 0.16, 0.08, 0.08, 0.08)
+# Shares of backgrounds: procedural textures, photos; the rest is smooth noise.
+TEXTURED, PHOTOGRAPHED = 0.3, 0.4
 RIM_SAMPLES = 120
 MIN_VISIBLE = 0.5  # of the rim; less is not counted, neither as hit nor as miss
 MIN_CONTRAST = 10.0  # grey levels across the rim, on half of it
@@ -111,8 +114,11 @@ def noise_field(rng: Rng, width: int, height: int, scale: float) -> Image:
 
 
 def background(rng: Rng, width: int, height: int, backdrops: list[Image]) -> Image:
-    """A crop of a photo, or smooth noise."""
-    if backdrops and rng.random() < 0.6:
+    """A crop of a photo, a texture, or smooth noise."""
+    kind = rng.random()
+    if kind < TEXTURED:
+        return textures.random_texture(rng, width, height)
+    if backdrops and kind < TEXTURED + PHOTOGRAPHED:
         photo = backdrops[rng.integers(len(backdrops))]
         scale = max(width / photo.shape[1], height / photo.shape[0]) * rng.uniform(1, 1.8)
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -352,7 +358,7 @@ def through_jpeg(rng: Rng, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uin
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def write_set(out: Path, seed: int, scenes: int, backdrops: list[Image]) -> None:
+def write_set(out: Path, seed: int | list[int], scenes: int, backdrops: list[Image]) -> None:
     """Writes list.txt and truth.json with raw pictures beside them, for circles_bench."""
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)

@@ -1,7 +1,8 @@
 """Learns the validation of circle candidates and writes src/vision/circle_model.inc.
 
 Draws scenes (scenes.py), lets circles_bench print every refined candidate with its features, labels each by
-its overlap with the truth and fits a network of one hidden layer. Everything follows from the seed, so the
+its overlap with the truth and fits a glance at the edges, a weighted sum that passes over most others, and a
+network of two hidden layers. Everything follows from the seed, so the
 same seed, photos and sources give the same model.
 """
 
@@ -10,6 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import photos
@@ -29,9 +34,15 @@ MODEL = ROOT / "src" / "vision" / "circle_model.inc"
 TRAIN_SEED, VALID_SEED = 1, 2
 # Overlap with the truth from which a candidate begins to count as a hit, and from which it does fully.
 NO_HIT, FULL_HIT = 0.65, 0.85
-DEAD = 1e-9
 IGNORED = 0.3  # overlap with a circle that is not counted; such candidates teach nothing
-DETECTOR = ("min_radius=5", "max_radius=230", "candidates=1")
+DETECTOR = ("min_radius=5", "max_radius=230")
+MISSED_AT_A_GLANCE = 0.004  # share of the circles that the glance at their edges may lose
+HEAD = 5  # of each row that circles_bench writes: picture, x, y, r, score
+FEATURES, EDGE_FEATURES = (
+    int(n) for n in re.findall(r"eatures = (\d+);", (ROOT / "src/vision/rim_features.hpp").read_text())
+)
+SCENES, UNITS, EPOCHS = 3200, (64, 24), 14
+CHUNK = 400  # scenes that are drawn by one process from one seed
 
 
 @dataclass
@@ -71,47 +82,68 @@ def label(candidates: Floats, truth: Floats) -> tuple[Floats, npt.NDArray[np.boo
 def collect(bench: Path, folder: Path) -> Examples:
     """Runs the detector over a set of scenes."""
     truth = json.loads((folder / "truth.json").read_text())
-    command = [str(bench.resolve()), str(folder / "list.txt"), *DETECTOR]
+    names = [line.split()[0] for line in (folder / "list.txt").read_text().splitlines()]
+    dump = folder / "features.f32"
+    command = [str(bench.resolve()), str(folder / "list.txt"), *DETECTOR, f"features={dump}"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    rows = np.fromfile(dump, np.float32).reshape(-1, HEAD + FEATURES)
+    dump.unlink()
+    ends = np.searchsorted(rows[:, 0], np.arange(1, len(names) + 1))  # ascending by picture
     features, targets = [], []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            record = json.loads(line)
-            candidates = np.array(record["candidates"], float)
-            if not len(candidates):
-                continue
-            target, useful = label(candidates[:, :3], np.array(truth[record["seq"]], float).reshape(-1, 4))
-            features.append(candidates[useful, 4:])
-            targets.append(target[useful])
-    if process.returncode:
-        raise SystemExit(f"{bench} failed with status {process.returncode}")
-    return Examples(np.vstack(features), np.concatenate(targets))
+    for name, candidates in zip(names, np.split(rows[:, 1:], ends[:-1]), strict=True):
+        if not len(candidates):
+            continue
+        target, useful = label(candidates[:, :3].astype(float), np.array(truth[name], float).reshape(-1, 4))
+        features.append(candidates[useful, HEAD - 1 :])
+        targets.append(target[useful])
+    return Examples(np.vstack(features), np.concatenate(targets).astype(np.float32))
+
+
+def joined(parts: list[Examples]) -> Examples:
+    """All examples of several sets."""
+    return Examples(np.vstack([p.features for p in parts]), np.concatenate([p.targets for p in parts]))
 
 
 class Network:
-    """Inputs, one layer of rectified units, one logistic output; trained with Adam."""
+    """Inputs, two layers of rectified units, one logistic output; trained with Adam."""
 
-    def __init__(self, rng: np.random.Generator, inputs: int, hidden: int) -> None:
+    def __init__(self, rng: np.random.Generator, inputs: int, first: int, second: int) -> None:
         """Draws the first weights (K. He et al., 2015)."""
         self.parameters: list[Floats] = [
-            (rng.normal(size=(inputs, hidden)) * np.sqrt(2 / inputs)).astype(np.float32),
-            np.zeros(hidden, np.float32),
-            (rng.normal(size=hidden) * np.sqrt(1 / hidden)).astype(np.float32),
+            (rng.normal(size=(inputs, first)) * np.sqrt(2 / inputs)).astype(np.float32),
+            np.zeros(first, np.float32),
+            (rng.normal(size=(first, second)) * np.sqrt(2 / first)).astype(np.float32),
+            np.zeros(second, np.float32),
+            (rng.normal(size=second) * np.sqrt(1 / second)).astype(np.float32),
             np.zeros(1, np.float32),
         ]
 
+    def layers(self, x: Floats) -> tuple[Floats, Floats, Floats]:
+        """Both hidden layers and the log odds of rows of standardised features."""
+        w, b, w2, b2, v, c = self.parameters
+        first = np.maximum(x @ w + b, 0)
+        second = np.maximum(first @ w2 + b2, 0)
+        return first, second, second @ v + c[0]
+
     def logits(self, x: Floats) -> Floats:
         """Log odds of rows of standardised features."""
-        w, b, v, c = self.parameters
-        return np.asarray(np.maximum(x @ w + b, 0) @ v + c[0])
+        return np.asarray(self.layers(x)[2])
 
     def gradients(self, x: Floats, y: Floats, decay: float) -> list[Floats]:
         """Of the mean cross entropy plus weight decay."""
-        w, b, v, _ = self.parameters
-        hidden = np.maximum(x @ w + b, 0)
-        error = (sigmoid(self.logits(x)) - y) / len(y)
-        back = np.outer(error, v) * (hidden > 0)
-        return [x.T @ back + decay * w, back.sum(0), hidden.T @ error + decay * v, np.array([error.sum()])]
+        w, _, w2, _, v, _ = self.parameters
+        first, second, logits = self.layers(x)
+        error = (sigmoid(logits) - y) / len(y)
+        back2 = np.outer(error, v) * (second > 0)
+        back = (back2 @ w2.T) * (first > 0)
+        return [
+            x.T @ back + decay * w,
+            back.sum(0),
+            first.T @ back2 + decay * w2,
+            back2.sum(0),
+            second.T @ error + decay * v,
+            np.array([error.sum()]),
+        ]
 
 
 def sigmoid(x: Floats) -> Floats:
@@ -119,9 +151,9 @@ def sigmoid(x: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -40, 40))))
 
 
-def fit(rng: np.random.Generator, data: Examples, hidden: int, epochs: int) -> Network:
+def fit(rng: np.random.Generator, data: Examples, units: tuple[int, int], epochs: int) -> Network:
     """Adam (D. Kingma, J. Ba, 2015) with a rate that falls to zero along a cosine."""
-    network = Network(rng, data.features.shape[1], hidden)
+    network = Network(rng, data.features.shape[1], *units)
     first = [np.zeros_like(p) for p in network.parameters]
     second = [np.zeros_like(p) for p in network.parameters]
     batch, rate, decay = 512, 3e-3, 1e-5
@@ -155,33 +187,73 @@ def average_precision(scores: Floats, hits: npt.NDArray[np.bool_]) -> float:
     return float(precision[ranked].mean())
 
 
+def fit_glance(data: Examples) -> tuple[Floats, float, npt.NDArray[np.bool_]]:
+    """A weighted sum of the first features that all but MISSED_AT_A_GLANCE of the circles pass.
+
+    Logistic regression by Newton's method. Returns weights and bias, and who passes.
+    """
+    x = np.column_stack([data.features[:, :EDGE_FEATURES], np.ones(len(data.targets))]).astype(float)
+    weights = np.zeros(x.shape[1])
+    for _ in range(12):
+        p = sigmoid(x @ weights)
+        curvature = (x * (p * (1 - p) + 1e-6)[:, None]).T @ x + 1e-3 * np.eye(len(weights))
+        weights += np.linalg.solve(curvature, x.T @ (data.targets - p))
+    scores = x @ weights
+    bias = weights[-1] - float(np.quantile(scores[data.targets > 0.5], MISSED_AT_A_GLANCE))
+    return weights[:-1], bias, scores - weights[-1] + bias > 0
+
+
 def literal(value: float) -> str:
     """As a C++ float."""
     text = f"{value:.6g}"
     return text + ("F" if "." in text or "e" in text else ".0F")
 
 
-def write_model(path: Path, network: Network, mean: Floats, scale: Floats, origin: Sequence[str]) -> None:
-    """Folds the standardisation into the first layer and writes C++."""
-    w, b, v, c = network.parameters
+def array(name: str, values: Floats) -> list[str]:
+    """A constant of C++ with the shape of `values`."""
+    sizes = "".join(f"[{n}]" for n in values.shape)
+    if values.ndim == 1:
+        return [f"inline constexpr float {name}{sizes} = {{{', '.join(literal(x) for x in values)}}};"]
+    rows = [f"    {{{', '.join(literal(x) for x in row)}}}," for row in values]
+    return [f"inline constexpr float {name}{sizes} = {{", *rows, "};"]
+
+
+@dataclass
+class Model:
+    """All that the detector needs: the features are standardised, then come the glance and the network."""
+
+    mean: Floats
+    scale: Floats
+    glance: Floats
+    glance_bias: float
+    network: Network
+
+
+def write_model(path: Path, model: Model, origin: Sequence[str]) -> None:
+    """Folds the standardisation into the first layers and writes C++."""
+    mean, scale = model.mean, model.scale
+    glance = model.glance / scale[:EDGE_FEATURES]
+    glance_bias = model.glance_bias - float(mean[:EDGE_FEATURES] @ glance)
+    w, b, w2, b2, v, c = model.network.parameters
     w = w / scale[:, None]
     b = b - mean @ w
-    lines = ["// Weights of the circle validation network, written by tools/circles/train.py; do not edit."]
-    lines += [
+    lines = [
+        "// Weights of the circle validation network, written by tools/circles/train.py; do not edit.",
         "// SPDX-License-Identifier: Apache-2.0",
         "//",
         *(f"// {line}" for line in origin),
         "// clang-format off",
+        *array("kGlanceWeights", glance),
+        f"inline constexpr float kGlanceBias = {literal(glance_bias)};",
+        *array("kWeights", w),
+        *array("kBiases", b),
+        *array("kSecondWeights", w2),
+        *array("kSecondBiases", b2),
+        *array("kOutputs", v),
+        f"inline constexpr float kOutputBias = {literal(c[0])};",
+        "// clang-format on",
+        "",
     ]
-    alive = np.abs(v) * np.abs(w).max(0) > DEAD  # a rectified unit that is never on decays to nothing
-    w, b, v = w[:, alive], b[alive], v[alive]
-    lines.append(f"inline constexpr int kUnits = {len(v)};")
-    lines.append("inline constexpr float kWeights[kFeatures][kUnits] = {")
-    lines += [f"    {{{', '.join(literal(x) for x in row)}}}," for row in w]
-    lines.append("};")
-    for name, values in (("kBiases", b), ("kOutputs", v)):
-        lines.append(f"inline constexpr float {name}[kUnits] = {{{', '.join(literal(x) for x in values)}}};")
-    lines += [f"inline constexpr float kOutputBias = {literal(c[0])};", "// clang-format on", ""]
     path.write_text("\n".join(lines))
 
 
@@ -191,50 +263,63 @@ def arguments(argv: list[str] | None) -> Any:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--bench", type=Path, required=True, help="the built circles_bench")
-    parser.add_argument("--scenes", type=int, default=3000, help="to train on; a fifth as many validate")
-    parser.add_argument(
-        "--extra", type=Path, action="append", default=[], help="further set in the same format"
-    )
-    parser.add_argument("--hidden", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--scenes", type=int, default=SCENES, help="to train on; a fifth as many validate")
+    parser.add_argument("--units", type=int, nargs=2, default=UNITS, help="of the two hidden layers")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--work", type=Path, help="keep the scenes here, and use those that are there")
     parser.add_argument("--out", type=Path, default=MODEL)
     return parser.parse_args(argv)
 
 
+def draw(task: tuple[Path, str, int, int]) -> None:
+    """Draws one chunk of scenes, unless it is there."""
+    folder, purpose, seed, chunk = task
+    if (folder / "truth.json").exists():
+        return
+    cv2.setNumThreads(1)
+    scenes.write_set(folder, [seed, chunk], CHUNK, photos.load_photos(photos.package_photos(purpose)))
+
+
+def learn(train: Examples, valid: Examples, units: tuple[int, int], epochs: int) -> tuple[Model, float]:
+    """Standardises both sets in place and learns from one; also says which share passed the glance."""
+    mean, scale = train.features.mean(0, dtype=float), train.features.std(0, dtype=float) + 1e-6
+    for data in (train, valid):
+        data.features -= mean.astype(np.float32)
+        data.features /= scale.astype(np.float32)
+    glance, bias, passed = fit_glance(train)
+    seen = Examples(train.features[passed], train.targets[passed])
+    network = fit(np.random.default_rng(TRAIN_SEED), seen, units, epochs)
+    return Model(mean, scale, glance, bias, network), float(passed.mean())
+
+
 def main(argv: list[str] | None = None) -> None:
     """Draws, collects, fits, writes."""
     a = arguments(argv)
+    chunks = {"train": max(1, a.scenes // CHUNK), "valid": max(1, a.scenes // CHUNK // 5)}
     with tempfile.TemporaryDirectory() as scratch:
         work = a.work or Path(scratch)
-        sets = []
-        for name, seed, count in (
-            ("train", TRAIN_SEED, a.scenes),
-            ("valid", VALID_SEED, max(1, a.scenes // 5)),
-        ):
-            folder = work / f"{name}_{seed}_{count}"
-            if not (folder / "truth.json").exists():
-                scenes.write_set(folder, seed, count, photos.load_photos(photos.package_photos(name)))
-            sets.append(collect(a.bench, folder))
-    train, valid = sets
-    for folder in a.extra:
-        more = collect(a.bench, folder)
-        train.features = np.vstack([train.features, more.features])
-        train.targets = np.concatenate([train.targets, more.targets])
-    mean, scale = train.features.mean(0), train.features.std(0) + 1e-6
-    for data in sets:
-        data.features = ((data.features - mean) / scale).astype(np.float32)
-        data.targets = data.targets.astype(np.float32)
-    network = fit(np.random.default_rng(TRAIN_SEED), train, a.hidden, a.epochs)
+        tasks = [
+            (work / f"{purpose}_{seed}" / f"{chunk:02}", purpose, seed, chunk)
+            for purpose, seed in (("train", TRAIN_SEED), ("valid", VALID_SEED))
+            for chunk in range(chunks[purpose])
+        ]
+        with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+            pool.map(draw, tasks, chunksize=1)
+        train, valid = (
+            joined([collect(a.bench, folder) for folder, use, *_ in tasks if use == purpose])
+            for purpose in ("train", "valid")
+        )
+    model, passed = learn(train, valid, tuple(a.units), a.epochs)
     hits = valid.targets > 0.5
-    precision = average_precision(network.logits(valid.features), hits)
-    losses = " ".join(f"{cross_entropy(network, data):.4f}" for data in sets)
+    precision = average_precision(model.network.logits(valid.features), hits)
+    losses = " ".join(f"{cross_entropy(model.network, data):.4f}" for data in (train, valid))
     origin = [
-        f"{a.scenes} scenes, seed {TRAIN_SEED}, {len(train.targets)} candidates, {a.epochs} epochs",
+        f"{chunks['train'] * CHUNK} scenes, seed {TRAIN_SEED}, {len(train.targets)} candidates, "
+        f"{passed:.0%} of them after the glance, {a.epochs} epochs",
         f"validated on seed {VALID_SEED}: average precision {precision:.4f}",
         f"cross entropy (train, valid): {losses}",
     ]
-    write_model(a.out, network, mean, scale, origin)
+    write_model(a.out, model, origin)
     print("\n".join(origin))
 
 

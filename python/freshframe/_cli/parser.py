@@ -169,7 +169,7 @@ def _track(commands: Any) -> None:
     parser.add_argument(
         "--detect", action="store_true", help="find circles in each frame alone, without identities"
     )
-    parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 8:120)")
+    parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
     parser.add_argument(
         "--realtime",
         action="store_true",
