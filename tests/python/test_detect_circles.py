@@ -227,3 +227,16 @@ def test_a_detector_in_a_pipeline_finds_the_same() -> None:
     alone = ff.detect_circles(picture)
     with ff.stream(ff.MockCamera(picture, fps=200), ff.CircleDetector()) as stream:
         assert same(next(iter(stream)).value, alone)
+
+
+def test_the_rings_of_a_target_are_reported_when_asked() -> None:
+    """Three circles around one centre, else one."""
+    y, x = np.mgrid[:200, :240]
+    distance = np.hypot(x - 120.3, y - 99.6)
+    picture = np.full(distance.shape, 200.0)
+    for r, grey in ((70, 40), (46, 210), (22, 60)):
+        picture += (grey - picture) * np.clip(r + 0.5 - distance, 0, 1)
+    target = picture.astype(np.uint8)
+    assert len(ff.detect_circles(target)) == 1
+    rings = ff.detect_circles(target, concentric=True)
+    assert sorted(rings.xyr[:, 2]) == pytest.approx([22, 46, 70], abs=0.3)

@@ -169,6 +169,11 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
     "radii the wrong way round": (lambda: ff.CircleTracker(radius=(50, 10)), ValueError, r"radius.*50.*10"),
     "a radius that is negative": (lambda: ff.CircleTracker(radius=(-1, 10)), ValueError, r"radius.*-1"),
     "no circles at all": (lambda: ff.CircleTracker(max_circles=0), ValueError, r"max_circles.*0"),
+    "rings neither wanted nor not": (
+        lambda: ff.CircleDetector(concentric=1),  # type: ignore[arg-type]
+        ValueError,
+        r"concentric must be True or False, got 1",
+    ),
     "full searches less than never": (
         lambda: ff.CircleTracker(full_every=-1),
         ValueError,

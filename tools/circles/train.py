@@ -41,7 +41,7 @@ HEAD = 5  # of each row that circles_bench writes: picture, x, y, r, score
 FEATURES, EDGE_FEATURES = (
     int(n) for n in re.findall(r"eatures = (\d+);", (ROOT / "src/vision/rim_features.hpp").read_text())
 )
-SCENES, UNITS, EPOCHS = 3200, (64, 24), 14
+SCENES, UNITS, EPOCHS = 4400, (64, 24), 16
 CHUNK = 400  # scenes that are drawn by one process from one seed
 
 
