@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import freshframe as ff
@@ -122,14 +123,43 @@ def test_pictures_advance_tell_their_age_and_pause(page: Page, running: Run) -> 
 
     page.run("document.querySelector('.tools button').click()")
     page.until("return document.querySelector('.age').textContent.startsWith('paused')")
+    encoded = "return (await (await fetch('api/state')).json()).views.map(view => view.encoded)"
     page.until("return performance.now() > 0")
-    held = page.run(seq)
-    rate = pipeline.stats().nodes["Annotate"].processed
-    while pipeline.stats().nodes["Annotate"].processed < rate + 15:
+    held, encodings = page.run(seq), page.wait_for(encoded)
+    done = pipeline.stats().nodes["Annotate"].processed
+    while pipeline.stats().nodes["Annotate"].processed < done + 15:
         time.sleep(0.05)
     assert page.run(seq) == held, "paused"
+    # The one that was on its way when the page said so may have been encoded still.
+    assert page.wait_for(encoded)[0] <= encodings[0] + 1, "nobody looks: nothing is encoded"
     page.run("document.querySelector('.tools button').click()")
     page.until(f"{seq} > {held}")
+
+
+def test_a_picture_fills_the_screen_and_is_saved_as_it_came(page: Page, running: Run, tmp_path: Path) -> None:
+    from browser import until  # noqa: PLC0415  (needs selenium)
+    from selenium.webdriver.common.by import By  # noqa: PLC0415
+
+    pipeline, drawn = example()
+    page.open(running(pipeline, view=drawn))
+    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    _, full, save = page.driver.find_elements(By.CSS_SELECTOR, ".tools button")
+    save.click()
+    saved = until(
+        lambda: list(tmp_path.glob("Annotate-*.jpg")), lambda: f"a JPEG in {list(tmp_path.iterdir())}"
+    )
+    picture = ff.read_picture(saved[0])
+    assert picture.width >= 320
+    assert 16 * picture.height == 9 * picture.width
+
+    full.click()
+    page.until("return document.fullscreenElement?.dataset.port === 'Annotate'")
+    page.until("return document.querySelector('canvas[data-seq]').clientWidth > 1000")
+    full.click()
+    page.until("return document.fullscreenElement === null")
 
 
 def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run) -> None:
@@ -215,7 +245,9 @@ def test_the_keyboard_reaches_and_leaves_the_details(page: Page, running: Run) -
         seen.append(page.run(name))
     assert seen[0] == "Skip to the graph"
     cards = [one for one in seen if one.startswith("LATEST, ") or one in pipeline.stats().nodes]
-    assert cards.index("camera") < cards.index("LATEST, camera → CircleTracker") < cards.index("CircleTracker")
+    assert (
+        cards.index("camera") < cards.index("LATEST, camera → CircleTracker") < cards.index("CircleTracker")
+    )
     outline = "return getComputedStyle(document.activeElement.closest('.card')).outlineStyle"
     assert page.run(outline) == "solid"
     press(Keys.ENTER)
