@@ -25,7 +25,7 @@ class LiveConnection {
 
   /// Fills `packet` with the next one of the video stream; false: stopped. Counts what is damaged. Throws
   /// SourceError when the server has gone (also at the end of its stream), SourceTimeout when it is silent.
-  /// After false and after an error: of no more use.
+  /// After false and after an error only the decoder, and what is known of the stream, are of use.
   [[nodiscard]] bool next(AVPacket& packet, const Context& context);
 
   [[nodiscard]] const LiveInput& input() const noexcept { return *input_; }

@@ -119,6 +119,7 @@ void LiveInput::choose_stream() {
   if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
   if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
   stream_ = input_->streams[index];
+  time_base_ = stream_->time_base;
   const auto& parameters = *stream_->codecpar;
   if (!is_described() && (parameters.width <= 0 || parameters.height <= 0)) {
     fail("nothing of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
@@ -172,7 +173,7 @@ int LiveInput::read() {
 
 std::optional<double> LiveInput::seconds(std::int64_t ticks) const {
   if (ticks == AV_NOPTS_VALUE || is_timeless()) return std::nullopt;
-  return static_cast<double>(ticks) * av_q2d(stream_->time_base);
+  return static_cast<double>(ticks) * av_q2d(time_base_);
 }
 
 bool LiveInput::is_bursty() const {

@@ -83,6 +83,7 @@ class LiveInput {
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
   AVStream* stream_ = nullptr;
+  AVRational time_base_{};  // of stream_, which a read that has not come back may be at work on
   std::optional<Decoder> decoder_;
   VideoInfo info_;
   bool joined_ = false;  // a key frame has come

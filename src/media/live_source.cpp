@@ -86,6 +86,7 @@ void LiveSource::lose(const Context& context, const std::string& why) {
   auto& book = context.counters.source();
   book_loss(book, last_packet_, why);
   connection_.reset();
+  lost_ = nullptr;
   timeline_.restart();
   wall_offset_.reset();
   pace_.reset();
@@ -131,17 +132,24 @@ AvFramePtr LiveSource::pull(const Context& context) {
         context.counters.drop(NodeDropCause::Decode);
         break;
       case Decoder::Result::NeedsPacket:
-      case Decoder::Result::End:
         if (!feed(context)) return nullptr;
         break;
+      case Decoder::Result::End:
+        std::rethrow_exception(lost_);
     }
   }
   return nullptr;
 }
 
-/// Gives the decoder one packet. False: stopped.
+/// Gives the decoder one packet, or the end when the connection is lost. False: stopped.
 bool LiveSource::feed(const Context& context) {
-  if (!connection_->next(*packet_, context)) return false;
+  try {
+    if (!connection_->next(*packet_, context)) return false;
+  } catch (const SourceError&) {
+    lost_ = std::current_exception();
+    connection_->decoder().finish();
+    return true;
+  }
   const TimePoint captured = context.clock.now();
   last_packet_ = captured;
   if (const auto wall = LiveConnection::wall_clock(*packet_)) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -62,6 +63,7 @@ class LiveSource final : public VideoSource {
   bool info_known_ = false;  // of a first frame
   SideThread side_;          // outlives connection_, which uses it
   std::unique_ptr<LiveConnection> connection_;
+  std::exception_ptr lost_;  // why connection_ gives no more: thrown after the frames that the decoder holds
   BackOff back_off_;
   FrameMaker maker_;
   std::string complaint_;  // why frames could not be made

@@ -120,6 +120,17 @@ def test_the_end_of_a_live_stream_is_a_lost_connection(kind: str) -> None:
         assert not isinstance(caught.value, ff.SourceTimeout)
 
 
+def test_frames_that_the_decoder_holds_back_when_the_connection_ends_are_delivered() -> None:
+    reordered = encode("mpegts", 60, options={"x264-params": "bframes=2:b-adapt=0"})
+    with TcpServer(reordered, Faults(close_after=45)) as server:
+        camera = Camera(server.url, reconnect=False)
+        with pytest.raises(ff.SourceError, match="ended the stream"), camera.pipeline:
+            camera.pipeline.wait(WATCHDOG)
+        node = camera.pipeline.stats().nodes["camera"]
+    assert (node.processed, node.drops) == (45, {})
+    assert camera.stats.decoder_delay == 0  # of the last one
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_server_is_found_again_and_the_books_go_on(kind: str, tmp_path: Path) -> None:
     names = {"rtsp": ("rtsp", "h264"), "mjpeg": ("http", "mjpeg"), "tcp": ("tcp", "mpegts")}
