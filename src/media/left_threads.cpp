@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "media/per_process.hpp"
+
 namespace freshframe {
 namespace {
 
@@ -15,17 +17,11 @@ struct Left {
   std::shared_ptr<const std::atomic<bool>> ended;
 };
 
-// Such a thread may outlive the process's static objects: this one is never destroyed.
 struct Threads {
   std::mutex mutex;
   std::vector<Left> left;  // guarded by mutex
 
-  static Threads& instance() {
-    static auto& threads = *new Threads();
-    return threads;
-  }
-
-  void join_ended() {
+  void join_ended_locked() {
     const auto first = std::partition(left.begin(), left.end(), [](const Left& one) {
       return !one.ended->load(std::memory_order_acquire);
     });
@@ -37,16 +33,16 @@ struct Threads {
 }  // namespace
 
 void leave_behind(std::thread thread, std::shared_ptr<const std::atomic<bool>> ended) {
-  auto& threads = Threads::instance();
+  auto& threads = PerProcess<Threads>::get();
   const std::lock_guard lock(threads.mutex);
-  threads.join_ended();
+  threads.join_ended_locked();
   threads.left.push_back({std::move(thread), std::move(ended)});
 }
 
 void join_ended() {
-  auto& threads = Threads::instance();
+  auto& threads = PerProcess<Threads>::get();
   const std::lock_guard lock(threads.mutex);
-  threads.join_ended();
+  threads.join_ended_locked();
 }
 
 }  // namespace freshframe

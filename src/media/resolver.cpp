@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "media/left_threads.hpp"
+#include "media/per_process.hpp"
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -33,15 +34,10 @@ struct Lookup {
 /// What is being looked up. A lookup cannot be ended: its thread is left behind from the beginning.
 class Registry {
  public:
-  static Registry& instance() {
-    static auto& registry = *new Registry();  // never destroyed: a thread may outlive static objects
-    return registry;
-  }
-
   /// The lookup of this name that is under way, or a new one.
   std::shared_ptr<Lookup> find(const std::string& host, HostLookup lookup) {
     const std::lock_guard lock(mutex_);
-    forget_answered();
+    forget_answered_locked();
     for (const auto& known : lookups_) {
       if (known->host == host) return known;
     }
@@ -66,7 +62,7 @@ class Registry {
   }
 
  private:
-  void forget_answered() {
+  void forget_answered_locked() {
     const auto answered = [](const std::shared_ptr<Lookup>& lookup) {
       const std::lock_guard lock(lookup->mutex);
       return lookup->answer.has_value();
@@ -75,7 +71,7 @@ class Registry {
   }
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Lookup>> lookups_;
+  std::vector<std::shared_ptr<Lookup>> lookups_;  // guarded by mutex_
 };
 
 }  // namespace
@@ -111,7 +107,7 @@ bool is_address(const std::string& host) {
 
 std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                        const std::stop_token& stop, HostLookup lookup) {
-  const auto query = Registry::instance().find(host, lookup);
+  const auto query = PerProcess<Registry>::get().find(host, lookup);
   std::optional<HostAnswer> answer;
   {
     std::unique_lock lock(query->mutex);

@@ -71,6 +71,23 @@ for url in (
 wait_asked("camera.example")  # one lookup for one name, however many wait for it
 """
 
+# The parent's lookup has no thread in the child, which must not wait for its answer.
+FORK = """
+import os
+
+with camera("tcp://camera.example:1", open_timeout=0.1):
+    wait_asked("camera.example")
+    (folder / "hosts").write_text("127.0.0.1 camera.example\\n")
+    child = os.fork()
+    if child == 0:
+        try:
+            camera("tcp://camera.example:1", open_timeout=3.0, reconnect=False).start()
+        except ff.SourceError as error:
+            print(error, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
 LIMIT = """
 try:
     camera("rtsp://camera.example/", open_timeout=0.3, reconnect=False).start()
@@ -195,6 +212,10 @@ def in_own_network(code: str) -> str:
 
 def test_a_stop_does_not_wait_for_a_name_server() -> None:
     assert in_own_network(STOP).count("stopped") == 5
+
+
+def test_the_child_of_a_fork_asks_anew() -> None:
+    assert "refused" in in_own_network(FORK)
 
 
 def test_a_limit_does_not_wait_for_a_name_server() -> None:
