@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kFewestBuffers = 2;
 constexpr int kMostBuffers = 32;
+constexpr int kLastCamera = 255;  // Linux: VIDEO_NUM_DEVICES of drivers/media/v4l2-core/v4l2-dev.c
 
 std::optional<int> whole_number(std::string_view text) {
   int number = 0;
@@ -30,7 +31,10 @@ std::optional<int> whole_number(std::string_view text) {
 
 std::string camera_path(const std::string& url) {
   const bool number = std::all_of(url.begin(), url.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return number ? "/dev/video" + url : url;
+  if (!number) return url;
+  if (whole_number(url).value_or(kLastCamera + 1) > kLastCamera)
+    throw GraphError("a camera's number must be 0 to " + std::to_string(kLastCamera) + ", got " + url);
+  return "/dev/video" + url;
 }
 
 V4l2Options v4l2_options(const OpenOptions& options) {

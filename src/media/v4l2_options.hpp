@@ -21,7 +21,7 @@ struct V4l2Options {
   std::map<std::string, std::string> decoder = {};  // what is left of the user's options
 };
 
-/// "/dev/video0" of "0"; any other name is the path.
+/// "/dev/video0" of "0"; any other name is the path. Throws GraphError for a number that no camera can have.
 [[nodiscard]] std::string camera_path(const std::string& url);
 /// Takes "format" and "buffers" out of the user's options. Throws GraphError.
 [[nodiscard]] V4l2Options v4l2_options(const OpenOptions& options);

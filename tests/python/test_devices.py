@@ -215,6 +215,9 @@ def test_a_file_that_is_no_device_is_no_camera(tmp_path: Path) -> None:
     [
         (-1, {}, "a camera's number must be 0 or more, got -1"),
         (True, {}, "a camera's number must be 0 or more, got True"),
+        (256, {}, "a camera's number must be 0 to 255, got 256"),
+        (10**30, {}, "a camera's number must be 0 to 255, got 10{30}$"),
+        ("4294967296", {}, "a camera's number must be 0 to 255, got 4294967296"),
         (0, {"options": {"format": "bgr"}}, "one of nv12, i420, yuyv, uyvy, mjpeg, h264, gray, got 'bgr'"),
         (0, {"options": {"buffers": "99"}}, "must be 2 to 32, got '99'"),
         (0, {"loop": True}, "loop and realtime are for files"),
