@@ -366,7 +366,8 @@ class VideoFile(NativeNode["Frame", None]):
     Args:
         path: For example "out.mp4".
         codec: "h264" or FFmpeg's name of an encoder.
-        fps: Nominal frames per second; default: from the first two frames.
+        fps: Nominal frames per second; default: from the first two frames, with MPEG-1 and MPEG-2 the next
+            of those that they know. There, and in AVI, a frame lies at the nearest multiple of 1 / fps.
         quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
 
     Raises:

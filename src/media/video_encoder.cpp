@@ -49,9 +49,26 @@ const AVCodec* find_encoder(const std::string& name) {
   return avcodec_find_encoder_by_name(name.c_str());
 }
 
-/// AVI has no timestamps: a frame lies in a slot 1 / fps long, and empty slots are written out.
+bool is_mpeg2(const AVCodec& encoder) {
+  return encoder.id == AV_CODEC_ID_MPEG1VIDEO || encoder.id == AV_CODEC_ID_MPEG2VIDEO;
+}
+
+/// The lowest rate of MPEG-1 and MPEG-2 (ISO/IEC 13818-2, table 6-4) that has a slot for each frame; above
+/// the highest: `fps` itself, which the encoder refuses.
+AVRational mpeg2_rate(double fps) {
+  constexpr std::array<AVRational, 8> kRates = {
+      {{24000, 1001}, {24, 1}, {25, 1}, {30000, 1001}, {30, 1}, {50, 1}, {60000, 1001}, {60, 1}}};
+  constexpr double kTolerance = 0.0005;  // less than from 29.97 to 30
+  const auto* found = std::find_if(kRates.begin(), kRates.end(), [&](const AVRational& rate) {
+    return av_q2d(rate) >= fps * (1 - kTolerance);
+  });
+  return found != kRates.end() ? *found : av_d2q(fps, kTicks);
+}
+
+/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: a frame lies in a slot 1 / fps long. In AVI
+/// empty slots are written out.
 AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AVRational fps) {
-  if (std::string_view(container.name) == "avi") return av_inv_q(fps);
+  if (std::string_view(container.name) == "avi" || is_mpeg2(encoder)) return av_inv_q(fps);
   return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};
 }
 
@@ -119,7 +136,8 @@ void VideoEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, doub
   codec_ = make_codec(&encoder);
   codec_->width = first.width();
   codec_->height = first.height();
-  codec_->framerate = av_d2q(fps, kTicks);
+  const bool guessed = !options_.fps;
+  codec_->framerate = guessed && is_mpeg2(encoder) ? mpeg2_rate(fps) : av_d2q(fps, kTicks);
   codec_->time_base = time_base(*output_->oformat, encoder, codec_->framerate);
   const auto picture = to_av_frame(first);
   codec_->pix_fmt = jpeg_ ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;

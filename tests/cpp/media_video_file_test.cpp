@@ -53,6 +53,31 @@ TEST(MediaVideoFile, WritesASingleFrame) {
   EXPECT_EQ(written(folder.file("b.mp4"), {3.0}, {.fps = 10}).info.fps, 10);
 }
 
+TEST(MediaVideoFile, FramesLieInTheSlotsOfARateThatMpeg2Knows) {
+  const Folder folder;
+  const std::vector<double> pts = {0.0, 0.04, 0.08, 0.2};
+  for (const std::string codec : {"mpeg2video", "mpeg1video"}) {
+    const auto played = written(folder.file("a.mkv"), pts, {.codec = codec});
+    EXPECT_EQ(played.numbers, counting(4)) << codec;
+    EXPECT_NEAR(played.info.fps.value_or(0), 25, 0.01) << codec;
+    for (std::size_t n = 0; n < pts.size(); ++n) EXPECT_NEAR(played.pts[n], pts[n], 0.001) << codec;
+  }
+  // 28 is none of them; the next higher has a slot for each frame.
+  const auto next = written(folder.file("b.mkv"), {0.0, 1 / 28.0, 2 / 28.0}, {.codec = "mpeg2video"});
+  EXPECT_EQ(next.numbers, counting(3));
+  EXPECT_NEAR(next.info.fps.value_or(0), 30000.0 / 1001, 0.01);
+}
+
+TEST(MediaVideoFile, ARateThatTheCodecDoesNotKnowIsRefused) {
+  const Folder folder;
+  try {
+    static_cast<void>(written(folder.file("a.mkv"), {0.0}, {.codec = "mpeg2video", .fps = 28.1}));
+    FAIL() << "28.1 frames per second were taken";
+  } catch (const Error& error) {
+    EXPECT_TRUE(contains(error.what(), "281/10 fps")) << error.what();
+  }
+}
+
 TEST(MediaVideoFile, EqualTimesAreKeptApartByATick) {
   const Folder folder;
   const auto played = written(folder.file("a.mp4"), {0.0, 0.04, 0.04, 0.04, 0.08});
