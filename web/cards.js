@@ -52,7 +52,13 @@ export class NodeCard {
     this.element = el(
       "article",
       { class: "card node", "data-node": node.name, "data-language": node.language },
-      el("header", {}, el("span", { class: "dot", "aria-hidden": "true" }), el("h3", {}, this.button), this.tag),
+      el(
+        "header",
+        {},
+        el("span", { class: "dot", "aria-hidden": "true" }),
+        el("h3", {}, this.button),
+        this.tag,
+      ),
       el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " fps"), this.state),
       this.place,
       el("div", { class: "bar", "aria-hidden": "true" }, this.bar),
@@ -73,7 +79,8 @@ export class NodeCard {
     text(this.busy, format.percent(node.busy));
     this.bar.style.setProperty("inline-size", `${Math.min(100, 100 * (node.busy ?? 0)).toFixed(1)}%`);
     text(this.time, node.processed > 0 ? format.range(node.p50, node.p99) : "–");
-    if (this.gil) text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
+    if (this.gil)
+      text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
     const lost = [];
     if (node.errors > 0) lost.push(`${format.count(node.errors)} ${node.errors === 1 ? "error" : "errors"}`);
     if (node.dropped > 0) lost.push(`${format.count(node.dropped)} lost`);
@@ -100,7 +107,13 @@ export class ReaderCard {
     this.element = el(
       "article",
       { class: "card node reader", "data-node": name },
-      el("header", {}, el("span", { class: "dot", "aria-hidden": "true" }), el("h3", {}, this.button), el("span", { class: "tag" }, "reader")),
+      el(
+        "header",
+        {},
+        el("span", { class: "dot", "aria-hidden": "true" }),
+        el("h3", {}, this.button),
+        el("span", { class: "tag" }, "reader"),
+      ),
       el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s taken")),
     );
   }
@@ -123,7 +136,11 @@ export class EdgeCard {
 
   constructor(edge, choose) {
     const name = `${edge.parent} → ${edge.child}`;
-    this.button = el("button", { type: "button", onclick: choose, "aria-label": `${policyName(edge.queue)}, ${name}` }, policyName(edge.queue));
+    this.button = el(
+      "button",
+      { type: "button", onclick: choose, "aria-label": `${policyName(edge.queue)}, ${name}` },
+      policyName(edge.queue),
+    );
     this.level = el("i");
     this.waiting = el("span", { class: "num" });
     this.rate = el("b", { class: "num" }, "–");
@@ -140,7 +157,12 @@ export class EdgeCard {
         "header",
         {},
         el("h3", {}, this.button),
-        el("span", { class: "queue", title: "waiting / most" }, el("span", { class: "bar", "aria-hidden": "true" }, this.level), this.waiting),
+        el(
+          "span",
+          { class: "queue", title: "waiting / most" },
+          el("span", { class: "bar", "aria-hidden": "true" }, this.level),
+          this.waiting,
+        ),
       ),
       el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s"), this.place),
       list,
@@ -162,17 +184,34 @@ export class EdgeCard {
   update(edge, rates, drops) {
     const falling = format.sum(Object.values(edge.drop_rate));
     const state = falling > 0 ? "dropping" : edge.rate > 0 ? "flowing" : "idle";
-    const pressed = edge.queue.when_full === "block" && edge.queue.depth > 0 && edge.waiting >= edge.queue.depth;
+    const pressed =
+      edge.queue.when_full === "block" && edge.queue.depth > 0 && edge.waiting >= edge.queue.depth;
     this.element.dataset.state = pressed && state !== "dropping" ? "full" : state;
     text(this.rate, format.rate(edge.rate));
     text(this.waiting, `${edge.waiting}/${edge.queue.depth}`);
-    this.level.style.setProperty("inline-size", `${edge.queue.depth > 0 ? Math.min(100, (100 * edge.waiting) / edge.queue.depth) : 0}%`);
+    this.level.style.setProperty(
+      "inline-size",
+      `${edge.queue.depth > 0 ? Math.min(100, (100 * edge.waiting) / edge.queue.depth) : 0}%`,
+    );
     text(this.age, edge.delivered > 0 ? format.range(edge.age_p50, edge.age_p99) : "–");
     text(this.drops, this.#dropText(edge, falling));
     const causes = Object.entries(falling > 0 ? edge.drop_rate : edge.drops).filter(([, value]) => value > 0);
-    text(this.cause, causes.map(([cause, value]) => `${cause} ${falling > 0 ? format.rate(value) : format.count(value)}`).join(" · "));
-    attribute(this.cause, "title", causes.map(([cause]) => `${cause}: ${word(CAUSES, cause)}`).join("; ") || null);
-    if (rates !== null) this.#spark?.set(rates, drops.map((drop) => drop || null)); // no line where nothing falls
+    text(
+      this.cause,
+      causes
+        .map(([cause, value]) => `${cause} ${falling > 0 ? format.rate(value) : format.count(value)}`)
+        .join(" · "),
+    );
+    attribute(
+      this.cause,
+      "title",
+      causes.map(([cause]) => `${cause}: ${word(CAUSES, cause)}`).join("; ") || null,
+    );
+    if (rates !== null)
+      this.#spark?.set(
+        rates,
+        drops.map((drop) => drop || null),
+      ); // no line where nothing falls
   }
 
   #dropText(edge, falling) {

@@ -49,15 +49,35 @@ export class Details {
         "header",
         {},
         el("h2", { id: "details-title" }, this.#name),
-        el("button", { type: "button", class: "close", "aria-label": "Close", autofocus: true, onclick: () => this.#dialog.close() }, "✕"),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "close",
+            "aria-label": "Close",
+            autofocus: true,
+            onclick: () => this.#dialog.close(),
+          },
+          "✕",
+        ),
       ),
-      el("p", { class: "hint" }, isEdge ? policySentence(item.queue) : `${item.language === "python" ? "a Python" : "a native"} ${item.kind}`),
+      el(
+        "p",
+        { class: "hint" },
+        isEdge
+          ? policySentence(item.queue)
+          : `${item.language === "python" ? "a Python" : "a native"} ${item.kind}`,
+      ),
       ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
       this.list,
     );
     this.#dialog.showModal();
     const options = isEdge
-      ? [RATES, { lines: [["--info", "--info-area"]], unit: "", least: Math.max(1, item.queue.depth) }, { lines: [["--info", "--info-area"]], unit: " ms", least: 1 }]
+      ? [
+          RATES,
+          { lines: [["--info", "--info-area"]], unit: "", least: Math.max(1, item.queue.depth) },
+          { lines: [["--info", "--info-area"]], unit: " ms", least: 1 },
+        ]
       : [{ lines: [["--ok", "--ok-area"]], unit: "/s", least: 5 }];
     this.#charts = figures.map(({ place }, index) => chart(place, options[index]));
     this.update(this.#state, true);

@@ -39,14 +39,22 @@ export class Events {
       .filter((event) => state.time - event.time < SPAN)
       .map((event) => {
         const x = SPAN - (state.time - event.time);
-        return svg("rect", { x: (x - 0.8).toFixed(1), y: 2, width: 1.6, height: 20, rx: 0.8, "data-kind": event.kind });
+        return svg("rect", {
+          x: (x - 0.8).toFixed(1),
+          y: 2,
+          width: 1.6,
+          height: 20,
+          rx: 0.8,
+          "data-kind": event.kind,
+        });
       });
     this.#marks.replaceChildren(...marks);
   }
 
   #readOut(events) {
     const important = events.filter((event) => READ_OUT.has(event.kind)).at(-1);
-    if (important && this.#seen > 0) text(byId("announce"), `${word(EVENTS, important.kind)}: ${important.subject}: ${important.text}`);
+    if (important && this.#seen > 0)
+      text(byId("announce"), `${word(EVENTS, important.kind)}: ${important.subject}: ${important.text}`);
   }
 }
 
@@ -57,9 +65,20 @@ function line(event) {
   const item = el(
     "li",
     { "data-kind": event.kind },
-    el("time", { class: "num", datetime: new Date(event.time * 1000).toISOString() }, format.clock(event.time)),
+    el(
+      "time",
+      { class: "num", datetime: new Date(event.time * 1000).toISOString() },
+      format.clock(event.time),
+    ),
     el("span", { class: "kind" }, word(EVENTS, event.kind)),
-    el("span", { class: "what" }, el("b", {}, event.subject.replaceAll("->", " → ")), " ", sentence, rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", {}, event.text))),
+    el(
+      "span",
+      { class: "what" },
+      el("b", {}, event.subject.replaceAll("->", " → ")),
+      " ",
+      sentence,
+      rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", {}, event.text)),
+    ),
   );
   attribute(item, "data-id", event.id);
   return item;

@@ -23,7 +23,10 @@ export class Gil {
     const { gil, pool } = state;
     text(this.wait, format.time(gil.wait));
     text(this.hold, format.time(gil.hold));
-    text(this.stalls, gil.watching ? `${format.count(gil.stalls)} · ${format.time(gil.stalled)}` : "not watched");
+    text(
+      this.stalls,
+      gil.watching ? `${format.count(gil.stalls)} · ${format.time(gil.stalled)}` : "not watched",
+    );
     text(this.frames, `${format.count(pool.published)} / ${format.count(pool.bound)}`);
     text(this.idle, format.bytes(pool.idle_bytes));
     text(this.python, format.bytes(state.held_by_python_bytes));
@@ -41,8 +44,18 @@ function table(culprits) {
     el(
       "tr",
       {},
-      el("td", {}, el("b", {}, culprit.native ?? culprit.python ?? "unknown"), culprit.native && culprit.python ? el("small", {}, culprit.python) : null),
-      ...[format.count(culprit.count), format.time(culprit.total), format.time(culprit.max), format.time(culprit.p50)].map((value) => el("td", { class: "num" }, value)),
+      el(
+        "td",
+        {},
+        el("b", {}, culprit.native ?? culprit.python ?? "unknown"),
+        culprit.native && culprit.python ? el("small", {}, culprit.python) : null,
+      ),
+      ...[
+        format.count(culprit.count),
+        format.time(culprit.total),
+        format.time(culprit.max),
+        format.time(culprit.p50),
+      ].map((value) => el("td", { class: "num" }, value)),
     ),
   );
   return el("table", { class: "culprits" }, el("thead", {}, head), el("tbody", {}, ...rows));

@@ -36,28 +36,49 @@ export class Graph {
     const fresh = key !== this.#key;
     if (fresh) this.#build(state, key);
     const points = (read) => (ticked || fresh ? read() : null);
-    state.nodes.forEach((node, index) => this.#nodes[index].update(node, points(() => this.#history.node(index, "fps"))));
+    state.nodes.forEach((node, index) =>
+      this.#nodes[index].update(
+        node,
+        points(() => this.#history.node(index, "fps")),
+      ),
+    );
     state.edges.forEach((edge, index) => {
       const rates = points(() => this.#history.edge(index, "rate"));
-      this.#edges[index].update(edge, rates, points(() => this.#history.edge(index, "dropped")));
+      this.#edges[index].update(
+        edge,
+        rates,
+        points(() => this.#history.edge(index, "dropped")),
+      );
       this.#flow(index, edge);
     });
-    for (const { card, name } of this.#readers) card.update(state.edges.filter((edge) => edge.child === name));
+    for (const { card, name } of this.#readers)
+      card.update(state.edges.filter((edge) => edge.child === name));
     if (fresh) this.#arrange();
   }
 
   #build(state, key) {
     this.#key = key;
-    for (const card of [...this.#nodes, ...this.#readers.map(({ card }) => card), ...this.#edges]) card.remove();
+    for (const card of [...this.#nodes, ...this.#readers.map(({ card }) => card), ...this.#edges])
+      card.remove();
     const names = new Set(state.nodes.map((node) => node.name));
     const readers = [...new Set(state.edges.map((edge) => edge.child).filter((name) => !names.has(name)))];
     this.#nodes = state.nodes.map((node, index) => new NodeCard(node, () => this.#choose({ node: index })));
     this.#readers = readers.map((name) => ({
       name,
-      card: new ReaderCard(name, () => this.#choose({ edge: state.edges.findIndex((edge) => edge.child === name) })),
+      card: new ReaderCard(name, () =>
+        this.#choose({ edge: state.edges.findIndex((edge) => edge.child === name) }),
+      ),
     }));
     this.#edges = state.edges.map((edge, index) => new EdgeCard(edge, () => this.#choose({ edge: index })));
-    this.#paths = state.edges.map(() => svg("g", { class: "curve" }, svg("path"), svg("path", { class: "flow" }), svg("path", { class: "tip" })));
+    this.#paths = state.edges.map(() =>
+      svg(
+        "g",
+        { class: "curve" },
+        svg("path"),
+        svg("path", { class: "flow" }),
+        svg("path", { class: "tip" }),
+      ),
+    );
     this.lines = svg("svg", { class: "curves", "aria-hidden": "true" }, ...this.#paths);
     this.surface = el("div", { class: "surface as-graph" }, this.lines);
     this.#canvas.replaceChildren(this.surface);

@@ -13,7 +13,10 @@ const EDGE = {
 };
 const NODE = { fps: (node) => node.fps };
 
-const padded = (points) => [...Array(Math.max(0, POINTS - points.length)).fill(null), ...points.slice(-POINTS)];
+const padded = (points) => [
+  ...Array(Math.max(0, POINTS - points.length)).fill(null),
+  ...points.slice(-POINTS),
+];
 
 export class History {
   #time = -Infinity; // of the last point, unix
@@ -22,7 +25,8 @@ export class History {
   #nodes = [];
 
   begin(message) {
-    const series = (one) => Object.fromEntries(Object.entries(one).map(([key, points]) => [key, padded(points)]));
+    const series = (one) =>
+      Object.fromEntries(Object.entries(one).map(([key, points]) => [key, padded(points)]));
     this.#time = message.time;
     this.#interval = message.interval;
     this.#edges = message.edges.map(series);

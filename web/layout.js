@@ -37,7 +37,12 @@ export function arrange(nodes, edges, { nodeWidth, edgeWidth, gap, space }) {
   });
   const top = Math.min(...columns.flat().map((item) => item.y - item.height / 2));
   const bottom = Math.max(...columns.flat().map((item) => item.y + item.height / 2));
-  const box = (item, wide) => ({ x: item.x, y: item.y - item.height / 2 - top, width: wide, height: item.height });
+  const box = (item, wide) => ({
+    x: item.x,
+    y: item.y - item.height / 2 - top,
+    width: wide,
+    height: item.height,
+  });
   const items = columns.flat();
   const nodeItems = items.filter((item) => item.node !== undefined).sort((a, b) => a.node - b.node);
   const cards = items.filter((item) => item.card !== undefined).sort((a, b) => a.card - b.card);
@@ -53,7 +58,10 @@ export function arrange(nodes, edges, { nodeWidth, edgeWidth, gap, space }) {
 
 // Columns of items, alternately nodes and edges' cards; an edge over several columns gets a lane in each between.
 function build(nodes, edges) {
-  const level = levels(nodes.map((node) => node.name), edges);
+  const level = levels(
+    nodes.map((node) => node.name),
+    edges,
+  );
   const columns = Array.from({ length: 2 * Math.max(0, ...level.values()) + 1 }, () => []);
   const items = new Map();
   const make = (column, item) => {
@@ -87,7 +95,15 @@ function order(columns) {
   for (let sweep = 0; sweep < SWEEPS && fewest > 0; ++sweep) {
     const side = sweep % 2 === 0 ? "before" : "after";
     for (const column of sweep % 2 === 0 ? columns : [...columns].reverse()) {
-      const centre = new Map(column.map((item) => [item, mean(item[side].map((other) => other.order), item.order)]));
+      const centre = new Map(
+        column.map((item) => [
+          item,
+          mean(
+            item[side].map((other) => other.order),
+            item.order,
+          ),
+        ]),
+      );
       column.sort((a, b) => centre.get(a) - centre.get(b) || a.order - b.order);
       column.forEach((item, index) => (item.order = index));
     }
@@ -115,19 +131,41 @@ function crossings(columns) {
 }
 
 function place(columns, space) {
-  for (const column of columns) spread(column, column.map(() => 0), space);
+  for (const column of columns)
+    spread(
+      column,
+      column.map(() => 0),
+      space,
+    );
   for (let sweep = 0; sweep < SWEEPS; ++sweep) {
-    for (const column of columns) spread(column, column.map((item) => wish(item.before, item)), space);
+    for (const column of columns)
+      spread(
+        column,
+        column.map((item) => wish(item.before, item)),
+        space,
+      );
     for (const column of [...columns].reverse()) {
-      spread(column, column.map((item) => wish(item.after, item)), space);
+      spread(
+        column,
+        column.map((item) => wish(item.after, item)),
+        space,
+      );
     }
   }
   for (const column of columns) {
-    spread(column, column.map((item) => wish([...item.before, ...item.after], item)), space);
+    spread(
+      column,
+      column.map((item) => wish([...item.before, ...item.after], item)),
+      space,
+    );
   }
 }
 
-const wish = (others, item) => mean(others.map((other) => other.y), item.y);
+const wish = (others, item) =>
+  mean(
+    others.map((other) => other.y),
+    item.y,
+  );
 
 const mean = (numbers, otherwise) =>
   numbers.length === 0 ? otherwise : numbers.reduce((total, number) => total + number, 0) / numbers.length;

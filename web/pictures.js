@@ -13,17 +13,32 @@ class Screen {
   constructor(port, changed) {
     this.port = port;
     this.paused = false;
-    this.canvas = el("canvas", { width: 16, height: 9, role: "img", "aria-label": `Live picture of ${port}` });
+    this.canvas = el("canvas", {
+      width: 16,
+      height: 9,
+      role: "img",
+      "aria-label": `Live picture of ${port}`,
+    });
     this.age = el("span", { class: "age num", "data-kind": "none" }, "no picture yet");
     this.size = el("span", { class: "num dim" });
-    this.pause = el("button", { type: "button", "aria-pressed": "false", onclick: () => this.#pause(changed) }, "Pause");
+    this.pause = el(
+      "button",
+      { type: "button", "aria-pressed": "false", onclick: () => this.#pause(changed) },
+      "Pause",
+    );
     const full = el("button", { type: "button", onclick: () => this.#fullScreen() }, "Full screen");
     const save = el("button", { type: "button", onclick: () => this.#save() }, "Snapshot");
     this.element = el(
       "figure",
       { class: "screen", "data-port": port },
       el("div", { class: "frame" }, this.canvas, this.age),
-      el("figcaption", {}, el("b", {}, port), this.size, el("span", { class: "tools" }, this.pause, full, save)),
+      el(
+        "figcaption",
+        {},
+        el("b", {}, port),
+        this.size,
+        el("span", { class: "tools" }, this.pause, full, save),
+      ),
     );
   }
 
@@ -75,7 +90,10 @@ class Screen {
     this.age.dataset.kind = this.paused ? "paused" : old ? "old" : "live";
     text(this.age, this.paused ? `paused · ${format.time(age)} old` : `${format.time(age)} old`);
     const shown = (this.#times.length - 1) / Math.max(0.1, (this.#times.at(-1) - this.#times[0]) / 1000);
-    text(this.size, `${header.width}×${header.height}${old || this.#times.length < 3 ? "" : ` · ${shown.toFixed(0)}/s`}`);
+    text(
+      this.size,
+      `${header.width}×${header.height}${old || this.#times.length < 3 ? "" : ` · ${shown.toFixed(0)}/s`}`,
+    );
   }
 }
 
@@ -116,7 +134,16 @@ export class Pictures {
     document.body.classList.toggle("with-pictures", ports.length > 0);
     this.#chosen = new Set(ports.slice(0, 1));
     const buttons = ports.map((port) => {
-      const toggle = el("button", { type: "button", class: "chip", "aria-pressed": String(this.#chosen.has(port)), onclick: () => this.#choose(port, toggle) }, port);
+      const toggle = el(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          "aria-pressed": String(this.#chosen.has(port)),
+          onclick: () => this.#choose(port, toggle),
+        },
+        port,
+      );
       return toggle;
     });
     byId("ports").replaceChildren(...(ports.length > 1 ? buttons : []));
@@ -132,17 +159,26 @@ export class Pictures {
 
   #show() {
     for (const port of this.#ports) {
-      if (this.#chosen.has(port) && !this.#screens.has(port)) this.#screens.set(port, new Screen(port, () => this.#want()));
+      if (this.#chosen.has(port) && !this.#screens.has(port))
+        this.#screens.set(port, new Screen(port, () => this.#want()));
       if (!this.#chosen.has(port)) this.#screens.delete(port);
     }
-    const shown = this.#ports.filter((port) => this.#chosen.has(port)).map((port) => this.#screens.get(port).element);
-    byId("screens").replaceChildren(...(shown.length > 0 ? shown : [el("p", { class: "hint" }, "Choose a port above to see its pictures.")]));
+    const shown = this.#ports
+      .filter((port) => this.#chosen.has(port))
+      .map((port) => this.#screens.get(port).element);
+    byId("screens").replaceChildren(
+      ...(shown.length > 0
+        ? shown
+        : [el("p", { class: "hint" }, "Choose a port above to see its pictures.")]),
+    );
     this.#want();
   }
 
   // Nothing is asked for that nobody sees: then the server encodes nothing.
   #want() {
-    const ports = document.hidden ? [] : this.#ports.filter((port) => this.#chosen.has(port) && !this.#screens.get(port).paused);
+    const ports = document.hidden
+      ? []
+      : this.#ports.filter((port) => this.#chosen.has(port) && !this.#screens.get(port).paused);
     const widths = ports.map((port) => this.#screens.get(port).canvas.clientWidth);
     const step = 160; // so that a page being resized does not ask anew for each pixel
     const width = Math.ceil((Math.max(0, ...widths) * devicePixelRatio) / step) * step;

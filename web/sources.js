@@ -19,7 +19,13 @@ class SourceCard {
     this.element = el(
       "article",
       { class: "source", "data-node": node.name },
-      el("header", {}, el("span", { class: "dot", "aria-hidden": "true" }), el("h3", {}, node.name), this.state),
+      el(
+        "header",
+        {},
+        el("span", { class: "dot", "aria-hidden": "true" }),
+        el("h3", {}, node.name),
+        this.state,
+      ),
       list,
       this.error,
     );
@@ -30,7 +36,10 @@ class SourceCard {
     this.element.dataset.state = source.state;
     text(this.state, word(STATES, source.state));
     text(this.fps, `${format.rate(node.fps)} fps`);
-    text(this.outages, source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.outage_seconds)}`);
+    text(
+      this.outages,
+      source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.outage_seconds)}`,
+    );
     text(this.reconnects, format.count(source.reconnects));
     text(this.stalls, format.count(source.stalls));
     text(this.delay, source.decoder_delay === 1 ? "1 frame" : `${format.count(source.decoder_delay)} frames`);

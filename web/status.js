@@ -21,7 +21,12 @@ class Banner {
     this.title = el("strong");
     this.line = el("span", { class: "num" });
     this.more = el("pre", { hidden: true, tabindex: "0", "aria-label": "traceback" });
-    this.element = el("div", { class: "banner", "data-kind": kind, role, hidden: true }, el("p", {}, this.title, " ", this.line), this.more);
+    this.element = el(
+      "div",
+      { class: "banner", "data-kind": kind, role, hidden: true },
+      el("p", {}, this.title, " ", this.line),
+      this.more,
+    );
     byId("banners").append(this.element);
   }
 
@@ -68,14 +73,26 @@ export class Status {
     const edges = state.edges.filter((edge) => edge.delivered > 0);
     const dropped = [...state.edges, ...state.nodes].flatMap((item) => Object.values(item.drop_rate));
     const fall = format.sum(dropped);
-    text(this.sources, `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source").map((node) => node.fps)))} fps`);
+    text(
+      this.sources,
+      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source").map((node) => node.fps)))} fps`,
+    );
     text(this.drops, `${format.rate(fall)} /s`);
     this.drops.parentElement.classList.toggle("bad", fall > 0);
     text(this.age, edges.length > 0 ? format.time(Math.max(...edges.map((edge) => edge.age_p99 ?? 0))) : "–");
-    const waits = state.nodes.map((node) => node.gil_wait_rate).filter((rate) => rate !== null && rate !== undefined);
+    const waits = state.nodes
+      .map((node) => node.gil_wait_rate)
+      .filter((rate) => rate !== null && rate !== undefined);
     // A wait is counted when it is over; one that goes on is told by the watch.
     const frozen = (state.gil.stalled_now ?? 0) >= FROZEN;
-    text(this.gil, frozen ? `since ${format.time(state.gil.stalled_now)}` : waits.length > 0 ? format.percent(format.sum(waits)) : "–");
+    text(
+      this.gil,
+      frozen
+        ? `since ${format.time(state.gil.stalled_now)}`
+        : waits.length > 0
+          ? format.percent(format.sum(waits))
+          : "–",
+    );
     this.gil.parentElement.classList.toggle("bad", frozen);
     text(this.viewers, format.count(state.viewers));
     this.#tellEnd(state);
@@ -105,10 +122,16 @@ export class Status {
       this.#lost.hide();
       return;
     }
-    const old = this.#last === 0 ? "" : `The numbers below are ${format.duration((performance.now() - this.#last) / 1000)} old. `;
+    const old =
+      this.#last === 0
+        ? ""
+        : `The numbers below are ${format.duration((performance.now() - this.#last) / 1000)} old. `;
     const wait = Math.max(0, Math.ceil((this.#retry - performance.now()) / 1000));
     if (this.#link === "refused") {
-      this.#lost.show("The server refuses this page.", "It wants a token: open the address that it printed, or load the page again.");
+      this.#lost.show(
+        "The server refuses this page.",
+        "It wants a token: open the address that it printed, or load the page again.",
+      );
     } else if (this.#link === "silent") {
       this.#lost.show("No news from the server.", `${old}The connection stands; waiting.`);
     } else {
@@ -125,8 +148,13 @@ export class Status {
       return;
     }
     this.#failed.hide();
-    if (phase === "ended") this.#over.show("The pipeline has ended.", "Every source came to its end; these are the final numbers.");
-    else if (phase === "stopped") this.#over.show("The pipeline was stopped.", "These are the final numbers.");
+    if (phase === "ended")
+      this.#over.show(
+        "The pipeline has ended.",
+        "Every source came to its end; these are the final numbers.",
+      );
+    else if (phase === "stopped")
+      this.#over.show("The pipeline was stopped.", "These are the final numbers.");
     else this.#over.hide();
   }
 
@@ -137,6 +165,9 @@ export class Status {
     }
     const who = by?.native ?? by?.python ?? by?.thread ?? "Somebody";
     const place = by?.native && by.python ? `, called at ${by.python},` : "";
-    this.#frozen.show(`Python has been frozen for ${format.time(seconds)}.`, `${who}${place} holds the GIL. Native nodes go on.`);
+    this.#frozen.show(
+      `Python has been frozen for ${format.time(seconds)}.`,
+      `${who}${place} holds the GIL. Native nodes go on.`,
+    );
   }
 }

@@ -53,7 +53,8 @@ export const policyName = (queue) => queue.name ?? queue.when_full.replaceAll("_
 
 export function policySentence(queue) {
   const name = queue.name ? `${queue.name}: ` : "";
-  if (queue.depth === 0) return `${name}keeps nothing; only a sample that comes while the consumer waits is taken`;
+  if (queue.depth === 0)
+    return `${name}keeps nothing; only a sample that comes while the consumer waits is taken`;
   return `${name}holds at most ${queue.depth}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }
 

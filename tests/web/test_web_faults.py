@@ -141,6 +141,19 @@ def test_without_the_token_nothing_is_told(page: Page, running: Run) -> None:
     page.until("return document.querySelector('canvas[data-seq]') !== null")
 
 
+def test_a_page_whose_token_is_no_longer_good_says_so(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("secret")
+    pipeline.add(ff.open(SCENE), name="camera")
+    url = running(pipeline, token="the-first-of-two-tokens")
+    page.open(url)
+    page.until("return document.getElementById('phase').textContent === 'running'")
+    pipeline.unserve()
+    pipeline.serve(port=urllib.parse.urlsplit(url).port or 0, token="the-second-of-two-tokens")
+    page.until("return document.querySelector('.banner[data-kind=lost]').textContent.includes('refuses')")
+    assert "token" in page.text(".banner[data-kind=lost]")
+    assert page.text("#phase") == "not connected"
+
+
 def test_another_name_for_this_machine_is_refused(page: Page, running: Run) -> None:
     from browser import FOREIGN  # noqa: PLC0415  (needs selenium)
 

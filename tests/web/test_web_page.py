@@ -162,6 +162,23 @@ def test_a_picture_fills_the_screen_and_is_saved_as_it_came(page: Page, running:
     page.until("return document.fullscreenElement === null")
 
 
+def test_a_page_that_comes_late_shows_what_was_before(page: Page, running: Run) -> None:
+    pipeline, _ = example()
+    url = running(pipeline)
+    while pipeline.stats().uptime < 4:
+        time.sleep(0.1)
+    page.open(url)
+    drawn = """const canvas = document.querySelector(".node .spark canvas");
+      const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const columns = new Set();
+      for (let at = 3; at < data.length; at += 4) {
+        if (data[at] > 0) columns.add(((at - 3) / 4) % canvas.width);
+      }
+      return columns.size / canvas.width"""
+    share = page.until(drawn)
+    assert 2 / 60 < share < 0.5, "some seconds of a minute"
+
+
 def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run) -> None:
     pipeline, _ = example()
     page.open(running(pipeline))
