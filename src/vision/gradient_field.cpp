@@ -34,12 +34,19 @@ void GradientField::compute(const Plane& luma) {
                                .scratch = scratch_.data() + kMargin});
 }
 
+// Clears runs of cells, since most of them are unwanted.
 void GradientField::keep_edges(const CellMask& cells, int cell) noexcept {
-  for (int y = 0; y < height_; ++y) {
-    const std::uint8_t* wanted = cells.row(y / cell);
-    std::uint8_t* flags = &flags_[at(y * stride_)];
-    for (int column = 0; column < cells.columns(); ++column) {
-      if (wanted[column] == 0) std::memset(flags + column * cell, 0, static_cast<std::size_t>(cell));
+  for (int row = 0; row * cell < height_; ++row) {
+    const std::uint8_t* wanted = cells.row(row);
+    const std::uint8_t* end = wanted + cells.columns();
+    const int last = std::min(height_, (row + 1) * cell);
+    for (const std::uint8_t* from = std::find(wanted, end, 0); from != end;) {
+      const std::uint8_t* to = std::find(from, end, 1);
+      const auto length = static_cast<std::size_t>(to - from) * static_cast<std::size_t>(cell);
+      for (int y = row * cell; y < last; ++y) {
+        std::memset(&flags_[at(y * stride_ + static_cast<int>(from - wanted) * cell)], 0, length);
+      }
+      from = std::find(to, end, 0);
     }
   }
 }
