@@ -13,8 +13,8 @@ namespace {
 // A change is greater than this, grey levels of a cell's mean: the faintest ball that can be found, in half a
 // cell. And it is greater than so many times the median over all cells: noise, and what compression makes of
 // it.
-constexpr float kMinChange = 4 * kMeanScale;
-constexpr float kOfNoise = 6;
+constexpr float kMinChange = 5 * kMeanScale;
+constexpr float kOfNoise = 8;
 // Cells that touch a changed one need half of that: what changes as one is searched as one.
 constexpr float kOfNeighbours = 0.5F;
 // With a median beyond this the picture moved as a whole.

@@ -15,7 +15,7 @@ namespace {
 
 // Of the rim inside the picture. A track's ring covers all of it; of a ball that moves, the sides may not
 // change.
-constexpr float kMinCovered = 0.7F;
+constexpr float kMinCovered = 0.8F;
 constexpr std::size_t kRimPoints = 16;
 // The window of the refinement: pixels at least, fraction of the radius.
 constexpr float kNear = 2, kNearOfRadius = 0.1F;
