@@ -14,7 +14,7 @@
 namespace freshframe::vision {
 namespace {
 
-constexpr float kMinHalfRadius = 4;  // pixels at half size; smaller ones are better seen at full size
+constexpr float kMinHalfRadius = 5;  // pixels at half size; smaller ones are better seen at full size
 constexpr float kRimMargin = 1;      // pixels beyond the rim's tolerance that belong to it
 
 RadiusRange at_half(RadiusRange radii) {
