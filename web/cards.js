@@ -42,7 +42,7 @@ export class NodeCard {
     this.tag = tag && el("span", { class: "tag" }, tag);
     this.rate = el("b", { class: "num" }, "–");
     this.state = el("span", { class: "state" });
-    this.place = el("div", { class: "spark" });
+    this.place = el("div", { class: "spark", "aria-hidden": "true" });
     const list = el("dl", { class: "rows" });
     this.bar = el("i");
     this.busy = row(list, "busy", "share of the run that it worked");
@@ -144,7 +144,7 @@ export class EdgeCard {
     this.level = el("i");
     this.waiting = el("span", { class: "num" });
     this.rate = el("b", { class: "num" }, "–");
-    this.place = el("div", { class: "spark" });
+    this.place = el("div", { class: "spark", "aria-hidden": "true" });
     const list = el("dl", { class: "rows" });
     this.age = row(list, "age", "from capture to the consumer: median / 99th percentile");
     this.drops = el("p", { class: "drops num" }, "no drops");

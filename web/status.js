@@ -15,15 +15,15 @@ const PHASES = {
 
 const FROZEN = 0.2; // seconds; shorter stalls are among the events and the culprits
 
-// A message across the page. Its element stays while it is the same, so that it is read out once.
+// A message across the page.
 class Banner {
   constructor(kind, role) {
-    this.title = el("strong");
+    this.title = el("strong", { role }); // read out once; the line beside it counts on
     this.line = el("span", { class: "num" });
     this.more = el("pre", { hidden: true, tabindex: "0", "aria-label": "traceback" });
     this.element = el(
       "div",
-      { class: "banner", "data-kind": kind, role, hidden: true },
+      { class: "banner", "data-kind": kind, hidden: true },
       el("p", {}, this.title, " ", this.line),
       this.more,
     );
@@ -166,8 +166,8 @@ export class Status {
     const who = by?.native ?? by?.python ?? by?.thread ?? "Somebody";
     const place = by?.native && by.python ? `, called at ${by.python},` : "";
     this.#frozen.show(
-      `Python has been frozen for ${format.time(seconds)}.`,
-      `${who}${place} holds the GIL. Native nodes go on.`,
+      "Python is frozen.",
+      `${who}${place} has held the GIL for ${format.time(seconds)}. Native nodes go on.`,
     );
   }
 }

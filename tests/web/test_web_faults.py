@@ -90,7 +90,7 @@ def test_the_page_goes_on_while_python_is_frozen_and_says_who_does_it(
     page.until("return document.querySelector('.banner[data-kind=frozen]').checkVisibility()")
     page.until("return document.querySelector('.banner[data-kind=frozen]').textContent.includes('usleep')")
     banner = page.text(".banner[data-kind=frozen]")
-    assert "Python has been frozen for" in banner
+    assert "Python is frozen." in banner
     assert "program.py" in banner
     seq = "return Number(document.querySelector('canvas[data-seq]').dataset.seq)"
     uptime = "return document.getElementById('uptime').textContent"

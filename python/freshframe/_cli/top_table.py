@@ -130,8 +130,9 @@ def _events(events: list[dict[str, Any]]) -> Group:
     lines = []
     for event in reversed(events[-_EVENTS:]):
         at = time.strftime("%H:%M:%S", time.localtime(event["time"]))
+        subject = event["subject"].replace("->", " → ")
         last = event["text"].rstrip().rpartition("\n")[2]  # of a traceback
-        lines.append(Text(f"{at}  {event['kind']:<9}  {event['subject']}: {last}", style="dim", no_wrap=True))
+        lines.append(Text(f"{at}  {event['kind']:<9}  {subject}: {last}", style="dim", no_wrap=True))
     return Group(*lines)
 
 
