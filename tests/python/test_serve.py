@@ -399,3 +399,36 @@ def test_a_viewer_in_another_process_sees_who_freezes_python() -> None:
     assert during[-1]["stalled_by"]["python"].startswith("frozen.py:1")
     assert "usleep" in told[-1][2][-1]
     assert "usleep" in told[-1][1]["culprits"][0]["native"]
+
+
+def test_a_forked_child_neither_serves_nor_keeps_the_port() -> None:
+    done = run_program(
+        """
+        import os, signal, socket, warnings
+        import freshframe as ff
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of forks beside threads
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.open("demo:circles"))
+        port = int(pipeline.serve().rpartition(":")[2].strip("/"))
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                pipeline.serve(port=1)
+            except ff.GraphError:
+                pass
+            del pipeline
+            os.write(tell, b"x")
+            signal.pause()
+        os.read(told, 1)
+        pipeline.unserve()
+        try:
+            socket.create_connection(("127.0.0.1", port))
+            print("connected")
+        except ConnectionRefusedError:
+            print("refused")
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        """
+    )
+    assert (done.code, done.out) == (0, "refused\n"), done.err
