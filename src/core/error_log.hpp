@@ -29,8 +29,10 @@ struct ErrorNote {
 class ErrorLog {
  public:
   static constexpr std::size_t kKept = 32;
+  static constexpr std::size_t kMaxText = 16384;  // bytes of a message
 
   void add(ErrorNote note) {
+    if (note.text.size() > kMaxText) note.text.resize(kMaxText);
     const std::lock_guard lock(mutex_);
     note.id = ++count_;
     note.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();

@@ -12,6 +12,14 @@ namespace {
 constexpr double kLongLockStall = 0.25;     // seconds: told each time, shorter ones once per culprit
 constexpr std::size_t kMaxCulprits = 1000;  // remembered as told
 
+constexpr double kErrorsApart = 1.0;    // seconds between two events of the same node's errors
+constexpr std::size_t kMaxText = 2000;  // bytes: every state carries all events
+
+// The end of a long text: there the error itself stands.
+std::string tail(const std::string& text) {
+  return text.size() <= kMaxText ? text : "..." + text.substr(text.size() - kMaxText);
+}
+
 std::string seconds_text(double seconds) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.*f s", seconds < 1 ? 3 : 1, seconds);
@@ -37,7 +45,7 @@ void EventLog::follow(const Observation& seen, const PipelineCore& core) {
   follow_sources(seen);
   follow_stall(seen);
   follow_lock(seen);
-  follow_errors(seen, core);
+  follow_errors(core);
   follow_phase(seen);
 }
 
@@ -57,12 +65,15 @@ void EventLog::follow_phase(const Observation& seen) {
   }
 }
 
-void EventLog::follow_errors(const Observation& seen, const PipelineCore& core) {
+void EventLog::follow_errors(const PipelineCore& core) {
   for (const auto& note : core.errors().since(last_error_)) {
     last_error_ = note.id;
-    add(note.time, "error", note.node, note.traceback.empty() ? note.text : note.traceback);
+    // A node that fails on every sample must not push all else out of the log.
+    auto& told = error_told_[note.node];
+    if (!note.fatal && note.time - told < kErrorsApart) continue;
+    told = note.time;
+    add(note.time, "error", note.node, tail(note.traceback.empty() ? note.text : note.traceback));
   }
-  (void)seen;
 }
 
 void EventLog::follow_edges(const Observation& seen) {

@@ -34,7 +34,7 @@ class EventLog {
 
   void add(double time, std::string kind, std::string subject, std::string text);
   void follow_phase(const Observation& seen);
-  void follow_errors(const Observation& seen, const PipelineCore& core);
+  void follow_errors(const PipelineCore& core);
   void follow_edges(const Observation& seen);
   void follow_sources(const Observation& seen);
   void follow_stall(const Observation& seen);
@@ -44,6 +44,7 @@ class EventLog {
   std::uint64_t count_ = 0;
   std::optional<LifePhase> phase_;
   std::uint64_t last_error_ = 0;
+  std::map<std::string, double> error_told_;              // Unix time, by node
   std::set<std::pair<std::size_t, DropCause>> dropping_;  // edge and cause that were told
   std::map<std::string, SourceSeen> sources_;
   bool stalled_ = false;
