@@ -121,6 +121,11 @@ def test_devices_writes_one_object_per_camera(freshframe: Any, machine: Any) -> 
     assert "problem_code" not in first
 
 
+def nameless() -> str:
+    """What Python 3.11 does for a user that /etc/passwd does not have."""
+    raise KeyError("getpwuid(): uid not found: 1234")
+
+
 def test_devices_says_how_to_get_the_permission(
     freshframe: Any, machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +138,9 @@ def test_devices_says_how_to_get_the_permission(
     assert code == 0
     assert out.splitlines() == ["/dev/video2  unknown", "    this user may not"]
     assert "sudo usermod -aG video ada" in err
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert "--group-add video" in freshframe("devices")[2]
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
     video = grp.struct_group(("video", "x", 44, ["ada"]))
     assert "log out and in again" in freshframe("devices")[2]
     monkeypatch.setattr(os, "getgroups", lambda: [44, 100])

@@ -80,7 +80,10 @@ def _permission_advice() -> str:
         members = grp.getgrnam("video")
     except KeyError:
         return "there is no group 'video' here: 'ls -l /dev/video*' shows which group may use cameras"
-    user = getpass.getuser()
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"user {os.getuid()} has no name here, as in a container: start that with --group-add video"
     if members.gr_gid in os.getgroups():
         return "this user is in group 'video', but the device belongs to another: 'ls -l /dev/video*'"
     if user in members.gr_mem:
