@@ -9,20 +9,28 @@
 namespace freshframe {
 namespace {
 
-std::mutex sink_mutex;
-std::shared_ptr<const LogSink> current_sink;  // guarded by sink_mutex
+struct Current {
+  std::mutex mutex;
+  std::shared_ptr<const LogSink> sink;  // guarded by mutex
+};
+
+/// Never destroyed: a thread that was left behind in a call may log while the process ends.
+Current& current() {
+  static auto& only = *new Current();
+  return only;
+}
 
 std::shared_ptr<const LogSink> sink() {
-  const std::lock_guard lock(sink_mutex);
-  return current_sink;
+  const std::lock_guard lock(current().mutex);
+  return current().sink;
 }
 
 }  // namespace
 
 void set_log_sink(LogSink sink) {
   auto next = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
-  const std::lock_guard lock(sink_mutex);
-  current_sink.swap(next);
+  const std::lock_guard lock(current().mutex);
+  current().sink.swap(next);
 }
 
 void log(LogLevel level, std::string_view line) noexcept {
