@@ -24,8 +24,10 @@ from _measure import ROOT, Result, Row, arguments
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
+from faulty_server import Clip, Faults, Server
 from live_media import encode
-from live_servers import Clip, Faults, HttpServer, RtspServer, Server
+from live_rtsp import RtspServer
+from live_servers import HttpServer
 from live_support import ServerProcess
 
 LIMIT = 25.0  # seconds after which a child is killed

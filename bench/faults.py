@@ -1,6 +1,6 @@
 """What a live source does when its server misbehaves: how soon it notices, comes back and stops.
 
-Servers on loopback, made by tests/python/live_servers.py; a source per run. A stop is asked for at a random
+Servers on loopback, made by tests/python; a source per run. A stop is asked for at a random
 moment of each state. FFmpeg looks every 100 ms whether it shall go on, which most figures show.
 """
 
@@ -24,8 +24,10 @@ from _silent_names import in_own_network
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
+from faulty_server import Clip, Faults, Server
 from live_media import KEY_INTERVAL, encode
-from live_servers import Clip, Faults, HttpServer, RtspServer, Server, TcpServer
+from live_rtsp import RtspServer
+from live_servers import HttpServer, TcpServer
 from live_support import Camera, ServerProcess
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
-from live_servers import FPS, Clip
+from faulty_server import FPS, Clip
 
 KEY_INTERVAL = 10
 FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"

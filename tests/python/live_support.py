@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import live_servers
+from faulty_server import Clip
 from live_media import encode
-from live_servers import Clip
 from support import WATCHDOG, until
 
 import freshframe as ff

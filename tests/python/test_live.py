@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from faulty_server import Faults, Server
 from live_media import encode
-from live_servers import Faults, HttpServer, RtspServer, Server, TcpServer, UdpServer
+from live_rtsp import RtspServer
+from live_servers import HttpServer, TcpServer, UdpServer
 from live_support import Camera, clip
 from support import until
 

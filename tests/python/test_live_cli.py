@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from live_servers import Faults, HttpServer, TcpServer
+from faulty_server import Faults
+from live_servers import HttpServer, TcpServer
 from live_support import clip
 from support import until
 

@@ -14,8 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
+from faulty_server import Clip, Faults, Server
 from live_media import encode
-from live_servers import Clip, Faults, HttpServer, RtspServer, Server, TcpServer
+from live_rtsp import RtspServer
+from live_servers import HttpServer, TcpServer
 from live_support import Camera, ServerProcess, clip
 from support import WATCHDOG, until
 

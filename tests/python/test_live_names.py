@@ -29,7 +29,9 @@ server.bind(("127.0.0.1", 53))
 server.settimeout(30)
 
 import freshframe as ff
-from live_servers import Faults, HttpServer, RtspServer, TcpServer
+from faulty_server import Faults
+from live_rtsp import RtspServer
+from live_servers import HttpServer, TcpServer
 from live_support import clip
 from support import until
 

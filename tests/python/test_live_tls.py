@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from live_servers import Faults, HttpServer, RtspServer, Server, TlsFront
+from faulty_server import Faults, Server
+from live_rtsp import RtspServer
+from live_servers import HttpServer, TlsFront
 from live_support import Camera, clip
 
 import freshframe as ff
