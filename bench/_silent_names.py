@@ -1,7 +1,7 @@
-"""Stops while a name is looked up by a server that never answers: the child process of faults.py.
+"""Stops while a name is looked up by a server that never answers: the child process of names.py.
 
 Runs in a network of its own (`unshare -rmn`), in which 127.0.0.1 is a name server that listens and says
-nothing. Writes {kind: [milliseconds of each stop]} as JSON: ``python _silent_names.py STOPS``.
+nothing. Writes {row: [milliseconds of each stop]} as JSON: ``python _silent_names.py STOPS``.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -38,11 +38,22 @@ def silence_names() -> socket.socket:
 
 
 def measure(stops: int) -> dict[str, list[float]]:
-    """By kind."""
+    """By name of the row."""
     from faults import KINDS, stop_ms  # noqa: PLC0415  after the names are silent
+    from faulty_server import Faults  # noqa: PLC0415  faults makes it known
 
     random.seed(2)
-    return {name: [stop_ms(None, kind, "resolving") for _ in range(stops)] for name, kind in KINDS.items()}
+    figures = {
+        f"{name}: stop while resolving": [stop_ms(None, kind, "resolving") for _ in range(stops)]
+        for name, kind in KINDS.items()
+    }
+    away = Faults(answer=b"HTTP/1.0 302 Found\r\nLocation: http://elsewhere.example/\r\n\r\n")
+    http = KINDS["http"]
+    with http.server(faults=away) as server:
+        figures["http, redirected: stop while connecting"] = [
+            stop_ms(server, http, "connecting") for _ in range(stops)
+        ]
+    return figures
 
 
 def in_own_network(stops: int) -> dict[str, list[float]]:

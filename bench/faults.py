@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from _measure import ROOT, Result, Row, arguments, quantile
-from _silent_names import in_own_network
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
@@ -179,21 +177,16 @@ def figures(values: list[float]) -> dict[str, float]:
     }
 
 
-def add_stops(result: Result, name: str, state: str, values: list[float]) -> None:
+def add_stops(result: Result, what: str, values: list[float]) -> None:
     """Three rows: p50, p99 and the largest, each with its goal."""
     for share, goal in STOP_GOALS.items():
-        row = f"{name}: stop while {state}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
+        row = f"{what}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
         result.add(Row(row, figures(values) if share == 0.5 else {}, quantile(values, share), goal))
-    print(f"{name} {state}: {figures(values)}", file=sys.stderr)
+    print(f"{what}: {figures(values)}", file=sys.stderr)
 
 
 def measure_stops(result: Result, stops: int, clips: dict[str, Clip]) -> None:
     """In each state, over each kind of connection."""
-    try:
-        for name, values in in_own_network(stops).items():
-            add_stops(result, name, "resolving", values)
-    except (OSError, subprocess.CalledProcessError) as error:
-        result.add(Row("stop while resolving", {}, unclear=f"needs `unshare -rmn`: {error}"))
     for name, kind in KINDS.items():
         for state, faults in STATES.items():
             clip = clips[kind.keyless if state == "waiting_key_frame" else kind.media]
@@ -202,7 +195,7 @@ def measure_stops(result: Result, stops: int, clips: dict[str, Clip]) -> None:
                     values = stalled_stops_ms(server, kind, stops)
                 else:
                     values = [stop_ms(server, kind, state) for _ in range(stops)]
-            add_stops(result, name, state, values)
+            add_stops(result, f"{name}: stop while {state}", values)
 
 
 def measure_limits(result: Result, rounds: int, clips: dict[str, Clip]) -> None:
