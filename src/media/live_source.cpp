@@ -33,13 +33,14 @@ std::string reason(const std::exception& error) {
 
 LiveSource::LiveSource(std::string url, OpenOptions options)
     : url_(std::move(url)),
+      masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
       reconnect_(options_.reconnect.value_or(true)),
       back_off_(std::random_device{}()),
       maker_(wanted_size(options_)) {}
 
 std::string LiveSource::url() const {
-  return mask_passwords(url_.text);
+  return masked_;
 }
 
 VideoInfo LiveSource::info() const {
@@ -65,7 +66,7 @@ void LiveSource::connect(const Context& context) {
   try {
     connection_ = std::make_unique<LiveConnection>(url_, options_, context, side_);
   } catch (const UnknownOption& unknown) {
-    throw SourceError(unknown.text(), url(), EINVAL);
+    throw SourceError(unknown.text(), masked_, EINVAL);
   } catch (const SourceError& error) {
     if (context.stop.stop_requested()) return;
     if (!reconnect_) throw;
@@ -73,7 +74,7 @@ void LiveSource::connect(const Context& context) {
     return;
   } catch (const std::exception& error) {  // this machine has no thread, no memory: that may pass
     if (!reconnect_) throw;
-    lose(context, "cannot open '" + url() + "': " + reason(error));
+    lose(context, "cannot open '" + masked_ + "': " + reason(error));
     return;
   }
   maker_.set_turn(connection_->input().turn());
@@ -114,7 +115,7 @@ std::optional<SourceItem<Frame>> LiveSource::read(const Context& context) {
       lose(context, error.what());
     } catch (const std::exception& error) {
       if (!reconnect_) throw;
-      lose(context, "lost '" + url() + "': " + reason(error));
+      lose(context, "lost '" + masked_ + "': " + reason(error));
     }
   }
   return std::nullopt;
@@ -178,7 +179,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   auto made = make(std::move(frame), context);
   if (!made) return std::nullopt;
   back_off_.reset();
-  book_frame(book, context.clock.now(), "'" + url() + "'");
+  book_frame(book, context.clock.now(), "'" + masked_ + "'");
   note_info(*made, first);
   if (connection_->input().is_bursty()) {
     static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
@@ -195,7 +196,7 @@ std::optional<Frame> LiveSource::make(AvFramePtr frame, const Context& context) 
     context.counters.drop(NodeDropCause::Decode);
     if (const auto why = reason(error); why != complaint_) {
       complaint_ = why;
-      log(LogLevel::Warning, "'" + url() + "': frames are lost: " + why);
+      log(LogLevel::Warning, "'" + masked_ + "': frames are lost: " + why);
     }
     return std::nullopt;
   }
@@ -214,7 +215,7 @@ void LiveSource::note_size(const AVFrame& frame, const Context& context) {
   if (!before) return;
   context.counters.source().count_size_change();
   std::ostringstream text;
-  text << "'" << url() << "' changed its size from " << before->width << "x" << before->height << " to "
+  text << "'" << masked_ << "' changed its size from " << before->width << "x" << before->height << " to "
        << frame.width << "x" << frame.height;
   log(LogLevel::Info, text.str());
 }

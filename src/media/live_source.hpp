@@ -56,6 +56,7 @@ class LiveSource final : public VideoSource {
   [[nodiscard]] TimePoint due(double pts, const Context& context);
 
   const LiveUrl url_;
+  const std::string masked_;  // for messages
   const OpenOptions options_;
   const bool reconnect_;
   mutable std::mutex info_mutex_;
