@@ -19,6 +19,12 @@ std::string ffmpeg_text(int error) {
   return text;
 }
 
+std::string unknown_option_text(const std::string& url, const std::string& container,
+                                const std::string& decoder, const std::string& names) {
+  return "cannot open '" + url + "': FFmpeg's " + container + " reader and " + decoder +
+         " decoder know no option " + names;
+}
+
 int ffmpeg_errno(int error) noexcept {
   constexpr int kLargestErrno = 4095;  // FFmpeg's own codes are four-letter tags, far below -4095
   const int code = AVUNERROR(error);

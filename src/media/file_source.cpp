@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "media/ffmpeg_error.hpp"
 #include "media/ffmpeg_log.hpp"
 #include "media/url.hpp"
 
@@ -96,9 +97,8 @@ void FileSource::open_parts(const Context& context) {
                       masked, EINVAL);
   }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
-    throw SourceError("cannot open '" + masked + "': FFmpeg's " + demuxer_->input().iformat->name +
-                          " reader and " + decoder_->context().codec->name + " decoder know no option " +
-                          unknown,
+    throw SourceError(unknown_option_text(masked, demuxer_->input().iformat->name,
+                                          decoder_->context().codec->name, unknown),
                       masked, EINVAL);
   }
 }

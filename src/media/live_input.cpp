@@ -133,8 +133,8 @@ void LiveInput::make_decoder(Dictionary& options) {
   decoder_.emplace(
       *stream_, DecoderSettings{.threads = options_.decoder_threads.value_or(1), .low_delay = true}, options);
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
-    throw UnknownOption("cannot open '" + masked_ + "': FFmpeg's " + input_->iformat->name + " reader and " +
-                        decoder_->context().codec->name + " decoder know no option " + unknown);
+    throw UnknownOption(
+        unknown_option_text(masked_, input_->iformat->name, decoder_->context().codec->name, unknown));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <utility>
 
+#include "media/ffmpeg_error.hpp"
 #include "media/url.hpp"
 
 extern "C" {
@@ -70,8 +71,7 @@ void PictureSequence::describe(const Context& context) {
       Dictionary options(options_.options);
       const auto first = decode(picture, seconds_left(), options, context);
       if (const auto unknown = options.leftovers(); !unknown.empty()) {
-        throw GraphError("cannot open '" + url() + "': FFmpeg's " + first.container + " reader and " +
-                         first.codec + " decoder know no option " + unknown);
+        throw GraphError(unknown_option_text(url(), first.container, first.codec, unknown));
       }
       const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.frame->format));
       const auto size = maker_.size_of(*first.frame);

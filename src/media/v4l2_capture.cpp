@@ -100,8 +100,7 @@ void V4l2Capture::check_device() {
   const int code = device_.control(VIDIOC_QUERYCAP, capability);
   if (code == ENOTTY || code == EINVAL) refuse("it is not a camera; 'freshframe devices' lists those");
   if (code != 0) throw_camera_fault(path_, "open", code);
-  const auto* card = reinterpret_cast<const char*>(capability.card);
-  name_.assign(card, std::find(card, card + sizeof capability.card, '\0'));
+  name_ = driver_text(capability.card);
   const auto can = (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
                                                                          : capability.capabilities;
   if ((can & V4L2_CAP_VIDEO_CAPTURE) == 0) {

@@ -19,12 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-template <std::size_t N>
-std::string text_of(const __u8 (&bytes)[N]) {
-  const auto* begin = reinterpret_cast<const char*>(bytes);
-  return {begin, std::find(begin, begin + N, '\0')};
-}
-
 /// 10 of "video10", -1 of anything else.
 int number_of(const std::string& name) {
   constexpr std::string_view kPrefix = "video";
@@ -52,9 +46,9 @@ std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& pat
     info.problem_code = code;
     return info;
   }
-  info.name = text_of(capability.card);
-  info.driver = text_of(capability.driver);
-  info.bus = text_of(capability.bus_info);
+  info.name = driver_text(capability.card);
+  info.driver = driver_text(capability.driver);
+  info.bus = driver_text(capability.bus_info);
   const auto can = (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
                                                                          : capability.capabilities;
   if ((can & V4L2_CAP_VIDEO_CAPTURE) == 0) {

@@ -24,12 +24,6 @@ constexpr double kFastest = 60.5;            // more is chosen only when it is a
 constexpr int kDefaultWidth = 1280;
 constexpr int kDefaultHeight = 720;
 
-template <std::size_t N>
-std::string text_of(const __u8 (&bytes)[N]) {
-  const auto* begin = reinterpret_cast<const char*>(bytes);
-  return {begin, std::find(begin, begin + N, '\0')};
-}
-
 std::optional<double> rate_of(const v4l2_fract& interval) {
   if (interval.numerator == 0 || interval.denominator == 0) return std::nullopt;
   return static_cast<double>(interval.denominator) / interval.numerator;
@@ -183,7 +177,7 @@ CameraOffer camera_offer(const V4l2Handle& device) {
     CameraFormat format;
     format.code = entry.pixelformat;
     format.name = camera_format_name(entry.pixelformat);
-    format.description = text_of(entry.description);
+    format.description = driver_text(entry.description);
     format.supported = readable_format(entry.pixelformat) != nullptr;
     code = add_sizes(device, format);
     offer.formats.push_back(std::move(format));

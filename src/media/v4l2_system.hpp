@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,13 @@ class V4l2System {
 
   [[nodiscard]] static V4l2System& kernel();
 };
+
+/// A driver's text: up to its first zero, or all of the array.
+template <std::size_t N>
+[[nodiscard]] std::string driver_text(const std::uint8_t (&bytes)[N]) {
+  const auto* begin = reinterpret_cast<const char*>(bytes);
+  return {begin, std::find(begin, begin + N, '\0')};
+}
 
 /// An open device. Closes it at the end.
 class V4l2Handle {

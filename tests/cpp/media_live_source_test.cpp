@@ -83,7 +83,8 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
     } else {
       EXPECT_THROW(read_all(), SourceTimeout);
     }
-    EXPECT_GT(frames, kFrames / 2);
+    // Also those that the decoder held back. The last one of a stream that goes on is not known to be whole.
+    EXPECT_EQ(frames, then == ByteServer::Then::Close ? kFrames : kFrames - 1);
     source->close();
   }
 }
