@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from typing import Any
 
@@ -16,8 +17,10 @@ def number(what: str, value: Any) -> float:
     Raises:
         GraphError: It is something else.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
         raise GraphError(f"{what} must be a number, got {value!r}")
+    if not math.isfinite(value):
+        raise GraphError(f"{what} must be a finite number, got {value!r}")
     return float(value)
 
 
@@ -27,9 +30,9 @@ def integer(what: str, value: Any) -> int:
     Raises:
         GraphError: It is something else.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise GraphError(f"{what} must be a whole number, got {value!r}")
-    return value
+    return int(value)
 
 
 def flag(what: str, value: Any) -> bool:
@@ -54,7 +57,18 @@ def path(what: str, value: Any) -> str:
     text = os.fspath(value)
     if not isinstance(text, str):
         raise GraphError(f"{what} must be a path as text, got {value!r}")
+    if not is_utf8(text):
+        raise GraphError(f"{what} must be UTF-8, got {value!r}: rename it, or make a link that is")
     return text
+
+
+def is_utf8(text: str) -> bool:
+    """Whether it is text at all: Python shows bytes of a file's name that are not as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def pair(what: str, value: Any) -> tuple[float, float]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -172,10 +173,8 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
         GraphError: The URL or an option cannot be.
     GIL: held.
     """
-    if isinstance(url, int) and (isinstance(url, bool) or url < 0):
-        raise GraphError(f"a camera's number must be 0 or more, got {url!r}")
     handle = _native.make_video_source(
-        str(url) if isinstance(url, int) else _check.path("url", url),
+        _url(url),
         {
             "size": _size(size),
             "fps": None if fps is None else _check.number("fps", fps),
@@ -184,11 +183,46 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
             "reconnect": reconnect,
             "loop": loop,
             "realtime": realtime,
-            "decoder_threads": decoder_threads,
-            "options": dict(options or {}),
+            "decoder_threads": None
+            if decoder_threads is None
+            else _check.integer("decoder_threads", decoder_threads),
+            "options": _options(options),
         },
     )
     return VideoSource(handle, handle.live)
+
+
+def _url(url: Any) -> str:
+    if isinstance(url, (str, os.PathLike)):
+        text = os.fspath(url)
+        if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
+            raise GraphError("url is no text: it has lone surrogates in it")  # not shown: nor is its password
+        return _check.path("url", url)
+    if not isinstance(url, numbers.Integral):
+        found = type(url).__name__  # no more is shown: it may be a URL with a password
+        raise GraphError(f"url must be a path, a URL or a camera's number, got one of type {found}")
+    if type(url) is bool or url < 0:
+        raise GraphError(f"a camera's number must be 0 or more, got {url!r}")
+    return str(int(url))
+
+
+def _options(options: Any) -> dict[str, str]:
+    """What goes to FFmpeg. Values are not shown in errors: they may be passwords."""
+    wanted = "open() needs options to be a mapping of text to text"
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise TypeError(f"{wanted}, got one of type {type(options).__name__}")
+    for name, value in options.items():
+        if not isinstance(name, str) or not _check.is_utf8(name):
+            raise TypeError(f"{wanted}, got the name {name!r}")
+        if not isinstance(value, str):
+            raise TypeError(
+                f"{wanted}; the value of {name!r} is of type {type(value).__name__}: write it as text"
+            )
+        if not _check.is_utf8(value):
+            raise TypeError(f"{wanted}; the value of {name!r} has lone surrogates in it")
+    return dict(options)
 
 
 def _size(size: Any) -> tuple[int, int] | None:

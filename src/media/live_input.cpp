@@ -74,8 +74,8 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     choose_stream();
     make_decoder(options);
     describe();
-  } catch (const SourceTimeout&) {
-    throw;
+  } catch (const SourceTimeout& late) {
+    throw SourceTimeout(late.what() + errors.in_brackets(), late.url(), late.code());
   } catch (const SourceError& error) {
     throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
   } catch (const Error& error) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "media/ffmpeg_log.hpp"
+#include "media/known_options.hpp"
 #include "media/outage.hpp"
 #include "media/url.hpp"
 
@@ -50,6 +51,7 @@ VideoInfo LiveSource::info() const {
 
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
+  check_known(options_.options, url());  // whether or not the server is there
   last_packet_ = context.clock.now();
   try {
     connect(context);

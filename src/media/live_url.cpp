@@ -15,6 +15,7 @@ LiveUrl::LiveUrl(std::string url) : text(std::move(url)) {
   scheme = text.substr(0, colon);
   std::transform(scheme.begin(), scheme.end(), scheme.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  text.replace(0, colon, scheme);  // FFmpeg knows small letters only
   const auto begin = colon + 3;
   const auto end = std::min(text.find_first_of("/?#", begin), text.size());
   const auto at_sign = end == begin ? std::string::npos : text.rfind('@', end - 1);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -22,6 +24,7 @@ namespace {
 constexpr int kLargestSide = 32768;  // pixels
 constexpr int kMostThreads = 64;
 constexpr double kHighestFps = 1000;
+constexpr std::size_t kLongestUrl = 4095;  // bytes: FFmpeg's MAX_URL_SIZE, beyond which it cuts
 
 template <class T>
 [[noreturn]] void refuse(const std::string& option, const std::string& wanted, const T& got) {
@@ -32,6 +35,17 @@ template <class T>
 
 void check_seconds(const std::string& option, double seconds) {
   if (!(seconds > 0) || !std::isfinite(seconds)) refuse(option, "a number of seconds above 0", seconds);
+}
+
+void check_entries(const std::map<std::string, std::string>& entries) {
+  for (const auto& [name, value] : entries) {
+    if (name.empty() || name.find('\0') != std::string::npos) {
+      throw GraphError("the name of an entry of options is empty or has a zero byte in it");
+    }
+    if (value.find('\0') != std::string::npos) {  // not shown: it may be a password
+      throw GraphError("options[\"" + name + "\"] has a zero byte in it, where FFmpeg would cut it off");
+    }
+  }
 }
 
 void check(const OpenOptions& options) {
@@ -49,6 +63,7 @@ void check(const OpenOptions& options) {
   }
   check_seconds("open_timeout", options.open_timeout);
   check_seconds("read_timeout", options.read_timeout);
+  check_entries(options.options);
 }
 
 void check_demo(const std::string& url, const OpenOptions& options) {
@@ -67,6 +82,10 @@ void check_live(const std::string& url, const OpenOptions& options) {
     throw GraphError(
         "the URL of a network stream has a space, a line break or another control character in it; write "
         "them as %20, %0A and so on");
+  }
+  if (url.size() > kLongestUrl) {
+    throw GraphError("the URL of a network stream has " + std::to_string(url.size()) +
+                     " bytes; FFmpeg would cut it off after 4095 and ask for something else");
   }
   if (options.fps || options.loop || options.realtime) {
     throw GraphError("'" + mask_passwords(url) +

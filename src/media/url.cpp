@@ -22,6 +22,18 @@ constexpr std::string_view kSupported =
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
     "udp), cameras (\"0\", \"/dev/video0\") and \"demo:circles\"";
 
+/// "rtsp:/host" or "rtsp:host", which no file is called. Not shown: its password could not be told from a
+/// path.
+void check_slashes(const std::string& url) {
+  auto word = url.substr(0, url.find(':'));
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  struct stat status{};
+  if (word.size() == url.size() || !is_live_scheme(word) || ::stat(url.c_str(), &status) == 0) return;
+  throw GraphError("there is no file whose name begins with '" + word + ":'; a network stream is written \"" +
+                   word + "://host/path\", and as text: a pathlib.Path takes one slash away");
+}
+
 /// What a URL in a text ends at for sure: a quote may be a part of a password.
 constexpr std::string_view kSpaces = " \t\r\n";
 
@@ -131,6 +143,7 @@ UrlKind url_kind(const std::string& url) {
     throw GraphError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
                      std::string(kSupported));
   }
+  if (scheme.empty()) check_slashes(url);
   if (names_pictures(local_path(url))) return UrlKind::Pictures;
   return UrlKind::File;
 }

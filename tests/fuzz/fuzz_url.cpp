@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "media/live_url.hpp"
 #include "media/number_pattern.hpp"
 #include "media/picture_list.hpp"
 #include "media/url.hpp"
@@ -71,7 +72,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(mask_passwords(masked) == masked);
   allow_refusal([&] {
     const auto source = open(url, options_of(parts));
-    require(source->url() == (url_kind(url) == UrlKind::Camera ? camera_path(url) : masked));
+    const auto kind = url_kind(url);
+    require(source->url() == (kind == UrlKind::Camera ? camera_path(url)
+                              : kind == UrlKind::Live ? mask_passwords(LiveUrl(url).text)
+                                                      : masked));
   });
   if (url.rfind("demo:", 0) == 0) allow_refusal([&] { static_cast<void>(demo_truth(url, 3)); });
   if (NumberPattern::is_one(url)) {
