@@ -193,6 +193,8 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
 
 
 def _url(url: Any) -> str:
+    if isinstance(url, bool):
+        raise GraphError(f"a camera's number must be 0 or more, got {url!r}")
     if isinstance(url, (str, os.PathLike)):
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
@@ -201,7 +203,7 @@ def _url(url: Any) -> str:
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # no more is shown: it may be a URL with a password
         raise GraphError(f"url must be a path, a URL or a camera's number, got one of type {found}")
-    if type(url) is bool or url < 0:
+    if url < 0:
         raise GraphError(f"a camera's number must be 0 or more, got {url!r}")
     return str(int(url))
 

@@ -15,7 +15,9 @@
 #include <utility>
 
 #include "media/number_pattern.hpp"
+#include <dirent.h>
 #include <glob.h>
+#include <sys/stat.h>
 
 namespace freshframe {
 namespace {
@@ -54,18 +56,28 @@ std::string counted(std::size_t count, const std::string& thing) {
   return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
 }
 
-PictureList in_order(std::vector<std::string> paths) {
-  std::sort(paths.begin(), paths.end(), natural_less);
+void check_stop(const std::string& url, const std::stop_token& stop) {
+  if (stop.stop_requested())
+    throw SourceError("'" + url + "' was stopped before it was opened", url, ECANCELED);
+}
+
+PictureList in_order(std::vector<std::string> paths, const std::string& url, const std::stop_token& stop) {
+  std::sort(paths.begin(), paths.end(), [&](const std::string& a, const std::string& b) {
+    check_stop(url, stop);
+    return natural_less(a, b);
+  });
   PictureList list;
   for (auto& path : paths) list.pictures.push_back({std::move(path), list.places++});
   return list;
 }
 
 /// The names in a folder, without the hidden ones.
-std::vector<std::string> names_in(const std::string& folder, const std::string& url) {
+std::vector<std::string> names_in(const std::string& folder, const std::string& url,
+                                  const std::stop_token& stop) {
   std::error_code error;
   std::vector<std::string> names;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    check_stop(url, stop);
     auto name = entry->path().filename().string();
     if (name.front() != '.') names.push_back(std::move(name));
   }
@@ -76,10 +88,11 @@ std::vector<std::string> names_in(const std::string& folder, const std::string& 
   return names;
 }
 
-PictureList list_folder(const std::string& folder, const std::string& url) {
+PictureList list_folder(const std::string& folder, const std::string& url, const std::stop_token& stop) {
   std::vector<std::string> paths;
-  const auto names = names_in(folder, url);
+  const auto names = names_in(folder, url, stop);
   for (const auto& name : names) {
+    check_stop(url, stop);
     auto path = (fs::path(folder) / name).string();
     if (has_picture_suffix(name) && is_regular(path)) paths.push_back(std::move(path));
   }
@@ -89,17 +102,41 @@ PictureList list_folder(const std::string& folder, const std::string& url) {
                   : "no picture is in the folder: of " + counted(names.size(), "name") +
                         " none is a file with the suffix of one (" + std::string(kSomeSuffixes) + ")");
   }
-  return in_order(std::move(paths));
+  return in_order(std::move(paths), url, stop);
 }
 
-PictureList list_glob(const std::string& pattern, const std::string& url) {
+/// glob() has no argument for it.
+thread_local const std::stop_token* stop_of_glob = nullptr;
+
+dirent* next_entry(void* folder) {
+  return stop_of_glob->stop_requested() ? nullptr : ::readdir(static_cast<DIR*>(folder));
+}
+
+/// As glob(), but with folders that seem to end at a stop.
+int search(const std::string& pattern, const std::stop_token& stop, glob_t& found) {
+  found.gl_opendir = [](const char* path) -> void* {
+    return stop_of_glob->stop_requested() ? nullptr : ::opendir(path);
+  };
+  found.gl_readdir = next_entry;
+  found.gl_closedir = [](void* folder) { static_cast<void>(::closedir(static_cast<DIR*>(folder))); };
+  found.gl_lstat = ::lstat;
+  found.gl_stat = ::stat;
+  stop_of_glob = &stop;
+  const int result = ::glob(pattern.c_str(), GLOB_NOSORT | GLOB_ALTDIRFUNC, nullptr, &found);
+  stop_of_glob = nullptr;
+  return result;
+}
+
+PictureList list_glob(const std::string& pattern, const std::string& url, const std::stop_token& stop) {
   glob_t found{};
-  const int result = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found);
+  const int result = search(pattern, stop, found);
   const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&found, ::globfree);
+  check_stop(url, stop);
   if (result == GLOB_NOMATCH) fail(url, "no file matches; check the path and the pattern");
   if (result != 0) fail(url, "the folder could not be searched", result == GLOB_NOSPACE ? ENOMEM : EIO);
   std::vector<std::string> paths;
   for (std::size_t i = 0; i < found.gl_pathc; ++i) {
+    check_stop(url, stop);
     std::string path = found.gl_pathv[i];
     if (has_picture_suffix(path) && is_regular(path)) paths.push_back(std::move(path));
   }
@@ -108,7 +145,7 @@ PictureList list_glob(const std::string& pattern, const std::string& url) {
                   " matched, but none is a file with the suffix of a picture (" + std::string(kSomeSuffixes) +
                   ")");
   }
-  return in_order(std::move(paths));
+  return in_order(std::move(paths), url, stop);
 }
 
 /// What else could have been meant: "%04d" for "frame_0001.png".
@@ -122,20 +159,25 @@ std::string hint(const NumberPattern& pattern, const std::vector<std::string>& n
   return names.empty() ? "; the folder is empty" : "; check the path and the pattern";
 }
 
-PictureList list_numbers(const std::string& path, const std::string& url) {
+PictureList list_numbers(const std::string& path, const std::string& url, const std::stop_token& stop) {
   const NumberPattern pattern(path, url);
-  const auto names = names_in(pattern.folder(), url);
+  const auto names = names_in(pattern.folder(), url, stop);
   std::vector<std::pair<std::int64_t, std::string>> numbered;
   for (const auto& name : names) {
+    check_stop(url, stop);
     if (const auto number = pattern.number_of(name)) numbered.emplace_back(*number, name);
   }
   if (numbered.empty()) fail(url, "no file of that name with a number" + hint(pattern, names));
-  std::sort(numbered.begin(), numbered.end());
+  std::sort(numbered.begin(), numbered.end(), [&](const auto& a, const auto& b) {
+    check_stop(url, stop);
+    return a < b;
+  });
   const std::int64_t first = numbered.front().first;
   std::int64_t step = 0;
   for (const auto& [number, name] : numbered) step = std::gcd(step, number - first);
   PictureList list;
   for (const auto& [number, name] : numbered) {
+    check_stop(url, stop);
     list.places = step == 0 ? 0 : (number - first) / step;
     list.pictures.push_back({(fs::path(pattern.folder()) / name).string(), list.places});
   }
@@ -171,9 +213,9 @@ void check_picture_names(const std::string& path, const std::string& url) {
   if (!is_folder(path) && NumberPattern::is_one(path)) static_cast<void>(NumberPattern(path, url));
 }
 
-PictureList list_pictures(const std::string& path, const std::string& url) {
-  if (is_folder(path)) return list_folder(path, url);
-  return NumberPattern::is_one(path) ? list_numbers(path, url) : list_glob(path, url);
+PictureList list_pictures(const std::string& path, const std::string& url, const std::stop_token& stop) {
+  if (is_folder(path)) return list_folder(path, url, stop);
+  return NumberPattern::is_one(path) ? list_numbers(path, url, stop) : list_glob(path, url, stop);
 }
 
 bool natural_less(std::string_view a, std::string_view b) noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,10 @@ void check_picture_names(const std::string& path, const std::string& url);
 
 /// Looks once; what comes later is not seen. A folder and a glob give regular files with the suffix of a
 /// picture, "img2" before "img10". Of a pattern the numbers are the places, from the lowest on and in steps
-/// of the largest number that fits all (0, 10, 20). Throws SourceError with `url`.
-[[nodiscard]] PictureList list_pictures(const std::string& path, const std::string& url);
+/// of the largest number that fits all (0, 10, 20). Throws SourceError with `url`; and soon after a stop,
+/// however many files there are.
+[[nodiscard]] PictureList list_pictures(const std::string& path, const std::string& url,
+                                        const std::stop_token& stop = {});
 
 /// Numbers in the names count as numbers: "img2" < "img10". A total order.
 [[nodiscard]] bool natural_less(std::string_view a, std::string_view b) noexcept;

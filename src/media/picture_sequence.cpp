@@ -38,7 +38,7 @@ std::optional<std::int64_t> PictureSequence::total() const {
 }
 
 void PictureSequence::open(const Context& context) {
-  list_ = list_pictures(local_path(url_), url());
+  list_ = list_pictures(local_path(url_), url(), context.stop);
   warn_of_missing();
   describe(context);
   if (options_.realtime) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -274,6 +275,18 @@ TEST(NaturalOrder, CountsNumbersAndIsTotal) {
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     for (std::size_t j = 0; j < sorted.size(); ++j)
       EXPECT_EQ(natural_less(sorted[i], sorted[j]), i < j) << sorted[i] << " " << sorted[j];
+  }
+}
+
+TEST_F(MediaSequence, AStopEndsTheSearchForFilesOfWhateverForm) {
+  write_pngs({1, 2, 3});
+  std::stop_source stop;
+  stop.request_stop();
+  for (const auto* form : {"", "*.png", "%d.png"}) {
+    const auto message = message_of<SourceError>(
+        [&] { static_cast<void>(list_pictures(in(form), "them", stop.get_token())); });
+    EXPECT_EQ(message, "'them' was stopped before it was opened") << form;
+    EXPECT_EQ(list_pictures(in(form), "them").pictures.size(), 3U) << form;
   }
 }
 
