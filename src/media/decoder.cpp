@@ -47,6 +47,7 @@ std::string Decoder::most_pixels(const std::map<std::string, std::string>& optio
 }
 
 bool Decoder::send(AVPacket& packet, TimePoint captured) {
+  if (packet.size == 0) return false;  // FFmpeg takes one without data for the end of the stream
   const std::int64_t ticks = captured.time_since_epoch().count();
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   packet.opaque = reinterpret_cast<void*>(static_cast<std::intptr_t>(ticks));

@@ -133,12 +133,13 @@ AvFramePtr LiveSource::pull(const Context& context) {
         return std::move(spare_);
       case Decoder::Result::Damaged:
         context.counters.drop(NodeDropCause::Decode);
+        if (!in_decoder_.empty()) in_decoder_.pop_front();  // it does not say which; most likely the oldest
         break;
       case Decoder::Result::NeedsPacket:
+      case Decoder::Result::End:
+        if (lost_) std::rethrow_exception(lost_);
         if (!feed(context)) return nullptr;
         break;
-      case Decoder::Result::End:
-        std::rethrow_exception(lost_);
     }
   }
   return nullptr;
@@ -161,8 +162,11 @@ bool LiveSource::feed(const Context& context) {
   // What comes before the first key frame cannot be decoded: it belongs to joining, nothing is lost.
   seen_key_ = seen_key_ || (packet_->flags & AV_PKT_FLAG_KEY) != 0;
   if (seen_key_) {
-    in_decoder_.push_back(captured);
-    if (!connection_->decoder().send(*packet_, captured)) context.counters.drop(NodeDropCause::Decode);
+    if (connection_->decoder().send(*packet_, captured)) {
+      in_decoder_.push_back(captured);
+    } else {
+      context.counters.drop(NodeDropCause::Decode);
+    }
   }
   av_packet_unref(packet_.get());
   return true;

@@ -245,6 +245,15 @@ def test_frames_that_cannot_be_made_are_counted_and_the_source_goes_on(
             camera.pipeline.wait(WATCHDOG)
 
 
+def test_packets_without_data_are_lost_frames_and_no_delay_of_the_decoder() -> None:
+    whole = clip("mjpeg")
+    holed = dataclasses.replace(whole, frames=[*whole.frames[:4], b""], keys=whole.keys[:5])
+    with HttpServer(holed) as server, Camera(server.url) as camera:
+        until(lambda: camera.drops("decode") >= 3, "packets without data")
+        camera.read(3)
+        assert (camera.stats.decoder_delay, camera.stats.outages) == (0, 0)
+
+
 def huge_jpeg() -> bytes:
     """A picture that says it is 65500 x 65500."""
     jpeg = bytearray(clip("mjpeg").frames[0])
