@@ -103,8 +103,9 @@ void to_jfif_colours(const Picture& picture, std::vector<int>& scratch) {
       const int width = plane_of(picture, 1).row_bytes;
       for (int x = 0; x < width; ++x) {
         const int shift = map.y_cb * (u[x] - kMiddle) + map.y_cr * (v[x] - kMiddle) + kHalf;
-        scratch[static_cast<std::size_t>(2 * x)] = shift;
-        scratch[static_cast<std::size_t>(2 * x) + 1] = shift;
+        const auto at = 2 * static_cast<std::size_t>(x);
+        scratch[at] = shift;
+        scratch[at + 1] = shift;
       }
       map_chroma_row(u, v, width, map);
     }

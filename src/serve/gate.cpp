@@ -56,7 +56,7 @@ std::optional<std::string_view> without_port(std::string_view host) {
 std::optional<boost::asio::ip::address> address_of(std::string_view host) {
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
+  auto address = boost::asio::ip::make_address(host, error);
   if (error) return std::nullopt;
   return address;
 }
@@ -121,7 +121,7 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
   return std::nullopt;
 }
 
-Gate::Gate(std::string token, bool loopback, std::string machine, unsigned port)
+Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port)
     : token_(std::move(token)),
       loopback_(loopback),
       machine_(lower(machine)),

@@ -38,7 +38,7 @@ class Gate {
  public:
   /// `loopback`: only this machine can reach the server. `machine`: its name, which then is a Host of ours
   /// too. An empty token lets everybody in.
-  Gate(std::string token, bool loopback, std::string machine, unsigned port);
+  Gate(std::string token, bool loopback, const std::string& machine, unsigned port);
 
   [[nodiscard]] Verdict judge(const RequestHead& head) const;
   [[nodiscard]] bool is_token(std::string_view text) const noexcept;

@@ -59,7 +59,7 @@ void HttpConnection::start() {
 void HttpConnection::cut() {
   const auto self = std::move(waiting_self_);
   ErrorCode ignored;
-  socket_.close(ignored);
+  (void)socket_.close(ignored);
 }
 
 void HttpConnection::check(Time now) {
@@ -168,7 +168,7 @@ void HttpConnection::send(Reply reply, bool keep_alive) {
 // while.
 void HttpConnection::finish() {
   ErrorCode ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
+  (void)socket_.shutdown(Socket::shutdown_send, ignored);
   deadline_ = std::min(deadline_, Clock::now() + kLingerTime);
   drain();
 }

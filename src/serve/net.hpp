@@ -4,7 +4,8 @@
 
 #include <utility>  // before Asio 1.74, which forgets it
 
-#define BOOST_ASIO_DISABLE_CO_AWAIT  // its coroutines are of an older C++20
+// Its coroutines are of an older C++20. NOLINTNEXTLINE(readability-identifier-naming)
+#define BOOST_ASIO_DISABLE_CO_AWAIT
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>

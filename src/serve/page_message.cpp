@@ -102,8 +102,10 @@ class Reader {
   std::optional<unsigned> unit() {
     unsigned code = 0;
     if (rest_.size() < 4) return std::nullopt;
-    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + 4, code, 16);
-    if (error != std::errc() || end != rest_.data() + 4) return std::nullopt;
+    const std::string digits(rest_.substr(0, 4));
+    const char* const last = digits.data() + digits.size();
+    const auto [end, error] = std::from_chars(digits.data(), last, code, 16);
+    if (error != std::errc() || end != last) return std::nullopt;
     rest_.remove_prefix(4);
     return code;
   }

@@ -2,8 +2,10 @@
 #include "serve/service.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -37,15 +39,19 @@ Service::Service(std::shared_ptr<PipelineCore> core, ServeOptions options, Gate 
 }
 
 Service::~Service() {
-  ErrorCode ignored;
-  acceptor_.close(ignored);
-  tick_timer_.cancel();
-  pump_timer_.cancel();
-  accept_timer_.cancel();
-  const std::vector<Connection*> connections(connections_.begin(), connections_.end());
-  for (auto* connection : connections) connection->cut();
-  io_.restart();
-  io_.poll();  // each connection lives in its pending operations, which end now
+  try {
+    ErrorCode ignored;
+    (void)acceptor_.close(ignored);
+    tick_timer_.cancel();
+    pump_timer_.cancel();
+    accept_timer_.cancel();
+    const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+    for (auto* connection : connections) connection->cut();
+    io_.restart();
+    io_.poll();  // each connection lives in its pending operations, which end now
+  } catch (const std::exception& error) {
+    log(LogLevel::Warning, std::string("while the dashboard's server ended: ") + error.what());
+  }
 }
 
 void Service::listen(net::ip::tcp::acceptor acceptor) {
@@ -71,7 +77,7 @@ void Service::accept() {
       return;
     }
     ErrorCode ignored;
-    socket.set_option(net::ip::tcp::no_delay(true), ignored);
+    (void)socket.set_option(net::ip::tcp::no_delay(true), ignored);
     welcome(Socket(std::move(socket)));
     accept();
   });

@@ -55,7 +55,7 @@ void Viewer::on_accepted() {
 
 void Viewer::cut() {
   ErrorCode ignored;
-  socket_.next_layer().close(ignored);
+  (void)socket_.next_layer().close(ignored);
 }
 
 void Viewer::check(Time now) {
