@@ -109,6 +109,7 @@ void Findings::read(const FindingsSink& sink) const {
 
 void Findings::read_culprits_locked(const FindingsSink& sink) const {
   std::vector<const std::pair<const Key, Count>*> worst;
+  worst.reserve(counts_.size());
   for (const auto& each : counts_) worst.push_back(&each);
   const auto shown = worst.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, worst.size()));
   std::partial_sort(worst.begin(), shown, worst.end(),

@@ -182,7 +182,7 @@ void PictureDesk::finish(Port& port, LivePictureRef picture, const std::string& 
     }
     return;
   }
-  auto numbered = std::const_pointer_cast<LivePicture>(picture);
+  const auto numbered = std::const_pointer_cast<LivePicture>(picture);
   numbered->number = ++port.encoded;
   numbered->encoded_at = now;
   port.newest = std::move(picture);
