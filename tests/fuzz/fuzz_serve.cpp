@@ -3,10 +3,12 @@
 #include "freshframe/pipeline.hpp"
 #include "freshframe/serve.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,7 +26,7 @@ constexpr std::string_view kUpgrade =
     "GET /api/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
-class Nothing1 final : public Source<int> {
+class Silent final : public Source<int> {
  public:
   [[nodiscard]] bool live() const noexcept override { return true; }
   std::optional<SourceItem<int>> read(const Context& /*context*/) override { return std::nullopt; }
@@ -69,7 +71,7 @@ class Target {
 
  private:
   std::shared_ptr<PipelineCore> core() {
-    pipeline_.add(std::make_unique<Nothing1>(), {.name = "<script>"});
+    pipeline_.add(std::make_unique<Silent>(), {.name = "<script>"});
     return pipeline_.core();
   }
   void work() {
