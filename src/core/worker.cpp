@@ -267,6 +267,7 @@ void Worker::close_step() {
   inbox_.close();
   for (const auto& [inbox, edge] : outputs_) inbox->end(edge);
   current_worker = nullptr;
+  closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);
   core_.arrive_finished();
 }
@@ -310,7 +311,8 @@ NodeStats Worker::stats() const {
   result.lock_hold = static_cast<double>(lock_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
   result.errors = errors_.load(std::memory_order_relaxed);
   if (source_ != nullptr && source_->has_source_stats())
-    result.source = counters_.source().snapshot(core_.clock()->now());
+    // What happens to the server after the end is no outage of this source.
+    result.source = counters_.source().snapshot(finished() ? closed_at_ : core_.clock()->now());
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
     if (const auto count = counters_.drops(cause); count > 0) {

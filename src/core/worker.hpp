@@ -125,6 +125,7 @@ class Worker {
 
   std::atomic<NodeState> state_{NodeState::Opening};
   std::atomic<bool> blocked_{false};
+  TimePoint closed_at_{};  // before finished_ is set; to be read after
   std::atomic<bool> finished_{false};
   std::atomic<bool> closed_cleanly_{true};
   std::atomic<std::uint64_t> processed_{0};

@@ -337,6 +337,14 @@ def test_a_connection_that_nobody_accepts_is_refused_with_an_errno() -> None:
     assert isinstance(caught.value, ConnectionRefusedError) or caught.value.errno == 111
 
 
+def test_an_outage_ends_with_the_source() -> None:
+    with Camera(f"tcp://127.0.0.1:{free_port()}") as camera:
+        camera.wait(lambda stats: stats.outages == 1, "the loss")
+    ended = camera.stats
+    assert ended.outage_seconds > 0
+    assert camera.stats == ended
+
+
 STATES = ["connecting", "reading", "stalled", "backing_off"]
 
 
