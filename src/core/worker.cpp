@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <ctime>
 #include <type_traits>
 #include <utility>
@@ -31,6 +32,17 @@ std::string describe(const std::exception_ptr& error) {
     return known.what();
   } catch (...) {
     return "an exception that is no std::exception";
+  }
+}
+
+// A source that a stop interrupted says so with this code.
+bool is_cancellation(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const SourceError& known) {
+    return known.code() == ECANCELED;
+  } catch (...) {
+    return false;
   }
 }
 
@@ -96,7 +108,8 @@ bool Worker::open_step() {
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
-    fail(std::current_exception(), describe(std::current_exception()), nullptr);
+    const bool was_stopped = context_.stop.stop_requested() && is_cancellation(std::current_exception());
+    if (!was_stopped) fail(std::current_exception(), describe(std::current_exception()), nullptr);
   }
   set_state(NodeState::Waiting);
   core_.arrive_opened();

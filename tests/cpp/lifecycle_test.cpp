@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <cerrno>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -45,6 +46,40 @@ TEST(Lifecycle, AddAndReaderAfterStartAreGraphErrors) {
   EXPECT_THROW(pipeline.add(feed_source(feed, Kind::Live)), GraphError);
   EXPECT_THROW((void)pipeline.reader(source), GraphError);
   EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
+}
+
+/// What wait() throws when a source's open() ends with `code` because of a stop; empty: nothing.
+std::string told_after_a_stop_in_open(int code) {
+  std::barrier opening(2);
+  CheckedPipeline pipeline;
+  pipeline.add(make_source<int>({.read = [](const Context&) { return std::optional<SourceItem<int>>(); },
+                                 .open =
+                                     [&](const Context& context) {
+                                       opening.arrive_and_wait();
+                                       while (!context.stop.stop_requested()) std::this_thread::yield();
+                                       throw SourceError("was ended", "url", code);
+                                     },
+                                 .close = [] {}}));
+  std::thread starter([&] {
+    try {
+      pipeline.start();
+    } catch (const Error&) {  // that it was stopped meanwhile
+    }
+  });
+  opening.arrive_and_wait();
+  pipeline.stop();
+  starter.join();
+  try {
+    static_cast<void>(pipeline.wait());
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Lifecycle, ASourceThatWasStoppedWhileItOpenedHasNotFailed) {
+  EXPECT_EQ(told_after_a_stop_in_open(ECANCELED), "");
+  EXPECT_EQ(told_after_a_stop_in_open(EIO), "was ended");
 }
 
 TEST(Lifecycle, APipelineThatNeverStartedIsDestroyedQuietly) {
