@@ -107,12 +107,12 @@ def redirected(location):
 REDIRECT_STOP = (
     REDIRECT
     + """
-for location in ("http://elsewhere.example/", "https://elsewhere.example/"):
+for host, location in (("plain", "http://plain.example/"), ("secret", "https://secret.example/")):
     with redirected(location) as http:
         pipeline = camera(http.url, open_timeout=1000.0)
         starter = threading.Thread(target=start_quietly, args=(pipeline,))
         starter.start()
-        wait_asked("elsewhere.example")
+        wait_asked(host)
         print(state(pipeline))
         pipeline.stop()
         starter.join()
