@@ -1,0 +1,128 @@
+"""An RTSP server that was not written for freshframe: GStreamer's gst-rtsp-server, as a program.
+
+It needs Debian's own Python, which has GStreamer's bindings, so nothing but the standard library and its
+neighbour is imported. It prints its port when it listens, exits with MISSING when the bindings are not
+installed, and ends with the process that started it.
+
+    /usr/bin/python3 gst_server.py --clip clip.pickle --file clip.mp4 [--port N] [--user name:password]
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from faulty_server import Clip
+
+MISSING = 77  # the exit status that says so
+PR_SET_PDEATHSIG = 1
+
+try:
+    import gi
+
+    gi.require_version("Gst", "1.0")
+    gi.require_version("GstRtspServer", "1.0")
+    from gi.repository import GLib, Gst, GstRtspServer
+except (ImportError, ValueError) as error:
+    print(error, file=sys.stderr)
+    sys.exit(MISSING)
+
+ELEMENTS = ("appsrc", "qtdemux", "rtph264pay", "jpegenc", "rtpjpegpay", "videotestsrc")
+
+CAMERA = (
+    "( appsrc name=source is-live=true format=time do-timestamp=true "
+    "caps=video/x-h264,stream-format=byte-stream,alignment=au,framerate={fps}/1 "
+    "! rtph264pay name=pay0 pt=96 )"
+)
+FILE = "( filesrc location={path} ! qtdemux ! rtph264pay name=pay0 pt=96 )"
+PICTURES = (
+    "( videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120,framerate=30/1 "
+    "! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
+)
+
+
+def feed(media: Any, clip: Clip) -> None:
+    """Pushes the clip's frames as a camera does, over and over, at their rate, until the media ends."""
+    source = media.get_element().get_by_name("source")
+    sent = 0
+    ended = False
+
+    def end(_media: Any) -> None:
+        nonlocal ended
+        ended = True
+
+    def push() -> bool:
+        nonlocal sent
+        if (
+            not ended and source.get_state(0)[1] == Gst.State.PLAYING
+        ):  # before it there is no clock to stamp with
+            source.emit("push-buffer", Gst.Buffer.new_wrapped(clip.frames[sent % len(clip.frames)]))
+            sent += 1
+        return not ended
+
+    media.connect("unprepared", end)
+    GLib.timeout_add(round(1000 / clip.fps), push)
+
+
+def guard(server: Any, user: str) -> Any:
+    """Wants "name:password" (Digest, then Basic) of every client; returns the permission for a factory."""
+    name, password = user.split(":")
+    token = GstRtspServer.RTSPToken()
+    token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
+    auth = GstRtspServer.RTSPAuth()
+    auth.add_digest(name, password, token)
+    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(name, password), token)
+    server.set_auth(auth)
+    permissions = GstRtspServer.RTSPPermissions()
+    for right in (
+        GstRtspServer.RTSP_PERM_MEDIA_FACTORY_ACCESS,
+        GstRtspServer.RTSP_PERM_MEDIA_FACTORY_CONSTRUCT,
+    ):
+        permissions.add_permission_for_role("viewer", right, True)
+    return permissions
+
+
+def main() -> None:
+    """Serves /camera (the clip, for ever), /file (an MP4, once) and /pictures (JPEG) until it is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clip", type=Path, required=True)
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--port", default="0")
+    parser.add_argument("--user")
+    wanted = parser.parse_args()
+    Gst.init(None)
+    absent = [name for name in ELEMENTS if Gst.ElementFactory.find(name) is None]
+    if absent:
+        print(f"GStreamer has no {', '.join(absent)}", file=sys.stderr)
+        sys.exit(MISSING)
+    clip = Clip.load(wanted.clip)
+    server = GstRtspServer.RTSPServer.new()
+    server.set_address("127.0.0.1")
+    server.set_service(wanted.port)
+    permissions = guard(server, wanted.user) if wanted.user else None
+    launch = {"/camera": CAMERA.format(fps=round(clip.fps)), "/pictures": PICTURES}
+    if wanted.file:
+        launch["/file"] = FILE.format(path=wanted.file)
+    for path, line in launch.items():
+        factory = GstRtspServer.RTSPMediaFactory.new()
+        factory.set_launch(line)
+        factory.set_shared(path != "/file")
+        if path == "/camera":
+            factory.connect("media-configure", lambda _factory, media: feed(media, clip))
+        if permissions is not None:
+            factory.set_permissions(permissions)
+        server.get_mount_points().add_factory(path, factory)
+    if server.attach(None) == 0:
+        sys.exit(f"cannot listen on port {wanted.port}")
+    print(server.get_bound_port(), flush=True)
+    GLib.MainLoop().run()
+
+
+if __name__ == "__main__":
+    main()
