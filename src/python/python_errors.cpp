@@ -113,6 +113,24 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
 
 }  // namespace
 
+namespace {
+
+// Also of texts that are no Unicode, such as names of files that are not (PEP 383): "backslashreplace". Empty
+// when there is no text; no exception stays set.
+std::string utf8_of(PyObject* text) {
+  PyObject* const bytes =
+      text != nullptr ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : nullptr;
+  if (bytes == nullptr) {
+    PyErr_Clear();
+    return {};
+  }
+  std::string result(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
+  Py_DECREF(bytes);
+  return result;
+}
+
+}  // namespace
+
 TakenError take_python_error(gil::Held& held) {
   PyObject* type = nullptr;
   PyObject* value = nullptr;
@@ -125,11 +143,8 @@ TakenError take_python_error(gil::Held& held) {
   Py_XDECREF(traceback);
   auto text = nb::cast<std::string>(error.type().attr("__name__"));
   PyObject* message = PyObject_Str(error.ptr());
-  if (message == nullptr) {
-    PyErr_Clear();
-  } else if (const nb::str known = nb::steal<nb::str>(message); nb::len(known) > 0) {
-    text += ": " + std::string(known.c_str());
-  }
+  if (const auto said = utf8_of(message); !said.empty()) text += ": " + said;
+  Py_XDECREF(message);
   auto object = std::make_shared<gil::Ref>(held, error.ptr());
   if (classes().source_error != nullptr && PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
     return {std::make_exception_ptr(SourceErrorByPython(object, text)), object, text};
@@ -149,15 +164,8 @@ std::string traceback_text(gil::Held& held, const gil::Ref& error) {
   PyObject* const joined = nothing != nullptr ? PyUnicode_Join(nothing, lines) : nullptr;
   Py_XDECREF(nothing);
   Py_XDECREF(lines);
-  PyObject* const bytes =
-      joined != nullptr ? PyUnicode_AsEncodedString(joined, "utf-8", "backslashreplace") : nullptr;
+  std::string text = utf8_of(joined);
   Py_XDECREF(joined);
-  if (bytes == nullptr) {
-    PyErr_Clear();
-    return {};
-  }
-  std::string text(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
-  Py_DECREF(bytes);
   while (text.ends_with('\n')) text.pop_back();
   if (text.size() > kMost) text = "...\n" + text.substr(text.size() - kMost);
   return text;

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -191,6 +193,25 @@ def test_errors_that_are_skipped_are_events() -> None:
     assert "fail_at_three" in errors[0]["text"]
 
 
+@pytest.mark.parametrize("on_error", ["skip", "stop"])
+def test_an_error_about_a_name_that_is_no_unicode_is_told(on_error: Any) -> None:
+    def fail(value: int) -> None:
+        raise FileNotFoundError(os.fsdecode(b"caf\xe9.png") + "\0")
+
+    pipeline = ff.Pipeline()
+    pipeline.add(fail, pipeline.add(Count(1)), name="picky", on_error=on_error)
+    if on_error == "skip":
+        pipeline.run()
+    else:
+        with pytest.raises(ff.NodeError, match="picky.* FileNotFoundError: caf") as failed:
+            pipeline.run()
+        assert isinstance(failed.value.__cause__, FileNotFoundError)
+    state = request(pipeline.serve(), "/api/state").json()
+    errors = [event["text"] for event in state["events"] if event["kind"] == "error"]
+    assert len(errors) == 1
+    assert errors[0].endswith("FileNotFoundError: caf\\udce9.png\0")
+
+
 def test_drops_appear_on_their_edge_with_cause_and_event() -> None:
     gate = Gate()
 
@@ -255,6 +276,22 @@ def test_a_port_of_another_pipeline_and_one_that_is_taken_are_refused() -> None:
     port = int(pipeline.serve().rpartition(":")[2].strip("/"))
     with pytest.raises(ff.FreshframeError, match=f"port {port}: Address already in use"):
         ff.Pipeline().serve(port=port)
+
+
+def test_a_program_that_is_started_meanwhile_does_not_keep_the_port() -> None:
+    def sockets() -> dict[str, int]:
+        found = {}
+        for number in map(int, os.listdir("/proc/self/fd")):
+            with contextlib.suppress(OSError):  # the folder's own descriptor
+                found[os.readlink(f"/proc/self/fd/{number}")] = number
+        return {name: number for name, number in found.items() if name.startswith("socket:")}
+
+    before = sockets()
+    with Live(ff.Pipeline().serve()) as live:
+        live.next("state")
+        new = [number for name, number in sockets().items() if name not in before]
+        assert len(new) >= 3, "one listens, one connection has two ends"
+        assert [number for number in new if os.get_inheritable(number)] == []
 
 
 def test_a_token_lets_in_by_link_cookie_and_header() -> None:
