@@ -61,10 +61,22 @@ struct ServeOptions {
   std::function<LockFindings()> lock_findings = {};
 };
 
-/// What /metrics tells of a pipeline, in Prometheus' text format 0.0.4, for programs that serve it
-/// themselves.
-[[nodiscard]] std::string metrics_text(const std::shared_ptr<PipelineCore>& pipeline,
-                                       const std::function<LockFindings()>& lock_findings = {});
+/// What /metrics tells of a pipeline, but for viewers, for programs that serve it themselves. Thread-safe;
+/// waits for another thread's text() only.
+class Metrics {
+ public:
+  explicit Metrics(std::shared_ptr<PipelineCore> pipeline, std::function<LockFindings()> lock_findings = {});
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  /// In Prometheus' text format 0.0.4. A stall is noticed from one call to the next.
+  [[nodiscard]] std::string text();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 /// Serves a pipeline before, while and after it runs, until it is closed. Makes two threads, one for the
 /// network and one for JPEG pictures. The pipeline's threads never wait for either: an edge's counters are

@@ -86,7 +86,7 @@ void Findings::add(const Stall& stall) {
   if (count.durations.size() == kDurations) count.durations.pop_front();
   count.durations.push_back(static_cast<float>(lasted));
   if (recent_.size() == kRecent) recent_.pop_front();
-  recent_.push_back({stalls_, lasted, std::move(words)});
+  recent_.push_back({++last_id_, lasted, std::move(words)});
 }
 
 void Findings::going_on(const Stall& stall) {

@@ -69,6 +69,7 @@ class Findings {
   mutable std::mutex mutex_;
   bool watching_ = false;  // guarded by mutex_, as all below
   std::uint64_t stalls_ = 0;
+  std::uint64_t last_id_ = 0;  // of all watches: readers know by it what is new
   double stalled_ = 0;
   std::map<Key, Count> counts_;
   std::deque<Recent> recent_;

@@ -28,7 +28,8 @@ Engine::~Engine() {
     server_->forget_in_child();
     (void)server_.release();  // its threads are not there: nothing can be joined
   }
-  server_.reset();  // joins threads that never want the GIL, within moments
+  metrics_.reset();  // it keeps the core
+  server_.reset();   // joins threads that never want the GIL, within moments
   const bool running = guard_.forked() || (core_->started() && !core_->ended());
   if (!running) {
     core_.reset();

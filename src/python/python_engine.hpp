@@ -55,6 +55,8 @@ class Engine {
 
   /// The dashboard's server; null: none.
   [[nodiscard]] std::unique_ptr<Server>& server() noexcept { return server_; }
+  /// For programs that serve the metrics themselves; null: nobody has asked yet.
+  [[nodiscard]] std::unique_ptr<Metrics>& metrics() noexcept { return metrics_; }
 
   /// True once for each node: its own thread, and who stands in when that did not start, may both come.
   bool begin(int index);
@@ -66,6 +68,7 @@ class Engine {
   std::shared_ptr<PipelineCore> core_;
   std::shared_ptr<NodeNames> names_;
   std::unique_ptr<Server> server_;
+  std::unique_ptr<Metrics> metrics_;
   SharedError failure_;
   std::set<int> begun_;  // guarded by the GIL
   ForkGuard guard_;

@@ -31,6 +31,8 @@ inline constexpr bool python_free<PipelineCore> = true;
 template <>
 inline constexpr bool python_free<Server> = true;
 template <>
+inline constexpr bool python_free<Metrics> = true;
+template <>
 inline constexpr bool python_free<Clock> = true;
 template <>
 inline constexpr bool python_free<std::stop_token> = true;

@@ -84,9 +84,9 @@ void close_server(gil::Held& held, Engine& self) {
 }
 
 std::string metrics(gil::Held& held, Engine& self) {
-  return gil::release(
-      held, [](const std::shared_ptr<PipelineCore>* core) { return metrics_text(*core, &read_findings); },
-      &self.shared_core());
+  (void)self.core();  // refuses in a forked child
+  if (!self.metrics()) self.metrics() = std::make_unique<Metrics>(self.shared_core(), &read_findings);
+  return gil::release(held, [](Metrics* metrics) { return metrics->text(); }, self.metrics().get());
 }
 
 void forget_server(Engine& self) {

@@ -109,7 +109,10 @@ void HttpConnection::on_request() {
   auto routed = route(head_of_request(request), service_.gate(), service_);
   switch (routed.to) {
     case Routed::To::Reply:
-      return send(std::move(routed.reply), request.keep_alive());
+      // Others than GET are refused, and to HEAD an answer has no body: what comes after it is not to be told
+      // from one. Only HTTP/1.1 goes on without being asked to.
+      return send(std::move(routed.reply),
+                  request.keep_alive() && request.version() == 11 && request.method() == http::verb::get);
     case Routed::To::Live:
       return become_viewer();
     case Routed::To::Picture:
@@ -138,6 +141,7 @@ void HttpConnection::end_wait() {
   if (!waited_port_) return;
   waited_port_.reset();
   service_.desk().leave(*this);
+  service_.pump_soon();
 }
 
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {

@@ -250,7 +250,7 @@ void write_viewers(MetricsWriter& out, const Observation& seen) {
 
 }  // namespace
 
-std::string metrics_text(const Observation& seen) {
+std::string metrics_text(const Observation& seen, Viewers viewers) {
   MetricsWriter out(seen.pipeline);
   const auto& stats = seen.overview.stats;
   out.begin("freshframe_info", "gauge", "The version that runs.");
@@ -271,7 +271,7 @@ std::string metrics_text(const Observation& seen) {
     write_one(out, "freshframe_gil_stalled_seconds_total", "counter", "Seconds of those stalls.",
               seen.lock.stalled);
   }
-  write_viewers(out, seen);
+  if (viewers == Viewers::Known) write_viewers(out, seen);
   return std::move(out).take();
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "serve/observation.hpp"
@@ -10,6 +11,9 @@ namespace freshframe::serve {
 
 inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-[[nodiscard]] std::string metrics_text(const Observation& seen);
+/// Whether there is a server that knows of them.
+enum class Viewers : std::uint8_t { Unknown, Known };
+
+[[nodiscard]] std::string metrics_text(const Observation& seen, Viewers viewers);
 
 }  // namespace freshframe::serve

@@ -108,7 +108,8 @@ std::optional<std::string> picture_port(std::string_view path) {
 Routed answer(std::string_view path, const RequestHead& head, Sight& sight) {
   if (path == "/api/state") return {.reply = {.type = kJson, .body = state_json(sight.look(), false)}};
   if (path == "/api/live") return {.to = Routed::To::Live};
-  if (path == "/metrics") return {.reply = {.type = kMetricsType, .body = metrics_text(sight.look().seen())}};
+  if (path == "/metrics")
+    return {.reply = {.type = kMetricsType, .body = metrics_text(sight.look().seen(), Viewers::Known)}};
   if (path == "/healthz") return {.reply = health(sight)};
   if (auto port = picture_port(path)) {
     if (sight.has_port(*port)) return {.to = Routed::To::Picture, .port = *std::move(port)};

@@ -8,6 +8,7 @@
 #include <array>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -59,6 +60,7 @@ net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoi
     acceptor.set_option(net::socket_base::reuse_address(true));
     acceptor.bind(endpoint);
     acceptor.listen();
+    keep_from_programs(acceptor.native_handle());
   } catch (const boost::system::system_error& error) {
     throw Error("cannot serve at " + endpoint.address().to_string() + ", port " +
                 std::to_string(endpoint.port()) + ": " + error.code().message() +
@@ -91,11 +93,23 @@ void run(net::io_context& io) {
 
 }  // namespace
 
-std::string metrics_text(const std::shared_ptr<PipelineCore>& pipeline,
-                         const std::function<LockFindings()>& lock_findings) {
-  Observer observer(pipeline, lock_findings);
-  observer.look(Service::Clock::now());
-  return serve::metrics_text(observer.seen());
+struct Metrics::Impl {
+  Impl(std::shared_ptr<PipelineCore> pipeline, std::function<LockFindings()> lock_findings)
+      : observer(std::move(pipeline), std::move(lock_findings)) {}
+
+  std::mutex mutex;
+  Observer observer;  // guarded by mutex: between looks it remembers when a sample has moved last
+};
+
+Metrics::Metrics(std::shared_ptr<PipelineCore> pipeline, std::function<LockFindings()> lock_findings)
+    : impl_(std::make_unique<Impl>(std::move(pipeline), std::move(lock_findings))) {}
+
+Metrics::~Metrics() = default;
+
+std::string Metrics::text() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->observer.look(Service::Clock::now());
+  return metrics_text(impl_->observer.seen(), Viewers::Unknown);
 }
 
 struct Server::Impl {
@@ -137,6 +151,7 @@ void Server::close() {
   if (!impl_->service) return;
   impl_->service->io().stop();
   if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->listener = -1;  // closed by the service; the number may be somebody else's from now on
   impl_->service.reset();
 }
 

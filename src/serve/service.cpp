@@ -78,12 +78,13 @@ void Service::accept() {
     }
     ErrorCode ignored;
     (void)socket.set_option(net::ip::tcp::no_delay(true), ignored);
+    accept();  // first: what goes wrong with one connection is that one's end
     welcome(Socket(std::move(socket)));
-    accept();
   });
 }
 
 void Service::welcome(Socket socket) {
+  keep_from_programs(socket.native_handle());
   const auto count = connections_.size();
   if (count >= options_.limits.connections + kRefusals) return;  // closed
   const bool full = count >= options_.limits.connections;
@@ -105,6 +106,11 @@ const Observer& Service::look() {
 
 void Service::tick() {
   const auto now = Clock::now();
+  next_tick_ = std::max(next_tick_ + kTick, now);
+  tick_timer_.expires_at(next_tick_);
+  tick_timer_.async_wait([this](const ErrorCode& cancelled) {  // first: whatever this one runs into
+    if (!cancelled) tick();
+  });
   open_views();
   look_now(now);
   if (!viewers_.empty()) {
@@ -115,11 +121,6 @@ void Service::tick() {
     }
   }
   check_connections(now);
-  next_tick_ = std::max(next_tick_ + kTick, now);
-  tick_timer_.expires_at(next_tick_);
-  tick_timer_.async_wait([this](const ErrorCode& cancelled) {
-    if (!cancelled) tick();
-  });
 }
 
 // Nodes may be added until the start: all that send frames can be viewed, unless the views were named.
@@ -152,6 +153,10 @@ void Service::pump() {
   });
 }
 
+void Service::pump_soon() {
+  net::post(io_, [this] { pump(); });
+}
+
 void Service::enter(Viewer& viewer) {
   viewers_.insert(&viewer);
   desk_.join(viewer);
@@ -160,6 +165,7 @@ void Service::enter(Viewer& viewer) {
 void Service::leave(Viewer& viewer) {
   viewers_.erase(&viewer);
   desk_.leave(viewer);
+  pump_soon();
 }
 
 }  // namespace freshframe::serve

@@ -50,6 +50,8 @@ class Service final : public Sight {
   [[nodiscard]] bool has_port(std::string_view name) const override { return desk_.has(name); }
   /// Who looks at which pictures has changed.
   void pump();
+  /// The same after what runs now: from a destructor.
+  void pump_soon();
 
   // ---- for connections
   void enter(Connection& connection) { connections_.insert(&connection); }

@@ -37,6 +37,9 @@ void Viewer::start(Request request) {
   deadline_ = Clock::now() + kHandshakeTime;
   socket_.read_message_max(kMaxPageMessage);
   socket_.auto_fragment(false);
+  socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
+    if (kind != websocket::frame_type::close && is_flooding()) cut();  // each ping is answered
+  });
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
     self->on_accepted();
@@ -75,13 +78,17 @@ void Viewer::read() {
   });
 }
 
-void Viewer::on_message() {
+bool Viewer::is_flooding() {
   const auto now = Clock::now();
   if (now - counted_since_ > seconds(1)) {
     counted_since_ = now;
     counted_ = 0;
   }
-  if (++counted_ > kMaxMessages) return refuse("too many messages");
+  return ++counted_ > kMaxMessages;
+}
+
+void Viewer::on_message() {
+  if (is_flooding()) return refuse("too many messages");
   const auto data = buffer_.data();
   auto message = socket_.got_text() ? parse_page_message({static_cast<const char*>(data.data()), data.size()})
                                     : std::nullopt;

@@ -51,6 +51,7 @@ class Viewer final : public Connection, private Onlooker, public std::enable_sha
   void on_accepted();
   void read();
   void on_message();
+  bool is_flooding();
   void refuse(const char* reason);
   void push(Outgoing message);
   void write_next();
