@@ -248,7 +248,9 @@ def test_top_takes_what_serve_returned(text: str, url: str, token: str) -> None:
     assert "token" not in target.shown
 
 
-@pytest.mark.parametrize("text", ["", "ftp://x", "http://", "x:99999", "http://x:y"])
+@pytest.mark.parametrize(
+    "text", ["", "ftp://x", "http://", "x:99999", "http://x:y", "http://[::1", "http://a b/"]
+)
 def test_top_refuses_what_is_no_address(text: str) -> None:
     with pytest.raises(UsageError, match="expected the URL"):
         Target.of(text)
@@ -304,6 +306,45 @@ def test_top_says_what_to_do_without_a_server_and_without_the_token(freshframe: 
     assert code == 2
     assert "token" in err
     assert freshframe("top", url)[0] == 0
+
+
+class Strange(http.server.BaseHTTPRequestHandler):
+    answer: ClassVar[bytes]
+
+    def handle(self) -> None:
+        self.request.recv(4096)
+        self.request.sendall(self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "no dashboard"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}', "lacks edges, error"),
+        (b"", "no dashboard"),
+    ],
+    ids=["no HTTP", "half an answer", "no state", "nothing"],
+)
+def test_top_says_so_when_something_else_answers(freshframe: Command, answer: bytes, reason: str) -> None:
+    handler = type("Answers", (Strange,), {"answer": answer})
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        code, out, err = freshframe("top", "--once", str(server.server_port))
+        thread.join()
+    assert (code, out) == (3, "")
+    assert err.startswith("freshframe top: no dashboard")
+    assert reason in err
+
+
+def test_top_shows_nothing_that_a_terminal_would_obey(freshframe: Command) -> None:
+    pipeline, url = served()
+    name = "red \x1b[31m \x9b31m \r over"
+    pipeline.add(lambda frame: None, pipeline.add(ff.open(LIVE)), name=name)
+    code, out, _ = freshframe("top", "--once", url)
+    assert code == 0
+    assert "red \ufffd[31m \ufffd31m \ufffd over" in out
 
 
 class Flaky(http.server.BaseHTTPRequestHandler):

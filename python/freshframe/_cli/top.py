@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _SCHEMA = 1
 _PATIENCE = 3.0  # seconds until a server that does not answer counts as gone
 _MOST = 16 << 20  # bytes of an answer
+_SHOWN = {"name", "phase", "error", "time", "uptime", "nodes", "edges", "gil", "events"}
 _OVER = ("ended", "stopped", "failed")
 
 # A dashboard is on this machine or in this network: no proxy stands between.
@@ -50,12 +52,12 @@ class Target:
         """Reads a URL as serve() returns it, `host:port` or a port."""
         if text.isascii() and text.isdigit():
             text = f"127.0.0.1:{text}"
-        parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
         try:
+            parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port that is no number
+        except ValueError:  # a port that is no number, half a bracket
             usable = False
-        if not usable:
+        if not usable or " " in parts.netloc:
             raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {text!r}")
         token = urllib.parse.parse_qs(parts.query).get("token", [""])[0]
         base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
@@ -82,13 +84,17 @@ class Target:
                         "with its token"
                     ) from None
             raise UnreachableError(f"no dashboard at {self.shown}: it answers {error.code}") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = str(getattr(error, "reason", error)).strip() or type(error).__name__
             raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
             found = state.get("schema") if isinstance(state, dict) else None
             raise UnreachableError(
                 f"no dashboard that can be read at {self.shown}: expected schema {_SCHEMA}, got {found}"
+            )
+        if missing := _SHOWN.difference(state):
+            raise UnreachableError(
+                f"no dashboard at {self.shown}: its state lacks {', '.join(sorted(missing))}"
             )
         return state
 

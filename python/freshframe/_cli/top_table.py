@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ _STYLES = {
     "blocked": "yellow",
     "waiting_gil": "magenta",
 }
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
 _WIDTH = 110  # columns, where there is no terminal that has its own
 
 
@@ -33,6 +35,7 @@ def page(state: dict[str, Any], trouble: str | None) -> RenderableType:
         state: As /api/state delivers it.
         trouble: Why it is not new; None: it is.
     """
+    state = _printable(state)
     parts: list[RenderableType] = [_head(state)]
     if trouble is not None:
         age = max(0.0, time.time() - state["time"])
@@ -45,6 +48,15 @@ def page(state: dict[str, Any], trouble: str | None) -> RenderableType:
     if state["events"]:
         parts += ["", _events(state["events"])]
     return Group(*parts)
+
+
+def _printable(value: Any) -> Any:
+    """The same without what a terminal would obey: names and errors may come from anywhere."""
+    if isinstance(value, str):
+        return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {key: _printable(member) for key, member in value.items()}
+    return [_printable(member) for member in value] if isinstance(value, list) else value
 
 
 def _head(state: dict[str, Any]) -> Text:
