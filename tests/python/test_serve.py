@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -11,14 +12,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from support import Count, Gate, run_program, until
-from web_client import Live, request
+from web_client import Live, connect, request
 
 import freshframe as ff
 
@@ -203,7 +205,7 @@ def test_an_error_about_a_name_that_is_no_unicode_is_told(on_error: Any) -> None
     if on_error == "skip":
         pipeline.run()
     else:
-        with pytest.raises(ff.NodeError, match="picky.* FileNotFoundError: caf") as failed:
+        with pytest.raises(ff.NodeError, match=r"picky.* FileNotFoundError: caf") as failed:
             pipeline.run()
         assert isinstance(failed.value.__cause__, FileNotFoundError)
     state = request(pipeline.serve(), "/api/state").json()
@@ -399,43 +401,120 @@ def test_health_is_good_while_frames_flow_and_bad_when_they_stop() -> None:
 
 
 WATCHER = """
-import json, sys, time
+import json, os, sys
 sys.path.insert(0, {folder!r})
 from web_client import Live
 
 with Live(sys.argv[1]) as live:
     live.next("history")
     print("ready", flush=True)
-    while True:
+    frozen = []
+    while len(frozen) < 12:
+        gil = live.next("state")["gil"]
+        if gil["stalled_by"] and (gil["stalled_by"]["python"] or "").startswith("frozen.py"):
+            frozen.append(gil)
+    os.write(int(sys.argv[2]), b"x")
+    told = []
+    while not told:
         state = live.next("state")
-        told = [event["text"] for event in state["events"] if event["kind"] == "gil"]
-        print(json.dumps([time.time(), state["gil"], told]), flush=True)
+        told = [event["text"] for event in state["events"] if "frozen.py" in event["text"]]
+    print(json.dumps([frozen, told, state["gil"]["culprits"]]), flush=True)
 """
 
 
-def test_a_viewer_in_another_process_sees_who_freezes_python() -> None:
-    usleep = "import ctypes; ctypes.PyDLL(None).usleep(2_000_000)"  # PyDLL keeps the GIL
+def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts() -> None:
+    # Python is frozen until the viewer has had twelve states meanwhile; its end would end that, too.
+    reading, writing = os.pipe()
+    hold = f"import ctypes; ctypes.PyDLL(None).read({reading}, ctypes.create_string_buffer(1), 1)"
     pipeline = ff.Pipeline()
     pipeline.add(ff.open(SCENE))
-    command = [sys.executable, "-c", WATCHER.format(folder=str(Path(__file__).parent)), pipeline.serve()]
-    told: list[Any] = []
-    with pipeline, ff.gil.watch(), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as viewer:
+    program = WATCHER.format(folder=str(Path(__file__).parent))
+    command = [sys.executable, "-c", program, pipeline.serve(), str(writing)]
+    with (
+        pipeline,
+        ff.gil.watch(),
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=[writing]) as viewer,
+    ):
+        os.close(writing)
         assert viewer.stdout is not None
         assert viewer.stdout.readline() == "ready\n"
-        began = time.time()
-        exec(compile(usleep, "frozen.py", "exec"), {})
-        ended = time.time()
-        while not told or not told[-1][2]:
-            told.append(json.loads(viewer.stdout.readline()))
-        viewer.kill()
-    assert ended - began >= 2
-    during = [gil for at, gil, _ in told if began < at < ended and gil["stalled_now"]]
-    assert len(during) >= 2
-    assert during[-1]["stalled_now"] > during[0]["stalled_now"] > 0.1
-    assert "usleep" in during[-1]["stalled_by"]["native"]
-    assert during[-1]["stalled_by"]["python"].startswith("frozen.py:1")
-    assert "usleep" in told[-1][2][-1]
-    assert "usleep" in told[-1][1]["culprits"][0]["native"]
+        exec(compile(hold, "frozen.py", "exec"), {})
+        frozen, told, culprits = json.loads(viewer.stdout.readline())
+    os.close(reading)
+    lasted = [gil["stalled_now"] for gil in frozen]
+    assert lasted == sorted(set(lasted)), "each state says more"
+    assert lasted[-1] - lasted[0] > 1, "seconds"
+    assert "read" in frozen[-1]["stalled_by"]["native"]
+    assert frozen[-1]["stalled_by"]["python"].startswith("frozen.py:1")
+    assert "read" in told[-1]
+    assert "read" in culprits[0]["native"]
+
+
+def test_a_second_watch_is_heard_too() -> None:
+    usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
+    pipeline = ff.Pipeline()
+    url = pipeline.serve()
+
+    def told() -> list[str]:
+        events = request(url, "/api/state").json()["events"]
+        return [event["text"] for event in events if event["kind"] == "gil"]
+
+    for holds in (3, 1):
+        before = len(told())
+        with ff.gil.watch():
+            for _ in range(holds):
+                usleep(300_000)
+                time.sleep(0.05)
+            until(lambda wanted=before + holds: len(told()) >= wanted, "the stalls to be told")  # type: ignore[misc]
+
+
+def test_an_answer_to_head_is_the_last_on_its_connection() -> None:
+    url = ff.Pipeline().serve()
+    head = f"HEAD /nothing HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n"
+    with connect(url) as sock, sock.makefile("rb") as stream:
+        sock.sendall(2 * head.encode())
+        answer = stream.read()
+    assert answer.count(b"HTTP/1.1 405") == 1
+    assert b"Connection: close" in answer
+
+
+def test_a_flood_of_pings_is_cut_and_one_is_answered() -> None:
+    with Live(ff.Pipeline().serve()) as live:
+        live.send(b"hello", opcode=9)
+        while (got := live.receive())[0] != 10:
+            pass
+        assert got[1] == b"hello"
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100_000):
+                live.send(b"", opcode=9)
+        with contextlib.suppress(ConnectionError):
+            while live.receive() != (0, b""):
+                pass
+
+
+def test_a_viewer_that_leaves_takes_its_wish_along() -> None:
+    gate = Gate()
+
+    class Gated(ff.Source[ff.Frame]):
+        live = True
+
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+            gate.enter()
+            for number in range(3):
+                yield ff.Frame.from_array(np.zeros((16, 16, 3), np.uint8), "rgb"), number / 10
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Gated(), name="gated")
+    url = pipeline.serve(view=source)
+    with pipeline:
+        with Live(url) as live:
+            live.next("state")
+            live.send({"view": ["gated"]})
+            state_when(live, lambda state: state["views"][0]["viewers"] == 1)
+        until(lambda: request(url, "/api/state").json()["viewers"] == 0, "the viewer to be gone")
+        gate.open()
+        pipeline.wait()
+        assert request(url, "/api/state").json()["views"] == [{"port": "gated", "encoded": 0, "viewers": 0}]
 
 
 def test_a_forked_child_neither_serves_nor_keeps_the_port() -> None:

@@ -221,6 +221,13 @@ def test_a_file_is_run_with_its_dashboard(process: Callable[..., Process], app: 
     assert run.end() == 143
 
 
+def test_a_token_that_was_made_up_is_told_with_quiet_too(freshframe: Command) -> None:
+    arguments = ("track", LIVE, "--max-frames", "3", "-q", "--serve", "0")
+    assert freshframe(*arguments)[2] == ""
+    err = freshframe(*arguments, "--host", "0.0.0.0")[2]
+    assert re.fullmatch(r"http://\S+/\?token=[\w-]{32}\n", err)
+
+
 def test_a_port_that_cannot_be_is_refused(freshframe: Command) -> None:
     code, _, err = freshframe("view", LIVE, "--port", "70000")
     assert code == 2

@@ -82,6 +82,26 @@ def test_the_graph_follows_the_window(page: Page, running: Run) -> None:
         assert page.run("return document.documentElement.scrollWidth") <= width
 
 
+def test_on_a_phone_no_card_covers_what_the_one_above_it_has_lost(page: Page, running: Run) -> None:
+    def fail(frame: ff.Frame) -> None:
+        raise ValueError("no good")
+
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=30&size=320x180"), name="camera")
+    pipeline.add(fail, camera, name="picky", on_error="skip")
+    pipeline.add(lambda frame: None, camera, name="last")
+    page.size(390, 1600, phone=True)
+    page.open(running(pipeline))
+    page.until("return document.querySelector('.node[data-node=picky] .alarm').checkVisibility()")
+    on_top = page.run(
+        """const alarm = document.querySelector(".node[data-node=picky] .alarm");
+        alarm.scrollIntoView({block: "center"});
+        const {left, width, bottom} = alarm.getBoundingClientRect();
+        return document.elementFromPoint(left + width / 2, bottom - 1.5).className;"""
+    )
+    assert on_top.startswith("alarm")
+
+
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desk", "phone"])
 def test_pictures_of_the_page_for_people(page: Page, running: Run, size: tuple[int, int], dark: bool) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,8 +23,12 @@ def serve_if_asked(
         messages: Where the URL goes.
         view: Ports whose pictures can be looked at; None leaves the choice to serve().
     """
-    if options.serve is not None:
-        messages.say(f"dashboard: {served(pipeline, options.host, options.serve, view)}")
+    if options.serve is None:
+        return
+    url = served(pipeline, options.host, options.serve, view)
+    if "?token=" in url and messages.level < 0:  # with -q, too: the token was made up just now
+        print(url, file=sys.stderr, flush=True)
+    messages.say(f"dashboard: {url}")
 
 
 def served(pipeline: ff.Pipeline, host: str, port: int, view: Sequence[ff.Port[Any]] | None) -> str:
