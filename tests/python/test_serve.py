@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import gc
 import json
 import os
 import shutil
@@ -15,12 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from support import Count, Gate, run_program, until
-from web_client import Live, connect, request
+from support import Count, Gate, until
+from web_client import Live, request
 
 import freshframe as ff
 
@@ -233,124 +230,6 @@ def test_drops_appear_on_their_edge_with_cause_and_event() -> None:
         gate.open()
 
 
-def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
-    pipeline = ff.Pipeline()
-    source = pipeline.add(ff.open(SCENE))
-    url = pipeline.serve(view=source)
-    assert pipeline.serve(view=[source]) == url
-    with pytest.raises(ff.GraphError, match="already, with other arguments: unserve"):
-        pipeline.serve(port=1)
-    pipeline.unserve()
-    pipeline.unserve()
-    with pytest.raises(ConnectionRefusedError):
-        request(url)
-    assert request(pipeline.serve(), "/api/state").status == 200
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"host": 5}, "host must be an address"),
-        ({"host": "example.org"}, "needs an address to listen at"),
-        ({"port": -1}, "port must be a whole number"),
-        ({"port": 65536}, "port must be a whole number"),
-        ({"port": True}, "port must be a whole number"),
-        ({"token": ""}, "token must be a text"),
-        ({"token": "short"}, "a token must have 16 to 256 letters"),
-        ({"token": "sixteen letters;x"}, "a token must have 16 to 256 letters"),
-        ({"view": "cam"}, "view must be a port"),
-        ({"view": ["cam"]}, "view must name ports"),
-    ],
-)
-def test_arguments_that_cannot_be_are_refused(arguments: dict[str, Any], message: str) -> None:
-    pipeline = ff.Pipeline()
-    pipeline.add(ff.open(SCENE))
-    with pytest.raises(ff.GraphError, match=message):
-        pipeline.serve(**arguments)
-    assert pipeline.serve().startswith("http://127.0.0.1:")
-
-
-def test_a_port_of_another_pipeline_and_one_that_is_taken_are_refused() -> None:
-    pipeline = ff.Pipeline()
-    other = ff.Pipeline().add(ff.open(SCENE), name="other")
-    with pytest.raises(ff.GraphError, match="belongs to another pipeline"):
-        pipeline.serve(view=other)
-    port = int(pipeline.serve().rpartition(":")[2].strip("/"))
-    with pytest.raises(ff.FreshframeError, match=f"port {port}: Address already in use"):
-        ff.Pipeline().serve(port=port)
-
-
-def test_a_program_that_is_started_meanwhile_does_not_keep_the_port() -> None:
-    def sockets() -> dict[str, int]:
-        found = {}
-        for number in map(int, os.listdir("/proc/self/fd")):
-            with contextlib.suppress(OSError):  # the folder's own descriptor
-                found[os.readlink(f"/proc/self/fd/{number}")] = number
-        return {name: number for name, number in found.items() if name.startswith("socket:")}
-
-    before = sockets()
-    with Live(ff.Pipeline().serve()) as live:
-        live.next("state")
-        new = [number for name, number in sockets().items() if name not in before]
-        assert len(new) >= 3, "one listens, one connection has two ends"
-        assert [number for number in new if os.get_inheritable(number)] == []
-
-
-def test_a_token_lets_in_by_link_cookie_and_header() -> None:
-    pipeline = ff.Pipeline()
-    url = pipeline.serve(token="0123456789abcdef")
-    assert url.endswith("/?token=0123456789abcdef")
-    for path in ("/api/state", "/api/live", "/metrics", "/healthz", "/anything"):
-        assert request(url, path).status == 401
-        assert request(url, path, Authorization="Bearer 0123456789abcdeX").status == 401
-    login = request(url, "/")
-    assert login.status == 401
-    assert '<form method="get" action="/">' in login.text
-    assert request(url, "/?token=wrong").status == 401
-    entered = request(url, "/?token=0123456789abcdef")
-    assert (entered.status, entered.headers["location"]) == (303, "/")
-    cookie = entered.headers["set-cookie"]
-    assert "; HttpOnly" in cookie
-    assert "; SameSite=Strict" in cookie
-    assert request(url, "/api/state", Cookie=f"a=b; {cookie.partition(';')[0]}").status == 200
-    assert request(url, "/api/state", Authorization="Bearer 0123456789abcdef").status == 200
-
-
-def test_other_hosts_than_this_machine_get_a_token_of_their_own() -> None:
-    first, second = ff.Pipeline(), ff.Pipeline()
-    url = first.serve("0.0.0.0")
-    token = url.partition("?token=")[2]
-    assert len(token) >= 32
-    assert token != second.serve("0.0.0.0").partition("?token=")[2]
-    port = url.partition("?")[0].rpartition(":")[2].strip("/")
-    assert request(f"http://127.0.0.1:{port}/", "/api/state").status == 401
-
-
-def test_a_pipeline_that_is_collected_ends_its_server(pipelines: list[ff.Pipeline]) -> None:
-    pipeline = ff.Pipeline()
-    url = pipeline.serve()
-    assert request(url, "/api/state").status == 200
-    pipelines.clear()
-    del pipeline
-    gc.collect()
-    with pytest.raises(ConnectionRefusedError):
-        request(url)
-
-
-def test_a_program_that_serves_ends_by_itself() -> None:
-    done = run_program(
-        """
-        import freshframe as ff
-        pipeline = ff.Pipeline()
-        pipeline.add(ff.open("demo:circles"))
-        pipeline.start()
-        print(pipeline.serve())
-        """
-    )
-    assert done.code == 0, done.err
-    assert done.err == ""
-
-
 def test_metrics_are_what_prometheus_reads() -> None:
     parser = pytest.importorskip("prometheus_client.parser")
     pipeline = ff.Pipeline('a "b"\\')
@@ -468,30 +347,6 @@ def test_a_second_watch_is_heard_too() -> None:
             until(lambda wanted=before + holds: len(told()) >= wanted, "the stalls to be told")  # type: ignore[misc]
 
 
-def test_an_answer_to_head_is_the_last_on_its_connection() -> None:
-    url = ff.Pipeline().serve()
-    head = f"HEAD /nothing HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n"
-    with connect(url) as sock, sock.makefile("rb") as stream:
-        sock.sendall(2 * head.encode())
-        answer = stream.read()
-    assert answer.count(b"HTTP/1.1 405") == 1
-    assert b"Connection: close" in answer
-
-
-def test_a_flood_of_pings_is_cut_and_one_is_answered() -> None:
-    with Live(ff.Pipeline().serve()) as live:
-        live.send(b"hello", opcode=9)
-        while (got := live.receive())[0] != 10:
-            pass
-        assert got[1] == b"hello"
-        with contextlib.suppress(ConnectionError):
-            for _ in range(100_000):
-                live.send(b"", opcode=9)
-        with contextlib.suppress(ConnectionError):
-            while live.receive() != (0, b""):
-                pass
-
-
 def test_a_viewer_that_leaves_takes_its_wish_along() -> None:
     gate = Gate()
 
@@ -515,36 +370,3 @@ def test_a_viewer_that_leaves_takes_its_wish_along() -> None:
         gate.open()
         pipeline.wait()
         assert request(url, "/api/state").json()["views"] == [{"port": "gated", "encoded": 0, "viewers": 0}]
-
-
-def test_a_forked_child_neither_serves_nor_keeps_the_port() -> None:
-    done = run_program(
-        """
-        import os, signal, socket, warnings
-        import freshframe as ff
-        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of forks beside threads
-        pipeline = ff.Pipeline()
-        pipeline.add(ff.open("demo:circles"))
-        port = int(pipeline.serve().rpartition(":")[2].strip("/"))
-        told, tell = os.pipe()
-        child = os.fork()
-        if child == 0:
-            try:
-                pipeline.serve(port=1)
-            except ff.GraphError:
-                pass
-            del pipeline
-            os.write(tell, b"x")
-            signal.pause()
-        os.read(told, 1)
-        pipeline.unserve()
-        try:
-            socket.create_connection(("127.0.0.1", port))
-            print("connected")
-        except ConnectionRefusedError:
-            print("refused")
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        """
-    )
-    assert (done.code, done.out) == (0, "refused\n"), done.err
