@@ -79,7 +79,8 @@ struct CircleTrackerOptions {
 };
 
 /// Gives circles identities over time. Knows nothing of pictures; time is in seconds, so dropped frames are
-/// no special case. One thread at a time.
+/// no special case. At most 512 tracks at a time; of more than 1024 circles the surest are considered.
+/// Circles with numbers that are none or beyond 1e7 pixels are ignored. One thread at a time.
 class CircleAssociator {
  public:
   explicit CircleAssociator(const CircleTrackerOptions& options = {});
@@ -122,7 +123,8 @@ struct TrackedBoxes {
 };
 
 /// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most
-/// 512 tracks at a time. One thread at a time.
+/// 512 tracks at a time; of more than 1024 boxes the surest are considered. Boxes with numbers that are none,
+/// beyond 1e7 pixels or turned inside out are ignored. One thread at a time.
 class BoxAssociator {
  public:
   explicit BoxAssociator(const BoxTrackerOptions& options = {});

@@ -10,9 +10,11 @@ from typing import Any
 
 from ._errors import GraphError
 
+_INT_LIMIT = 2**31  # native options are 32 bit
+
 
 def number(what: str, value: Any) -> float:
-    """A number that is finite.
+    """A number that is finite, of Python or NumPy.
 
     Raises:
         GraphError: It is something else.
@@ -25,14 +27,17 @@ def number(what: str, value: Any) -> float:
 
 
 def integer(what: str, value: Any) -> int:
-    """An int.
+    """An integer of Python or NumPy that native code can hold.
 
     Raises:
         GraphError: It is something else.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise GraphError(f"{what} must be a whole number, got {value!r}")
-    return int(value)
+    whole = int(value)
+    if not -_INT_LIMIT <= whole < _INT_LIMIT:
+        raise GraphError(f"{what} must be below {_INT_LIMIT}, got {value!r}")
+    return whole
 
 
 def flag(what: str, value: Any) -> bool:

@@ -439,7 +439,7 @@ class BoxTracker:
 
     def update(self, pts: float, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], class_id: numpy.typing.NDArray[numpy.int32]) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
         """
-        (rows, ids, velocity, age, confidence) of the boxes with a confirmed track. GIL: held
+        (rows, ids, velocity, age, confidence) of the boxes with a confirmed track. GIL: released for a hundred boxes or more, else held
         """
 
 def collect_log(on: bool) -> None:

@@ -366,6 +366,7 @@ def detect_circles(
     Raises:
         GraphError: The shape or an option cannot be.
         TypeError: Not a uint8 array.
+        FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
     GIL: released.
     """
     return _native.detect_circles(

@@ -23,12 +23,13 @@ class Tracker(Node[Detections, Detections]):
     box is expected where its track's velocity leads, and pairs are made by likelihood; sure boxes choose
     first, then doubtful ones continue tracks that found none, as in ByteTrack (Zhang et al., ECCV 2022).
     Only boxes whose track is confirmed are passed on: seen twice, or once with a confidence of 0.8. A track
-    keeps its class; boxes below 0.5 never start one. At most 512 tracks live at a time. Each source has
-    tracks of its own.
+    keeps its class; boxes below 0.5 never start one. At most 512 tracks live at a time; of more than 1024
+    boxes in a frame the surest are considered. Boxes with coordinates that are not finite or beyond 1e7
+    pixels, or turned inside out, are ignored. Each source has tracks of its own.
 
     Args:
-        max_gap: Seconds that a thing may be unseen and keep its id; twice as long when no frame came
-            meanwhile.
+        max_gap: Seconds that a thing may be unseen and keep its id, at most 1e6; twice as long when no frame
+            came meanwhile.
         min_confidence: Boxes below are ignored, 0 to 1.
         iou: Least overlap (intersection over union) of the expected box and the one that continues the
             track, 0 to 1. Where the expected place is uncertain (new tracks, after dropped frames), both
@@ -49,7 +50,7 @@ class Tracker(Node[Detections, Detections]):
         self._trackers: dict[str, _native.BoxTracker] = {}
 
     def process(self, sample: Sample[Detections], /) -> Detections:
-        """The boxes that have an identity, by ascending `tracker_id`. GIL: held, for microseconds."""
+        """The boxes that have an identity, by ascending `tracker_id`. GIL: released for 100 boxes or more."""
         tracker = self._trackers.get(sample.source)
         if tracker is None:
             tracker = self._trackers[sample.source] = _native.BoxTracker(*self._options)

@@ -106,6 +106,13 @@ void BoxMotion::hit(State& state, const Detection& box) {
   state.height += kSizeGain * (sides.height - state.height);
 }
 
+bool BoxMotion::counts(const Detection& box) const {
+  // NaN fails every comparison.
+  const auto near = [](float coordinate) { return std::abs(coordinate) <= PlaceMotion::kFarthest; };
+  return box.score >= least_score && std::isfinite(box.score) && near(box.x1) && near(box.y1) &&
+         near(box.x2) && near(box.y2) && box.x2 >= box.x1 && box.y2 >= box.y1;
+}
+
 double BoxMotion::place(const Detection& box) {
   return sides_of(box).x;
 }

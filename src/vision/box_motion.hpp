@@ -23,11 +23,14 @@ struct BoxMotion {
   };
 
   double least_overlap = 0.3;
+  float least_score = 0.1F;
 
   [[nodiscard]] static State start(const Detection& box);
   static void predict(State& state, double dt);
   [[nodiscard]] Fit fit(const State& state, const Detection& box) const;
   static void hit(State& state, const Detection& box);
+  /// False for boxes of a lower score, turned inside out, and of numbers that are none or out of all bounds.
+  [[nodiscard]] bool counts(const Detection& box) const;
   [[nodiscard]] static double place(const Detection& box);
   [[nodiscard]] static std::pair<double, double> reach(const State& state);
 };

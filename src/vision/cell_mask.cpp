@@ -15,7 +15,7 @@ void CellMask::start(int width, int height) {
 }
 
 void CellMask::mark_ring(double x, double y, double inner, double outer) {
-  if (!(outer > 0)) return;
+  if (!(outer > 0) || !std::isfinite(x) || !std::isfinite(y)) return;
   constexpr double kHalf = kCell / 2.0;
   constexpr double kCorner = kHalf * 1.4143;  // from a cell's middle
   const auto cell = [](double position, int cells) {

@@ -50,6 +50,12 @@ void CircleMotion::hit(State& state, const Circle& circle) {
   state.radius_variance = kRadiusVariance;
 }
 
+bool CircleMotion::counts(const Circle& circle) {
+  // NaN fails every comparison.
+  const auto near = [](float coordinate) { return std::abs(coordinate) <= PlaceMotion::kFarthest; };
+  return std::isfinite(circle.score) && near(circle.x) && near(circle.y) && near(circle.r) && circle.r > 0;
+}
+
 std::pair<double, double> CircleMotion::reach(const State& state) {
   return state.place.reach(centre_variance(state));
 }

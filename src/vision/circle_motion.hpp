@@ -25,6 +25,8 @@ struct CircleMotion {
   static void predict(State& state, double dt);
   [[nodiscard]] static Fit fit(const State& state, const Circle& circle);
   static void hit(State& state, const Circle& circle);
+  /// False for numbers that are none or out of all bounds.
+  [[nodiscard]] static bool counts(const Circle& circle);
   [[nodiscard]] static double place(const Circle& circle) { return double{circle.x}; }
   [[nodiscard]] static std::pair<double, double> reach(const State& state);
 

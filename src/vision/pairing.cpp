@@ -53,9 +53,8 @@ void Pairing::thin_out() {
   const auto first = pairs_.begin() + static_cast<std::ptrdiff_t>(first_of_track_);
   const auto last = first + kMaxPairs;
   const std::size_t finds = parents_.size() - tracks_;
-  const auto rank = [&](const Pair& pair) {
-    return std::pair(pair.cost, (pair.find + finds - pair.track % finds) % finds);
-  };
+  const std::size_t own = pairs_.back().track * std::max<std::size_t>(1, finds / tracks_) % finds;
+  const auto rank = [&](const Pair& pair) { return std::pair(pair.cost, (pair.find + finds - own) % finds); };
   std::nth_element(first, last, pairs_.end(),
                    [&](const Pair& a, const Pair& b) { return rank(a) < rank(b); });
   pairs_.erase(last, pairs_.end());

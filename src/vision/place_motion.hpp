@@ -25,6 +25,9 @@ class PlaceMotion {
   /// straight on: minus twice the log of the odds.
   static constexpr double kBouncePenalty = 6;
 
+  /// Pixels. Further out a velocity may be no float any more.
+  static constexpr float kFarthest = 1e7F;
+
   PlaceMotion(double x, double y, const PlaceRules& rules) : motion_(begin(x, y, rules)) {}
 
   /// Goes `dt` seconds on from the last hit.

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <sstream>
 #include <utility>
@@ -39,9 +40,11 @@ struct TrackRules {
 /// The tracks of one kind of thing. `Model` says how it moves and what fits it; it has the types Item (what
 /// is found; with a member `score`) and State, and the functions
 ///   State start(const Item&), void predict(State&, double dt), Fit fit(const State&, const Item&),
-///   void hit(State&, const Item&), double place(const Item&), std::pair<double, double> reach(const State&).
+///   void hit(State&, const Item&), bool counts(const Item&), double place(const Item&),
+///   std::pair<double, double> reach(const State&).
 /// predict() goes from the last hit; reach() is the interval of place() (any coordinate) outside of which no
-/// find fits. One thread at a time; keeps its memory.
+/// find fits; what does not count(), such as numbers that are none, is ignored. One thread at a time; keeps
+/// its memory.
 template <class Model>
 class TrackSet {
  public:
@@ -52,6 +55,11 @@ class TrackSet {
   static constexpr double kBlindGaps = 2;
   /// Bounds the time of the pairing; with so many alive, new things start no track until others end.
   static constexpr std::size_t kMaxTracks = 512;
+  /// Likewise: of more finds the surest are considered. Detectors that do not suppress repeats give
+  /// thousands.
+  static constexpr std::size_t kMaxFinds = 1024;
+  /// Seconds. Longer, the uncertainty of a prediction is no number any more.
+  static constexpr double kMaxMaxGap = 1e6;
 
   struct Track {
     State state;
@@ -64,9 +72,9 @@ class TrackSet {
   };
 
   TrackSet(Model model, const TrackRules& rules) : model_(std::move(model)), rules_(rules) {
-    if (rules.max_gap > 0 && std::isfinite(rules.max_gap)) return;
+    if (rules.max_gap > 0 && rules.max_gap <= kMaxMaxGap) return;
     std::ostringstream message;
-    message << "max_gap must be more than 0 seconds, got " << rules.max_gap;
+    message << "max_gap must be more than 0 and at most " << kMaxMaxGap << " seconds, got " << rules.max_gap;
     throw GraphError(message.str());
   }
 
@@ -90,7 +98,9 @@ class TrackSet {
   /// What the picture at that time shows.
   void take(std::span<const Item> found) {
     track_of_.assign(found.size(), -1);
-    pairing_.sort_places(found.size(), [&](std::size_t j) { return model_.place(found[j]); });
+    consider(found);
+    pairing_.sort_places(considered_.size(),
+                         [&](std::size_t k) { return model_.place(found[considered_[k]]); });
     pair(found, true);
     pair(found, false);
     give_birth(found);
@@ -126,18 +136,39 @@ class TrackSet {
   [[nodiscard]] double now() const noexcept { return now_; }
 
  private:
+  void consider(std::span<const Item> found) {
+    considered_.clear();
+    scores_.clear();
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      if (!model_.counts(found[j])) continue;
+      considered_.push_back(j);
+      scores_.push_back(found[j].score);
+    }
+    if (scores_.size() <= kMaxFinds) return;
+    const auto last = scores_.begin() + (kMaxFinds - 1);
+    std::nth_element(scores_.begin(), last, scores_.end(), std::greater<>());
+    const float least = *last;
+    auto room = 1 + std::count(scores_.begin(), last, least);  // of equal scores the first ones are taken
+    std::erase_if(considered_, [&](std::size_t j) {
+      return found[j].score < least || (found[j].score == least && --room < 0);
+    });
+  }
+
+  // The pairing counts the considered finds.
   void pair(std::span<const Item> found, bool sure) {
-    pairing_.start(tracks_.size(), found.size());
+    pairing_.start(tracks_.size(), considered_.size());
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
       if (tracks_[i].paired) continue;
       const auto [low, high] = model_.reach(tracks_[i].state);
-      for (const std::size_t j : pairing_.between(low, high)) {
+      for (const std::size_t k : pairing_.between(low, high)) {
+        const std::size_t j = considered_[k];
         if (track_of_[j] >= 0 || starts_track(found[j]) != sure) continue;
         const Fit fit = model_.fit(tracks_[i].state, found[j]);
-        if (fit.possible) pairing_.allow(i, j, fit.cost);
+        if (fit.possible) pairing_.allow(i, k, fit.cost);
       }
     }
-    for (const auto& [i, j] : pairing_.solve()) {
+    for (const auto& [i, k] : pairing_.solve()) {
+      const std::size_t j = considered_[k];
       hit(tracks_[i], found[j]);
       track_of_[j] = static_cast<int>(i);
     }
@@ -153,7 +184,7 @@ class TrackSet {
   }
 
   void give_birth(std::span<const Item> found) {
-    for (std::size_t j = 0; j < found.size(); ++j) {
+    for (const std::size_t j : considered_) {
       if (track_of_[j] >= 0 || !starts_track(found[j]) || tracks_.size() == kMaxTracks) continue;
       track_of_[j] = static_cast<int>(tracks_.size());
       tracks_.push_back({.state = model_.start(found[j]),
@@ -182,7 +213,9 @@ class TrackSet {
   std::int64_t last_id_ = 0;
   double now_ = 0;
   std::vector<Track> tracks_;
-  std::vector<int> track_of_;  // index of each find's track, -1 for none
+  std::vector<int> track_of_;            // index of each find's track, -1 for none
+  std::vector<std::size_t> considered_;  // which of the finds
+  std::vector<float> scores_;            // of those
   Pairing pairing_;
 };
 

@@ -220,10 +220,16 @@ TEST(CircleAssociator, ThousandsOfCirclesInOnePlaceCostNoMoreThanTheirBound) {
 TEST(CircleAssociator, NumbersThatAreNoneAreNoCircles) {
   CircleAssociator tracker;
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  static_cast<void>(tracker.update(0, {ball(100, 100), {nan, nan, nan, 0.9F}, {1, 2, nan, 0.9F}}));
-  const auto out = tracker.update(kFrame, {{nan, 3, 4, 0.9F}, ball(101, 100)});
-  EXPECT_EQ(out.ids[0], 1);
-  EXPECT_EQ(out.circles[0].x, 101);
+  const float most = std::numeric_limits<float>::max();
+  const std::vector<Circle> odd = {ball(100, 100),  {nan, nan, nan, 0.9F}, {1, 2, nan, 0.9F},
+                                   {1, 2, 0, 0.9F}, {1, 2, -3, 0.9F},      {most, 2, 3, 0.9F},
+                                   {1, 2, 3, nan}};
+  for (int i = 0; i < 3; ++i) {
+    const auto out = tracker.update(i * kFrame, odd);
+    ASSERT_EQ(out.ids, std::vector<std::int64_t>{1}) << i;
+    EXPECT_EQ(out.circles[0].x, 100);
+    EXPECT_FLOAT_EQ(out.tracks[0].confidence, 0.9F);
+  }
 }
 
 TEST(CircleAssociator, RefusesAMaxGapOfNothingAndTimesThatAreNoNumbers) {

@@ -119,24 +119,42 @@ TEST(BoxAssociator, ACrowdOfThousandsIsTrackedUpToABound) {
   EXPECT_EQ(second.rows, first.rows);
 }
 
-TEST(BoxAssociator, BoxesThatAreNoneDoNoHarm) {
+TEST(BoxAssociator, InAHeapEveryTrackFindsAPartnerAlsoWhenOnlySomeBoxesAreConsidered) {
+  BoxAssociator tracker;
+  std::vector<Detection> heap(20000, box(100, 100, 40, 80, 0.6F));
+  for (std::size_t i = 0; i < heap.size(); i += 20) heap[i].score = 0.7F;
+  EXPECT_TRUE(ids(tracker, 0, heap).empty());
+  EXPECT_EQ(ids(tracker, kFrame, heap).size(), 512U);
+}
+
+TEST(BoxAssociator, BoxesThatAreNoneAreIgnored) {
   BoxAssociator tracker;
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float far = std::numeric_limits<float>::infinity();
-  const std::vector<Detection> odd = {{nan, 0, 1, 1, 0.9F, 0},
-                                      {0, 0, far, 1, 0.9F, 0},
-                                      box(10, 10),
-                                      {50, 50, 20, 20, 0.9F, 0},  // inside out: of no size
-                                      {1, 1, 9, 9, nan, 0}};
+  const float most = std::numeric_limits<float>::max();
+  const std::vector<Detection> odd = {
+      {nan, 0, 1, 1, 0.9F, 0},   {0, 0, far, 1, 0.9F, 0},      box(10, 10),
+      {50, 50, 20, 20, 0.9F, 0}, {-most, 0, most, 9, 0.9F, 0}, {1, 1, 9, 9, nan, 0}};
   for (int i = 0; i < 3; ++i) {
-    const auto out = tracker.update(i * kFrame, odd);
-    ASSERT_FALSE(out.rows.empty());
-    EXPECT_EQ(out.rows[0], 2);
+    EXPECT_EQ(tracker.update(i * kFrame, odd).rows, std::vector<std::int64_t>{2}) << i;
   }
+}
+
+TEST(BoxAssociator, OfMoreThanAThousandTheSurestAreConsidered) {
+  const auto continues = [](std::size_t others) {
+    BoxAssociator tracker;
+    static_cast<void>(ids(tracker, 0, {box(900, 900)}));
+    std::vector<Detection> found(others, box(100, 100, 40, 80, 0.6F));
+    found.push_back(box(900, 900, 40, 80, 0.3F));
+    return ids(tracker, kFrame, found) == Ids{1};
+  };
+  EXPECT_TRUE(continues(1000));
+  EXPECT_FALSE(continues(1500));
 }
 
 TEST(BoxAssociator, RefusesOptionsThatMakeNoSense) {
   EXPECT_THROW(BoxAssociator({.max_gap = 0}), GraphError);
+  EXPECT_THROW(BoxAssociator({.max_gap = 1e300}), GraphError);
   EXPECT_THROW(BoxAssociator({.min_confidence = 1.1F}), GraphError);
   EXPECT_THROW(BoxAssociator({.iou = -0.1F}), GraphError);
 }

@@ -146,12 +146,21 @@ def test_a_picture_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
         ({"radius": (1, 50)}, r"min_radius.*at least 2.*1"),
         ({"radius": (50, 20)}, r"radius.*smallest < largest.*50, 20"),
         ({"max_circles": 0}, r"max_circles.*0"),
+        ({"max_circles": 2**40}, r"max_circles must be below 2147483648, got 1099511627776"),
         ({"min_score": 1.5}, r"min_score.*0 to 1.*1\.5"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ff.GraphError, match=message):
         ff.detect_circles(scene(), **options)
+
+
+def test_options_may_be_numpys_numbers() -> None:
+    want = ff.detect_circles(scene(), radius=(8, 30), max_circles=2)
+    numbers: list[Any] = [np.array([8, 30]), (np.float32(8), np.int32(30)), (8.0, 30)]
+    most: Any = np.int64(2)
+    for radius in numbers:
+        assert same(want, ff.detect_circles(scene(), radius=radius, max_circles=most))
 
 
 def test_options_choose_what_is_reported() -> None:

@@ -7,6 +7,9 @@ import csv
 import json
 import math
 import random
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +162,14 @@ def test_a_box_below_min_confidence_does_not_exist_and_a_doubtful_one_starts_not
     assert {int(i) for d in out if d.tracker_id is not None for i in d.tracker_id} == {1}
 
 
+def test_what_is_no_box_is_left_out() -> None:
+    nan, inf = math.nan, math.inf
+    frame = boxes((nan, 0, 9, 9), (10, 10, 50, 90), (0, 0, inf, 9), (50, 50, 20, 60), (0, 0, 3e38, 9))
+    for tracked_ in track_boxes([frame] * 3):
+        np.testing.assert_array_equal(tracked_.xyxy, [[10, 10, 50, 90]])
+        assert np.isfinite(tracked_.data["velocity"]).all()
+
+
 def test_frames_without_boxes_pass_through_and_end_tracks_after_max_gap() -> None:
     frame, empty = boxes((10, 10, 50, 90)), boxes()
     out = track_boxes([frame, *[empty] * 10, frame, *[empty] * 20, frame], max_gap=0.5)
@@ -205,10 +216,39 @@ def step(tracker: ff.Tracker, pts: float, found: ff.Detections) -> tuple[list[in
     return out.tracker_id.tolist(), out.data["row"].tolist()
 
 
+def test_a_crowd_lets_other_threads_run_and_two_threads_do_no_harm() -> None:
+    tracker = ff.Tracker()
+    crowd = boxes(*[(i % 7, i % 5, 40 + i % 7, 90) for i in range(2000)])
+    step(tracker, 0, crowd)
+    start = threading.Barrier(3)
+    ids: list[list[int]] = []
+
+    def track() -> None:
+        start.wait()
+        ids.extend(step(tracker, 0.1, crowd)[0] for _ in range(2))
+
+    threads = [threading.Thread(target=track) for _ in range(2)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # so only a thread that releases the GIL lets others run
+    try:
+        for thread in threads:
+            thread.start()
+        start.wait()
+        ran = 0
+        while any(thread.is_alive() for thread in threads):
+            ran += 1
+            time.sleep(1e-3)
+    finally:
+        sys.setswitchinterval(interval)
+    assert ran > 1
+    assert [len(some) for some in ids] == [512] * 4
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"max_gap": 0}, r"max_gap.*got 0"),
+        ({"max_gap": 1e7}, r"max_gap.*at most 1e\+06 seconds, got 1e\+07"),
         ({"max_gap": "long"}, r"max_gap must be a number, got 'long'"),
         ({"min_confidence": 1.5}, r"min_confidence must be from 0 to 1, got 1\.5"),
         ({"iou": -0.1}, r"iou must be from 0 to 1, got -0\.1"),
@@ -264,14 +304,3 @@ def test_sinks_write_one_row_per_box(tmp_path: Path) -> None:
         "vy": None,
         "age": None,
     }
-
-
-def test_supervision_gets_and_gives_the_same_boxes() -> None:
-    supervision = pytest.importorskip("supervision")
-    some = boxes((0, 0, 1, 1), (0, 0, 2, 2))
-    theirs = some.to_supervision()
-    assert isinstance(theirs, supervision.Detections)
-    ours = ff.Detections.from_supervision(theirs)
-    np.testing.assert_array_equal(ours.xyxy, some.xyxy)
-    np.testing.assert_array_equal(ours.confidence, some.confidence)
-    assert ours.tracker_id is None

@@ -1,0 +1,36 @@
+"""Detections become supervision's and come back. Its import starts threads, hence a file of its own."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import freshframe as ff
+
+supervision = pytest.importorskip("supervision")
+
+
+def test_supervision_gets_and_gives_the_same_boxes() -> None:
+    some = ff.Detections(
+        np.array([[0, 0, 1, 1], [0, 0, 2, 2]], np.float32),
+        np.array([0.25, 0.75], np.float32),
+        np.array([3, 5], np.int32),
+        np.array([7, 9]),
+        {"name": np.array(["a", "b"])},
+    )
+    theirs = some.to_supervision()
+    assert isinstance(theirs, supervision.Detections)
+    ours = ff.Detections.from_supervision(theirs[np.array([False, True])])
+    assert ours.tracker_id is not None
+    columns = (ours.xyxy, ours.confidence, ours.class_id, ours.tracker_id)
+    assert [column.dtype.name for column in columns] == ["float32", "float32", "int32", "int64"]
+    assert ours.xyxy.tolist() == [[0, 0, 2, 2]]
+    assert (ours.confidence.tolist(), ours.class_id.tolist(), ours.tracker_id.tolist()) == ([0.75], [5], [9])
+    assert ours.data["name"].tolist() == ["b"]
+
+
+def test_what_supervision_leaves_out_gets_a_value() -> None:
+    ours = ff.Detections.from_supervision(supervision.Detections(np.array([[0.0, 0.0, 2.0, 2.0]])))
+    assert (ours.confidence.tolist(), ours.class_id.tolist(), ours.tracker_id) == ([1], [0], None)
+    assert len(ff.Detections.from_supervision(supervision.Detections.empty())) == 0
