@@ -28,6 +28,9 @@ export class Details {
   constructor(history) {
     this.#history = history;
     this.#dialog.addEventListener("close", () => this.#closed());
+    new ResizeObserver(() => {
+      for (const one of this.#charts) one.fit(); // a phone that is turned
+    }).observe(this.#dialog);
     this.#dialog.addEventListener("click", (event) => {
       if (event.target === this.#dialog) this.#dialog.close(); // the backdrop
     });

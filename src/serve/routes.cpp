@@ -2,6 +2,7 @@
 #include "serve/routes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "serve/metrics.hpp"
@@ -29,10 +30,16 @@ constexpr std::string_view kProtection =
 
 constexpr std::string_view kLoginPage =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>freshframe</title>"
-    "<meta name=\"viewport\" content=\"width=device-width\">"
-    "<h1>freshframe</h1><form method=\"get\" action=\"/\"><label>Token "
-    "<input name=\"token\" type=\"password\" autocomplete=\"off\" required autofocus></label> "
-    "<button>Open</button></form><p>The program that serves this page shows the token in its URL.</p></html>";
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+    "<link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" "
+    "href=\"/base.css\">"
+    "<main class=\"login\"><h1>freshframe</h1><form method=\"get\" action=\"/\">"
+    "<label for=\"token\">Token</label><input id=\"token\" name=\"token\" type=\"password\" "
+    "autocomplete=\"off\" required autofocus><button>Open</button></form>"
+    "<p class=\"hint\">The program that serves this page shows the token in its URL.</p></main></html>";
+
+// What the page that asks for the token is made of: everybody's, and it tells nothing.
+constexpr std::array<std::string_view, 2> kForEverybody = {"/base.css", "/favicon.svg"};
 
 std::string_view phrase_of(unsigned status) {
   switch (status) {
@@ -161,6 +168,9 @@ Routed route(const RequestHead& head, const Gate& gate, Sight& sight) {
       if (path == "/") {
         const auto token = query_value(query, "token");
         if (token && gate.is_token(*token)) return {.reply = let_in(gate)};
+      }
+      if (std::ranges::find(kForEverybody, path) != kForEverybody.end()) {
+        if (auto found = file(path, head)) return {.reply = *std::move(found)};
       }
       return {.reply = login(path)};
     case Verdict::Welcome:

@@ -148,6 +148,7 @@ def test_without_the_token_nothing_is_told(page: Page, running: Run) -> None:
             assert b"camera" not in answer.read()
     page.load(address)
     assert page.run("return document.getElementById('graph') === null")
+    assert page.run("return getComputedStyle(document.querySelector('.login input')).borderRadius") == "8px"
     assert page.run("return document.querySelectorAll('input[name=token]').length") == 1
     page.load(f"{address}?token=wrong")
     assert page.run("return document.getElementById('graph') === null")

@@ -82,6 +82,22 @@ def test_the_graph_follows_the_window(page: Page, running: Run) -> None:
         assert page.run("return document.documentElement.scrollWidth") <= width
 
 
+def test_the_charts_of_the_details_follow_a_phone_that_is_turned(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=30&size=320x180"), name="camera")
+    pipeline.add(lambda frame: None, camera, name="last")
+    page.size(844, 390, phone=True)
+    page.open(running(pipeline))
+    page.until("return document.querySelector('.edge button') !== null")
+    page.run("document.querySelector('.edge button').click()")
+    fits = """const charts = [...document.querySelectorAll("#details .chart")];
+      return charts.length === 3 && charts.every(chart => chart.clientWidth > 0
+        && Math.abs(chart.querySelector("canvas").clientWidth - chart.clientWidth) <= 1)"""
+    page.until(fits)
+    page.size(390, 844, phone=True)
+    page.until(fits)
+
+
 def test_on_a_phone_no_card_covers_what_the_one_above_it_has_lost(page: Page, running: Run) -> None:
     def fail(frame: ff.Frame) -> None:
         raise ValueError("no good")
