@@ -18,6 +18,7 @@ import pytest
 from support import Push
 
 import freshframe as ff
+from freshframe import _native
 
 SCENE = "demo:circles?pace=0&frames=45&fps=30&size=320x240&balls=2&seed=3"
 
@@ -216,32 +217,54 @@ def step(tracker: ff.Tracker, pts: float, found: ff.Detections) -> tuple[list[in
     return out.tracker_id.tolist(), out.data["row"].tolist()
 
 
-def test_a_crowd_lets_other_threads_run_and_two_threads_do_no_harm() -> None:
-    tracker = ff.Tracker()
+def test_a_crowd_lets_other_threads_run() -> None:
+    tracker = _native.BoxTracker(1.0, 0.1, 0.3)
     crowd = boxes(*[(i % 7, i % 5, 40 + i % 7, 90) for i in range(2000)])
+    columns = crowd.xyxy, crowd.confidence, crowd.class_id
+    inside, done, seen = False, False, 0
+
+    def track() -> None:
+        nonlocal inside, done
+        for n in range(200):
+            inside = True
+            tracker.update(n / 25, *columns)
+            inside = False
+            if seen:
+                break
+            time.sleep(1e-3)
+        done = True
+
+    thread = threading.Thread(target=track)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # so only a thread that releases the GIL lets others see it inside
+    try:
+        thread.start()
+        while not done:
+            seen += inside
+            time.sleep(1e-4)
+        thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert seen
+
+
+def test_two_threads_with_one_tracker_do_no_harm() -> None:
+    tracker = ff.Tracker()
+    crowd = boxes(*[(i % 7, i % 5, 40 + i % 7, 90) for i in range(1000)])
     step(tracker, 0, crowd)
-    start = threading.Barrier(3)
+    start = threading.Barrier(2)
     ids: list[list[int]] = []
 
     def track() -> None:
         start.wait()
-        ids.extend(step(tracker, 0.1, crowd)[0] for _ in range(2))
+        ids.extend(step(tracker, 0.1, crowd)[0] for _ in range(3))
 
     threads = [threading.Thread(target=track) for _ in range(2)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(60)  # so only a thread that releases the GIL lets others run
-    try:
-        for thread in threads:
-            thread.start()
-        start.wait()
-        ran = 0
-        while any(thread.is_alive() for thread in threads):
-            ran += 1
-            time.sleep(1e-3)
-    finally:
-        sys.setswitchinterval(interval)
-    assert ran > 1
-    assert [len(some) for some in ids] == [512] * 4
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(set(some)) for some in ids] == [512] * 6
 
 
 @pytest.mark.parametrize(

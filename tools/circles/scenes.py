@@ -28,18 +28,7 @@ Rng = np.random.Generator
 SIZES = ((640, 480), (640, 480), (640, 480), (1280, 720))
 FRAMES, FPS = 3, 30.0  # per scene; the last one counts, so that H.264 has something to predict from
 QUALITIES = (20, 25, 29, 33, 36)  # H.264 constant rate factors
-LOOKS = (
-    "flat",
-    "flat",
-    "shaded",
-    "shaded",
-    "glossy",
-    "glossy",
-    "striped",
-    "patched",
-    "grained",
-    "concentric",
-)
+LOOKS = (*["flat"] * 2, *["shaded"] * 2, *["glossy"] * 2, "striped", "patched", "grained", "concentric")
 # Radius of a two-coloured ball's inner disc; it is a circle too, so finding it is neither right nor wrong.
 INNER_DISC = 0.62
 # Shares of boxes, words, lines, polygons, filled and drawn ellipses, bends.
