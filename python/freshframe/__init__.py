@@ -8,6 +8,7 @@ and every drop is counted with its edge and cause. Start with Pipeline, open and
 import typing as _typing
 
 from . import _interpreter  # noqa: F401  (must come before anything native)
+from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
@@ -26,9 +27,6 @@ from ._errors import (
 from ._extend import get_cmake_dir, get_include
 from ._native import Frame, Reader, Sample, StopToken
 from ._nodes import (
-    Annotate,
-    CircleDetector,
-    CircleTracker,
     MockCamera,
     Node,
     Source,
@@ -36,7 +34,6 @@ from ._nodes import (
     VideoInfo,
     VideoSource,
     demo_truth,
-    detect_circles,
     open,
     read_picture,
     write_picture,

@@ -9,7 +9,8 @@ import typing
 from typing import Any
 
 from . import _native
-from ._nodes import Annotate, CircleDetector, CircleTracker, MockCamera, Node, Source, VideoFile, VideoSource
+from ._circles import Annotate, CircleDetector, CircleTracker
+from ._nodes import MockCamera, Node, Source, VideoFile, VideoSource
 from .results import Circles
 
 _NATIVE: dict[type, tuple[Any, Any]] = {

@@ -1,0 +1,150 @@
+"""Circles: the native nodes that find, track and draw them, and the search of one picture."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from . import _check, _native
+from ._errors import GraphError
+from ._nodes import NativeNode
+from .results import Circles
+
+if TYPE_CHECKING:
+    from ._native import Frame  # noqa: F401  (in strings)
+
+
+def _radius(radius: tuple[float, float]) -> tuple[float, float]:
+    low, high = _check.pair("radius (smallest, largest)", radius)
+    if not 0 < low < high < math.inf:
+        raise GraphError(
+            f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}"
+        )
+    return (low, high)
+
+
+class CircleDetector(NativeNode["Frame", Circles]):
+    """Finds circles in each frame by itself. Native, works on the luma plane.
+
+    Edges are linked to chains and split into arcs (after C. Akinlar, C. Topal, "EDCircles", Pattern
+    Recognition 2013), arcs joined to candidates, candidates fitted to the edges around them and judged by a
+    small network that was trained on drawn scenes; once at full size and once at half, where blurred edges
+    are steep again.
+
+    Args:
+        radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
+            pixel, or 3 % of the radius.
+        max_circles: The best are kept.
+        min_score: 0 to 1; below it a circle is not reported. The score is the chance that a circle is real.
+        concentric: Also report circles inside of each other around one centre, as targets and wheels have
+            them; else only the best of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        radius: tuple[float, float] = (6, 200),
+        max_circles: int = 64,
+        min_score: float = 0.5,
+        concentric: bool = False,
+    ) -> None:
+        """See the class."""
+        self._handle = _native.make_circle_detector(
+            _radius(radius),
+            _check.integer("max_circles", max_circles),
+            _check.number("min_score", min_score),
+            _check.flag("concentric", concentric),
+        )
+
+
+class CircleTracker(NativeNode["Frame", Circles]):
+    """Finds circles and gives them identities that last over time and through dropped frames. Native.
+
+    Most frames are searched in part only: where a track expects its circle, and where the picture changed
+    since that place was last searched. That costs a third or less of a search of the whole and finds as many
+    circles: what changes is searched again in every frame. A frame that changed nearly everywhere, as under a
+    moving camera, is searched as a whole.
+
+    Args:
+        radius: (smallest, largest) in pixels.
+        max_circles: The best are kept.
+        max_gap: Seconds that a circle may be unseen and keep its id, at most 1e6; twice as long when no frame
+            came meanwhile.
+        full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
+
+    Raises:
+        GraphError: An option cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        radius: tuple[float, float] = (6, 200),
+        max_circles: int = 16,
+        max_gap: float = 0.5,
+        full_every: float = 1.0,
+    ) -> None:
+        """See the class."""
+        self._handle = _native.make_circle_tracker(
+            _radius(radius),
+            _check.integer("max_circles", max_circles),
+            _check.number("max_gap", max_gap),
+            _check.number("full_every", full_every),
+        )
+
+
+def detect_circles(
+    image: Any,
+    *,
+    radius: tuple[float, float] = (6, 200),
+    max_circles: int = 64,
+    min_score: float = 0.5,
+    concentric: bool = False,
+) -> Circles:
+    """Finds the circles of one picture, as CircleDetector does.
+
+    Args:
+        image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
+        radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
+            pixel, or 3 % of the radius.
+        max_circles: The best are kept.
+        min_score: 0 to 1; below it a circle is not reported.
+        concentric: Also report circles inside of each other around one centre, as targets and wheels have
+            them; else only the best of them.
+
+    Returns:
+        Best score first; ``tracker_id`` is None.
+
+    Raises:
+        GraphError: The shape or an option cannot be.
+        TypeError: Not a uint8 array.
+        FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
+    GIL: released.
+    """
+    return _native.detect_circles(
+        image,
+        _radius(radius),
+        _check.integer("max_circles", max_circles),
+        _check.number("min_score", min_score),
+        _check.flag("concentric", concentric),
+    )
+
+
+class Annotate(NativeNode[Circles, "Frame"]):
+    """Draws circles, ids and trails into a BGR copy of each sample's frame. Native.
+
+    Args:
+        ids: Label circles with their tracker_id.
+        scores: Label circles with their score.
+        trail: Seconds of path drawn behind a tracked circle; 0: none.
+        line_width: Pixels; 0: chosen from the picture's size.
+    """
+
+    def __init__(
+        self, *, ids: bool = True, scores: bool = False, trail: float = 1.0, line_width: float = 0.0
+    ) -> None:
+        """See the class."""
+        self._handle = _native.make_annotate(
+            bool(ids), bool(scores), _check.number("trail", trail), _check.number("line_width", line_width)
+        )
