@@ -1,10 +1,11 @@
-"""An RTSP server that was not written for freshframe: GStreamer's gst-rtsp-server, as a program.
+"""Servers that were not written for freshframe: GStreamer's gst-rtsp-server and tcpserversink, as a program.
 
 It needs Debian's own Python, which has GStreamer's bindings, so nothing but the standard library and its
 neighbour is imported. It prints its port when it listens, exits with MISSING when the bindings are not
 installed, and ends with the process that started it.
 
     /usr/bin/python3 gst_server.py --clip clip.pickle --file clip.mp4 [--port N] [--user name:password]
+    /usr/bin/python3 gst_server.py --clip clip.pickle --tcp [--port N]
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -14,6 +15,7 @@ import argparse
 import ctypes
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,41 +34,47 @@ except (ImportError, ValueError) as error:
     print(error, file=sys.stderr)
     sys.exit(MISSING)
 
-ELEMENTS = ("appsrc", "qtdemux", "rtph264pay", "jpegenc", "rtpjpegpay", "videotestsrc")
+ELEMENTS = "appsrc h264parse jpegenc mpegtsmux qtdemux rtph264pay rtpjpegpay tcpserversink videotestsrc"
 
-CAMERA = (
-    "( appsrc name=source is-live=true format=time do-timestamp=true "
+SOURCE = (
+    "appsrc name=source is-live=true format=time do-timestamp=true "
     "caps=video/x-h264,stream-format=byte-stream,alignment=au,framerate={fps}/1 "
-    "! rtph264pay name=pay0 pt=96 )"
 )
+CAMERA = "( " + SOURCE + "! rtph264pay name=pay0 pt=96 )"
 FILE = "( filesrc location={path} ! qtdemux ! rtph264pay name=pay0 pt=96 )"
 PICTURES = (
     "( videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120,framerate=30/1 "
     "! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
 )
+TCP = SOURCE + "! h264parse ! mpegtsmux ! tcpserversink name=out host=127.0.0.1 port={port}"
 
 
-def feed(media: Any, clip: Clip) -> None:
-    """Pushes the clip's frames as a camera does, over and over, at their rate, until the media ends."""
-    source = media.get_element().get_by_name("source")
+def feed(source: Any, clip: Clip) -> Callable[[], None]:
+    """Pushes the clip's frames as a camera does, over and over, at their rate; what it returns ends that."""
     sent = 0
     ended = False
 
-    def end(_media: Any) -> None:
+    def end() -> None:
         nonlocal ended
         ended = True
 
     def push() -> bool:
         nonlocal sent
-        if (
-            not ended and source.get_state(0)[1] == Gst.State.PLAYING
-        ):  # before it there is no clock to stamp with
+        if ended:
+            return False
+        if source.get_state(0)[1] == Gst.State.PLAYING:  # before it there is no clock to stamp with
             source.emit("push-buffer", Gst.Buffer.new_wrapped(clip.frames[sent % len(clip.frames)]))
             sent += 1
-        return not ended
+        return True
 
-    media.connect("unprepared", end)
     GLib.timeout_add(round(1000 / clip.fps), push)
+    return end
+
+
+def feed_media(media: Any, clip: Clip) -> None:
+    """The same, until RTSP's media ends."""
+    end = feed(media.get_element().get_by_name("source"), clip)
+    media.connect("unprepared", lambda _media: end())
 
 
 def guard(server: Any, user: str) -> Any:
@@ -87,21 +95,8 @@ def guard(server: Any, user: str) -> Any:
     return permissions
 
 
-def main() -> None:
-    """Serves /camera (the clip, for ever), /file (an MP4, once) and /pictures (JPEG) until it is killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--clip", type=Path, required=True)
-    parser.add_argument("--file", type=Path)
-    parser.add_argument("--port", default="0")
-    parser.add_argument("--user")
-    wanted = parser.parse_args()
-    Gst.init(None)
-    absent = [name for name in ELEMENTS if Gst.ElementFactory.find(name) is None]
-    if absent:
-        print(f"GStreamer has no {', '.join(absent)}", file=sys.stderr)
-        sys.exit(MISSING)
-    clip = Clip.load(wanted.clip)
+def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
+    """Serves /camera (the clip, for ever), /file (an MP4, once) and /pictures (JPEG); returns the port."""
     server = GstRtspServer.RTSPServer.new()
     server.set_address("127.0.0.1")
     server.set_service(wanted.port)
@@ -114,13 +109,42 @@ def main() -> None:
         factory.set_launch(line)
         factory.set_shared(path != "/file")
         if path == "/camera":
-            factory.connect("media-configure", lambda _factory, media: feed(media, clip))
+            factory.connect("media-configure", lambda _factory, media: feed_media(media, clip))
         if permissions is not None:
             factory.set_permissions(permissions)
         server.get_mount_points().add_factory(path, factory)
     if server.attach(None) == 0:
         sys.exit(f"cannot listen on port {wanted.port}")
-    print(server.get_bound_port(), flush=True)
+    return int(server.get_bound_port())
+
+
+def serve_tcp(port: str, clip: Clip) -> int:
+    """Sends the clip as TS, for ever, to whoever connects; returns the port."""
+    pipeline = Gst.parse_launch(TCP.format(fps=round(clip.fps), port=port))
+    feed(pipeline.get_by_name("source"), clip)
+    if pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
+        sys.exit(f"cannot listen on port {port}")
+    return int(pipeline.get_by_name("out").get_property("current-port"))
+
+
+def main() -> None:
+    """Serves until it is killed, or the process that started it ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clip", type=Path, required=True)
+    parser.add_argument("--tcp", action="store_true")
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--port", default="0")
+    parser.add_argument("--user")
+    wanted = parser.parse_args()
+    Gst.init(None)
+    absent = [name for name in ELEMENTS.split() if Gst.ElementFactory.find(name) is None]
+    if absent:
+        print(f"GStreamer has no {', '.join(absent)}", file=sys.stderr)
+        sys.exit(MISSING)
+    clip = Clip.load(wanted.clip)
+    port = serve_tcp(wanted.port, clip) if wanted.tcp else serve_rtsp(wanted, clip)
+    print(port, flush=True)
     GLib.MainLoop().run()
 
 

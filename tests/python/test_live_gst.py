@@ -1,4 +1,4 @@
-"""Network sources against a real server, gst-rtsp-server: started, stopped and killed by the tests."""
+"""Network sources against real servers, gst-rtsp-server and tcpserversink: stopped and killed here."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,11 +34,18 @@ class GstServer:
     """The program gst_server.py with a clip of this size; killed at the latest when the block ends."""
 
     def __init__(
-        self, media: Path, size: tuple[int, int] = BIG, port: int = 0, *, guarded: bool = False
+        self,
+        media: Path,
+        size: tuple[int, int] = BIG,
+        port: int = 0,
+        *,
+        guarded: bool = False,
+        tcp: bool = False,
     ) -> None:
         name = f"{size[0]}x{size[1]}"
         command = [DEBIANS_PYTHON, str(PROGRAM), "--clip", str(media / f"{name}.clip")]
         command += ["--file", str(media / f"{name}.mp4"), "--port", str(port)]
+        command += ["--tcp"] if tcp else []
         command += ["--user", f"{USER}:{PASSWORD}"] if guarded else []
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -244,6 +251,28 @@ def test_a_killed_server_is_found_again_with_another_size(media: Path, transport
     # The outage lies between two frames in pts as it did in time.
     gap = max(b.pts - a.pts for a, b in itertools.pairwise(samples))
     assert gap >= 0.8 * stats.outage_seconds > 0
+
+
+def test_ts_over_tcp_survives_a_stop_and_a_kill_of_its_server(media: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        with GstServer(media, tcp=True) as server:
+            camera = stack.enter_context(Camera(f"tcp://127.0.0.1:{server.port}"))
+            samples = camera.read(10)
+            server.send(signal.SIGSTOP)
+            camera.wait(lambda stats: stats.state == "stalled", "the stall")
+            server.send(signal.SIGCONT)
+            camera.wait(lambda stats: stats.state == "reading", "the end of the stall")
+            samples += camera.read(5)
+            assert camera.stats.outages == 0
+            for sample in samples:
+                brightness(sample.value)
+        camera.wait(lambda stats: stats.outages == 1 and stats.state == "backing_off", "the loss")
+        stack.enter_context(GstServer(media, SMALL, server.port, tcp=True))
+        until(lambda: size_of(camera.read()[0]) == SMALL, "the other size")
+        samples += camera.read(5)
+        stats = camera.stats
+    check_order(samples)
+    assert (stats.outages, stats.reconnects, stats.size_changes) == (1, 1, 1)
 
 
 def test_what_a_server_refuses_is_an_error_with_its_reason_and_without_the_password(
