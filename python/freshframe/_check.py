@@ -21,9 +21,13 @@ def number(what: str, value: Any) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
         raise GraphError(f"{what} must be a number, got {value!r}")
-    if not math.isfinite(value):
+    try:
+        real = float(value)
+    except OverflowError:  # an int beyond all floats
+        real = math.inf
+    if not math.isfinite(real):
         raise GraphError(f"{what} must be a finite number, got {value!r}")
-    return float(value)
+    return real
 
 
 def integer(what: str, value: Any) -> int:

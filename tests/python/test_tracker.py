@@ -272,6 +272,7 @@ def test_two_threads_with_one_tracker_do_no_harm() -> None:
     [
         ({"max_gap": 0}, r"max_gap.*got 0"),
         ({"max_gap": 1e7}, r"max_gap.*at most 1e\+06 seconds, got 1e\+07"),
+        ({"max_gap": 10**400}, r"max_gap must be a finite number, got 1000"),
         ({"max_gap": "long"}, r"max_gap must be a number, got 'long'"),
         ({"min_confidence": 1.5}, r"min_confidence must be from 0 to 1, got 1\.5"),
         ({"iou": -0.1}, r"iou must be from 0 to 1, got -0\.1"),
