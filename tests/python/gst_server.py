@@ -5,7 +5,7 @@ neighbour is imported. It prints its port when it listens, exits with MISSING wh
 installed, and ends with the process that started it.
 
     /usr/bin/python3 gst_server.py --clip clip.pickle --file clip.mp4 [--port N] [--user name:password]
-    /usr/bin/python3 gst_server.py --clip clip.pickle --tcp [--port N]
+    /usr/bin/python3 gst_server.py --clip clip.pickle --tcp matroska [--port N]
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -34,7 +34,9 @@ except (ImportError, ValueError) as error:
     print(error, file=sys.stderr)
     sys.exit(MISSING)
 
-ELEMENTS = "appsrc h264parse jpegenc mpegtsmux qtdemux rtph264pay rtpjpegpay tcpserversink videotestsrc"
+ELEMENTS = (
+    "appsrc h264parse jpegenc matroskamux mpegtsmux qtdemux rtph264pay rtpjpegpay tcpserversink videotestsrc"
+)
 
 SOURCE = (
     "appsrc name=source is-live=true format=time do-timestamp=true "
@@ -46,7 +48,12 @@ PICTURES = (
     "( videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120,framerate=30/1 "
     "! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
 )
-TCP = SOURCE + "! h264parse ! mpegtsmux ! tcpserversink name=out host=127.0.0.1 port={port}"
+# Without the sync-method it begins amid a Matroska cluster, and sends an early client two headers.
+TCP = (
+    SOURCE + "! h264parse ! {muxer} "
+    "! tcpserversink name=out host=127.0.0.1 port={port} sync-method=latest-keyframe"
+)
+MUXERS = {"matroska": "matroskamux streamable=true", "mpegts": "mpegtsmux"}
 
 
 def feed(source: Any, clip: Clip) -> Callable[[], None]:
@@ -118,12 +125,13 @@ def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
     return int(server.get_bound_port())
 
 
-def serve_tcp(port: str, clip: Clip) -> int:
-    """Sends the clip as TS, for ever, to whoever connects; returns the port."""
-    pipeline = Gst.parse_launch(TCP.format(fps=round(clip.fps), port=port))
+def serve_tcp(wanted: argparse.Namespace, clip: Clip) -> int:
+    """Sends the clip, for ever, to whoever connects; returns the port."""
+    line = TCP.format(fps=round(clip.fps), muxer=MUXERS[wanted.tcp], port=wanted.port)
+    pipeline = Gst.parse_launch(line)
     feed(pipeline.get_by_name("source"), clip)
     if pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
-        sys.exit(f"cannot listen on port {port}")
+        sys.exit(f"cannot listen on port {wanted.port}")
     return int(pipeline.get_by_name("out").get_property("current-port"))
 
 
@@ -132,7 +140,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     parser = argparse.ArgumentParser()
     parser.add_argument("--clip", type=Path, required=True)
-    parser.add_argument("--tcp", action="store_true")
+    parser.add_argument("--tcp", choices=MUXERS)
     parser.add_argument("--file", type=Path)
     parser.add_argument("--port", default="0")
     parser.add_argument("--user")
@@ -143,7 +151,7 @@ def main() -> None:
         print(f"GStreamer has no {', '.join(absent)}", file=sys.stderr)
         sys.exit(MISSING)
     clip = Clip.load(wanted.clip)
-    port = serve_tcp(wanted.port, clip) if wanted.tcp else serve_rtsp(wanted, clip)
+    port = serve_tcp(wanted, clip) if wanted.tcp else serve_rtsp(wanted, clip)
     print(port, flush=True)
     GLib.MainLoop().run()
 

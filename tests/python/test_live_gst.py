@@ -40,12 +40,12 @@ class GstServer:
         port: int = 0,
         *,
         guarded: bool = False,
-        tcp: bool = False,
+        tcp: str = "",
     ) -> None:
         name = f"{size[0]}x{size[1]}"
-        command = [DEBIANS_PYTHON, str(PROGRAM), "--clip", str(media / f"{name}.clip")]
+        command = [DEBIANS_PYTHON, str(PROGRAM), "--clip", str(media / f"{name}{'.tcp' if tcp else ''}.clip")]
         command += ["--file", str(media / f"{name}.mp4"), "--port", str(port)]
-        command += ["--tcp"] if tcp else []
+        command += ["--tcp", tcp] if tcp else []
         command += ["--user", f"{USER}:{PASSWORD}"] if guarded else []
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -83,14 +83,15 @@ class GstServer:
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a clip for the camera, and an MP4 of one second, of each size."""
+    """A folder with a clip for the camera, and a short MP4, of each size."""
     if shutil.which(DEBIANS_PYTHON) is None:
         pytest.skip(f"needs {DEBIANS_PYTHON} with Debian's gir1.2-gst-rtsp-server-1.0 and python3-gi")
     folder = tmp_path_factory.mktemp("gst")
     for size in (BIG, SMALL):
         name = f"{size[0]}x{size[1]}"
         encode("h264", 2 * KEYS, size=size, options={"g": str(KEYS)}).save(folder / f"{name}.clip")
-        film = encode("mp4", 30, size=size)
+        encode("h264", 2 * KEYS, size=size).save(folder / f"{name}.tcp.clip")  # joined without much waiting
+        film = encode("mp4", 12, size=size)
         (folder / f"{name}.mp4").write_bytes(film.header + b"".join(film.frames))
     return folder
 
@@ -224,7 +225,7 @@ def test_a_server_that_is_stopped_for_longer_than_the_limit_is_an_outage(
     ):
         samples = camera.read(5)
         server.send(signal.SIGSTOP)
-        camera.wait(lambda stats: stats.outages == 1, "the outage")
+        camera.wait(lambda stats: stats.outages >= 1, "the outage")
         assert "sent nothing for 1 s" in camera.stats.last_error
         server.send(signal.SIGCONT)
         camera.wait(lambda stats: stats.reconnects >= 1 and stats.state == "reading", "the reconnection")
@@ -253,9 +254,10 @@ def test_a_killed_server_is_found_again_with_another_size(media: Path, transport
     assert gap >= 0.8 * stats.outage_seconds > 0
 
 
-def test_ts_over_tcp_survives_a_stop_and_a_kill_of_its_server(media: Path) -> None:
+@pytest.mark.parametrize("kind", ["matroska", "mpegts"])
+def test_a_live_container_over_tcp_survives_a_stop_and_a_kill_of_its_server(media: Path, kind: str) -> None:
     with contextlib.ExitStack() as stack:
-        with GstServer(media, tcp=True) as server:
+        with GstServer(media, tcp=kind) as server:
             camera = stack.enter_context(Camera(f"tcp://127.0.0.1:{server.port}"))
             samples = camera.read(10)
             server.send(signal.SIGSTOP)
@@ -267,7 +269,7 @@ def test_ts_over_tcp_survives_a_stop_and_a_kill_of_its_server(media: Path) -> No
             for sample in samples:
                 brightness(sample.value)
         camera.wait(lambda stats: stats.outages == 1 and stats.state == "backing_off", "the loss")
-        stack.enter_context(GstServer(media, SMALL, server.port, tcp=True))
+        stack.enter_context(GstServer(media, SMALL, server.port, tcp=kind))
         until(lambda: size_of(camera.read()[0]) == SMALL, "the other size")
         samples += camera.read(5)
         stats = camera.stats
