@@ -190,7 +190,7 @@ def test_jpeg_pictures_over_rtsp_come_in_order(healthy: GstServer, transport: di
 def test_the_end_of_a_served_file_is_a_lost_connection(healthy: GstServer, transport: dict[str, str]) -> None:
     with Camera(healthy.url("file"), options=transport) as camera:
         samples = camera.read(5)
-        camera.wait(lambda stats: stats.reconnects == 1, "the second showing")
+        camera.wait(lambda stats: stats.reconnects >= 1, "the second showing")
         samples += camera.read(5)
         stats = camera.stats
     check_order(samples)
