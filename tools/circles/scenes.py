@@ -31,8 +31,11 @@ QUALITIES = (20, 25, 29, 33, 36)  # H.264 constant rate factors
 LOOKS = (*["flat"] * 2, *["shaded"] * 2, *["glossy"] * 2, "striped", "patched", "grained", "concentric")
 # Radius of a two-coloured ball's inner disc; it is a circle too, so finding it is neither right nor wrong.
 INNER_DISC = 0.62
-# Shares of boxes, words, lines, polygons, filled and drawn ellipses, bends.
+# Shares of boxes, words, lines, polygons, filled and drawn ellipses, bends, rounded squares.
 CLUTTER = (0.16, 0.28, 0.16, 0.16, 0.08, 0.08, 0.08)
+# The same for scenes full of what is mistaken for a circle: round spots on balls, letters, rounded squares.
+LOOKALIKE_LOOKS = ("flat", "shaded", "glossy", "striped", "grained", *("patched",) * 4)
+LOOKALIKE_CLUTTER = (0.08, 0.36, 0.08, 0.08, 0.10, 0.08, 0.08, 0.14)
 # Shares of backgrounds: procedural textures, photos; the rest is smooth noise.
 TEXTURED, PHOTOGRAPHED = 0.3, 0.4
 RIM_SAMPLES = 120
@@ -82,6 +85,17 @@ class Ball:
         return grey.astype(np.float32), cover.astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Mix:
+    """What balls look like and what lies about."""
+
+    looks: tuple[str, ...] = LOOKS
+    clutter: tuple[float, ...] = CLUTTER
+
+
+PLAIN, LOOKALIKES = Mix(), Mix(LOOKALIKE_LOOKS, LOOKALIKE_CLUTTER)
+
+
 @dataclass
 class Scene:
     """What is in one scene, and how it is seen."""
@@ -122,15 +136,25 @@ def background(rng: Rng, width: int, height: int, backdrops: list[Image]) -> Ima
     return image
 
 
-def clutter(rng: Rng, picture: Image, pieces: int) -> Image:
-    """Draws things that are no circles: boxes, words, lines, polygons, ellipses, bends."""
+def rounded_square(rng: Rng, x: int, y: int, size: float) -> npt.NDArray[np.int32]:
+    """Outline of a superellipse, which is too square for a circle."""
+    power, angle = rng.uniform(2.8, 6), rng.uniform(0, 2 * np.pi)
+    turns = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    u, v = (np.sign(w) * np.abs(w) ** (2 / power) for w in (np.cos(turns), np.sin(turns)))
+    v = v * rng.uniform(0.75, 1)
+    outline = [u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle)]
+    return np.asarray([x, y] + np.stack(outline, axis=1) * size / 2).round().astype(np.int32)
+
+
+def clutter(rng: Rng, picture: Image, pieces: int, shares: tuple[float, ...] = CLUTTER) -> Image:
+    """Draws things that are no circles: boxes, words, lines, polygons, ellipses, bends, rounded squares."""
     image = np.clip(picture, 0, 255).astype(np.uint8)
     height, width = image.shape
     for _ in range(pieces):
         grey = float(rng.uniform(10, 245))
         x, y = int(rng.integers(width)), int(rng.integers(height))
         size = float(rng.uniform(12, 0.3 * width))
-        kind = rng.choice(7, p=CLUTTER)
+        kind = rng.choice(len(shares), p=shares)
         if kind == 0:
             box = cv2.boxPoints(((x, y), (size, size * rng.uniform(0.2, 1)), float(rng.uniform(0, 180))))
             cv2.fillPoly(image, [box.astype(np.int32)], grey)
@@ -157,6 +181,8 @@ def clutter(rng: Rng, picture: Image, pieces: int) -> Image:
             axes = (int(size / 2), max(3, int(size / 2 * rng.uniform(0.25, 0.75))))
             thick = -1 if kind == 4 else int(rng.integers(1, 5))
             cv2.ellipse(image, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, grey, thick, cv2.LINE_AA)
+        elif kind == 7:
+            cv2.fillPoly(image, [rounded_square(rng, x, y, size / 2)], grey, cv2.LINE_AA)
         else:  # a bend: at most a third of a circle
             start = float(rng.uniform(0, 360))
             end_angle = start + float(rng.uniform(40, 120))
@@ -173,7 +199,9 @@ def random_grey(rng: Rng) -> float:
     return float(rng.uniform(5, 250))
 
 
-def random_ball(rng: Rng, width: int, height: int, speed: float, typical: float) -> Ball:
+def random_ball(
+    rng: Rng, width: int, height: int, speed: float, typical: float, looks: tuple[str, ...]
+) -> Ball:
     """A ball anywhere in the picture, also cut by its border."""
     r = float(np.exp(rng.uniform(np.log(5.5), np.log(90 if rng.random() < 0.85 else 220))))
     angle, pace = rng.uniform(0, 2 * np.pi), speed * rng.uniform(0, 1)
@@ -187,7 +215,7 @@ def random_ball(rng: Rng, width: int, height: int, speed: float, typical: float)
         r=r,
         vx=float(pace * np.cos(angle)),
         vy=float(pace * np.sin(angle)),
-        look=str(rng.choice(LOOKS)),
+        look=str(rng.choice(looks)),
         grey=grey,
         second_grey=float(np.clip(grey + rng.choice([-1, 1]) * rng.uniform(25, 110), 0, 255)),
         turn=float(rng.uniform(0, 2 * np.pi)),
@@ -196,16 +224,16 @@ def random_ball(rng: Rng, width: int, height: int, speed: float, typical: float)
     )
 
 
-def make_scene(rng: Rng, width: int, height: int, backdrops: list[Image]) -> Scene:
+def make_scene(rng: Rng, width: int, height: int, backdrops: list[Image], mix: Mix = PLAIN) -> Scene:
     """Draws everything about a scene from `rng`."""
     image = background(rng, width, height, backdrops)
-    image = clutter(rng, image, int(rng.integers(0, 30)))
+    image = clutter(rng, image, int(rng.integers(0, 30)), mix.clutter)
     if rng.random() < 0.8:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.4)), np.float32)
     speed = rng.choice([0, 150, 300, 500, 700])
     balls: list[Ball] = []
     for _ in range(int(rng.integers(1, 15))):
-        ball = random_ball(rng, width, height, speed, float(image.mean()))
+        ball = random_ball(rng, width, height, speed, float(image.mean()), mix.looks)
         if all(np.hypot(ball.x - b.x, ball.y - b.y) > 0.5 * (ball.r + b.r) for b in balls):
             balls.append(ball)
     yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -347,7 +375,9 @@ def through_jpeg(rng: Rng, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uin
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def write_set(out: Path, seed: int | list[int], scenes: int, backdrops: list[Image]) -> None:
+def write_set(
+    out: Path, seed: int | list[int], scenes: int, backdrops: list[Image], mix: Mix = PLAIN
+) -> None:
     """Writes list.txt and truth.json with raw pictures beside them, for circles_bench."""
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -356,7 +386,7 @@ def write_set(out: Path, seed: int | list[int], scenes: int, backdrops: list[Ima
     ready: list[tuple[str, npt.NDArray[np.uint8]]] = []
     for number in range(scenes):
         width, height = SIZES[rng.integers(len(SIZES))]
-        scene = make_scene(rng, width, height, backdrops)
+        scene = make_scene(rng, width, height, backdrops, mix)
         name = f"scene_{number:05d}"
         pictures = list(render(rng, scene))
         truth[name] = scene.truth
