@@ -44,7 +44,7 @@ struct CircleDetectorOptions {
   /// Pixels. A circle found may be off this range by the error of measuring it: half a pixel, or 3 % of it.
   float min_radius = 6;
   float max_radius = 200;
-  int max_circles = 64;    // the best are kept
+  int max_circles = 64;    // 1 to 500; the best are kept
   float min_score = 0.5F;  // 0..1
   /// Also report circles inside of each other around one centre, as targets and wheels have them; else only
   /// the best of them.

@@ -35,7 +35,7 @@ class CircleDetector(NativeNode["Frame", Circles]):
     Args:
         radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
             pixel, or 3 % of the radius.
-        max_circles: The best are kept.
+        max_circles: 1 to 500; the best are kept.
         min_score: 0 to 1; below it a circle is not reported. The score is the chance that a circle is real.
         concentric: Also report circles inside of each other around one centre, as targets and wheels have
             them; else only the best of them.
@@ -68,7 +68,7 @@ class CircleTracker(NativeNode["Frame", Circles]):
 
     Args:
         radius: (smallest, largest) in pixels.
-        max_circles: The best are kept.
+        max_circles: 1 to 500; the best are kept.
         max_gap: Seconds that a circle may be unseen and keep its id, at most 1e6; twice as long when no frame
             came meanwhile.
         full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
@@ -108,7 +108,7 @@ def detect_circles(
         image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
         radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
             pixel, or 3 % of the radius.
-        max_circles: The best are kept.
+        max_circles: 1 to 500; the best are kept.
         min_score: 0 to 1; below it a circle is not reported.
         concentric: Also report circles inside of each other around one centre, as targets and wheels have
             them; else only the best of them.

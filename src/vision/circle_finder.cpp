@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "vision/candidates.hpp"
 #include "vision/circle_search.hpp"
 
 namespace freshframe {
@@ -38,7 +39,10 @@ CircleDetectorOptions checked(const CircleDetectorOptions& o) {
     throw GraphError(text("max_radius must be greater than min_radius (", o.min_radius, ") and at most ",
                           kMaxRadius, " pixels, got ", o.max_radius));
   }
-  if (o.max_circles < 1) throw GraphError(text("max_circles must be at least 1, got ", o.max_circles));
+  if (o.max_circles < 1 || o.max_circles > CandidateFinder::kMaxCandidates) {
+    throw GraphError(text("max_circles must be from 1 to ", CandidateFinder::kMaxCandidates,
+                          " (no more are looked at), got ", o.max_circles));
+  }
   if (!(o.min_score >= 0 && o.min_score <= 1)) {
     throw GraphError(text("min_score must be from 0 to 1, got ", o.min_score));
   }

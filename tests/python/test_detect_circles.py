@@ -146,6 +146,7 @@ def test_a_picture_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
         ({"radius": (1, 50)}, r"min_radius.*at least 2.*1"),
         ({"radius": (50, 20)}, r"radius.*smallest < largest.*50, 20"),
         ({"max_circles": 0}, r"max_circles.*0"),
+        ({"max_circles": 501}, r"max_circles must be from 1 to 500"),
         ({"max_circles": 2**40}, r"max_circles must be below 2147483648, got 1099511627776"),
         ({"min_score": 1.5}, r"min_score.*0 to 1.*1\.5"),
     ],
