@@ -32,6 +32,23 @@ bool count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& st
   return moved;
 }
 
+// Keeps the stack of where it waits most, by the vote of Boyer and Moore (MJRTY, 1981): a stall may begin
+// with a page fault, or with a short call before the long one.
+void gather_waiting(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
+  if (suspect.waiting && state == suspect.place) {
+    ++suspect.place_votes;
+    return;
+  }
+  if (suspect.waiting && --suspect.place_votes > 0) return;
+  auto python = lock.frames().frames(suspect.holder.state);
+  auto sample = sample_waiting(suspect.holder.native_id);
+  if (!sample) return;
+  suspect.waiting = std::move(sample);
+  suspect.place = state;
+  suspect.place_votes = 1;
+  if (!suspect.computing || suspect.blocked()) suspect.python = std::move(python);
+}
+
 }  // namespace
 
 void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
@@ -55,10 +72,7 @@ void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
     return;
   }
   if (sampler.armed() == suspect.holder.native_id) sampler.disarm();
-  if (!suspect.waiting) {
-    suspect.waiting = sample_waiting(suspect.holder.native_id);
-    suspect.system_call = state->system_call;
-  }
+  gather_waiting(suspect, lock, *state);
 }
 
 }  // namespace freshframe::gil

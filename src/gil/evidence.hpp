@@ -9,6 +9,7 @@
 #include "gil/cpu_sampler.hpp"
 #include "gil/lock_watch.hpp"
 #include "gil/stack_sample.hpp"
+#include "gil/task_state.hpp"
 
 namespace freshframe::gil {
 
@@ -20,11 +21,12 @@ struct Suspect {
   int running_looks = 0;
   int moved_looks = 0;  // how often its bytecode had gone on since the look before
   int still_looks = 0;
-  Clock::duration computed{};  // its CPU time at the last look
-  long system_call = -1;
+  Clock::duration computed{};            // its CPU time at the last look
   std::string kernel_name;               // of the thread
   std::vector<PythonFrame> python;       // when the first stack was taken; until then, at the last look
-  std::optional<StackSample> waiting;    // its stack when it waited
+  std::optional<StackSample> waiting;    // its stack where it waited most
+  TaskState place;                       // where that was
+  int place_votes = 0;                   // looks that saw it there, less those that saw it elsewhere
   std::optional<StackSample> computing;  // its stack when it was on the CPU
 
   [[nodiscard]] bool blocked() const { return waiting_looks > running_looks; }

@@ -251,7 +251,7 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   stall.native_id = suspect.holder.native_id;
   stall.thread = thread_name(suspect);
   stall.blocked = suspect.blocked();
-  if (stall.blocked) stall.system_call = system_call_name(suspect.system_call);
+  if (stall.blocked) stall.system_call = system_call_name(suspect.place.system_call);
   if (const StackSample* sample = suspect.stack()) {
     stall.native_frames = stacks_->unwind(*sample);
     if (!suspect.runs_bytecode()) {

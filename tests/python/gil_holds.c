@@ -1,6 +1,7 @@
 // Functions that keep the GIL: for ctypes.PyDLL, and as the module gil_holds. Built by test_gil_watch.py.
 // SPDX-License-Identifier: Apache-2.0
 #define PY_SSIZE_T_CLEAN
+#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,6 +10,11 @@
 // Results are worked on after the calls: a call in tail position leaves no frame behind.
 __attribute__((noinline, visibility("default"))) int hold_block(int ms) {
   return usleep((useconds_t)ms * 1000) + 1;
+}
+
+// Waits shortly in one system call, then long in another.
+__attribute__((noinline, visibility("default"))) int hold_two(int ms) {
+  return usleep((useconds_t)ms * 100) + poll(NULL, 0, ms) + 1;
 }
 
 static double now(void) {

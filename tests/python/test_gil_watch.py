@@ -108,6 +108,15 @@ def test_the_line_is_the_one_during_the_stall() -> None:
     assert abs(stall.started - time.monotonic()) < WATCHDOG
 
 
+@needs_compiler
+def test_what_is_told_is_where_it_waited_most() -> None:
+    twice = gil_holds.by_ctypes().hold_two
+    with gil.watch() as watch:
+        until(lambda: twice(300) and watch.stalls, "a stall to be told")
+    told = [stall.system_call for stall in watch.stalls if str(stall.native).endswith(":hold_two")]
+    assert set(told) == {"poll"}
+
+
 def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
     """Bytecode that keeps the GIL goes over into a builtin that keeps it longer: one stall, two lines."""
     done, line = threading.Event(), 0
