@@ -78,6 +78,14 @@ std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
   return {begin, end};
 }
 
+// As far as the system's functions, which call each other, go on without a gap where guessing begins.
+std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
+  const auto guess = std::ranges::find_if(above, &NativeFrame::guessed);
+  const bool found = std::any_of(above.begin(), guess, is_system);
+  const auto begin = found ? guess : std::find_if(guess, above.end(), is_system);
+  return {above.begin(), std::find_if_not(begin, above.end(), is_system)};
+}
+
 }  // namespace
 
 std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chain) {
@@ -100,7 +108,7 @@ std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames
     if (found != nullptr) return names.at(found->function);
   }
   if (by_ctypes || !std::ranges::any_of(above, is_interpreter)) {
-    const auto* found = outermost(above, [](const NativeFrame& f) {
+    const auto* found = outermost(system_part(above), [](const NativeFrame& f) {
       return is_system(f) && !f.symbol.empty() && !f.library.starts_with("libffi");
     });
     if (found != nullptr) return found->text();

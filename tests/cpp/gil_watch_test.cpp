@@ -257,6 +257,20 @@ TEST(GilCulprit, BelowCtypesTheCLibraryItselfIsNamed) {
   EXPECT_EQ(name_culprit(chain, {}), "libc.so.6:usleep");
 }
 
+TEST(GilCulprit, BelowCtypesACallThatHasEndedIsNotNamed) {
+  std::vector chain{frame("libc.so.6", "clock_nanosleep"),
+                    frame("libc.so.6", "usleep"),
+                    frame("libffi.so.8", ""),
+                    frame("python3.11", "left_from_before"),
+                    frame("libc.so.6", "free"),
+                    frame("_ctypes.cpython-311.so", ""),
+                    frame("python3.11", "_PyEval_EvalFrameDefault")};
+  for (std::size_t i = 3; i < chain.size(); ++i) chain[i].guessed = true;
+  EXPECT_EQ(name_culprit(chain, {}), "libc.so.6:usleep");
+  chain[1].guessed = chain[2].guessed = true;
+  EXPECT_EQ(name_culprit(chain, {}), "libc.so.6:usleep");
+}
+
 TEST(GilCulprit, CodeOfNoLibraryBelowCtypesIsNotCalledAfterWhatWasGuessed) {
   std::vector chain{frame("", ""), frame("libffi.so.8", ""),
                     frame("libpython3.11.so.1.0", "left_from_before"),
