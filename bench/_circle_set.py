@@ -142,7 +142,7 @@ def run(sequence: Sequence, node: Any, wanted: list[bool] | None = None) -> tupl
 
 def _found(name: str, frame: int, circles: ff.Circles) -> Found:
     ids = () if circles.tracker_id is None else circles.tracker_id.tolist()
-    return Found(name, frame, circles.xyr.astype(np.float64), circles.score.astype(np.float64), ids)
+    return Found(name, frame, circles.xyr.astype(np.float64), circles.confidence.astype(np.float64), ids)
 
 
 def pictures(sequence: Sequence, stride: int = STRIDE) -> Iterator[tuple[int, ff.Frame]]:

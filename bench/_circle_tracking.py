@@ -28,7 +28,7 @@ IDF1_GOAL = 0.80
 
 def detector(min_score: float = 0.5) -> ff.CircleDetector:
     """Searches every frame."""
-    return ff.CircleDetector(radius=RADIUS, max_circles=MAX_CIRCLES, min_score=min_score)
+    return ff.CircleDetector(radius=RADIUS, max_circles=MAX_CIRCLES, min_confidence=min_score)
 
 
 def tracker(full_every: float = 1.0) -> ff.CircleTracker:

@@ -25,22 +25,32 @@ from rich.console import Console
 from rich.table import Table
 
 import freshframe as ff
+from freshframe._cli.lab import measure
+from freshframe._cli.quantile import quantile
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 PROGRAMS = ROOT / "build" / "release" / "bench"
 SPREAD_LIMIT = 0.05
 
+__all__ = [  # quantile is the command line's
+    "PROGRAMS",
+    "RESULTS",
+    "ROOT",
+    "SPREAD_LIMIT",
+    "Result",
+    "Row",
+    "arguments",
+    "median",
+    "program",
+    "provenance",
+    "quantile",
+    "spread",
+    "take_turns",
+]
+
 T = TypeVar("T")
 Verdict = Literal["met", "missed", "no conclusion", ""]
-
-
-def quantile(values: Sequence[float], q: float) -> float:
-    """The value that the share ``q`` of all values does not exceed; nan when there are none."""
-    if not values:
-        return float("nan")
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
 
 def median(values: Sequence[float]) -> float:
@@ -57,15 +67,13 @@ def spread(first: Sequence[float], again: Sequence[float]) -> float:
 def take_turns(
     kinds: Mapping[str, Callable[[], T]], rounds: int, *, quiet: bool = False
 ) -> dict[str, list[T]]:
-    """Runs every kind once per round; each round begins with another one, so that nobody is always first."""
-    results: dict[str, list[T]] = {name: [] for name in kinds}
-    names = list(kinds)
-    for turn in range(rounds):
-        for step in range(len(names)):
-            name = names[(turn + step) % len(names)]
-            results[name].append(kinds[name]())
+    """Runs every kind once per round, as the labs do, with a dot per round on stderr."""
+
+    def show_round() -> None:
         if not quiet:
             print(".", end="", file=sys.stderr, flush=True)
+
+    results = measure.take_turns(kinds, rounds, after_round=show_round)
     if not quiet:
         print(file=sys.stderr)
     return results

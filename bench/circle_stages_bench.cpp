@@ -1,5 +1,6 @@
 // Prints what each stage of the circle search makes of a raw grey picture, as JSON: for the pictures of
-// docs/circles.md. SPDX-License-Identifier: Apache-2.0
+// docs/circles.md.
+// SPDX-License-Identifier: Apache-2.0
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -8,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "vision/arcs.hpp"
-#include "vision/candidates.hpp"
-#include "vision/circle_search.hpp"
-#include "vision/edge_chains.hpp"
-#include "vision/gradient_field.hpp"
+#include "vision/arcs/arcs.hpp"
+#include "vision/arcs/candidates.hpp"
+#include "vision/arcs/edge_chains.hpp"
+#include "vision/picture/gradient_field.hpp"
+#include "vision/search/circle_search.hpp"
 
 namespace {
 
@@ -46,7 +47,7 @@ void print_list(const char* name, const Items& items, const Print& print) {
 }
 
 void print_circle(const Circle& c) {
-  std::cout << c.x << ',' << c.y << ',' << c.r << ',' << c.score;
+  std::cout << c.x << ',' << c.y << ',' << c.r << ',' << c.confidence;
 }
 
 void print_chain(std::span<const EdgePoint> chain) {

@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "vision/circle_motion.hpp"
-#include "vision/circle_search.hpp"
-#include "vision/focused_search.hpp"
+#include "vision/search/circle_search.hpp"
+#include "vision/search/focused_search.hpp"
+#include "vision/tracking/circle_motion.hpp"
 #include <time.h>
 
 namespace {
@@ -34,7 +34,7 @@ constexpr const char* kUsage =
     "circles_bench LIST [stride=N] [candidates=1] [features=FILE] [repeat=N] [fps=F] [keep=P] [min_radius=] "
     "[max_radius=] "
     "[max_circles=] "
-    "[min_score=]\n"
+    "[min_confidence=]\n"
     "LIST has lines `name file width height`; a file holds pictures of width x height bytes one after the\n"
     "other. One JSON object per picture goes to stdout: seq, frame, ms, circles [x, y, r, score], "
     "candidates\n"
@@ -45,7 +45,8 @@ constexpr const char* kUsage =
 
 struct Settings {
   // The set of tools/circles and its kin hold radii from 6 to 200.
-  CircleDetectorOptions detector = {.min_radius = 5, .max_radius = 230, .max_circles = 64, .min_score = 0.5F};
+  CircleDetectorOptions detector = {
+      .min_radius = 5, .max_radius = 230, .max_circles = 64, .min_confidence = 0.5F};
   int stride = 1;
   int repeat = 1;  // the fastest of so many runs counts
   bool candidates = false;
@@ -83,15 +84,15 @@ bool set(Settings& s, const std::string& key, const std::string& value) {
     s.detector.max_radius = std::stof(value);
   else if (key == "max_circles")
     s.detector.max_circles = std::stoi(value);
-  else if (key == "min_score")
-    s.detector.min_score = std::stof(value);
+  else if (key == "min_confidence")
+    s.detector.min_confidence = std::stof(value);
   else
     return false;
   return true;
 }
 
 void print_circle(std::ostream& out, const Circle& c) {
-  out << c.x << ',' << c.y << ',' << c.r << ',' << c.score;
+  out << c.x << ',' << c.y << ',' << c.r << ',' << c.confidence;
 }
 
 class Bench {
@@ -170,7 +171,7 @@ class Bench {
   }
 
   void write_features(const Circle& c, const Features& features) {
-    const float head[] = {static_cast<float>(picture_), c.x, c.y, c.r, c.score};
+    const float head[] = {static_cast<float>(picture_), c.x, c.y, c.r, c.confidence};
     features_.write(reinterpret_cast<const char*>(head), sizeof head);
     features_.write(reinterpret_cast<const char*>(features.data()), sizeof features);
   }

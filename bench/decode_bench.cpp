@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "media/ffmpeg_ptr.hpp"
+#include "media/ffmpeg/ptr.hpp"
 
 namespace {
 

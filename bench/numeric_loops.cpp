@@ -1,5 +1,6 @@
-// What freshframe.numeric is measured against: loops that only read, the plain sum, Kahan's sum. A library
-// for numeric.py, compiled for the machine that it runs on. SPDX-License-Identifier: Apache-2.0
+// What freshframe.numeric is measured against: loops that only read, plain sums, Kahan's sum. A library
+// for numeric.py, compiled for the machine that it runs on.
+// SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +29,30 @@ std::uint64_t read(const char* from, std::size_t bytes) {
   std::uint64_t result = 0;
   for (int i = 0; i < 8; ++i) result ^= together[i];
   return result;
+}
+
+using Doubles = double __attribute__((vector_size(64)));
+
+// The plain sum of whole cache lines, in as many places at once as there are streams.
+template <std::size_t kStreams>
+double vector_sum(const double* from, std::size_t count) {
+  constexpr std::size_t kWidth = 8;
+  constexpr std::size_t kAbreast = 8 / kStreams;  // lines of a stream
+  const std::size_t share = count / kStreams / (kAbreast * kWidth) * (kAbreast * kWidth);
+  std::array<Doubles, 8> sums{};
+  for (std::size_t i = 0; i < share; i += kAbreast * kWidth) {
+    for (std::size_t k = 0; k < 8; ++k) {
+      Doubles line;
+      std::memcpy(&line, from + (k / kAbreast) * share + i + (k % kAbreast) * kWidth, sizeof line);
+      sums[k] += line;
+    }
+  }
+  Doubles together{};
+  for (const Doubles& sum : sums) together += sum;
+  double total = 0;
+  for (std::size_t i = 0; i < kWidth; ++i) total += together[i];
+  for (std::size_t i = kStreams * share; i < count; ++i) total += from[i];
+  return total;
 }
 
 template <class Work>
@@ -65,6 +90,13 @@ double naive_sum(const double* numbers, std::size_t count) {
   double total = 0;
   for (std::size_t i = 0; i < count; ++i) total += numbers[i];
   return total;
+}
+
+double sum_1_stream(const double* numbers, std::size_t count) {
+  return vector_sum<1>(numbers, count);
+}
+double sum_4_streams(const double* numbers, std::size_t count) {
+  return vector_sum<4>(numbers, count);
 }
 
 // W. Kahan, "Further remarks on reducing truncation errors", 1965.

@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline_core.hpp"
-#include "media/jpeg_encoder.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "media/colour/jpeg_encoder.hpp"
 #include <unistd.h>
 
 namespace freshframe {

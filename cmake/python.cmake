@@ -28,8 +28,13 @@ endif()
 # lies in the package's folder, and the target freshframe_stub writes its typed description, NAME.pyi.
 function(freshframe_extension name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "STUB_PATTERNS" "SOURCES;LIBRARIES")
-  nanobind_add_module(${name} NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${ARG_SOURCES})
-  target_compile_options(nanobind-static PRIVATE -w)  # not ours to mend, and -Werror stands in our presets
+  nanobind_add_module(${name} NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS FREE_THREADED ${ARG_SOURCES})
+  # nanobind's own library, which has another name on a free-threaded Python: its warnings are not ours.
+  foreach(library IN ITEMS nanobind-static nanobind-static-ft)
+    if(TARGET ${library})
+      target_compile_options(${library} PRIVATE -w)
+    endif()
+  endforeach()
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
   if(NOT TARGET freshframe_python)

@@ -26,7 +26,7 @@ SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".inc"}
 
 @dataclass(frozen=True)
 class Layer:
-    """One folder of src/ with what it may include."""
+    """A folder of src/, or a set of public headers, with what it may include."""
 
     name: str
     may_use: tuple[str, ...]
@@ -55,13 +55,18 @@ def owner_of(header: str, folder: Path, root: Path, layers: dict[str, Layer]) ->
     top, _, rest = header.partition("/")
     if top == "freshframe" and rest:
         name = rest.removesuffix(".hpp").partition("/")[0]
-        return next((layer.name for layer in layers.values() if name in layer.public), "nobody")
+        return next((layer.name for layer in layers.values() if name in layer.public), "no layer")
     if top in layers and rest:
-        return top
+        return layer_of(header, layers)
     beside = (folder / header).resolve()
     if beside.is_file() and (root / "src").resolve() in beside.parents:
-        return beside.relative_to((root / "src").resolve()).parts[0]
+        return layer_of(beside.relative_to((root / "src").resolve()).as_posix(), layers)
     return None
+
+
+def layer_of(path: str, layers: dict[str, Layer]) -> str | None:
+    """Returns the layer of a path relative to src/: the longest name of a layer that the path begins with."""
+    return max((name for name in layers if path.startswith(name + "/")), key=len, default=None)
 
 
 def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -> Iterator[str]:
@@ -83,12 +88,13 @@ def violations(root: Path) -> tuple[list[str], int]:
     found: list[str] = []
     files = 0
     for folder in sorted(path for path in (root / "src").iterdir() if path.is_dir()):
-        if folder.name not in layers:
-            found.append(f"src/{folder.name}: no such layer in tools/layers.toml")
-            continue
         for path in sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES):
             files += 1
-            found.extend(check_file(path, layers[folder.name], root, layers))
+            name = layer_of(path.relative_to(root / "src").as_posix(), layers)
+            if name is None:
+                found.append(f"{path.relative_to(root)}: belongs to no layer of tools/layers.toml")
+            else:
+                found.extend(check_file(path, layers[name], root, layers))
     public = root / "include/freshframe"
     for path in sorted(public.rglob("*.hpp")):
         name = path.relative_to(public).with_suffix("").parts[0]

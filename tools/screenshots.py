@@ -63,7 +63,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="freshframe-web-", ignore_cleanup_errors=True) as profile,
         browser.started(Path(profile)) as page,
     ):
-        url = pipeline.serve(view=views)
+        url = pipeline.serve(view=views).url
         with pipeline.start():
             page.size(1440, 900)
             page.open(url)

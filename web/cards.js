@@ -4,25 +4,47 @@
 import { sparkline } from "./charts.js";
 import { attribute, el, text } from "./dom.js";
 import * as format from "./format.js";
-import { CAUSES, STATES, policyName, word } from "./words.js";
+import { stateBeside, textsOf } from "./problems.js";
+import { CAUSES, STATES, designSentence, dropsByDesign, policyName, stateOf, word } from "./words.js";
 
-const SAMPLES = 8; // states, four a second: what a node mostly did in the last two seconds is shown
-const AT_ONCE = new Set(["opening", "ended", "failed"]);
+const LINES = { design: [["--ok", "--ok-area"], ["--dim", "--skip-area"]], loss: [["--ok", "--ok-area"], ["--bad", "--bad-area"]] };
 
-// A state that changes with every sample would flicker; the most frequent one of late does not.
-class Mostly {
-  #seen = [];
+export const linesOf = (queue) => (dropsByDesign(queue) ? LINES.design : LINES.loss);
 
-  add(state) {
-    if (AT_ONCE.has(state)) {
-      this.#seen = [state];
-      return state;
-    }
-    this.#seen = [...this.#seen.filter((other) => !AT_ONCE.has(other)), state].slice(-SAMPLES);
-    const counts = new Map();
-    for (const one of this.#seen) counts.set(one, (counts.get(one) ?? 0) + 1);
-    return [...counts].reduce((best, one) => (one[1] > best[1] ? one : best))[0];
-  }
+// "15 errors · 3 lost": since the start.
+export function lostText(node) {
+  const lost = [];
+  if (node.errors > 0) lost.push(`${format.count(node.errors)} ${node.errors === 1 ? "error" : "errors"}`);
+  const failed = node.drops.error ?? 0;
+  if (node.dropped > failed) lost.push(`${format.count(node.dropped - failed)} lost`);
+  return lost.join(" · ");
+}
+
+// What an edge drops, in one line.
+export function dropText(edge) {
+  const falling = format.sum(Object.values(edge.drop_rate));
+  if (edge.lost > 0) return `${format.count(edge.lost)} lost`;
+  const design = dropsByDesign(edge.queue) ? designSentence(edge) : "";
+  if (design !== "") return design;
+  if (falling > 0) return `${format.rate(falling)}/s dropped`;
+  return edge.dropped > 0 ? `${format.count(edge.dropped)} skipped before` : "no drops";
+}
+
+// Losing is an alarm, dropping by design is not.
+export function edgeState(edge, alarmed) {
+  if (alarmed) return "losing";
+  const falling = format.sum(Object.values(edge.drop_rate));
+  if (falling > 0) return "dropping";
+  const pressed =
+    edge.queue.when_full === "block" && edge.queue.depth > 0 && edge.waiting >= edge.queue.depth;
+  if (pressed) return "full";
+  return edge.rate > 0 ? "flowing" : "idle";
+}
+
+// The state in a word; how long a source has been away.
+export function stateText(node) {
+  const state = stateOf(node);
+  return state === "away" ? `away ${format.time(node.source.away)}` : word(STATES, state);
 }
 
 function row(list, term, title) {
@@ -32,7 +54,6 @@ function row(list, term, title) {
 }
 
 export class NodeCard {
-  #mostly = new Mostly();
   #spark = null;
 
   constructor(node, choose) {
@@ -46,9 +67,10 @@ export class NodeCard {
     const list = el("dl", { class: "rows" });
     this.bar = el("i");
     this.busy = row(list, "busy", "share of the run that it worked");
-    this.time = row(list, "time", "per sample: median / 99th percentile");
+    // Of a source it would be the camera's interval.
+    if (node.kind !== "source") this.time = row(list, "time", "per sample: median / 99th percentile");
     if (node.language === "python") this.gil = row(list, "GIL", "waited / held, of the last second");
-    this.alarm = el("p", { class: "alarm num", hidden: true });
+    this.alarm = el("p", { class: "alarm", hidden: true });
     this.element = el(
       "article",
       { class: "card node", "data-node": node.name, "data-language": node.language },
@@ -71,21 +93,22 @@ export class NodeCard {
     this.#spark = sparkline(this.place, { least: 5 });
   }
 
-  update(node, fps) {
-    const state = this.#mostly.add(node.state);
+  // `alarms`: the problems that the node has now.
+  update(node, fps, alarms) {
+    const state = stateOf(node);
     this.element.dataset.state = state;
-    text(this.state, word(STATES, state));
-    text(this.rate, format.rate(node.fps));
+    this.element.toggleAttribute("data-alarm", alarms.length > 0);
+    text(this.state, stateBeside(alarms, state, stateText(node)));
+    text(this.rate, format.rate(node.rate ?? node.fps));
     text(this.busy, format.percent(node.busy));
     this.bar.style.setProperty("inline-size", `${Math.min(100, 100 * (node.busy ?? 0)).toFixed(1)}%`);
-    text(this.time, node.processed > 0 ? format.range(node.p50, node.p99) : "–");
+    if (this.time) text(this.time, node.processed > 0 ? format.range(node.p50, node.p99) : "–");
     if (this.gil)
       text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
-    const lost = [];
-    if (node.errors > 0) lost.push(`${format.count(node.errors)} ${node.errors === 1 ? "error" : "errors"}`);
-    if (node.dropped > 0) lost.push(`${format.count(node.dropped)} lost`);
-    this.alarm.hidden = lost.length === 0;
-    text(this.alarm, lost.join(" · "));
+    const line = alarms[0]?.text ?? lostText(node);
+    this.alarm.hidden = line === "";
+    text(this.alarm, line);
+    attribute(this.alarm, "title", textsOf(alarms).join("\n") || null);
     if (fps !== null) this.#spark?.set(fps);
   }
 
@@ -136,9 +159,15 @@ export class EdgeCard {
 
   constructor(edge, choose) {
     const name = `${edge.parent} → ${edge.child}`;
+    this.lines = linesOf(edge.queue);
     this.button = el(
       "button",
-      { type: "button", onclick: choose, "aria-label": `${policyName(edge.queue)}, ${name}` },
+      {
+        type: "button",
+        onclick: choose,
+        title: policyName(edge.queue),
+        "aria-label": `${policyName(edge.queue)}, ${name}`,
+      },
       policyName(edge.queue),
     );
     this.level = el("i");
@@ -172,21 +201,13 @@ export class EdgeCard {
   }
 
   attached() {
-    this.#spark = sparkline(this.place, {
-      least: 5,
-      lines: [
-        ["--ok", "--ok-area"],
-        ["--drop", "--drop-area"],
-      ],
-    });
+    this.#spark = sparkline(this.place, { least: 5, lines: this.lines });
   }
 
-  update(edge, rates, drops) {
+  update(edge, rates, drops, alarms) {
     const falling = format.sum(Object.values(edge.drop_rate));
-    const state = falling > 0 ? "dropping" : edge.rate > 0 ? "flowing" : "idle";
-    const pressed =
-      edge.queue.when_full === "block" && edge.queue.depth > 0 && edge.waiting >= edge.queue.depth;
-    this.element.dataset.state = pressed && state !== "dropping" ? "full" : state;
+    this.element.dataset.state = edgeState(edge, alarms.length > 0);
+    this.element.toggleAttribute("data-alarm", alarms.length > 0);
     text(this.rate, format.rate(edge.rate));
     text(this.waiting, `${edge.waiting}/${edge.queue.depth}`);
     this.level.style.setProperty(
@@ -194,7 +215,8 @@ export class EdgeCard {
       `${edge.queue.depth > 0 ? Math.min(100, (100 * edge.waiting) / edge.queue.depth) : 0}%`,
     );
     text(this.age, edge.delivered > 0 ? format.range(edge.age_p50, edge.age_p99) : "–");
-    text(this.drops, this.#dropText(edge, falling));
+    text(this.drops, dropText(edge));
+    attribute(this.drops, "title", textsOf(alarms).join("\n") || null);
     const causes = Object.entries(falling > 0 ? edge.drop_rate : edge.drops).filter(([, value]) => value > 0);
     text(
       this.cause,
@@ -212,11 +234,6 @@ export class EdgeCard {
         rates,
         drops.map((drop) => drop || null),
       ); // no line where nothing falls
-  }
-
-  #dropText(edge, falling) {
-    if (falling > 0) return `▼ ${format.rate(falling)}/s dropped`;
-    return edge.dropped > 0 ? `${format.count(edge.dropped)} dropped before` : "no drops";
   }
 
   get state() {

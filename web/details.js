@@ -1,19 +1,13 @@
 // All numbers of one node or edge, with charts; a drawer beside the graph, the whole screen on a phone.
 // SPDX-License-Identifier: Apache-2.0
 
+import { linesOf, stateText } from "./cards.js";
 import { chart } from "./charts.js";
 import { byId, el, text } from "./dom.js";
 import * as format from "./format.js";
-import { CAUSES, STATES, policySentence, word } from "./words.js";
+import { CAUSES, policySentence, word } from "./words.js";
 
-const RATES = {
-  lines: [
-    ["--ok", "--ok-area"],
-    ["--drop", "--drop-area"],
-  ],
-  unit: "/s",
-  least: 5,
-};
+const BESIDE = 1000; // px of the page
 const inMilliseconds = (points) => points.map((point) => (point === null ? null : point * 1e3));
 
 export class Details {
@@ -24,10 +18,18 @@ export class Details {
   #values = new Map();
   #dialog = byId("details");
   #state = null;
+  #opener = null;
 
   constructor(history) {
     this.#history = history;
-    this.#dialog.addEventListener("close", () => this.#closed());
+    this.#dialog.addEventListener("close", () => {
+      if (this.#dialog.open) return; // another card was chosen meanwhile
+      document.body.classList.remove("with-details");
+      this.#closed();
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#dialog.open) this.#leave();
+    });
     new ResizeObserver(() => {
       for (const one of this.#charts) one.fit(); // a phone that is turned
     }).observe(this.#dialog);
@@ -39,8 +41,10 @@ export class Details {
   // `what`: {node: index} or {edge: index}.
   show(what) {
     if (this.#state === null) return;
+    this.#dialog.close();
     this.#closed();
     this.#what = what;
+    if (!this.#dialog.contains(document.activeElement)) this.#opener = document.activeElement;
     const item = this.#item(this.#state);
     this.#name = title(item);
     const isEdge = item.parent !== undefined;
@@ -59,7 +63,7 @@ export class Details {
             class: "close",
             "aria-label": "Close",
             autofocus: true,
-            onclick: () => this.#dialog.close(),
+            onclick: () => this.#leave(),
           },
           "✕",
         ),
@@ -74,10 +78,14 @@ export class Details {
       ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
       this.list,
     );
-    this.#dialog.showModal();
+    // Beside the page where there is room, so that it can be compared; over it on a phone.
+    const beside = document.body.clientWidth >= BESIDE;
+    if (beside) this.#dialog.show();
+    else this.#dialog.showModal();
+    document.body.classList.toggle("with-details", beside);
     const options = isEdge
       ? [
-          RATES,
+          { lines: linesOf(item.queue), unit: "/s", least: 5 },
           { lines: [["--info", "--info-area"]], unit: "", least: Math.max(1, item.queue.depth) },
           { lines: [["--info", "--info-area"]], unit: " ms", least: 1 },
         ]
@@ -122,6 +130,12 @@ export class Details {
     text(place, value);
   }
 
+  // The browser gives the focus back for a modal dialog only.
+  #leave() {
+    this.#dialog.close();
+    this.#opener?.focus();
+  }
+
   #closed() {
     for (const one of this.#charts) one.remove();
     this.#charts = [];
@@ -147,6 +161,7 @@ function edgeRows(edge) {
     ["delivered", format.count(edge.delivered)],
     ["waiting", format.count(edge.waiting)],
     ["dropped", format.count(edge.dropped)],
+    ["of these lost, not skipped by design", format.count(edge.lost)],
     ...causeRows(edge),
   ];
 }
@@ -157,8 +172,9 @@ function nodeRows(node) {
     ["held the GIL", `${format.time(node.gil_hold)} · ${format.percent(node.gil_hold_rate)} now`],
   ];
   return [
-    ["state", word(STATES, node.state)],
-    ["rate", `${format.rate(node.fps)} fps`],
+    ["state", stateText(node)],
+    ["the thread now", node.state.replaceAll("_", " ")],
+    ["rate", `${format.rate(node.rate ?? node.fps)} fps`],
     ["processed", format.count(node.processed)],
     ["busy, of the run", format.percent(node.busy)],
     ["time per sample, median", format.time(node.p50)],

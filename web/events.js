@@ -6,7 +6,7 @@ import * as format from "./format.js";
 import { EVENTS, word } from "./words.js";
 
 const SPAN = 300; // seconds of the strip
-const READ_OUT = new Set(["error", "outage", "reconnect", "stall", "end"]);
+const READ_OUT = new Set(["error", "loss", "outage", "reconnect", "stall", "end"]);
 
 export class Events {
   #seen = 0;
@@ -39,13 +39,15 @@ export class Events {
       .filter((event) => state.time - event.time < SPAN)
       .map((event) => {
         const x = SPAN - (state.time - event.time);
+        const start = Math.max(0, SPAN - (state.time - (event.first ?? event.time)));
         return svg("rect", {
-          x: (x - 0.8).toFixed(1),
+          x: (start - 0.8).toFixed(1),
           y: 2,
-          width: 1.6,
+          width: (x - start + 1.6).toFixed(1),
           height: 20,
           rx: 0.8,
           "data-kind": event.kind,
+          class: event.count > 1 ? "repeated" : null,
         });
       });
     this.#marks.replaceChildren(...marks);
@@ -76,6 +78,9 @@ function line(event) {
       { class: "what" },
       el("b", {}, event.subject.replaceAll("->", " → ")),
       " ",
+      event.count > 1
+        ? el("span", { class: "times num" }, `${format.count(event.count)}×, since ${format.clock(event.first)} `)
+        : null,
       sentence,
       rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", {}, event.text)),
     ),

@@ -11,7 +11,7 @@ const EDGE = {
   waiting: (edge) => edge.waiting,
   age_p50: (edge) => edge.age_p50,
 };
-const NODE = { fps: (node) => node.fps };
+const NODE = { fps: (node) => node.rate ?? node.fps };
 
 const padded = (points) => [
   ...Array(Math.max(0, POINTS - points.length)).fill(null),

@@ -8,6 +8,7 @@ import { Gil } from "./gil.js";
 import { Graph } from "./graph.js";
 import { History } from "./history.js";
 import { Pictures } from "./pictures.js";
+import { Problems } from "./problems.js";
 import { Sources } from "./sources.js";
 import { Status } from "./status.js";
 
@@ -15,8 +16,14 @@ const history = new History();
 const details = new Details(history);
 const status = new Status();
 const graph = new Graph(history, (what) => details.show(what));
+const problems = new Problems((subject) => {
+  const node = last.nodes.findIndex(({ name }) => name === subject);
+  const edge = last.edges.findIndex(({ parent, child }) => `${parent}->${child}` === subject);
+  if (node >= 0) details.show({ node });
+  else if (edge >= 0) details.show({ edge });
+});
 const pictures = new Pictures((ports, width) => connection.view(ports, width));
-const parts = [status, graph, pictures, new Sources(), new Events(), new Gil()];
+const parts = [status, problems, graph, pictures, new Sources(), new Events(), new Gil()];
 let last = null;
 
 function show(state) {

@@ -113,7 +113,7 @@ export class Pictures {
   }
 
   update(state) {
-    const ports = state.nodes.filter((node) => node.view).map((node) => node.name);
+    const ports = state.views.map((view) => view.port);
     this.#over = state.phase !== "running" && state.phase !== "starting";
     if (ports.join("\n") !== this.#ports.join("\n")) this.#offer(ports);
     this.#want();
@@ -132,7 +132,11 @@ export class Pictures {
     this.#ports = ports;
     byId("pictures").hidden = ports.length === 0;
     document.body.classList.toggle("with-pictures", ports.length > 0);
-    this.#chosen = new Set(ports.slice(0, 1));
+    // "#view=PORT" in the address: that port's pictures are what the page was opened for.
+    const asked = new URLSearchParams(location.hash.slice(1)).get("view");
+    const first = ports.includes(asked) ? asked : ports[0];
+    document.body.classList.toggle("pictures-first", first === asked);
+    this.#chosen = new Set(ports.length > 0 ? [first] : []);
     const buttons = ports.map((port) => {
       const toggle = el(
         "button",
@@ -146,7 +150,8 @@ export class Pictures {
       );
       return toggle;
     });
-    byId("ports").replaceChildren(...(ports.length > 1 ? buttons : []));
+    const all = el("button", { type: "button", class: "chip", onclick: () => this.#chooseAll(buttons) }, "all");
+    byId("ports").replaceChildren(...(ports.length > 1 ? [...buttons, all] : []));
     this.#screens.clear();
     this.#show();
   }
@@ -154,6 +159,13 @@ export class Pictures {
   #choose(port, toggle) {
     if (!this.#chosen.delete(port)) this.#chosen.add(port);
     attribute(toggle, "aria-pressed", String(this.#chosen.has(port)));
+    this.#show();
+  }
+
+  #chooseAll(buttons) {
+    const every = this.#chosen.size === this.#ports.length;
+    this.#chosen = new Set(every ? [] : this.#ports);
+    for (const toggle of buttons) attribute(toggle, "aria-pressed", String(!every));
     this.#show();
   }
 

@@ -3,6 +3,7 @@
 
 import { byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
+import { dropsByDesign } from "./words.js";
 
 const PHASES = {
   created: "not started",
@@ -14,6 +15,22 @@ const PHASES = {
 };
 
 const FROZEN = 0.2; // seconds; shorter stalls are among the events and the culprits
+
+// Per second: what is lost, and what queues skip because they were asked to.
+function drops(state) {
+  let lost = 0;
+  let skipped = 0;
+  for (const node of state.nodes) {
+    for (const [cause, rate] of Object.entries(node.drop_rate)) lost += cause === "error" ? 0 : rate;
+  }
+  for (const edge of state.edges) {
+    for (const [cause, rate] of Object.entries(edge.drop_rate)) {
+      if (cause === "queue_full" && !dropsByDesign(edge.queue)) lost += rate;
+      else skipped += rate;
+    }
+  }
+  return { lost, skipped };
+}
 
 // A message across the page.
 class Banner {
@@ -56,8 +73,9 @@ export class Status {
   constructor() {
     const list = byId("facts");
     this.sources = fact(list, "in", "frames per second from all sources");
-    this.drops = fact(list, "dropped", "samples per second dropped on all edges and in all nodes");
-    this.age = fact(list, "oldest", "the highest 99th percentile of age on an edge in use");
+    this.lost = fact(list, "lost", "samples per second lost: in nodes, and on queues that should keep them");
+    this.skipped = fact(list, "skipped", "samples per second that LATEST and NEXT skip by design");
+    this.age = fact(list, "highest age", "the highest 99th percentile of age on an edge in use");
     this.gil = fact(list, "GIL wait", "seconds per second that Python nodes wait for the GIL");
     this.viewers = fact(list, "viewers", "pages that look at this pipeline");
     setInterval(() => this.#tellLink(), 500);
@@ -71,14 +89,14 @@ export class Status {
     text(byId("uptime"), format.duration(state.uptime));
     this.#phase();
     const edges = state.edges.filter((edge) => edge.delivered > 0);
-    const dropped = [...state.edges, ...state.nodes].flatMap((item) => Object.values(item.drop_rate));
-    const fall = format.sum(dropped);
+    const { lost, skipped } = drops(state);
     text(
       this.sources,
-      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source").map((node) => node.fps)))} fps`,
+      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source").map((node) => node.rate ?? node.fps)))} fps`,
     );
-    text(this.drops, `${format.rate(fall)} /s`);
-    this.drops.parentElement.classList.toggle("bad", fall > 0);
+    text(this.lost, `${format.rate(lost)} /s`);
+    this.lost.parentElement.classList.toggle("bad", lost > 0);
+    text(this.skipped, `${format.rate(skipped)} /s`);
     text(this.age, edges.length > 0 ? format.time(Math.max(...edges.map((edge) => edge.age_p99 ?? 0))) : "–");
     const waits = state.nodes
       .map((node) => node.gil_wait_rate)
@@ -93,7 +111,8 @@ export class Status {
           ? format.percent(format.sum(waits))
           : "–",
     );
-    this.gil.parentElement.classList.toggle("bad", frozen);
+    const held = (state.problems ?? []).some(({ kind }) => kind === "gil");
+    this.gil.parentElement.classList.toggle("bad", frozen || held);
     text(this.viewers, format.count(state.viewers));
     this.#tellEnd(state);
     this.#tellFrozen(state.gil);
@@ -112,8 +131,10 @@ export class Status {
     const pill = byId("phase");
     const live = this.#link === "open" || this.#link === "none";
     const phase = !live ? "lost" : (this.#state?.phase ?? "none");
-    pill.dataset.state = phase;
-    text(pill, !live ? "not connected" : (PHASES[phase] ?? "connecting"));
+    const problems = live && phase === "running" ? (this.#state.problems ?? []).length : 0;
+    pill.dataset.state = problems > 0 ? "problem" : phase;
+    const count = problems === 0 ? "" : ` · ${problems} ${problems === 1 ? "problem" : "problems"}`;
+    text(pill, !live ? "not connected" : `${PHASES[phase] ?? "connecting"}${count}`);
     document.title = this.#state === null ? "freshframe" : `${pill.textContent} · ${this.#state.name}`;
   }
 

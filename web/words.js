@@ -2,10 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export const STATES = {
+  ok: "ok",
+  idle: "idle",
+  busy: "busy",
+  away: "away",
   opening: "opening",
   waiting: "waiting",
   working: "working",
-  blocked: "blocked",
+  blocked: "waits for its consumer",
   waiting_gil: "waits for the GIL",
   ended: "ended",
   failed: "failed",
@@ -29,12 +33,12 @@ export const CAUSES = {
   decode: "could not be decoded",
   pool: "no picture memory was free",
   error: "the node raised an exception",
-  worker: "lost with a worker process",
 };
 
 export const EVENTS = {
   start: "start",
   drop: "drop",
+  loss: "loss",
   stall: "stall",
   reconnect: "back",
   outage: "outage",
@@ -56,6 +60,32 @@ export function policySentence(queue) {
   if (queue.depth === 0)
     return `${name}keeps nothing; only a sample that comes while the consumer waits is taken`;
   return `${name}holds at most ${queue.depth}; ${FULL[queue.when_full] ?? queue.when_full}`;
+}
+
+// A node in one word: what its thread does at this instant changes with every sample and says little.
+export function stateOf(node) {
+  if (typeof node.source?.away === "number") return "away";
+  if (node.state !== "waiting" && node.state !== "working") return node.state;
+  if ((node.rate ?? node.fps) > 0) return "ok";
+  return node.state === "working" ? "busy" : "idle"; // with one sample for longer than a second
+}
+
+// LATEST and NEXT drop because they were asked to.
+export const dropsByDesign = (queue) => queue.name === "LATEST" || queue.name === "NEXT";
+
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+const plural = new Intl.PluralRules("en-US", { type: "ordinal" });
+const ordinal = (number) => `${number}${ENDINGS[plural.select(number)]}`;
+
+// What a queue that drops by design leaves to its consumer; "" when that is everything.
+export function designSentence(edge) {
+  const skipped = Object.values(edge.drop_rate).reduce((total, rate) => total + rate, 0);
+  const offered = edge.rate + skipped;
+  if (skipped <= 0.03 * offered) return "";
+  if (edge.rate <= 0) return "its consumer is busy with one frame";
+  const step = offered / edge.rate;
+  if (step >= 1.75) return `sees every ${ordinal(Math.round(step))} frame by design`;
+  return `sees ${Math.round(100 / step)} of 100 frames by design`;
 }
 
 // A text of the server that is not in a list above is shown as it is.

@@ -19,7 +19,7 @@ COLOURS = ("tomato", "gold", "mediumseagreen", "deepskyblue", "orchid", "white")
 def play(source: str, seconds: float | None) -> tuple[int, int]:
     """Plays until the window is closed or the time is over; returns (frames shown, samples used)."""
     pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.open(source, realtime=not source.startswith("demo:")))
+    camera = pipeline.add(ff.open(source, realtime=True))
     circles = pipeline.reader(pipeline.add(ff.CircleTracker(), camera))
 
     pygame.display.init()
@@ -58,13 +58,16 @@ def draw(screen: pygame.Surface, sample: ff.Sample[ff.Circles]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "source", nargs="?", default="demo:circles?fps=60", help="a video file or demo:circles"
+        "source", nargs="?", default="demo:circles?fps=60", help="a video file, a webcam (0) or demo:circles"
     )
     parser.add_argument(
         "--seconds", type=float, help="end after so long instead of when the window is closed"
     )
     options = parser.parse_args()
-    shown, used = play(options.source, options.seconds)
+    try:
+        shown, used = play(options.source, options.seconds)
+    except ff.FreshframeError as error:
+        raise SystemExit(str(error)) from None
     print(f"{shown} frames shown, {used} results of the tracker used")
 
 

@@ -17,8 +17,26 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Wiring or an option was refused at add() or start(), or a call came in the wrong state.
+/// The graph cannot be wired so: refused at add(), reader() or start().
 class GraphError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A value is out of range, or of a form that the function does not accept.
+class OptionError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A value is of a type that the function does not accept.
+class OptionTypeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The call cannot be made in the object's present state: too early, too late, or beside another one.
+class StateError : public Error {
  public:
   using Error::Error;
 };

@@ -78,8 +78,8 @@ class PixelOps {
 /// Core's own: planar YUV to gray (drops the chroma) and copies between equal formats, nothing else.
 [[nodiscard]] const PixelOps& basic_pixel_ops() noexcept;
 
-class FrameBudget;  // src/core/frame_budget.hpp
-struct FrameBody;   // src/core/frame_body.hpp
+class FrameBudget;  // src/core/frame/frame_budget.hpp
+struct FrameBody;   // src/core/frame/frame_body.hpp
 
 /// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
 ///
@@ -116,7 +116,7 @@ class Frame {
   /// True when to(format) has nothing left to do.
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
   /// All planes of a planar format without gaps, one after the other: packed once, then shared; the planes
-  /// themselves when they lie so already. Throws GraphError for an odd size of a subsampled format.
+  /// themselves when they lie so already. Throws OptionError for an odd size of a subsampled format.
   [[nodiscard]] std::span<const std::uint8_t> packed() const;
   /// True when packed() has nothing left to do.
   [[nodiscard]] bool has_packed() const noexcept;
@@ -125,8 +125,9 @@ class Frame {
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
 
-  /// The same frame as a handle outside the engine, or inside it.
-  [[nodiscard]] Frame as_loan() const noexcept;
+  /// The same frame as a handle outside the engine, or inside it. `holder` says who keeps it there, 0:
+  /// unknown.
+  [[nodiscard]] Frame as_loan(std::uint16_t holder = 0) const noexcept;
   [[nodiscard]] Frame as_engine() const noexcept;
   [[nodiscard]] bool is_loan() const noexcept { return loan_; }
 
@@ -140,11 +141,13 @@ class Frame {
 
  private:
   friend class FrameBuilder;
-  Frame(FrameBody* body, PixelFormat form, bool loan) noexcept : body_(body), form_(form), loan_(loan) {}
+  Frame(FrameBody* body, PixelFormat form, bool loan, std::uint16_t holder = 0) noexcept
+      : body_(body), form_(form), loan_(loan), holder_(holder) {}
 
   FrameBody* body_ = nullptr;
   PixelFormat form_ = PixelFormat::Gray;
   bool loan_ = false;
+  std::uint16_t holder_ = 0;
 };
 
 /// Recycled picture memory, 64-byte aligned. Thread-safe. One per process: FramePool::shared().

@@ -1,5 +1,6 @@
 // Compile-time capabilities for Python's GIL: what may touch Python objects, what may release the lock, what
-// may not. SPDX-License-Identifier: Apache-2.0
+// may not.
+// SPDX-License-Identifier: Apache-2.0
 //
 //   gil::Held&      proof that this thread may touch Python objects
 //   gil::Released&  proof that it has let go: it may work and may acquire(), it may not release() again

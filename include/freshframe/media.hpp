@@ -15,18 +15,21 @@
 
 namespace freshframe {
 
-/// The PixelOps of every frame that media makes: libyuv.
+/// The PixelOps of every frame that media makes. Converts between all formats; RGB from and to YUV is exact
+/// to one rounding, in the picture's own matrix and range.
 [[nodiscard]] const PixelOps& pixel_ops() noexcept;
 
 struct OpenOptions {
   std::optional<int> width = {};  // scaled to width x height, both or none
   std::optional<int> height = {};
-  std::optional<double> fps = {};                   // of images; default 25
-  double open_timeout = 5.0;                        // seconds
-  double read_timeout = 5.0;                        // seconds
-  std::optional<bool> reconnect = {};               // of a live source; default: true
-  bool loop = false;                                // a file starts again at its end
-  bool realtime = false;                            // a file plays at its own speed and is live
+  std::optional<double> fps = {};      // of images; default 25
+  std::optional<double> start = {};    // seconds: frames with a pts from here on
+  std::optional<double> end = {};      // seconds: frames with a pts before this
+  double open_timeout = 5.0;           // seconds
+  double read_timeout = 5.0;           // seconds
+  std::optional<bool> reconnect = {};  // of a live source; default: true
+  bool loop = false;      // a file starts again at its end, or at start; a live source has none anyway
+  bool realtime = false;  // a file plays at its own speed and is live; a live source is anyway
   std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
 };
@@ -59,7 +62,7 @@ class VideoSource : public Source<Frame> {
 
 /// Makes a source for a file, a picture, pictures in sequence ("frames/%05d.png", "frames/", "frames/*.png"),
 /// "demo:circles?..." or a network stream (rtsp, rtsps, http, https, tcp, udp). Checks the form of `url` and
-/// the options only; the source's open() opens it. Throws GraphError.
+/// the options only; the source's open() opens it. Throws OptionError.
 ///
 /// A file's frames keep the decoder's memory; pts counts from the start of the file and never goes back; what
 /// could not be decoded counts as `decode`. Its open() throws SourceError, also for entries of `options` that
@@ -100,26 +103,31 @@ struct DemoCircle {
   double visible = 1;  // share of the rim that nothing hides and the picture holds, 0..1
 };
 
-/// The truth of frame `seq` of a "demo:circles?..." URL. Throws GraphError for any other URL.
+/// The truth of frame `seq` of a "demo:circles?..." URL. Throws OptionError for any other URL.
 [[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
 
 struct VideoFileOptions {
-  std::string codec = "h264";      // or FFmpeg's name of an encoder
+  std::string codec = {};          // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder;
+                                   // default: h264, or what the container holds instead (vp9 in .webm)
   std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
   int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
   int threads = 2;                 // of the encoder
+  std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
 };
 
 /// Writes frames to a video file; the container follows from the file's name. Each frame lies at its pts, the
-/// first at 0, so frames that were dropped leave gaps and no jumps. All frames have one, even, size.
+/// first at 0, so frames that were dropped leave gaps and no jumps. All frames have one, even, size. The
+/// first frame replaces what the file held. What was encoded is in the file a second later and can be played,
+/// also when the process is killed or the disk is full.
 ///
-/// The constructor throws GraphError for a codec or container that cannot be; open() throws Error when the
+/// The constructor throws OptionError for a codec or container that cannot be; open() throws Error when the
 /// file cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
 class VideoFile final : public Node<Frame, Nothing> {
  public:
   explicit VideoFile(std::string path, const VideoFileOptions& options = {});
   ~VideoFile() override;
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
+  [[nodiscard]] std::optional<std::string> records_to() const override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
   void close() override;
@@ -129,8 +137,9 @@ class VideoFile final : public Node<Frame, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Decodes a picture file (the first picture of several). Throws SourceError.
-[[nodiscard]] Frame read_picture(const std::string& path);
+/// Decodes a picture file (the first picture of several), or with `at` the frame that a video shows at that
+/// many seconds. Throws SourceError, OptionError for `at` below 0.
+[[nodiscard]] Frame read_picture(const std::string& path, std::optional<double> at = {});
 /// Writes a picture file, PNG or JPEG by its name. Throws Error.
 void write_picture(const Frame& frame, const std::string& path);
 

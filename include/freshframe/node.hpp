@@ -8,6 +8,7 @@
 #include "freshframe/stats.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -33,11 +34,13 @@ struct Output {
 };
 
 /// What a source hands back. `captured` is when device, file or network handed the packet over.
-struct SourceOutput {
-  Output output;
+template <class T>
+struct SourceItem {
+  T value;
   double pts = 0;
   TimePoint captured{};
   std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
+  std::shared_ptr<const std::string> path = {};  // of the file, where each sample has one of its own
 };
 
 /// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
@@ -56,6 +59,10 @@ class NodeBase {
   /// Type of the output; nullptr promises nothing.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
   [[nodiscard]] virtual bool is_source() const noexcept { return false; }
+  /// The path of the file that this node writes: it is a recorder. Below a live source its default queue is
+  /// kRecording, stop() lets it write what waits there, and start() refuses a file that a source reads or
+  /// another recorder writes. It replaces an existing file with its first sample, never in open().
+  [[nodiscard]] virtual std::optional<std::string> records_to() const { return std::nullopt; }
   /// True: the embedder runs this node on a thread of its own, through Worker's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
 
@@ -74,11 +81,13 @@ class SourceBase : public NodeBase {
   [[nodiscard]] virtual bool live() const noexcept = 0;
   /// Number of samples to come, when it is known (files).
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
+  /// The path of the file that it reads, if it is one.
+  [[nodiscard]] virtual std::optional<std::string> reads_from() const { return std::nullopt; }
   /// True: NodeStats::source tells of its connection. The engine enters Connecting, Reading, Closing and
   /// Closed; what else there is to tell the source writes into `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
   /// The next sample; nullopt ends the stream. Waits only in ways that `context.stop` ends.
-  virtual std::optional<SourceOutput> read_any(const Context& context) = 0;
+  virtual std::optional<SourceItem<Output>> read_any(const Context& context) = 0;
 
   std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
     return std::nullopt;
@@ -130,15 +139,6 @@ class Node : public NodeBase {
   }
 };
 
-/// One item of a typed source.
-template <class T>
-struct SourceItem {
-  T value;
-  double pts = 0;
-  TimePoint captured{};
-  std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
-};
-
 /// A node without input.
 template <class Out>
 class Source : public SourceBase {
@@ -149,10 +149,11 @@ class Source : public SourceBase {
 
   virtual std::optional<SourceItem<Out>> read(const Context& context) = 0;
 
-  std::optional<SourceOutput> read_any(const Context& context) final {
+  std::optional<SourceItem<freshframe::Output>> read_any(const Context& context) final {
     auto item = read(context);
     if (!item) return std::nullopt;
-    return SourceOutput{detail::to_output<Out>(std::move(item->value)), item->pts, item->captured, item->seq};
+    return SourceItem<freshframe::Output>{detail::to_output<Out>(std::move(item->value)), item->pts,
+                                          item->captured, item->seq, std::move(item->path)};
   }
 };
 

@@ -23,7 +23,8 @@ namespace freshframe {
 
 enum class OnError : std::uint8_t { Stop, Skip };
 
-/// Options of Pipeline::add(). `queue` empty: LATEST below a live source, LOSSLESS below files only.
+/// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
+/// below files only.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when it would be taken.
 struct AddOptions {
   std::string name = {};
@@ -44,50 +45,41 @@ struct Port {
   int node = -1;
 };
 
-class ReaderCore;    // src/core/reader.hpp
-class PipelineCore;  // src/core/pipeline_core.hpp
-class Worker;        // src/core/worker.hpp
+class ReaderCore;    // src/core/edge/reader.hpp
+class PipelineCore;  // src/core/pipeline/pipeline_core.hpp
+class Worker;        // src/core/pipeline/worker.hpp
 
-/// Pulls samples from one or more nodes. One thread at a time. Frames that it hands out are on loan.
-template <class T>
-class Reader;
+/// The verbs of a reader, untyped: what Reader<T> and bindings call.
+namespace reader_verbs {
+[[nodiscard]] std::optional<AnySample> latest(ReaderCore& reader);
+[[nodiscard]] std::optional<AnySample> poll(ReaderCore& reader);
+[[nodiscard]] AnySample get(ReaderCore& reader, std::optional<Seconds> timeout);
+[[nodiscard]] bool ended(const ReaderCore& reader);
+void close(ReaderCore& reader);
+}  // namespace reader_verbs
 
-/// The untyped reader; verbs as SEMANTICS in docs/queues.md says.
-class AnyReader {
- public:
-  explicit AnyReader(std::shared_ptr<ReaderCore> core) : core_(std::move(core)) {}
-
-  /// The newest sample, the same again when nothing is newer, nullopt before the first. Never waits.
-  [[nodiscard]] std::optional<AnySample> latest();
-  /// The next unseen sample or nullopt. Throws EndOfStream after the last.
-  [[nodiscard]] std::optional<AnySample> poll();
-  /// Waits for the next unseen sample. Throws EndOfStream, ReadTimeout.
-  [[nodiscard]] AnySample get(std::optional<Seconds> timeout = std::nullopt);
-  [[nodiscard]] bool ended() const;
-  void close();
-  [[nodiscard]] const std::shared_ptr<ReaderCore>& core() const noexcept { return core_; }
-
- private:
-  std::shared_ptr<ReaderCore> core_;
-};
-
+/// Pulls samples from one or more nodes. One thread at a time. Frames that it hands out are on loan. What
+/// each verb promises: docs/queues.md.
 template <class T>
 class Reader {
  public:
-  explicit Reader(AnyReader reader) : reader_(std::move(reader)) {}
+  explicit Reader(std::shared_ptr<ReaderCore> core) : core_(std::move(core)) {}
 
-  [[nodiscard]] std::optional<Sample<T>> latest() { return typed(reader_.latest()); }
-  [[nodiscard]] std::optional<Sample<T>> poll() { return typed(reader_.poll()); }
-  /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeout, NodeError.
+  /// The newest sample, the same again when nothing is newer, nullopt before the first. Never waits.
+  [[nodiscard]] std::optional<Sample<T>> latest() { return typed(reader_verbs::latest(*core_)); }
+  /// The next unseen sample or nullopt. Throws EndOfStream after the last.
+  [[nodiscard]] std::optional<Sample<T>> poll() { return typed(reader_verbs::poll(*core_)); }
+  /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeout, NodeError,
+  /// Stalled.
   [[nodiscard]] std::optional<Sample<T>> get(std::optional<Seconds> timeout = std::nullopt) {
     try {
-      return Sample<T>(reader_.get(timeout));
+      return Sample<T>(reader_verbs::get(*core_, timeout));
     } catch (const EndOfStream&) {
       return std::nullopt;
     }
   }
-  [[nodiscard]] bool ended() const { return reader_.ended(); }
-  void close() { reader_.close(); }
+  [[nodiscard]] bool ended() const { return reader_verbs::ended(*core_); }
+  void close() { reader_verbs::close(*core_); }
 
  private:
   static std::optional<Sample<T>> typed(std::optional<AnySample> sample) {
@@ -95,7 +87,7 @@ class Reader {
     return Sample<T>(*std::move(sample));
   }
 
-  AnyReader reader_;
+  std::shared_ptr<ReaderCore> core_;
 };
 
 /// A graph of nodes, each on a thread of its own. Runs once. Thread-safe: stop(), stats(), wait() from any
@@ -140,20 +132,21 @@ class Pipeline {
   template <class T>
   Reader<T> reader(Port<T> port, ReaderOptions options = {}) {
     const int parents[] = {port.node};
-    return Reader<T>(AnyReader(reader_any(parents, std::move(options))));
+    return Reader<T>(reader_any(parents, std::move(options)));
   }
   template <class T>
   Reader<T> reader(const std::vector<Port<T>>& ports, ReaderOptions options = {}) {
     std::vector<int> indices;
     for (const auto& port : ports) indices.push_back(port.node);
-    return Reader<T>(AnyReader(reader_any(indices, std::move(options))));
+    return Reader<T>(reader_any(indices, std::move(options)));
   }
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.
   int add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options);
   std::shared_ptr<ReaderCore> reader_any(std::span<const int> parents, ReaderOptions options);
 
-  /// Opens every node and source, then lets samples flow. Throws GraphError, SourceError, NodeError.
+  /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
+  /// NodeError.
   void start();
   /// True: ended. Throws the first NodeError or SourceError, and Stalled.
   bool wait(std::optional<Seconds> timeout = std::nullopt);

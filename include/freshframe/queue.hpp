@@ -10,10 +10,13 @@ namespace freshframe {
 
 enum class WhenFull : std::uint8_t { DropOldest, DropNewest, Block };
 
-/// Policy of one edge. `depth` is a hard bound that nothing raises.
+/// Policy of one edge. `depth` is a hard bound that nothing raises. Two further bounds may make an edge full
+/// earlier; one sample always fits. A blocking queue has neither.
 struct Queue {
   int depth = 1;
   WhenFull when_full = WhenFull::DropOldest;
+  double max_seconds = 0;      // from the oldest waiting sample's `captured` to the newest one's; 0: no bound
+  std::int64_t max_bytes = 0;  // of the waiting samples' pictures; 0: no bound
 
   bool operator==(const Queue&) const = default;
 };
@@ -24,21 +27,23 @@ inline constexpr Queue kLatest{1, WhenFull::DropOldest};
 inline constexpr Queue kNext{0, WhenFull::DropOldest};
 /// Nothing is dropped: a full edge makes its producer wait.
 inline constexpr Queue kLossless{8, WhenFull::Block};
+/// Two seconds for a recorder to catch up, in at most 256 MiB; what it holds is written.
+inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
 /// Why a sample on an edge was not delivered.
 enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop };
 inline constexpr int kDropCauses = 5;
 
 /// Why a node lost a frame before it reached an edge.
-enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker };
-inline constexpr int kNodeDropCauses = 5;
+enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error };
+inline constexpr int kNodeDropCauses = 4;
 
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;
 [[nodiscard]] std::string_view to_string(NodeDropCause cause) noexcept;
-/// "LATEST", "NEXT", "LOSSLESS" or "Queue(4, drop_newest)".
+/// "LATEST", "NEXT", "LOSSLESS", "RECORDING" or "Queue(4, drop_newest)".
 [[nodiscard]] std::string to_string(const Queue& queue);
-/// Throws GraphError when the policy cannot be (negative depth, depth 0 with anything but drop_oldest).
+/// Throws OptionError when the policy cannot be (negative depth, depth 0 with anything but drop_oldest).
 void validate(const Queue& queue);
 
 }  // namespace freshframe

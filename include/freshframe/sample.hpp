@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -100,6 +102,7 @@ struct Stamp {
   double pts = 0;        // seconds in the source's own time
   TimePoint captured{};  // monotonic time at which device, file or network handed it over
   int source = -1;       // index of the source node, see Pipeline::node_name()
+  std::shared_ptr<const std::string> path = {};  // of the file, for a picture of a sequence; else null
 };
 
 /// The engine's own, untyped sample. `value` empty means that `frame` is the value.
@@ -108,6 +111,7 @@ struct AnySample {
   Frame frame;
   ValueRef value;
   std::uint64_t dropped = 0;  // samples dropped on this edge since the previous one
+  int node = -1;              // index of the node that sent it, see Pipeline::node_name()
 };
 
 /// A typed view of a sample; keeps value and frame alive.
@@ -118,12 +122,14 @@ class Sample {
       : stamp(sample.stamp),
         frame(std::move(sample.frame)),
         dropped(sample.dropped),
+        node(sample.node),
         held_(std::move(sample.value)),
         value(*held_.template as<T>()) {}
 
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
+  int node = -1;  // that sent it
 
  private:
   ValueRef held_;
@@ -136,11 +142,16 @@ template <>
 class Sample<Frame> {
  public:
   explicit Sample(AnySample sample)
-      : stamp(sample.stamp), frame(sample.frame), dropped(sample.dropped), value(std::move(sample.frame)) {}
+      : stamp(sample.stamp),
+        frame(sample.frame),
+        dropped(sample.dropped),
+        node(sample.node),
+        value(std::move(sample.frame)) {}
 
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
+  int node = -1;  // that sent it
   Frame value;
 };
 

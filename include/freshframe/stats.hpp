@@ -28,6 +28,12 @@ class Histogram {
   void add(double seconds) noexcept;
   /// The value that the share `q` (0..1) of all entries does not exceed, in seconds; 0 when empty.
   [[nodiscard]] double quantile(double q) const noexcept;
+  /// Both that a snapshot has, in one reading.
+  struct Quantiles {
+    double p50 = 0;
+    double p99 = 0;
+  };
+  [[nodiscard]] Quantiles quantiles() const noexcept;
   [[nodiscard]] std::uint64_t count() const noexcept;
 
  private:
@@ -93,6 +99,7 @@ struct NodeStats {
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
   std::optional<SourceStats> source;             // of video sources
+  std::string last_error;                        // the latest exception's text; empty: there was none
 };
 
 struct PoolStats {
@@ -109,8 +116,8 @@ struct Stats {
   PoolStats pool;
 };
 
-/// What a finished run amounts to. `complete`: nothing was dropped anywhere and every node closed without
-/// error.
+/// What a finished run amounts to. `complete`: every source reached its end, nothing was dropped anywhere and
+/// every node closed without error.
 struct Report {
   Stats stats;
   bool complete = false;

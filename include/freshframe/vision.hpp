@@ -13,29 +13,38 @@
 
 namespace freshframe {
 
-/// One circle: pixels, the centre of the top left pixel is (0, 0).
+/// One circle: pixels. The centre of the top left pixel is (0, 0); Detection counts from the pixel's outer
+/// corner, which is (-0.5, -0.5) here.
 struct Circle {
   float x = 0;
   float y = 0;
   float r = 0;
-  float score = 0;  // 0..1
+  float confidence = 0;  // 0..1: the detector's, in this frame
 };
 
 /// What a tracker knows of a thing beyond its place in this frame.
 struct TrackInfo {
   float velocity_x = 0;  // pixels/s
   float velocity_y = 0;
-  float age = 0;         // seconds since it was first seen
-  float confidence = 0;  // 0..1: mean of its scores so far, of which the latest count most
+  float age = 0;               // seconds since it was first seen
+  float track_confidence = 0;  // 0..1: mean of its confidences so far, of which the latest count most
 };
 
-/// The circles of one frame, best score first from a detector, ascending id from a tracker. `ids` and
+/// Which members of TrackInfo are known; a tracker of this library knows all.
+struct TrackColumns {
+  bool velocity = true;
+  bool age = true;
+  bool track_confidence = true;
+};
+
+/// The circles of one frame, most confident first from a detector, ascending id from a tracker. `ids` and
 /// `tracks` are empty before a tracker, else as long as `circles`.
 struct Circles {
   std::vector<Circle> circles;
   std::vector<std::int64_t> ids;
   std::vector<TrackInfo> tracks = {};
   bool tracked = false;  // made by a tracker, also when there is no circle
+  TrackColumns columns = {};
 };
 template <>
 inline constexpr std::string_view kTypeName<Circles> = "Circles";
@@ -44,8 +53,8 @@ struct CircleDetectorOptions {
   /// Pixels. A circle found may be off this range by the error of measuring it: half a pixel, or 3 % of it.
   float min_radius = 6;
   float max_radius = 200;
-  int max_circles = 64;    // 1 to 500; the best are kept
-  float min_score = 0.5F;  // 0..1
+  int max_circles = 64;         // 1 to 500; the best are kept
+  float min_confidence = 0.5F;  // 0..1
   /// Also report circles inside of each other around one centre, as targets and wheels have them; else only
   /// the best of them.
   bool concentric = false;
@@ -60,7 +69,7 @@ class CircleFinder {
   CircleFinder& operator=(CircleFinder&&) noexcept;
   ~CircleFinder();
 
-  /// `luma`: one byte per pixel, any size from 1x1. Best score first.
+  /// `luma`: one byte per pixel, any size from 1x1. Most confident first.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma);
 
  private:
@@ -69,7 +78,7 @@ class CircleFinder {
 };
 
 struct CircleTrackerOptions {
-  CircleDetectorOptions detector = {.max_circles = 16, .min_score = 0.3F};
+  CircleDetectorOptions detector = {.max_circles = 16, .min_confidence = 0.3F};
   /// Seconds that a circle may be unseen and keep its id; twice as long when no picture came meanwhile.
   double max_gap = 0.5;
   /// Of CircleTracker: seconds between searches of the whole picture. In between it looks where tracks expect
@@ -96,20 +105,20 @@ class CircleAssociator {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A thing found, as a box: pixels, the outer corner of the top left pixel is (0, 0); x2 and y2 are
-/// exclusive.
+/// A thing found, as a box: pixels. The outer corner of the top left pixel is (0, 0), x2 and y2 are
+/// exclusive; Circle counts from the pixel's centre, which is (0.5, 0.5) here.
 struct Detection {
   float x1 = 0;
   float y1 = 0;
   float x2 = 0;
   float y2 = 0;
-  float score = 0;  // 0..1
+  float confidence = 0;  // 0..1: the detector's, in this frame
   int class_id = 0;
 };
 
 struct BoxTrackerOptions {
   double max_gap = 1;           // as of CircleTrackerOptions
-  float min_confidence = 0.1F;  // boxes with a lower score are ignored
+  float min_confidence = 0.1F;  // boxes below are ignored
   /// Least overlap (intersection over union) of an expected box and one that continues its track; where the
   /// place is uncertain, both are grown by that uncertainty first.
   float iou = 0.3F;
@@ -156,6 +165,9 @@ class CircleTracker final : public Node<Frame, Circles> {
   explicit CircleTracker(const CircleTrackerOptions& options = {});
   ~CircleTracker() override;
   [[nodiscard]] std::string default_name() const override { return "CircleTracker"; }
+  /// The circles of one picture that have an identity, for callers without a graph. `time` in seconds,
+  /// ascending (a step back starts afresh). Each source has tracks of its own.
+  [[nodiscard]] Circles update(const Frame& frame, double time, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
 
  private:
@@ -165,12 +177,13 @@ class CircleTracker final : public Node<Frame, Circles> {
 
 struct AnnotateOptions {
   bool ids = true;
-  bool scores = false;
+  bool confidences = false;
   double trail = 1.0;    // seconds of path drawn behind a tracked circle; 0: none
   float line_width = 0;  // pixels; 0: chosen from the picture's size
 };
 
-/// Draws circles, ids and trails into a BGR copy of the sample's frame.
+/// Draws circles, ids and trails into a copy of the sample's frame, which has the frame's own format. A gray
+/// frame becomes I420.
 class Annotate final : public Node<Circles, Frame> {
  public:
   explicit Annotate(const AnnotateOptions& options = {});

@@ -12,19 +12,24 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
+from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
     FramesHeld,
     FreshframeError,
     GraphError,
     NodeError,
+    OptionError,
+    OptionTypeError,
     ReadTimeout,
     SourceError,
     SourceTimeout,
     Stalled,
+    StateError,
     StopTimeout,
 )
 from ._extend import get_cmake_dir, get_include
+from ._life import stop_all
 from ._native import Frame, Reader, Sample, StopToken
 from ._nodes import (
     MockCamera,
@@ -33,31 +38,31 @@ from ._nodes import (
     VideoFile,
     VideoInfo,
     VideoSource,
-    demo_truth,
     open,
     read_picture,
     write_picture,
 )
-from ._pipeline import Pipeline, Port
-from ._queue import LATEST, LOSSLESS, NEXT, Queue
-from ._stats import (
-    EdgeStats,
-    GilCulprit,
-    GilStats,
-    NodeStats,
-    PoolStats,
-    Progress,
-    Report,
-    SourceStats,
-    Stats,
-)
+from ._pipeline import Pipeline
+from ._port import Port
+from ._probe import Measured, Probe, probe
+from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._stream import Stream, stream
-from ._tracker import Tracker
-from .results import Circles, DemoCircle, Detections, PixelFormat, Plane
+from ._tracker import BoxTracker
+from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
-    from . import gil, numeric
+    from . import demo, gil, numeric, types
     from ._prometheus import prometheus_collector
+    from ._show import show
+    from ._stats import (
+        EdgeStats,
+        NodeStats,
+        PoolStats,
+        Progress,
+        Report,
+        SourceStats,
+        Stats,
+    )
     from .sinks import Csv, JsonLines
 
 __version__: str = _native.__version__
@@ -71,12 +76,27 @@ _native.register_classes(
 )
 
 
+_STATISTICS = {
+    "EdgeStats",
+    "NodeStats",
+    "PoolStats",
+    "Progress",
+    "Report",
+    "SourceStats",
+    "Stats",
+}  # dataclasses, which cost more to make than the rest of the package
+
+
 def __getattr__(name: str) -> _typing.Any:
     """Loads what most programs do without when it is first used."""
-    if name in ("gil", "numeric"):
+    if name in ("demo", "gil", "numeric", "types"):
         import importlib  # noqa: PLC0415
 
         return importlib.import_module(f".{name}", __name__)
+    if name in _STATISTICS:
+        from . import _stats  # noqa: PLC0415
+
+        return getattr(_stats, name)
     if name in ("Csv", "JsonLines"):
         from . import sinks  # noqa: PLC0415
 
@@ -85,38 +105,49 @@ def __getattr__(name: str) -> _typing.Any:
         from ._prometheus import prometheus_collector  # noqa: PLC0415
 
         return prometheus_collector
+    if name == "show":
+        from ._show import show  # noqa: PLC0415
+
+        return show
     raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All that is public, also what is loaded when it is first used."""
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [
     "LATEST",
     "LOSSLESS",
     "NEXT",
+    "RECORDING",
     "Annotate",
+    "BoxTracker",
     "CircleDetector",
     "CircleTracker",
     "Circles",
     "Csv",
-    "DemoCircle",
+    "Dashboard",
     "Detections",
     "EdgeStats",
     "EndOfStream",
     "Frame",
     "FramesHeld",
     "FreshframeError",
-    "GilCulprit",
-    "GilStats",
     "GraphError",
     "JsonLines",
+    "Measured",
     "MockCamera",
     "Node",
     "NodeError",
     "NodeStats",
+    "OptionError",
+    "OptionTypeError",
     "Pipeline",
-    "PixelFormat",
-    "Plane",
     "PoolStats",
     "Port",
+    "Probe",
     "Progress",
     "Queue",
     "ReadTimeout",
@@ -128,24 +159,28 @@ __all__ = [
     "SourceStats",
     "SourceTimeout",
     "Stalled",
+    "StateError",
     "Stats",
     "StopTimeout",
     "StopToken",
     "Stream",
-    "Tracker",
     "VideoFile",
     "VideoInfo",
     "VideoSource",
-    "demo_truth",
+    "demo",
     "detect_circles",
     "get_cmake_dir",
     "get_include",
     "gil",
     "numeric",
     "open",
+    "probe",
     "prometheus_collector",
     "read_picture",
     "results",
+    "show",
+    "stop_all",
     "stream",
+    "types",
     "write_picture",
 ]

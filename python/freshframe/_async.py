@@ -6,11 +6,15 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from ._errors import EndOfStream, GraphError
+from ._errors import EndOfStream, FreshframeError, StateError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future, TimerHandle
+
     from ._native import Reader, Sample
 
+
+_BETWEEN_LOOKS = 0.5  # seconds between two looks at whether the pipeline stands still
 
 _awaited: weakref.WeakSet[Reader[Any]] = weakref.WeakSet()
 
@@ -21,6 +25,19 @@ class ReaderIterator:
     def __init__(self, reader: Reader[Any]) -> None:
         self._reader = reader
         self._fd = reader._wake_fd()
+        self._look: TimerHandle
+
+    def _look_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
+        def look() -> None:
+            try:
+                self._reader._check_stalled()
+            except FreshframeError as error:
+                if not ready.done():
+                    ready.set_exception(error)
+            else:
+                self._look_later(loop, ready)
+
+        self._look = loop.call_later(_BETWEEN_LOOKS, look)
 
     def __aiter__(self) -> ReaderIterator:
         return self
@@ -31,6 +48,7 @@ class ReaderIterator:
         Raises:
             StopAsyncIteration: The stream has ended.
             NodeError: A node failed.
+            Stalled: Nothing moves because another reader, which blocks, is not read.
         """
         while True:
             self._reader._reset_wake()
@@ -45,7 +63,7 @@ class ReaderIterator:
 
     async def _readable(self) -> None:
         if self._reader in _awaited:
-            raise GraphError(
+            raise StateError(
                 f"reader {self._reader.name!r} is awaited by two tasks at once: "
                 "give each task a reader of its own"
             )
@@ -59,10 +77,12 @@ class ReaderIterator:
                 ready.set_result(None)
 
         loop.add_reader(self._fd, wake)
+        self._look_later(loop, ready)
         _awaited.add(self._reader)
         try:
             await ready
         finally:
+            self._look.cancel()
             _awaited.discard(self._reader)
             self._reader._arm(False)
             loop.remove_reader(self._fd)

@@ -6,9 +6,10 @@ from __future__ import annotations
 import math
 import numbers
 import os
+from collections.abc import Sequence
 from typing import Any
 
-from ._errors import GraphError
+from ._errors import OptionError, OptionTypeError
 
 _INT_LIMIT = 2**31  # native options are 32 bit
 
@@ -17,16 +18,17 @@ def number(what: str, value: Any) -> float:
     """A number that is finite, of Python or NumPy.
 
     Raises:
-        GraphError: It is something else.
+        OptionTypeError: It is no number.
+        OptionError: It is infinite or nan.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
-        raise GraphError(f"{what} must be a number, got {value!r}")
+        raise OptionTypeError(f"{what} must be a number, got {value!r}")
     try:
         real = float(value)
     except OverflowError:  # an int beyond all floats
         real = math.inf
     if not math.isfinite(real):
-        raise GraphError(f"{what} must be a finite number, got {value!r}")
+        raise OptionError(f"{what} must be a finite number, got {value!r}")
     return real
 
 
@@ -34,13 +36,14 @@ def integer(what: str, value: Any) -> int:
     """An integer of Python or NumPy that native code can hold.
 
     Raises:
-        GraphError: It is something else.
+        OptionTypeError: It is no integer.
+        OptionError: It is too large.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise GraphError(f"{what} must be a whole number, got {value!r}")
+        raise OptionTypeError(f"{what} must be a whole number, got {value!r}")
     whole = int(value)
     if not -_INT_LIMIT <= whole < _INT_LIMIT:
-        raise GraphError(f"{what} must be below {_INT_LIMIT}, got {value!r}")
+        raise OptionError(f"{what} must be below {_INT_LIMIT}, got {value!r}")
     return whole
 
 
@@ -48,10 +51,38 @@ def flag(what: str, value: Any) -> bool:
     """True or False.
 
     Raises:
-        GraphError: It is something else.
+        OptionTypeError: It is something else.
     """
     if not isinstance(value, bool):
-        raise GraphError(f"{what} must be True or False, got {value!r}")
+        raise OptionTypeError(f"{what} must be True or False, got {value!r}")
+    return value
+
+
+def text(what: str, value: Any) -> str:
+    """A text that is not empty.
+
+    Raises:
+        OptionTypeError: It is no text.
+        OptionError: It is empty, or has lone surrogates in it.
+    """
+    if not isinstance(value, str):
+        raise OptionTypeError(f"{what} must be a text, got {value!r}")
+    if not value or not is_utf8(value):
+        raise OptionError(f"{what} must be a text that is not empty and is UTF-8, got {value!r}")
+    return value
+
+
+def choice(what: str, value: Any, names: Sequence[str]) -> str:
+    """One of some names.
+
+    Raises:
+        OptionTypeError: It is no text.
+        OptionError: It is another text.
+    """
+    if not isinstance(value, str):
+        raise OptionTypeError(f"{what} must be one of {', '.join(names)}, got {value!r}")
+    if value not in names:
+        raise OptionError(f"{what} must be one of {', '.join(names)}, got {value!r}")
     return value
 
 
@@ -59,15 +90,16 @@ def path(what: str, value: Any) -> str:
     """A path as text.
 
     Raises:
-        GraphError: It is something else.
+        OptionTypeError: It is no path.
+        OptionError: It is no UTF-8.
     """
     if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
-        raise GraphError(f"{what} must be a path, got {value!r}")
+        raise OptionTypeError(f"{what} must be a path, got {value!r}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise GraphError(f"{what} must be a path as text, got {value!r}")
+        raise OptionTypeError(f"{what} must be a path as text, got {value!r}")
     if not is_utf8(text):
-        raise GraphError(f"{what} must be UTF-8, got {value!r}: rename it, or make a link that is")
+        raise OptionError(f"{what} must be UTF-8, got {value!r}: rename it, or make a link that is")
     return text
 
 
@@ -84,9 +116,10 @@ def pair(what: str, value: Any) -> tuple[float, float]:
     """Two numbers.
 
     Raises:
-        GraphError: It is something else.
+        OptionTypeError: It is something else.
+        OptionError: One of them is infinite or nan.
     """
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-        raise GraphError(f"{what} must be two numbers, got {value!r}")
+        raise OptionTypeError(f"{what} must be two numbers, got {value!r}")
     first, second = value
     return number(what, first), number(what, second)

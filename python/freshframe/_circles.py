@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING, Any
 
 from . import _check, _native
-from ._errors import GraphError
+from ._errors import OptionError
 from ._nodes import NativeNode
 from .results import Circles
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def _radius(radius: tuple[float, float]) -> tuple[float, float]:
     low, high = _check.pair("radius (smallest, largest)", radius)
     if not 0 < low < high < math.inf:
-        raise GraphError(
+        raise OptionError(
             f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}"
         )
     return (low, high)
@@ -36,7 +37,7 @@ class CircleDetector(NativeNode["Frame", Circles]):
         radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
             pixel, or 3 % of the radius.
         max_circles: 1 to 500; the best are kept.
-        min_score: 0 to 1; below it a circle is not reported. The score is the chance that a circle is real.
+        min_confidence: 0 to 1; below it a circle is not reported. It is the chance that a circle is real.
         concentric: Also report circles inside of each other around one centre, as targets and wheels have
             them; else only the best of them.
     """
@@ -46,14 +47,14 @@ class CircleDetector(NativeNode["Frame", Circles]):
         *,
         radius: tuple[float, float] = (6, 200),
         max_circles: int = 64,
-        min_score: float = 0.5,
+        min_confidence: float = 0.5,
         concentric: bool = False,
     ) -> None:
         """See the class."""
         self._handle = _native.make_circle_detector(
             _radius(radius),
             _check.integer("max_circles", max_circles),
-            _check.number("min_score", min_score),
+            _check.number("min_confidence", min_confidence),
             _check.flag("concentric", concentric),
         )
 
@@ -74,7 +75,8 @@ class CircleTracker(NativeNode["Frame", Circles]):
         full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
 
     Raises:
-        GraphError: An option cannot be.
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
     """
 
     def __init__(
@@ -92,6 +94,27 @@ class CircleTracker(NativeNode["Frame", Circles]):
             _check.number("max_gap", max_gap),
             _check.number("full_every", full_every),
         )
+        self._updating = threading.Lock()
+
+    def update(self, image: Any, *, time: float) -> Circles:
+        """The circles of one picture that have an identity, for programs without a pipeline.
+
+        Args:
+            image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
+            time: Seconds, ascending; a step back starts afresh.
+
+        Returns:
+            By ascending ``tracker_id``.
+
+        Raises:
+            StateError: This tracker was added to a pipeline.
+            OptionError: The shape is no picture's, or time is infinite or nan.
+            OptionTypeError: Not a uint8 array, or time is no number.
+        GIL: released.
+        """
+        seconds = _check.number("time", time)
+        with self._updating:
+            return _native.update_circle_tracker(self._handle, image, seconds)
 
 
 def detect_circles(
@@ -99,7 +122,7 @@ def detect_circles(
     *,
     radius: tuple[float, float] = (6, 200),
     max_circles: int = 64,
-    min_score: float = 0.5,
+    min_confidence: float = 0.5,
     concentric: bool = False,
 ) -> Circles:
     """Finds the circles of one picture, as CircleDetector does.
@@ -109,16 +132,16 @@ def detect_circles(
         radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
             pixel, or 3 % of the radius.
         max_circles: 1 to 500; the best are kept.
-        min_score: 0 to 1; below it a circle is not reported.
+        min_confidence: 0 to 1; below it a circle is not reported.
         concentric: Also report circles inside of each other around one centre, as targets and wheels have
             them; else only the best of them.
 
     Returns:
-        Best score first; ``tracker_id`` is None.
+        Most confident first; ``tracker_id`` is None.
 
     Raises:
-        GraphError: The shape or an option cannot be.
-        TypeError: Not a uint8 array.
+        OptionError: The shape is no picture's, or an option is out of range.
+        OptionTypeError: Not a uint8 array, or an option is of the wrong type.
         FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
     GIL: released.
     """
@@ -126,25 +149,31 @@ def detect_circles(
         image,
         _radius(radius),
         _check.integer("max_circles", max_circles),
-        _check.number("min_score", min_score),
+        _check.number("min_confidence", min_confidence),
         _check.flag("concentric", concentric),
     )
 
 
 class Annotate(NativeNode[Circles, "Frame"]):
-    """Draws circles, ids and trails into a BGR copy of each sample's frame. Native.
+    """Draws circles, ids and trails into a copy of each sample's frame. Native.
+
+    The copy has the frame's own format: a frame that was decoded to I420 stays I420, and an encoder needs
+    no conversion. A gray frame becomes I420, which has colour.
 
     Args:
         ids: Label circles with their tracker_id.
-        scores: Label circles with their score.
+        confidences: Label circles with their confidence.
         trail: Seconds of path drawn behind a tracked circle; 0: none.
         line_width: Pixels; 0: chosen from the picture's size.
     """
 
     def __init__(
-        self, *, ids: bool = True, scores: bool = False, trail: float = 1.0, line_width: float = 0.0
+        self, *, ids: bool = True, confidences: bool = False, trail: float = 1.0, line_width: float = 0.0
     ) -> None:
         """See the class."""
         self._handle = _native.make_annotate(
-            bool(ids), bool(scores), _check.number("trail", trail), _check.number("line_width", line_width)
+            _check.flag("ids", ids),
+            _check.flag("confidences", confidences),
+            _check.number("trail", trail),
+            _check.number("line_width", line_width),
         )

@@ -3,13 +3,27 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from typing import Any
+
 
 class FreshframeError(Exception):
     """Base of everything that freshframe raises on purpose."""
 
 
 class GraphError(FreshframeError, ValueError):
-    """Wiring or an option was refused before any thread ran, or a call came in the wrong state."""
+    """The graph cannot be wired so: refused by add(), reader() or start(), before any thread ran."""
+
+
+class OptionError(FreshframeError, ValueError):
+    """A value is out of range, or of a form that the function does not accept."""
+
+
+class OptionTypeError(FreshframeError, TypeError):
+    """A value is of a type that the function does not accept."""
+
+
+class StateError(FreshframeError, RuntimeError):
+    """The call cannot be made in the object's present state: too early, too late, or beside another one."""
 
 
 class SourceError(FreshframeError, OSError):
@@ -22,6 +36,10 @@ class SourceError(FreshframeError, OSError):
 
     source: str = ""
     url: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With ``errno``, which OSError leaves out when it was set later."""
+        return type(self), self.args, {**vars(self), "errno": self.errno}
 
 
 class SourceTimeout(SourceError, TimeoutError):

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import atexit
-import os
+import sys
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING
 
-from . import _log, _native, _serve
+from . import _check, _dashboard, _fork, _log, _native
+from ._errors import OptionError, StopTimeout
 from ._log import logger
 
 if TYPE_CHECKING:
@@ -18,12 +19,22 @@ if TYPE_CHECKING:
 
 _EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter exits
 
+_DEFAULT_NAME = "pipeline"
+
 _running: set[Pipeline] = set()
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def keep(pipeline: Pipeline) -> None:
     """A started pipeline is kept alive until it has ended, as threading.Thread is."""
+    _discard_ended()
+    named = pipeline.name != _DEFAULT_NAME or hasattr(sys, "ps1")  # a cell of a notebook that runs again
+    if named and any(other.name == pipeline.name and not other._engine.forked for other in _running):
+        logger.warning(
+            "another pipeline named %r is running; stop it, call freshframe.stop_all(), or give them names "
+            "that differ",
+            pipeline.name,
+        )
     _running.add(pipeline)
     _log.start()
 
@@ -39,6 +50,37 @@ def forget(pipeline: Pipeline) -> None:
     _discard_ended()
     if not _running:
         _end_log_thread()
+
+
+def stop_all(timeout: float = 5.0) -> None:
+    """Stops all running pipelines of this process, as in a notebook before a cell runs again.
+
+    Args:
+        timeout: Seconds for all of them together.
+
+    Raises:
+        StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+    GIL: released while waiting.
+    """
+    if not _check.number("timeout", timeout) >= 0:
+        raise OptionError(f"timeout must be at least 0 seconds, got {timeout!r}")
+    pipelines = [pipeline for pipeline in _running if not pipeline._engine.forked]
+    for pipeline in pipelines:
+        pipeline._engine.request_stop()
+    deadline = time.monotonic() + timeout
+    nodes = [node for pipeline in pipelines for node in _stopped(pipeline, deadline)]
+    if nodes:
+        names = ", ".join(repr(node) for node in nodes)
+        raise StopTimeout(f"still busy {timeout:g} s after stop_all(): {names}", nodes)
+
+
+def _stopped(pipeline: Pipeline, deadline: float) -> list[str]:
+    """Stops it; names the nodes that are still busy at the deadline."""
+    try:
+        pipeline.stop(max(0.0, deadline - time.monotonic()))
+    except StopTimeout as error:
+        return error.nodes
+    return []
 
 
 def forget_ended() -> None:
@@ -61,7 +103,7 @@ def _end_log_thread() -> None:
 
 
 # The child's copies of the parent's threads are gone without having let go of what they held.
-os.register_at_fork(after_in_child=_native.let_leaks_pass)
+_fork.in_child(_native.let_leaks_pass)
 
 
 @atexit.register
@@ -69,7 +111,7 @@ def _stop_all() -> None:
     pipelines = [pipeline for pipeline in _running if not pipeline._engine.forked]
     for pipeline in pipelines:
         pipeline._engine.request_stop()
-    _serve.end_all()
+    _dashboard.close_all()
     deadline = time.monotonic() + _EXIT_TIMEOUT
     busy = False
     for pipeline in pipelines:

@@ -8,14 +8,12 @@ whose lock the main thread holds at that moment (logging.handlers.QueueHandler h
 from __future__ import annotations
 
 import logging
-import os
 import re
-import select
 import sys
 import threading
 import time
 
-from . import _native
+from . import _fork, _native
 
 logger = logging.getLogger("freshframe")
 
@@ -50,26 +48,16 @@ class _LogThread(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="freshframe-log", daemon=True)
-        self._end_read, self._end_write = os.pipe()
+        self._starter = threading.get_native_id()
+        self.runs = True
 
     def run(self) -> None:
-        poll = select.poll()
-        for fd in (_native.log_fd(), self._end_read):
-            poll.register(fd, select.POLLIN)
-        ending = False
-        while not ending:
-            ending = any(fd == self._end_read for fd, _ in poll.poll())
+        if threading.get_native_id() == self._starter:  # gevent's threads: waiting would stop the program
+            self.runs = False
+            return
+        while _native.wait_log():
             drain()
-        os.close(self._end_read)
-
-    def end(self) -> None:
-        """Once what waits has been logged. From any thread, once."""
-        os.close(self._end_write)
-
-    def close(self) -> None:
-        """It never ran, or it was lost in a fork."""
-        os.close(self._end_read)
-        os.close(self._end_write)
+        drain()
 
 
 _limiter = _Limiter()
@@ -102,9 +90,9 @@ def start() -> None:
         thread = _LogThread()
         try:
             thread.start()
-        except RuntimeError:  # no thread to be had: drained when the pipeline ends
-            thread.close()
-        else:
+        except RuntimeError:  # the system has no more threads: the lines are logged when the pipeline ends
+            return
+        if thread.runs:
             _thread = thread
 
 
@@ -113,16 +101,14 @@ def leave() -> threading.Thread | None:
     global _thread
     thread, _thread = _thread, None
     if thread is not None:
-        thread.end()
+        _native.end_log()
     return thread
 
 
 def _forked() -> None:
     global _thread, _handling
-    if _thread is not None:
-        _thread.close()
     _thread, _handling = None, threading.RLock()
 
 
-os.register_at_fork(after_in_child=_forked)
+_fork.in_child(_forked)
 _native.collect_log(True)

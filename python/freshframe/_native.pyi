@@ -4,12 +4,14 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Iterator,
+    Mapping,
     Sequence
 )
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import numpy
 import numpy.typing
+from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
 import freshframe.results
@@ -21,6 +23,9 @@ class Frame:
 
     Holding frames is safe: they are on loan, counted and bounded (Pipeline(max_held_bytes=)).
     """
+
+    def _repr_jpeg_(self) -> bytes:
+        """The picture for notebooks, at most 960 pixels wide. GIL: released"""
 
     @property
     def width(self) -> int:
@@ -57,7 +62,7 @@ class Frame:
     @property
     def bgr(self, /) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        (H, W, 3) uint8, read-only; converted once, then shared by all. GIL: released for the first conversion, then held
+        (H, W, 3) uint8, read-only; converted once, then shared by all. copy('bgr') gives an array to draw on. GIL: released for the first conversion, then held
         """
 
     @property
@@ -83,7 +88,7 @@ class Frame:
 
     def copy(self, format: str | None = None) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        A writable array of your own, laid out as `array` (of `format`, when given). GIL: released
+        A writable array of your own, laid out as `array` (of `format`, when given): copy('bgr') is what OpenCV's functions can draw on. GIL: released
         """
 
     @staticmethod
@@ -94,9 +99,9 @@ class Frame:
         With copy=False the frame shares the array's memory, which must not change any more.
 
         Raises:
-            GraphError: The shape does not fit the format.
-            TypeError: Not a uint8 array.
-        GIL: released while copying
+            OptionError: The shape does not fit the format.
+            OptionTypeError: Not a uint8 array.
+        GIL: held; released for a copy of more than about half a millisecond
         """
 
     def __copy__(self) -> object:
@@ -109,11 +114,13 @@ class Frame:
         """Refuses. GIL: held"""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
-        """`array` for NumPy. GIL: held"""
+        """
+        `array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError. GIL: held
+        """
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         """
-        `array` for DLPack: read-only without a copy for consumers of version 1.0 or newer, a copy of their own for older ones. GIL: held; released while copying
+        `array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of version 1.0 or newer, a copy of their own for older ones. GIL: held; released while copying
         """
 
     def __dlpack_device__(self) -> tuple:
@@ -169,6 +176,16 @@ class Sample(Generic[T_co]):
         """Name of the source node. GIL: held"""
 
     @property
+    def node(self) -> str:
+        """
+        Name of the node that gave this sample: tells the parents of a merge apart. GIL: held
+        """
+
+    @property
+    def path(self, /) -> str | None:
+        """File of this picture of a sequence; None for other sources. GIL: held"""
+
+    @property
     def dropped(self) -> int:
         """Samples dropped on this edge since the previous one. GIL: held"""
 
@@ -204,6 +221,7 @@ class Reader(Generic[T_co]):
             EndOfStream: Every parent ended and the queue is empty.
             ReadTimeout: Nothing arrived in time. The reader stays usable.
             NodeError: A node failed; ``__cause__`` is its exception.
+            Stalled: Nothing moves because another reader, whose queue blocks, is not read.
         GIL: released while waiting.
         """
 
@@ -242,6 +260,9 @@ class Reader(Generic[T_co]):
     def name(self) -> str:
         """The reader's name in stats and messages. GIL: held"""
 
+    def __repr__(self) -> str:
+        """Its name. GIL: held"""
+
     def close(self) -> None:
         """
         Ends this reader: later samples are dropped as ``stop`` and never block anybody. GIL: held
@@ -259,6 +280,9 @@ class Reader(Generic[T_co]):
         """
         Called before _take(), so that what comes after it wakes the loop. GIL: held
         """
+
+    def _check_stalled(self) -> None:
+        """Raises Stalled when waiting on can lead to nothing. GIL: held"""
 
     def _arm(self, waits: bool) -> None:
         """Called before and after the event loop waits. GIL: held"""
@@ -304,7 +328,7 @@ class Engine:
     def add_python_source(self, label: str, live_and_kind: tuple[bool, str], parents: Sequence[int], options: dict) -> int:
         """Adds a place for a Python source; returns its index. GIL: held"""
 
-    def reader(self, parents: Sequence[int], queue: tuple[int, str] | None, name: str, frames: bool) -> Reader:
+    def reader(self, parents: Sequence[int], queue: tuple[int, str, float, int] | None, name: str, frames: bool) -> Reader:
         """Adds a reader. GIL: held"""
 
     def node_name(self, index: int) -> str:
@@ -315,6 +339,9 @@ class Engine:
 
     def go(self) -> None:
         """Lets the sources go. GIL: held"""
+
+    def raise_untold(self) -> None:
+        """Raises what failed, unless a call has raised it already. GIL: held"""
 
     def request_stop(self) -> None:
         """Asks everything to stop. GIL: released"""
@@ -356,8 +383,8 @@ class Engine:
     def progress(self) -> tuple:
         """GIL: held"""
 
-    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str) -> str:
-        """Starts the dashboard's server; returns its URL. GIL: held"""
+    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, source_timeout: float | None) -> list[str]:
+        """Starts the dashboard's server; returns its URLs. GIL: held"""
 
     def close_server(self) -> None:
         """Ends it. GIL: released while waiting"""
@@ -401,22 +428,30 @@ def video_info(node: NodeHandle) -> tuple:
 def make_mock_camera(picture: object, fps: float) -> NodeHandle:
     """GIL: held"""
 
-def make_circle_detector(radius: tuple[float, float], max_circles: int, min_score: float, concentric: bool) -> NodeHandle:
+def make_circle_detector(radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> NodeHandle:
     """GIL: held"""
 
-def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_score: float, concentric: bool) -> freshframe.results.Circles:
+def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> freshframe.results.Circles:
     """GIL: released"""
 
 def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float) -> NodeHandle:
     """GIL: held"""
 
-def make_annotate(ids: bool, scores: bool, trail: float, line_width: float) -> NodeHandle:
+def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.results.Circles:
+    """GIL: released"""
+
+def make_annotate(ids: bool, confidences: bool, trail: float, line_width: float) -> NodeHandle:
     """GIL: held"""
 
-def make_video_file(path: str, codec: str, fps: float | None, quality: int) -> NodeHandle:
+def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
+    """
+    A line of anti-aliased text: how much of each pixel is covered. GIL: held
+    """
+
+def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str]) -> NodeHandle:
     """GIL: held"""
 
-def read_picture(path: str) -> Frame:
+def read_picture(path: str, at: float | None) -> Frame:
     """GIL: released"""
 
 def write_picture(frame: Frame, path: str) -> None:
@@ -432,14 +467,14 @@ def media_versions() -> dict:
     """FFmpeg's versions, licence and build flags. GIL: held"""
 
 class BoxTracker:
-    """The core of Tracker."""
+    """The core of freshframe.BoxTracker."""
 
     def __init__(self, max_gap: float, min_confidence: float, iou: float) -> None:
         """GIL: held"""
 
     def update(self, pts: float, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], class_id: numpy.typing.NDArray[numpy.int32]) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
         """
-        (rows, ids, velocity, age, confidence) of the boxes with a confirmed track. GIL: released for a hundred boxes or more, else held
+        (rows, ids, velocity, age, track_confidence) of the boxes with a confirmed track. GIL: released for a hundred boxes or more, else held
         """
 
 def collect_log(on: bool) -> None:
@@ -450,10 +485,13 @@ def collect_log(on: bool) -> None:
 def take_log() -> list:
     """Takes what was collected: (level 0..3, text) each. GIL: held"""
 
-def log_fd() -> int:
+def wait_log() -> bool:
     """
-    Readable when there are lines to take. Another one after a fork. GIL: held
+    Waits until there are lines to take; False: end_log() was called. GIL: released while waiting
     """
+
+def end_log() -> None:
+    """Ends one wait_log(), of now or later. GIL: held"""
 
 def register_classes(classes: dict) -> None:
     """Tells the module the package's classes, once. GIL: held"""

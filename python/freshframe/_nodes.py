@@ -7,11 +7,10 @@ import numbers
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _check, _native
-from ._errors import GraphError
-from .results import DemoCircle
+from ._errors import OptionError, OptionTypeError, StateError
 
 if TYPE_CHECKING:
     from ._native import Frame, Sample, StopToken
@@ -25,7 +24,15 @@ class Node(Generic[In, Out]):
 
     open(), process() and close() run on the node's own thread with the GIL held. A native node derives from
     it too, but is run by the engine without the GIL; its process() is not for calling.
+
+    Attributes:
+        records_to: The path of the file that the node writes, if it is a recorder. Below a live source it
+            then gets the queue RECORDING, stop() lets it write what waits there, and start() refuses a path
+            that a source reads or another recorder writes. A recorder should replace an existing file when
+            the first sample comes, not in open(): a source that cannot be opened then destroys nothing.
     """
+
+    records_to: str | None = None
 
     def open(self) -> None:
         """Called once before the first sample. GIL: held."""
@@ -69,17 +76,40 @@ class Source(Node[None, Out]):
         raise NotImplementedError(f"{type(self).__name__} needs a method read(self, stop)")
 
 
-class NativeNode(Node[In, Out]):
-    """A node that the engine runs on a native thread without the GIL."""
+class Native:
+    """What native nodes and sources share: the engine's node, whose options are fixed when it is made."""
 
     _handle: _native.NodeHandle
-    _kinds: ClassVar[tuple[type | None, type | None]]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuses an attribute that the engine would never see.
+
+        Raises:
+            AttributeError: The name is public.
+        """
+        if not name.startswith("_") and hasattr(self, "_handle"):
+            cls = type(self).__name__
+            raise AttributeError(
+                f"cannot set {name!r}: a {cls} is native and its options are fixed at construction; "
+                f"make another {cls}"
+            )
+        super().__setattr__(name, value)
+
+
+class NativeNode(Native, Node[In, Out]):
+    """A node that the engine runs on a native thread without the GIL."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
         """Not for calling: the engine runs this node natively. GIL: held."""
-        raise GraphError(
+        raise StateError(
             f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
         )
+
+
+class NativeSource(Native, Source[Out]):
+    """A source that the engine runs on a native thread without the GIL; its read() is not for calling."""
+
+    _handle: _native.NodeHandle
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +140,17 @@ class VideoInfo:
     interlaced: bool | None
 
 
-class VideoSource(Source["Frame"]):
+class VideoSource(NativeSource["Frame"]):
     """A source of decoded frames, made by freshframe.open()."""
-
-    _handle: _native.NodeHandle
 
     def __init__(self, handle: _native.NodeHandle, live: bool) -> None:
         """Called by freshframe.open()."""
-        self._handle = handle
         self.live = live
+        self._handle = handle
+
+    def __repr__(self) -> str:
+        """The URL, its password masked."""
+        return f"<VideoSource {self.url!r}>"
 
     @property
     def url(self) -> str:
@@ -127,15 +159,21 @@ class VideoSource(Source["Frame"]):
 
     @property
     def info(self) -> VideoInfo:
-        """Codec, size, rate, length; known once the pipeline has started."""
+        """Codec, size, rate, length; known once the pipeline has started.
+
+        Raises:
+            StateError: Before that, and before the first frame of a network stream.
+        """
         return VideoInfo(*_native.video_info(self._handle))
 
 
-def open(  # the field's word for it: cv2, PyAV and PIL users look for open
+def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users look for open)
     url: int | str | os.PathLike[str],
     *,
     size: tuple[int, int] | None = None,
     fps: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
     open_timeout: float = 5.0,
     read_timeout: float = 5.0,
     reconnect: bool | None = None,
@@ -158,18 +196,24 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
         size: (width, height) in pixels: what a camera shall deliver, what all else is scaled to.
         fps: Frames per second: what a camera shall deliver. Of pictures: number n lies at n / fps seconds;
             default 25.
+        start: Of a file, seconds: the first frame is the first whose pts is at or after this time. Numbers
+            and pts are those of the whole file. An MP4 or MOV with an index is entered at the key frame
+            before; other files are read, not decoded, up to there.
+        end: Of a file, seconds: the last frame is the last whose pts lies before this time.
         open_timeout: Seconds, to the streams being known.
         read_timeout: Seconds without a packet.
         reconnect: Of a live source. None or True: what fails is tried again, for ever, after 0.5 to 10 s, and
             start() succeeds whether or not camera or server is there. False: SourceError or SourceTimeout.
-        loop: A file starts again at its end.
-        realtime: A file plays at its own speed and is live, as if it were a camera.
+        loop: A file starts again at its end, or at start. A camera or a stream has no end anyway.
+        realtime: A file plays at its own speed and is live, as if it were a camera. A camera or a stream is
+            live anyway.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
         options: Passed to FFmpeg; an unknown one is an error. A camera also knows ``format`` ("mjpeg",
             "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
 
     Raises:
-        GraphError: The URL or an option cannot be.
+        OptionError: The URL is of no known form, or an option is out of range.
+        OptionTypeError: An argument is of the wrong type.
     GIL: held.
     """
     handle = _native.make_video_source(
@@ -177,6 +221,8 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
         {
             "size": _size(size),
             "fps": None if fps is None else _check.number("fps", fps),
+            "start": None if start is None else _check.number("start", start),
+            "end": None if end is None else _check.number("end", end),
             "open_timeout": _check.number("open_timeout", open_timeout),
             "read_timeout": _check.number("read_timeout", read_timeout),
             "reconnect": reconnect,
@@ -185,7 +231,7 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
             "decoder_threads": None
             if decoder_threads is None
             else _check.integer("decoder_threads", decoder_threads),
-            "options": _options(options),
+            "options": _options("open()", options),
         },
     )
     return VideoSource(handle, handle.live)
@@ -193,36 +239,37 @@ def open(  # the field's word for it: cv2, PyAV and PIL users look for open
 
 def _url(url: Any) -> str:
     if isinstance(url, bool):
-        raise GraphError(f"a camera's number must be 0 or more, got {url!r}")
+        raise OptionTypeError(f"a camera's number must be 0 or more, got {url!r}")
     if isinstance(url, (str, os.PathLike)):
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
-            raise GraphError("url is no text: it has lone surrogates in it")  # not shown: nor is its password
+            # The URL is not shown: it may have a password in it.
+            raise OptionError("url is no text: it has lone surrogates in it")
         return _check.path("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # no more is shown: it may be a URL with a password
-        raise GraphError(f"url must be a path, a URL or a camera's number, got one of type {found}")
+        raise OptionTypeError(f"url must be a path, a URL or a camera's number, got one of type {found}")
     if url < 0:
-        raise GraphError(f"a camera's number must be 0 or more, got {url!r}")
+        raise OptionError(f"a camera's number must be 0 or more, got {url!r}")
     return str(int(url))
 
 
-def _options(options: Any) -> dict[str, str]:
+def _options(who: str, options: Any) -> dict[str, str]:
     """What goes to FFmpeg. Values are not shown in errors: they may be passwords."""
-    wanted = "open() needs options to be a mapping of text to text"
+    wanted = f"{who} needs options to be a mapping of text to text"
     if options is None:
         return {}
     if not isinstance(options, Mapping):
-        raise TypeError(f"{wanted}, got one of type {type(options).__name__}")
+        raise OptionTypeError(f"{wanted}, got one of type {type(options).__name__}")
     for name, value in options.items():
         if not isinstance(name, str) or not _check.is_utf8(name):
-            raise TypeError(f"{wanted}, got the name {name!r}")
+            raise OptionTypeError(f"{wanted}, got the name {name!r}")
         if not isinstance(value, str):
-            raise TypeError(
+            raise OptionTypeError(
                 f"{wanted}; the value of {name!r} is of type {type(value).__name__}: write it as text"
             )
         if not _check.is_utf8(value):
-            raise TypeError(f"{wanted}; the value of {name!r} has lone surrogates in it")
+            raise OptionError(f"{wanted}; the value of {name!r} has lone surrogates in it")
     return dict(options)
 
 
@@ -231,11 +278,11 @@ def _size(size: Any) -> tuple[int, int] | None:
         return None
     width, height = _check.pair("size (width, height)", size)
     if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
-        raise GraphError(f"size must be (width, height) in pixels, got {size!r}")
+        raise OptionError(f"size must be (width, height) in pixels, got {size!r}")
     return int(width), int(height)
 
 
-class MockCamera(Source["Frame"]):
+class MockCamera(NativeSource["Frame"]):
     """Shows one picture over and over, ``fps`` times a second, as a camera would.
 
     Frames that it cannot make in time count as ``device``.
@@ -245,10 +292,9 @@ class MockCamera(Source["Frame"]):
         fps: Frames per second, more than 0 and at most 1000.
 
     Raises:
-        GraphError: fps is out of range, or the array has another shape.
+        OptionError: fps is out of range, or the array has another shape.
+        OptionTypeError: An argument is of the wrong type.
     """
-
-    _handle: _native.NodeHandle
 
     def __init__(self, image: Any, fps: float = 14.0) -> None:
         """See the class."""
@@ -257,8 +303,18 @@ class MockCamera(Source["Frame"]):
         elif isinstance(image, _native.Frame):
             picture = image
         else:
-            picture = _native.Frame.from_array(image, "gray" if getattr(image, "ndim", 3) == 2 else "bgr")
+            gray = _dimensions(image) == 2
+            picture = _native.Frame.from_array(image, "gray" if gray else "bgr")
         self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
+
+
+def _dimensions(image: Any) -> int | None:
+    if hasattr(image, "ndim"):
+        return int(image.ndim)
+    try:
+        return memoryview(image).ndim
+    except TypeError:  # from_array() says what is wrong with it
+        return None
 
 
 class VideoFile(NativeNode["Frame", None]):
@@ -266,50 +322,60 @@ class VideoFile(NativeNode["Frame", None]):
 
     Args:
         path: For example "out.mp4".
-        codec: "h264" or FFmpeg's name of an encoder.
+        codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
+            an encoder. Default: h264, or what the container holds instead: vp9 in .webm.
         fps: Nominal frames per second; default: from the first two frames, with MPEG-1 and MPEG-2 the next
             of those that they know. There, and in AVI, a frame lies at the nearest multiple of 1 / fps.
         quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
+        options: Passed to FFmpeg's encoder and muxer, such as ``{"preset": "superfast"}`` (default:
+            "veryfast"); an unknown one is an error.
+
+    The first frame replaces what the file held. What was encoded is in the file a second later and can be
+    played, also when the process is killed or the disk is full.
 
     Raises:
-        GraphError: A codec or container that cannot be. What fails later is a NodeError.
+        OptionError: A codec or container that cannot be, or an option is out of range. What fails later is a
+            NodeError.
+        OptionTypeError: An argument is of the wrong type.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
-        codec: str = "h264",
+        codec: str | None = None,
         fps: float | None = None,
         quality: int = 23,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         """See the class."""
+        self._path = self.records_to = _check.path("path", path)
         self._handle = _native.make_video_file(
-            _check.path("path", path),
-            str(codec),
+            self._path,
+            "" if codec is None else _check.text("codec", codec),
             None if fps is None else _check.number("fps", fps),
             _check.integer("quality", quality),
+            _options("VideoFile()", options),
         )
 
-
-def demo_truth(url: str, seq: int) -> list[DemoCircle]:
-    """The truth of frame ``seq`` of a ``demo:circles?...`` URL.
-
-    Raises:
-        GraphError: Any other URL.
-    GIL: held.
-    """
-    return [DemoCircle(*circle) for circle in _native.demo_truth(url, seq)]
+    def __repr__(self) -> str:
+        """The path."""
+        return f"<VideoFile {self._path!r}>"
 
 
-def read_picture(path: str | os.PathLike[str]) -> Frame:
-    """Decodes a picture file.
+def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Frame:
+    """Decodes a picture file, or one frame of a video.
+
+    Args:
+        path: A picture file; with `at` a video file.
+        at: Seconds: the frame that the video shows at this time, the last whose pts is not after it.
 
     Raises:
-        SourceError: It cannot be read, or is no picture.
+        SourceError: It cannot be read, is no picture, or ends before `at`.
+        OptionError: `at` is below 0.
     GIL: released.
     """
-    return _native.read_picture(_check.path("path", path))
+    return _native.read_picture(_check.path("path", path), None if at is None else _check.number("at", at))
 
 
 def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
@@ -319,4 +385,6 @@ def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
         FreshframeError: It cannot be written.
     GIL: released.
     """
+    if not isinstance(frame, _native.Frame):
+        raise OptionTypeError(f"write_picture() needs a Frame, as Frame.from_array() makes it, got {frame!r}")
     _native.write_picture(frame, _check.path("path", path))

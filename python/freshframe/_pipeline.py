@@ -8,48 +8,26 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from . import _check, _life, _log, _native, _serve, _types, _wiring
-from ._errors import GraphError, StopTimeout
+from . import _check, _dashboard, _drawing, _life, _log, _native, _types, _wiring
+from ._dashboard import Dashboard
+from ._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StopTimeout
 from ._log import logger
-from ._nodes import MockCamera, NativeNode, Node, Source, VideoSource
+from ._nodes import Native, Node, Source
+from ._port import Port
 from ._queue import Queue
-from ._stats import Progress, Report, Stats, make_report, make_stats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._native import Reader
+    from ._stats import Progress, Report, Stats
 
 T = TypeVar("T")
 U = TypeVar("U")
-T_co = TypeVar("T_co", covariant=True)
 
 _SLICE = 0.05  # seconds between two looks at signals
-
-
-class Port(Generic[T_co]):
-    """Output of a node; what children and readers name as their parent. Made by Pipeline.add().
-
-    Attributes:
-        name: The node's name in stats and messages.
-        node: What was added.
-    """
-
-    __slots__ = ("_index", "_pipeline", "_type", "name", "node")
-
-    def __init__(self, pipeline: Pipeline, index: int, node: Any, output: Any) -> None:
-        """Called by Pipeline.add()."""
-        self._pipeline = pipeline
-        self._index = index
-        self._type = output
-        self.name = pipeline._engine.node_name(index)
-        self.node = node
-
-    def __repr__(self) -> str:
-        """Name and type."""
-        return f"Port({self.name!r}, {_types.name(self._type)})"
 
 
 class Pipeline:
@@ -70,9 +48,9 @@ class Pipeline:
     ) -> None:
         """See the class."""
         if not isinstance(name, str):
-            raise GraphError(f"the name of a pipeline must be a text, got {name!r}")
+            raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
         if stall_timeout is not None and not _check.number("stall_timeout", stall_timeout) > 0:
-            raise GraphError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
+            raise OptionError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
         _wiring.check_max_held_bytes(max_held_bytes)
         _life.forget_ended()
         self.name = name
@@ -81,7 +59,7 @@ class Pipeline:
         self._python_nodes: list[tuple[int, Any, bool]] = []
         self._nodes: list[Any] = []
         self._threads: list[threading.Thread] = []
-        self._served: tuple[_serve.Request, str] | None = None
+        self._dashboard: Dashboard | None = None
 
     # ---- building
 
@@ -125,12 +103,15 @@ class Pipeline:
             node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
             parent: The port whose samples it gets, or several (a merge, round-robin over what is there).
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
-            queue: Default: LATEST below a live source, LOSSLESS below files.
+            queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files.
             on_error: "skip" goes on after an exception and counts the sample as ``error``.
             max_age: Seconds; an older sample is dropped as ``stale`` when it would be taken. Live only.
 
         Raises:
             GraphError: It cannot be wired so.
+            OptionError: An option is out of range.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: The pipeline was started before.
         GIL: held.
         """
         _wiring.check_node(node)
@@ -153,13 +134,14 @@ class Pipeline:
         return Port(self, index, node, given)
 
     def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: dict[str, Any]) -> int:
-        if isinstance(node, (NativeNode, VideoSource, MockCamera)):
+        if isinstance(node, Native):
             return self._engine.add_native(node._handle, parents, options)
         label = _wiring.label(node)
         kinds = (_types.kind(hints[0]), _types.kind(hints[1]))
         if isinstance(node, Source):
             index = self._engine.add_python_source(label, (bool(node.live), kinds[1]), parents, options)
         else:
+            options["records_to"] = _wiring.records_to(node)
             index = self._engine.add_python(label, kinds, parents, options)
         self._python_nodes.append((index, node, not isinstance(node, Node)))
         return index
@@ -169,12 +151,14 @@ class Pipeline:
             return []
         parents = [parent] if isinstance(parent, Port) else parent
         if not isinstance(parents, Sequence) or isinstance(parents, str):
-            raise GraphError(
+            raise OptionTypeError(
                 f"the parent of {label!r} must be a port, as add() returns it, or several; got {parent!r}"
             )
         for port in parents:
             if not isinstance(port, Port):
-                raise GraphError(f"a parent of {label!r} must be a port, as add() returns it; got {port!r}")
+                raise OptionTypeError(
+                    f"a parent of {label!r} must be a port, as add() returns it; got {port!r}"
+                )
             if port._pipeline is not self:
                 raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
         return list(parents)
@@ -192,12 +176,18 @@ class Pipeline:
 
         Raises:
             GraphError: It cannot be wired so.
+            OptionError: An option is out of range.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: The pipeline was started before.
         GIL: held.
         """
         label = _wiring.checked_name(name) or "reader"
         parents = self._parents(list(ports), label)
         return self._engine.reader(
-            [port._index for port in parents], _wiring.queue_tuple(queue, label), name or "", frames
+            [port._index for port in parents],
+            _wiring.queue_tuple(queue, label),
+            name or "",
+            _check.flag("frames", frames),
         )
 
     # ---- life
@@ -206,43 +196,41 @@ class Pipeline:
         """Opens every node and source, then lets samples flow. Returns self, for ``with pipeline.start():``.
 
         Raises:
-            GraphError: The graph cannot run, or it was started or stopped before.
+            GraphError: The graph cannot run.
+            StateError: It was started or stopped before.
             SourceError: A source could not be opened.
             NodeError: A node's open() failed.
         GIL: released while waiting.
         """
-        self._engine.launch()
-        _life.keep(self)
+        refused = False
         try:
+            try:
+                self._engine.launch()
+            except FreshframeError:
+                refused = True  # another start() may have launched it
+                raise
+            _life.keep(self)
             self._start_threads()
             while not self._engine.wait_opened(_SLICE):
                 pass
-        except BaseException:
-            self._stop_quietly()
+            self._engine.go()
+        except BaseException:  # also of a signal handler, at any point after the launch
+            if not refused:
+                self._stop_quietly()
             raise
-        self._engine.go()
         return self
 
     def _start_threads(self) -> None:
-        waiting = list(self._python_nodes)
-        try:
-            while waiting:
-                index, node, takes_values = waiting[0]
-                thread = threading.Thread(
-                    target=_native.run_node,
-                    args=(self._engine, index, node, takes_values),
-                    name=self._engine.node_name(index),
-                    daemon=True,
-                )
-                thread.start()
-                self._threads.append(thread)
-                _life.keep_thread(thread)
-                waiting.pop(0)
-        except BaseException:
-            self._engine.request_stop()
-            for index, node, _ in waiting:  # their places end here: nobody else will
-                _native.run_node(self._engine, index, node, True)
-            raise
+        for index, node, takes_values in self._python_nodes:
+            thread = threading.Thread(
+                target=_native.run_node,
+                args=(self._engine, index, node, takes_values),
+                name=self._engine.node_name(index),
+                daemon=True,
+            )
+            self._threads.append(thread)
+            thread.start()
+            _life.keep_thread(thread)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the pipeline has ended.
@@ -260,7 +248,7 @@ class Pipeline:
         GIL: released while waiting.
         """
         if timeout is not None and not _check.number("timeout", timeout) >= 0:
-            raise GraphError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
+            raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
             while not self._engine.wait_ended(min(_SLICE, max(0.0, deadline - time.monotonic()))):
@@ -275,12 +263,14 @@ class Pipeline:
         self._join_threads()
         return True
 
-    def run(self, *, progress: bool | Callable[[Progress], None] = False, every: float = 0.5) -> Report:
+    def run(
+        self, *, progress: bool | Callable[[Progress], None] = False, progress_interval: float = 0.5
+    ) -> Report:
         """Starts the pipeline unless it runs, waits until everything is drained and closed.
 
         Args:
             progress: True: a bar in the terminal. A callable gets a Progress.
-            every: Seconds between two calls of it.
+            progress_interval: Seconds between two calls of it.
 
         Raises:
             NodeError: A node failed.
@@ -289,18 +279,20 @@ class Pipeline:
         GIL: released while waiting; held for ``progress``.
         """
         if not isinstance(progress, bool) and not callable(progress):
-            raise GraphError(
+            raise OptionTypeError(
                 f"progress must be True, False or a callable that takes a Progress, got {progress!r}"
             )
-        if not _check.number("every", every) > 0:
-            raise GraphError(f"every must be more than 0 seconds, got {every!r}")
+        if not _check.number("progress_interval", progress_interval) > 0:
+            raise OptionError(f"progress_interval must be more than 0 seconds, got {progress_interval!r}")
         try:
             if not self._engine.started:
                 self.start()
-            self._run_until_end(progress, every)
+            self._run_until_end(progress, progress_interval)
         except BaseException:
             self._stop_quietly()
             raise
+        from ._stats import make_report  # noqa: PLC0415
+
         return make_report(self._engine.report())
 
     def _run_until_end(self, progress: bool | Callable[[Progress], None], every: float) -> None:
@@ -328,6 +320,8 @@ class Pipeline:
         rate = (done - last.done) / max(1e-9, now - last.at)
         average = done / elapsed if elapsed > 0 else 0.0
         remaining = max(0, total - done) / average if total is not None and average > 0 else None
+        from ._stats import Progress  # noqa: PLC0415
+
         return Progress(done, total, elapsed, rate, dropped, remaining), _Tick(now, done)
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -340,7 +334,7 @@ class Pipeline:
         GIL: released while waiting.
         """
         if not _check.number("timeout", timeout) >= 0:
-            raise GraphError(f"timeout must be at least 0 seconds, got {timeout!r}")
+            raise OptionError(f"timeout must be at least 0 seconds, got {timeout!r}")
         self._engine.request_stop()
         if self._engine.on_worker_thread():
             return
@@ -355,7 +349,7 @@ class Pipeline:
 
     def _join_threads(self) -> None:
         for thread in self._threads:
-            if thread is not threading.current_thread():
+            if thread.ident is not None and thread is not threading.current_thread():
                 thread.join(1.0)  # its work is done; what is left is the interpreter's own book-keeping
         _log.drain()
 
@@ -374,38 +368,46 @@ class Pipeline:
         *,
         view: Port[Any] | Sequence[Port[Any]] | None = None,
         token: str | None = None,
-    ) -> str:
+        source_timeout: float | None = 30.0,
+    ) -> Dashboard:
         """Serves a live dashboard of this pipeline; before, while or after it runs.
 
         Native threads do it, without the GIL: it answers while Python is frozen, and costs the pipeline
-        next to nothing. It goes on after the end, until unserve(), until this pipeline is collected, or
-        until the program exits. A second call with equal arguments returns the same URL.
+        next to nothing. It goes on after the end, until the dashboard's close(), until this pipeline is
+        collected, or until the program exits. A second call with equal arguments returns the same dashboard.
 
         Args:
             host: Address to listen at. All but this machine's own ("127.0.0.1", "::1", "localhost") need a
                 token.
             port: 0 takes one that is free.
-            view: Ports whose pictures can be viewed: those of samples that have a frame. None: all that are
-                known to send frames. Each raises the number of frames that the engine may hold by one.
+            view: Ports whose pictures can be viewed: those of samples that have a frame. The page shows the
+                first one. None: all that are known to send frames. Each raises the number of frames that the
+                engine may hold by one.
             token: What a browser must know: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: none is needed
                 at the machine's own addresses, and one is made up for others.
+            source_timeout: Seconds that a source may be away before /healthz fails; None: any time.
 
         Returns:
-            The URL to open, with the token if there is one.
+            The dashboard; its ``url`` includes the token if there is one.
 
         Raises:
-            GraphError: An argument cannot be used, or it is served already, with other arguments.
+            OptionError: An argument is out of range.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: It is served already, with other arguments.
             FreshframeError: The port is taken or not permitted.
         GIL: held.
         """
-        return _serve.serve(self, _serve.Request.of(self, host, port, view, token))
+        return _dashboard.serve(self, _dashboard.Request.of(self, host, port, view, token, source_timeout))
 
-    def unserve(self) -> None:
-        """Ends what serve() began, and its connections. Idempotent. GIL: released while waiting."""
-        _serve.unserve(self)
+    @property
+    def dashboard(self) -> Dashboard | None:
+        """What serve() returned, until it is closed. GIL: held."""
+        return self._dashboard
 
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop(). GIL: held."""
+        from ._stats import make_stats  # noqa: PLC0415
+
         return make_stats(self._engine.stats())
 
     def __str__(self) -> str:
@@ -417,9 +419,15 @@ class Pipeline:
         state = "ended" if self._engine.ended else "running" if self._engine.started else "new"
         return f"<Pipeline {self.name!r}, {state}>"
 
+    def _repr_html_(self) -> str:
+        """The graph as a drawing, for notebooks."""
+        return _drawing.of_pipeline(self)
+
     def __reduce__(self) -> Any:
         """Refuses: threads cannot be pickled."""
-        raise TypeError("a Pipeline cannot be pickled: it has threads; build it in the process that runs it")
+        raise OptionTypeError(
+            "a Pipeline cannot be pickled: it has threads; build it in the process that runs it"
+        )
 
     # ---- with
 
@@ -432,13 +440,22 @@ class Pipeline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it; what waits is dropped as ``stop``. An exception of the body is never replaced."""
+        """Stops it; what waits is dropped as ``stop``.
+
+        An exception of the body is never replaced. Without one, a failure that no call has raised yet is
+        raised here.
+
+        Raises:
+            NodeError: A node failed, also while closing: a sink that could not write everything.
+            SourceError: A source was lost.
+        """
         if self._engine.forked:
             return
         if error is not None:
             self._stop_quietly()
         else:
             self.stop()
+            self._engine.raise_untold()
 
     async def __aenter__(self) -> Self:
         """As __enter__, without blocking the event loop."""

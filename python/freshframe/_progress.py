@@ -81,7 +81,10 @@ def describe(progress: Progress, total: int | None = None) -> str:
     """The numbers of a progress report in one line."""
     everything = progress.total if total is None else total
     done = f"{progress.done}/{everything}" if everything else f"{progress.done}"
-    parts = [f"{done} frames", f"{progress.fps:.0f} fps"]
+    fps = progress.fps
+    if everything and progress.done >= everything and progress.elapsed > 0:
+        fps = progress.done / progress.elapsed  # at the end no frame has come since the tick before
+    parts = [f"{done} frames", f"{fps:.0f} fps"]
     if progress.dropped:
         parts.append(f"{progress.dropped} dropped")
     left = progress.remaining

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ._errors import GraphError
+from ._errors import OptionError, OptionTypeError
 from ._pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
         *pipelines: At least one; before, while or after they run. They are kept alive.
 
     Raises:
-        GraphError: An argument is no Pipeline, or two have the same name.
+        OptionTypeError: An argument is no Pipeline.
+        OptionError: There is none, or two have the same name.
         ImportError: The package prometheus_client is not installed.
     GIL: held; released while the text is made.
     """
@@ -54,13 +55,13 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
 
 def _check(pipelines: tuple[Pipeline, ...]) -> None:
     if not pipelines:
-        raise GraphError("prometheus_collector() needs at least one Pipeline")
+        raise OptionError("prometheus_collector() needs at least one Pipeline")
     names: set[str] = set()
     for pipeline in pipelines:
         if not isinstance(pipeline, Pipeline):
-            raise GraphError(f"prometheus_collector() takes pipelines, got {pipeline!r}")
+            raise OptionTypeError(f"prometheus_collector() takes pipelines, got {pipeline!r}")
         if pipeline.name in names:
-            raise GraphError(
+            raise OptionError(
                 f"two of the pipelines are called {pipeline.name!r}; give them names that differ, "
                 "as in ff.Pipeline('yard')"
             )

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from ._queue import Queue
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
-NodeDropCause = Literal["device", "decode", "pool", "error", "worker"]
+NodeDropCause = Literal["device", "decode", "pool", "error"]
 SourceState = Literal[
     "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
 ]
@@ -68,6 +69,7 @@ class NodeStats:
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that happened.
         source: How a video source's connection has fared; None for every other node.
+        last_error: Class and message of the latest exception; "" when there was none.
     """
 
     state: NodeState
@@ -82,6 +84,7 @@ class NodeStats:
     dropped: int
     drops: dict[NodeDropCause, int]
     source: SourceStats | None = None
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,9 @@ class EdgeStats:
         delivered: Samples taken by the consumer.
         waiting: Samples in the queue.
         dropped: The sum of drops.
-        drops: By cause; only causes that happened.
         age_p50: Median seconds from capture to the consumer.
         age_p99: 99th percentile of the same.
+        drops: By cause; only causes that happened.
     """
 
     parent: str
@@ -108,9 +111,9 @@ class EdgeStats:
     delivered: int
     waiting: int
     dropped: int
-    drops: dict[DropCause, int]
     age_p50: float
     age_p99: float
+    drops: dict[DropCause, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class GilCulprit:
         total: Their seconds.
         max: Seconds of the longest.
         p50: Median of their seconds; of the latest 1000.
+        program: As GilStall.program, of the longest stall.
     """
 
     native: str | None
@@ -132,6 +136,7 @@ class GilCulprit:
     total: float
     max: float
     p50: float
+    program: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +198,20 @@ class Stats:
     held_by_python_bytes: int
     pool: PoolStats
 
+    def __str__(self) -> str:
+        """A line for each node and each edge."""
+        from ._stats_text import stats_text  # noqa: PLC0415  (only programs that print need it)
+
+        return stats_text(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Report(Stats):
     """What a run amounted to.
 
     Attributes:
-        complete: Nothing was dropped anywhere and every node closed without error.
+        complete: Every source reached its end, nothing was dropped anywhere and every node closed without
+            error. False after a stop(), also of a live source.
         elapsed: Seconds.
         frames: Samples that sources delivered.
     """
@@ -207,6 +219,12 @@ class Report(Stats):
     complete: bool
     elapsed: float
     frames: int
+
+    def __str__(self) -> str:
+        """The outcome, then a line for each node and each edge."""
+        from ._stats_text import report_text  # noqa: PLC0415  (only programs that print need it)
+
+        return report_text(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +250,8 @@ class Progress:
 
 def _node(values: tuple[Any, ...]) -> NodeStats:
     node = NodeStats(*values)
-    return node if node.source is None else replace(node, source=SourceStats(*values[-1]))
+    source: Any = node.source
+    return node if source is None else replace(node, source=SourceStats(*source))
 
 
 # What an active freshframe.gil.watch() has found: stalls, seconds, the worst culprits. It sets this.
@@ -241,13 +260,13 @@ watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
 _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
 
 
+_queue = lru_cache(maxsize=64)(Queue.of)
+
+
 def _fields(raw: tuple[Any, ...]) -> _Fields:
     nodes_raw, edges_raw, uptime, held, pool = raw
     nodes = {name: _node(values) for name, values in nodes_raw.items()}
-    edges = [
-        EdgeStats(parent, child, Queue(depth, when_full), *rest)
-        for parent, child, depth, when_full, *rest in edges_raw
-    ]
+    edges = [EdgeStats(parent, child, _queue(queue), *rest) for parent, child, queue, *rest in edges_raw]
     seen = watch
     gil = GilStats(
         sum(node.gil_wait for node in nodes.values()),

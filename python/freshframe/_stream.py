@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, overload
 
+from . import _check
 from ._nodes import Node, Source
-from ._pipeline import Pipeline, Port
+from ._pipeline import Pipeline
+from ._port import Port
 from ._queue import Queue
 
 if TYPE_CHECKING:
@@ -16,7 +18,22 @@ if TYPE_CHECKING:
 
     from ._native import Sample
 
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 T_co = TypeVar("T_co", covariant=True)
+
+
+OnError = Literal["stop", "skip"]
+
+
+class _Options(NamedTuple):
+    queue: Queue | None
+    frames: bool
+    name: str
+    on_error: OnError
+    max_held_bytes: int
 
 
 class Stream(Generic[T_co]):
@@ -25,13 +42,14 @@ class Stream(Generic[T_co]):
     Iterating starts the pipeline; leaving the ``for`` closes it. Also a context manager, an async iterator.
     """
 
-    def __init__(self, source: Source[Any], nodes: tuple[Any, ...], queue: Queue | None) -> None:
+    def __init__(self, source: Source[Any], nodes: tuple[Any, ...], options: _Options) -> None:
         """Called by freshframe.stream()."""
-        self.pipeline = Pipeline("stream")
+        _check.choice("on_error", options.on_error, ("stop", "skip"))
+        self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
-            port = self.pipeline.add(node, port)
-        self.reader = self.pipeline.reader(port, queue=queue)
+            port = self.pipeline.add(node, port, on_error=options.on_error)
+        self.reader = self.pipeline.reader(port, queue=options.queue, frames=options.frames)
 
     def __iter__(self) -> Iterator[Sample[T_co]]:
         """Starts it if needed."""
@@ -124,18 +142,92 @@ def _leave(stream: Stream[Any] | None) -> None:
         stream.pipeline._engine.request_stop()
 
 
+@overload
 def stream(
-    source: Source[Any], *nodes: Node[Any, Any] | Callable[[Any], Any], queue: Queue | None = None
+    source: Source[A],
+    /,
+    *,
+    queue: Queue | None = ...,
+    frames: bool = ...,
+    name: str = ...,
+    on_error: OnError = ...,
+    max_held_bytes: int = ...,
+) -> Stream[A]: ...
+@overload
+def stream(
+    source: Source[A],
+    node1: Node[A, B] | Callable[[A], B | None],
+    /,
+    *,
+    queue: Queue | None = ...,
+    frames: bool = ...,
+    name: str = ...,
+    on_error: OnError = ...,
+    max_held_bytes: int = ...,
+) -> Stream[B]: ...
+@overload
+def stream(
+    source: Source[A],
+    node1: Node[A, B] | Callable[[A], B | None],
+    node2: Node[B, C] | Callable[[B], C | None],
+    /,
+    *,
+    queue: Queue | None = ...,
+    frames: bool = ...,
+    name: str = ...,
+    on_error: OnError = ...,
+    max_held_bytes: int = ...,
+) -> Stream[C]: ...
+@overload
+def stream(
+    source: Source[A],
+    node1: Node[A, B] | Callable[[A], B | None],
+    node2: Node[B, C] | Callable[[B], C | None],
+    node3: Node[C, D] | Callable[[C], D | None],
+    /,
+    *,
+    queue: Queue | None = ...,
+    frames: bool = ...,
+    name: str = ...,
+    on_error: OnError = ...,
+    max_held_bytes: int = ...,
+) -> Stream[D]: ...
+@overload
+def stream(
+    source: Source[Any],
+    /,
+    *nodes: Node[Any, Any] | Callable[[Any], Any],
+    queue: Queue | None = ...,
+    frames: bool = ...,
+    name: str = ...,
+    on_error: OnError = ...,
+    max_held_bytes: int = ...,
+) -> Stream[Any]: ...
+def stream(
+    source: Source[Any],
+    /,
+    *nodes: Node[Any, Any] | Callable[[Any], Any],
+    queue: Queue | None = None,
+    frames: bool = True,
+    name: str = "stream",
+    on_error: OnError = "stop",
+    max_held_bytes: int = 1 << 30,
 ) -> Stream[Any]:
     """Reads a source through nodes in a row: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``.
 
     Args:
         source: Where samples come from.
-        *nodes: What is done with them, in order; the last one's samples are read.
+        *nodes: The steps in order; the last one's samples are read.
         queue: Of the reader; default: LATEST below a live source, LOSSLESS below files.
+        frames: False: samples come without their frame, so that keeping results keeps no pictures.
+        name: Of the pipeline, for messages.
+        on_error: "skip" goes on after an exception of a node and counts the sample as ``error``.
+        max_held_bytes: Picture memory that Python may hold before the next sample raises FramesHeld.
 
     Raises:
         GraphError: It cannot be wired so.
+        OptionError: An option is out of range.
+        OptionTypeError: An argument is of the wrong type.
     GIL: held.
     """
-    return Stream(source, nodes, queue)
+    return Stream(source, nodes, _Options(queue, frames, name, on_error, max_held_bytes))

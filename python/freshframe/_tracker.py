@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _check, _native
-from ._errors import GraphError
+from ._errors import OptionTypeError, StateError
 from ._nodes import Node
 from .results import Detections
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from ._native import Sample
 
 
-class Tracker(Node[Detections, Detections]):
+class BoxTracker(Node[Detections, Detections]):
     """Gives boxes identities that last over time and through dropped frames.
 
     Time is real: the tracker goes by the samples' pts, so frames may be dropped and come at any rate. Each
@@ -36,7 +35,8 @@ class Tracker(Node[Detections, Detections]):
             boxes are grown by that uncertainty first.
 
     Raises:
-        GraphError: An option cannot be.
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
     """
 
     def __init__(self, *, max_gap: float = 1.0, min_confidence: float = 0.1, iou: float = 0.3) -> None:
@@ -49,26 +49,54 @@ class Tracker(Node[Detections, Detections]):
         _native.BoxTracker(*self._options)  # refuses bad options now, not at the first sample
         self._trackers: dict[str, _native.BoxTracker] = {}
 
+    def update(self, detections: Detections, *, time: float) -> Detections:
+        """The boxes of one picture that have an identity, for programs without a pipeline.
+
+        Args:
+            detections: The boxes found; supervision's Detections do, too.
+            time: Seconds, ascending; a step back starts afresh.
+
+        Returns:
+            By ascending ``tracker_id``.
+
+        Raises:
+            StateError: This tracker was added to a pipeline.
+            OptionTypeError: ``detections`` are of another type, or time is no number.
+            OptionError: A column has the wrong length, or time is infinite or nan.
+        GIL: released for 100 boxes or more.
+        """
+        seconds = _check.number("time", time)
+        if getattr(self, "_freshframe_added", False):
+            raise StateError(
+                "this BoxTracker is a node of a pipeline, which calls it: make another one for update()"
+            )
+        return self._tracked(_boxes(detections, "update() got a"), seconds, "")
+
     def process(self, sample: Sample[Detections], /) -> Detections:
         """The boxes that have an identity, by ascending `tracker_id`. GIL: released for 100 boxes or more."""
-        tracker = self._trackers.get(sample.source)
+        found = _boxes(sample.value, f"{sample.node!r} gave a")
+        return self._tracked(found, sample.pts, sample.source)
+
+    def _tracked(self, found: Detections, time: float, source: str) -> Detections:
+        tracker = self._trackers.get(source)
         if tracker is None:
-            tracker = self._trackers[sample.source] = _native.BoxTracker(*self._options)
-        found = sample.value
-        n = len(found.xyxy)
+            tracker = self._trackers[source] = _native.BoxTracker(*self._options)
         rows, ids, velocity, age, confidence = tracker.update(
-            sample.pts,
-            _column("xyxy", found.xyxy, np.float32, (n, 4)),
-            _column("confidence", found.confidence, np.float32, (n,)),
-            _column("class_id", found.class_id, np.int32, (n,)),
+            time, found.xyxy, found.confidence, found.class_id
         )
         kept = found[rows]
-        data = {**kept.data, "velocity": velocity, "age": age, "track_confidence": confidence}
-        return Detections(kept.xyxy, kept.confidence, kept.class_id, ids, data)
+        return dataclasses.replace(
+            kept, tracker_id=ids, velocity=velocity, age=age, track_confidence=confidence
+        )
 
 
-def _column(name: str, given: Any, dtype: type, shape: tuple[int, ...]) -> Any:
-    column: Any = np.ascontiguousarray(given, dtype)
-    if column.shape != shape:
-        raise GraphError(f"Detections.{name} must have the shape {shape}, got {column.shape}")
-    return column
+def _boxes(given: Any, giver: str) -> Detections:
+    if isinstance(given, Detections):
+        return given
+    if all(hasattr(given, name) for name in ("xyxy", "confidence", "class_id", "tracker_id", "data")):
+        return Detections.from_supervision(given)
+    raise OptionTypeError(
+        "BoxTracker takes Detections (freshframe's or supervision's), but "
+        f"{giver} {type(given).__name__}: make them of your boxes, "
+        "ff.Detections(xyxy, confidence, class_id)"
+    )

@@ -7,8 +7,9 @@ import contextlib
 import inspect
 from typing import Any
 
-from ._errors import GraphError
-from ._nodes import MockCamera, NativeNode, Node, Source, VideoSource
+from . import _check
+from ._errors import GraphError, OptionError, OptionTypeError
+from ._nodes import Native, Node, Source, VideoSource
 from ._queue import Queue
 
 
@@ -25,19 +26,15 @@ def label(node: Any) -> str:
 
 def check_node(node: Any) -> None:
     if inspect.isclass(node):
-        raise GraphError(f"got class {node.__name__}; did you mean {node.__name__}()?")
-    if (
-        isinstance(node, Source)
-        and type(node).read is Source.read
-        and not isinstance(node, (VideoSource, MockCamera))
-    ):
+        raise OptionTypeError(f"got class {node.__name__}; did you mean {node.__name__}()?")
+    if isinstance(node, Source) and type(node).read is Source.read and not isinstance(node, Native):
         raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
     if isinstance(node, Source) and not isinstance(node.live, bool):
-        raise GraphError(f"{type(node).__name__}.live must be True or False, got {node.live!r}")
+        raise OptionTypeError(f"{type(node).__name__}.live must be True or False, got {node.live!r}")
     if isinstance(node, Node) and not isinstance(node, Source) and type(node).process is Node.process:
         raise GraphError(f"{type(node).__name__} has no method process(self, sample): a Node needs one")
     if not isinstance(node, Node) and not callable(node):
-        raise GraphError(f"a node must be a Source, a Node or a callable, got {node!r}")
+        raise OptionTypeError(f"a node must be a Source, a Node or a callable, got {node!r}")
     if inspect.iscoroutinefunction(node):
         raise GraphError(
             f"{label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
@@ -47,7 +44,7 @@ def check_node(node: Any) -> None:
 
 def claim(node: Any) -> None:
     """A node instance belongs to one pipeline; functions may be added as often as you like."""
-    if not isinstance(node, Node) or isinstance(node, (NativeNode, VideoSource, MockCamera)):
+    if not isinstance(node, Node) or isinstance(node, Native):
         return
     if getattr(node, "_freshframe_added", False):
         raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
@@ -60,31 +57,36 @@ def release(node: Any) -> None:
         del node._freshframe_added
 
 
-def queue_tuple(queue: Any, label: str) -> tuple[int, str] | None:
+def queue_tuple(queue: Any, label: str) -> tuple[int, str, float, int] | None:
     if queue is None:
         return None
     if not isinstance(queue, Queue):
-        raise GraphError(f"queue of {label!r} must be a Queue, LATEST, NEXT or LOSSLESS, got {queue!r}")
-    return queue.depth, queue.when_full
+        raise OptionTypeError(f"queue of {label!r} must be a Queue, LATEST, NEXT or LOSSLESS, got {queue!r}")
+    return queue.depth, queue.when_full, queue.max_seconds or 0.0, queue.max_bytes or 0
+
+
+def records_to(node: Any) -> str | None:
+    path = getattr(node, "records_to", None) if isinstance(node, Node) else None
+    if path is not None and not isinstance(path, str):
+        raise OptionTypeError(f"{label(node)}.records_to must be the path of a file, or None, got {path!r}")
+    return path
 
 
 def check_max_held_bytes(given: Any) -> None:
-    if not isinstance(given, int) or not 0 <= given < 1 << 63:
-        raise GraphError(f"max_held_bytes must be a number of bytes, at least 0, got {given!r}")
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise OptionTypeError(f"max_held_bytes must be a number of bytes, got {given!r}")
+    if not 0 <= given < 1 << 63:
+        raise OptionError(f"max_held_bytes must be a number of bytes, at least 0, got {given!r}")
 
 
 def checked_name(name: Any) -> str:
-    if name is not None and (not isinstance(name, str) or not name):
-        raise GraphError(f"name must be a text that is not empty, got {name!r}")
-    return name or ""
+    return "" if name is None else _check.text("name", name)
 
 
 def options(name: Any, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
-    if on_error not in ("stop", "skip"):
-        raise GraphError(f"on_error must be 'stop' or 'skip', got {on_error!r}")
     return {
         "name": checked_name(name),
         "queue": queue_tuple(queue, name or "node"),
-        "on_error": on_error,
-        "max_age": max_age,
+        "on_error": _check.choice("on_error", on_error, ("stop", "skip")),
+        "max_age": None if max_age is None else _check.number("max_age", max_age),
     }

@@ -9,7 +9,6 @@ On the command line: ``freshframe gil script.py``. How it works and what it cann
 from __future__ import annotations
 
 import atexit
-import os
 import re
 import statistics
 import sys
@@ -20,16 +19,18 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _native, _stats
+from . import _fork, _native, _stats
+from ._errors import OptionError, OptionTypeError, StateError
 from ._log import logger
-from ._stats import GilCulprit
+from ._places import names, own_place, place
+from ._stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from . import _gil
 
-__all__ = ["GilCulprit", "GilStall", "GilWatch", "watch"]
+__all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
 
 _SHORTEST = 0.001  # seconds: below, the watch's own looks would be too rare to tell
 _LONGEST = 60.0
@@ -57,6 +58,8 @@ class GilStall:
             ``builtins:sorted``; None when the thread ran bytecode.
         native_stack: The native calls, innermost first.
         python: ``file:line:function`` that called it, or ran; None for a thread without Python frames.
+        program: ``file:line:function`` of the nearest call outside of the standard library and of installed
+            packages, which is the program's own line; None when there is none.
         python_stack: The Python calls, innermost first.
         state: "cpu": it computed; "blocked": it waited in the kernel.
         system_call: What it waited in; None when it computed.
@@ -71,6 +74,7 @@ class GilStall:
     native: str | None
     native_stack: tuple[str, ...]
     python: str | None
+    program: str | None
     python_stack: tuple[str, ...]
     state: State
     system_call: str | None
@@ -78,18 +82,8 @@ class GilStall:
     def __str__(self) -> str:
         """One line: `31.2 ms  cam blocked in clock_nanosleep: libc.so.6:usleep, called at a.py:7:f`."""
         doing = f"blocked in {self.system_call}" if self.state == "blocked" else "on the CPU"
-        return f"{self.duration * 1e3:.1f} ms  {self.thread} {doing}: {_names(self.native, self.python)}"
-
-
-def _names(native: str | None, python: str | None) -> str:
-    if native is None:
-        return python or "unknown"
-    return f"{native}, called at {python}" if python else native
-
-
-def _place(frame: tuple[str, int, str]) -> str:
-    file, line, function = frame
-    return f"{file}:{line}:{function}"
+        who = names(self.native, self.python, self.program)
+        return f"{self.duration * 1e3:.1f} ms  {self.thread} {doing}: {who}"
 
 
 def _thread_name(native_id: int, known: str) -> str:
@@ -100,7 +94,7 @@ def _thread_name(native_id: int, known: str) -> str:
 
 def _stall(raw: tuple[Any, ...]) -> GilStall:
     duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, share = raw
-    python = tuple(_place(frame) for frame in frames)
+    python = tuple(place(frame) for frame in frames)
     return GilStall(
         duration=duration,
         started=started,
@@ -111,6 +105,7 @@ def _stall(raw: tuple[Any, ...]) -> GilStall:
         native=native,
         native_stack=chain,
         python=python[0] if python else None,
+        program=own_place(frames),
         python_stack=python,
         state="blocked" if blocked else "cpu",
         system_call=call if blocked else None,
@@ -131,6 +126,7 @@ class _Count:
 
     native: str | None
     python: str | None
+    program: str | None = None
     count: int = 0
     total: float = 0.0
     longest: float = 0.0
@@ -139,14 +135,15 @@ class _Count:
     def add(self, stall: GilStall) -> None:
         if stall.duration > self.longest and self.native != _EVERYTHING_ELSE:
             self.python = stall.python
+            self.program = stall.program
         self.count += 1
         self.total += stall.duration
         self.longest = max(self.longest, stall.duration)
         self.durations.append(stall.duration)
 
     def culprit(self) -> GilCulprit:
-        median = statistics.median(self.durations)
-        return GilCulprit(self.native, self.python, self.count, self.total, self.longest, median)
+        p50 = statistics.median(self.durations)
+        return GilCulprit(self.native, self.python, self.count, self.total, self.longest, p50, self.program)
 
 
 _lock = threading.Lock()
@@ -165,13 +162,15 @@ class GilWatch:
     def __init__(self, threshold: float, on_stall: Callable[[GilStall], object] | None, keep: int) -> None:
         """See watch()."""
         if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
-            raise TypeError(f"threshold must be a number of seconds, got {threshold!r}")
+            raise OptionTypeError(f"threshold must be a number of seconds, got {threshold!r}")
         if not _SHORTEST <= threshold <= _LONGEST:
-            raise ValueError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
+            raise OptionError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
         if on_stall is not None and not callable(on_stall):
-            raise TypeError(f"on_stall must be a function of one argument or None, got {on_stall!r}")
-        if type(keep) is not int or keep < 0:
-            raise ValueError(f"keep must be a whole number of stalls, 0 or more, got {keep!r}")
+            raise OptionTypeError(f"on_stall must be a function of one argument or None, got {on_stall!r}")
+        if type(keep) is not int:
+            raise OptionTypeError(f"keep must be a whole number of stalls, 0 or more, got {keep!r}")
+        if keep < 0:
+            raise OptionError(f"keep must be a whole number of stalls, 0 or more, got {keep!r}")
         self.threshold = float(threshold)
         self.dropped = 0
         self._on_stall = on_stall
@@ -187,16 +186,16 @@ class GilWatch:
         """Starts it.
 
         Raises:
-            RuntimeError: This interpreter is not supported, another watch is active, or this one was used.
+            StateError: This interpreter is not supported, another watch is active, or this one was used.
         GIL: released while waiting.
         """
         global _active  # noqa: PLW0603
         native = _supported_module()
         with _lock:
             if self._native is not None:
-                raise RuntimeError("this GIL watch was used before; make another one with watch()")
+                raise StateError("this GIL watch was used before; make another one with watch()")
             if _active is not None:
-                raise RuntimeError("a GIL watch is active already; a process has one at a time")
+                raise StateError("a GIL watch is active already; a process has one at a time")
             self._native = native.Watch(self.threshold, **self._options)
             self._thread = threading.Thread(target=self._serve, name="freshframe gil probe", daemon=True)
             ready = threading.Event()
@@ -258,7 +257,7 @@ class GilWatch:
         lines = [f"{'count':>6} {'total':>9} {'max':>9} {'p50':>9}  who held the GIL"]
         for each in found:
             times = "".join(f"{_time(value):>10}" for value in (each.total, each.max, each.p50))
-            lines.append(f"{each.count:>6}{times}  {_names(each.native, each.python)}")
+            lines.append(f"{each.count:>6}{times}  {names(each.native, each.python, each.program)}")
         return "\n".join(lines)
 
     def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:
@@ -286,7 +285,9 @@ class GilWatch:
             return
         try:
             self._on_stall(stall)
-        except Exception:
+        except (
+            BaseException
+        ):  # SystemExit and KeyboardInterrupt too: they would end the thread, and so the watch
             if not self._complained:
                 logger.exception("on_stall of the GIL watch raised; further errors of it are not told")
             self._complained = True
@@ -312,15 +313,16 @@ def watch(
     Args:
         threshold: Seconds, 0.001 to 60; shorter stalls are not told.
         on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further
-            stalls are seen a little late. What it raises is logged, once.
+            stalls are seen a little late. What it raises, SystemExit included, is logged, once.
         keep: How many stalls are kept; older ones are dropped and counted.
 
     Returns:
         The watch, which starts when it is entered.
 
     Raises:
-        TypeError, ValueError: An argument cannot be used.
-        RuntimeError: When it is entered on an interpreter that is not supported, or beside another watch.
+        OptionTypeError: An argument is of the wrong type.
+        OptionError: An argument is out of range.
+        StateError: When it is entered on an interpreter that is not supported, or beside another watch.
     GIL: held. The thread that watches never takes it; a second one does, when somebody looks stuck.
     """
     return GilWatch(threshold, on_stall, keep)
@@ -333,9 +335,9 @@ def _time(seconds: float) -> str:
 # ---- which interpreters
 
 
-def _refuse(reason: str) -> RuntimeError:
+def _refuse(reason: str) -> StateError:
     version = sys.version.split()[0]
-    return RuntimeError(
+    return StateError(
         f"the GIL watch is not supported on this interpreter ({sys.implementation.name} {version} on "
         f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.14"
     )
@@ -348,7 +350,7 @@ def _supported_module() -> Any:
     try:
         from . import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
     except ImportError as error:
-        raise RuntimeError(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
+        raise StateError(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
     if reason := _gil.unsupported():
         raise _refuse(reason)
     if not _same_frames(_gil.frames_now(), sys._getframe()):  # both mean this very line
@@ -391,7 +393,7 @@ def _after_fork() -> None:
     _stats.watch = None
 
 
-os.register_at_fork(after_in_child=_after_fork)
+_fork.in_child(_after_fork)
 
 
 @atexit.register

@@ -5,11 +5,11 @@ What is accepted: arrays of NumPy, and anything else that has the buffer protoco
 unsigned integers of 8 to 64 bits in native byte order. Any number of axes, any strides (transposed, reversed,
 every second row, broadcast), any alignment, read-only or not; nothing is copied.
 
-Anything else is a TypeError that says what came: lists, because making an array of one is a copy that should
-be seen; single numbers; ``float16``, ``longdouble``, ``complex``, other byte orders, structured and object
-arrays; masked arrays, because their mask would be ignored; other subclasses of ``ndarray`` than ``matrix``
-and ``memmap``, because they may mean something else by their numbers. ``numpy.asarray(x)`` makes most of them
-acceptable. Of a frame, pass a plane: ``frame.luma``.
+Anything else is an OptionTypeError that says what was given: lists, because making an array of one is a copy
+that should be seen; single numbers; ``float16``, ``longdouble``, ``complex``, other byte orders, structured
+and object arrays; masked arrays, because their mask would be ignored; other subclasses of ``ndarray`` than
+``matrix`` and ``memmap``, because they may mean something else by their numbers. ``numpy.asarray(x)`` makes
+most of them acceptable. Of a frame, pass a plane: ``frame.luma``.
 
 Integers and booleans add up exactly. Floating-point numbers (``float32`` as ``float64``) are added in 64
 lanes, what each addition rounds away is added up apart, and lanes and blocks are added pairwise. The result
@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _numeric
+from . import _check, _numeric
 
 if TYPE_CHECKING:
     import array
@@ -73,12 +73,12 @@ def sum(x: Any, *, compensated: bool = False, threads: int = 1) -> float | int:
         booleans, whose sum is the number of those that are true. 0 when there are no numbers.
 
     Raises:
-        TypeError: ``x`` is something else; the message says what is accepted and what came.
-        ValueError: ``threads`` is out of range.
+        OptionTypeError: ``x`` is something else; the message says what is accepted and what came.
+        OptionError: ``threads`` is out of range.
 
     GIL: released when that pays (above 16 MiB), held otherwise.
     """
-    return _numeric.sum(x, compensated, threads)
+    return _numeric.sum(x, _check.flag("compensated", compensated), threads)
 
 
 def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads: int = 1) -> float:
@@ -93,12 +93,12 @@ def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads
         The mean; of booleans the share of those that are true.
 
     Raises:
-        TypeError: ``x`` is something else; the message says what is accepted and what came.
-        ValueError: There are no numbers (NumPy gives NaN and a warning), or ``threads`` is out of range.
+        OptionTypeError: ``x`` is something else; the message says what is accepted and what came.
+        OptionError: There are no numbers (NumPy gives NaN and a warning), or ``threads`` is out of range.
 
     GIL: released when that pays (above 16 MiB), held otherwise.
     """
-    return _numeric.mean(x, compensated, threads)
+    return _numeric.mean(x, _check.flag("compensated", compensated), threads)
 
 
 def absdiff_mean(
@@ -118,8 +118,8 @@ def absdiff_mean(
         The mean, in the unit of the numbers.
 
     Raises:
-        TypeError: One of them is something else, or their types differ.
-        ValueError: Their shapes differ, there are no numbers, or ``threads`` is out of range.
+        OptionTypeError: One of them is something else, or their types differ.
+        OptionError: Their shapes differ, there are no numbers, or ``threads`` is out of range.
 
     GIL: released when that pays (above 16 MiB together), held otherwise.
     """

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
+from . import _check
+from ._errors import OptionError, OptionTypeError, StateError
 from ._nodes import Node
+from ._text_file import TextFile
 from .results import Circles, Detections
 
 if TYPE_CHECKING:
@@ -22,65 +25,55 @@ if TYPE_CHECKING:
 
 __all__ = ["Csv", "JsonLines"]
 
-_CIRCLE_COLUMNS = ("id", "x", "y", "r", "score", "vx", "vy", "age", "confidence")
-_BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", "confidence", "vx", "vy", "age")
+_TAIL_COLUMNS = ("confidence", "vx", "vy", "age", "track_confidence")
+_CIRCLE_COLUMNS = ("id", "x", "y", "r", *_TAIL_COLUMNS)
+_BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", *_TAIL_COLUMNS, "class")
+_FORMAT = 2  # of a line; another number when a key changes its meaning
 _STAMP_COLUMNS = ("seq", "pts", "captured")
 # Positions are known to about a hundredth of a pixel; float32's further digits would only double the files.
 _DECIMALS = 3
 
 
 class _TextSink(Node[Any, None]):
-    """What both sinks share: a text file that is opened, written by one thread and closed with its errors."""
+    """What both sinks share: a text file that one thread writes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        self._file: TextIO | None = None
+        self.path = _check.path("path", path)
+        self.records_to = self.path
+        self._file: TextFile | TextIO | None = None
 
     def open(self) -> None:
-        """Creates the file."""
-        # newline="": lines end in "\n" everywhere, and csv writes its own line ends.
-        self._file = open(self.path, "w", encoding="utf-8", newline="")  # noqa: SIM115  (close() closes it)
+        """Creates the file unless it exists; the first line replaces what it holds."""
+        self._file = TextFile(self.path)
 
     def close(self) -> None:
         """Writes what is still buffered and closes the file."""
         file, self._file = self._file, None
         if file is not None:
-            with _naming(self.path):
-                file.close()
+            file.close()
 
-    def _opened(self) -> TextIO:
+    def _opened(self) -> TextFile | TextIO:
         if self._file is None:
-            raise RuntimeError(f"{type(self).__name__} for {self.path!r} is not open; add it to a pipeline")
+            raise StateError(f"{type(self).__name__} for {self.path!r} is not open; add it to a pipeline")
         return self._file
 
 
-class _naming:  # noqa: N801  (reads as a verb: with _naming(path))
-    """Adds the path to an OSError of a write, which does not name it by itself (disk full, broken pipe)."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = self.path
-
-
 class JsonLines(_TextSink):
-    """Writes each sample as one line of JSON: `{"seq", "pts", "captured", "value"}`.
+    """Writes each sample as one line of JSON: `{"format": 2, "seq", "pts", "captured", "value"}`.
 
-    For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "score", "vx", "vy", "age",
-    "confidence"}`: pixels, the centre of the top left pixel is (0, 0); pixels per second; seconds. `id` and
-    what follows `score` are null before a tracker; a frame without circles has an empty list.
+    Below pictures in sequence each line has `path`, the picture's file, too.
+
+    For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "confidence", "vx", "vy", "age",
+    "track_confidence"}`: pixels, the centre of the top left pixel is (0, 0); pixels per second; seconds. `id`
+    and what follows `confidence` are null before a tracker; a frame without circles has an empty list.
     For `Detections` it is `detections`, a list of `{"id", "class_id", "x1", "y1", "x2", "y2", "confidence",
-    "vx", "vy", "age"}`; further columns of `data` are left out.
+    "vx", "vy", "age", "track_confidence", "class"}`, where `class` is the class's name or null; further
+    columns of `data` are left out.
     Any other value may be made of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
     with str keys and dataclasses. JSON knows no NaN and no infinity: they become null.
 
     Args:
-        path: The file, written anew.
+        path: The file. The first sample replaces what it holds; lines are in it after a second at most.
 
     Raises:
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
@@ -98,28 +91,32 @@ class JsonLines(_TextSink):
         else:
             key, content = "value", plain(value)
         record = {
+            "format": _FORMAT,
             "seq": sample.seq,
             "pts": _finite(sample.pts),
             "captured": _finite(round(sample.captured, 6)),
+            **({} if sample.path is None else {"path": _utf8(sample.path)}),
             key: content,
         }
         text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        with _naming(self.path):
-            file.write(text + "\n")
+        file.write(text + "\n")
 
 
 class Csv(_TextSink):
     """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
 
-    `Circles` make one row per circle with the columns `id`, `x`, `y`, `r`, `score`, `vx`, `vy`, `age`,
-    `confidence` (no row for a frame without circles; a tracker's columns are empty before a tracker);
+    Below pictures in sequence the next column is `path`, the picture's file.
+
+    `Circles` make one row per circle with the columns `id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`, `age`,
+    `track_confidence` (no row for a frame without circles; a tracker's columns are empty before a tracker);
     `Detections` one row per box with `id`, `class_id`, `x1`, `y1`, `x2`, `y2`, `confidence`, `vx`, `vy`,
-    `age`. Any other value makes one row: dicts, dataclasses and named tuples one column per field,
-    one-dimensional arrays the columns `value_0`, `value_1`, ..., a number or a string the column `value`. A
-    list, a dict or an array inside a field is written as JSON. The first sample decides the columns.
+    `age`, `track_confidence`, `class` (its name, when that is known). Any other value makes one row: dicts,
+    dataclasses and named tuples one column per field, one-dimensional arrays the columns `value_0`,
+    `value_1`, ..., a number or a string the column `value`. A list, a dict or an array inside a field is
+    written as JSON. The first sample decides the columns.
 
     Args:
-        path: The file, written anew.
+        path: The file. The first sample replaces what it holds; lines are in it after a second at most.
 
     Raises:
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
@@ -132,11 +129,16 @@ class Csv(_TextSink):
         super().open()
         self._writer = csv.writer(self._opened(), lineterminator="\n")
         self._columns: tuple[str, ...] | None = None
+        self._with_path = False
 
     def process(self, sample: Sample[Any]) -> None:
         """Writes the rows of one sample."""
         self._opened()
-        stamp = (sample.seq, sample.pts, round(sample.captured, 6))
+        stamp: tuple[Any, ...] = (sample.seq, sample.pts, round(sample.captured, 6))
+        if self._columns is None:
+            self._with_path = sample.path is not None
+        if self._with_path:
+            stamp += ("" if sample.path is None else _utf8(sample.path),)
         value = sample.value
         if isinstance(value, Circles):
             self._expect(_CIRCLE_COLUMNS)
@@ -148,19 +150,22 @@ class Csv(_TextSink):
             fields = _fields(value)
             self._expect(tuple(fields))
             rows = [[*stamp, *(_cell(field) for field in fields.values())]]
-        with _naming(self.path):
-            self._writer.writerows(rows)
+        self._writer.writerows(rows)
 
     def _expect(self, columns: tuple[str, ...]) -> None:
         if self._columns is None:
             self._columns = columns
-            with _naming(self.path):
-                self._writer.writerow(_STAMP_COLUMNS + columns)
+            self._writer.writerow(_STAMP_COLUMNS + ("path",) * self._with_path + columns)
         elif columns != self._columns:
-            raise ValueError(
+            raise OptionError(
                 f"every sample must have the columns of the first one, {', '.join(self._columns)}; "
                 f"this one has {', '.join(columns) or 'none'}; JsonLines takes values of changing shape"
             )
+
+
+def _utf8(path: str) -> str:
+    """A name of a file as text that can be written: bytes of it that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _circle_records(circles: Circles) -> list[dict[str, Any]]:
@@ -169,14 +174,14 @@ def _circle_records(circles: Circles) -> list[dict[str, Any]]:
     columns = (
         _listed(circles.tracker_id, count),
         places,
-        [_rounded(score) for score in circles.score.tolist()],
+        [_rounded(confidence) for confidence in circles.confidence.tolist()],
         _listed(circles.velocity, count, [None, None]),
         _listed(circles.age, count),
-        _listed(circles.confidence, count),
+        _listed(circles.track_confidence, count),
     )
     return [
-        dict(zip(_CIRCLE_COLUMNS, (id_, *place, score, *velocity, age, confidence), strict=True))
-        for id_, place, score, velocity, age, confidence in zip(*columns, strict=True)
+        dict(zip(_CIRCLE_COLUMNS, (id_, *place, confidence, *velocity, age, track), strict=True))
+        for id_, place, confidence, velocity, age, track in zip(*columns, strict=True)
     ]
 
 
@@ -187,12 +192,14 @@ def _box_records(boxes: Detections) -> list[dict[str, Any]]:
         boxes.class_id.tolist(),
         _listed(boxes.xyxy, count),
         _listed(boxes.confidence, count),
-        _listed(boxes.data.get("velocity"), count, [None, None]),
-        _listed(boxes.data.get("age"), count),
+        _listed(boxes.velocity, count, [None, None]),
+        _listed(boxes.age, count),
+        _listed(boxes.track_confidence, count),
+        [None] * count if boxes.names is None else boxes.names.tolist(),
     )
     return [
-        dict(zip(_BOX_COLUMNS, (id_, kind, *place, confidence, *velocity, age), strict=True))
-        for id_, kind, place, confidence, velocity, age in zip(*columns, strict=True)
+        dict(zip(_BOX_COLUMNS, (id_, kind, *place, confidence, *velocity, age, track, name), strict=True))
+        for id_, kind, place, confidence, velocity, age, track, name in zip(*columns, strict=True)
     ]
 
 
@@ -225,7 +232,9 @@ def plain(value: Any) -> Any:
         return _finite(value)
     if isinstance(value, np.generic | np.ndarray):
         if value.dtype.kind not in "biufU":
-            raise TypeError(f"an array of {value.dtype} has no form in JSON: make it numbers or strings")
+            raise OptionTypeError(
+                f"an array of {value.dtype} has no form in JSON: make it numbers or strings"
+            )
         # Only float64 becomes Python's own float; tolist() of longdouble would stay numpy's.
         return _plain_list((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())
     fields = _named_fields(value)
@@ -257,7 +266,7 @@ def _named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
 def _key(name: Any) -> str:
     if isinstance(name, str):
         return name
-    raise TypeError(f"a key must be a str, got {type(name).__qualname__} {name!r}")
+    raise OptionTypeError(f"a key must be a str, got {type(name).__qualname__} {name!r}")
 
 
 def _refusal(value: Any) -> TypeError:

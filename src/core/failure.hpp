@@ -25,11 +25,18 @@ class Failure {
     return error_;
   }
   void rethrow_if_failed() const {
-    if (failed()) std::rethrow_exception(get());
+    if (!failed()) return;
+    told_.store(true, std::memory_order_relaxed);
+    std::rethrow_exception(get());
+  }
+  /// Throws it unless a verb of the pipeline or of a reader has thrown it before.
+  void rethrow_if_untold() const {
+    if (!told_.load(std::memory_order_relaxed)) rethrow_if_failed();
   }
 
  private:
   std::atomic<bool> failed_{false};
+  mutable std::atomic<bool> told_{false};
   mutable std::mutex mutex_;
   std::exception_ptr error_;  // guarded by mutex_
 };

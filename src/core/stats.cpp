@@ -27,6 +27,32 @@ double centre_of(int bucket) noexcept {
   return (static_cast<double>(kPerOctave + bucket % kPerOctave) + 0.5) * width * kUnit;
 }
 
+// The buckets at one time.
+class Reading {
+ public:
+  explicit Reading(const std::array<std::atomic<std::uint32_t>, Histogram::kBuckets>& buckets) noexcept {
+    for (std::size_t i = 0; i < buckets.size(); ++i) {
+      counts_[i] = buckets[i].load(std::memory_order_relaxed);
+      total_ += counts_[i];
+    }
+  }
+
+  [[nodiscard]] double quantile(double q) const noexcept {
+    if (total_ == 0) return 0;
+    const double wanted = std::clamp(q, 0.0, 1.0) * static_cast<double>(total_);
+    std::uint64_t seen = 0;
+    for (int i = 0; i < Histogram::kBuckets; ++i) {
+      seen += counts_[static_cast<std::size_t>(i)];
+      if (seen > 0 && static_cast<double>(seen) >= wanted) return centre_of(i);
+    }
+    return centre_of(Histogram::kBuckets - 1);
+  }
+
+ private:
+  std::array<std::uint32_t, Histogram::kBuckets> counts_;
+  std::uint64_t total_ = 0;
+};
+
 }  // namespace
 
 void Histogram::add(double seconds) noexcept {
@@ -41,15 +67,13 @@ std::uint64_t Histogram::count() const noexcept {
 }
 
 double Histogram::quantile(double q) const noexcept {
-  const auto total = count();
-  if (total == 0) return 0;
-  const double wanted = std::clamp(q, 0.0, 1.0) * static_cast<double>(total);
-  std::uint64_t seen = 0;
-  for (int i = 0; i < kBuckets; ++i) {
-    seen += buckets_[static_cast<std::size_t>(i)].load(std::memory_order_relaxed);
-    if (seen > 0 && static_cast<double>(seen) >= wanted) return centre_of(i);
-  }
-  return centre_of(kBuckets - 1);
+  const Reading reading(buckets_);
+  return reading.quantile(q);
+}
+
+Histogram::Quantiles Histogram::quantiles() const noexcept {
+  const Reading reading(buckets_);
+  return {reading.quantile(0.50), reading.quantile(0.99)};
 }
 
 std::string_view to_string(NodeState state) noexcept {

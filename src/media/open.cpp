@@ -10,13 +10,14 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 
-#include "media/demo_source.hpp"
-#include "media/file_source.hpp"
-#include "media/live_source.hpp"
-#include "media/picture_sequence.hpp"
+#include "media/camera/source.hpp"
+#include "media/demo/source.hpp"
+#include "media/file/file_source.hpp"
+#include "media/file/picture_sequence.hpp"
+#include "media/network/live_source.hpp"
 #include "media/url.hpp"
-#include "media/v4l2_source.hpp"
 
 namespace freshframe {
 namespace {
@@ -30,27 +31,39 @@ template <class T>
 [[noreturn]] void refuse(const std::string& option, const std::string& wanted, const T& got) {
   std::ostringstream text;
   text << option << " must be " << wanted << ", got " << got;
-  throw GraphError(text.str());
+  throw OptionError(text.str());
 }
 
 void check_seconds(const std::string& option, double seconds) {
   if (!(seconds > 0) || !std::isfinite(seconds)) refuse(option, "a number of seconds above 0", seconds);
 }
 
+void check_range(const OpenOptions& options) {
+  for (const auto& [name, value] : {std::pair("start", options.start), std::pair("end", options.end)}) {
+    if (value && !(*value >= 0 && std::isfinite(*value))) refuse(name, "0 or more seconds", *value);
+  }
+  const double start = options.start.value_or(0);
+  if (options.end && *options.end <= start) {
+    std::ostringstream wanted;
+    wanted << "after start, which is " << start << " s";
+    refuse("end", wanted.str(), *options.end);
+  }
+}
+
 void check_entries(const std::map<std::string, std::string>& entries) {
   for (const auto& [name, value] : entries) {
     if (name.empty() || name.find('\0') != std::string::npos) {
-      throw GraphError("the name of an entry of options is empty or has a zero byte in it");
+      throw OptionError("the name of an entry of options is empty or has a zero byte in it");
     }
     if (value.find('\0') != std::string::npos) {  // not shown: it may be a password
-      throw GraphError("options[\"" + name + "\"] has a zero byte in it, where FFmpeg would cut it off");
+      throw OptionError("options[\"" + name + "\"] has a zero byte in it, where FFmpeg would cut it off");
     }
   }
 }
 
 void check(const OpenOptions& options) {
   if (options.width.has_value() != options.height.has_value()) {
-    throw GraphError("width and height must be given both or not at all");
+    throw OptionError("width and height must be given both or not at all");
   }
   for (const auto side : {options.width, options.height}) {
     if (side && (*side < 1 || *side > kLargestSide)) refuse("width and height", "1 to 32768 pixels", *side);
@@ -63,37 +76,45 @@ void check(const OpenOptions& options) {
   }
   check_seconds("open_timeout", options.open_timeout);
   check_seconds("read_timeout", options.read_timeout);
+  check_range(options);
   check_entries(options.options);
 }
 
-void check_demo(const std::string& url, const OpenOptions& options) {
-  if (options.width || options.fps || options.loop || options.realtime || options.decoder_threads ||
-      options.reconnect.value_or(false) || !options.options.empty()) {
-    throw GraphError("'" + url +
-                     "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
-                     "size, fps, loop, realtime, reconnect, decoder_threads and options are for others");
+/// realtime and loop say nothing new of a scene that is paced and endless.
+std::unique_ptr<VideoSource> checked_demo(const std::string& url, const OpenOptions& options) {
+  auto source = open_demo(url);
+  const bool loops = options.loop && source->info().frame_count;
+  const bool paced = options.realtime && !source->live();
+  if (options.width || options.fps || loops || paced || options.decoder_threads ||
+      options.reconnect.value_or(false) || options.start || options.end || !options.options.empty()) {
+    throw OptionError("'" + url +
+                      "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
+                      "size, fps, start, end, loop, realtime, reconnect, decoder_threads and options are for "
+                      "others");
   }
+  return source;
 }
 
 void check_live(const std::string& url, const OpenOptions& options) {
   const bool clean =
       std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7F; });
   if (!clean) {  // not shown: a password with a space in it could not be masked
-    throw GraphError(
+    throw OptionError(
         "the URL of a network stream has a space, a line break or another control character in it; write "
         "them as %20, %0A and so on");
   }
   if (url.size() > kLongestUrl) {
-    throw GraphError("the URL of a network stream has " + std::to_string(url.size()) +
-                     " bytes; FFmpeg would cut it off after 4095 and ask for something else");
+    throw OptionError("the URL of a network stream has " + std::to_string(url.size()) +
+                      " bytes; FFmpeg would cut it off after 4095 and ask for something else");
   }
-  if (options.fps || options.loop || options.realtime) {
-    throw GraphError("'" + mask_passwords(url) +
-                     "' is a live source, which has its own speed and no end: fps, loop and realtime are for "
-                     "files and pictures");
+  if (options.fps || options.start || options.end) {
+    throw OptionError(
+        "'" + mask_passwords(url) +
+        "' is a live source, which has its own speed, no beginning and no end: fps, start and end "
+        "are for files and pictures");
   }
   if (LiveUrl(url).host.empty() && LiveUrl(url).scheme != "udp") {
-    throw GraphError("'" + mask_passwords(url) + "' names no host; write it as \"rtsp://host:554/path\"");
+    throw OptionError("'" + mask_passwords(url) + "' names no host; write it as \"rtsp://host:554/path\"");
   }
 }
 
@@ -102,17 +123,15 @@ void check_live(const std::string& url, const OpenOptions& options) {
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
   const auto kind = url_kind(url);
   check(options);
-  if (kind == UrlKind::Demo) {
-    check_demo(url, options);
-    return open_demo(url);
-  }
+  if (kind == UrlKind::Demo) return checked_demo(url, options);
   if (kind == UrlKind::Live) {
     check_live(url, options);
     return std::make_unique<LiveSource>(url, options);
   }
   if (kind == UrlKind::Camera) return std::make_unique<V4l2Source>(camera_path(url), v4l2_options(options));
   if (options.reconnect.value_or(false)) {
-    throw GraphError("'" + url + "' is a file: reconnect is for live sources, loop=True starts a file again");
+    throw OptionError("'" + url +
+                      "' is a file: reconnect is for live sources, loop=True starts a file again");
   }
   if (kind == UrlKind::Pictures) return std::make_unique<PictureSequence>(url, options);
   return std::make_unique<FileSource>(url, options);

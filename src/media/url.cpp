@@ -9,8 +9,8 @@
 #include <cctype>
 #include <utility>
 
-#include "media/live_url.hpp"
-#include "media/picture_list.hpp"
+#include "media/file/picture_list.hpp"
+#include "media/network/url.hpp"
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -30,8 +30,9 @@ void check_slashes(const std::string& url) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   struct stat status{};
   if (word.size() == url.size() || !is_live_scheme(word) || ::stat(url.c_str(), &status) == 0) return;
-  throw GraphError("there is no file whose name begins with '" + word + ":'; a network stream is written \"" +
-                   word + "://host/path\", and as text: a pathlib.Path takes one slash away");
+  throw OptionError("there is no file whose name begins with '" + word +
+                    ":'; a network stream is written \"" + word +
+                    "://host/path\", and as text: a pathlib.Path takes one slash away");
 }
 
 /// What a URL in a text ends at for sure: a quote may be a part of a password.
@@ -68,6 +69,19 @@ bool is_camera(const std::string& url) {
          major(status.st_rdev) == kVideoDevices;
 }
 
+/// `text` ends with "http://" or "https://", in small or capital letters.
+bool is_http(std::string_view text) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (text.size() < scheme.size()) continue;
+    const auto end = text.substr(text.size() - scheme.size());
+    if (std::equal(end.begin(), end.end(), scheme.begin(),
+                   [](unsigned char a, char b) { return std::tolower(a) == b; })) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing. One with an
 /// unescaped '/', '?' or '@' in it cannot be told from a path with an '@': then all up to the last '@' counts
 /// as the password.
@@ -76,8 +90,12 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
   const auto url = text.substr(begin, end - begin);
   const auto authority = url.substr(0, url.find_first_of("/?#"));
   const auto colon = authority.find(':');
-  if (colon == std::string_view::npos) return {0, 0};
   const auto user_end = authority.rfind('@');
+  if (colon == std::string_view::npos || (user_end != std::string_view::npos && colon > user_end)) {
+    // A name alone, which is none over HTTP: "https://token@host/".
+    const bool token = is_http(text.substr(0, begin)) && user_end != std::string_view::npos;
+    return token ? std::pair(begin, begin + user_end) : std::pair(std::size_t{0}, std::size_t{0});
+  }
   const auto host = user_end == std::string_view::npos ? 0 : user_end + 1;
   const bool before_port = authority[host] == '[' || all_digits(authority.substr(colon + 1));
   if (colon >= host && before_port) return {0, 0};
@@ -88,11 +106,14 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
 
 /// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras have them.
 bool is_secret(std::string_view name) {
-  constexpr std::array<std::string_view, 7> kWords{"pas", "pw", "token", "secret", "key", "auth", "sig"};
+  constexpr std::array<std::string_view, 9> kWords{"pas",  "pw",  "token",   "secret", "key",
+                                                   "auth", "sig", "session", "jwt"};
+  constexpr std::array<std::string_view, 3> kWhole{"p", "sid", "pin"};
   std::string small(name);
   std::transform(small.begin(), small.end(), small.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::any_of(kWords.begin(), kWords.end(),
+  return std::find(kWhole.begin(), kWhole.end(), small) != kWhole.end() ||
+         std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
 }
 
@@ -132,16 +153,16 @@ std::string mask_once(std::string_view text) {
 }  // namespace
 
 UrlKind url_kind(const std::string& url) {
-  if (url.empty()) throw GraphError("cannot open a source without a name: " + std::string(kSupported));
+  if (url.empty()) throw OptionError("cannot open a source without a name: " + std::string(kSupported));
   if (url.find('\0') != std::string::npos)
-    throw GraphError("cannot open a source whose name has a zero byte in it");
+    throw OptionError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
   if (is_camera(url)) return UrlKind::Camera;
   const auto scheme = scheme_of(url);
   if (is_live_scheme(LiveUrl(url).scheme)) return UrlKind::Live;
   if (!scheme.empty() && scheme != "file") {
-    throw GraphError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
-                     std::string(kSupported));
+    throw OptionError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
+                      std::string(kSupported));
   }
   if (scheme.empty()) check_slashes(url);
   if (names_pictures(local_path(url))) return UrlKind::Pictures;

@@ -9,7 +9,7 @@ namespace freshframe {
 
 enum class UrlKind { File, Pictures, Demo, Live, Camera };
 
-/// Throws GraphError for an empty name and for what this version cannot open.
+/// Throws OptionError for an empty name and for what this version cannot open.
 [[nodiscard]] UrlKind url_kind(const std::string& url);
 /// The path of a local file: the URL itself, or what follows "file:" or "file://".
 [[nodiscard]] std::string local_path(const std::string& url);

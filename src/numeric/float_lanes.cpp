@@ -1,5 +1,6 @@
 // Adds floating-point numbers to 64 sums side by side, each with the errors of its roundings. Compiled once
-// per instruction set by Highway's foreach_target. SPDX-License-Identifier: Apache-2.0
+// per instruction set by Highway's foreach_target.
+// SPDX-License-Identifier: Apache-2.0
 //
 // Note [Adding to a large number]
 // A tile's numbers are scaled by a power of two, so that their sums stay far below 1, and added to -1.5. That

@@ -1,4 +1,5 @@
-// Adds up integers exactly, a chunk at a time. SPDX-License-Identifier: Apache-2.0
+// Adds up integers exactly, a chunk at a time.
+// SPDX-License-Identifier: Apache-2.0
 //
 // Signed numbers become unsigned by turning over their sign bit, which adds half the range to each; that is
 // subtracted at the end. Bytes are added by eights into 64-bit lanes; wider numbers are split into halves,

@@ -1,4 +1,5 @@
-// Sums over layouts: chunks to threads, partial sums to one. SPDX-License-Identifier: Apache-2.0
+// Sums over layouts: chunks to threads, partial sums to one.
+// SPDX-License-Identifier: Apache-2.0
 #include "freshframe/numeric.hpp"
 
 #include <algorithm>

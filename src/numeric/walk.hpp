@@ -1,5 +1,6 @@
 // Goes through a layout and gives out stretches of consecutive numbers: the memory itself where it can, a
-// small buffer where the numbers lie scattered. SPDX-License-Identifier: Apache-2.0
+// small buffer where the numbers lie scattered.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

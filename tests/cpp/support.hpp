@@ -1,5 +1,6 @@
 // What every engine test shares: a watchdog, the check of the books, a pipeline that checks itself at its
-// end. SPDX-License-Identifier: Apache-2.0
+// end.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/pipeline.hpp"

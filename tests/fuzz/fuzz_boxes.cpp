@@ -25,14 +25,14 @@ Detection box_of(Input& input, bool any) {
   Detection box;
   box.class_id = any ? input.any<int>() : input.byte() % 3;
   if (any) {
-    for (float* number : {&box.x1, &box.y1, &box.x2, &box.y2, &box.score}) *number = input.any<float>();
+    for (float* number : {&box.x1, &box.y1, &box.x2, &box.y2, &box.confidence}) *number = input.any<float>();
     return box;
   }
   box.x1 = static_cast<float>(input.below(5120)) / 4;
   box.y1 = static_cast<float>(input.below(2880)) / 4;
   box.x2 = box.x1 + static_cast<float>(input.byte());  // some have no size
   box.y2 = box.y1 + static_cast<float>(input.byte());
-  box.score = static_cast<float>(input.byte()) / 255;
+  box.confidence = static_cast<float>(input.byte()) / 255;
   return box;
 }
 

@@ -29,16 +29,16 @@ void check(const std::vector<Circle>& found, const CircleDetectorOptions& option
     const auto error = [](float radius) { return std::max(0.5F, 0.03F * radius) + 1e-3F; };
     require(c.r >= options.min_radius - error(options.min_radius));
     require(c.r <= options.max_radius + error(options.max_radius));
-    require(c.score >= options.min_score && c.score <= 1);
+    require(c.confidence >= options.min_confidence && c.confidence <= 1);
   }
   require(std::is_sorted(found.begin(), found.end(),
-                         [](const Circle& a, const Circle& b) { return a.score > b.score; }));
+                         [](const Circle& a, const Circle& b) { return a.confidence > b.confidence; }));
 }
 
 void require_same(const std::vector<Circle>& a, const std::vector<Circle>& b) {
   require(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
-    require(a[i].x == b[i].x && a[i].y == b[i].y && a[i].r == b[i].r && a[i].score == b[i].score);
+    require(a[i].x == b[i].x && a[i].y == b[i].y && a[i].r == b[i].r && a[i].confidence == b[i].confidence);
   }
 }
 
@@ -47,7 +47,7 @@ CircleDetectorOptions options_of(Input& input) {
   options.min_radius = 2.0F + static_cast<float>(input.byte()) / 8;
   options.max_radius = options.min_radius + 1.0F + static_cast<float>(input.byte()) * 2;
   options.max_circles = 1 + input.byte();
-  options.min_score = static_cast<float>(input.byte()) / 255;
+  options.min_confidence = static_cast<float>(input.byte()) / 255;
   return options;
 }
 

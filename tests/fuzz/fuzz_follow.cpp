@@ -28,7 +28,7 @@ void check(const Circles& tracked, const CircleTrackerOptions& options) {
   for (const auto id : tracked.ids) require(id >= 1 && ids.insert(id).second);
   for (const Circle& c : tracked.circles) {
     require(std::isfinite(c.x) && std::isfinite(c.y) && std::isfinite(c.r) && c.r > 0);
-    require(c.score >= 0 && c.score <= 1);
+    require(c.confidence >= 0 && c.confidence <= 1);
   }
 }
 
@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Input input(data, size);
   CircleTrackerOptions options;
   options.detector = {
-      .min_radius = 5, .max_radius = 80, .max_circles = 1 + input.byte() % 32, .min_score = 0.3F};
+      .min_radius = 5, .max_radius = 80, .max_circles = 1 + input.byte() % 32, .min_confidence = 0.3F};
   options.full_every = input.byte() / 64.0;
   CircleTracker tracker(options);
   NodeCounters counters;

@@ -1,5 +1,6 @@
 // Bytes from a stranger against the dashboard's server: HTTP requests, the WebSocket's frames, the page's
-// messages. SPDX-License-Identifier: Apache-2.0
+// messages.
+// SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 #include "freshframe/serve.hpp"
 
@@ -12,8 +13,8 @@
 #include <string>
 #include <string_view>
 
-#include "serve/page_message.hpp"
-#include "serve/service.hpp"
+#include "serve/http/service.hpp"
+#include "serve/live/page_message.hpp"
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -26,7 +26,7 @@ Circle circle_of(Input& input, bool any) {
   circle.x = static_cast<float>(input.below(5120)) / 4;
   circle.y = static_cast<float>(input.below(2880)) / 4;
   circle.r = 2 + static_cast<float>(input.byte()) / 4;
-  circle.score = static_cast<float>(input.byte()) / 255;
+  circle.confidence = static_cast<float>(input.byte()) / 255;
   return circle;
 }
 
@@ -44,7 +44,7 @@ void check(const Circles& tracked, bool any) {
   if (any) return;
   for (const Circle& c : tracked.circles) {
     require(std::isfinite(c.x) && std::isfinite(c.y) && std::isfinite(c.r) && c.r > 0);
-    require(c.score >= 0 && c.score <= 1);
+    require(c.confidence >= 0 && c.confidence <= 1);
   }
 }
 

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "media/live_url.hpp"
-#include "media/number_pattern.hpp"
-#include "media/picture_list.hpp"
+#include "media/camera/options.hpp"
+#include "media/file/number_pattern.hpp"
+#include "media/file/picture_list.hpp"
+#include "media/network/url.hpp"
 #include "media/url.hpp"
-#include "media/v4l2_options.hpp"
 
 namespace {
 

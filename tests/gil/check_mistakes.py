@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Compiles every mistake in refused/ and its mended twin in allowed/.
+"""Compiles every file in cases/ twice: as it is, with its mistake, and with FIXED defined.
 
-A mistake must give exactly one error line, with the text that its `// expect:` line asks for (`A | B`: one
-of them), and a twin must compile without a warning. The headers of Python and of the binding libraries are
-compiled once beforehand, so a file takes a fraction of a second.
+The mistake must give exactly one error line, with the text that the file's `// expect:` line names (`A | B`:
+one of them). The fixed program must compile without a warning. The headers of Python and of the binding
+libraries are precompiled, so a file takes a fraction of a second.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -36,11 +36,11 @@ class Compiler:
     plain: tuple[str, ...]
     bindings: tuple[str, ...]
 
-    def run(self, source: Path) -> subprocess.CompletedProcess[str]:
-        """Looks at one file without making anything of it."""
+    def run(self, source: Path, *, fixed: bool) -> subprocess.CompletedProcess[str]:
+        """Checks one file without writing an object file."""
         ready = self.bindings if BINDING.search(source.read_text(encoding="utf-8")) else self.plain
         return subprocess.run(
-            [*self.command, *ready, "-fsyntax-only", str(source)],
+            [*self.command, *ready, *(["-DFIXED"] if fixed else []), "-fsyntax-only", str(source)],
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT,
@@ -72,10 +72,10 @@ def prepare(name: str, includes: list[str], scratch: Path) -> Compiler:
 
 
 def refused(compiler: Compiler, source: Path) -> str | None:
-    """What is wrong with the refusal of `source`; None when it is as it should be."""
+    """What is wrong with the error for the mistake in `source`; None when nothing is."""
     lines = source.read_text(encoding="utf-8").splitlines()
     expected = next(line.removeprefix(EXPECT) for line in lines if line.startswith(EXPECT)).split(" | ")
-    done = compiler.run(source)
+    done = compiler.run(source, fixed=False)
     errors = [line for line in done.stderr.splitlines() if " error: " in line]
     if done.returncode == 0:
         return "it compiles"
@@ -90,19 +90,19 @@ def refused(compiler: Compiler, source: Path) -> str | None:
 
 
 def allowed(compiler: Compiler, source: Path) -> str | None:
-    """Why `source` does not compile; None when it does."""
-    done = compiler.run(source)
+    """Why the fixed program of `source` does not compile; None when it does."""
+    done = compiler.run(source, fixed=True)
     return done.stderr.strip() if done.returncode or done.stderr.strip() else None
 
 
 def usable(source: Path, includes: list[str]) -> bool:
-    """Whether the binding library that a file wants is there."""
+    """Whether the binding library that a file includes is installed."""
     wanted = set(BINDING.findall(source.read_text(encoding="utf-8")))
     return all(any((Path(folder) / name).is_dir() for folder in includes) for name in wanted)
 
 
 def main() -> int:
-    """Prints what is wrong; the exit status is 1 when something is, 77 without the compiler."""
+    """Prints the wrong cases. The exit status is 1 if there are any, 77 without the compiler."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--compiler", required=True)
     parser.add_argument("--include", action="append", default=[])
@@ -113,24 +113,18 @@ def main() -> int:
         print(f"skipped: there is no {options.compiler}")
         return SKIPPED
 
-    mistakes = sorted((HERE / "refused").glob("*.cpp"))
-    twins = sorted((HERE / "allowed").glob("*.cpp"))
-    if [path.name for path in mistakes] != [path.name for path in twins]:
-        alone = {path.name for path in mistakes} ^ {path.name for path in twins}
-        print(f"files without a twin: {sorted(alone)}")
-        return 1
-    sources = [path for path in (*mistakes, *twins) if options.only in path.name]
+    sources = sorted(path for path in (HERE / "cases").glob("*.cpp") if options.only in path.name)
     ready = [path for path in sources if usable(path, options.include)]
     compiler = prepare(options.compiler, options.include, options.scratch)
 
-    def check(source: Path) -> tuple[Path, str | None]:
-        return source, (refused if source.parent.name == "refused" else allowed)(compiler, source)
+    def check(source: Path) -> list[str]:
+        found = {"the mistake": refused(compiler, source), "FIXED": allowed(compiler, source)}
+        return [f"{source.relative_to(HERE)}, {which}: {what}\n" for which, what in found.items() if what]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        wrong = [(source, what) for source, what in pool.map(check, ready) if what is not None]
-    for source, what in wrong:
-        print(f"{source.relative_to(HERE)}: {what}\n")
-    print(f"{options.compiler}: {len(ready)} files, {len(wrong)} not as they should be")
+        wrong = [report for reports in pool.map(check, ready) for report in reports]
+    print(*wrong, sep="\n", end="")
+    print(f"{options.compiler}: {len(ready)} cases, {len(wrong)} wrong")
     if len(ready) < len(sources):
         print(f"skipped for want of a binding library: {len(sources) - len(ready)} files")
     return 1 if wrong or not ready else 0

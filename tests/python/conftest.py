@@ -44,7 +44,8 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ff.Pipeline]]:
     Gate.open_all()
     for pipeline in made:
         pipeline.stop()
-        pipeline.unserve()
+        if pipeline.dashboard is not None:
+            pipeline.dashboard.close()
         check_books(pipeline)
     until(lambda: set(threading.enumerate()) <= before_python, "the Python threads of the test to end")
     until(

@@ -26,20 +26,29 @@ HOLD_MS = 30
 
 
 @functools.cache
+def compiler() -> str | None:
+    """A C compiler; None: there is none."""
+    return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+
+
+def compiled(library: Path, code: str) -> Path:
+    """Compiles C code into a shared library, which may be a module too; needs compiler()."""
+    include = f"-I{sysconfig.get_path('include')}"
+    command = [str(compiler()), "-O2", "-shared", "-fPIC", include, "-x", "c", "-", "-o", str(library)]
+    subprocess.run(command, input=code, text=True, check=True)
+    return library
+
+
+@functools.cache
 def library() -> Path | None:
     """The compiled gil_holds.c, which is a shared library and a module; None without a compiler."""
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
-    if compiler is None:
+    if compiler() is None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="gil_holds"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     built = folder / f"gil_holds{sysconfig.get_config_var('EXT_SUFFIX')}"
     source = Path(__file__).with_name("gil_holds.c")
-    include = sysconfig.get_path("include")
-    subprocess.run(
-        [compiler, "-O2", "-shared", "-fPIC", f"-I{include}", str(source), "-o", str(built)], check=True
-    )
-    return built
+    return compiled(built, source.read_text(encoding="utf-8"))
 
 
 @functools.cache

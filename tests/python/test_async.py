@@ -176,7 +176,7 @@ def test_two_tasks_in_one_reader_are_refused() -> None:
         async with pipeline:
             first = asyncio.ensure_future(anext(aiter(reader)))
             await asyncio.sleep(0.01)
-            with pytest.raises(ff.GraphError, match=r"reader"):
+            with pytest.raises(ff.StateError, match=r"reader"):
                 await anext(aiter(reader))
             source.push("for the first")
             assert (await first).value == "for the first"
@@ -217,7 +217,7 @@ def test_async_for_on_a_reader_that_is_not_started_is_refused() -> None:
         pipeline = ff.Pipeline()
         await collect(pipeline.reader(pipeline.add(Ticker())))
 
-    with pytest.raises(ff.GraphError, match="start"):
+    with pytest.raises(ff.StateError, match="start"):
         asyncio.run(main())
 
 

@@ -123,7 +123,7 @@ def test_help_of_each_command_ends_with_two_examples(freshframe: Any, command: s
         ["track", SCENE, "--radius", "9"],
         ["track", SCENE, "--radius", "9:2"],
         ["track", SCENE, "--timeout", "soon"],
-        ["track", SCENE, "-o", "out.avi"],
+        ["track", SCENE, "-o", "out.wav"],
         ["track", SCENE, "-o", "out"],
         ["track", SCENE, "-o", "out.csv", "-o", "./out.csv"],
         ["track", "demo:squares"],
@@ -141,6 +141,25 @@ def test_wrong_usage_ends_with_2_and_says_why(
     assert "freshframe" in err
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())
+
+
+def test_without_a_command_the_help_is_shown(freshframe: Any) -> None:
+    _, _, err = freshframe()
+    assert "usage: freshframe" in err
+    assert "find and follow the circles of a video" in err
+
+
+def test_a_misspelt_command_is_told_what_was_meant(freshframe: Any) -> None:
+    code, _, err = freshframe("trakc", SCENE)
+    assert code == 2
+    assert "there is no command 'trakc'; did you mean 'track'?" in err
+
+
+def test_an_unknown_option_shows_the_usage_of_its_command(freshframe: Any) -> None:
+    code, _, err = freshframe("probe", SCENE, "--bogus")
+    assert code == 2
+    assert "usage: freshframe probe" in err
+    assert "unrecognized arguments: --bogus" in err
 
 
 def test_an_output_never_overwrites_the_source(freshframe: Any, clip: Path, tmp_path: Path) -> None:
@@ -164,7 +183,7 @@ def test_track_writes_one_line_per_frame_of_a_file_in_order(
     found = records((tmp_path / "out.jsonl").read_text())
     assert [record["seq"] for record in found] == list(range(FRAMES))
     assert [round(60 * record["pts"]) for record in found] == list(range(FRAMES))
-    assert all(list(record) == ["seq", "pts", "captured", "circles"] for record in found)
+    assert all(list(record) == ["format", "seq", "pts", "captured", "circles"] for record in found)
     circles = [circle for record in found for circle in record["circles"]]
     assert circles
     assert all(isinstance(circle["id"], int) for circle in circles)
@@ -256,15 +275,33 @@ def test_max_frames_ends_a_file_after_exactly_so_many_frames(
     code, out, err = freshframe("track", clip, "--json", "--max-frames", 20, *files)
     assert [record["seq"] for record in records(out)] == list(range(20))
     assert code == 0, err
-    assert "complete" in err
+    assert "the 20 frames that were asked for were looked at and written" in err
+    assert "complete" not in err
 
 
-def test_max_frames_ends_an_endless_lossless_source_and_that_is_complete(freshframe: Any) -> None:
+def test_max_frames_ends_an_endless_lossless_source(freshframe: Any) -> None:
     endless = "demo:circles?size=64x64&pace=0"
     code, out, err = freshframe("track", endless, "--json", "--max-frames", 7)
     assert [record["seq"] for record in records(out)] == list(range(7))
     assert code == 0, err
-    assert "complete" in err
+    assert "the 7 frames that were asked for" in err
+
+
+def test_an_output_in_a_folder_that_is_not_there_is_a_mistake_in_use(
+    freshframe: Any, clip: Path, tmp_path: Path
+) -> None:
+    code, _, err = freshframe("track", clip, "-o", tmp_path / "nodir" / "a.csv")
+    assert code == 2
+    assert "there is no folder" in err
+
+
+def test_track_writes_every_container_that_video_files_can_have(
+    freshframe: Any, clip: Path, tmp_path: Path
+) -> None:
+    for suffix in ("mkv", "webm"):
+        code, _, err = freshframe("track", clip, "-o", tmp_path / f"a.{suffix}", "--max-frames", 5)
+        assert code == 0, err
+        assert len(list(ff.stream(ff.open(tmp_path / f"a.{suffix}")))) == 5
 
 
 def test_max_frames_waits_for_the_slowest_node(freshframe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +375,8 @@ def test_a_file_that_is_no_video_ends_with_3(freshframe: Any, tmp_path: Path) ->
 
 
 def test_an_output_that_cannot_be_created_ends_with_1(freshframe: Any, tmp_path: Path) -> None:
-    path = tmp_path / "missing" / "out.jsonl"
+    path = tmp_path / "out.jsonl"
+    path.mkdir()
     code, _, err = freshframe("track", SCENE, "-o", path)
     assert code == 1
     assert str(path) in err

@@ -15,6 +15,7 @@ import freshframe as ff
 from freshframe._cli import demo_report
 from freshframe._cli.accuracy import compare
 from freshframe._cli.game import Diary, play
+from freshframe._cli.quantile import quantile
 
 SCENE = "demo:circles?fps=60&size=640x360&balls=3&seed=1"
 
@@ -26,7 +27,7 @@ class Truthful:
         self, seq: int, *, shift: float = 0.0, ids: Sequence[int] | None = None, only: int = 99
     ) -> None:
         self.seq = seq
-        balls = ff.demo_truth(SCENE, seq)[:only]
+        balls = ff.demo.demo_truth(SCENE, seq)[:only]
         xyr = np.array([(ball.x + shift, ball.y, ball.r) for ball in balls], np.float32).reshape(-1, 3)
         known = [ball.id + 1 for ball in balls] if ids is None else list(ids)[: len(balls)]
         self.value = ff.Circles(xyr, np.ones(len(xyr), np.float32), np.array(known, np.int64))
@@ -98,13 +99,13 @@ def test_the_game_keeps_each_sample_once() -> None:
     ("share", "value"), [(0, 1), (0.5, 51), (0.99, 100), (1, 100)], ids=["min", "p50", "p99", "max"]
 )
 def test_quantiles(share: float, value: float) -> None:
-    assert demo_report.quantile(list(range(100, 0, -1)), share) == value
-    assert demo_report.quantile([], share) == 0
+    assert quantile(list(range(100, 0, -1)), share) == value
+    assert quantile([], share) == 0
 
 
 def edge(parent: str, child: str, passed_in: int, delivered: int, **drops: int) -> ff.EdgeStats:
     dropped = sum(drops.values())
-    return ff.EdgeStats(parent, child, ff.LATEST, passed_in, delivered, 0, dropped, drops, 0.001, 0.002)  # type: ignore[arg-type]
+    return ff.EdgeStats(parent, child, ff.LATEST, passed_in, delivered, 0, dropped, 0.001, 0.002, drops)  # type: ignore[arg-type]
 
 
 def node(**drops: int) -> ff.NodeStats:
@@ -118,7 +119,7 @@ def measured(edges: list[ff.EdgeStats], *, late: int = 0, missed: int = 0) -> de
         "sleeps": node(),
         "burns": node(),
     }
-    gil, pool = ff.GilStats(0.1, 0.2), ff.PoolStats(10, 1, 10, 90, 0)
+    gil, pool = ff.gil.GilStats(0.1, 0.2), ff.PoolStats(10, 1, 10, 90, 0)
     stats = ff.Stats(nodes, edges, gil, 15.0, 0, pool)
     report = ff.Report(nodes, edges, gil, 15.0, 0, pool, complete=True, elapsed=3.0, frames=300)
     game = Diary([0.0, 1 / 60, 2 / 60], [1e-6] * 3, [0.01] * 3, [], missed)

@@ -37,7 +37,7 @@ def colour(gray: Array) -> Array:
 
 
 def same(a: ff.Circles, b: ff.Circles) -> bool:
-    return np.array_equal(a.xyr, b.xyr) and np.array_equal(a.score, b.score)
+    return np.array_equal(a.xyr, b.xyr) and np.array_equal(a.confidence, b.confidence)
 
 
 def inside(array: Array) -> Array:
@@ -107,7 +107,7 @@ def test_the_discs_are_where_they_were_drawn() -> None:
     for cx, cy, r, _ in DISCS:
         assert np.abs(found.xyr - (cx, cy, r)).max(axis=1).min() < 0.5
     assert found.tracker_id is None
-    assert (np.diff(found.score) <= 0).all()
+    assert (np.diff(found.confidence) <= 0).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 7), (2, 3, 3), (9, 9)])
@@ -117,26 +117,26 @@ def test_a_picture_too_small_for_a_circle_has_none(shape: tuple[int, ...]) -> No
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float32", "float64", "complex64"])
 def test_other_types_than_uint8_are_refused_by_name(dtype: str) -> None:
-    with pytest.raises(TypeError, match=rf"detect_circles needs a uint8 array.*{dtype}"):
+    with pytest.raises(ff.OptionTypeError, match=rf"detect_circles needs a uint8 array.*{dtype}"):
         ff.detect_circles(np.zeros((20, 20), dtype))
 
 
 @pytest.mark.parametrize("thing", [None, 3, "picture.png", [[1, 2], [3, 4]]])
 def test_what_is_no_array_is_refused_by_its_type(thing: Any) -> None:
-    with pytest.raises(TypeError, match=rf"detect_circles needs.*{type(thing).__name__}"):
+    with pytest.raises(ff.OptionTypeError, match=rf"detect_circles needs.*{type(thing).__name__}"):
         ff.detect_circles(thing)
 
 
 @pytest.mark.parametrize("shape", [(), (20,), (20, 20, 1), (20, 20, 2), (20, 20, 4), (1, 20, 20, 3)])
 def test_other_shapes_are_refused_with_the_shape(shape: tuple[int, ...]) -> None:
     found = ", ".join(map(str, shape))
-    with pytest.raises(ff.GraphError, match=rf"detect_circles needs.*\(height, width\).*\({found}"):
+    with pytest.raises(ff.OptionError, match=rf"detect_circles needs.*\(height, width\).*\({found}"):
         ff.detect_circles(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 20), (20, 0), (0, 20, 3), (20, 0, 3)])
 def test_a_picture_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ff.GraphError, match=r"(?i)pixel|empty|1 x 1|at least"):
+    with pytest.raises(ff.OptionError, match=r"(?i)pixel|empty|1 x 1|at least"):
         ff.detect_circles(np.zeros(shape, np.uint8))
 
 
@@ -148,11 +148,11 @@ def test_a_picture_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
         ({"max_circles": 0}, r"max_circles.*0"),
         ({"max_circles": 501}, r"max_circles must be from 1 to 500"),
         ({"max_circles": 2**40}, r"max_circles must be below 2147483648, got 1099511627776"),
-        ({"min_score": 1.5}, r"min_score.*0 to 1.*1\.5"),
+        ({"min_confidence": 1.5}, r"min_confidence.*0 to 1.*1\.5"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ff.GraphError, match=message):
+    with pytest.raises(ff.OptionError, match=message):
         ff.detect_circles(scene(), **options)
 
 

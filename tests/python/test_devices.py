@@ -222,16 +222,20 @@ def test_a_file_that_is_no_device_is_no_camera(tmp_path: Path) -> None:
     ("url", "options", "message"),
     [
         (-1, {}, "a camera's number must be 0 or more, got -1"),
-        (True, {}, "a camera's number must be 0 or more, got True"),
         (256, {}, "a camera's number must be 0 to 255, got 256"),
         (10**30, {}, "a camera's number must be 0 to 255, got 10{30}$"),
         ("4294967296", {}, "a camera's number must be 0 to 255, got 4294967296"),
         (0, {"options": {"format": "bgr"}}, "one of nv12, i420, yuyv, uyvy, mjpeg, h264, gray, got 'bgr'"),
         (0, {"options": {"buffers": "99"}}, "must be 2 to 32, got '99'"),
-        (0, {"loop": True}, "loop and realtime are for files"),
+        (0, {"start": 1.0}, "start and end are for files"),
         ("clip.mp4", {"reconnect": True}, "'clip.mp4' is a file: reconnect is for live sources"),
     ],
 )
 def test_options_that_cannot_be_are_refused_by_open(url: Any, options: Any, message: str) -> None:
-    with pytest.raises(ff.GraphError, match=message):
+    with pytest.raises(ff.OptionError, match=message):
         ff.open(url, **options)
+
+
+def test_a_number_of_a_camera_is_no_bool() -> None:
+    with pytest.raises(ff.OptionTypeError, match="a camera's number must be 0 or more, got True"):
+        ff.open(True)

@@ -20,6 +20,9 @@ import freshframe as ff
     ("error", "bases"),
     [
         (ff.GraphError, (ff.FreshframeError, ValueError)),
+        (ff.OptionError, (ff.FreshframeError, ValueError)),
+        (ff.OptionTypeError, (ff.FreshframeError, TypeError)),
+        (ff.StateError, (ff.FreshframeError, RuntimeError)),
         (ff.SourceError, (ff.FreshframeError, OSError)),
         (ff.SourceTimeout, (ff.SourceError, TimeoutError)),
         (ff.NodeError, (ff.FreshframeError, RuntimeError)),
@@ -70,29 +73,33 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "a source with a parent": (lambda p, c: p.add(Ticker(), c), ff.GraphError, r"'Ticker'.*takes no parent"),
     "a class instead of an instance": (
         lambda p, c: p.add(Debugger, c),
-        ff.GraphError,
+        ff.OptionTypeError,
         r"got class Debugger; did you mean Debugger\(\)\?",
     ),
     "a source class instead of an instance": (
         lambda p, c: p.add(Ticker),
-        ff.GraphError,
+        ff.OptionTypeError,
         r"did you mean Ticker\(\)\?",
     ),
-    "a number as a node": (lambda p, c: p.add(5, c), ff.GraphError, r"5|int"),
-    "None as a node": (lambda p, c: p.add(None, c), ff.GraphError, r"None"),
-    "a port as a node": (lambda p, c: p.add(c), ff.GraphError, r"(?i)port"),
-    "a node as a parent": (lambda p, c: p.add(Collect(), Ticker()), ff.GraphError, r"(?i)port|Ticker"),
-    "a string as a parent": (lambda p, c: p.add(Collect(), "cam"), ff.GraphError, r"(?i)port.*(str|'cam')"),
+    "a number as a node": (lambda p, c: p.add(5, c), ff.OptionTypeError, r"5|int"),
+    "None as a node": (lambda p, c: p.add(None, c), ff.OptionTypeError, r"None"),
+    "a port as a node": (lambda p, c: p.add(c), ff.OptionTypeError, r"(?i)port"),
+    "a node as a parent": (lambda p, c: p.add(Collect(), Ticker()), ff.OptionTypeError, r"(?i)port|Ticker"),
+    "a string as a parent": (
+        lambda p, c: p.add(Collect(), "cam"),
+        ff.OptionTypeError,
+        r"(?i)port.*(str|'cam')",
+    ),
     "no parents in a list": (lambda p, c: p.add(Collect(), []), ff.GraphError, r"'Collect'.*parent"),
     "something else in a list of parents": (
         lambda p, c: p.add(Collect(), [c, 3]),
-        ff.GraphError,
+        ff.OptionTypeError,
         r"(?i)port",
     ),
     "a port of another pipeline": (lambda p, c: p.add(Collect(), foreign), ff.GraphError, r"(?s)pipeline"),
     "a reader of another pipeline's port": (lambda p, c: p.reader(foreign), ff.GraphError, r"(?s)pipeline"),
     "a reader of nothing": (lambda p, c: p.reader(), ff.GraphError, r"port"),
-    "a reader of a node": (lambda p, c: p.reader(Ticker()), ff.GraphError, r"(?i)port|Ticker"),
+    "a reader of a node": (lambda p, c: p.reader(Ticker()), ff.OptionTypeError, r"(?i)port|Ticker"),
     "a node without process()": (lambda p, c: p.add(NoProcess(), c), ff.GraphError, r"NoProcess.*process"),
     "a source without read()": (lambda p, c: p.add(NoRead()), ff.GraphError, r"NoRead.*read"),
     "a child of a sink": (
@@ -121,14 +128,26 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         ff.GraphError,
         r"frames=False.*'VideoSource'",
     ),
-    "a number as a queue": (lambda p, c: p.add(Collect(), c, queue=3), (ff.GraphError, TypeError), r"Queue"),
-    "a number as a name": (lambda p, c: p.add(Collect(), c, name=3), (ff.GraphError, TypeError), r"str|name"),
-    "an unknown on_error": (lambda p, c: p.add(Collect(), c, on_error="ignore"), ValueError, r"stop.*skip"),
-    "max_age of zero": (lambda p, c: p.add(Collect(), c, max_age=0), ValueError, r"max_age.*more than 0"),
-    "max_age that is negative": (lambda p, c: p.add(Collect(), c, max_age=-1.0), ValueError, r"max_age.*-1"),
+    "a number as a queue": (lambda p, c: p.add(Collect(), c, queue=3), ff.OptionTypeError, r"Queue"),
+    "a number as a name": (
+        lambda p, c: p.add(Collect(), c, name=3),
+        ff.OptionTypeError,
+        r"name must be a text",
+    ),
+    "an unknown on_error": (
+        lambda p, c: p.add(Collect(), c, on_error="ignore"),
+        ff.OptionError,
+        r"stop.*skip",
+    ),
+    "max_age of zero": (lambda p, c: p.add(Collect(), c, max_age=0), ff.OptionError, r"max_age.*more than 0"),
+    "max_age that is negative": (
+        lambda p, c: p.add(Collect(), c, max_age=-1.0),
+        ff.OptionError,
+        r"max_age.*-1",
+    ),
     "max_age that is no number": (
         lambda p, c: p.add(Collect(), c, max_age=float("nan")),
-        ValueError,
+        ff.OptionError,
         r"max_age",
     ),
     "an unknown option": (lambda p, c: p.add(Collect(), c, depth=3), TypeError, r"depth"),
@@ -152,43 +171,55 @@ def test_max_age_below_a_file_is_refused_at_start_and_says_what_to_do() -> None:
 GREY = picture(0)
 
 OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
-    "stall_timeout of zero": (lambda: ff.Pipeline(stall_timeout=0), ValueError, r"stall_timeout"),
+    "stall_timeout of zero": (lambda: ff.Pipeline(stall_timeout=0), ff.OptionError, r"stall_timeout"),
     "stall_timeout that is negative": (
         lambda: ff.Pipeline(stall_timeout=-1),
-        ValueError,
+        ff.OptionError,
         r"stall_timeout.*-1",
     ),
     "max_held_bytes that is negative": (
         lambda: ff.Pipeline(max_held_bytes=-1),
-        (ValueError, TypeError),
+        ff.OptionError,
         r"held|int",
     ),
-    "fps of zero": (lambda: ff.MockCamera(GREY, fps=0), ValueError, r"fps.*0"),
-    "fps that is negative": (lambda: ff.MockCamera(GREY, fps=-3), ValueError, r"fps.*-3"),
-    "fps that is no number": (lambda: ff.MockCamera(GREY, fps=float("nan")), ValueError, r"fps"),
-    "radii the wrong way round": (lambda: ff.CircleTracker(radius=(50, 10)), ValueError, r"radius.*50.*10"),
-    "a radius that is negative": (lambda: ff.CircleTracker(radius=(-1, 10)), ValueError, r"radius.*-1"),
-    "no circles at all": (lambda: ff.CircleTracker(max_circles=0), ValueError, r"max_circles.*0"),
+    "fps of zero": (lambda: ff.MockCamera(GREY, fps=0), ff.OptionError, r"fps.*0"),
+    "fps that is negative": (lambda: ff.MockCamera(GREY, fps=-3), ff.OptionError, r"fps.*-3"),
+    "fps that is no number": (lambda: ff.MockCamera(GREY, fps=float("nan")), ff.OptionError, r"fps"),
+    "radii the wrong way round": (
+        lambda: ff.CircleTracker(radius=(50, 10)),
+        ff.OptionError,
+        r"radius.*50.*10",
+    ),
+    "a radius that is negative": (lambda: ff.CircleTracker(radius=(-1, 10)), ff.OptionError, r"radius.*-1"),
+    "no circles at all": (lambda: ff.CircleTracker(max_circles=0), ff.OptionError, r"max_circles.*0"),
     "rings neither wanted nor not": (
         lambda: ff.CircleDetector(concentric=1),  # type: ignore[arg-type]
-        ValueError,
+        ff.OptionTypeError,
         r"concentric must be True or False, got 1",
     ),
     "full searches less than never": (
         lambda: ff.CircleTracker(full_every=-1),
-        ValueError,
+        ff.OptionError,
         r"full_every.*-1",
     ),
-    "a gap that is negative": (lambda: ff.CircleTracker(max_gap=-0.5), ValueError, r"max_gap.*-0\.5"),
-    "an unknown codec": (lambda: ff.VideoFile("a.mp4", codec="nonsense"), ValueError, r"nonsense"),
-    "an unknown container": (lambda: ff.VideoFile("a.nonsense"), ValueError, r"nonsense"),
+    "a gap that is negative": (lambda: ff.CircleTracker(max_gap=-0.5), ff.OptionError, r"max_gap.*-0\.5"),
+    "an unknown codec": (lambda: ff.VideoFile("a.mp4", codec="nonsense"), ff.OptionError, r"nonsense"),
+    "an unknown container": (lambda: ff.VideoFile("a.nonsense"), ff.OptionError, r"nonsense"),
     "a progress that cannot be called": (
         lambda: _with_count().run(progress=3),  # type: ignore[arg-type]
-        (TypeError, ValueError),
+        ff.OptionTypeError,
         r"progress",
     ),
-    "every of zero": (lambda: _with_count().run(progress=lambda p: None, every=0), ValueError, r"every"),
-    "wait for less than nothing": (lambda: _with_count().start().wait(timeout=-1), ValueError, r"timeout"),
+    "progress_interval of zero": (
+        lambda: _with_count().run(progress=lambda p: None, progress_interval=0),
+        ff.OptionError,
+        r"progress_interval",
+    ),
+    "wait for less than nothing": (
+        lambda: _with_count().start().wait(timeout=-1),
+        ff.OptionError,
+        r"timeout",
+    ),
 }
 
 
@@ -221,7 +252,7 @@ URLS = {
 @pytest.mark.parametrize("case", URLS)
 def test_an_address_of_wrong_form_is_refused_by_open(case: str) -> None:
     url, message = URLS[case]
-    with pytest.raises(ff.GraphError, match=message):
+    with pytest.raises(ff.OptionError, match=message):
         ff.open(url)
 
 
@@ -245,7 +276,7 @@ def test_an_option_of_open_out_of_range_is_refused(case: str) -> None:
 
 @pytest.mark.parametrize("url", [3.5, None, b"clip.mp4", ["a"]], ids=repr)
 def test_an_address_of_wrong_type_is_refused(url: Any) -> None:
-    with pytest.raises((TypeError, ff.GraphError), match=r"(?i)url|path|str|float|NoneType|bytes|list"):
+    with pytest.raises(ff.OptionTypeError, match=r"(?i)url|path|str|float|NoneType|bytes|list"):
         ff.open(url)
 
 
@@ -285,7 +316,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
 def test_a_file_that_is_no_video_is_a_source_error_that_names_it(case: str, tmp_path: Path) -> None:
     make, message = FILES[case]
     pipeline = ff.Pipeline()
-    with pytest.raises((ff.SourceError, ff.GraphError), match=message):  # noqa: PT012
+    with pytest.raises((ff.SourceError, ff.OptionError), match=message):  # noqa: PT012
         pipeline.add(ff.open(make(tmp_path)))
         pipeline.start()
 

@@ -162,3 +162,35 @@ pipeline.stop()
 """
     )
     assert (ended.code, ended.out) == (0, "[1, 2]\n"), ended.err
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("return", "came back in a child process"),
+        ("sys.exit()", ""),
+        ("raise KeyError('mine')", "KeyError: 'mine'"),
+    ],
+)
+def test_a_child_that_is_forked_in_a_node_and_comes_back_ends(end: str, said: str) -> None:
+    ended = run_program(
+        BUILD
+        + f"""
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+
+def forks(value):
+    child = os.fork()
+    if child == 0:
+        {end}
+        return value
+    os.waitpid(child, 0)
+    return value
+
+reader = pipeline.reader(pipeline.add(forks, pipeline.add(Count(1))))
+with pipeline:
+    print(len(list(reader)))
+"""
+    )
+    assert (ended.out, ended.code) == ("1\n", 0)
+    assert said in ended.err

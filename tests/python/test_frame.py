@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import copy
 import gc
+import sys
 import threading
+import time
 from typing import Any, get_args
 
 import numpy as np
@@ -288,6 +290,19 @@ def test_numpy_may_forbid_the_copy() -> None:
         np.array(frame, dtype=np.float32, copy=False)
 
 
+@pytest.mark.parametrize("format_", ["nv12", "i420", "i422", "i444"])
+def test_a_frame_with_planes_is_no_array_of_pixels_and_says_what_is(format_: Any) -> None:
+    frame = ff.Frame.from_array(noise("bgr"), "bgr").to(format_)
+    message = (
+        rf"a frame in {format_} is not an array of pixels: use frame\.bgr or frame\.luma, or frame\.array"
+    )
+    with pytest.raises(ff.OptionError, match=message):
+        np.asarray(frame)
+    with pytest.raises(ff.OptionError, match=message):
+        np.from_dlpack(frame)
+    assert np.asarray(frame.to("gray")).ndim == 2
+
+
 def test_dlpack_gives_the_array_without_a_copy_where_read_only_can_be_said() -> None:
     frame = ff.Frame.from_array(noise("bgr"), "bgr")
     assert frame.__dlpack_device__() == (1, 0)  # the CPU
@@ -359,7 +374,7 @@ def test_many_threads_may_convert_one_frame_at_once() -> None:
 
 
 def test_the_pixel_formats_of_the_type_are_those_of_the_engine() -> None:
-    assert set(get_args(ff.PixelFormat)) == set(SHAPES)
+    assert set(get_args(ff.types.PixelFormat)) == set(SHAPES)
 
 
 def disc(dark: int, bright: int) -> Array:
@@ -373,7 +388,7 @@ def disc(dark: int, bright: int) -> Array:
 @pytest.mark.parametrize(("dark", "bright"), [(60, 140), (140, 60), (40, 200), (200, 40), (0, 255), (255, 0)])
 def test_a_clean_disc_is_found_whatever_its_contrast(dark: int, bright: int) -> None:
     found = ff.detect_circles(disc(dark, bright))
-    assert found.xyr.shape == (len(found.score), 3)
+    assert found.xyr.shape == (len(found.confidence), 3)
     assert found.xyr.dtype == np.float32
     assert np.abs(found.xyr[:1] - (150, 100, 40)).max(initial=0) < 2
     assert len(found.xyr) >= 1
@@ -385,3 +400,40 @@ def test_circles_are_found_in_an_array_and_in_a_frame_alike() -> None:
     found = ff.detect_circles(array)
     assert len(found.xyr) >= 1
     assert np.array_equal(ff.detect_circles(ff.Frame.from_array(array, "gray").luma).xyr, found.xyr)
+
+
+# --- the GIL ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("format_", "shape"), [("bgr", (480, 640, 3)), ("i420", (720, 640))])
+def test_a_short_copy_lets_no_other_thread_in(format_: Any, shape: tuple[int, ...]) -> None:
+    array = np.zeros(shape, np.uint8)
+    gate = threading.Lock()
+    ran: list[bool] = []
+
+    def other() -> None:
+        with gate:
+            ran.append(True)
+
+    interval = sys.getswitchinterval()
+    gate.acquire()
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        sys.setswitchinterval(100)  # from here on it runs only when this thread lets the GIL go
+        gate.release()
+        wanted = time.perf_counter() + 0.02
+        while time.perf_counter() < wanted:
+            pass
+        for _ in range(20):
+            ff.Frame.from_array(array, format_)
+        let_in = bool(ran)
+    finally:
+        sys.setswitchinterval(interval)
+        thread.join()
+    assert not let_in
+
+
+def test_an_array_with_more_rows_than_a_frame_can_have_is_refused() -> None:
+    with pytest.raises(ff.FreshframeError, match="at most 2147483647 rows"):
+        ff.Frame.from_array(np.broadcast_to(np.uint8(7), (2**32 + 5, 4)), "gray")

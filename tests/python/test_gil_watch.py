@@ -9,8 +9,10 @@ import json
 import logging
 import opcode
 import os
+import re
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 import types
@@ -106,6 +108,29 @@ def test_the_line_is_the_one_during_the_stall() -> None:
     assert (stall.thread_id, stall.native_id) == (threading.get_ident(), threading.get_native_id())
     assert stall.duration >= 0.03
     assert abs(stall.started - time.monotonic()) < WATCHDOG
+
+
+def test_the_programs_own_line_is_named_beside_that_of_the_standard_library() -> None:
+    line = 0
+
+    def match() -> None:
+        nonlocal line
+        line = sys._getframe().f_lineno + 1
+        re.match(r"(a|aa)+$", "a" * 26 + "b")
+
+    with gil.watch() as watch:
+        beside = threading.Thread(target=until, args=(lambda: watch.stalls, "a stall to be told"))
+        beside.start()
+        while beside.is_alive():
+            match()
+        beside.join()
+    stall = next(stall for stall in watch.stalls if stall.python and stall.python.endswith(":match"))
+    assert stall.python is not None
+    assert sysconfig.get_path("stdlib") in stall.python
+    own = f"{__file__}:{line}:"
+    assert str(stall.program).startswith(own)
+    assert f", from {own}" in str(stall)
+    assert f", from {own}" in watch.table()
 
 
 @needs_compiler
@@ -245,12 +270,15 @@ def test_only_so_many_stalls_are_kept_and_all_are_counted() -> None:
 
 
 @needs_compiler
-def test_on_stall_gets_each_and_what_it_raises_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_on_stall_gets_each_and_what_it_raises_is_logged_once(
+    caplog: pytest.LogCaptureFixture, error: type[BaseException]
+) -> None:
     seen: list[gil.GilStall] = []
 
     def on_stall(stall: gil.GilStall) -> None:
         seen.append(stall)
-        raise ValueError("on purpose")
+        raise error("on purpose")
 
     with caplog.at_level(logging.ERROR, "freshframe"), gil.watch(0.01, on_stall=on_stall) as watch:
         gil_holds.repeat(WAYS["extension-block"], 6)
@@ -283,11 +311,11 @@ def test_a_pipelines_stats_carry_the_stalls_while_a_watch_is_active() -> None:
             assert found.stalls is not None
             assert found.stalls >= len(found.culprits)
             assert found.stalled >= blocked(watch)[0].duration
-        assert pipeline.stats().gil == ff.GilStats(found.wait, found.hold)
+        assert pipeline.stats().gil == gil.GilStats(found.wait, found.hold)
 
 
 def test_results_are_plain_frozen_data() -> None:
-    culprit = ff.GilCulprit("libc.so.6:usleep", "a.py:1:f", 1, 0.03, 0.03, 0.03)
+    culprit = gil.GilCulprit("libc.so.6:usleep", "a.py:1:f", 1, 0.03, 0.03, 0.03)
     with pytest.raises(dataclasses.FrozenInstanceError):
         culprit.count = 2  # type: ignore[misc]
     assert not hasattr(culprit, "__dict__")

@@ -5,15 +5,33 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import errno
 import os
+import platform
 import threading
 import time
+from pathlib import Path
 
 import gil_holds
 import pytest
 from support import WATCHDOG, run_program, until
 
 from freshframe import gil
+
+SPIN = "void spin(long n) { volatile long x = 0; for (long i = 0; i < n; i++) x += i; }"
+
+# A filter of seccomp(2): the system call with this number fails.
+FORBID = """
+import ctypes, struct
+def forbid(number, error):
+    program = b"".join(struct.pack("<HBBI", *step) for step in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | error), (0x06, 0, 0, 0x7FFF0000)))
+    steps = ctypes.create_string_buffer(program)
+    filter_ = struct.pack("<HxxxxxxQ", 4, ctypes.addressof(steps))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, filter_, 0, 0) == 0, ctypes.get_errno()
+"""
 
 needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C compiler")
 
@@ -198,3 +216,79 @@ def test_many_types_with_two_bases_do_not_delay_the_start() -> None:
             print("started")
     """)
     assert (ended.code, ended.out, ended.err) == (0, "started\n", "")
+
+
+# --- libraries that come and go -----------------------------------------------------------------------------
+
+
+@needs_compiler
+def test_a_library_that_is_gone_gives_no_name_to_the_next_one_at_its_address(tmp_path: Path) -> None:
+    libraries = [
+        gil_holds.compiled(tmp_path / f"libgone{i}.so", SPIN.replace("spin", f"spin_{i}")) for i in range(3)
+    ]
+    ended = run_program(
+        f"""
+import _ctypes, ctypes, threading
+from freshframe import gil
+libraries = {[str(library) for library in libraries]}
+with gil.watch(0.005) as watch:
+    for i in range(30):
+        library = ctypes.PyDLL(libraries[i % 3])
+        spin = library["spin_%d" % (i % 3)]
+        thread = threading.Thread(target=spin, args=(30_000_000,), name="gone%d" % (i % 3))
+        thread.start()
+        thread.join()
+        _ctypes.dlclose(library._handle)
+for stall in watch.stalls:
+    if stall.thread.startswith("gone") and stall.native is not None:
+        print(stall.thread, stall.native)
+"""
+    )
+    assert ended.code == 0, ended
+    named = [line.split() for line in ended.out.splitlines()]  # no name may be given, a wrong one never
+    assert len(named) > 3
+    for thread, native in named:
+        number = thread[-1]
+        assert native.startswith((f"libgone{number}.so:spin_{number}", f"libgone{number}.so:0x")), named
+
+
+# --- sandboxes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter has this machine's numbers")
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EACCES, errno.ENOSYS])
+def test_the_watch_works_where_process_vm_readv_is_forbidden(error: int) -> None:
+    ended = run_program(
+        FORBID
+        + f"""
+forbid(310, {error})  # process_vm_readv
+import freshframe as ff
+with ff.gil.watch() as watch:
+    print(watch.active)
+"""
+    )
+    assert (ended.code, ended.out, ended.err) == (0, "True\n", "")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter has this machine's numbers")
+def test_where_memory_cannot_be_read_at_all_the_refusal_says_so() -> None:
+    ended = run_program(
+        FORBID
+        + f"""
+import freshframe as ff
+ff.gil
+from freshframe import _gil
+forbid(310, {errno.EACCES})  # process_vm_readv
+forbid(17, {errno.EACCES})  # pread64
+try:
+    ff.gil.watch().__enter__()
+except RuntimeError as error:
+    print(error)
+"""
+    )
+    assert ended.code == 0
+    assert (
+        "may not read its own memory (process_vm_readv: Permission denied; /proc/self/mem: Permission denied)"
+        in ended.out
+    )
+    assert "laid out" not in ended.out

@@ -6,6 +6,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import itertools
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -27,21 +29,24 @@ PUBLIC = [
     "open",
     "MockCamera",
     "Frame",
-    "Plane",
     "Circles",
     "Node",
     "Source",
     "StopToken",
+    "BoxTracker",
     "CircleTracker",
+    "stop_all",
     "CircleDetector",
     "detect_circles",
     "Annotate",
     "JsonLines",
     "Csv",
     "VideoFile",
-    "demo_truth",
     "FreshframeError",
     "GraphError",
+    "OptionError",
+    "OptionTypeError",
+    "StateError",
     "SourceError",
     "SourceTimeout",
     "NodeError",
@@ -54,7 +59,6 @@ PUBLIC = [
     "NodeStats",
     "SourceStats",
     "EdgeStats",
-    "GilStats",
     "PoolStats",
     "Report",
     "Progress",
@@ -74,6 +78,11 @@ def test_all_names_exist_and_nothing_public_is_missing_from_all() -> None:
         if not name.startswith("_") and not isinstance(thing, types.ModuleType) and name != "annotations"
     }
     assert visible - set(ff.__all__) == set()
+
+
+def test_dir_lists_all_that_is_public_before_it_is_used() -> None:
+    program = "import freshframe as ff; print(set(ff.__all__) - set(dir(ff)))"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
 
 
 def test_public_things_are_documented_and_call_the_package_their_home() -> None:
@@ -214,3 +223,16 @@ def test_a_subinterpreter_is_refused_and_the_main_one_goes_on(first: str) -> Non
     refusal, frames = ended.out.splitlines()
     assert "main interpreter only" in refusal or "subinterpreter" in refusal, refusal
     assert frames == "3 frames"
+
+
+def test_the_statistics_are_loaded_when_they_are_first_used() -> None:
+    ended = run_program("""
+        import sys
+        import freshframe as ff
+        assert "freshframe._stats" not in sys.modules
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.open("demo:circles?frames=2&pace=0"))
+        assert isinstance(pipeline.run(), ff.Report)
+        assert isinstance(pipeline.stats(), ff.Stats)
+    """)
+    assert ended.code == 0, ended.err

@@ -22,11 +22,10 @@ import pytest
 from support import WATCHDOG, run_program
 
 import freshframe as ff
-from freshframe import _lab
+from freshframe import _lab, _native
 from freshframe._cli import main
 from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, sums
 from freshframe._cli.lab.histogram import histogram
-from freshframe._cli.lab.letters import ADVANCE, HEIGHT, write
 from freshframe._cli.lab.measure import Bench, counting, switch_interval
 from freshframe._cli.lab.timeline import Strip, draw_timelines
 from freshframe._cli.lab.twins import Twins, load_builder
@@ -325,11 +324,19 @@ def test_a_histogram_counts_every_interval_once() -> None:
     assert [cell for cell in cells if cell != "."] == ["▄▄▄", "50%", "▂▂▂", "25%", "▂▂▂", "25%"]
 
 
-def test_letters_stay_within_the_picture() -> None:
-    picture = np.zeros((2 * HEIGHT, 3 * ADVANCE, 3), np.uint8)
-    write(picture, "Wide words, cut off: 100%?", 0, 1, (255, 255, 255), size=1)
-    assert picture[1 : HEIGHT + 1].any()
-    assert not picture[HEIGHT + 1 :].any()
+def test_a_text_is_smooth_and_as_wide_as_it_is_long() -> None:
+    one, three = (_native.text_mask(text, 20.0) for text in ("m", "mmm"))
+    assert one.shape[0] == three.shape[0]
+    assert abs(three.shape[1] - 3 * one.shape[1]) <= 3
+    assert three.max() == 255
+    assert ((three > 0) & (three < 255)).sum() > 20
+    assert not _native.text_mask(" ", 20.0).any()
+
+
+def test_what_does_not_fit_into_the_picture_is_cut_off(tmp_path: Path) -> None:
+    name = "a long name " * 40
+    draw_timelines([Strip(name, [0.0, 0.9, 2.0])], 0.95, 1 / 60, tmp_path / "long.png")
+    assert ff.read_picture(tmp_path / "long.png").width == 1280
 
 
 # --- contention ---------------------------------------------------------------------------------------------

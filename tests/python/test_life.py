@@ -229,6 +229,25 @@ def test_a_node_that_hoards_frames_is_named_by_the_error() -> None:
     assert 3 <= len(held) <= 5
 
 
+def test_frames_are_refused_to_the_node_that_keeps_them_and_not_to_an_innocent_one() -> None:
+    kept: list[Any] = []
+    seen: list[int] = []
+
+    class Keeper(ff.Node[ff.Frame, None]):
+        def process(self, sample: ff.Sample[ff.Frame]) -> None:
+            kept.append(sample)
+
+    pipeline = ff.Pipeline(max_held_bytes=3_000_000)
+    source = pipeline.add(Pictures(40, size=(500, 500)))
+    pipeline.add(Keeper(), source, on_error="skip")
+    pipeline.add(lambda frame: seen.append(frame.width), source, name="innocent")
+    report = pipeline.run()
+    assert len(seen) == 40
+    assert 8 <= len(kept) <= 26  # 12 frames are the limit; twice that is the end for every holder
+    assert "node 'Keeper' gets no more frames" in report.nodes["Keeper"].last_error
+    assert report.nodes["Keeper"].errors == 40 - len(kept)
+
+
 def test_a_frame_outlives_its_pipeline(pipelines: list[ff.Pipeline]) -> None:
     def make() -> ff.Frame:
         pipeline = ff.Pipeline()

@@ -10,7 +10,7 @@ import queue
 import threading
 
 import pytest
-from support import Count, until
+from support import Count, run_program, until
 
 import freshframe as ff
 
@@ -121,3 +121,31 @@ def test_a_handler_may_stop_the_pipeline(caplog: pytest.LogCaptureFixture) -> No
     finally:
         ff_logger.removeHandler(stopper)
         pipeline.stop()
+
+
+def test_a_daemon_that_closes_all_descriptors_keeps_its_files_and_its_log() -> None:
+    ended = run_program(
+        """
+import os, sys, tempfile
+import freshframe as ff
+from support import Count
+
+os.closerange(3, 1024)
+file = tempfile.TemporaryFile("wb+", buffering=0)
+file.write(b"important")
+
+def boom(value):
+    raise ValueError("as planned")
+
+pipeline = ff.Pipeline()
+pipeline.add(boom, pipeline.add(Count(1)))
+try:
+    pipeline.run()
+except ff.NodeError:
+    pass
+file.seek(0)
+print(file.read())
+"""
+    )
+    assert ended.out == "b'important'\n"
+    assert "node 'boom' failed on sample 0" in ended.err

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
 import pytest
 from support import Collect, Count, Push
 
@@ -115,3 +119,86 @@ def test_a_node_error_names_the_camera_below_a_merge() -> None:
         with pytest.raises(ff.NodeError) as caught:
             pipeline.wait()
     assert caught.value.source == "right"
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_an_exception_whose_class_has_an_odd_name_is_reported(on_error: Literal["stop", "skip"]) -> None:
+    class Meta(type):
+        @property
+        def __name__(cls) -> int:  # type: ignore[override]
+            return 5
+
+    class OddError(Exception, metaclass=Meta):
+        pass
+
+    def boom(_: int) -> None:
+        raise OddError("the reason")
+
+    pipeline = ff.Pipeline()
+    pipeline.add(boom, pipeline.add(Count(2)), on_error=on_error)
+    if on_error == "stop":
+        with pytest.raises(ff.NodeError, match="OddError: the reason") as caught:
+            pipeline.run()
+        assert isinstance(caught.value.__cause__, OddError)
+    else:
+        node = pipeline.run().nodes["boom"]
+        assert (node.errors, node.last_error) == (2, "OddError: the reason")
+
+
+def test_a_message_is_told_beyond_a_nul() -> None:
+    def boom(_: int) -> None:
+        raise ValueError("left\0right")
+
+    pipeline = ff.Pipeline()
+    pipeline.add(boom, pipeline.add(Count(1)))
+    with pytest.raises(ff.NodeError, match=r"left\\x00right"):
+        pipeline.run()
+
+
+@pytest.mark.parametrize("hook", ["open", "close"])
+def test_an_exception_of_looking_up_a_hook_is_a_failure_of_the_node(hook: str) -> None:
+    class Looked(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int]) -> int:
+            return sample.value
+
+    def lost(_: object) -> None:
+        raise KeyError("lost")
+
+    setattr(Looked, hook, property(lost))
+    pipeline = ff.Pipeline()
+    pipeline.add(Looked(), pipeline.add(Count(1)))
+    with pytest.raises(ff.NodeError, match="KeyError: 'lost'"):
+        pipeline.run()
+
+
+def test_a_value_of_the_wrong_type_names_the_node_that_gave_it(tmp_path: Path) -> None:
+    def paint(value: int):  # type: ignore[no-untyped-def]
+        return np.zeros((48, 64, 3), np.uint8)
+
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.VideoFile(tmp_path / "out.mp4"), pipeline.add(paint, pipeline.add(Count(3))))
+    with pytest.raises(
+        ff.NodeError,
+        match=r"'paint' failed .* gave a numpy\.ndarray, but its child 'VideoFile' takes Frame: .*from_array",
+    ):
+        pipeline.run()
+
+
+def test_a_source_that_gives_a_wrong_type_is_named() -> None:
+    pipeline = ff.Pipeline()
+    source = Push(live=False)
+    pipeline.add(ff.CircleDetector(), pipeline.add(source, name="mine"))
+    source.push([1, 2])
+    with pytest.raises(ff.NodeError, match=r"'mine' failed: .*gave a list, but its child 'CircleDetector'"):
+        pipeline.run()
+
+
+@pytest.mark.parametrize("value", [[1], {"xyxy": []}, np.zeros((1, 4))], ids=["list", "dict", "ndarray"])
+def test_a_tracker_names_the_node_that_gave_no_detections(value: object) -> None:
+    pipeline = ff.Pipeline()
+    detect = pipeline.add(lambda _: value, pipeline.add(Count(1)), name="detect")
+    pipeline.add(ff.BoxTracker(), detect)
+    with pytest.raises(
+        ff.NodeError, match=f"takes Detections .*, but 'detect' gave a {type(value).__name__}"
+    ):
+        pipeline.run()

@@ -506,3 +506,12 @@ def test_it_is_loaded_when_it_is_first_used() -> None:
         "assert 'numeric' in ff.__all__\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_exception_of_threads_own_index_is_raised() -> None:
+    class Lost:
+        def __index__(self) -> int:
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        numeric.sum(np.zeros(3), threads=Lost())  # type: ignore[call-overload]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import time
 import zlib
@@ -100,7 +101,7 @@ def test_the_progress_of_a_file_knows_how_many_frames_will_come(clip: Path) -> N
     ticks: list[ff.Progress] = []
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(clip)))
-    pipeline.run(progress=ticks.append, every=0.001)
+    pipeline.run(progress=ticks.append, progress_interval=0.001)
     assert (ticks[-1].done, ticks[-1].total, ticks[-1].remaining) == (COUNT, COUNT, 0)
 
 
@@ -132,6 +133,67 @@ def test_realtime_makes_a_file_live(clip: Path) -> None:
         latest = reader.latest()
         assert latest is not None
         assert time.monotonic() - began >= (latest.pts - first.pts) * 0.5
+
+
+def test_a_part_of_a_file_has_the_numbers_and_times_of_the_whole(clip: Path) -> None:
+    samples = read(ff.open(clip, start=0.4, end=0.6))
+    assert [number_of(s.value) for s in samples] == [10, 11, 12, 13, 14]
+    assert [s.seq for s in samples] == [10, 11, 12, 13, 14]
+    assert [s.pts for s in samples] == pytest.approx([0.4, 0.44, 0.48, 0.52, 0.56])
+    assert number_of(ff.read_picture(clip, at=0.45)) == 11
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"start": -1}, "start must be 0 or more"), ({"start": 2, "end": 1.0}, "end must be after start")],
+)
+def test_a_part_that_cannot_be_is_refused(clip: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ff.OptionError, match=message):
+        ff.open(clip, **options)
+
+
+def test_a_start_behind_the_end_is_a_source_error(clip: Path) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(clip, start=60))
+    with pytest.raises(ff.SourceError, match=r"at 60 s: it is shorter, its last frame is at 0\.96 s"):
+        pipeline.start()
+    with pytest.raises(ff.SourceError, match="it is shorter"):
+        ff.read_picture(clip, at=60)
+
+
+def test_info_is_an_error_until_it_is_known_and_probe_tells_it(clip: Path) -> None:
+    source = ff.open(clip)
+    with pytest.raises(ff.FreshframeError, match="is not known yet"):
+        source.info  # noqa: B018
+    found = ff.probe(clip)
+    assert (found.codec, found.width, found.height, found.frame_count) == ("h264", 160, 120, COUNT)
+    assert (found.url, found.live, found.frame_format) == (str(clip), False, "i420")
+    assert found.measured.frames == 1
+    assert ff.probe(clip, seconds=5).measured.frames == COUNT
+    with pytest.raises(ff.SourceError, match="no such file"):
+        ff.probe("missing.mp4")
+
+
+def test_pictures_of_a_sequence_say_which_file(tmp_path: Path) -> None:
+    write_pngs(tmp_path, [3, 4, 6])
+    pipeline = ff.Pipeline()
+    pictures = pipeline.add(ff.open(tmp_path))
+    means = pipeline.add(lambda frame: int(frame.luma[0, 0]), pictures)
+    pipeline.add(ff.JsonLines(tmp_path / "a.jsonl"), means)
+    pipeline.add(ff.Csv(tmp_path / "a.csv"), means)
+    reader = pipeline.reader(means)
+    with pipeline:
+        paths = [str(tmp_path / f"{n}.png") for n in (3, 4, 6)]
+        assert [s.path for s in reader] == paths
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line["path"] for line in lines] == paths
+    header, *rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert header == "seq,pts,captured,path,value"
+    assert [row.split(",")[3] for row in rows] == paths
+
+
+def test_other_samples_have_no_path(clip: Path) -> None:
+    assert read(ff.open(clip))[0].path is None
 
 
 def test_a_picture_is_one_sample(tmp_path: Path) -> None:
@@ -172,7 +234,7 @@ def test_the_progress_of_pictures_knows_how_many_there_are(tmp_path: Path) -> No
     ticks: list[ff.Progress] = []
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(tmp_path)))
-    pipeline.run(progress=ticks.append, every=0.001)
+    pipeline.run(progress=ticks.append, progress_interval=0.001)
     assert (ticks[-1].done, ticks[-1].total) == (3, 3)
 
 
@@ -222,7 +284,7 @@ def test_the_truth_of_the_demo_scene_is_where_the_circles_are() -> None:
     near, truths = 0, 0
     with pipeline:
         for sample in reader:
-            for truth in ff.demo_truth(url, sample.seq):
+            for truth in ff.demo.demo_truth(url, sample.seq):
                 if truth.visible < 0.9:
                     continue
                 truths += 1

@@ -17,7 +17,7 @@ SECRET = "s3cr3t"
 
 def refusal(url: Any, **options: Any) -> str:
     """What open() says."""
-    with pytest.raises((ff.GraphError, TypeError)) as caught:
+    with pytest.raises((ff.OptionError, ff.OptionTypeError)) as caught:
         ff.open(url, **options)
     return str(caught.value)
 

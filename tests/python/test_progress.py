@@ -62,7 +62,7 @@ def test_progress_calls_back_in_the_thread_of_run() -> None:
         gate.open()
 
     pipeline.add(Collect(gate), pipeline.add(Count(20)))
-    pipeline.run(progress=progress, every=0.01)
+    pipeline.run(progress=progress, progress_interval=0.01)
     assert {thread for thread, _ in calls} == {threading.current_thread()}
     now = calls[-1][1]
     assert isinstance(now.done, int)
@@ -81,7 +81,7 @@ def test_an_exception_in_the_progress_callback_stops_the_pipeline_and_is_raised(
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(Ticker()))
     with pytest.raises(LookupError, match="in the callback"):
-        pipeline.run(progress=progress, every=0.01)
+        pipeline.run(progress=progress, progress_interval=0.01)
     assert pipeline.wait(timeout=0) is True
 
 

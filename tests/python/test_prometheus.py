@@ -42,7 +42,7 @@ def test_the_collector_gives_what_metrics_has() -> None:
     registry = prometheus.CollectorRegistry(auto_describe=True)
     registry.register(ff.prometheus_collector(pipeline))
     mine = families(prometheus.generate_latest(registry).decode())
-    with urllib.request.urlopen(f"{pipeline.serve()}metrics") as answer:
+    with urllib.request.urlopen(f"{pipeline.serve().url}metrics") as answer:
         served = families(answer.read().decode())
     assert {name: kinds[:2] for name, kinds in mine.items()} == {name: served[name][:2] for name in mine}, (
         "types and help"
@@ -86,11 +86,11 @@ def test_one_collector_takes_several_pipelines() -> None:
 
 
 def test_what_cannot_be_collected_is_refused() -> None:
-    with pytest.raises(ff.GraphError, match="at least one"):
+    with pytest.raises(ff.OptionError, match="at least one"):
         ff.prometheus_collector()
-    with pytest.raises(ff.GraphError, match="got 3"):
+    with pytest.raises(ff.OptionTypeError, match="got 3"):
         ff.prometheus_collector(3)  # type: ignore[arg-type]
-    with pytest.raises(ff.GraphError, match="two of the pipelines are called 'pipeline'"):
+    with pytest.raises(ff.OptionError, match="two of the pipelines are called 'pipeline'"):
         ff.prometheus_collector(ff.Pipeline(), ff.Pipeline())
 
 

@@ -239,7 +239,7 @@ def test_a_second_thread_in_one_reader_gets_a_clear_error() -> None:
         source.push("a")
         for thread in others:
             thread.join()
-    assert isinstance(errors[0], ff.GraphError)
+    assert isinstance(errors[0], ff.StateError)
     assert "two threads" in str(errors[0])
     assert len(errors) == 1
 
@@ -309,7 +309,7 @@ def test_every_verb_of_an_unstarted_reader_is_refused(verb: str) -> None:
         "latest": reader.latest,
         "iterate": lambda: next(iter(reader)),
     }
-    with pytest.raises(ff.GraphError, match="start"):
+    with pytest.raises(ff.StateError, match="start"):
         verbs[verb]()
 
 

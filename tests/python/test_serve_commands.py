@@ -62,7 +62,7 @@ def served(**options: Any) -> tuple[ff.Pipeline, str]:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     pipeline.add(lambda frame: time.sleep(0.2), camera, name="slow")
     pipeline.add(lambda frame: None, camera, name="quick")
-    return pipeline, pipeline.serve(**options)
+    return pipeline, pipeline.serve(**options).url
 
 
 # ---- run
@@ -94,6 +94,23 @@ def test_run_runs_the_pipeline_of_a_file(freshframe: Command, app: Callable[[str
     )
     assert freshframe("run", path, "-q") == (0, "[] 20\n", "")
     assert freshframe("run", f"{path}:build", "-q", "--", "--serve", "x")[:2] == (0, "['--serve', 'x'] 20\n")
+
+
+def test_run_ends_with_a_summary(freshframe: Command, app: Callable[[str], str]) -> None:
+    path = app(
+        """
+        import freshframe as ff
+        pipeline = ff.Pipeline("yard")
+        pipeline.add(lambda frame: None, pipeline.add(ff.open("demo:circles?pace=0&frames=7")))
+        """
+    )
+    code, out, err = freshframe("run", path, "--json")
+    assert code == 0
+    assert re.search(r"yard: 7 frames in \d+\.\d s", err)
+    assert "nothing was dropped" in err
+    summary = json.loads(out)
+    assert summary.pop("seconds") > 0
+    assert summary == {"pipeline": "yard", "frames": 7, "complete": True, "missing": []}
 
 
 def test_run_says_what_is_wrong_with_a_file(freshframe: Command, app: Callable[[str], str]) -> None:
@@ -195,7 +212,17 @@ def test_view_serves_a_source_and_its_circles(process: Callable[..., Process]) -
     state = view.state()
     assert [node["name"] for node in state["nodes"]] == ["source", "CircleTracker", "Annotate"]
     assert {node["name"] for node in state["nodes"] if node["view"]} == {"source", "Annotate"}
+    assert [shown["port"] for shown in state["views"]] == ["Annotate", "source"]
+    assert view.url.endswith("/#view=Annotate"), "the page shows the circles first"
     assert view.end() == 143
+
+
+def test_view_of_a_file_that_is_not_there_prints_no_url(freshframe: Command) -> None:
+    code, out, err = freshframe("view", "nofile.mp4")
+    assert code == 3
+    assert "http" not in out + err
+    assert "shows" not in err
+    assert "nofile.mp4" in err
 
 
 def test_track_serves_while_it_runs(process: Callable[..., Process]) -> None:
@@ -225,7 +252,7 @@ def test_a_token_that_was_made_up_is_told_with_quiet_too(freshframe: Command) ->
     arguments = ("track", LIVE, "--max-frames", "3", "-q", "--serve", "0")
     assert freshframe(*arguments)[2] == ""
     err = freshframe(*arguments, "--host", "0.0.0.0")[2]
-    assert re.fullmatch(r"http://\S+/\?token=[\w-]{32}\n", err)
+    assert re.fullmatch(r"(http://\S+/\?token=[\w-]{32}\n)+", err)
 
 
 def test_a_port_that_cannot_be_is_refused(freshframe: Command) -> None:
@@ -278,6 +305,30 @@ def test_top_shows_the_edge_that_drops_most_first(freshframe: Command) -> None:
     assert "LATEST" in edges[1]
 
 
+@pytest.mark.parametrize("width", [80, 110])
+def test_top_fits_the_terminal_and_keeps_the_names_whole(width: int) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from freshframe._cli.top_table import page  # noqa: PLC0415  (rich takes 60 ms)
+
+    names = ("camera-at-the-north-gate", "detect the people")
+    pipeline = ff.Pipeline("wide")
+    camera = pipeline.add(ff.open(LIVE), name=names[0])
+    pipeline.add(lambda frame: None, camera, name=names[1], queue=ff.Queue(12, "drop_newest"))
+    with pipeline:
+        state = Target.of(pipeline.serve().url).state()
+    state["edges"][0].update(dropped=123456, drop_rate={"queue_full": 29.7}, lost=123456)
+    console = Console(width=width, highlight=False)
+    with console.capture() as shown:
+        console.print(page(state, None, width))
+    lines = shown.get().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown.get()
+    assert f"{names[0]} \N{RIGHTWARDS ARROW}" in shown.get()
+    nodes = [line for line in lines if line.startswith(names) and "\N{RIGHTWARDS ARROW}" not in line]
+    assert len(nodes) == 2
+
+
 def test_top_writes_the_state_as_json(freshframe: Command) -> None:
     pipeline, url = served()
     pipeline.start()
@@ -295,7 +346,7 @@ def test_top_writes_the_state_as_json(freshframe: Command) -> None:
 def test_top_tells_of_a_failure_and_ends_with_1(freshframe: Command) -> None:
     pipeline = ff.Pipeline("fails")
     pipeline.add(lambda frame: 1 / 0, pipeline.add(ff.open(LIVE)), name="[bold]breaks[/]")
-    url = pipeline.serve()
+    url = pipeline.serve().url
     pipeline.start()
     until(lambda: Target.of(url).state()["phase"] == "failed", "the failure")
     code, out, _ = freshframe("top", url)

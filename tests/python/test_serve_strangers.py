@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,15 +22,51 @@ SCENE = "demo:circles?size=320x180&fps=30"
 def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(SCENE))
-    url = pipeline.serve(view=source)
-    assert pipeline.serve(view=[source]) == url
-    with pytest.raises(ff.GraphError, match="already, with other arguments: unserve"):
+    dashboard = pipeline.serve(view=source)
+    url = dashboard.url
+    assert pipeline.serve(view=[source]) is pipeline.dashboard is dashboard
+    with pytest.raises(ff.StateError, match="already, with other arguments: close"):
         pipeline.serve(port=1)
-    pipeline.unserve()
-    pipeline.unserve()
+    dashboard.close()
+    dashboard.close()
+    assert dashboard.closed
+    assert pipeline.dashboard is None
     with pytest.raises(ConnectionRefusedError):
         request(url)
-    assert request(pipeline.serve(), "/api/state").status == 200
+    again = pipeline.serve()
+    dashboard.close()  # the old one is over and ends no other
+    assert request(again.url, "/api/state").status == 200
+
+
+def test_a_dashboard_is_its_url_and_closes_at_the_end_of_its_block() -> None:
+    pipeline = ff.Pipeline()
+    with pipeline.serve(token="0123456789abcdef") as dashboard:
+        assert str(dashboard) == dashboard.url == dashboard.urls[0]
+        assert "0123456789abcdef" in dashboard.url
+        assert "0123456789abcdef" not in repr(dashboard)
+        assert not dashboard.closed
+        url = dashboard.url
+    assert pipeline.dashboard is None
+    with pytest.raises(ConnectionRefusedError):
+        request(url)
+
+
+def test_dropping_the_dashboard_stops_nothing() -> None:
+    pipeline = ff.Pipeline()
+    url = str(pipeline.serve())
+    gc.collect()
+    assert request(url, "/api/state").status == 200
+
+
+def test_a_server_for_all_addresses_names_them() -> None:
+    urls = ff.Pipeline().serve("0.0.0.0").urls
+    hosts = [urlsplit(url).hostname for url in urls]
+    assert hosts[-1] == socket.gethostname().lower()
+    for host in hosts[:-1]:
+        assert host is not None
+        assert host != "127.0.0.1"
+        assert len(socket.inet_aton(host)) == 4
+    assert len({urlsplit(url).query for url in urls}) == 1, "one token"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +80,8 @@ def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
         ({"token": ""}, "token must be a text"),
         ({"token": "short"}, "a token must have 16 to 256 letters"),
         ({"token": "sixteen letters;x"}, "a token must have 16 to 256 letters"),
+        ({"source_timeout": 0}, "source_timeout must be more than 0 seconds"),
+        ({"source_timeout": "5"}, "source_timeout must be"),
         ({"view": "cam"}, "view must be a port"),
         ({"view": ["cam"]}, "view must name ports"),
     ],
@@ -50,9 +89,9 @@ def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
 def test_arguments_that_cannot_be_are_refused(arguments: dict[str, Any], message: str) -> None:
     pipeline = ff.Pipeline()
     pipeline.add(ff.open(SCENE))
-    with pytest.raises(ff.GraphError, match=message):
+    with pytest.raises((ff.OptionError, ff.OptionTypeError), match=message):
         pipeline.serve(**arguments)
-    assert pipeline.serve().startswith("http://127.0.0.1:")
+    assert pipeline.serve().url.startswith("http://127.0.0.1:")
 
 
 def test_a_port_of_another_pipeline_and_one_that_is_taken_are_refused() -> None:
@@ -60,7 +99,7 @@ def test_a_port_of_another_pipeline_and_one_that_is_taken_are_refused() -> None:
     other = ff.Pipeline().add(ff.open(SCENE), name="other")
     with pytest.raises(ff.GraphError, match="belongs to another pipeline"):
         pipeline.serve(view=other)
-    port = int(pipeline.serve().rpartition(":")[2].strip("/"))
+    port = int(pipeline.serve().url.rpartition(":")[2].strip("/"))
     with pytest.raises(ff.FreshframeError, match=f"port {port}: Address already in use"):
         ff.Pipeline().serve(port=port)
 
@@ -74,7 +113,7 @@ def test_a_program_that_is_started_meanwhile_does_not_keep_the_port() -> None:
         return {name: number for name, number in found.items() if name.startswith("socket:")}
 
     before = sockets()
-    with Live(ff.Pipeline().serve()) as live:
+    with Live(ff.Pipeline().serve().url) as live:
         live.next("state")
         new = [number for name, number in sockets().items() if name not in before]
         assert len(new) >= 3, "one listens, one connection has two ends"
@@ -83,7 +122,7 @@ def test_a_program_that_is_started_meanwhile_does_not_keep_the_port() -> None:
 
 def test_a_token_lets_in_by_link_cookie_and_header() -> None:
     pipeline = ff.Pipeline()
-    url = pipeline.serve(token="0123456789abcdef")
+    url = pipeline.serve(token="0123456789abcdef").url
     assert url.endswith("/?token=0123456789abcdef")
     for path in ("/api/state", "/api/live", "/metrics", "/healthz", "/anything"):
         assert request(url, path).status == 401
@@ -103,17 +142,17 @@ def test_a_token_lets_in_by_link_cookie_and_header() -> None:
 
 def test_other_hosts_than_this_machine_get_a_token_of_their_own() -> None:
     first, second = ff.Pipeline(), ff.Pipeline()
-    url = first.serve("0.0.0.0")
+    url = first.serve("0.0.0.0").url
     token = url.partition("?token=")[2]
     assert len(token) >= 32
-    assert token != second.serve("0.0.0.0").partition("?token=")[2]
+    assert token != second.serve("0.0.0.0").url.partition("?token=")[2]
     port = url.partition("?")[0].rpartition(":")[2].strip("/")
     assert request(f"http://127.0.0.1:{port}/", "/api/state").status == 401
 
 
 def test_a_pipeline_that_is_collected_ends_its_server(pipelines: list[ff.Pipeline]) -> None:
     pipeline = ff.Pipeline()
-    url = pipeline.serve()
+    url = pipeline.serve().url
     assert request(url, "/api/state").status == 200
     pipelines.clear()
     del pipeline
@@ -137,7 +176,7 @@ def test_a_program_that_serves_ends_by_itself() -> None:
 
 
 def test_an_answer_to_head_is_the_last_on_its_connection() -> None:
-    url = ff.Pipeline().serve()
+    url = ff.Pipeline().serve().url
     head = f"HEAD /nothing HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n"
     with connect(url) as sock, sock.makefile("rb") as stream:
         sock.sendall(2 * head.encode())
@@ -147,7 +186,7 @@ def test_an_answer_to_head_is_the_last_on_its_connection() -> None:
 
 
 def test_a_flood_of_pings_is_cut_and_one_is_answered() -> None:
-    with Live(ff.Pipeline().serve()) as live:
+    with Live(ff.Pipeline().serve().url) as live:
 
         def receive() -> tuple[int, bytes]:
             got = live.receive()
@@ -176,19 +215,19 @@ def test_a_forked_child_neither_serves_nor_keeps_the_port() -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of forks beside threads
         pipeline = ff.Pipeline()
         pipeline.add(ff.open("demo:circles"))
-        port = int(pipeline.serve().rpartition(":")[2].strip("/"))
+        port = int(pipeline.serve().url.rpartition(":")[2].strip("/"))
         told, tell = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 pipeline.serve(port=1)
-            except ff.GraphError:
+            except ff.StateError:
                 pass
             del pipeline
             os.write(tell, b"x")
             signal.pause()
         os.read(told, 1)
-        pipeline.unserve()
+        pipeline.dashboard.close()
         try:
             socket.create_connection(("127.0.0.1", port))
             print("connected")

@@ -30,20 +30,20 @@ Point = collections.namedtuple("Point", ["x", "y"])
 
 
 def circles(
-    *rows: tuple[float, float, float], ids: list[int] | None = None, score: float = 0.5
+    *rows: tuple[float, float, float], ids: list[int] | None = None, confidence: float = 0.5
 ) -> ff.Circles:
     xyr = np.array(rows, np.float32).reshape(-1, 3)
-    scores = np.full(len(rows), score, np.float32)
+    confidences = np.full(len(rows), confidence, np.float32)
     if ids is None:
-        return ff.Circles(xyr, scores)
+        return ff.Circles(xyr, confidences)
     velocity = np.tile(np.array([60, -7.5], np.float32), (len(rows), 1))
-    age, confidence = np.full(len(rows), 1.5, np.float32), np.full(len(rows), 0.25, np.float32)
-    return ff.Circles(xyr, scores, np.array(ids, np.int64), velocity, age, confidence)
+    age, steady = np.full(len(rows), 1.5, np.float32), np.full(len(rows), 0.25, np.float32)
+    return ff.Circles(xyr, confidences, np.array(ids, np.int64), velocity, age, steady)
 
 
-TRACKED = {"vx": 60.0, "vy": -7.5, "age": 1.5, "confidence": 0.25}
+TRACKED = {"vx": 60.0, "vy": -7.5, "age": 1.5, "track_confidence": 0.25}
 UNTRACKED = dict.fromkeys(TRACKED)
-COLUMNS = ["id", "x", "y", "r", "score", "vx", "vy", "age", "confidence"]
+COLUMNS = ["id", "x", "y", "r", "confidence", "vx", "vy", "age", "track_confidence"]
 
 
 def write(sink: ff.Node[Any, None], *values: Any) -> ff.Report:
@@ -70,13 +70,14 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_json_lines_has_the_documented_keys_for_circles(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    report = write(ff.JsonLines(path), circles((1.23456, 2, 3), (4, 5, 6), ids=[7, 8], score=0.75))
+    report = write(ff.JsonLines(path), circles((1.23456, 2, 3), (4, 5, 6), ids=[7, 8], confidence=0.75))
     assert report.complete
     (record,) = lines(path)
-    assert list(record) == ["seq", "pts", "captured", "circles"]
+    assert list(record) == ["format", "seq", "pts", "captured", "circles"]
+    assert record["format"] == 2
     assert record["circles"] == [
-        {"id": 7, "x": 1.235, "y": 2.0, "r": 3.0, "score": 0.75} | TRACKED,
-        {"id": 8, "x": 4.0, "y": 5.0, "r": 6.0, "score": 0.75} | TRACKED,
+        {"id": 7, "x": 1.235, "y": 2.0, "r": 3.0, "confidence": 0.75} | TRACKED,
+        {"id": 8, "x": 4.0, "y": 5.0, "r": 6.0, "confidence": 0.75} | TRACKED,
     ]
     assert [list(circle) for circle in record["circles"]] == [COLUMNS] * 2
     assert record["captured"] > 0
@@ -95,14 +96,14 @@ def test_json_lines_has_a_null_id_and_no_motion_before_a_tracker(tmp_path: Path)
     path = tmp_path / "out.jsonl"
     write(ff.JsonLines(path), circles((1, 2, 3)))
     (circle,) = lines(path)[0]["circles"]
-    assert circle == {"id": None, "x": 1.0, "y": 2.0, "r": 3.0, "score": 0.5} | UNTRACKED
+    assert circle == {"id": None, "x": 1.0, "y": 2.0, "r": 3.0, "confidence": 0.5} | UNTRACKED
 
 
 def test_json_lines_is_valid_json_whatever_is_not_finite(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     write(
         ff.JsonLines(path),
-        circles((math.nan, math.inf, 3), score=-math.inf),
+        circles((math.nan, math.inf, 3), confidence=-math.inf),
         math.nan,
         {"a": [math.inf, 1.0]},
         np.array([[1.5, np.nan]], np.float32),
@@ -110,7 +111,7 @@ def test_json_lines_is_valid_json_whatever_is_not_finite(tmp_path: Path) -> None
         np.longdouble(2.5),
     )
     records = lines(path)
-    nothing = {"id": None, "x": None, "y": None, "r": 3.0, "score": None}
+    nothing = {"id": None, "x": None, "y": None, "r": 3.0, "confidence": None}
     assert records[0]["circles"] == [nothing | UNTRACKED]
     values = [record["value"] for record in records[1:]]
     assert values == [None, {"a": [None, 1.0]}, [[1.5, None]], None, 2.5]
@@ -183,7 +184,7 @@ def test_csv_has_a_header_when_no_frame_had_a_circle_and_an_empty_id_before_a_tr
     write(ff.Csv(untracked), circles((1, 2, 3)))
     assert empty.read_text() == ",".join(["seq", "pts", "captured", *COLUMNS]) + "\n"
     (row,) = table(untracked)
-    assert [row[name] for name in ("id", "vx", "vy", "age", "confidence")] == [""] * 5
+    assert [row[name] for name in ("id", "vx", "vy", "age", "track_confidence")] == [""] * 5
 
 
 @pytest.mark.parametrize(

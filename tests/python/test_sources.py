@@ -160,7 +160,7 @@ def test_a_source_is_live_or_not() -> None:
         def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
             yield 1, 0.0
 
-    with pytest.raises(ff.GraphError, match=r"Unclear.live must be True or False, got 'yes'"):
+    with pytest.raises(ff.OptionTypeError, match=r"Unclear.live must be True or False, got 'yes'"):
         ff.Pipeline().add(Unclear())
 
 

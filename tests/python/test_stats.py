@@ -206,7 +206,7 @@ def test_a_report_is_also_the_stats() -> None:
     assert report.complete
     assert report.edges[0].delivered == 10
     assert report.frames == 10
-    assert isinstance(report.gil, ff.GilStats)
+    assert isinstance(report.gil, ff.gil.GilStats)
 
 
 def test_a_lossless_run_that_was_stopped_with_samples_waiting_is_not_complete() -> None:
@@ -254,3 +254,24 @@ def test_a_video_source_tells_how_its_connection_fared_and_no_other_node_does() 
     assert (source.state, source.outages, source.outage_seconds, source.stalls) == ("closed", 0, 0.0, 0)
     assert (source.size_changes, source.decoder_delay, source.last_error) == (0, 0, "")
     assert source.wall_clock is None
+
+
+def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None:
+    slept, computed = 0.0, 0.0
+
+    def work(number: int) -> None:
+        nonlocal slept, computed
+        if number % 4 == 1:  # the short calls between make the next one unexpected
+            began = time.monotonic()
+            time.sleep(0.02)
+            slept += time.monotonic() - began
+        if number % 4 == 3:
+            began = time.thread_time()
+            while time.thread_time() < began + 0.02:
+                pass
+            computed += time.thread_time() - began
+
+    pipeline = ff.Pipeline()
+    pipeline.add(work, pipeline.add(Count(16)), name="work")
+    hold = pipeline.run().nodes["work"].gil_hold
+    assert computed <= hold < computed + slept / 2

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -35,16 +35,16 @@ def test_a_tracker_gives_every_column_and_a_detector_only_its_own() -> None:
         assert circles.tracker_id is not None
         assert circles.velocity is not None
         assert circles.age is not None
-        assert circles.confidence is not None
+        assert circles.track_confidence is not None
         assert circles.velocity.shape == (n, 2)
         assert circles.velocity.dtype == np.float32
         assert circles.age.shape == (n,)
         assert circles.age.dtype == np.float32
-        assert circles.confidence.shape == (n,)
-        assert circles.confidence.dtype == np.float32
+        assert circles.track_confidence.shape == (n,)
+        assert circles.track_confidence.dtype == np.float32
     with ff.stream(ff.open(SCENE), ff.CircleDetector()) as stream:
         found = next(iter(stream)).value
-    assert (found.tracker_id, found.velocity, found.age, found.confidence) == (None, None, None, None)
+    assert (found.tracker_id, found.velocity, found.age, found.track_confidence) == (None, None, None, None)
 
 
 def test_velocity_is_that_of_the_scene_and_age_counts_seconds() -> None:
@@ -56,8 +56,8 @@ def test_velocity_is_that_of_the_scene_and_age_counts_seconds() -> None:
         assert circles.velocity is not None
         assert circles.tracker_id is not None
         assert circles.age is not None
-        assert circles.confidence is not None
-        before, now = (ff.demo_truth(SCENE, sample.seq - back) for back in (1, 0))
+        assert circles.track_confidence is not None
+        before, now = (ff.demo.demo_truth(SCENE, sample.seq - back) for back in (1, 0))
         for row, (x, y, _) in enumerate(circles.xyr.tolist()):
             ball = min(now, key=lambda b: math.hypot(b.x - x, b.y - y))
             old = next(b for b in before if b.id == ball.id)
@@ -68,7 +68,7 @@ def test_velocity_is_that_of_the_scene_and_age_counts_seconds() -> None:
             id_ = int(circles.tracker_id[row])
             birth = sample.pts - float(circles.age[row])
             assert abs(births.setdefault(id_, birth) - birth) < 1e-3
-            assert 0 < circles.confidence[row] <= 1
+            assert 0 < circles.track_confidence[row] <= 1
     assert compared > 20
 
 
@@ -82,11 +82,11 @@ def test_circles_made_in_python_keep_their_tracks_through_a_native_node() -> Non
     def same(circles: ff.Circles) -> ff.Circles:
         return ff.Circles(
             circles.xyr,
-            circles.score,
+            circles.confidence,
             circles.tracker_id,
             circles.velocity,
             circles.age,
-            circles.confidence,
+            circles.track_confidence,
         )
 
     pipeline = ff.Pipeline()
@@ -97,7 +97,7 @@ def test_circles_made_in_python_keep_their_tracks_through_a_native_node() -> Non
     for sample in reader:
         seen.setdefault(sample.seq, []).append(sample.value)
     for first, second in seen.values():
-        for name in ("xyr", "score", "tracker_id", "velocity", "age", "confidence"):
+        for name in ("xyr", "confidence", "tracker_id", "velocity", "age", "track_confidence"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
@@ -105,7 +105,9 @@ def test_a_velocity_of_the_wrong_shape_is_named() -> None:
     def wrong(circles: ff.Circles) -> ff.Circles:
         n = len(circles)
         ones = np.ones(n, np.float32)
-        return ff.Circles(circles.xyr, circles.score, circles.tracker_id, np.ones(n, np.float32), ones, ones)
+        return ff.Circles(
+            circles.xyr, circles.confidence, circles.tracker_id, np.ones(n, np.float32), ones, ones
+        )
 
     pipeline = ff.Pipeline()
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE)))
@@ -128,7 +130,7 @@ def track_boxes(frames: list[ff.Detections], **options: Any) -> list[ff.Detectio
     source = Push(live=False)
     source.push(*frames)
     source.end()
-    with ff.stream(source, ff.Tracker(**options)) as stream:
+    with ff.stream(source, ff.BoxTracker(**options)) as stream:
         return [sample.value for sample in stream]
 
 
@@ -142,9 +144,13 @@ def test_boxes_that_cross_keep_their_ids_and_their_columns() -> None:
     for frame, tracked_ in zip(frames, out, strict=True):
         np.testing.assert_array_equal(tracked_.xyxy, frame.xyxy)
         assert tracked_.data["name"].tolist() == ["a", "b"]
-    np.testing.assert_allclose(out[-1].data["velocity"], [[100, 0], [-100, 0]], atol=3)
-    np.testing.assert_allclose(out[-1].data["age"], [89 / 25] * 2, atol=1e-4)
-    np.testing.assert_allclose(out[-1].data["track_confidence"], [0.9] * 2, atol=1e-4)
+    last = out[-1]
+    assert last.velocity is not None
+    assert last.age is not None
+    assert last.track_confidence is not None
+    np.testing.assert_allclose(last.velocity, [[100, 0], [-100, 0]], atol=3)
+    np.testing.assert_allclose(last.age, [89 / 25] * 2, atol=1e-4)
+    np.testing.assert_allclose(last.track_confidence, [0.9] * 2, atol=1e-4)
 
 
 def test_boxes_of_two_classes_in_one_place_are_two_tracks() -> None:
@@ -168,7 +174,8 @@ def test_what_is_no_box_is_left_out() -> None:
     frame = boxes((nan, 0, 9, 9), (10, 10, 50, 90), (0, 0, inf, 9), (50, 50, 20, 60), (0, 0, 3e38, 9))
     for tracked_ in track_boxes([frame] * 3):
         np.testing.assert_array_equal(tracked_.xyxy, [[10, 10, 50, 90]])
-        assert np.isfinite(tracked_.data["velocity"]).all()
+        assert tracked_.velocity is not None
+        assert np.isfinite(tracked_.velocity).all()
 
 
 def test_frames_without_boxes_pass_through_and_end_tracks_after_max_gap() -> None:
@@ -177,12 +184,13 @@ def test_frames_without_boxes_pass_through_and_end_tracks_after_max_gap() -> Non
     assert [d.tracker_id.tolist() for d in out if d.tracker_id is not None and len(d)] == [[1], [1], [2]]
     assert out[1].tracker_id is not None
     assert out[1].xyxy.shape == (0, 4)
-    assert out[1].data["velocity"].shape == (0, 2)
+    assert out[1].velocity is not None
+    assert out[1].velocity.shape == (0, 2)
 
 
 def test_random_drops_and_misses_cost_few_identities() -> None:
     chance = random.Random(3)
-    tracker = ff.Tracker()
+    tracker = ff.BoxTracker()
     owners: dict[int, set[int]] = {}
     for n in range(300):
         if chance.random() < 0.5:
@@ -201,7 +209,7 @@ def test_random_drops_and_misses_cost_few_identities() -> None:
     assert sum(len(names) - 1 for names in owners.values()) <= 2
 
 
-def step(tracker: ff.Tracker, pts: float, found: ff.Detections) -> tuple[list[int], list[int]]:
+def step(tracker: ff.BoxTracker, pts: float, found: ff.Detections) -> tuple[list[int], list[int]]:
     """Ids and rows of one frame, without a pipeline."""
 
     class Stamped:
@@ -209,6 +217,7 @@ def step(tracker: ff.Tracker, pts: float, found: ff.Detections) -> tuple[list[in
             found.xyxy, found.confidence, found.class_id, None, {"row": np.arange(len(found))}
         )
         source = "camera"
+        node = "detector"
 
     sample: Any = Stamped()
     sample.pts = pts
@@ -249,7 +258,7 @@ def test_a_crowd_lets_other_threads_run() -> None:
 
 
 def test_two_threads_with_one_tracker_do_no_harm() -> None:
-    tracker = ff.Tracker()
+    tracker = ff.BoxTracker()
     crowd = boxes(*[(i % 7, i % 5, 40 + i % 7, 90) for i in range(1000)])
     step(tracker, 0, crowd)
     start = threading.Barrier(2)
@@ -279,14 +288,73 @@ def test_two_threads_with_one_tracker_do_no_harm() -> None:
     ],
 )
 def test_options_that_cannot_be_are_named(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ff.GraphError, match=message):
-        ff.Tracker(**options)
+    with pytest.raises((ff.OptionError, ff.OptionTypeError), match=message):
+        ff.BoxTracker(**options)
 
 
 def test_columns_of_different_lengths_are_named() -> None:
-    wrong = ff.Detections(np.zeros((2, 4), np.float32), np.zeros(1, np.float32), np.zeros(2, np.int32))
-    with pytest.raises(ff.NodeError, match=r"confidence must have the shape \(2,\), got \(1,\)"):
-        track_boxes([wrong])
+    with pytest.raises(ff.OptionError, match=r"confidence must have the shape \(2,\), got \(1,\)"):
+        ff.Detections(np.zeros((2, 4), np.float32), np.zeros(1, np.float32), np.zeros(2, np.int32))
+
+
+def test_detections_convert_lists_and_check_each_column() -> None:
+    some = ff.Detections([[0, 0, 10, 20]], [1], [0], names=["cup"])
+    assert [some.xyxy.dtype.name, some.confidence.dtype.name, some.class_id.dtype.name] == [
+        "float32",
+        "float32",
+        "int32",
+    ]
+    assert some.xyxy.shape == (1, 4)
+    assert some.names is not None
+    assert some.names.tolist() == ["cup"]
+    assert len(ff.Detections([], [], [])) == 0
+    with pytest.raises(ff.OptionError, match=r"xyxy must have the shape \(1, 4\), got \(1, 3\)"):
+        ff.Detections([[0, 0, 10]], [1], [0])
+    with pytest.raises(ff.OptionTypeError, match=r"xyxy must be an array of float32, got one of type dict"):
+        ff.Detections({}, [1], [0])  # type: ignore[arg-type]
+
+
+def test_a_node_below_a_function_that_gives_no_boxes_says_what_it_takes() -> None:
+    with pytest.raises(ff.NodeError, match=r"BoxTracker takes Detections.*but 'Push' gave a dict") as caught:
+        track_boxes([cast("Any", {})])
+    assert isinstance(caught.value.__cause__, ff.OptionTypeError)
+
+
+def test_both_trackers_can_be_called_alone() -> None:
+    boxed = ff.BoxTracker()
+    out = [boxed.update(boxes((10 + n, 20, 60 + n, 80)), time=n / 25) for n in range(3)]
+    assert [found.tracker_id.tolist() for found in out if found.tracker_id is not None] == [[1]] * 3
+    followed = ff.CircleTracker()
+    with ff.stream(ff.open("demo:circles?frames=5&pace=0&size=320x240&balls=2")) as stream:
+        found = [followed.update(sample.value, time=sample.pts) for sample in stream]
+    assert found[-1].tracker_id is not None
+    assert len(found[-1]) > 0
+
+
+def test_a_tracker_of_a_pipeline_refuses_to_be_called() -> None:
+    pipeline = ff.Pipeline()
+    boxed, followed = ff.BoxTracker(), ff.CircleTracker()
+    pipeline.add(boxed, pipeline.add(Push()))
+    pipeline.add(followed, pipeline.add(ff.open(SCENE)))
+    with pytest.raises(ff.StateError, match=r"BoxTracker is a node of a pipeline.*make another one"):
+        boxed.update(boxes((0, 0, 10, 10)), time=0)
+    with pytest.raises(ff.StateError, match=r"CircleTracker is a node of a pipeline.*make another one"):
+        followed.update(np.zeros((64, 64), np.uint8), time=0)
+
+
+def test_circles_can_be_selected_and_give_plain_floats() -> None:
+    column = np.array([0.9, 0.2], np.float32)
+    some = ff.Circles(np.array([[1, 2, 3], [4, 5, 6]], np.float32), column, np.array([7, 8]), age=column)
+    (circle,) = some[some.confidence > 0.5]
+    assert circle == (1.0, 2.0, 3.0)
+    assert [type(number) for number in circle] == [float] * 3
+    last = some[1:]
+    assert last.tracker_id is not None
+    assert last.age is not None
+    assert (last.tracker_id.tolist(), last.velocity, last.track_confidence) == ([8], None, None)
+    assert last.age[0] == np.float32(0.2)
+    with pytest.raises(ff.OptionTypeError, match="slice, a mask or a list"):
+        some[1]  # type: ignore[index]
 
 
 def test_detections_take_masks_slices_and_lists() -> None:
@@ -295,7 +363,7 @@ def test_detections_take_masks_slices_and_lists() -> None:
     assert some[1:].xyxy[:, 2].tolist() == [2, 3]
     assert some[[2, 0]].data["name"].tolist() == ["c", "a"]
     assert len(some[[]]) == 0
-    with pytest.raises(TypeError, match="slice, a mask or a list"):
+    with pytest.raises(ff.OptionTypeError, match="slice, a mask or a list"):
         some[1]  # type: ignore[index]
 
 
@@ -305,7 +373,7 @@ def test_sinks_write_one_row_per_box(tmp_path: Path) -> None:
     source.end()
     pipeline = ff.Pipeline()
     found = pipeline.add(source)
-    tracks = pipeline.add(ff.Tracker(), found)
+    tracks = pipeline.add(ff.BoxTracker(), found)
     pipeline.add(ff.Csv(tmp_path / "out.csv"), tracks)
     pipeline.add(ff.JsonLines(tmp_path / "out.jsonl"), tracks)
     pipeline.add(ff.JsonLines(tmp_path / "found.jsonl"), found)
@@ -327,4 +395,6 @@ def test_sinks_write_one_row_per_box(tmp_path: Path) -> None:
         "vx": None,
         "vy": None,
         "age": None,
+        "track_confidence": None,
+        "class": None,
     }

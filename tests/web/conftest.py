@@ -47,7 +47,7 @@ def running() -> Iterator[Callable[..., str]]:
 
     def run(pipeline: ff.Pipeline, **options: Any) -> str:
         made.append(pipeline)
-        url = pipeline.serve(**options)
+        url = pipeline.serve(**options).url
         pipeline.start()
         return url
 

@@ -114,7 +114,7 @@ def test_the_page_goes_on_while_python_is_frozen_and_says_who_does_it(
         )
     assert len(said) >= 5
     page.until("return !document.querySelector('.banner[data-kind=frozen]').checkVisibility()")
-    assert page.run("return document.getElementById('phase').textContent") == "running"
+    page.until("return document.getElementById('phase').textContent === 'running'")  # told for 5 s more
     assert page.complaints() == []
 
 
@@ -164,7 +164,8 @@ def test_a_page_whose_token_is_no_longer_good_says_so(page: Page, running: Run) 
     url = running(pipeline, token="the-first-of-two-tokens")
     page.open(url)
     page.until("return document.getElementById('phase').textContent === 'running'")
-    pipeline.unserve()
+    assert pipeline.dashboard is not None
+    pipeline.dashboard.close()
     pipeline.serve(port=urllib.parse.urlsplit(url).port or 0, token="the-second-of-two-tokens")
     page.until("return document.querySelector('.banner[data-kind=lost]').textContent.includes('refuses')")
     assert "token" in page.text(".banner[data-kind=lost]")

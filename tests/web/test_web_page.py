@@ -183,7 +183,10 @@ def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run)
     pipeline, _ = example()
     page.open(running(pipeline))
     page.until("return document.querySelector('.edge[data-child=tired]').dataset.state === 'dropping'")
-    page.until("return document.querySelector('.edge[data-child=tired] .drops').textContent.includes('/s')")
+    page.until(
+        "return document.querySelector('.edge[data-child=tired] .drops')"
+        ".textContent.includes('frame by design')"
+    )
     assert "queue_full" in page.text(".edge[data-child=tired] .cause")
     page.until(
         "return [...document.querySelectorAll('#event-list li[data-kind=drop]')]"
@@ -194,7 +197,9 @@ def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run)
     for child in ("brightness", "CircleTracker"):
         if stats[child].dropped == 0:
             assert page.text(f".edge[data-child={child}] .drops") == "no drops"
-    page.until("return document.querySelector('#facts .bad') !== null")
+    # LATEST was asked to drop: that is no alarm.
+    assert page.run("return document.querySelector('#facts .bad, [data-alarm], #problems li')") is None
+    assert page.text("#phase") == "running"
 
 
 def test_a_failed_node_is_shown_with_its_traceback(page: Page, running: Run) -> None:

@@ -1,4 +1,4 @@
-"""Learns the validation of circle candidates and writes src/vision/circle_model.inc.
+"""Learns the validation of circle candidates and writes src/vision/rim/model.inc.
 
 Draws scenes (scenes.py), lets circles_bench print every refined candidate with its features, labels each by
 its overlap with the truth and fits a glance at the edges, a weighted sum that passes over most others, and a
@@ -39,7 +39,7 @@ DETECTOR = ("min_radius=5", "max_radius=230")
 MISSED_AT_A_GLANCE = 0.004  # share of the circles that the glance at their edges may lose
 HEAD = 5  # of each row that circles_bench writes: picture, x, y, r, score
 FEATURES, EDGE_FEATURES = (
-    int(n) for n in re.findall(r"eatures = (\d+);", (ROOT / "src/vision/rim_features.hpp").read_text())
+    int(n) for n in re.findall(r"eatures = (\d+);", (ROOT / "src/vision/rim/features.hpp").read_text())
 )
 SCENES, UNITS, EPOCHS = 5200, (64, 24), 24
 DECAY = 2e-5  # of the weights, towards zero

@@ -101,7 +101,7 @@ struct Comparison<T> {
 };
 
 // thread, mutex, condition_variable, stop_token, filesystem::path: classes of the standard library that are
-// no templates. What can hide any object is not among them.
+// no templates. Those that can hide any object are not among them: a locale owns facets of any class.
 template <class T>
 constexpr bool plain_class_of_std() {
   constexpr std::string_view name = __PRETTY_FUNCTION__;
@@ -111,7 +111,8 @@ constexpr bool plain_class_of_std() {
   } else {
     constexpr auto own = name.substr(at, name.find_first_of(";]", at) - at);
     return !std::is_polymorphic_v<T> && own.find('<') == own.npos && !own.ends_with("::any") &&
-           !own.ends_with("::exception_ptr") && !own.ends_with("::nested_exception");
+           !own.ends_with("::exception_ptr") && !own.ends_with("::nested_exception") &&
+           !own.ends_with("::locale");
   }
 }
 
@@ -137,11 +138,11 @@ struct Parts<std::array<T, N>> : KnownParts<T> {};
 template <class T>
 struct Parts<std::optional<T>> : KnownParts<T> {};
 template <class T, class D>
-struct Parts<std::unique_ptr<T, D>> : KnownParts<T, D> {};
+struct Parts<std::unique_ptr<T, D>> : KnownParts<typename std::unique_ptr<T, D>::pointer, D> {};
+template <class T>  // of void it hides what a void* hides
+struct Parts<std::shared_ptr<T>> : KnownParts<typename std::shared_ptr<T>::element_type*> {};
 template <class T>
-struct Parts<std::shared_ptr<T>> : KnownParts<T> {};
-template <class T>
-struct Parts<std::weak_ptr<T>> : KnownParts<T> {};
+struct Parts<std::weak_ptr<T>> : KnownParts<typename std::weak_ptr<T>::element_type*> {};
 template <class T>
 struct Parts<std::atomic<T>> : KnownParts<T> {};
 template <class T>
@@ -285,8 +286,9 @@ concept PythonFree = detail::refusal<T>() == detail::Refusal::None;
   static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Handle, WHAT                               \
                 " is or holds an object of a binding library (nb::object, nb::ndarray, py::array); pass a " \
                 "span or plain data taken from it, or a gil::Ref");                                         \
-  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::VoidPointer,                               \
-                WHAT " is or holds a void*, which may hide a Python object; pass a typed pointer");         \
+  static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::VoidPointer, WHAT                          \
+                " is or holds a void* or a smart pointer to void, which may hide a Python object; pass a "  \
+                "typed pointer");                                                                           \
   static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Callable,                                  \
                 WHAT " is or holds a std::function, or a function of Python objects; pass data instead");   \
   static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Opaque, WHAT                               \

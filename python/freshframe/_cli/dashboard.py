@@ -25,12 +25,7 @@ def serve_if_asked(
     """
     if options.serve is None:
         return
-    url = served(pipeline, options.host, options.serve, view)
-    if "?token=" in url and messages.level < 0:  # with -q, too: the token was made up just now
-        print(url, file=sys.stderr, flush=True)
-    messages.say(f"dashboard: {url}")
-
-
-def served(pipeline: ff.Pipeline, host: str, port: int, view: Sequence[ff.Port[Any]] | None) -> str:
-    """Serves the pipeline and returns the URL; the token in it is needed from other machines only."""
-    return pipeline.serve(host=host, port=port, view=view)
+    dashboard = pipeline.serve(host=options.host, port=options.serve, view=view)
+    if "?token=" in dashboard.url and messages.level < 0:  # with -q, too: the token was made up just now
+        print(*dashboard.urls, sep="\n", file=sys.stderr, flush=True)
+    messages.say(f"dashboard: {', '.join(dashboard.urls)}")

@@ -13,6 +13,7 @@ import freshframe as ff
 
 from .accuracy import Accuracy
 from .game import RATE, Diary, missed
+from .quantile import quantile
 from .summary import causes
 
 
@@ -30,12 +31,6 @@ class Measured:
     peak_rss: int  # bytes, at the end of the live part
     video: Path
     picture: Path
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value that this share of all values does not exceed; 0 when there are none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 def books_balance(stats: ff.Stats) -> bool:

@@ -122,7 +122,7 @@ def explain(error: BaseException, messages: Messages) -> ExitCode:
 
 
 _CODES: tuple[tuple[tuple[type[BaseException], ...], ExitCode], ...] = (
-    ((UsageError, ff.GraphError), ExitCode.USAGE),
+    ((UsageError, ff.GraphError, ff.OptionError, ff.OptionTypeError), ExitCode.USAGE),
     ((ff.SourceError,), ExitCode.SOURCE),
     ((ff.Stalled, ff.StopTimeout, TimedOut), ExitCode.STALLED),
     ((ff.FreshframeError,), ExitCode.FAILED),

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +33,11 @@ def seconds(text: str) -> float:
             f"expected a duration above 0 such as 10s, 500ms or 2m, got {text!r}"
         )
     return float(match[1]) * _UNITS[match[2]]
+
+
+def moment(text: str) -> float:
+    """A time of a file: a duration, or 0."""
+    return 0.0 if re.fullmatch(r"0+(\.0*)?s?", text) else seconds(text)
 
 
 def share(text: str) -> float:
@@ -104,13 +111,28 @@ def parse(arguments: Sequence[str]) -> Any:
     _doctor(commands)
     _gil(commands)
     _lab(commands)
+    _check_command(parser, list(commands.choices), arguments)
     arguments, own = _split_at_dashes(arguments)
     options, rest = parser.parse_known_args(arguments, argparse.Namespace(arguments=own))
     if rest:
         shell_did_it = all(os.path.exists(text) for text in rest)
         hint = "; put a pattern in quotes: 'frames/*.png'" if shell_did_it else ""
-        parser.error(f"unrecognized arguments: {' '.join(rest[:3])}{' ...' if len(rest) > 3 else ''}{hint}")
+        command: argparse.ArgumentParser = commands.choices[options.command]
+        command.error(f"unrecognized arguments: {' '.join(rest[:3])}{' ...' if len(rest) > 3 else ''}{hint}")
     return options
+
+
+def _check_command(parser: argparse.ArgumentParser, names: list[str], arguments: Sequence[str]) -> None:
+    """Shows the help when no command is given; names the one that was meant when it is misspelt."""
+    if not arguments:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    given = arguments[0]
+    if given.startswith("-") or given in names:
+        return
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    parser.error(f"there is no command {given!r}; {hint}")
 
 
 def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
@@ -154,7 +176,7 @@ def _track(commands: Any) -> None:
         "track",
         "find and follow the circles of a video",
         "  freshframe track match.mp4 -o tracks.jsonl -o annotated.mp4\n"
-        "  freshframe track match.mp4 --realtime --for 10s --json | head",
+        "  freshframe track match.mp4 --start 2m --for 10s --realtime --json | head",
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
@@ -181,6 +203,13 @@ def _track(commands: Any) -> None:
         type=seconds,
         metavar="TIME",
         help="end after TIME: of the video for a file, of the clock for a live source",
+    )
+    parser.add_argument(
+        "--start", type=moment, metavar="TIME", help="begin with the frame at TIME of the file"
+    )
+    parser.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME of the file")
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for a camera that is not there, instead of ending at once"
     )
     parser.add_argument("--max-frames", type=count, metavar="N", help="end after N frames were looked at")
     parser.add_argument(

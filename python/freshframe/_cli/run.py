@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import sys
 import traceback
 import types
@@ -18,6 +19,7 @@ from freshframe._progress import progress_display
 from .dashboard import serve_if_asked
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
+from .summary import shortfalls
 
 _MODULE = "freshframe_app"  # not __main__: what a file does when it is run itself is not wanted here
 
@@ -41,11 +43,31 @@ def run(options: Any, messages: Messages) -> ExitCode:
         serve_if_asked(pipeline, options, messages)
         with pipeline, _display(messages, pipeline.name) as show:
             report = pipeline.run(progress=show)
+    _summarise(report, pipeline.name, options, messages)
     lossless = all(edge.queue.when_full == "block" for edge in report.edges)
     if lossless and not report.complete:
-        messages.complain("incomplete: something was dropped, or an output was not closed properly")
+        messages.complain(
+            "incomplete: it was stopped, something was dropped, or an output was not closed properly"
+        )
         return ExitCode.INCOMPLETE
     return ExitCode.OK
+
+
+def _summarise(report: ff.Report, name: str, options: Any, messages: Messages) -> None:
+    missing = shortfalls(report, stopped_below=[edge.parent for edge in report.edges])
+    rate = f" ({report.frames / report.elapsed:.1f} per second)" if report.elapsed > 0 else ""
+    messages.say(f"{name}: {report.frames} frames in {report.elapsed:.1f} s{rate}")
+    for line in missing or ["nothing was dropped"]:
+        messages.say(line)
+    if options.json:
+        summary = {
+            "pipeline": name,
+            "frames": report.frames,
+            "seconds": round(report.elapsed, 3),
+            "complete": report.complete,
+            "missing": missing,
+        }
+        print(json.dumps(summary, ensure_ascii=False))
 
 
 def _display(
@@ -112,4 +134,5 @@ def _guarded(call: Callable[[], Any]) -> Any:
         ):
             trace = trace.tb_next
         traceback.print_exception(type(error), error, trace)
-        raise AppError(ExitCode.USAGE if isinstance(error, ff.GraphError) else ExitCode.FAILED) from None
+        refused = isinstance(error, ff.GraphError | ff.OptionError | ff.OptionTypeError)
+        raise AppError(ExitCode.USAGE if refused else ExitCode.FAILED) from None

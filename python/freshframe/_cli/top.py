@@ -134,11 +134,12 @@ def _show(target: Target, state: dict[str, Any], options: Any, messages: Message
 
     from .top_table import page  # noqa: PLC0415
 
-    with Live(console=Console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as display:
+    console = Console()
+    with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as display:
 
         def show(newest: dict[str, Any] | None, trouble: str | None) -> None:
             if newest is not None:
-                display.update(page(newest, trouble), refresh=True)
+                display.update(page(newest, trouble, console.width), refresh=True)
 
         _follow(target, state, options, messages, show)
 

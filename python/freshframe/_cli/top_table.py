@@ -14,13 +14,16 @@ from rich.text import Text
 _EVENTS = 5
 _STYLES = {
     "running": "green",
-    "working": "green",
+    "ok": "green",
+    "idle": "dim",
+    "away": "bold red",
     "failed": "bold red",
     "blocked": "yellow",
     "waiting_gil": "magenta",
 }
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
 _WIDTH = 110  # columns, where there is no terminal that has its own
+_NARROW = 100  # columns; below this a table leaves out what the page has anyway
 
 
 def plain_console() -> Console:
@@ -28,12 +31,13 @@ def plain_console() -> Console:
     return Console(width=_WIDTH, highlight=False)
 
 
-def page(state: dict[str, Any], trouble: str | None) -> RenderableType:
+def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> RenderableType:
     """All of it.
 
     Args:
         state: As /api/state delivers it.
         trouble: Why it is not new; None: it is.
+        width: Columns of the terminal.
     """
     state = _printable(state)
     parts: list[RenderableType] = [_head(state)]
@@ -44,7 +48,9 @@ def page(state: dict[str, Any], trouble: str | None) -> RenderableType:
         parts.append(_error(state["error"]))
     if state["gil"].get("stalled_now"):
         parts.append(_frozen(state["gil"]))
-    parts += ["", _edges(state), "", _nodes(state)]
+    parts += [_problem(problem) for problem in state.get("problems", [])]
+    narrow = width < _NARROW
+    parts += ["", _edges(state, narrow), "", _nodes(state, narrow)]
     if state["events"]:
         parts += ["", _events(state["events"])]
     return Group(*parts)
@@ -61,13 +67,19 @@ def _printable(value: Any) -> Any:
 
 def _head(state: dict[str, Any]) -> Text:
     falling = sum(_falling(item) for item in [*state["edges"], *state["nodes"]])
+    losing = any(problem["kind"] == "loss" for problem in state.get("problems", []))
     text = Text.assemble(
         (state["name"], "bold"),
         "  ",
         (state["phase"], _STYLES.get(state["phase"], "")),
         f"  {state['uptime']:.0f} s  ",
     )
-    return text.append(f"{falling:.1f} dropped/s", style="bold red" if falling > 0 else "")
+    return text.append(f"{falling:.1f} dropped/s", style="bold red" if losing else "")
+
+
+def _problem(problem: dict[str, Any]) -> Text:
+    subject = problem["subject"].replace("->", " → ")
+    return Text.assemble((f"{subject}: ", "bold red"), (problem["text"], "red"))
 
 
 def _error(error: dict[str, Any]) -> Text:
@@ -87,55 +99,98 @@ def _frozen(gil: dict[str, Any]) -> Text:
     )
 
 
-def _table(*columns: str) -> Table:
-    """The first two columns are words, the others numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+def _table(columns: list[str], narrow: bool) -> Table:
+    """The first column is a name and may wrap; numbers stand at the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0), header_style="dim")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < 2 else "right", no_wrap=index > 0)
+        words = index == 0 or column in ("queue", "state", "why")
+        table.add_column(
+            column,
+            justify="left" if words else "right",
+            no_wrap=index > 0,
+            overflow="fold" if index == 0 else "ellipsis",
+        )
     return table
 
 
-def _edges(state: dict[str, Any]) -> Table:
-    table = _table("edge", "queue", "per s", "dropped/s", "dropped", "waiting", "age p50", "age p99", "why")
-    table.columns[-1].justify = "left"
-    for edge in sorted(state["edges"], key=lambda edge: (-_falling(edge), -edge["dropped"])):
+def _edges(state: dict[str, Any], narrow: bool) -> Table:
+    columns = ["edge", "queue", "per s", "drop/s", "dropped", "waiting", "age p50", "age p99", "why"]
+    left_out = {"queue", "age p99", "why"} if narrow else set()
+    table = _table([column for column in columns if column not in left_out], narrow)
+    for edge in sorted(state["edges"], key=_worst_first):
         falling = _falling(edge)
         queue = edge["queue"]
-        style = "red" if falling > 0 else ""
+        style = "red" if edge.get("lost", 0) > 0 else ""
         causes = edge["drop_rate"] if falling > 0 else edge["drops"]
-        table.add_row(
-            Text(f"{edge['parent']} → {edge['child']}"),
-            Text(queue.get("name") or queue["when_full"]),
-            f"{edge['rate']:.1f}",
-            Text(f"{falling:.1f}", style=style),
-            Text(str(edge["dropped"]), style=style),
-            f"{edge['waiting']}/{queue['depth']}",
-            _time(edge["age_p50"] if edge["delivered"] else None),
-            _time(edge["age_p99"] if edge["delivered"] else None),
-            Text(", ".join(cause for cause, number in causes.items() if number > 0)),
-        )
+        cells: dict[str, str | Text] = {
+            "edge": Text(f"{edge['parent']} → {edge['child']}"),
+            "queue": Text(_queue_name(queue)),
+            "per s": f"{edge['rate']:.1f}",
+            "drop/s": Text(f"{falling:.1f}", style=style),
+            "dropped": Text(str(edge["dropped"]), style=style),
+            "waiting": f"{edge['waiting']}/{queue['depth']}",
+            "age p50": _time(edge["age_p50"] if edge["delivered"] else None),
+            "age p99": _time(edge["age_p99"] if edge["delivered"] else None),
+            "why": Text(", ".join(cause for cause, number in causes.items() if number > 0)),
+        }
+        table.add_row(*(cell for column, cell in cells.items() if column not in left_out))
     return table
 
 
-def _nodes(state: dict[str, Any]) -> Table:
-    table = _table(
-        "node", "state", "fps", "busy", "time p50", "time p99", "GIL wait", "GIL hold", "errors", "lost"
-    )
+def _worst_first(edge: dict[str, Any]) -> tuple[float, float, int]:
+    return (-edge.get("lost", 0), -_falling(edge), -edge["dropped"])
+
+
+def _queue_name(queue: dict[str, Any]) -> str:
+    """A policy of one's own has a long name; its depth stands beside."""
+    name = str(queue.get("name") or queue["when_full"])
+    return str(queue["when_full"]).replace("drop_", "") if name.startswith("Queue(") else name
+
+
+def _nodes(state: dict[str, Any], narrow: bool) -> Table:
+    columns = [
+        "node",
+        "state",
+        "fps",
+        "busy",
+        "time p50",
+        "time p99",
+        "GIL wait",
+        "GIL hold",
+        "errors",
+        "lost",
+    ]
+    left_out = {"time p99", "GIL wait"} if narrow else set()
+    table = _table([column for column in columns if column not in left_out], narrow)
     for node in state["nodes"]:
         python = node["language"] == "python"
-        table.add_row(
-            Text(node["name"]),
-            Text(node["state"], style=_STYLES.get(node["state"], "")),
-            f"{node['fps']:.1f}",
-            f"{node['busy'] or 0:.0%}",
-            _time(node["p50"]),
-            _time(node["p99"]),
-            _share(node["gil_wait_rate"]) if python else "",
-            _share(node["gil_hold_rate"]) if python else "",
-            _count(node["errors"]),
-            _count(node["dropped"]),
-        )
+        source = node["kind"] == "source"  # its time would be the camera's interval
+        word, style = _state(node)
+        cells: dict[str, str | Text] = {
+            "node": Text(node["name"]),
+            "state": Text(word, style=style),
+            "fps": f"{node['fps']:.1f}",
+            "busy": f"{node['busy'] or 0:.0%}",
+            "time p50": "" if source else _time(node["p50"]),
+            "time p99": "" if source else _time(node["p99"]),
+            "GIL wait": _share(node["gil_wait_rate"]) if python else "",
+            "GIL hold": _share(node["gil_hold_rate"]) if python else "",
+            "errors": _count(node["errors"]),
+            "lost": _count(node["dropped"]),
+        }
+        table.add_row(*(cell for column, cell in cells.items() if column not in left_out))
     return table
+
+
+def _state(node: dict[str, Any]) -> tuple[str, str]:
+    """A word and its style: what a thread does at this instant changes with every sample and says little."""
+    away = (node.get("source") or {}).get("away")
+    if away is not None:
+        return f"away {away:.0f} s", _STYLES["away"]
+    state = node["state"]
+    if state in ("waiting", "working"):
+        state = "ok" if node["fps"] > 0 else "busy" if state == "working" else "idle"
+    return state, _STYLES.get(state, "")
 
 
 def _events(events: list[dict[str, Any]]) -> Group:

@@ -20,7 +20,7 @@ from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
 from .summary import Tally, never_opened, shortfalls, summarise
 
-_SUFFIXES = (".jsonl", ".csv", ".mp4")
+_TEXT_SUFFIXES = (".jsonl", ".csv")
 _TICK = 0.1  # seconds between two looks at a running pipeline
 
 
@@ -92,9 +92,12 @@ class TrackRun:
 
     def __init__(self, options: Any, outputs: list[str]) -> None:
         self.pipeline = ff.Pipeline("track")
-        source = ff.open(options.source, fps=options.fps, realtime=options.realtime)
+        source = ff.open(
+            options.source, fps=options.fps, realtime=options.realtime, start=options.start, end=options.end
+        )
         self.label = source.url  # without its password
         self.live = source.live
+        self.wait = options.wait or "://" in source.url  # a stream's server may come later
         frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
         self.source = frames.name
         self.pick = self._pick(options)
@@ -149,7 +152,19 @@ class TrackRun:
         # Leaving the block stops the pipeline, whatever ended it.
         with watched(self.pipeline), self.pipeline:
             self.started = True
-            return self.pipeline.run(progress=tick, every=_TICK)
+            self._require_camera()
+            return self.pipeline.run(progress=tick, progress_interval=_TICK)
+
+    def _require_camera(self) -> None:
+        """Start() waits for a camera's first attempt, and goes on trying when it fails."""
+        connection = self.pipeline.stats().nodes[self.source].source
+        if not self.wait and connection is not None and connection.state == "backing_off":
+            raise ff.SourceError(f"{connection.last_error}; --wait waits for it")
+
+    @property
+    def picked(self) -> int:
+        """How many frames were let through, where a share or a number was asked for."""
+        return 0 if self.pick is None else self.pick.picked
 
     @property
     def unwanted(self) -> bool:
@@ -209,18 +224,21 @@ def run(options: Any, messages: Messages) -> ExitCode:
     for line in missing:
         messages.complain(f"incomplete: {line}")
     if not missing:
-        messages.say("complete: every frame was looked at" + (" and written" if work.sinks else ""))
+        selected = limited or options.keep < 1
+        wanted = f"the {work.picked} frames that were asked for" if selected else "complete: every frame"
+        messages.say(wanted + _verbs(selected, bool(work.sinks)))
     return ExitCode.INCOMPLETE if missing else ExitCode.OK
+
+
+def _verbs(many: bool, written: bool) -> str:
+    return (" were" if many else " was") + " looked at" + (" and written" if written else "")
 
 
 def _checked(outputs: list[str], source: int | str) -> list[str]:
     """Refuses outputs that cannot be meant."""
     seen: set[str] = set()
     for path in outputs:
-        if Path(path).suffix.lower() not in _SUFFIXES:
-            raise UsageError(
-                f"-o writes {', '.join(_SUFFIXES)} files, told apart by their ending; got {path!r}"
-            )
+        _check_output(path)
         place = os.path.realpath(path)
         if place in seen:
             raise UsageError(f"-o names {path!r} twice")
@@ -228,6 +246,20 @@ def _checked(outputs: list[str], source: int | str) -> list[str]:
             raise UsageError(f"-o {path!r} would overwrite the source")
         seen.add(place)
     return outputs
+
+
+def _check_output(path: str) -> None:
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise UsageError(f"-o {path!r} cannot be written: there is no folder '{folder}'; create it first")
+    if Path(path).suffix.lower() in _TEXT_SUFFIXES:
+        return
+    try:
+        ff.VideoFile(path)
+    except ff.GraphError as error:
+        raise UsageError(
+            f"-o writes .jsonl, .csv and video files (.mp4, .mkv, .webm, .mov, .avi, .ts): {error}"
+        ) from None
 
 
 def _display(

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import freshframe as ff
 
-from .dashboard import served
 from .messages import Messages
 from .outcome import ExitCode, watched
 
@@ -23,10 +23,12 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.circles:
         circles = pipeline.add(ff.CircleTracker(), frames)
         view.insert(0, pipeline.add(ff.Annotate(), circles))
-    with watched(pipeline):
-        print(served(pipeline, options.host, options.port, view), flush=True)
+    # Started first: a file that cannot be opened has no page to show.
+    with watched(pipeline), pipeline:
+        dashboard = pipeline.serve(host=options.host, port=options.port, view=view)
+        for url in dashboard.urls:
+            print(f"{url}#view={quote(view[0].name, safe='')}", flush=True)
         messages.say(f"shows {source.url}; Ctrl-C ends it")
-        with pipeline:
-            pipeline.run()
+        pipeline.run()
     messages.say("the source has ended")
     return ExitCode.OK

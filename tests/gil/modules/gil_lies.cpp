@@ -1,5 +1,6 @@
 // What no compiler sees, done on purpose: each function tells the tokens a lie that FRESHFRAME_GIL_CHECKS
-// finds. SPDX-License-Identifier: Apache-2.0
+// finds.
+// SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
 #include <cstdlib>

@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <deque>
 #include <exception>
+#include <locale>
 #include <map>
 #include <set>
 #include <string>
@@ -156,6 +157,10 @@ static_assert(
     none_free<std::optional<std::reference_wrapper<gil::Held>>, void*, Function, Any, std::any, Declared*>);
 static_assert(none_free<std::exception_ptr, std::coroutine_handle<>, PyCFunction, PyObject* (*)(),
                         std::thread* (*)(void*)>);
+static_assert(none_free<std::shared_ptr<void>, std::shared_ptr<const void>*, std::weak_ptr<void>,
+                        std::atomic<std::shared_ptr<void>>, std::pair<int, std::weak_ptr<const void>>>);
+static_assert(none_free<std::unique_ptr<void, void (*)(void*)>, std::unique_ptr<PyObject>, std::locale>);
+static_assert(all_free<std::unique_ptr<Node>, std::shared_ptr<int[]>, std::weak_ptr<Tree>>);
 
 // release() returns a copy, so the entry of a released function does too, or it would refer to what has gone.
 [[maybe_unused]] const std::string& name_of(gil::Released& /*released*/) {

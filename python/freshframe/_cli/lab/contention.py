@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from freshframe import _lab
 
+from ..quantile import quantile
 from .machine import Machine
-from .measure import Bench, counting, quantile, switch_interval, take_turns
+from .measure import Bench, counting, switch_interval, take_turns
 from .table import Record, Result, Table, ms, ratio
 
 _INTERVALS = (0.005, 0.001, 0.0002)  # seconds; the first is Python's own

@@ -13,9 +13,10 @@ from freshframe import _lab
 
 from ..game import RATE, Diary, play
 from ..outcome import watched
+from ..quantile import quantile
 from .histogram import histogram
 from .machine import Machine
-from .measure import Bench, quantile, take_turns
+from .measure import Bench, take_turns
 from .table import Record, Result, Table, ms
 from .timeline import Strip, draw_timelines
 

@@ -1,4 +1,4 @@
-"""How the labs measure: kinds that take turns, quantiles, Python threads that always want the GIL."""
+"""How labs and benchmarks measure: kinds that take turns, Python threads that always want the GIL."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,20 +30,17 @@ class Bench:
     picture: Path | None = None
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value that this share of all values does not exceed; 0 when there are none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
-
-
-def take_turns(kinds: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Runs every kind once per round; each round begins with another one, so that nobody is always first."""
+def take_turns(
+    kinds: Mapping[str, Callable[[], T]], rounds: int, *, after_round: Callable[[], None] = lambda: None
+) -> dict[str, list[T]]:
+    """Runs every kind once per round; each round begins with another one, so that none is always first."""
     results: dict[str, list[T]] = {name: [] for name in kinds}
     names = list(kinds)
     for turn in range(rounds):
         for step in range(len(names)):
             name = names[(turn + step) % len(names)]
             results[name].append(kinds[name]())
+        after_round()
     return results
 
 

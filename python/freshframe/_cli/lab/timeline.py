@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 import freshframe as ff
+from freshframe import _native
 
-from .letters import write
+Canvas = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
 
-_WIDTH, _LEFT, _TOP = 1280, 20, 20
-_STRIP, _BAR, _FOOT = 110, 60, 75  # heights
-_PAPER, _INK, _GOOD, _BAD = (255, 255, 255), (40, 40, 40), (60, 140, 40), (70, 70, 225)  # BGR
+_WIDTH, _MARGIN = 1280, 48
+_HEAD, _STRIP, _FOOT = 104, 118, 58  # heights
+_BAR = 64
+_LARGE, _NORMAL, _SMALL = 26.0, 18.0, 14.0  # letters
+_GROUND, _PANEL, _INK, _FAINT = (30, 24, 22), (44, 36, 33), (238, 232, 228), (150, 140, 132)  # BGR
+_GOOD, _BAD = (120, 205, 110), (84, 84, 236)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +45,71 @@ def draw_timelines(strips: Sequence[Strip], seconds: float, refresh: float, path
         FreshframeError: It cannot be written.
     GIL: released while the file is written.
     """
-    height = _TOP + _STRIP * len(strips) + _FOOT
-    picture = np.full((height, _WIDTH, 3), _PAPER, np.uint8)
-    scale = (_WIDTH - 2 * _LEFT) / seconds
+    height = _HEAD + _STRIP * len(strips) + _FOOT
+    picture = np.full((height, _WIDTH, 3), _GROUND, np.uint8)
+    _draw_head(picture, refresh)
     for number, strip in enumerate(strips):
-        top = _TOP + number * _STRIP
-        shown = [start for start in strip.starts if start < seconds]
-        lost = round(seconds / refresh) - len(shown)
-        write(picture, f"{strip.name}: {len(shown)} frames, {max(0, lost)} missed", _LEFT, top, _INK)
-        bars = picture[top + 22 : top + 22 + _BAR]
-        for start, end in zip(shown, [*shown[1:], seconds], strict=True):
-            left, right = (int(_LEFT + scale * at) for at in (start, end))
-            if end - start > 1.5 * refresh:  # the screen still shows the old frame
-                due = int(_LEFT + scale * (start + refresh))
-                bars[_BAR // 3 : _BAR, due:right] = _BAD
-            bars[:, left : left + 3] = _GOOD
-    foot = _TOP + _STRIP * len(strips)
-    picture[foot, _LEFT : _WIDTH - _LEFT] = _INK
-    for tenth in range(int(seconds * 10) + 1):
-        at = int(_LEFT + scale * tenth / 10)
-        picture[foot : foot + (10 if tenth % 5 == 0 else 5), at : at + 2] = _INK
-        if tenth % 5 == 0:
-            start = min(max(_LEFT, at - 18), _WIDTH - _LEFT - 60)
-            write(picture, f"{tenth / 10:g} s", start, foot + 16, _INK)
-    write(picture, "green: a frame of the game   red: the screen stands still", _LEFT, foot + 45, _INK)
+        _draw_strip(picture, strip, _HEAD + number * _STRIP, seconds, refresh)
+    _draw_axis(picture, _HEAD + _STRIP * len(strips), seconds)
     ff.write_picture(ff.Frame.from_array(picture, "bgr"), path)
+
+
+def _draw_head(picture: Canvas, refresh: float) -> None:
+    _write(picture, f"A game that draws every {1e3 * refresh:.1f} ms", _MARGIN, 24, _LARGE, _INK)
+    x = _MARGIN
+    for colour, text in ((_GOOD, "a frame of the game"), (_BAD, "the screen stands still")):
+        _fill(picture, x, x + 12, 65, 77, colour)
+        x = _write(picture, text, x + 22, 64, _SMALL, _FAINT) + 36
+
+
+def _draw_strip(picture: Canvas, strip: Strip, top: int, seconds: float, refresh: float) -> None:
+    scale = (_WIDTH - 2 * _MARGIN) / seconds
+    shown = [start for start in strip.starts if start < seconds]
+    lost = max(0, round(seconds / refresh) - len(shown))
+    _write(picture, strip.name, _MARGIN, top, _NORMAL, _INK)
+    counted = f"{len(shown)} frames, {lost} missed"
+    width = _native.text_mask(counted, _NORMAL).shape[1]
+    _write(
+        picture, counted, _WIDTH - _MARGIN - width, top, _NORMAL, _BAD if lost > len(shown) / 20 else _GOOD
+    )
+    bar = top + 32
+    _fill(picture, _MARGIN, _WIDTH - _MARGIN, bar, bar + _BAR, _PANEL)
+    for start, end in zip(shown, [*shown[1:], seconds], strict=True):
+        left = _MARGIN + scale * start
+        if end - start > 1.5 * refresh:  # the screen still shows the old frame
+            due = _MARGIN + scale * (start + refresh)
+            _fill(picture, due, _MARGIN + scale * end, bar + 8, bar + _BAR - 8, _BAD)
+        _fill(picture, left, left + 2.5, bar, bar + _BAR, _GOOD)
+
+
+def _draw_axis(picture: Canvas, top: int, seconds: float) -> None:
+    scale = (_WIDTH - 2 * _MARGIN) / seconds
+    _fill(picture, _MARGIN, _WIDTH - _MARGIN, top, top + 1, _FAINT)
+    for tenth in range(int(seconds * 10 + 1e-9) + 1):
+        at = _MARGIN + scale * tenth / 10
+        _fill(picture, at - 0.5, at + 0.5, top, top + (9 if tenth % 5 == 0 else 5), _FAINT)
+        if tenth % 5 == 0:
+            text = f"{tenth / 10:g} s"
+            width = _native.text_mask(text, _SMALL).shape[1]
+            place = min(max(_MARGIN, int(at) - width // 2), _WIDTH - _MARGIN - width)
+            _write(picture, text, place, top + 16, _SMALL, _FAINT)
+
+
+def _write(picture: Canvas, text: str, x: int, y: int, height: float, colour: Colour) -> int:
+    """Writes a line of text; returns its right edge. What does not fit is cut off."""
+    mask = _native.text_mask(text, height)
+    target = picture[y : y + mask.shape[0], x : x + mask.shape[1]]
+    _mix(target, mask[: target.shape[0], : target.shape[1], None] / 255.0, colour)
+    return x + int(mask.shape[1])
+
+
+def _fill(picture: Canvas, left: float, right: float, top: int, bottom: int, colour: Colour) -> None:
+    """Fills a box; columns that it covers in part are mixed."""
+    right = min(right, float(_WIDTH - _MARGIN))
+    columns = np.arange(int(left), int(np.ceil(right)))
+    covered = np.clip(np.minimum(columns + 1, right) - np.maximum(columns, left), 0, 1)
+    _mix(picture[top:bottom, int(left) : int(np.ceil(right))], covered[None, :, None], colour)
+
+
+def _mix(target: Canvas, share: npt.NDArray[np.float64], colour: Colour) -> None:
+    target[...] = np.rint(target * (1 - share) + np.array(colour) * share).astype(np.uint8)

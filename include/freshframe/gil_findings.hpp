@@ -1,0 +1,37 @@
+// What a watch of Python's GIL has found, as a dashboard and metrics show it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+/// A snapshot of the watch's counters. The watch never takes the GIL, so it also knows a stall that goes on.
+struct GilFindings {
+  struct Culprit {
+    std::string native;  // "library:symbol"; empty: bytecode
+    std::string python;  // "file:line:function"; empty: unknown
+    std::uint64_t count = 0;
+    double total = 0;  // seconds, as the next two
+    double max = 0;
+    double p50 = 0;
+  };
+  struct Stall {
+    std::uint64_t id = 0;  // from 1
+    double seconds = 0;
+    std::string thread;
+    std::string native;
+    std::string python;
+  };
+  bool watching = false;
+  std::uint64_t stalls = 0;
+  double stalled = 0;             // seconds in total
+  std::optional<Stall> now;       // one that goes on; its id is 0
+  std::vector<Culprit> culprits;  // the worst first
+  std::vector<Stall> recent;      // the newest, oldest first
+};
+
+}  // namespace freshframe

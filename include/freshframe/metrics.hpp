@@ -1,0 +1,32 @@
+// The metrics of a pipeline in Prometheus' text format, for programs that have an HTTP server of their own.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil_findings.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace freshframe {
+
+class PipelineCore;
+
+/// The text of /metrics without viewer counts. Thread-safe; text() waits only for another thread's text().
+class Metrics {
+ public:
+  /// `gil_findings` is called on the thread that calls text(), without a lock. Empty: nothing is known.
+  explicit Metrics(std::shared_ptr<PipelineCore> pipeline, std::function<GilFindings()> gil_findings = {});
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  /// In Prometheus' text format 0.0.4. A stall is noticed from one call to the next.
+  [[nodiscard]] std::string text();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe

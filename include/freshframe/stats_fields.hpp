@@ -1,0 +1,87 @@
+// The counters of nodes, sources and edges by name: what JSON, metrics and Python show of them is this table.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/stats.hpp"
+
+#include <string_view>
+#include <tuple>
+
+namespace freshframe {
+
+/// One number. `name` is its key in JSON and in Python, in the order of the table; an empty `metric` has
+/// none.
+template <class Stats, class Value>
+struct StatsField {
+  std::string_view name;
+  Value Stats::* member;
+  std::string_view metric = {};  // after "freshframe_"
+  std::string_view type = {};    // "counter" or "gauge"
+  std::string_view help = {};
+};
+template <class Stats, class Value>
+StatsField(std::string_view, Value Stats::*, std::string_view, std::string_view, std::string_view)
+    -> StatsField<Stats, Value>;
+
+/// Quantiles of nothing are 0; JSON says null then.
+inline constexpr bool is_quantile(std::string_view name) noexcept {
+  return name.ends_with("p50") || name.ends_with("p99");
+}
+
+inline constexpr auto kNodeFields = std::tuple{
+    StatsField{"processed", &NodeStats::processed, "node_processed_total", "counter",
+               "Samples that the node has finished."},
+    StatsField{"fps", &NodeStats::fps, "node_rate", "gauge", "Samples per second over the last second."},
+    StatsField{"busy", &NodeStats::busy, "node_busy_ratio", "gauge",
+               "Share of its life that the node spent working, 0 to 1."},
+    StatsField{"p50", &NodeStats::p50, "node_duration_p50_seconds", "gauge",
+               "Median seconds per sample, over the whole run."},
+    StatsField{"p99", &NodeStats::p99, "node_duration_p99_seconds", "gauge",
+               "99th percentile of seconds per sample."},
+    StatsField{"gil_wait", &NodeStats::lock_wait, "node_gil_wait_seconds_total", "counter",
+               "Seconds that a Python node waited for the GIL."},
+    StatsField{"gil_hold", &NodeStats::lock_hold, "node_gil_hold_seconds_total", "counter",
+               "Seconds that a Python node computed with the GIL."},
+    StatsField{"errors", &NodeStats::errors, "node_errors_total", "counter",
+               "Exceptions that the node has thrown."},
+    StatsField{"dropped", &NodeStats::dropped, "", "", ""},
+};
+
+inline constexpr auto kSourceFields = std::tuple{
+    StatsField{"outages", &SourceStats::outages, "source_outages_total", "counter",
+               "How often the source was without a connection."},
+    StatsField{"outage_seconds", &SourceStats::outage_seconds, "source_outage_seconds_total", "counter",
+               "Seconds that the source was without a connection."},
+    StatsField{"reconnects", &SourceStats::reconnects, "source_reconnects_total", "counter",
+               "Outages that ended."},
+    StatsField{"stalls", &SourceStats::stalls, "source_stalls_total", "counter",
+               "How often nothing came from the source for a while."},
+    StatsField{"size_changes", &SourceStats::size_changes, "source_size_changes_total", "counter",
+               "How often frames of another size came."},
+    StatsField{"decoder_delay", &SourceStats::decoder_delay, "source_decoder_delay_frames", "gauge",
+               "Frames that the decoder held back at the last frame."},
+    StatsField{"wall_clock", &SourceStats::wall_clock, "", "", ""},
+    StatsField{"last_error", &SourceStats::last_error, "", "", ""},
+};
+
+inline constexpr auto kEdgeFields = std::tuple{
+    StatsField{"passed_in", &EdgeStats::passed_in, "edge_passed_in_total", "counter",
+               "Samples offered to the edge."},
+    StatsField{"delivered", &EdgeStats::delivered, "edge_delivered_total", "counter",
+               "Samples that the consumer took from the edge."},
+    StatsField{"waiting", &EdgeStats::waiting, "edge_waiting_samples", "gauge",
+               "Samples in the edge's queue."},
+    StatsField{"dropped", &EdgeStats::dropped, "", "", ""},
+    StatsField{"age_p50", &EdgeStats::age_p50, "edge_age_p50_seconds", "gauge",
+               "Median age of samples when the consumer takes them."},
+    StatsField{"age_p99", &EdgeStats::age_p99, "edge_age_p99_seconds", "gauge",
+               "99th percentile of that age."},
+};
+
+/// Calls `see(field)` for each field of a table, in its order.
+template <class Fields, class See>
+constexpr void for_each_field(const Fields& fields, const See& see) {
+  std::apply([&](const auto&... field) { (see(field), ...); }, fields);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,172 @@
+"""Pipeline.serve(): its arguments, the dashboard that it returns, and its end at exit and after a fork."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import html
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import _check, _fork
+from ._errors import GraphError, OptionError, OptionTypeError, StateError
+from ._port import Port
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._pipeline import Pipeline
+
+_MOST_PORTS = 1 << 16
+
+
+class Dashboard:
+    """The live page of a pipeline, as Pipeline.serve() returns it.
+
+    It goes on until close(), until its pipeline is collected, or until the program exits. Dropping this
+    object stops nothing. ``with pipeline.serve() as dashboard:`` closes it at the end of the block.
+
+    Attributes:
+        urls: Where it is served. Several when it listens at all addresses of this machine: one for each
+            address, then one with the machine's name. Each includes the token if there is one.
+    """
+
+    __slots__ = ("__weakref__", "_pipeline", "_request", "urls")
+
+    def __init__(self, pipeline: Pipeline, request: Request, urls: Sequence[str]) -> None:
+        """Called by Pipeline.serve()."""
+        self._pipeline = weakref.ref(pipeline)
+        self._request = request
+        self.urls = tuple(urls)
+
+    @property
+    def url(self) -> str:
+        """The first of ``urls``. GIL: held."""
+        return self.urls[0]
+
+    @property
+    def closed(self) -> bool:
+        """Whether it serves no more. GIL: held."""
+        pipeline = self._pipeline()
+        return pipeline is None or pipeline._dashboard is not self
+
+    def close(self) -> None:
+        """Ends the server and its connections. Idempotent. GIL: released while waiting."""
+        pipeline = self._pipeline()
+        if pipeline is None or pipeline._dashboard is not self:
+            return
+        pipeline._dashboard = None
+        pipeline._engine.close_server()
+
+    def __str__(self) -> str:
+        """Its URL."""
+        return self.url
+
+    def __repr__(self) -> str:
+        """The URL without its token, and whether it is closed."""
+        return f"<Dashboard {self.url.partition('?')[0]}{', closed' if self.closed else ''}>"
+
+    def _repr_html_(self) -> str:
+        """A link, for notebooks."""
+        url = html.escape(self.url)
+        return (
+            f'<a href="{url}" target="_blank" rel="noreferrer">{html.escape(self.url.partition("?")[0])}</a>'
+        )
+
+    def __enter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+
+_opened: weakref.WeakSet[Dashboard] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of serve(), checked."""
+
+    host: str
+    port: int
+    view: tuple[str, ...] | None
+    token: str | None
+    source_timeout: float | None
+
+    @classmethod
+    def of(
+        cls, pipeline: Pipeline, host: object, port: object, view: Any, token: object, source_timeout: Any
+    ) -> Request:
+        """Checks them; raises OptionTypeError, OptionError, GraphError."""
+        if not isinstance(host, str):
+            raise OptionTypeError(f"host must be an address as a text, such as '127.0.0.1', got {host!r}")
+        wanted = "port must be a whole number from 0 (any that is free) to 65535"
+        if type(port) is not int:
+            raise OptionTypeError(f"{wanted}, got {port!r}")
+        if not 0 <= port < _MOST_PORTS:
+            raise OptionError(f"{wanted}, got {port!r}")
+        wanted = "token must be a text of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
+        if token is not None and not isinstance(token, str):
+            raise OptionTypeError(f"{wanted}, got one of type {type(token).__name__}")
+        if token == "":
+            raise OptionError(wanted)
+        if source_timeout is not None and not _check.number("source_timeout", source_timeout) > 0:
+            raise OptionError(f"source_timeout must be more than 0 seconds or None, got {source_timeout!r}")
+        return cls(host, port, None if view is None else _names(pipeline, view), token, source_timeout)
+
+
+def _names(pipeline: Pipeline, view: Any) -> tuple[str, ...]:
+    ports = [view] if isinstance(view, Port) else view
+    if not isinstance(ports, Sequence) or isinstance(ports, str):
+        raise OptionTypeError(f"view must be a port, as add() returns it, or several; got {view!r}")
+    for port in ports:
+        if not isinstance(port, Port):
+            raise OptionTypeError(f"view must name ports, as add() returns them; got {port!r}")
+        if port._pipeline is not pipeline:
+            raise GraphError(f"the port {port.name!r} of view belongs to another pipeline")
+    return tuple(port.name for port in ports)
+
+
+def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
+    """Starts the server, or returns the dashboard that is open with the same arguments."""
+    dashboard = pipeline._dashboard
+    if dashboard is not None:
+        if dashboard._request != wanted:
+            raise StateError(
+                f"this pipeline is served at {dashboard.url.partition('?')[0]} already, with other "
+                "arguments: close() that dashboard first"
+            )
+        return dashboard
+    urls = pipeline._engine.serve(
+        wanted.host,
+        wanted.port,
+        None if wanted.view is None else list(wanted.view),
+        wanted.token or "",
+        wanted.source_timeout,
+    )
+    dashboard = pipeline._dashboard = Dashboard(pipeline, wanted, urls)
+    _opened.add(dashboard)
+    return dashboard
+
+
+def close_all() -> None:
+    """When the interpreter exits."""
+    for dashboard in list(_opened):
+        dashboard.close()
+
+
+def _forget_in_child() -> None:
+    for dashboard in list(_opened):
+        pipeline = dashboard._pipeline()
+        if pipeline is not None:
+            pipeline._engine.forget_server()
+    _opened.clear()
+
+
+_fork.in_child(_forget_in_child)

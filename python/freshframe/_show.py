@@ -1,0 +1,91 @@
+"""show(): the live page of a pipeline in a window of its own, or in a browser's tab."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.parse
+import webbrowser
+from typing import Any
+
+from ._dashboard import Dashboard
+from ._errors import FreshframeError, OptionTypeError
+from ._pipeline import Pipeline
+from ._port import Port
+
+# Browsers that open a page as a window without tabs and address bar.
+_APP_BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
+    "brave-browser",
+)
+
+
+def show(what: Port[Any] | Pipeline | Dashboard, *, window: bool = True) -> Dashboard:
+    """Opens the live page of a port or a pipeline on this machine's screen.
+
+    Serves the pipeline on this machine if nothing serves it yet. Does not start it and does not wait:
+    the window is a process of its own and stays when the pipeline ends.
+
+    Args:
+        what: A port shows its pictures first and large. A Pipeline or a Dashboard shows the whole page.
+        window: An app window of Chromium, Chrome, Edge or Brave when one is installed. False, or without
+            them: a tab of the default browser.
+
+    Returns:
+        The dashboard.
+
+    Raises:
+        OptionTypeError: ``what`` is none of these.
+        OptionError: The port cannot be viewed.
+        FreshframeError: There is no display or no browser. The pipeline is served all the same; the message
+            has the URL.
+    GIL: held.
+    """
+    dashboard = _dashboard_of(what)
+    url = dashboard.url + _fragment(what)
+    if not _has_display():
+        port = urllib.parse.urlsplit(url).port
+        raise FreshframeError(
+            "no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set): open the page in a "
+            f"browser; from another machine after 'ssh -L {port}:127.0.0.1:{port} HOST': {url}"
+        )
+    browser = next(filter(None, map(shutil.which, _APP_BROWSERS)), None) if window else None
+    if browser is not None:
+        subprocess.Popen(
+            [browser, f"--app={url}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in the terminal is not meant for it
+        )
+    elif not webbrowser.open(url):
+        raise FreshframeError(f"no browser was found to open the page: open it yourself: {url}")
+    return dashboard
+
+
+def _dashboard_of(what: object) -> Dashboard:
+    if isinstance(what, Dashboard):
+        return what
+    if isinstance(what, Port):
+        pipeline = what._pipeline
+        return pipeline.dashboard or pipeline.serve(view=what)
+    if isinstance(what, Pipeline):
+        return what.dashboard or what.serve()
+    raise OptionTypeError(
+        f"show() takes a port, as add() returns it, a Pipeline or a Dashboard; got {what!r}"
+    )
+
+
+def _fragment(what: object) -> str:
+    return f"#view={urllib.parse.quote(what.name, safe='')}" if isinstance(what, Port) else ""
+
+
+def _has_display() -> bool:
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

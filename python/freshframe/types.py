@@ -1,0 +1,17 @@
+"""Types for annotations: what a frame's arrays and formats are called."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["PixelFormat", "Plane"]
+
+PixelFormat = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
+"""Layouts of a frame's samples, 8 bits each."""
+
+Plane = npt.NDArray[np.uint8]
+"""One component array of a frame: (h, w), or (h, w, channels); read-only."""

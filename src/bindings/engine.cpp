@@ -1,0 +1,311 @@
+// The Engine class: building, life, and what is looked at. Waits are plain C functions (see raw_call.hpp).
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/engine.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "bindings/node_loop.hpp"
+#include "bindings/python_free_types.hpp"
+#include "bindings/raw_call.hpp"
+#include "bindings/reader.hpp"
+#include "bindings/value.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+Engine::~Engine() {
+  if (guard_.forked() && server_) {
+    server_->forget_in_child();
+    (void)server_.release();  // its threads are not there: nothing can be joined
+  }
+  metrics_.reset();  // it keeps the core
+  server_.reset();   // joins threads that never want the GIL, within moments
+  const bool running = guard_.forked() || (core_->started() && !core_->ended());
+  if (!running) {
+    core_.reset();
+    failure_.reset();
+    gil::entry<&drain_deferred>();  // a failure keeps its exception; a destructor of a Python object holds
+                                    // the GIL
+    return;
+  }
+  if (!guard_.forked()) core_->request_stop();
+  static auto* const let_go =
+      new std::vector<std::shared_ptr<PipelineCore>>;  // never freed: threads are in there
+  let_go->push_back(std::move(core_));
+}
+
+bool Engine::begin(int index) {
+  const std::lock_guard lock(begun_mutex_);
+  return begun_.insert(index).second;
+}
+
+std::vector<Worker*> Engine::claim_threadless() {
+  std::vector<Worker*> claimed;
+  if (!core_->started()) return claimed;
+  for (int i = 0; i < core_->node_count(); ++i) {
+    auto& worker = core_->worker(i);
+    if (worker.node().runs_outside() && !worker.finished() && begin(i)) claimed.push_back(&worker);
+  }
+  return claimed;
+}
+
+int Engine::traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  const auto* engine = nb::inst_ptr<Engine>(self);
+  if (engine->failure_) Py_VISIT(engine->failure_->get(held));
+  return 0;
+}
+
+int Engine::clear(gil::Held& held, PyObject* self) {
+  const auto* engine = nb::inst_ptr<Engine>(self);
+  if (engine->failure_) engine->failure_->clear(held);
+  return 0;
+}
+
+void Engine::launch() {
+  auto& engine = core();
+  std::vector<std::string> names;
+  for (int i = 0; i < engine.node_count(); ++i) names.push_back(engine.worker(i).name());
+  *names_ = std::make_shared<const std::vector<std::string>>(std::move(names));
+  launcher_ = std::this_thread::get_id();
+  engine.launch();
+}
+
+namespace {
+
+using QueueTuple = std::tuple<int, std::string, double, std::int64_t>;
+
+WhenFull parse_when_full(const std::string& name) {
+  if (name == "drop_oldest") return WhenFull::DropOldest;
+  if (name == "drop_newest") return WhenFull::DropNewest;
+  if (name == "block") return WhenFull::Block;
+  throw OptionError("when_full must be drop_oldest, drop_newest or block, got '" + name + "'");
+}
+
+std::optional<Queue> parse_queue(const std::optional<QueueTuple>& queue) {
+  if (!queue) return std::nullopt;
+  const auto& [depth, when_full, max_seconds, max_bytes] = *queue;
+  return Queue{depth, parse_when_full(when_full), max_seconds, max_bytes};
+}
+
+OnError parse_on_error(const std::string& name) {
+  if (name == "stop") return OnError::Stop;
+  if (name == "skip") return OnError::Skip;
+  throw OptionError("on_error must be 'stop' or 'skip', got '" + name + "'");
+}
+
+struct AddArguments {
+  std::string name;
+  std::optional<QueueTuple> queue;
+  std::string on_error = "stop";
+  std::optional<double> max_age;
+
+  [[nodiscard]] AddOptions options() const {
+    return {name, parse_queue(queue), parse_on_error(on_error), max_age};
+  }
+};
+
+AddArguments add_arguments(const nb::dict& options) {
+  AddArguments result;
+  result.name = nb::cast<std::string>(options["name"]);
+  result.queue = nb::cast<std::optional<QueueTuple>>(options["queue"]);
+  result.on_error = nb::cast<std::string>(options["on_error"]);
+  if (const nb::object max_age = options["max_age"]; !nb::try_cast(max_age, result.max_age)) {
+    throw OptionTypeError("max_age must be a number of seconds or None, got " +
+                          std::string(nb::repr(max_age).c_str()));
+  }
+  return result;
+}
+
+int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, const nb::dict& options) {
+  auto arguments = add_arguments(options).options();
+  if (!handle.node) {
+    throw GraphError("this " + handle.get().default_name() +
+                     " belongs to a pipeline already: make a second one");
+  }
+  auto* const node = handle.node.get();
+  const int index = self.core().add(std::move(handle.node), parents, std::move(arguments));
+  handle.added = node;
+  handle.owner = self.shared_core();
+  return index;
+}
+
+int add_python(Engine& self, const std::string& label, const std::pair<std::string, std::string>& kinds,
+               const std::vector<int>& parents, const nb::dict& options) {
+  auto records_to = nb::cast<std::optional<std::string>>(options["records_to"]);
+  auto node = std::make_unique<PythonNode>(label, type_of_kind(kinds.first), type_of_kind(kinds.second),
+                                           std::move(records_to));
+  return self.core().add(std::move(node), parents, add_arguments(options).options());
+}
+
+int add_python_source(Engine& self, const std::string& label,
+                      const std::pair<bool, std::string>& live_and_kind, const std::vector<int>& parents,
+                      const nb::dict& options) {
+  auto node = std::make_unique<PythonSource>(label, live_and_kind.first, type_of_kind(live_and_kind.second));
+  return self.core().add(std::move(node), parents, add_arguments(options).options());
+}
+
+PythonReader reader(Engine& self, const std::vector<int>& parents, const std::optional<QueueTuple>& queue,
+                    const std::string& name, bool frames) {
+  return {self.core().add_reader(parents, {name, parse_queue(queue), frames}), self.names(), nb::find(self)};
+}
+
+void request_stop(gil::Held& held, Engine& self) {
+  auto* core = &self.core();
+  const auto threadless = self.claim_threadless();
+  gil::release(
+      held,
+      [](PipelineCore* target, std::span<Worker* const> without_thread) {
+        target->request_stop();
+        for (auto* worker : without_thread) {
+          worker->open_step();  // after a stop it opens nothing
+          worker->close_step();
+        }
+      },
+      core, std::span<Worker* const>(threadless));
+}
+
+// ---- waits: each lasts one slice, so that the caller sees signals
+
+enum class Wait { Opened, Ended, Joined };
+
+template <Wait Kind>
+PyObject* wait_for(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
+    if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
+    auto* core = &nb::inst_ptr<Engine>(self)->core();
+    const bool done = gil::release(
+        held,
+        [](PipelineCore* target, double slice) {
+          if constexpr (Kind == Wait::Opened) return target->wait_opened(Seconds(slice));
+          if constexpr (Kind == Wait::Ended) return target->wait(Seconds(slice));
+          if constexpr (Kind == Wait::Joined) return target->join(Seconds(slice));
+        },
+        core, seconds);
+    gil::DeferredFree::instance().drain(held);
+    return PyBool_FromLong(done ? 1 : 0);
+  });
+}
+
+PyMethodDef* raw_methods() {
+  static PyMethodDef methods[] = {
+      {"wait_opened", gil::entry<&wait_for<Wait::Opened>>, METH_O,
+       "wait_opened($self, seconds, /)\n--\n\nTrue once every node has opened. GIL: released while waiting"},
+      {"wait_ended", gil::entry<&wait_for<Wait::Ended>>, METH_O,
+       "wait_ended($self, seconds, /)\n--\n\nTrue once the pipeline has ended; raises what failed. GIL: "
+       "released while "
+       "waiting"},
+      {"join", gil::entry<&wait_for<Wait::Joined>>, METH_O,
+       "join($self, seconds, /)\n--\n\nTrue once every thread has ended. GIL: released while waiting"},
+      {nullptr, nullptr, 0, nullptr}};
+  return methods;
+}
+
+PyObject* end_callback = nullptr;  // the same for all pipelines; guarded by the GIL
+
+// Asks the interpreter to run `callback` when the pipeline has ended.
+void call_at_end(Engine& self, nb::callable callback) {
+  Py_XSETREF(end_callback, callback.release().ptr());
+  self.core().set_end_hook([] {
+    Py_AddPendingCall(
+        [](void* /*unused*/) {
+          if (end_callback == nullptr) return 0;
+          PyObject* result = PyObject_CallNoArgs(end_callback);
+          Py_XDECREF(result);
+          return result != nullptr ? 0 : -1;
+        },
+        nullptr);
+  });
+}
+
+}  // namespace
+
+void forget_end_callback() {
+  Py_CLEAR(end_callback);
+}
+
+void bind_engine(nb::module_& module) {
+  static const PyType_Slot slots[] = {
+      {Py_tp_methods, raw_methods()},
+      {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
+      {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
+      {0, nullptr}};
+  nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
+      .def_prop_ro(
+          "added", [](const NodeHandle& self) { return self.added != nullptr; },
+          "True when it belongs to a pipeline. GIL: held")
+      .def_prop_ro(
+          "live",
+          [](const NodeHandle& self) {
+            const auto* source = dynamic_cast<const SourceBase*>(&self.get());
+            return source != nullptr && source->live();
+          },
+          "True for a source that cannot wait. GIL: held")
+      .def_prop_ro(
+          "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
+          "Its name when add() is given none. GIL: held");
+  nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
+                            "The native part of a Pipeline.");
+  engine
+      .def(
+          "__init__",
+          [](Engine* self, const std::string& name, std::optional<double> stall_timeout,
+             std::size_t max_held_bytes) {
+            new (self)
+                Engine({.name = name, .stall_timeout = stall_timeout, .max_held_bytes = max_held_bytes});
+          },
+          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"), "GIL: held")
+      .def("add_native", &add_native, nb::arg("node"), nb::arg("parents"), nb::arg("options"),
+           "Adds a native node; returns its index. GIL: held")
+      .def("add_python", &add_python, nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
+           nb::arg("options"), "Adds a place for a Python node; returns its index. GIL: held")
+      .def("add_python_source", &add_python_source, nb::arg("label"), nb::arg("live_and_kind"),
+           nb::arg("parents"), nb::arg("options"),
+           "Adds a place for a Python source; returns its index. GIL: held")
+      .def("reader", &reader, nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"), nb::arg("frames"),
+           "Adds a reader. GIL: held")
+      .def(
+          "node_name", [](const Engine& self, int index) { return self.core().worker(index).name(); },
+          nb::arg("index"), "GIL: held")
+      .def("launch", &Engine::launch, "Starts the native threads. GIL: held")
+      .def(
+          "go", [](Engine& self) { self.core().go(); }, "Lets the sources go. GIL: held")
+      .def(
+          "raise_untold", [](Engine& self) { self.core().failure().rethrow_if_untold(); },
+          "Raises what failed, unless a call has raised it already. GIL: held")
+      .def("request_stop", gil::entry<&request_stop>, "Asks everything to stop. GIL: released")
+      .def("call_at_end", &call_at_end, nb::arg("callback"), "GIL: held")
+      .def(
+          "busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); }, "GIL: held")
+      .def(
+          "on_worker_thread", [](const Engine& self) { return self.core().called_from_worker(); },
+          "GIL: held")
+      .def_prop_ro(
+          "started", [](const Engine& self) { return self.core().started(); }, "GIL: held")
+      .def_prop_ro(
+          "ended", [](const Engine& self) { return self.core().ended(); }, "GIL: held")
+      .def_prop_ro(
+          "failed", [](const Engine& self) { return self.core().failure().failed(); }, "GIL: held")
+      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it. GIL: held")
+      .def("describe", [](const Engine& self) { return self.core().describe(); }, "GIL: held");
+  bind_engine_stats(engine);
+  bind_serve(module, engine);
+}
+
+}  // namespace freshframe::python

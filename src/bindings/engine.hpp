@@ -1,0 +1,102 @@
+// The engine of a Pipeline as its Python class sees it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+#include "freshframe/metrics.hpp"
+#include "freshframe/serve.hpp"
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bindings/errors.hpp"
+#include "bindings/fork_guard.hpp"
+#include "bindings/sample.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// A native node before it is added; add() takes it out, once.
+struct NodeHandle {
+  std::unique_ptr<NodeBase> node;
+  NodeBase* added = nullptr;            // what it became, for its properties
+  std::shared_ptr<PipelineCore> owner;  // keeps it
+
+  [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
+};
+
+/// Owns a PipelineCore. Its destructor never joins: a pipeline that has not ended by then is let go for ever
+/// (its Python class keeps running ones alive, so that happens only when the process ends).
+class Engine {
+ public:
+  explicit Engine(Pipeline::Options options)
+      : core_(std::make_shared<PipelineCore>(std::move(options))), names_(std::make_shared<NodeNames>()) {}
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  /// The core; throws StateError in a forked child.
+  [[nodiscard]] PipelineCore& core() const {
+    guard_.check("this pipeline");
+    return *core_;
+  }
+  [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
+  [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
+  /// For what must outlive this object.
+  [[nodiscard]] const std::shared_ptr<PipelineCore>& shared_core() const noexcept { return core_; }
+  void launch();
+  /// The exception that ended the pipeline; the first one stays.
+  void keep_failure(SharedError error) {
+    if (!failure_) failure_ = std::move(error);
+  }
+
+  /// The dashboard's server; null: none.
+  [[nodiscard]] std::unique_ptr<Server>& server() noexcept { return server_; }
+  /// For programs that serve the metrics themselves; null: nobody has asked yet.
+  [[nodiscard]] std::unique_ptr<Metrics>& metrics() noexcept { return metrics_; }
+
+  [[nodiscard]] bool launched_by_this_thread() const noexcept {
+    return launcher_ == std::this_thread::get_id();
+  }
+  /// True once for each node: for its own thread, or for claim_threadless().
+  bool begin(int index);
+  /// The Python nodes whose threads have not started: a stop ends them, and their threads then do nothing.
+  std::vector<Worker*> claim_threadless();
+
+  static int traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg);
+  static int clear(gil::Held& held, PyObject* self);
+
+ private:
+  std::shared_ptr<PipelineCore> core_;
+  std::shared_ptr<NodeNames> names_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Metrics> metrics_;
+  SharedError failure_;
+  std::thread::id launcher_;
+  std::mutex begun_mutex_;
+  std::set<int> begun_;  // guarded by begun_mutex_
+  ForkGuard guard_;
+};
+
+void bind_engine(nanobind::module_& module);
+/// Drops what Engine.call_at_end() keeps.
+void forget_end_callback();
+/// serve() and its end, and where the GIL watch is heard.
+void bind_serve(nanobind::module_& module, nanobind::class_<Engine>& engine);
+/// Stats and Report as plain tuples for the Python dataclasses.
+void bind_engine_stats(nanobind::class_<Engine>& engine);
+/// Factories of native nodes, and functions of media and vision.
+void bind_nodes(nanobind::module_& module);
+void bind_trackers(nanobind::module_& module);
+void bind_frame(nanobind::module_& module);
+/// How notebooks show it.
+void bind_frame_display(nanobind::class_<Frame>& frame);
+void bind_log(nanobind::module_& module);
+
+}  // namespace freshframe::python

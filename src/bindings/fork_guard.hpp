@@ -1,0 +1,34 @@
+// Tells a forked child that a pipeline is its parent's: its threads do not exist there.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+
+#include <string>
+
+namespace freshframe::python {
+
+/// How many forks lie between the process that loaded the module and this one.
+[[nodiscard]] int fork_generation() noexcept;
+/// Installs the counter; once, when the module is loaded.
+void watch_forks();
+
+/// Remembers the process that it was made in.
+class ForkGuard {
+ public:
+  [[nodiscard]] bool forked() const noexcept { return fork_generation() != generation_; }
+  /// Throws StateError in a forked child.
+  void check(const char* what) const {
+    if (forked()) {
+      throw StateError(
+          std::string(what) +
+          " belongs to the parent of this forked process, where its threads run: build a pipeline of "
+          "your own after the fork, or start processes with multiprocessing's 'spawn'");
+    }
+  }
+
+ private:
+  int generation_ = fork_generation();
+};
+
+}  // namespace freshframe::python

@@ -1,0 +1,34 @@
+// Which pixel formats Python asks frames for, so that a thread can make them before it waits for the GIL.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <cstdint>
+
+namespace freshframe::python {
+
+/// Note [Formats made ahead]
+/// A conversion lets the GIL go, and in a program with a busy thread it comes back after the switch interval,
+/// 5 ms. So what a node or a reader's loop asked its last frame for is made of its next frame while the
+/// thread has not got the GIL yet. Whatever is asked for on the thread between two samples counts as asked of
+/// the first.
+class FormatUse {
+ public:
+  /// Called for each frame that Python asks for `format`, or for its packed array.
+  static void note(PixelFormat format) noexcept;
+  static void note_packed() noexcept;
+
+  /// This thread is about to get a sample from `taker`. Returns what it asked for since it got the last one,
+  /// nothing if that came from another taker.
+  static FormatUse next(const void* taker) noexcept;
+
+  [[nodiscard]] bool any() const noexcept { return bits_ != 0; }
+  /// Makes these formats of `frame`, where they are not there yet. Without the GIL.
+  void make(const Frame& frame) const noexcept;
+
+ private:
+  std::uint8_t bits_ = 0;  // one per PixelFormat, and kPacked
+};
+
+}  // namespace freshframe::python

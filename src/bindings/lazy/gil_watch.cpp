@@ -1,0 +1,374 @@
+// Module freshframe._gil: the watch of src/gil_watch for Python. Here alone it meets the GIL: the probe's thread is
+// Python's, names of C functions are read from Python's objects.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <unordered_set>
+#include <vector>
+
+#include "gil_watch/cpython/layout.hpp"
+#include "gil_watch/cpython/line_table.hpp"
+#include "gil_watch/stacks/memory.hpp"
+#include "gil_watch/watch/findings.hpp"
+#include "gil_watch/watch/watcher.hpp"
+
+#include <Python.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+extern "C" {
+// The interpreter's one record of itself; its type is in no public header.
+PyAPI_DATA(struct pyruntimestate)
+    _PyRuntime;  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+}
+
+namespace freshframe::gil {
+namespace {
+
+constexpr std::size_t kMaxPending =
+    4096;  // stalls that wait for Python; a program that long stuck loses some
+
+// ---- names of C functions
+
+void add_name(CallableNames& names, const void* function, const char* module, const std::string& name) {
+  if (function == nullptr) return;
+  names.try_emplace(reinterpret_cast<std::uintptr_t>(function), std::string(module) + ":" + name);
+}
+
+const void* address_of(PyCFunction function) {
+  return reinterpret_cast<const void*>(function);
+}
+
+// "re.Pattern" is the type Pattern of re; a name without a dot is one of builtins.
+void add_methods(CallableNames& names, PyTypeObject* type, PyObject* dict) {
+  const std::string full = type->tp_name;
+  const std::size_t dot = full.rfind('.');
+  const std::string module = dot == std::string::npos ? "builtins" : full.substr(0, dot);
+  const std::string prefix = full.substr(dot == std::string::npos ? 0 : dot + 1) + ".";
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(dict, &at, &key, &value) != 0) {
+    if (Py_IS_TYPE(value, &PyMethodDescr_Type) || Py_IS_TYPE(value, &PyClassMethodDescr_Type)) {
+      const PyMethodDef* const method = reinterpret_cast<PyMethodDescrObject*>(value)->d_method;
+      add_name(names, address_of(method->ml_meth), module.c_str(), prefix + method->ml_name);
+    } else if (Py_IS_TYPE(value, &PyWrapperDescr_Type)) {
+      const auto* const slot = reinterpret_cast<PyWrapperDescrObject*>(value);
+      add_name(names, slot->d_wrapped, module.c_str(), prefix + slot->d_base->name);
+    }
+  }
+}
+
+void add_functions(CallableNames& names, PyObject* dict) {
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  Py_ssize_t at = 0;
+  while (PyDict_Next(dict, &at, &key, &value) != 0) {
+    if (!PyCFunction_CheckExact(value)) continue;
+    const auto* const function = reinterpret_cast<PyCFunctionObject*>(value);
+    const char* module = "builtins";
+    if (function->m_module != nullptr && PyUnicode_Check(function->m_module)) {
+      module = PyUnicode_AsUTF8(function->m_module);
+    }
+    if (module == nullptr) PyErr_Clear();
+    add_name(names, address_of(function->m_ml->ml_meth), module != nullptr ? module : "?",
+             function->m_ml->ml_name);
+  }
+}
+
+// `seen`: a type with several bases is met once for each of them.
+void add_types(CallableNames& names, nb::handle type, std::unordered_set<PyObject*>& seen,
+               std::size_t depth) {
+  constexpr std::size_t kMaxDepth = 64;
+  if (!seen.insert(type.ptr()).second) return;
+  auto* const record = reinterpret_cast<PyTypeObject*>(type.ptr());
+#if PY_VERSION_HEX >= 0x030C0000
+  const auto dict = nb::steal<nb::object>(PyType_GetDict(record));
+#else
+  const auto dict = nb::borrow<nb::object>(record->tp_dict);
+#endif
+  if (dict.is_valid()) add_methods(names, record, dict.ptr());
+  if (depth == kMaxDepth) return;
+  const nb::object subclasses =
+      nb::handle(reinterpret_cast<PyObject*>(&PyType_Type)).attr("__subclasses__")(type);
+  for (const nb::handle subclass : subclasses) {
+    if (subclass.ptr() != reinterpret_cast<PyObject*>(&PyType_Type))
+      add_types(names, subclass, seen, depth + 1);
+  }
+}
+
+CallableNames collect_names() {
+  CallableNames names;
+  const auto modules = nb::borrow<nb::dict>(PyImport_GetModuleDict());
+  for (const auto& [name, module] : modules) {
+    if (PyModule_Check(module.ptr())) add_functions(names, PyModule_GetDict(module.ptr()));
+  }
+  std::unordered_set<PyObject*> seen;
+  add_types(names, reinterpret_cast<PyObject*>(&PyBaseObject_Type), seen, 0);
+  return names;
+}
+
+// ---- the watch
+
+Target find_target() {
+  return {.lock = find_lock(&_PyRuntime, PyInterpreterState_Get()),
+          .types = {.code = &PyCode_Type, .integer = &PyLong_Type, .real = &PyFloat_Type},
+          .pthread_id = find_pthread_id()};
+}
+
+/// Why no watch is possible here; "" when one is.
+std::string unsupported(Held& /*held*/) {
+  if (compiled_free_threaded()) return "this Python is built without a GIL: nobody can hold it";
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) return "this is a subinterpreter";
+  if (std::string unreadable = why_unreadable(); !unreadable.empty()) return unreadable;
+  std::string found = mismatch(&_PyRuntime);
+  if (!found.empty()) return found;
+  const Target target = find_target();
+  if (target.lock == 0) return "its lock cannot be found";
+  LockRecord lock{};
+  unsigned long ident = 0;
+  const bool mine = read_value(target.lock, lock) && lock.locked == 1 &&
+                    read_value(lock.last_holder + compiled_layout().thread_ident, ident) &&
+                    ident == PyThread_get_thread_ident();
+  return mine ? "" : "its lock is laid out differently";
+}
+
+std::vector<std::tuple<std::string, std::string, int>> frames_now(Held& /*held*/) {
+  const Target target = find_target();
+  LockRecord lock{};
+  std::vector<std::tuple<std::string, std::string, int>> found;
+  if (!read_value(target.lock, lock)) return found;
+  for (PythonFrame& frame : FrameReader(target.types).frames(lock.last_holder)) {
+    found.emplace_back(std::move(frame.file), std::move(frame.function), frame.line);
+  }
+  return found;
+}
+
+int line_of(Held& /*held*/, const nb::bytes& table, int first_line, std::size_t offset) {
+  const std::string_view bytes(table.c_str(), table.size());
+#if PY_VERSION_HEX < 0x030B0000
+  return line_in_line_table(bytes, first_line, offset);
+#else
+  return line_in_location_table(bytes, first_line, offset);
+#endif
+}
+
+class Watch {
+ public:
+  Watch(double threshold, double period, bool timer_only)
+      : options_{
+            .threshold = to_duration(threshold), .period = to_duration(period), .timer_only = timer_only},
+        watcher_(std::make_unique<Watcher>(
+            find_target(), options_, [this](Stall&& stall) { keep(std::move(stall)); },
+            [](Stall&& stall) { Findings::instance().going_on(stall); })) {}
+  ~Watch() {
+    if (watcher_ != nullptr && pid_ != ::getpid()) leak();
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  void prepare() {
+    names_ = collect_names();
+    called_ = sample_here();
+  }
+  void start(unsigned long ignored) {
+    Findings::instance().begin();
+    watcher_->start(std::move(names_), ignored, std::move(called_));
+  }
+  void stop() {
+    watcher_->stop();
+    Findings::instance().end();
+  }
+  // The child of a fork has the parent's records and none of its threads: nothing can be joined or freed.
+  void abandon() {
+    Findings::renew();
+    watcher_->abandon();
+    leak();
+  }
+  [[nodiscard]] bool abandoned() const { return watcher_ == nullptr; }
+
+  Probe::Wake sleep() {
+    return watcher_->probe().sleep([this] {
+      const std::lock_guard lock(mutex_);
+      return !pending_.empty();
+    });
+  }
+  void taken(Held& held);
+  std::deque<Stall> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(pending_, {});
+  }
+  std::size_t lost() const {
+    const std::lock_guard lock(mutex_);
+    return lost_ + (watcher_ ? static_cast<std::size_t>(watcher_->lost()) : 0);
+  }
+
+ private:
+  void leak() {
+    Watcher* const leaked = watcher_.release();
+    (void)leaked;
+  }
+  static Clock::duration to_duration(double seconds) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
+  void keep(Stall&& stall) {
+    Findings::instance().add(stall);
+    {
+      const std::lock_guard lock(mutex_);
+      if (pending_.size() >= kMaxPending) {
+        ++lost_;
+        return;
+      }
+      pending_.push_back(std::move(stall));
+    }
+    watcher_->probe().wake();
+  }
+
+  WatchOptions options_;
+  pid_t pid_ = ::getpid();
+  mutable std::mutex mutex_;
+  std::deque<Stall> pending_;  // guarded by mutex_
+  std::size_t lost_ = 0;       // guarded by mutex_
+  CallableNames names_;
+  StackSample called_;
+  std::unique_ptr<Watcher> watcher_;
+};
+
+// threading's own record, which a look from outside cannot find.
+Watcher::ThreadNames thread_names() {
+  Watcher::ThreadNames names;
+  try {
+    // A copy: asking for a name runs Python, and other threads may come and go meanwhile.
+    const nb::list threads(nb::module_::import_("threading").attr("_active").attr("copy")().attr("values")());
+    for (const nb::handle thread : threads) {
+      names.emplace(nb::cast<pid_t>(thread.attr("native_id")), nb::cast<std::string>(thread.attr("name")));
+    }
+  } catch (const std::exception&) {
+    return names;  // a thread whose name is no text; the kernel's name must do
+  }
+  return names;
+}
+
+void Watch::taken(Held& /*held*/) {
+  const Clock::time_point now = Clock::now();
+  Probe& probe = watcher_->probe();
+  if (now - probe.waiting_since() >= options_.threshold / 4) watcher_->name_threads(thread_names());
+  probe.taken(now);
+}
+
+// Names of threads, files and symbols are bytes to the system; one that is no UTF-8 must not end the watch.
+nb::str to_text(const std::string& bytes) {
+  return nb::steal<nb::str>(
+      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));
+}
+
+nb::tuple to_tuple(const Stall& stall) {
+  const auto seconds = [](auto time) { return std::chrono::duration<double>(time).count(); };
+  nb::list native;
+  for (const NativeFrame& frame : stall.native_frames) native.append(to_text(frame.text()));
+  nb::list python;
+  for (const PythonFrame& frame : stall.python_frames) {
+    python.append(nb::make_tuple(to_text(frame.file), frame.line, to_text(frame.function)));
+  }
+  const bool bytecode = stall.native.empty();
+  return nb::make_tuple(seconds(stall.duration), seconds(stall.began.time_since_epoch()),
+                        to_text(stall.thread), stall.python_id, static_cast<long>(stall.native_id),
+                        bytecode ? nb::none() : nb::object(to_text(stall.native)), nb::tuple(native),
+                        nb::tuple(python), stall.blocked, stall.system_call, seconds(stall.share));
+}
+
+}  // namespace
+
+template <>
+inline constexpr bool python_free<Watch> = true;  // the watcher's side; its callback makes no Python object
+
+namespace {
+
+void start(Held& held, Watch& self, unsigned long ignored) {
+  self.prepare();
+  release(held, [](Watch* watch, unsigned long ident) { watch->start(ident); }, &self, ignored);
+}
+
+void stop(Held& held, Watch& self) {
+  if (!self.abandoned()) release(held, [](Watch* watch) { watch->stop(); }, &self);
+}
+
+void abandon(Held& /*held*/, Watch& self) {
+  if (!self.abandoned()) self.abandon();
+}
+
+std::optional<nb::list> serve(Held& held, Watch& self) {
+  while (true) {
+    const Probe::Wake why = release(held, [](Watch* watch) { return watch->sleep(); }, &self);
+    self.taken(held);
+    const std::deque<Stall> stalls = self.take();
+    if (!stalls.empty()) {
+      nb::list list;
+      for (const Stall& stall : stalls) list.append(to_tuple(stall));
+      return list;
+    }
+    if (why == Probe::Wake::Stop) return std::nullopt;
+  }
+}
+
+std::size_t lost(Held& /*held*/, Watch& self) {
+  return self.lost();
+}
+
+nb::capsule findings(Held& /*held*/) {
+  static const FindingsTable table{[](const FindingsSink* sink) { Findings::instance().read(*sink); }};
+  return {&table, kFindingsCapsule};
+}
+
+}  // namespace
+}  // namespace freshframe::gil
+
+NB_MODULE(_gil, module) {
+  using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
+  module.doc() = "Who holds the GIL: what freshframe.gil is made of.";
+  module.def("unsupported", entry<&unsupported>,
+             "Why no watch is possible on this interpreter; empty when one is.\n\nGIL: held");
+  module.def("frames_now", entry<&frames_now>,
+             "This thread's frames as (file, function, line), innermost first, read by the watch's "
+             "offsets.\n\nGIL: held");
+  module.def("line_of", entry<&line_of>, nb::arg("table"), nb::arg("first_line"), nb::arg("offset"),
+             "The line of a bytecode offset by a code object's co_linetable; 0: none.\n\nGIL: held");
+  module.def("findings", entry<&findings>,
+             "What the watch has found, for native code: a capsule of FindingsTable.\n\nGIL: held");
+  nb::class_<Watch>(module, "Watch", "A watcher thread and what it shares with the probe's thread.")
+      .def(nb::init<double, double, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
+           nb::arg("timer_only") = false,
+           "Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's "
+           "sampling.\n\nGIL: held")
+      .def(
+          "start", [](Watch& self, unsigned long ignored) { return entry<&start>(self, ignored); },
+          nb::arg("ignored"),
+          "Starts the watcher; `ignored` is the ident of the probe's thread.\n\nGIL: released while waiting")
+      .def(
+          "serve", [](Watch& self) { return entry<&serve>(self); },
+          "The probe's thread lives in here. Returns stalls, or None when the watch has been stopped.\n\n"
+          "GIL: released while waiting")
+      .def(
+          "stop", [](Watch& self) { return entry<&stop>(self); },
+          "Ends the watcher's thread and what waits in serve().\n\nGIL: released while waiting")
+      .def(
+          "abandon", [](Watch& self) { return entry<&abandon>(self); },
+          "In the child of a fork: lets go of threads that are not there.\n\nGIL: held")
+      .def(
+          "lost", [](Watch& self) { return entry<&lost>(self); },
+          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.\n\nGIL: "
+          "held");
+}

@@ -1,0 +1,138 @@
+// Log lines of native threads on their way to Python's logging: a bounded list and a wait for the Python
+// thread that empties it. No descriptor is involved: a program that daemonizes closes all that it did not
+// open.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/engine.hpp"
+#include "bindings/raw_call.hpp"
+#include <pthread.h>
+
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+class LogLines {
+ public:
+  struct Line {
+    LogLevel level;
+    std::string text;
+  };
+
+  void push(LogLevel level, std::string_view text) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (lines_.size() >= kMaxLines) {
+        ++lost_;
+        return;
+      }
+      lines_.push_back({level, std::string(text)});
+    }
+    changed_.notify_one();
+  }
+
+  /// Waits until there are lines; false: one call of end() is answered.
+  bool wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !lines_.empty() || ends_ > 0; });
+    if (ends_ == 0) return true;
+    --ends_;
+    return false;
+  }
+
+  /// Ends one wait(), of now or later.
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++ends_;
+    }
+    changed_.notify_one();
+  }
+
+  std::vector<Line> take() {
+    std::vector<Line> lines;
+    const std::lock_guard lock(mutex_);
+    lines.swap(lines_);
+    if (lost_ > 0) {
+      lines.push_back(
+          {LogLevel::Warning, std::to_string(lost_) + " log lines were lost: they came too fast"});
+      lost_ = 0;
+    }
+    return lines;
+  }
+
+ private:
+  static constexpr std::size_t kMaxLines = 1024;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Line> lines_;  // guarded by mutex_
+  std::uint64_t lost_ = 0;   // guarded by mutex_
+  int ends_ = 0;             // guarded by mutex_
+};
+
+// Never freed: outlives every thread. A forked child gets its own, since a thread that it does not have may
+// hold the mutex of its parent's.
+std::atomic<LogLines*> current_lines{nullptr};
+
+LogLines& log_lines() {
+  return *current_lines.load(std::memory_order_acquire);
+}
+
+void renew_log_lines() {
+  current_lines.store(new LogLines, std::memory_order_release);
+}
+
+PyObject* wait_log(gil::Held& held, PyObject* /*module*/, PyObject* /*unused*/) {
+  return raw_call(held,
+                  [&] { return PyBool_FromLong(gil::release(held, [] { return log_lines().wait(); })); });
+}
+
+PyMethodDef wait_log_method = {"wait_log", gil::entry<&wait_log>, METH_NOARGS,
+                               "wait_log()\n--\n\nWaits until there are lines to take; False: end_log() was "
+                               "called. GIL: released while waiting"};
+
+void collect_log(bool on) {
+  if (on) {
+    set_log_sink([](LogLevel level, std::string_view line) { log_lines().push(level, line); });
+  } else {
+    set_log_sink({});
+  }
+}
+
+nb::list take_log() {
+  nb::list result;
+  for (const auto& line : log_lines().take()) {
+    // Names in files need not be UTF-8.
+    nb::object text = nb::steal(
+        PyUnicode_DecodeUTF8(line.text.data(), static_cast<Py_ssize_t>(line.text.size()), "replace"));
+    if (!text.is_valid()) throw nb::python_error();
+    result.append(nb::make_tuple(static_cast<int>(line.level), text));
+  }
+  return result;
+}
+
+}  // namespace
+
+void bind_log(nb::module_& module) {
+  renew_log_lines();
+  pthread_atfork(nullptr, nullptr, &renew_log_lines);
+  module.def("collect_log", &collect_log, nb::arg("on"),
+             "Collects the log lines of the engine from now on, or drops them. GIL: held");
+  module.def("take_log", &take_log, "Takes what was collected: (level 0..3, text) each. GIL: held");
+  module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
+  module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(), of now or later. GIL: held");
+}
+
+}  // namespace freshframe::python

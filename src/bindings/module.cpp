@@ -1,0 +1,83 @@
+// The extension module freshframe._native: everything that the Python package builds on.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/gil.hpp"
+
+#include <string>
+
+#include "bindings/classes.hpp"
+#include "bindings/engine.hpp"
+#include "bindings/errors.hpp"
+#include "bindings/fork_guard.hpp"
+#include "bindings/node_loop.hpp"
+#include "bindings/reader.hpp"
+#include "bindings/sample.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+void register_classes(const nb::dict& given) {
+  const auto keep = [&](const char* name) { return nb::object(given[name]).release().ptr(); };
+  auto& known = classes();
+  known.circles = keep("Circles");
+  known.freshframe_error = keep("FreshframeError");
+  known.graph_error = keep("GraphError");
+  known.option_error = keep("OptionError");
+  known.option_type_error = keep("OptionTypeError");
+  known.state_error = keep("StateError");
+  known.source_error = keep("SourceError");
+  known.source_timeout = keep("SourceTimeout");
+  known.node_error = keep("NodeError");
+  known.frames_held = keep("FramesHeld");
+  known.end_of_stream = keep("EndOfStream");
+  known.read_timeout = keep("ReadTimeout");
+  known.stalled = keep("Stalled");
+  known.stop_timeout = keep("StopTimeout");
+  known.reader_iterator = keep("ReaderIterator");
+}
+
+// At exit, when no thread of a pipeline runs any more: what is kept here would keep the module's types alive.
+void forget_classes(gil::Held& held) {
+  gil::DeferredFree::instance().stop_deferring(held);
+  auto& known = classes();
+  for (PyObject** kept : {&known.circles, &known.freshframe_error, &known.graph_error, &known.option_error,
+                          &known.option_type_error, &known.state_error, &known.source_error,
+                          &known.source_timeout, &known.node_error, &known.frames_held, &known.end_of_stream,
+                          &known.read_timeout, &known.stalled, &known.stop_timeout, &known.reader_iterator}) {
+    Py_CLEAR(*kept);
+  }
+  forget_end_callback();
+}
+
+}  // namespace
+}  // namespace freshframe::python
+
+NB_MODULE(_native, module) {
+  using namespace freshframe::python;
+  module.doc() = "The native part of freshframe. Not an interface: use the package.";
+  module.attr("__version__") = FRESHFRAME_VERSION;
+#ifndef FRESHFRAME_DEVELOPMENT
+  nb::set_leak_warnings(false);  // a program that holds a frame until it exits has done nothing wrong
+#endif
+  watch_forks();
+  register_exception_translator();
+  bind_frame(module);
+  bind_sample(module);
+  bind_reader(module);
+  bind_engine(module);
+  bind_python_nodes(module);
+  bind_nodes(module);
+  bind_trackers(module);
+  bind_log(module);
+  module.def("register_classes", &register_classes, nb::arg("classes"),
+             "Tells the module the package's classes, once. GIL: held");
+  module.def("forget_classes", freshframe::gil::entry<&forget_classes>,
+             "The opposite, when the interpreter exits. GIL: held");
+  module.def(
+      "let_leaks_pass", [] { nb::set_leak_warnings(false); },
+      "For an exit with a node that is still busy: what it holds outlives the interpreter. GIL: held");
+}

@@ -1,0 +1,45 @@
+// The engine's types that may be used without the GIL: none of them holds a Python object that it would
+// touch.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/gil.hpp"
+#include "freshframe/metrics.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/serve.hpp"
+
+#include <stop_token>
+
+#include "bindings/format_use.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<Frame> = true;
+// A value on an edge may wrap a Python object, but as a gil::Ref, which dies through the deferred queue.
+template <>
+inline constexpr bool python_free<AnySample> = true;
+template <>
+inline constexpr bool python_free<Output> = true;
+template <>
+inline constexpr bool python_free<SourceItem<Output>> = true;
+template <>
+inline constexpr bool python_free<Worker> = true;
+template <>
+inline constexpr bool python_free<ReaderCore> = true;
+template <>
+inline constexpr bool python_free<PipelineCore> = true;
+template <>
+inline constexpr bool python_free<Server> = true;
+template <>
+inline constexpr bool python_free<Metrics> = true;
+template <>
+inline constexpr bool python_free<python::FormatUse> = true;
+template <>
+inline constexpr bool python_free<Clock> = true;
+template <>
+inline constexpr bool python_free<std::stop_token> = true;
+
+}  // namespace freshframe::gil

@@ -1,0 +1,274 @@
+// The Reader class. Verbs that wait are plain C functions (see raw_call.hpp).
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/reader.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "bindings/classes.hpp"
+#include "bindings/engine.hpp"
+#include "bindings/format_use.hpp"
+#include "bindings/python_free_types.hpp"
+#include "bindings/raw_call.hpp"
+#include "bindings/wake_up.hpp"
+
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+PythonReader::~PythonReader() {
+  if (!core_ || guard_.forked()) return;
+  core_->close();
+  core_.reset();
+  gil::entry<&drain_deferred>();  // a destructor of a Python object holds the GIL
+}
+
+nb::object PythonReader::keep(AnySample sample) {
+  FormatUse::next(core_.get());
+  last_ = make_sample(std::move(sample), *names_);
+  return last_;
+}
+
+nb::object PythonReader::latest(gil::Held& held) {
+  guard_.check("this reader");
+  gil::DeferredFree::instance().drain(held);
+  if (auto sample = core_->take_newest()) return keep(*std::move(sample));
+  return last_.is_valid() ? last_ : nb::none();
+}
+
+nb::object PythonReader::poll(gil::Held& held) {
+  guard_.check("this reader");
+  gil::DeferredFree::instance().drain(held);
+  if (auto sample = core_->poll()) return keep(*std::move(sample));
+  return nb::none();
+}
+
+PyObject* PythonReader::given(std::optional<AnySample> sample) {
+  return (sample ? keep(*std::move(sample)) : nb::none()).release().ptr();
+}
+
+PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
+  guard_.check("this reader");
+  gil::DeferredFree::instance().drain(held);
+  if (timeout <= 0) return given(core_->wait_until(TimePoint::min()));
+  const auto deadline = core_->clock().now() + to_duration(Seconds(timeout));
+  return given(gil::release(
+      held,
+      [](ReaderCore* core, TimePoint until, FormatUse ahead) {
+        auto sample = core->wait_until(until);
+        if (sample) ahead.make(sample->frame);
+        return sample;
+      },
+      core_.get(), deadline, use));
+}
+
+PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
+  const auto began = core_->clock().now();
+  const auto use = FormatUse::next(core_.get());
+  for (double slice = 0;; slice = kSignalSlice) {
+    if (timeout) {
+      const auto left = *timeout - Seconds(core_->clock().now() - began).count();
+      slice = std::clamp(left, 0.0, slice);
+    }
+    PyObject* sample = wait(held, slice, use);
+    if (sample != Py_None) return sample;
+    Py_DECREF(sample);
+    core_->inbox().arm(true);  // a NEXT queue gets its sample also between two slices
+    if (PyErr_CheckSignals() != 0) {
+      core_->inbox().arm(false);
+      stop_after_interrupt(held);
+      return nullptr;
+    }
+    if (timeout && Seconds(core_->clock().now() - began).count() >= *timeout) {
+      sample = wait(held, 0);
+      if (sample != Py_None) return sample;
+      Py_DECREF(sample);
+      core_->time_out(*timeout);
+    }
+    if (slice > 0) core_->check_stalled();
+  }
+}
+
+// Ctrl-C is a clean stop, then KeyboardInterrupt; whatever else a signal handler raises is its own affair.
+void PythonReader::stop_after_interrupt(gil::Held& held) {
+  if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) return;
+  static constexpr double kLimit = 5;  // seconds, as Pipeline.stop()
+  auto* core = &nb::inst_ptr<Engine>(engine_.ptr())->core();
+  gil::release(
+      held,
+      [](PipelineCore* target) {
+        target->request_stop();
+        target->join(Seconds(kLimit));
+      },
+      core);
+}
+
+void PythonReader::close() {
+  if (!guard_.forked()) core_->close();
+}
+
+int PythonReader::wake_fd() {
+  guard_.check("this reader");
+  if (!wake_up_) {
+    wake_up_ = std::make_shared<WakeUp>();
+    core_->inbox().set_ready_hook([wake = wake_up_] { wake->set(); });
+    wake_up_->set();  // whatever came before the hook
+  }
+  return wake_up_->fd();
+}
+
+void PythonReader::reset_wake() {
+  guard_.check("this reader");  // a child shares the descriptor: reading it would take its parent's wake-up
+  wake_up_->reset();
+}
+void PythonReader::check_stalled() {
+  guard_.check("this reader");
+  core_->check_stalled();
+}
+void PythonReader::arm(bool waits) {
+  guard_.check("this reader");
+  core_->inbox().arm(waits);
+}
+
+int PythonReader::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  Py_VISIT(nb::inst_ptr<PythonReader>(self)->last_.ptr());
+  Py_VISIT(nb::inst_ptr<PythonReader>(self)->engine_.ptr());
+  return 0;
+}
+
+int PythonReader::clear(PyObject* self) noexcept {
+  const nb::object last = std::move(nb::inst_ptr<PythonReader>(self)->last_);
+  const nb::object engine = std::move(nb::inst_ptr<PythonReader>(self)->engine_);
+  return 0;
+}
+
+namespace {
+
+PythonReader& reader_of(PyObject* self) {
+  if (!nb::inst_ready(self)) throw nb::type_error("this Reader was not made by Pipeline.reader()");
+  return *nb::inst_ptr<PythonReader>(self);
+}
+
+nb::object latest(gil::Held& held, PythonReader& self) {
+  return self.latest(held);
+}
+nb::object poll(gil::Held& held, PythonReader& self) {
+  return self.poll(held);
+}
+
+// None, a number of seconds from 0 on; anything else is refused.
+std::optional<double> parse_timeout(PyObject* object) {
+  if (object == nullptr || object == Py_None) return std::nullopt;
+  const double seconds = PyFloat_AsDouble(object);
+  if (seconds == -1.0 && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    throw OptionTypeError("timeout must be a number of seconds or None, got " +
+                          std::string(nb::repr(nb::handle(object)).c_str()));
+  }
+  if (std::isnan(seconds) || seconds < 0) throw OptionError("timeout must be at least 0 seconds or None");
+  return seconds;
+}
+
+PyObject* get(gil::Held& held, PyObject* self, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"timeout", nullptr};
+  PyObject* timeout = nullptr;
+  if (PyArg_ParseTupleAndKeywords(args, kwargs, "|O:get", const_cast<char**>(names), &timeout) == 0)
+    return nullptr;
+  return raw_call(held, [&] { return reader_of(self).get(held, parse_timeout(timeout)); });
+}
+
+PyObject* next(gil::Held& held, PyObject* self) {
+  PyObject* sample = raw_call(held, [&] { return reader_of(self).get(held, std::nullopt); });
+  if (sample == nullptr && PyErr_ExceptionMatches(classes().end_of_stream) != 0) PyErr_Clear();
+  return sample;
+}
+
+// For the event loop: never waits. Unlike poll() it serves NEXT readers too.
+PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
+  return raw_call(held, [&] { return reader_of(self).wait(held, 0); });
+}
+
+PyObject* iterate(PyObject* self) {
+  return Py_NewRef(self);
+}
+
+PyMethodDef* raw_methods() {
+  static PyMethodDef methods[] = {
+      {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&get>)),
+       METH_VARARGS | METH_KEYWORDS,
+       "get($self, timeout=None)\n--\n\nWaits for the next unseen sample.\n\nArgs:\n    timeout: Seconds to "
+       "wait; None "
+       "waits until the stream ends.\nReturns:\n    The sample; ``sample.dropped`` counts those lost on this "
+       "edge since "
+       "the last one.\nRaises:\n    EndOfStream: Every parent ended and the queue is empty.\n    "
+       "ReadTimeout: Nothing "
+       "arrived in time. The reader stays usable.\n    NodeError: A node failed; ``__cause__`` is its "
+       "exception.\n    Stalled: Nothing moves because another "
+       "reader, whose queue blocks, is not read.\n"
+       "GIL: released while waiting."},
+      {"_take", gil::entry<&take>, METH_NOARGS,
+       "_take($self)\n--\n\nWhat `async for` polls with: the next sample or None. GIL: held"},
+      {nullptr, nullptr, 0, nullptr}};
+  return methods;
+}
+
+}  // namespace
+
+void bind_reader(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
+                                      {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
+                                      {Py_tp_iter, reinterpret_cast<void*>(&iterate)},
+                                      {Py_tp_iternext, reinterpret_cast<void*>(gil::entry<&next>)},
+                                      {0, nullptr}};
+  nb::class_<PythonReader> reader(
+      module, "Reader", nb::type_slots(slots), nb::is_generic(), nb::is_final(), nb::is_weak_referenceable(),
+      nb::sig("class Reader(typing.Generic[T_co])"),
+      "Pulls samples from one or more nodes; made by Pipeline.reader().\n\n"
+      "Every verb raises a failed node's NodeError rather than return stale data. One thread at a "
+      "time.");
+  // Not through Py_tp_methods: nanobind uses that slot itself for a generic class.
+  for (PyMethodDef* method = raw_methods(); method->ml_name != nullptr; ++method) {
+    auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
+    reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
+  }
+  reader
+      .def("latest", gil::entry<&latest>, nb::sig("def latest(self) -> Sample[T_co] | None"),
+           "The newest sample; the same object again when nothing is newer, None before the first.\n\n"
+           "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
+           "reader's "
+           "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "
+           "more frames "
+           "than max_held_bytes.\nGIL: held")
+      .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
+           "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStream: Every parent ended and "
+           "the queue "
+           "is empty.\n    NodeError: A node failed.\n    FramesHeld: Python holds more frames than "
+           "max_held_bytes.\nGIL: held")
+      .def_prop_ro("ended", &PythonReader::ended,
+                   "True when nothing will come any more and nothing waits. GIL: held")
+      .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages. GIL: held")
+      .def(
+          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; },
+          "Its name. GIL: held")
+      .def("close", &PythonReader::close,
+           "Ends this reader: later samples are dropped as ``stop`` and never block anybody. GIL: held")
+      .def(
+          "__aiter__", [](nb::object self) { return nb::handle(classes().reader_iterator)(self); },
+          nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),
+          "Samples until the end, one wake-up of the event loop for any number of them. GIL: held")
+      .def("_wake_fd", &PythonReader::wake_fd, "Descriptor for the event loop. GIL: held")
+      .def("_reset_wake", &PythonReader::reset_wake,
+           "Called before _take(), so that what comes after it wakes the loop. GIL: held")
+      .def("_check_stalled", &PythonReader::check_stalled,
+           "Raises Stalled when waiting on can lead to nothing. GIL: held")
+      .def("_arm", &PythonReader::arm, nb::arg("waits"),
+           "Called before and after the event loop waits. GIL: held");
+}
+
+}  // namespace freshframe::python

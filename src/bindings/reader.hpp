@@ -1,0 +1,71 @@
+// freshframe.Reader: pulls samples into Python.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include <memory>
+#include <optional>
+
+#include "bindings/fork_guard.hpp"
+#include "bindings/format_use.hpp"
+#include "bindings/sample.hpp"
+#include "core/edge/reader.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+class WakeUp;
+
+/// The object behind a Python Reader. Keeps the last sample that a verb returned, no more.
+class PythonReader {
+ public:
+  /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
+  PythonReader(std::shared_ptr<ReaderCore> core, std::shared_ptr<NodeNames> names, nanobind::object engine)
+      : core_(std::move(core)), names_(std::move(names)), engine_(std::move(engine)) {}
+  PythonReader(PythonReader&&) noexcept = default;
+  ~PythonReader();
+
+  [[nodiscard]] nanobind::object latest(gil::Held& held);
+  [[nodiscard]] nanobind::object poll(gil::Held& held);
+  /// The next sample, or none after one slice of waiting; a new reference.
+  /// While it waits, `use` is made of the sample's frame.
+  [[nodiscard]] PyObject* wait(gil::Held& held, double timeout, FormatUse use = {});
+  /// get(): waits in slices.
+  [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
+  [[nodiscard]] bool ended() const {
+    guard_.check("this reader");
+    return core_->ended();
+  }
+  void close();
+  [[nodiscard]] const std::string& name() const { return core_->name(); }
+  /// A file descriptor that becomes readable when there may be something to poll().
+  [[nodiscard]] int wake_fd();
+  /// Called before looking for a sample: what arrives later makes the descriptor readable.
+  void reset_wake();
+  /// Called before waiting on the descriptor: a NEXT queue then hands its sample over.
+  void arm(bool waits);
+  /// For those who wait on the descriptor: throws Stalled when waiting on can lead to nothing.
+  void check_stalled();
+  [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
+
+ private:
+  nanobind::object keep(AnySample sample);
+  PyObject* given(std::optional<AnySample> sample);
+  void stop_after_interrupt(gil::Held& held);
+
+  std::shared_ptr<ReaderCore> core_;
+  std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
+  nanobind::object engine_;
+  nanobind::object last_;
+  std::shared_ptr<WakeUp> wake_up_;
+  ForkGuard guard_;
+};
+
+void bind_reader(nanobind::module_& module);
+
+}  // namespace freshframe::python

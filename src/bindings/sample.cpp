@@ -1,0 +1,118 @@
+// The Sample class: lazily made value and frame, and garbage collection.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/sample.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "bindings/value.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/typing.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+const std::string& PythonSample::name_of(int node) const {
+  static const std::string unknown;
+  const auto index = static_cast<std::size_t>(node);
+  return names_ && index < names_->size() ? (*names_)[index] : unknown;
+}
+
+nb::object PythonSample::frame() {
+  if (!frame_.is_valid()) frame_ = sample_.frame ? nb::cast(sample_.frame) : nb::none();
+  return frame_;
+}
+
+nb::object PythonSample::value(gil::Held& held) {
+  if (!value_.is_valid()) value_ = sample_.value ? to_python(held, sample_.value) : frame();
+  return value_;
+}
+
+int PythonSample::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  const auto* sample = nb::inst_ptr<PythonSample>(self);
+  Py_VISIT(sample->value_.ptr());
+  Py_VISIT(sample->frame_.ptr());
+  return 0;
+}
+
+int PythonSample::clear(PyObject* self) noexcept {
+  auto* sample = nb::inst_ptr<PythonSample>(self);
+  nb::object value = std::move(sample->value_);  // released after the members are empty
+  nb::object frame = std::move(sample->frame_);
+  return 0;
+}
+
+nb::object make_sample(AnySample sample, const NodeNames& names) {
+  return nb::cast(PythonSample(std::move(sample), names));
+}
+
+namespace {
+
+double seconds(TimePoint time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+nb::object value_of(gil::Held& held, PythonSample& self) {
+  return self.value(held);
+}
+
+nb::object path_of(const PythonSample& self) {
+  const auto& path = self.sample().stamp.path;
+  if (!path) return nb::none();
+  return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
+}
+
+std::string represent(const PythonSample& self) {
+  return "Sample(seq=" + std::to_string(self.sample().stamp.seq) + ", source='" + self.source() +
+         "', node='" + self.node() + "')";
+}
+
+}  // namespace
+
+void bind_sample(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonSample::traverse)},
+                                      {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
+                                      {0, nullptr}};
+  module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
+  nb::class_<PythonSample>(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
+                           nb::sig("class Sample(typing.Generic[T_co])"),
+                           "A value, the stamp of its birth and the frame that it was made from.\n\n"
+                           "Compares by identity. Made by readers and for nodes, not by hand.")
+      .def_prop_ro("value", gil::entry<&value_of>, nb::sig("def value(self, /) -> T_co"),
+                   "The value; made at first use and kept. GIL: held")
+      .def_prop_ro(
+          "frame", &PythonSample::frame, nb::sig("def frame(self, /) -> Frame | None"),
+          "The frame that the value was made from; the value itself on an edge of frames; None below a "
+          "source of other things or with frames=False. GIL: held")
+      .def_prop_ro(
+          "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
+          "Frame number at the source, from 0. GIL: held")
+      .def_prop_ro(
+          "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },
+          "Seconds in the source's own time. GIL: held")
+      .def_prop_ro(
+          "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
+          "time.monotonic() when device, file or network handed the packet over. GIL: held")
+      .def_prop_ro("source", &PythonSample::source, "Name of the source node. GIL: held")
+      .def_prop_ro("node", &PythonSample::node,
+                   "Name of the node that gave this sample: tells the parents of a merge apart. GIL: held")
+      .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
+                   "File of this picture of a sequence; None for other sources. GIL: held")
+      .def_prop_ro(
+          "dropped", [](const PythonSample& self) { return self.sample().dropped; },
+          "Samples dropped on this edge since the previous one. GIL: held")
+      .def_prop_ro(
+          "age",
+          [](const PythonSample& self) {
+            const auto now = std::chrono::steady_clock::now();
+            return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
+          },
+          "Seconds since `captured`. GIL: held")
+      .def("__repr__", &represent, "GIL: held");
+}
+
+}  // namespace freshframe::python

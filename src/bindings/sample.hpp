@@ -1,0 +1,45 @@
+// freshframe.Sample: a sample that has left the engine.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+#include "freshframe/sample.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// Names of a pipeline's nodes by index; fixed when it starts, so samples share them.
+using NodeNames = std::shared_ptr<const std::vector<std::string>>;
+
+/// The object behind a Python Sample. `value` and `frame` are made at first use and kept.
+class PythonSample {
+ public:
+  PythonSample(AnySample sample, NodeNames names) : sample_(std::move(sample)), names_(std::move(names)) {}
+
+  [[nodiscard]] const AnySample& sample() const noexcept { return sample_; }
+  [[nodiscard]] const std::string& source() const { return name_of(sample_.stamp.source); }
+  [[nodiscard]] const std::string& node() const { return name_of(sample_.node); }
+  nanobind::object frame();
+  nanobind::object value(gil::Held& held);
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
+
+ private:
+  [[nodiscard]] const std::string& name_of(int node) const;
+
+  AnySample sample_;
+  NodeNames names_;
+  nanobind::object value_;
+  nanobind::object frame_;
+};
+
+[[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);
+void bind_sample(nanobind::module_& module);
+
+}  // namespace freshframe::python

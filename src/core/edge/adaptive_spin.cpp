@@ -1,0 +1,33 @@
+// Spinning by the clock, and what the waits before tell.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/edge/adaptive_spin.hpp"
+
+#include <algorithm>
+
+namespace freshframe {
+
+void relax_core() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+void AdaptiveSpin::spin(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept {
+  const auto until = Clock::now() + kLongest;
+  while (moves.load(std::memory_order_relaxed) == seen && Clock::now() < until) relax_core();
+}
+
+void AdaptiveSpin::waited(Clock::duration time, bool slept) noexcept {
+  const bool in_vain = slept && worth_it();
+  if (in_vain) patience_ = std::min(2 * patience_, kMostPatience);
+  if (in_vain || time > kShort) {
+    short_waits_ = 0;
+    return;
+  }
+  if (!slept) patience_ = 1;
+  short_waits_ = std::min(short_waits_ + 1, kMostPatience);
+}
+
+}  // namespace freshframe

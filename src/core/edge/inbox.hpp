@@ -1,0 +1,153 @@
+// The consumer's side of its edges: one bounded queue per parent, one mutex, one place to wait.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/queue.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/edge/adaptive_spin.hpp"
+
+namespace freshframe {
+
+/// What a wait ended with.
+enum class Taken : std::uint8_t { Sample, Nothing, Ended };
+
+/// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
+/// one consumer thread calls take(), try_take() or take_newest(). close() and counts() from any thread.
+///
+/// Note [Books]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
+/// Samples that are dropped are destroyed after it is released: freeing a picture may take long.
+class Inbox {
+ public:
+  struct EdgeOptions {
+    int parent = -1;
+    std::string parent_name;
+    Queue queue;
+    std::optional<double> max_age = {};  // seconds
+  };
+
+  Inbox(std::string consumer, std::shared_ptr<const Clock> clock);
+  Inbox(const Inbox&) = delete;
+  Inbox& operator=(const Inbox&) = delete;
+
+  /// Before any thread uses the inbox. Returns the edge's index.
+  int add_edge(EdgeOptions options);
+  /// Before any thread uses the inbox: samples come without their frames, which the producer's thread lets
+  /// go.
+  void drop_frames() noexcept { drops_frames_ = true; }
+  /// Called without the mutex when a sample or the end arrives; must not block.
+  void set_ready_hook(std::function<void()> hook);
+
+  /// Offers a sample. On a full blocking edge it waits, with `blocked` set meanwhile.
+  void put(int edge, AnySample sample, std::atomic<bool>& blocked);
+  /// Whether put() would wait for room. Asked by the edge's producer: nobody else fills the edge, so No stays
+  /// true until its next put().
+  [[nodiscard]] bool would_wait(int edge) const;
+  /// No more samples will be put on this edge.
+  void end(int edge);
+  /// Drops what waits with cause `stop`; later samples are dropped too, and nothing blocks any more.
+  void close();
+  /// As close(), but what waits can still be taken until `deadline`.
+  void close_for_new(TimePoint deadline);
+
+  /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
+  Taken take(AnySample& sample, TimePoint deadline);
+  Taken try_take(AnySample& sample);
+  /// Says that the consumer waits, or no longer, by other means than take(): the ready hook, or the next
+  /// take() after a look at something else. take() itself ends it.
+  void arm(bool waits);
+  /// The newest of the next edge that has something; the older ones on it are dropped as `skipped`.
+  Taken take_newest(AnySample& sample);
+
+  [[nodiscard]] bool ended() const;
+  [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
+  [[nodiscard]] const std::vector<EdgeOptions>& edges() const noexcept { return options_; }
+
+  [[nodiscard]] std::vector<EdgeStats> stats() const;
+  [[nodiscard]] std::uint64_t delivered() const;
+  /// The parent's name of a full blocking edge that is still open, if there is one.
+  [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
+
+ private:
+  struct Edge {
+    Queue queue;
+    std::optional<TimePoint::duration> max_age;
+    std::vector<AnySample> ring;
+    std::size_t head = 0;
+    std::size_t size = 0;
+    std::int64_t bytes = 0;  // of the waiting pictures; counted when the queue bounds it
+    bool ended = false;
+    bool reported = false;
+    std::uint64_t passed_in = 0;
+    std::uint64_t delivered = 0;
+    std::array<std::uint64_t, kDropCauses> drops{};
+    std::uint64_t dropped_since = 0;  // since the last delivered sample
+    AdaptiveSpin spin;                // the producer's
+    bool producer_asleep = false;
+    std::condition_variable room;
+  };
+
+  [[nodiscard]] static bool full_locked(const Edge& edge) { return edge.size >= edge.ring.size(); }
+  /// As full_locked(), also by the queue's bounds in seconds and bytes.
+  [[nodiscard]] static bool full_locked(const Edge& edge, const AnySample& next);
+  static AnySample pop_locked(Edge& edge);
+  static void push_locked(Edge& edge, AnySample sample);
+  /// Books a drop; true for the edge's first one because of a full queue.
+  static bool drop_locked(Edge& edge, DropCause cause);
+  /// Lets go of the mutex for a moment, or until something moves; returns ready().
+  bool wait_awake_locked(std::unique_lock<std::mutex>& lock, const std::function<bool()>& ready);
+  bool wait_for_sample_locked(std::unique_lock<std::mutex>& lock, TimePoint deadline,
+                              const std::function<bool()>& ready);
+  void moved_locked() noexcept;
+  void wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked);
+  enum class Admitted : std::uint8_t { In, Dropped, Full };
+  Admitted admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
+                        std::atomic<bool>& blocked);
+  /// What a take leaves to do once the mutex is free.
+  struct Aftermath {
+    std::vector<AnySample> dropped;  // destroyed then
+    std::size_t edge = 0;            // that the sample came from
+  };
+  Taken take_locked(AnySample& sample, bool newest, Aftermath& after);
+  /// Books the age of a sample that was taken; without the mutex.
+  Taken finish_take(Taken taken, const AnySample& sample, const Aftermath& after);
+  [[nodiscard]] bool stale_locked(const Edge& edge, const AnySample& sample) const;
+  void deliver_locked(std::size_t index, AnySample& sample);
+  [[nodiscard]] bool all_ended_locked() const;
+  void report_first_drop(const EdgeOptions& edge) const;
+
+  const std::string consumer_;
+  const std::shared_ptr<const Clock> clock_;
+  std::vector<EdgeOptions> options_;              // fixed before the threads start
+  std::vector<std::unique_ptr<Histogram>> ages_;  // fixed before the threads start; written by the consumer
+  bool drops_frames_ = false;                     // fixed before the threads start
+  std::atomic<bool> has_hook_{false};
+  std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
+
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Edge>> edges_;  // the vector is fixed; guarded by mutex_: what is in them
+  std::shared_ptr<const std::function<void()>> hook_;  // guarded by mutex_
+  std::size_t next_edge_ = 0;                          // guarded by mutex_: where round-robin goes on
+  bool waiting_ = false;                               // guarded by mutex_: the consumer is in take()
+  AdaptiveSpin spin_;                                  // guarded by mutex_: the consumer's
+  bool consumer_asleep_ = false;                       // guarded by mutex_: it waits on ready_
+  bool closed_ = false;                                // guarded by mutex_
+  TimePoint drained_by_ = TimePoint::min();  // guarded by mutex_: closed_, but what waits can be taken
+  std::condition_variable ready_;
+};
+
+}  // namespace freshframe

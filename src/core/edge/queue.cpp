@@ -1,0 +1,102 @@
+// Names and validation of queue policies.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/queue.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace freshframe {
+namespace {
+
+std::string number_text(double number) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", number);
+  return text.data();
+}
+
+}  // namespace
+
+std::string_view to_string(WhenFull when_full) noexcept {
+  switch (when_full) {
+    case WhenFull::DropOldest:
+      return "drop_oldest";
+    case WhenFull::DropNewest:
+      return "drop_newest";
+    case WhenFull::Block:
+      return "block";
+  }
+  return "?";
+}
+
+std::string_view to_string(DropCause cause) noexcept {
+  switch (cause) {
+    case DropCause::QueueFull:
+      return "queue_full";
+    case DropCause::NoWaiter:
+      return "no_waiter";
+    case DropCause::Skipped:
+      return "skipped";
+    case DropCause::Stale:
+      return "stale";
+    case DropCause::Stop:
+      return "stop";
+  }
+  return "?";
+}
+
+std::string_view to_string(NodeDropCause cause) noexcept {
+  switch (cause) {
+    case NodeDropCause::Device:
+      return "device";
+    case NodeDropCause::Decode:
+      return "decode";
+    case NodeDropCause::Pool:
+      return "pool";
+    case NodeDropCause::Error:
+      return "error";
+  }
+  return "?";
+}
+
+std::string to_string(const Queue& queue) {
+  if (queue == kLatest) return "LATEST";
+  if (queue == kNext) return "NEXT";
+  if (queue == kLossless) return "LOSSLESS";
+  if (queue == kRecording) return "RECORDING";
+  auto text = "Queue(" + std::to_string(queue.depth) + ", " + std::string(to_string(queue.when_full));
+  if (queue.max_seconds > 0) text += ", max_seconds=" + number_text(queue.max_seconds);
+  if (queue.max_bytes > 0) text += ", max_bytes=" + std::to_string(queue.max_bytes);
+  return text + ")";
+}
+
+void validate(const Queue& queue) {
+  constexpr int kMaxDepth = 1 << 20;
+  if (queue.depth < 0) {
+    throw OptionError("queue depth must be at least 0, got " + std::to_string(queue.depth));
+  }
+  if (queue.depth > kMaxDepth) {
+    throw OptionError("queue depth must be at most 1048576, got " + std::to_string(queue.depth));
+  }
+  if (queue.depth == 0 && queue.when_full != WhenFull::DropOldest) {
+    throw OptionError(
+        "a queue of depth 0 (NEXT) hands samples to a waiting consumer and has no full state: leave "
+        "when_full at its default, got " +
+        std::string(to_string(queue.when_full)));
+  }
+  if (!(queue.max_seconds >= 0)) {
+    throw GraphError("max_seconds of a queue must be more than 0, got " + std::to_string(queue.max_seconds));
+  }
+  if (queue.max_bytes < 0) {
+    throw GraphError("max_bytes of a queue must be more than 0, got " + std::to_string(queue.max_bytes));
+  }
+  const bool bounded = queue.max_seconds > 0 || queue.max_bytes > 0;
+  if (bounded && (queue.when_full == WhenFull::Block || queue.depth == 0)) {
+    throw GraphError(
+        "max_seconds and max_bytes bound a queue that drops: give it drop_oldest or drop_newest and a depth "
+        "of 1 or more");
+  }
+}
+
+}  // namespace freshframe

@@ -1,0 +1,159 @@
+// Reader verbs and the checks before each.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/edge/reader.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/seconds_text.hpp"
+
+namespace freshframe {
+namespace {
+
+constexpr std::size_t kWarnHeldBytes = std::size_t{256} << 20;
+
+std::string mebibytes(std::size_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
+}
+
+}  // namespace
+
+// One thread at a time.
+class ReaderCore::Turn {
+ public:
+  explicit Turn(ReaderCore& reader) : reader_(reader) {
+    if (reader_.in_use_.exchange(true, std::memory_order_acquire)) {
+      throw StateError("reader '" + reader_.name() +
+                       "' is used by two threads at once: give each thread a reader of its own");
+    }
+    reader_.was_read_.store(true, std::memory_order_relaxed);
+    reader_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { reader_.in_use_.store(false, std::memory_order_release); }
+
+ private:
+  ReaderCore& reader_;
+};
+
+ReaderCore::ReaderCore(std::string name, bool frames, ReaderContext context)
+    : frames_(frames), context_(std::move(context)), inbox_(std::move(name), context_.clock) {
+  if (!frames_) inbox_.drop_frames();
+}
+
+void ReaderCore::resolve_verbs(std::string why_lossless, std::uint16_t holder) {
+  holder_ = holder;
+  why_lossless_ = std::move(why_lossless);
+  for (const auto& edge : inbox_.edges()) {
+    if (edge.queue.depth == 0) next_ = true;
+  }
+}
+
+void ReaderCore::check(Verb verb) const {
+  if (!context_.started->load(std::memory_order_acquire)) {
+    throw StateError("reader '" + name() +
+                     "' was read before its pipeline started: call start() first, or use "
+                     "`with pipeline:`");
+  }
+  context_.failure->rethrow_if_failed();
+  if (next_ && verb != Verb::Get) {
+    throw GraphError("reader '" + name() +
+                     "' has queue=NEXT, which hands a sample only to a waiting reader: use "
+                     "get() or a for loop, or queue=LATEST");
+  }
+  if (verb == Verb::Latest && !why_lossless_.empty()) {
+    throw GraphError("reader '" + name() + "' is lossless because " + why_lossless_ +
+                     ": use poll(), realtime=True, or queue=LATEST");
+  }
+  if (frames_) check_held();
+}
+
+void ReaderCore::check_held() const {
+  context_.budget->check_held(holder_, context_.max_held_bytes);
+  const auto held = context_.budget->held_bytes();
+  if (held >= kWarnHeldBytes && !warned_held_.exchange(true)) {
+    log(LogLevel::Warning, "reader '" + name() + "': " + mebibytes(held) +
+                               " of pictures are held outside the engine; above " +
+                               mebibytes(context_.max_held_bytes) + " it raises FramesHeld");
+  }
+}
+
+AnySample ReaderCore::hand_over(AnySample sample) const {
+  if (sample.frame) sample.frame = sample.frame.as_loan(holder_);
+  return sample;
+}
+
+std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) const {
+  if (taken == Taken::Sample) return hand_over(std::move(sample));
+  context_.failure->rethrow_if_failed();
+  if (taken == Taken::Ended) throw EndOfStream("reader '" + name() + "': the stream has ended");
+  return std::nullopt;
+}
+
+std::optional<AnySample> ReaderCore::newest() {
+  check(Verb::Latest);
+  AnySample sample;
+  if (inbox_.take_newest(sample) != Taken::Sample) return std::nullopt;
+  return hand_over(std::move(sample));
+}
+
+std::optional<AnySample> ReaderCore::take_newest() {
+  const Turn turn(*this);
+  return newest();
+}
+
+std::optional<AnySample> ReaderCore::latest() {
+  const Turn turn(*this);
+  if (auto sample = newest()) last_ = std::move(sample);
+  return last_;
+}
+
+std::optional<AnySample> ReaderCore::poll(Keep keep) {
+  const Turn turn(*this);
+  check(Verb::Poll);
+  AnySample sample;
+  const auto taken = inbox_.try_take(sample);
+  auto result = finish(taken, std::move(sample));
+  if (result && keep == Keep::Last) last_ = result;
+  return result;
+}
+
+std::optional<AnySample> ReaderCore::wait_until(TimePoint deadline, Keep keep) {
+  const Turn turn(*this);
+  check(Verb::Get);
+  AnySample sample;
+  const auto taken = inbox_.take(sample, deadline);
+  auto result = finish(taken, std::move(sample));
+  if (result && keep == Keep::Last) last_ = result;
+  return result;
+}
+
+AnySample ReaderCore::get(std::optional<Seconds> timeout, Keep keep) {
+  constexpr std::chrono::milliseconds kSlice(50);
+  const auto deadline = timeout ? clock().now() + to_duration(*timeout) : TimePoint::max();
+  while (true) {
+    const auto now = clock().now();
+    const auto slice = now < TimePoint::max() - kSlice ? now + kSlice : TimePoint::max();
+    if (auto sample = wait_until(std::min(deadline, slice), keep)) return *std::move(sample);
+    if (clock().now() >= deadline) time_out(timeout->count());
+    check_stalled();
+  }
+}
+
+void ReaderCore::check_stalled() {
+  if (const auto pipeline = context_.pipeline.lock()) pipeline->check_stalled_for(*this);
+}
+
+void ReaderCore::time_out(double seconds) const {
+  auto text = "reader '" + name() + "': no sample within " + seconds_text(seconds);
+  if (const auto pipeline = context_.pipeline.lock()) text += pipeline->trouble_of_sources(*this);
+  throw ReadTimeout(text);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,98 @@
+// A consumer outside the graph that pulls.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "core/edge/inbox.hpp"
+#include "core/failure.hpp"
+#include "core/frame/frame_budget.hpp"
+
+namespace freshframe {
+
+class PipelineCore;
+
+/// What a reader shares with its pipeline; outlives it.
+struct ReaderContext {
+  std::shared_ptr<const Clock> clock;
+  std::shared_ptr<Failure> failure;
+  std::shared_ptr<FrameBudget> budget;
+  std::shared_ptr<const std::atomic<bool>> started;
+  std::size_t max_held_bytes = 0;
+  std::weak_ptr<PipelineCore> pipeline;
+};
+
+/// The reader behind Reader<T> and Python's Reader. One thread at a time (a second one gets a StateError);
+/// close() and ended() from any. Frames in what it returns are on loan.
+class ReaderCore {
+ public:
+  /// Whether latest() shall find the sample that a verb returns. An embedder may keep it in its own form.
+  enum class Keep { No, Last };
+
+  ReaderCore(std::string name, bool frames, ReaderContext context);
+
+  /// The newest sample that no verb has returned yet; older ones are dropped as `skipped`.
+  std::optional<AnySample> take_newest();
+  /// take_newest(), or else what was kept last.
+  std::optional<AnySample> latest();
+  /// The next unseen sample or nullopt. Throws EndOfStream.
+  std::optional<AnySample> poll(Keep keep = Keep::No);
+  /// As poll(), but waits until `deadline`; nullopt: nothing came in time.
+  std::optional<AnySample> wait_until(TimePoint deadline, Keep keep = Keep::No);
+  /// Waits for the next unseen sample. Throws EndOfStream, ReadTimeout, Stalled.
+  AnySample get(std::optional<Seconds> timeout, Keep keep = Keep::No);
+  /// For those who wait in slices: throws Stalled when waiting on can lead to nothing.
+  void check_stalled();
+  /// Throws ReadTimeout, with what is known of a source that gives nothing.
+  [[noreturn]] void time_out(double seconds) const;
+
+  [[nodiscard]] bool was_read() const noexcept { return was_read_.load(std::memory_order_relaxed); }
+  /// Whether the present thread is the one that called a verb last.
+  [[nodiscard]] bool read_by_this_thread() const noexcept {
+    return last_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+  /// True at the first call only.
+  bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
+
+  [[nodiscard]] bool ended() const { return inbox_.ended(); }
+  void close() { inbox_.close(); }
+  void rethrow_failure() const { context_.failure->rethrow_if_failed(); }
+
+  [[nodiscard]] const std::string& name() const noexcept { return inbox_.consumer(); }
+  [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
+  [[nodiscard]] const Clock& clock() const noexcept { return *context_.clock; }
+  /// At start(), once the edges are there. `why_lossless`: why latest() is refused, empty when it is not.
+  /// `holder`: its number among those who hold loans.
+  void resolve_verbs(std::string why_lossless, std::uint16_t holder);
+
+ private:
+  class Turn;
+
+  enum class Verb { Latest, Poll, Get };
+  std::optional<AnySample> newest();
+  void check(Verb verb) const;
+  void check_held() const;
+  AnySample hand_over(AnySample sample) const;
+  std::optional<AnySample> finish(Taken taken, AnySample sample) const;
+
+  const bool frames_;
+  const ReaderContext context_;
+  Inbox inbox_;
+  std::optional<AnySample> last_;  // the thread that has its turn only
+  std::string why_lossless_;       // fixed at start()
+  std::uint16_t holder_ = 0;       // fixed at start()
+  bool next_ = false;              // fixed at start()
+  mutable std::atomic<bool> warned_held_{false};
+  std::atomic<bool> in_use_{false};
+  std::atomic<bool> was_read_{false};
+  std::atomic<std::thread::id> last_thread_{};
+  std::atomic<bool> warned_unread_{false};
+};
+
+}  // namespace freshframe

@@ -1,0 +1,39 @@
+// The matrices of ITU-R BT.601, 709 and 2020: which one a picture has, and its weights.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+namespace freshframe {
+
+/// The matrix that counts: an unspecified one is BT.601 below 720 rows, else BT.709.
+[[nodiscard]] constexpr ColorSpace matrix_of(const PictureFormat& format) noexcept {
+  if (format.space != ColorSpace::Unspecified) return format.space;
+  return format.height < 720 ? ColorSpace::Bt601 : ColorSpace::Bt709;
+}
+
+/// Luma is the sum of the primaries with these weights, which add up to 1.
+struct LumaWeights {
+  double red = 0;
+  double green = 0;
+  double blue = 0;
+};
+
+[[nodiscard]] constexpr LumaWeights luma_weights(ColorSpace matrix) noexcept {
+  if (matrix == ColorSpace::Bt709) return {0.2126, 0.7152, 0.0722};
+  if (matrix == ColorSpace::Bt2020) return {0.2627, 0.6780, 0.0593};
+  return {0.299, 0.587, 0.114};
+}
+
+/// The levels that luma and chroma span in 8 bits. Chroma has its zero at 128.
+struct Levels {
+  double black = 0;
+  double luma = 0;    // from black to white
+  double chroma = 0;  // from one end to the other
+};
+
+[[nodiscard]] constexpr Levels levels_of(ColorRange range) noexcept {
+  return range == ColorRange::Full ? Levels{0, 255, 255} : Levels{16, 219, 224};
+}
+
+}  // namespace freshframe

@@ -1,0 +1,229 @@
+// Frame handles and the body that they share.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/frame.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <string>
+#include <utility>
+
+#include "core/frame/frame_body.hpp"
+#include "core/frame/frame_budget.hpp"
+#include "core/frame/packing.hpp"
+
+namespace freshframe {
+namespace {
+
+FrameBody::Form& form_slot(FrameBody& body, PixelFormat format) {
+  return body.forms[static_cast<std::size_t>(format)];
+}
+
+const Picture& made_picture(const FrameBody& body, PixelFormat format) {
+  return body.forms[static_cast<std::size_t>(format)].picture;
+}
+
+}  // namespace
+
+FrameBody::FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
+                     const PixelOps& pixel_ops)
+    : primary(picture.format.format), ops(&pixel_ops), release(std::move(on_release)), bytes(size) {
+  auto& first = form_slot(*this, primary);
+  first.picture = picture;
+  first.made.store(true, std::memory_order_release);
+}
+
+FrameBody::~FrameBody() {
+  if (budget) {
+    if (counted) budget->unpublish();
+    if (charged > 0) budget->charge(-static_cast<std::ptrdiff_t>(charged));
+  }
+  if (release) release();
+}
+
+void FrameBody::hold(bool loan, std::uint16_t holder) noexcept {
+  if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, 1);
+  const auto before = holders.fetch_add(loan ? kLoan : kEngine, std::memory_order_relaxed);
+  if (!loan && engine_count(before) == 0) settle();  // the caller's loan keeps the body alive meanwhile
+}
+
+void FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
+  if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, -1);
+  auto word = holders.load(std::memory_order_relaxed);
+  const auto unit = loan ? kLoan : kEngine;
+  bool pinned = false;
+  std::uint64_t next = 0;
+  do {
+    pinned = !loan && engine_count(word) == 1 && loan_count(word) > 0;
+    next = word - unit + (pinned ? kPin : 0);
+  } while (!holders.compare_exchange_weak(word, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  if (pinned) {
+    settle();
+    next = holders.fetch_sub(kPin, std::memory_order_acq_rel) - kPin;
+  }
+  if (next == 0) delete this;
+}
+
+const FrameBody::Form& FrameBody::form(PixelFormat format) {
+  auto& target = form_slot(*this, format);
+  if (target.made.load(std::memory_order_acquire)) return target;
+  const std::lock_guard lock(convert_mutex);
+  if (target.made.load(std::memory_order_relaxed)) return target;
+  return convert(target, format);
+}
+
+const FrameBody::Form& FrameBody::convert(Form& target, PixelFormat format) {
+  const auto& from = made_picture(*this, primary);
+  PictureFormat wanted = from.format;
+  wanted.format = format;
+  FrameBuilder builder(wanted);
+  if (!ops->convert(from, builder.picture()) && !basic_pixel_ops().convert(from, builder.picture())) {
+    throw Error("cannot convert a " + std::string(to_string(primary)) + " frame to " +
+                std::string(to_string(format)) + ": this frame's maker gave it no such conversion");
+  }
+  target.picture = builder.picture();
+  const auto added = builder.size_bytes();
+  target.memory = std::move(builder).take_memory();
+  target.made.store(true, std::memory_order_release);
+  bytes.fetch_add(added, std::memory_order_relaxed);
+  settle();
+  return target;
+}
+
+std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
+  auto& target = form_slot(*this, format);
+  const auto size = packed_size(target.picture.format);
+  const auto result = [&] {
+    const auto* memory = target.packed_memory ? target.packed_memory.get() : target.picture.planes[0].data;
+    return std::span<const std::uint8_t>(memory, size);
+  };
+  if (target.packed.load(std::memory_order_acquire)) return result();
+  const std::lock_guard lock(convert_mutex);
+  if (target.packed.load(std::memory_order_relaxed)) return result();
+  if (!lies_packed(target.picture)) {
+    target.packed_memory = FramePool::shared().take(size);
+    copy_packed(target.picture, target.packed_memory.get());
+    bytes.fetch_add(size, std::memory_order_relaxed);
+    settle();
+  }
+  target.packed.store(true, std::memory_order_release);
+  return result();
+}
+
+void FrameBody::settle() noexcept {
+  const std::lock_guard lock(budget_mutex);
+  if (!budget) return;
+  const auto word = holders.load(std::memory_order_acquire);
+  const bool held = engine_count(word) > 0;
+  const std::size_t charge = !held && loan_count(word) > 0 ? bytes.load(std::memory_order_relaxed) : 0;
+  if (charge != charged) {
+    budget->charge(static_cast<std::ptrdiff_t>(charge) - static_cast<std::ptrdiff_t>(charged));
+    charged = charge;
+  }
+  if (held != counted) {
+    counted = held;
+    held ? budget->publish() : budget->unpublish();
+  }
+}
+
+void FrameBody::attach(const std::shared_ptr<FrameBudget>& to) noexcept {
+  {
+    const std::lock_guard lock(budget_mutex);
+    if (budget) return;
+    budget = to;
+    lender.store(to.get(), std::memory_order_release);
+  }
+  settle();
+}
+
+Frame::Frame(const Frame& other) noexcept
+    : body_(other.body_), form_(other.form_), loan_(other.loan_), holder_(other.holder_) {
+  if (body_ != nullptr) body_->hold(loan_, holder_);
+}
+
+Frame::Frame(Frame&& other) noexcept
+    : body_(std::exchange(other.body_, nullptr)),
+      form_(other.form_),
+      loan_(other.loan_),
+      holder_(other.holder_) {}
+
+Frame& Frame::operator=(Frame other) noexcept {
+  std::swap(body_, other.body_);
+  std::swap(form_, other.form_);
+  std::swap(loan_, other.loan_);
+  std::swap(holder_, other.holder_);
+  return *this;
+}
+
+Frame::~Frame() {
+  if (body_ != nullptr) body_->drop(loan_, holder_);
+}
+
+const PictureFormat& Frame::picture_format() const noexcept {
+  return made_picture(*body_, form_).format;
+}
+
+std::span<const Plane> Frame::planes() const noexcept {
+  const auto& made = made_picture(*body_, form_);
+  return {made.planes.data(), static_cast<std::size_t>(made.format.plane_count())};
+}
+
+Picture Frame::picture() const noexcept {
+  return made_picture(*body_, form_);
+}
+
+Plane Frame::luma() const {
+  const bool packed_color = form_ == PixelFormat::Bgr || form_ == PixelFormat::Rgb;
+  if (!packed_color) return planes()[0];
+  return body_->form(PixelFormat::Gray).picture.planes[0];
+}
+
+Frame Frame::to(PixelFormat format) const {
+  body_->form(format);
+  body_->hold(loan_, holder_);
+  return {body_, format, loan_, holder_};
+}
+
+bool Frame::has(PixelFormat format) const noexcept {
+  return form_slot(*body_, format).made.load(std::memory_order_acquire);
+}
+
+std::span<const std::uint8_t> Frame::packed() const {
+  return body_->pack(form_);
+}
+
+bool Frame::has_packed() const noexcept {
+  return form_slot(*body_, form_).packed.load(std::memory_order_acquire);
+}
+
+const PixelOps& Frame::ops() const noexcept {
+  return *body_->ops;
+}
+
+std::size_t Frame::size_bytes() const noexcept {
+  return body_ == nullptr ? 0 : body_->bytes.load(std::memory_order_relaxed);
+}
+
+Frame Frame::as_loan(std::uint16_t holder) const noexcept {
+  if (body_ == nullptr) return {};
+  const auto* lender = body_->lender.load(std::memory_order_acquire);
+  if (lender == nullptr || !lender->knows(holder)) holder = 0;
+  body_->hold(true, holder);
+  return {body_, form_, true, holder};
+}
+
+Frame Frame::as_engine() const noexcept {
+  if (body_ == nullptr) return {};
+  body_->hold(false, 0);
+  return {body_, form_, false};
+}
+
+void Frame::attach(const std::shared_ptr<FrameBudget>& budget) const {
+  if (body_ != nullptr) body_->attach(budget);
+}
+
+Frame Frame::wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
+                  const PixelOps& ops) {
+  return {new FrameBody(picture, bytes, std::move(release), ops), picture.format.format, false};
+}
+
+}  // namespace freshframe

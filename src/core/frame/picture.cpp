@@ -1,0 +1,107 @@
+// Shapes of planes, names of formats, and core's own conversion: luma only.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/frame.hpp"
+
+#include <array>
+#include <cstring>
+
+namespace freshframe {
+namespace {
+
+constexpr std::array<std::string_view, kPixelFormats> kNames = {"gray", "nv12", "i420", "i422",
+                                                                "i444", "bgr",  "rgb"};
+
+constexpr int half(int size) {
+  return (size + 1) / 2;
+}
+
+void copy_plane(const Plane& from, const Plane& to) {
+  for (int y = 0; y < to.rows; ++y) {
+    std::memcpy(const_cast<std::uint8_t*>(to.row(y)), from.row(y), static_cast<std::size_t>(to.row_bytes));
+  }
+}
+
+class BasicPixelOps final : public PixelOps {
+ public:
+  [[nodiscard]] bool convert(const Picture& from, const Picture& to) const override {
+    const auto source = from.format.format;
+    const auto wanted = to.format.format;
+    const bool has_luma = source != PixelFormat::Bgr && source != PixelFormat::Rgb;
+    if (source != wanted && !(wanted == PixelFormat::Gray && has_luma)) return false;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(to.format.plane_count()); ++i) {
+      copy_plane(from.planes[i], to.planes[i]);
+    }
+    return true;
+  }
+};
+
+}  // namespace
+
+std::string_view to_string(PixelFormat format) noexcept {
+  return kNames[static_cast<std::size_t>(format)];
+}
+
+std::optional<PixelFormat> pixel_format(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (kNames[i] == name) return static_cast<PixelFormat>(i);
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(ColorRange range) noexcept {
+  return range == ColorRange::Full ? "full" : "limited";
+}
+
+std::string_view to_string(ColorSpace space) noexcept {
+  switch (space) {
+    case ColorSpace::Unspecified:
+      return "unspecified";
+    case ColorSpace::Bt601:
+      return "bt601";
+    case ColorSpace::Bt709:
+      return "bt709";
+    case ColorSpace::Bt2020:
+      return "bt2020";
+  }
+  return "?";
+}
+
+int PictureFormat::plane_count() const noexcept {
+  switch (format) {
+    case PixelFormat::Gray:
+    case PixelFormat::Bgr:
+    case PixelFormat::Rgb:
+      return 1;
+    case PixelFormat::Nv12:
+      return 2;
+    case PixelFormat::I420:
+    case PixelFormat::I422:
+    case PixelFormat::I444:
+      return 3;
+  }
+  return 0;
+}
+
+Plane PictureFormat::plane_shape(int index) const noexcept {
+  if (index == 0) {
+    const bool packed = format == PixelFormat::Bgr || format == PixelFormat::Rgb;
+    return {nullptr, height, packed ? width * 3 : width, 0};
+  }
+  switch (format) {
+    case PixelFormat::Nv12:
+      return {nullptr, half(height), 2 * half(width), 0};
+    case PixelFormat::I420:
+      return {nullptr, half(height), half(width), 0};
+    case PixelFormat::I422:
+      return {nullptr, height, half(width), 0};
+    default:
+      return {nullptr, height, width, 0};
+  }
+}
+
+const PixelOps& basic_pixel_ops() noexcept {
+  static const BasicPixelOps ops;
+  return ops;
+}
+
+}  // namespace freshframe

@@ -1,0 +1,109 @@
+// Snapshots of a pipeline, for programs and for people.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe {
+
+Stats PipelineCore::stats() const {
+  const std::lock_guard building(building_);
+  return stats_locked();
+}
+
+Stats PipelineCore::stats_locked() const {
+  Stats result;
+  for (const auto& worker : workers_) result.nodes.push_back(worker->stats());
+  if (started()) {  // before, start() may be wiring the edges on another thread
+    for (const auto* inbox : inboxes()) {
+      for (auto& edge : inbox->stats()) result.edges.push_back(std::move(edge));
+    }
+  }
+  result.uptime = uptime();
+  result.held_bytes = budget_->held_bytes();
+  result.pool = {budget_->bound(), budget_->published(), FramePool::shared().stats()};
+  return result;
+}
+
+Report PipelineCore::report() const {
+  const std::lock_guard building(building_);
+  Report result;
+  result.stats = stats_locked();
+  result.elapsed = result.stats.uptime;
+  const bool edges_kept_all = std::all_of(result.stats.edges.begin(), result.stats.edges.end(),
+                                          [](const auto& edge) { return edge.dropped == 0; });
+  const bool nodes_kept_all = std::all_of(result.stats.nodes.begin(), result.stats.nodes.end(),
+                                          [](const auto& node) { return node.dropped == 0; });
+  const bool whole = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return worker->closed_cleanly() && !worker->cut_short();
+  });
+  result.complete = ended() && edges_kept_all && nodes_kept_all && whole && !failure_->failed();
+  for (const auto& worker : workers_) {
+    if (worker->is_source()) result.frames += worker->processed();
+  }
+  return result;
+}
+
+std::optional<std::int64_t> PipelineCore::total() const {
+  const std::lock_guard building(building_);
+  std::int64_t sum = 0;
+  for (const auto& worker : workers_) {
+    const auto* source = std::as_const(*worker).source();
+    if (source == nullptr) continue;
+    const auto total = source->total();
+    if (!total) return std::nullopt;
+    sum += *total;
+  }
+  return sum;
+}
+
+namespace {
+
+void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
+  out << "  " << edge.parent << " -> " << edge.child << "  " << to_string(edge.queue);
+  if (!wired) return;
+  out << "  in " << edge.passed_in << ", delivered " << edge.delivered << ", waiting " << edge.waiting
+      << ", dropped " << edge.dropped;
+  const char* separator = " (";
+  for (const auto& [cause, count] : edge.drops) {
+    out << separator << to_string(cause) << " " << count;
+    separator = ", ";
+  }
+  if (!edge.drops.empty()) out << ")";
+}
+
+}  // namespace
+
+std::string PipelineCore::describe() const {
+  const std::lock_guard building(building_);
+  std::ostringstream out;
+  out << "pipeline '" << options_.name << "': " << node_count() << " nodes, " << readers_.size()
+      << " readers\n";
+  if (!started()) {
+    const auto wires = [&](const std::string& child, const std::vector<Wire>& list) {
+      for (const auto& wire : list) {
+        out << "  " << worker(wire.parent).name() << " -> " << child << "  "
+            << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()") << "\n";
+      }
+    };
+    for (std::size_t i = 0; i < workers_.size(); ++i) wires(workers_[i]->name(), wires_[i]);
+    for (std::size_t i = 0; i < readers_.size(); ++i) wires(readers_[i]->name(), reader_wires_[i]);
+    return out.str();
+  }
+  for (const auto* inbox : inboxes()) {
+    const auto edges = inbox->stats();
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      describe_edge(out, edges[i], true);
+      const int parent = inbox->edges()[i].parent;
+      if (edges[i].queue.when_full == WhenFull::Block && is_live(parent)) {
+        out << "  [paces '" << edges[i].parent << "' and its other children]";
+      }
+      out << "\n";
+    }
+  }
+  return out.str();
+}
+
+}  // namespace freshframe

@@ -1,0 +1,97 @@
+// The public face of a pipeline, and the verbs behind Reader<T>.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/pipeline.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <utility>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/seconds_text.hpp"
+
+namespace freshframe {
+
+std::optional<AnySample> reader_verbs::latest(ReaderCore& reader) {
+  return reader.latest();
+}
+std::optional<AnySample> reader_verbs::poll(ReaderCore& reader) {
+  return reader.poll(ReaderCore::Keep::Last);
+}
+AnySample reader_verbs::get(ReaderCore& reader, std::optional<Seconds> timeout) {
+  return reader.get(timeout, ReaderCore::Keep::Last);
+}
+bool reader_verbs::ended(const ReaderCore& reader) {
+  return reader.ended();
+}
+void reader_verbs::close(ReaderCore& reader) {
+  reader.close();
+}
+
+Pipeline::Pipeline() : Pipeline(Options{}) {}
+Pipeline::Pipeline(Options options) : core_(std::make_shared<PipelineCore>(std::move(options))) {}
+
+Pipeline::~Pipeline() {
+  core_->request_stop();
+  core_->join(Seconds::max());
+}
+
+int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options) {
+  return core_->add(std::move(node), parents, std::move(options));
+}
+
+std::shared_ptr<ReaderCore> Pipeline::reader_any(std::span<const int> parents, ReaderOptions options) {
+  return core_->add_reader(parents, std::move(options));
+}
+
+void Pipeline::start() {
+  core_->launch();
+  try {
+    core_->wait_opened(std::nullopt);
+  } catch (const Error&) {
+    core_->join(Seconds::max());
+    throw;
+  }
+  core_->go();
+}
+
+bool Pipeline::wait(std::optional<Seconds> timeout) {
+  return core_->wait(timeout);
+}
+
+Report Pipeline::run() {
+  if (!core_->started()) start();
+  try {
+    core_->wait(std::nullopt);
+  } catch (const Error&) {
+    core_->request_stop();
+    throw;
+  }
+  core_->join(Seconds::max());
+  return core_->report();
+}
+
+void Pipeline::stop(Seconds timeout) {
+  core_->request_stop();
+  if (core_->called_from_worker()) return;
+  if (core_->join(timeout)) return;
+  auto nodes = core_->busy_nodes();
+  std::string list;
+  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
+  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after stop(): " + list,
+                    std::move(nodes));
+}
+
+Stats Pipeline::stats() const {
+  return core_->stats();
+}
+Report Pipeline::report() const {
+  return core_->report();
+}
+std::string Pipeline::node_name(int index) const {
+  return core_->worker(index).name();
+}
+std::string Pipeline::to_string() const {
+  return core_->describe();
+}
+
+}  // namespace freshframe

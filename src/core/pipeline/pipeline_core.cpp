@@ -1,0 +1,276 @@
+// The life of a pipeline: launch, open, go, end, stop, join.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/pipeline_core.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <typeinfo>
+#include <utility>
+
+#include "core/seconds_text.hpp"
+
+namespace freshframe {
+namespace {
+
+constexpr Seconds kDrainTime{2};         // a recorder writes what waits for it, but stop() takes no longer
+using Real = std::chrono::steady_clock;  // life is timed by the machine's clock, also in a simulation
+
+// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never
+// beneath a Python call: it only looks at what was caught before.
+std::exception_ptr named_source_error(const std::exception_ptr& error, const std::string& source) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const SourceError& known) {
+    if (typeid(known) == typeid(SourceTimeout)) {
+      return std::make_exception_ptr(SourceTimeout(known.what(), known.url(), known.code(), source));
+    }
+    if (typeid(known) == typeid(SourceError)) {
+      return std::make_exception_ptr(SourceError(known.what(), known.url(), known.code(), source));
+    }
+    return error;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {}
+
+PipelineCore::~PipelineCore() {
+  request_stop();
+  join(Seconds::max());
+}
+
+void PipelineCore::launch() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_source_.stop_requested()) {
+      throw StateError("start() after stop(): a pipeline runs once, build a new one");
+    }
+    if (phase_ != Phase::Building) {
+      throw StateError("start() was called before: a pipeline runs once, build a new one");
+    }
+  }
+  {
+    const std::lock_guard building(building_);
+    resolve();
+    set_bound();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline started");
+    phase_ = Phase::Starting;
+    began_ = clock()->now();
+    last_moved_ = Real::now();
+  }
+  started_->store(true, std::memory_order_release);
+  spawn();
+}
+
+void PipelineCore::spawn() {
+  std::vector<std::jthread> threads;
+  threads.reserve(workers_.size());
+  auto next = workers_.begin();
+  try {
+    for (; next != workers_.end(); ++next) {
+      if (!(*next)->node().runs_outside()) threads.emplace_back([&worker = **next] { worker.run(); });
+    }
+  } catch (const std::exception& error) {  // the machine has no more threads
+    request_stop();
+    for (auto worker = workers_.begin(); worker != workers_.end(); ++worker) {
+      if (worker < next && !(*worker)->node().runs_outside()) continue;
+      (*worker)->open_step();  // opens nothing after a stop: nobody else will end this one
+      (*worker)->close_step();
+    }
+    throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
+  }
+  const std::lock_guard lock(mutex_);
+  threads_ = std::move(threads);
+}
+
+bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
+  const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
+  {
+    std::unique_lock lock(mutex_);
+    const auto ready = [&] {
+      return opened_ == node_count() || failure_->failed() || stop_source_.stop_requested();
+    };
+    if (!Clock::real()->wait_until(lock, changed_, deadline, ready)) return false;
+  }
+  if (failure_->failed()) {
+    request_stop();
+    failure_->rethrow_if_failed();
+  }
+  if (stop_source_.stop_requested()) throw StateError("stop() was called while the pipeline started");
+  return true;
+}
+
+void PipelineCore::go() {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::Starting) phase_ = Phase::Running;
+  began_ = clock()->now();
+  go_ = true;
+  changed_.notify_all();
+}
+
+bool PipelineCore::wait_for_go() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return go_ || stop_source_.stop_requested(); });
+  return !stop_source_.stop_requested();
+}
+
+void PipelineCore::arrive_opened() {
+  const std::lock_guard lock(mutex_);
+  ++opened_;
+  changed_.notify_all();
+}
+
+void PipelineCore::arrive_finished() {
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    last = ++finished_ == node_count();
+    if (last) {
+      phase_ = Phase::Ended;
+      stopped_early_ = stop_source_.stop_requested();
+      ended_at_ = clock()->now();
+    }
+    changed_.notify_all();
+  }
+  if (last && end_hook_) end_hook_();
+}
+
+std::string PipelineCore::source_of(const Worker& worker, const Stamp* stamp) const {
+  return stamp != nullptr && stamp->source >= 0 ? this->worker(stamp->source).name() : worker.name();
+}
+
+std::string PipelineCore::failure_text(const Worker& worker, const std::string& what,
+                                       const Stamp* stamp) const {
+  std::string text = "node '" + worker.name() + "' failed";
+  if (stamp != nullptr) {
+    text += " on sample " + std::to_string(stamp->seq) + " of '" + source_of(worker, stamp) + "'";
+  }
+  return text + ": " + what;
+}
+
+void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::string& what,
+                        const Stamp* stamp) {
+  const auto text = failure_text(worker, what, stamp);
+  auto error = worker.is_source() ? named_source_error(cause, worker.name()) : nullptr;
+  if (!error) {
+    error = std::make_exception_ptr(NodeError(text, worker.name(), stamp != nullptr ? stamp->seq : -1,
+                                              source_of(worker, stamp), std::move(cause)));
+  }
+  const bool starting = is_starting();
+  if (!starting) log(LogLevel::Error, text);  // before a call can throw it
+  const bool first = failure_->set(std::move(error));
+  if (starting && !first) log(LogLevel::Error, text);  // start() throws the first one
+  request_stop();
+}
+
+bool PipelineCore::is_starting() const {
+  const std::lock_guard lock(mutex_);
+  return phase_ == Phase::Starting;
+}
+
+void PipelineCore::refuse(std::exception_ptr error) {
+  failure_->set(std::move(error));
+  request_stop();
+}
+
+bool PipelineCore::ended() const {
+  const std::lock_guard lock(mutex_);
+  return phase_ == Phase::Ended;
+}
+
+bool PipelineCore::called_from_worker() const {
+  const auto* current = Worker::current();
+  return current != nullptr && current->belongs_to(*this);
+}
+
+bool PipelineCore::wait(std::optional<Seconds> timeout) {
+  if (!started()) throw StateError("wait() before start(): nothing runs yet");
+  if (called_from_worker())
+    throw StateError("wait() on a node's own thread would wait for itself: use stop()");
+  constexpr auto kSlice = std::chrono::milliseconds(50);
+  const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
+  while (true) {
+    failure_->rethrow_if_failed();
+    {
+      std::unique_lock lock(mutex_);
+      const auto until = std::min(deadline, Real::now() + kSlice);
+      changed_.wait_until(lock, until, [&] { return phase_ == Phase::Ended || failure_->failed(); });
+      if (phase_ == Phase::Ended) break;
+    }
+    check_stalled();
+    if (Real::now() >= deadline) return false;
+  }
+  failure_->rethrow_if_failed();
+  return true;
+}
+
+void PipelineCore::request_stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == Phase::Building) {
+      phase_ = Phase::Ended;
+      stopped_early_ = true;
+    }
+  }
+  stop_source_.request_stop();
+  budget_->stop();
+  const auto drained_by = clock()->now() + to_duration(kDrainTime);
+  {
+    std::unique_lock building(building_, std::defer_lock);
+    if (!started()) building.lock();  // add() may be at work; later the lists are fixed
+    for (auto& worker : workers_) {
+      if (worker->is_recorder()) {
+        worker->inbox().close_for_new(drained_by);
+      } else {
+        worker->inbox().close();
+      }
+    }
+    for (auto& reader : readers_) reader->inbox().close();
+  }
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+bool PipelineCore::join(Seconds timeout) {
+  const auto deadline =
+      timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout);
+  std::vector<std::jthread> finished;
+  {
+    std::unique_lock lock(mutex_);
+    const auto ended = [&] { return phase_ == Phase::Ended; };
+    if (!Clock::real()->wait_until(lock, changed_, deadline, ended)) return false;
+    finished.swap(threads_);
+  }
+  return true;  // `finished` joins threads that have nothing left to do
+}
+
+std::vector<std::string> PipelineCore::busy_nodes() const {
+  const std::lock_guard building(building_);
+  std::vector<std::string> names;
+  for (const auto& worker : workers_) {
+    if (!worker->finished()) names.push_back(worker->name());
+  }
+  return names;
+}
+
+double PipelineCore::uptime() const {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::Building || began_ == TimePoint{}) return 0;
+  const auto until = phase_ == Phase::Ended ? ended_at_ : clock()->now();
+  return Seconds(until - began_).count();
+}
+
+double PipelineCore::average_rate(std::uint64_t count) const {
+  const auto seconds = uptime();
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
+}  // namespace freshframe

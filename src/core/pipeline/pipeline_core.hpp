@@ -1,0 +1,188 @@
+// The engine of one pipeline: its workers and readers, their wiring, and its life from add() to the last
+// join.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/edge/reader.hpp"
+#include "core/failure.hpp"
+#include "core/frame/frame_budget.hpp"
+#include "core/look/error_log.hpp"
+#include "core/look/overview.hpp"
+#include "core/pipeline/worker.hpp"
+
+namespace freshframe {
+
+/// Thread-safe as Pipeline says. Lock order: mutex_ is never held while an inbox's mutex, a node or a
+/// callback is entered.
+class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
+ public:
+  explicit PipelineCore(Pipeline::Options options);
+  PipelineCore(const PipelineCore&) = delete;
+  PipelineCore& operator=(const PipelineCore&) = delete;
+  ~PipelineCore();
+
+  // ---- building, one thread
+  /// Takes the node over only when it returns.
+  int add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents, AddOptions options);
+  std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, ReaderOptions options);
+
+  // ---- life
+  /// Wires the graph and starts the native threads. The embedder then starts those of nodes that run outside.
+  void launch();
+  /// Waits until every node has opened; false: not within `timeout`. Throws what failed, after
+  /// asking the rest to stop: join() then.
+  bool wait_opened(std::optional<Seconds> timeout);
+  /// Lets the sources go.
+  void go();
+  /// True: ended. Throws the failure, or Stalled.
+  bool wait(std::optional<Seconds> timeout);
+  /// Asks everything to stop; never waits.
+  void request_stop();
+  /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().
+  bool join(Seconds timeout);
+  [[nodiscard]] std::vector<std::string> busy_nodes() const;
+  [[nodiscard]] bool started() const noexcept { return started_->load(); }
+  [[nodiscard]] bool ended() const;
+  [[nodiscard]] bool called_from_worker() const;
+  /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why.
+  void check_stalled();
+  /// As check_stalled(), for a reader that waits: another reader whose thread is merely slow is a warning.
+  void check_stalled_for(const ReaderCore& waiting);
+  /// What is known of those sources of a reader that give nothing, as the end of a message; empty: nothing.
+  [[nodiscard]] std::string trouble_of_sources(const ReaderCore& reader) const;
+
+  /// Called once when the last node has ended, on its thread; it must not block or call back. Before
+  /// launch().
+  void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
+
+  // ---- for workers
+  [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
+  [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
+  [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
+  void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const Stamp* stamp);
+  /// "node 'x' failed on sample 3 of 'cam': what"; without a stamp it failed outside process().
+  [[nodiscard]] std::string failure_text(const Worker& worker, const std::string& what,
+                                         const Stamp* stamp) const;
+  /// An embedder cannot run one of its nodes: start() throws `error`.
+  void refuse(std::exception_ptr error);
+  /// Number of a node or, after all nodes, a reader among those who hold loans.
+  [[nodiscard]] static std::uint16_t holder_of(std::size_t consumer);
+  void arrive_opened();
+  void arrive_finished();
+  bool wait_for_go();
+  [[nodiscard]] double uptime() const;
+  [[nodiscard]] double average_rate(std::uint64_t count) const;
+
+  // ---- looking
+  [[nodiscard]] Stats stats() const;
+  [[nodiscard]] Report report() const;
+  /// From any thread, also while another one builds the graph.
+  [[nodiscard]] Overview overview() const;
+  [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
+  [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
+  /// A tap of the node with this name, for one onlooker at a time; the bound grows by one frame. Throws
+  /// OptionError for another name, GraphError for a sink, StateError when it is taken. Any thread.
+  PictureTap& open_tap(const std::string& node, PictureTap::Hook hook);
+  void close_tap(PictureTap& tap);
+  [[nodiscard]] std::string describe() const;
+  [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
+  [[nodiscard]] Worker& worker(int index) { return *workers_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Worker& worker(int index) const {
+    return *workers_.at(static_cast<std::size_t>(index));
+  }
+  [[nodiscard]] int node_count() const noexcept { return static_cast<int>(workers_.size()); }
+  [[nodiscard]] bool is_live(int index) const { return live_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Failure& failure() const noexcept { return *failure_; }
+  /// Samples to come in all, when every source knows its number.
+  [[nodiscard]] std::optional<std::int64_t> total() const;
+
+ private:
+  enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
+
+  struct Wire {
+    int parent;
+    std::optional<Queue> queue;
+    std::optional<double> max_age;
+  };
+
+  [[nodiscard]] std::string source_of(const Worker& worker, const Stamp* stamp) const;
+  [[nodiscard]] bool is_starting() const;
+  [[nodiscard]] Stats stats_locked() const;
+  std::string take_name(const std::string& wanted, const std::string& fallback);
+  void check_building(const char* verb) const;
+  void check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const;
+  void check_queue(const std::string& name, std::span<const int> parents, const std::optional<Queue>& queue,
+                   bool recorder) const;
+  void resolve();
+  /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
+  void check_recordings() const;
+  void connect(Inbox& inbox, const std::vector<Wire>& wires, bool recorder);
+  Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
+  /// Why a reader behind these wires cannot have latest(); empty when it can.
+  [[nodiscard]] std::string why_lossless(const std::vector<Wire>& wires) const;
+  void set_bound();
+  void spawn();
+  [[nodiscard]] std::uint64_t delivered() const;
+  [[nodiscard]] bool anyone_busy() const;
+  [[nodiscard]] std::optional<std::string> full_edge() const;
+  /// Whether nothing has moved for stall_timeout.
+  [[nodiscard]] bool stands_still();
+  [[noreturn]] void throw_stalled(const std::string& why) const;
+  void check_budget_stalled() const;
+  void find_ancestors(int node, std::set<int>& found) const;
+  [[nodiscard]] std::vector<const Inbox*> inboxes() const;
+  [[nodiscard]] LifePhase life_phase() const;
+
+  const Pipeline::Options options_;
+  const std::shared_ptr<Failure> failure_ = std::make_shared<Failure>();
+  const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
+  const std::shared_ptr<std::atomic<bool>> started_ = std::make_shared<std::atomic<bool>>(false);
+  std::stop_source stop_source_;
+
+  ErrorLog errors_;
+  // Held while the graph is built and wired, and while another thread walks it; before every other mutex.
+  mutable std::mutex building_;
+
+  // Fixed once launched.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::vector<Wire>> wires_;  // of each worker
+  std::vector<std::shared_ptr<ReaderCore>> readers_;
+  std::vector<std::vector<Wire>> reader_wires_;
+  std::vector<bool> live_;
+  std::set<std::string> names_;
+  std::map<std::string, int> numbered_;  // how many names were made of a default name
+  std::function<void()> end_hook_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Phase phase_ = Phase::Building;  // guarded by mutex_, as all below
+  bool stopped_early_ = false;     // stop() came before the end
+  int opened_ = 0;
+  int finished_ = 0;
+  bool go_ = false;
+  TimePoint began_{};
+  TimePoint ended_at_{};
+  std::uint64_t last_delivered_ = 0;
+  std::chrono::steady_clock::time_point last_moved_{};
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,413 @@
+// The worker's loops, steps and books.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/worker.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <type_traits>
+#include <utility>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include <cxxabi.h>
+#include <pthread.h>
+
+namespace freshframe {
+namespace {
+
+thread_local Worker* current_worker = nullptr;
+
+// Note [Forced unwinding]
+// Up to CPython 3.13 a thread that wants the GIL while the interpreter finalises is ended by an unwind that
+// looks like an exception. It must never be swallowed: each catch (...) that may lie beneath a Python call
+// lets it pass first.
+
+std::string describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+// A source that a stop interrupted says so with this code.
+bool is_cancellation(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const SourceError& known) {
+    return known.code() == ECANCELED;
+  } catch (...) {
+    return false;
+  }
+}
+
+// A source waits inside read(), so its share of work is what its thread has computed.
+std::int64_t thread_cpu_ns() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
+}
+
+std::int64_t nanoseconds(double seconds) {
+  return static_cast<std::int64_t>(seconds * 1e9);
+}
+
+// For counters that only one thread writes: no locked instruction.
+template <class T>
+void add(std::atomic<T>& counter, std::type_identity_t<T> count) {
+  counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
+               OnError on_error)
+    : core_(core),
+      index_(index),
+      name_(std::move(name)),
+      node_(std::move(node)),
+      source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
+      on_error_(on_error),
+      inbox_(name_, core.clock()),
+      context_{core.stop_token(), *core.clock(), counters_} {}
+
+Worker* Worker::current() noexcept {
+  return current_worker;
+}
+
+void Worker::run() {
+  adopt_thread();
+  if (open_step()) source_ != nullptr ? source_loop() : node_loop();
+  close_step();
+}
+
+void Worker::adopt_thread() noexcept {
+  constexpr std::size_t kThreadNameLength = 15;  // the kernel's limit
+  std::array<char, kThreadNameLength + 1> short_name{};
+  name_.copy(short_name.data(), kThreadNameLength);
+  pthread_setname_np(pthread_self(), short_name.data());
+  current_worker = this;
+  set_state(NodeState::Opening);
+}
+
+bool Worker::open_step() {
+  try {
+    if (!context_.stop.stop_requested()) {
+      counters_.source().enter(SourceState::Connecting);
+      node_->open(context_);
+      opened_ = true;
+      // A source that is still looking for its key frame, or backing off, has said so itself.
+      auto& book = counters_.source();
+      if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
+    }
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    const bool was_stopped = context_.stop.stop_requested() && is_cancellation(std::current_exception());
+    if (!was_stopped) fail(std::current_exception(), describe(std::current_exception()), nullptr);
+  }
+  set_state(NodeState::Waiting);
+  core_.arrive_opened();
+  return opened_ && !context_.stop.stop_requested();
+}
+
+void Worker::node_loop() {
+  AnySample sample;
+  while (take(sample)) {
+    if (!process_one(sample)) return;
+    sample = {};  // nothing is held while waiting
+  }
+}
+
+bool Worker::process_one(const AnySample& sample) {
+  std::optional<Output> output;
+  begin_work();
+  try {
+    output = node_->process_any(sample, context_);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    end_work();
+    return fail(std::current_exception(), describe(std::current_exception()), &sample);
+  }
+  end_work();
+  if (output) emit(*std::move(output), sample);
+  return true;
+}
+
+void Worker::source_loop() {
+  if (!wait_for_go()) return;
+  while (!context_.stop.stop_requested()) {
+    std::optional<SourceItem<Output>> item;
+    const auto began = core_.clock()->now();
+    try {
+      item = source_->read_any(context_);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+      return;
+    }
+    if (!item) return;
+    const auto now = core_.clock()->now();
+    const bool go_on = publish(*std::move(item), now);
+    durations_.add(Seconds(now - began).count());  // books after the hand-over: they are no part of its age
+    if (!go_on) return;
+  }
+}
+
+bool Worker::wait_for_go() {
+  return core_.wait_for_go();
+}
+
+bool Worker::take(AnySample& sample) {
+  set_state(NodeState::Waiting);
+  const auto taken = inbox_.take(sample, TimePoint::max());
+  return taken == Taken::Sample;
+}
+
+bool Worker::try_take(AnySample& sample) {
+  return inbox_.try_take(sample) == Taken::Sample;
+}
+
+bool Worker::would_wait() const {
+  return std::any_of(outputs_.begin(), outputs_.end(),
+                     [](const OutputEdge& output) { return output.inbox->would_wait(output.edge); });
+}
+
+// Another source may take the room that the budget has now, so a frame that may wait for room always might.
+bool Worker::would_wait(const SourceItem<Output>& item) const {
+  return (item.value.frame && !source_->live()) || would_wait();
+}
+
+void Worker::begin_work() noexcept {
+  set_state(NodeState::Working);
+  work_began_ = core_.clock()->now();
+}
+
+void Worker::end_work() noexcept {
+  const auto now = core_.clock()->now();
+  const auto spent = now - work_began_;
+  durations_.add(Seconds(spent).count());
+  add(busy_ns_, spent.count());
+  add(processed_, 1);
+  count_rate(now);
+  set_state(NodeState::Waiting);
+}
+
+void Worker::end_read() noexcept {
+  durations_.add(Seconds(core_.clock()->now() - work_began_).count());
+  set_state(NodeState::Waiting);
+}
+
+void Worker::emit(Output output, const AnySample& from) {
+  if (outputs_.empty() && !tap_.asked()) return;
+  AnySample sample{from.stamp, {}, std::move(output.value), 0, index_};
+  const bool is_frame = !sample.value;
+  sample.frame = is_frame || output.frame ? std::move(output.frame) : from.frame;
+  if (sample.frame.is_loan()) sample.frame = sample.frame.as_engine();
+  if (is_frame) sample.frame.attach(core_.budget());
+  send(std::move(sample));
+}
+
+bool Worker::publish(SourceItem<Output> item) {
+  return publish(std::move(item), core_.clock()->now());
+}
+
+bool Worker::publish(SourceItem<Output> item, TimePoint now) {
+  const auto seq = item.seq.value_or(next_seq_);
+  next_seq_ = seq + 1;
+  add(processed_, 1);
+  if (item.value.frame && !admit()) return !context_.stop.stop_requested();
+  auto& frame = item.value.frame;
+  if (frame.is_loan()) frame = frame.as_engine();
+  frame.attach(core_.budget());
+  const auto captured = item.captured == TimePoint{} ? now : std::min(item.captured, now);
+  send({{seq, item.pts, captured, index_, std::move(item.path)},
+        std::move(frame),
+        std::move(item.value.value),
+        0,
+        index_});
+  count_rate(now);
+  return !context_.stop.stop_requested();
+}
+
+bool Worker::admit() {
+  auto& budget = *core_.budget();
+  if (budget.has_room()) return true;
+  if (!source_->live()) {
+    blocked_.store(true, std::memory_order_relaxed);
+    const bool room = budget.wait_for_room();
+    blocked_.store(false, std::memory_order_relaxed);
+    if (room) return true;
+  }
+  counters_.drop(NodeDropCause::Pool);
+  return false;
+}
+
+void Worker::send(AnySample sample) {
+  tap_.offer(sample);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const auto& [inbox, edge] = outputs_[i];
+    if (i + 1 == outputs_.size()) {
+      inbox->put(edge, std::move(sample), blocked_);
+    } else {
+      inbox->put(edge, sample, blocked_);
+    }
+  }
+}
+
+bool Worker::wants_traceback(const AnySample* sample) const {
+  const bool first = errors_.load(std::memory_order_relaxed) == 0;
+  return first || sample == nullptr || on_error_ != OnError::Skip || core_.errors().has_time_for_traceback();
+}
+
+bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
+                  std::string traceback) {
+  errors_.fetch_add(1, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(error_mutex_);
+    last_error_ = what;
+  }
+  const bool goes_on = sample != nullptr && on_error_ == OnError::Skip;
+  if (goes_on) log_skipped(core_.failure_text(*this, what, &sample->stamp), traceback);
+  core_.errors().add({.node = name_, .text = what, .traceback = std::move(traceback), .fatal = !goes_on});
+  if (goes_on) {
+    counters_.drop(NodeDropCause::Error);
+    return true;
+  }
+  closed_cleanly_.store(false, std::memory_order_relaxed);
+  core_.fail(*this, std::move(cause), what, sample != nullptr ? &sample->stamp : nullptr);
+  return false;
+}
+
+// The first failure with its traceback, then one line a minute: a node may fail on every sample.
+void Worker::log_skipped(const std::string& text, const std::string& traceback) {
+  constexpr Seconds kEvery{60};
+  const auto now = core_.clock()->now();
+  if (!skip_logged_) {
+    log(LogLevel::Warning,
+        text + " (on_error=\"skip\": the node goes on)" + (traceback.empty() ? "" : "\n" + traceback));
+  } else if (++skips_unlogged_; now - *skip_logged_ < kEvery) {
+    return;
+  } else {
+    log_skips(text);
+  }
+  skip_logged_ = now;
+  skips_unlogged_ = 0;
+}
+
+void Worker::log_skips(const std::string& latest) const {
+  log(LogLevel::Warning, "node '" + name_ + "' failed on " + std::to_string(skips_unlogged_) +
+                             " more samples (on_error=\"skip\"), at last: " + latest);
+}
+
+void Worker::close_step() {
+  if (skips_unlogged_ > 0) log_skips(last_error());
+  if (source_ != nullptr && context_.stop.stop_requested()) cut_short_.store(true, std::memory_order_relaxed);
+  if (opened_) {
+    set_state(NodeState::Working);
+    counters_.source().enter(SourceState::Closing);
+    try {
+      node_->close();
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+    }
+    if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
+  }
+  counters_.source().enter(SourceState::Closed);
+  set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
+  if (closed_cleanly()) report_recording();
+  inbox_.close();
+  for (const auto& [inbox, edge] : outputs_) inbox->end(edge);
+  current_worker = nullptr;
+  closed_at_ = core_.clock()->now();
+  finished_.store(true, std::memory_order_release);
+  core_.arrive_finished();
+}
+
+void Worker::report_recording() const {
+  if (!is_recorder()) return;
+  std::uint64_t wanted = 0;
+  std::uint64_t lost = 0;
+  for (const auto& edge : inbox_.stats()) {
+    if (edge.queue == kLatest || edge.queue == kNext) continue;  // chosen in order to lose some
+    const auto found = edge.drops.find(DropCause::Stop);
+    const auto after_stop = found != edge.drops.end() ? found->second : 0;
+    wanted += edge.passed_in - after_stop;
+    lost += edge.dropped - after_stop + edge.waiting;
+  }
+  if (lost == 0) return;
+  log(LogLevel::Warning, "recorder '" + name_ + "' lost " + std::to_string(lost) + " of " +
+                             std::to_string(wanted) + " samples: '" + node_->records_to().value_or("") +
+                             "' is not complete");
+}
+
+void Worker::meter_lock(double waited, double held) noexcept {
+  lock_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
+  lock_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
+}
+
+void Worker::count_rate(TimePoint now) noexcept {
+  ++rate_count_;
+  if (rate_window_ == TimePoint{}) rate_window_ = now;
+  const auto span = Seconds(now - rate_window_).count();
+  if (span < 1.0) return;
+  rate_.store(static_cast<double>(rate_count_) / span, std::memory_order_relaxed);
+  rate_updated_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  rate_window_ = now;
+  rate_count_ = 0;
+  if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
+}
+
+double Worker::rate(TimePoint now) const noexcept {
+  constexpr double kForgotten = 3.0;  // seconds without a full window: it no longer runs at that rate
+  const auto updated = TimePoint(TimePoint::duration(rate_updated_.load(std::memory_order_relaxed)));
+  if (updated == TimePoint{} || Seconds(now - updated).count() > kForgotten)
+    return core_.average_rate(processed());
+  return rate_.load(std::memory_order_relaxed);
+}
+
+std::string Worker::last_error() const {
+  const std::lock_guard lock(error_mutex_);
+  return last_error_;
+}
+
+NodeStats Worker::stats() const {
+  NodeStats result;
+  result.name = name_;
+  result.state = blocked() ? NodeState::Blocked : state();
+  result.processed = processed();
+  const auto uptime = core_.uptime();
+  result.fps = finished() ? core_.average_rate(result.processed) : rate(core_.clock()->now());
+  result.busy = uptime > 0 ? static_cast<double>(busy_ns_.load(std::memory_order_relaxed)) / 1e9 / uptime : 0;
+  const auto duration = durations_.quantiles();
+  result.p50 = duration.p50;
+  result.p99 = duration.p99;
+  result.lock_wait = static_cast<double>(lock_wait_ns_.load(std::memory_order_relaxed)) / 1e9;
+  result.lock_hold = static_cast<double>(lock_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
+  result.errors = errors_.load(std::memory_order_relaxed);
+  result.last_error = last_error();
+  if (source_ != nullptr && source_->has_source_stats())
+    // What happens to the server after the end is no outage of this source.
+    result.source = counters_.source().snapshot(finished() ? closed_at_ : core_.clock()->now());
+  for (int i = 0; i < kNodeDropCauses; ++i) {
+    const auto cause = static_cast<NodeDropCause>(i);
+    if (const auto count = counters_.drops(cause); count > 0) {
+      result.drops[cause] = count;
+      result.dropped += count;
+    }
+  }
+  return result;
+}
+
+}  // namespace freshframe

@@ -1,0 +1,173 @@
+// One node's thread: waits for samples, calls the node, passes on what it returns, keeps the node's books.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+#include "freshframe/pipeline.hpp"
+#include "freshframe/stats.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/edge/inbox.hpp"
+#include "core/look/picture_tap.hpp"
+
+namespace freshframe {
+
+class PipelineCore;
+
+/// Runs one node. run() is the whole body of a native thread. A node that runs outside
+/// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), then take() and emit()
+/// or publish(), then close_step(); each from that one thread. stats() and requests from any thread.
+class Worker {
+ public:
+  Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node, OnError on_error);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void run();
+
+  // ---- steps
+  /// Before anything else on the worker's thread.
+  void adopt_thread() noexcept;
+  /// Opens the node and reports to the pipeline; false: it failed or was stopped, go on with close_step().
+  bool open_step();
+  /// The next sample to process; false: no more.
+  bool take(AnySample& sample);
+  /// As take(), but never waits; false also when nothing is there yet.
+  bool try_take(AnySample& sample);
+  /// Whether emit() would wait for a full blocking edge. No stays true until this thread's next emit().
+  [[nodiscard]] bool would_wait() const;
+  /// Whether publish() might wait, for an edge or for room for `item`'s frame.
+  [[nodiscard]] bool would_wait(const SourceItem<Output>& item) const;
+  /// A source waits here until every node has opened; false: stopped.
+  bool wait_for_go();
+  /// Sends what the node made of `from` to its children. May wait on a blocking edge.
+  void emit(Output output, const AnySample& from);
+  /// Sends what a source read. False: the pipeline is stopping.
+  bool publish(SourceItem<Output> item);
+  /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text,
+  /// `traceback` where in the node's language. Returns true when the node goes on (on_error = Skip).
+  bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
+            std::string traceback = {});
+  /// Whether fail() should be given one: always when it ends the pipeline, else now and then.
+  [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
+  /// Closes the node and its edges; the last step, always taken.
+  void close_step();
+
+  void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
+  /// Adds to the seconds that the node waited for, and held, its language's lock.
+  void meter_lock(double waited, double held) noexcept;
+  /// Marks the begin and the end of one process() or read() call.
+  void begin_work() noexcept;
+  void end_work() noexcept;
+  /// As end_work(), after a read() that gave something: publish() counts it.
+  void end_read() noexcept;
+
+  // ---- wiring, before the threads start
+  void connect(Inbox& inbox, int edge) { outputs_.push_back({&inbox, edge}); }
+  /// The child that takes a certain type where this node promises none, and the type; null: no such child.
+  struct Demand {
+    const TypeInfo* type = nullptr;
+    std::string child;
+  };
+  void set_demand(Demand demand) { demand_ = std::move(demand); }
+  [[nodiscard]] const Demand& demand() const noexcept { return demand_; }
+  [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
+  [[nodiscard]] const Inbox& inbox() const noexcept { return inbox_; }
+
+  [[nodiscard]] PictureTap& tap() noexcept { return tap_; }
+  [[nodiscard]] NodeBase& node() noexcept { return *node_; }
+  [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] int index() const noexcept { return index_; }
+  [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
+  [[nodiscard]] bool is_recorder() const { return node_->records_to().has_value(); }
+  [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
+  [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
+  [[nodiscard]] const Context& context() const noexcept { return context_; }
+  [[nodiscard]] NodeStats stats() const;
+  [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t processed() const noexcept {
+    return processed_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
+  /// A source whose stream a stop ended, as far as it has ended.
+  [[nodiscard]] bool cut_short() const noexcept { return cut_short_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool closed_cleanly() const noexcept {
+    return closed_cleanly_.load(std::memory_order_relaxed);
+  }
+
+  /// The worker whose thread this is, or nullptr.
+  [[nodiscard]] static Worker* current() noexcept;
+
+ private:
+  struct OutputEdge {
+    Inbox* inbox;
+    int edge;
+  };
+
+  void node_loop();
+  void source_loop();
+  bool process_one(const AnySample& sample);
+  void send(AnySample sample);
+  bool publish(SourceItem<Output> item, TimePoint now);
+  /// Room for one more frame: waits (file) or counts a drop (live).
+  bool admit();
+  void log_skipped(const std::string& text, const std::string& traceback);
+  void log_skips(const std::string& latest) const;
+  [[nodiscard]] std::string last_error() const;
+  /// Warns when a recorder lost samples.
+  void report_recording() const;
+  void count_rate(TimePoint now) noexcept;
+  [[nodiscard]] double rate(TimePoint now) const noexcept;
+
+  PipelineCore& core_;
+  const int index_;
+  const std::string name_;
+  const std::unique_ptr<NodeBase> node_;
+  SourceBase* const source_;
+  const OnError on_error_;
+  Inbox inbox_;
+  std::vector<OutputEdge> outputs_;
+  Demand demand_;
+  PictureTap tap_;
+
+  bool opened_ = false;  // the worker's thread only, as the next six
+  std::optional<TimePoint> skip_logged_;
+  std::uint64_t skips_unlogged_ = 0;
+  std::int64_t next_seq_ = 0;
+  TimePoint work_began_{};
+  TimePoint rate_window_{};
+  std::uint64_t rate_count_ = 0;
+
+  std::atomic<NodeState> state_{NodeState::Opening};
+  std::atomic<bool> blocked_{false};
+  TimePoint closed_at_{};  // before finished_ is set; to be read after
+  std::atomic<bool> finished_{false};
+  std::atomic<bool> closed_cleanly_{true};
+  std::atomic<bool> cut_short_{false};
+  std::atomic<std::uint64_t> processed_{0};
+  std::atomic<std::uint64_t> errors_{0};
+  std::atomic<std::int64_t> busy_ns_{0};
+  std::atomic<std::int64_t> lock_wait_ns_{0};
+  std::atomic<std::int64_t> lock_hold_ns_{0};
+  std::atomic<double> rate_{0};
+  std::atomic<TimePoint::rep> rate_updated_{0};
+  mutable std::mutex error_mutex_;
+  std::string last_error_;  // guarded by error_mutex_
+  Histogram durations_;
+  NodeCounters counters_;
+  // Made once: copying a stop token writes to memory that all workers share.
+  const Context context_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,215 @@
+// The offsets of layout.hpp, from the interpreter's own headers. Refers to no symbol of Python.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/cpython/layout.hpp"
+
+#define Py_BUILD_CORE 1  // NOLINT(readability-identifier-naming,bugprone-reserved-identifier)
+#include <Python.h>
+#undef HAVE_STD_ATOMIC  // <stdatomic.h> is not C++20; the other spelling has the same sizes
+
+#include <algorithm>
+#include <string_view>
+
+#include "internal/pycore_gil.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_runtime.h"
+#if PY_VERSION_HEX >= 0x030B0000
+#include "internal/pycore_frame.h"
+#else
+#include <frameobject.h>
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+#include "internal/pycore_interpframe_structs.h"
+#endif
+
+#include "gil_watch/stacks/memory.hpp"
+
+namespace freshframe::gil {
+namespace {
+
+#ifdef Py_GIL_DISABLED
+constexpr bool kFreeThreaded = true;
+#else
+constexpr bool kFreeThreaded = false;
+static_assert(offsetof(LockRecord, last_holder) == offsetof(struct _gil_runtime_state, last_holder));
+static_assert(offsetof(LockRecord, locked) == offsetof(struct _gil_runtime_state, locked));
+static_assert(offsetof(LockRecord, switch_number) == offsetof(struct _gil_runtime_state, switch_number));
+#endif
+
+std::uintptr_t to_address(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+constexpr std::size_t kMaxText = 4096;
+constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+
+void append_utf8(std::string& text, std::uint32_t point) {
+  const auto put = [&](std::uint32_t byte) { text.push_back(static_cast<char>(byte)); };
+  if (point < 0x80) {
+    put(point);
+  } else if (point < 0x800) {
+    put(0xC0 | point >> 6);
+    put(0x80 | (point & 0x3F));
+  } else if (point < 0x10000) {
+    const bool surrogate = point >= 0xD800 && point < 0xE000;  // an undecodable byte of a path
+    const std::uint32_t shown = surrogate ? 0xFFFD : point;
+    put(0xE0 | shown >> 12);
+    put(0x80 | (shown >> 6 & 0x3F));
+    put(0x80 | (shown & 0x3F));
+  } else {
+    put(0xF0 | (point >> 18 & 7));
+    put(0x80 | (point >> 12 & 0x3F));
+    put(0x80 | (point >> 6 & 0x3F));
+    put(0x80 | (point & 0x3F));
+  }
+}
+
+constexpr Layout make_layout() {
+#if PY_VERSION_HEX < 0x030B0000
+  return {
+      .thread_frame = offsetof(PyThreadState, frame),
+      .cframe_frame = Layout::kNone,
+      .thread_ident = offsetof(PyThreadState, thread_id),
+      .thread_native_id = Layout::kNone,
+      .frame_code = offsetof(PyFrameObject, f_code),
+      .frame_previous = offsetof(PyFrameObject, f_back),
+      .frame_instruction = offsetof(PyFrameObject, f_lasti),
+      .frame_locals = offsetof(PyFrameObject, f_localsplus),
+      .frame_owner = Layout::kNone,
+      .entry_owner = 0,
+      .code_filename = offsetof(PyCodeObject, co_filename),
+      .code_name = offsetof(PyCodeObject, co_name),
+      .code_first_line = offsetof(PyCodeObject, co_firstlineno),
+      .code_lines = offsetof(PyCodeObject, co_linetable),
+      .code_bytecode = Layout::kNone,
+  };
+#else
+  return {
+#if PY_VERSION_HEX < 0x030D0000
+      .thread_frame = offsetof(PyThreadState, cframe),
+      .cframe_frame = offsetof(_PyCFrame, current_frame),
+#else
+      .thread_frame = offsetof(PyThreadState, current_frame),
+      .cframe_frame = Layout::kNone,
+#endif
+      .thread_ident = offsetof(PyThreadState, thread_id),
+      .thread_native_id = offsetof(PyThreadState, native_thread_id),
+#if PY_VERSION_HEX < 0x030D0000
+      .frame_code = offsetof(_PyInterpreterFrame, f_code),
+      .frame_previous = offsetof(_PyInterpreterFrame, previous),
+      .frame_instruction = offsetof(_PyInterpreterFrame, prev_instr),
+#else
+      .frame_code = offsetof(_PyInterpreterFrame, f_executable),
+      .frame_previous = offsetof(_PyInterpreterFrame, previous),
+      .frame_instruction = offsetof(_PyInterpreterFrame, instr_ptr),
+#endif
+      .frame_locals = offsetof(_PyInterpreterFrame, localsplus),
+#if PY_VERSION_HEX >= 0x030C0000
+      .frame_owner = offsetof(_PyInterpreterFrame, owner),
+      .entry_owner = FRAME_OWNED_BY_CSTACK,
+#else
+      .frame_owner = Layout::kNone,
+      .entry_owner = 0,
+#endif
+      .code_filename = offsetof(PyCodeObject, co_filename),
+      .code_name = offsetof(PyCodeObject, co_qualname),
+      .code_first_line = offsetof(PyCodeObject, co_firstlineno),
+      .code_lines = offsetof(PyCodeObject, co_linetable),
+      .code_bytecode = offsetof(PyCodeObject, co_code_adaptive),
+  };
+#endif
+}
+
+constexpr Layout kLayout = make_layout();
+
+#if PY_VERSION_HEX >= 0x030D0000
+// What the interpreter itself says about its records, for tools that look at it from outside.
+std::string published_mismatch(const _Py_DebugOffsets& said) {
+  if (std::string_view(said.cookie, 8) != "xdebugpy") return "its debug offsets have no cookie";
+  if (said.version >> 16 != PY_VERSION_HEX >> 16) return "its debug offsets are of another version";
+  if (said.free_threaded != (kFreeThreaded ? 1U : 0U)) return "it is built with another kind of lock";
+  const bool same = said.thread_state.current_frame == kLayout.thread_frame &&
+                    said.thread_state.thread_id == kLayout.thread_ident &&
+                    said.thread_state.native_thread_id == kLayout.thread_native_id &&
+                    said.interpreter_frame.executable == kLayout.frame_code &&
+                    said.interpreter_frame.previous == kLayout.frame_previous &&
+                    said.interpreter_frame.instr_ptr == kLayout.frame_instruction &&
+                    said.interpreter_frame.localsplus == kLayout.frame_locals &&
+                    said.code_object.filename == kLayout.code_filename &&
+                    said.code_object.qualname == kLayout.code_name &&
+                    said.code_object.firstlineno == kLayout.code_first_line &&
+                    said.code_object.linetable == kLayout.code_lines &&
+                    said.code_object.co_code_adaptive == kLayout.code_bytecode &&
+                    said.interpreter_state.ceval_gil == offsetof(PyInterpreterState, ceval.gil) &&
+                    said.unicode_object.asciiobject_size == sizeof(PyASCIIObject) &&
+                    said.bytes_object.ob_sval == offsetof(PyBytesObject, ob_sval);
+  return same ? "" : "its records are laid out differently";
+}
+#endif
+
+}  // namespace
+
+const Layout& compiled_layout() noexcept {
+  return kLayout;
+}
+
+bool compiled_free_threaded() noexcept {
+  return kFreeThreaded;
+}
+
+std::uintptr_t find_lock(const void* runtime, [[maybe_unused]] const void* interpreter) noexcept {
+#if PY_VERSION_HEX < 0x030C0000
+  return to_address(runtime) + offsetof(_PyRuntimeState, ceval.gil);
+#else
+  std::uintptr_t lock = 0;
+  (void)runtime;
+  read_value(to_address(interpreter) + offsetof(PyInterpreterState, ceval.gil), lock);
+  return lock;
+#endif
+}
+
+std::string mismatch([[maybe_unused]] const void* runtime) {
+#if PY_VERSION_HEX >= 0x030D0000
+  _Py_DebugOffsets said{};
+  if (!read_value(to_address(runtime), said)) return "its memory cannot be read";
+  return published_mismatch(said);
+#else
+  return "";
+#endif
+}
+
+std::string read_text(std::uintptr_t object) {
+  PyASCIIObject head{};
+  if (!read_value(object, head) || head.length <= 0) return "";
+  const bool plausible =
+      head.state.compact != 0 && (head.state.kind == 1 || head.state.kind == 2 || head.state.kind == 4);
+  if (!plausible) return "";
+  const std::size_t length = std::min(static_cast<std::size_t>(head.length), kMaxText);
+  const std::size_t width = head.state.kind;
+  std::string raw(length * width, '\0');
+  const std::size_t skip = head.state.ascii != 0 ? sizeof(PyASCIIObject) : sizeof(PyCompactUnicodeObject);
+  if (!read_memory(object + skip, raw.data(), raw.size())) return "";
+  std::string text;
+  for (std::size_t i = 0; i < length; ++i) {
+    std::uint32_t point = 0;  // both architectures are little-endian
+    for (std::size_t byte = 0; byte < width; ++byte) {
+      point |= static_cast<std::uint32_t>(static_cast<unsigned char>(raw[i * width + byte])) << (8 * byte);
+    }
+    append_utf8(text, point);
+  }
+  return text;
+}
+
+std::string read_bytes(std::uintptr_t object) {
+  Py_ssize_t size = 0;
+  if (!read_value(object + offsetof(PyVarObject, ob_size), size)) return "";
+  if (size <= 0 || static_cast<std::size_t>(size) > kMaxBytes) return "";
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  return read_memory(object + offsetof(PyBytesObject, ob_sval), bytes.data(), bytes.size()) ? bytes : "";
+}
+
+bool is_instance(std::uintptr_t address, const void* type) noexcept {
+  std::uintptr_t found = 0;
+  return read_value(address + offsetof(PyObject, ob_type), found) && found == to_address(type);
+}
+
+}  // namespace freshframe::gil

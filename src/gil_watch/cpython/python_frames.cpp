@@ -1,0 +1,150 @@
+// Walks the interpreter's frame records by the offsets of layout.hpp.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/cpython/python_frames.hpp"
+
+#include <array>
+#include <span>
+
+#include "gil_watch/cpython/layout.hpp"
+#include "gil_watch/cpython/line_table.hpp"
+#include "gil_watch/stacks/memory.hpp"
+
+namespace freshframe::gil {
+namespace {
+
+constexpr std::size_t kMaxFrames = 64;
+constexpr int kAttempts = 4;
+constexpr std::size_t kNumberWords = 4;  // an int's head, its size and its first two digits; a float's value
+constexpr std::uintptr_t kTagBits = 3;   // 3.14 marks references that are not counted
+
+std::uintptr_t read_pointer(std::uintptr_t address) noexcept {
+  std::uintptr_t value = 0;
+  read_value(address, value);
+  return value;
+}
+
+std::uintptr_t read_instruction(std::uintptr_t frame) noexcept {
+  const Layout& layout = compiled_layout();
+  if (layout.code_bytecode != Layout::kNone) return read_pointer(frame + layout.frame_instruction);
+  int index = 0;
+  read_value(frame + layout.frame_instruction, index);
+  return static_cast<std::uintptr_t>(index);
+}
+
+// The interpreter's own frames, between a C function and the Python function that it calls.
+bool is_entry(std::uintptr_t frame) noexcept {
+  const Layout& layout = compiled_layout();
+  unsigned char owner = 0;
+  return layout.frame_owner != Layout::kNone && read_value(frame + layout.frame_owner, owner) &&
+         owner == layout.entry_owner;
+}
+
+}  // namespace
+
+std::uintptr_t FrameReader::current_frame(std::uintptr_t thread_state) noexcept {
+  const Layout& layout = compiled_layout();
+  const std::uintptr_t found = read_pointer(thread_state + layout.thread_frame);
+  if (layout.cframe_frame == Layout::kNone || found == 0) return found;
+  return read_pointer(found + layout.cframe_frame);
+}
+
+PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
+  PlaceMark mark;
+  mark.frame = current_frame(thread_state);
+  if (mark.frame == 0) return mark;
+  mark.instruction = read_instruction(mark.frame);
+  mark.variables = hash_variables(mark.frame);
+  return mark;
+}
+
+// The words behind the frame's head, and the values of the ints and floats among them: a counter that gets
+// the memory of its last value but one again would else look unchanged. Of other objects nothing counts: a C
+// function that is at work on them changes them, too.
+std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
+  constexpr std::size_t kWords = 12;
+  std::array<std::uintptr_t, kWords> words{};
+  if (!read_value(frame + compiled_layout().frame_locals, words)) return 0;
+  std::uint64_t hash = 0;
+  const auto mix = [&](std::uint64_t value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15ULL;
+    hash ^= hash >> 29U;
+  };
+  std::array<std::uintptr_t, kWords> objects{};
+  std::size_t count = 0;
+  for (const std::uintptr_t word : words) {
+    mix(word);
+    constexpr std::uintptr_t kLowest = 0x10000;
+    const std::uintptr_t object = word & ~kTagBits;
+    if (object >= kLowest && object % sizeof(void*) == 0 && object >> 47U == 0) objects[count++] = object;
+  }
+  // Reference count, type, then what makes up a number.
+  std::array<std::array<std::uintptr_t, kNumberWords>, kWords> heads{};
+  const std::size_t read =
+      read_each(std::span(objects).first(count), sizeof heads[0], reinterpret_cast<std::byte*>(heads.data()));
+  for (std::size_t i = 0; i < read; ++i) {
+    const bool integer = heads[i][1] == reinterpret_cast<std::uintptr_t>(types_.integer);
+    const bool real = heads[i][1] == reinterpret_cast<std::uintptr_t>(types_.real);
+    if (integer || real) mix(heads[i][2]);
+    if (integer) mix(heads[i][3]);
+  }
+  return hash;
+}
+
+std::vector<FrameReader::Raw> FrameReader::chain(std::uintptr_t thread_state) const {
+  const Layout& layout = compiled_layout();
+  std::vector<Raw> chain;
+  std::uintptr_t frame = current_frame(thread_state);
+  for (std::size_t steps = 0; frame != 0 && steps < 4 * kMaxFrames && chain.size() < kMaxFrames; ++steps) {
+    const std::uintptr_t code = read_pointer(frame + layout.frame_code) & ~kTagBits;
+    if (code != 0 && is_instance(code, types_.code) && !is_entry(frame)) {
+      chain.push_back({frame, code, read_instruction(frame)});
+    }
+    frame = read_pointer(frame + layout.frame_previous);
+  }
+  return chain;
+}
+
+PythonFrame FrameReader::describe(const Raw& raw) {
+  const Layout& layout = compiled_layout();
+  PythonFrame frame;
+  frame.file = read_text(read_pointer(raw.code + layout.code_filename));
+  frame.function = read_text(read_pointer(raw.code + layout.code_name));
+  int first_line = 0;
+  read_value(raw.code + layout.code_first_line, first_line);
+  const std::string table = read_bytes(read_pointer(raw.code + layout.code_lines));
+  if (layout.code_bytecode == Layout::kNone) {
+    const auto index = static_cast<int>(raw.instruction);  // -1: it has not begun
+    frame.line =
+        index < 0 ? first_line : line_in_line_table(table, first_line, static_cast<std::size_t>(index) * 2);
+    return frame;
+  }
+  const std::uintptr_t begin = raw.code + layout.code_bytecode;
+  if (raw.instruction < begin) {
+    frame.line = first_line;
+  } else {
+    frame.line = line_in_location_table(table, first_line, raw.instruction - begin);
+  }
+  return frame;
+}
+
+std::vector<PythonFrame> FrameReader::frames(std::uintptr_t thread_state) const {
+  std::vector<PythonFrame> frames;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::vector<Raw> raw = chain(thread_state);
+    frames.clear();
+    for (const Raw& each : raw) frames.push_back(describe(each));
+    const std::vector<Raw> again = chain(thread_state);
+    if (again == raw) return frames;
+    if (attempt + 1 < kAttempts) continue;
+    // A running loop never holds still. What both readings have in common, from the outermost frame inwards,
+    // was there all the time.
+    std::size_t same = 0;
+    while (same < raw.size() && same < again.size() &&
+           raw[raw.size() - 1 - same].same_call(again[again.size() - 1 - same]))
+      ++same;
+    frames.erase(frames.begin(), frames.end() - static_cast<std::ptrdiff_t>(same));
+  }
+  return frames;
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,58 @@
+// Native call chains with names, from a sample of a thread: unwound by the tables that compilers leave.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gil_watch/stacks/stack_sample.hpp"
+
+namespace freshframe::gil {
+
+struct NativeFrame {
+  std::string library;  // file name without folders
+  std::string symbol;   // demangled; empty when the library has none for it
+  std::uintptr_t address = 0;
+  std::uintptr_t function = 0;  // where the function begins; 0: unknown
+  std::uintptr_t library_base = 0;
+  bool loop = false;     // where the interpreter runs bytecode
+  bool guessed = false;  // it, or one further in, was found by the looks of a word on the stack
+
+  /// "libc.so.6:usleep", or with the offset in the library when it has no symbol.
+  [[nodiscard]] std::string text() const;
+};
+
+/// The stack of the calling thread.
+StackSample sample_here();
+
+/// Unwinds copies of stacks of this process with libdw (elfutils), by call frame information: frame pointers
+/// are not needed. Where registers that a step needs are not known, return addresses are looked for on the
+/// stack. For one thread; the first use of a library reads its tables, which takes milliseconds.
+class CallStacks {
+ public:
+  CallStacks();
+  ~CallStacks();
+  CallStacks(const CallStacks&) = delete;
+  CallStacks& operator=(const CallStacks&) = delete;
+
+  /// Innermost first, at most 128 frames. Where a library was unloaded since the sample, a frame of it has no
+  /// symbol.
+  [[nodiscard]] std::vector<NativeFrame> unwind(const StackSample& sample);
+
+  /// Learns where the interpreter's loop is from a stack on which bytecode has called a function of ours.
+  /// Where names were stripped, compilers' cold halves of the loop have none.
+  void learn_loop(const StackSample& sample);
+
+  /// What is known of one address of code.
+  [[nodiscard]] NativeFrame describe(std::uintptr_t address);
+
+ private:
+  struct Session;
+  void run(const StackSample& sample);
+  void forget_unloaded(const StackSample& sample, std::vector<NativeFrame>& frames);
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace freshframe::gil

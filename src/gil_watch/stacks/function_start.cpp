@@ -1,0 +1,28 @@
+// Asks the C++ runtime's unwinder.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/stacks/function_start.hpp"
+
+#include <link.h>
+#include <unwind.h>
+
+namespace freshframe::gil {
+
+// The unwinder reads the tables where they lie in the library's memory, and dlclose() on another thread takes
+// that away. It waits as long as dl_iterate_phdr() runs.
+std::uintptr_t function_start(std::uintptr_t address) {
+  struct Question {
+    std::uintptr_t address;
+    std::uintptr_t start;
+  } question{address, 0};
+  dl_iterate_phdr(
+      [](dl_phdr_info* /*info*/, std::size_t /*size*/, void* data) {
+        auto& asked = *static_cast<Question*>(data);
+        void* const inside = reinterpret_cast<void*>(asked.address + 1);  // NOLINT(performance-no-int-to-ptr)
+        asked.start = reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside));
+        return 1;  // once is enough
+      },
+      &question);
+  return question.start;
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,34 @@
+// Which libraries are loaded where: by this a name is known to be that of the code that was sampled.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace freshframe::gil {
+
+struct Library {
+  std::uintptr_t base = 0;  // what its addresses count from
+  std::uintptr_t end = 0;
+  std::string path;
+
+  friend bool operator==(const Library&, const Library&) = default;
+};
+
+/// The libraries of one moment. Immutable.
+struct Libraries {
+  unsigned long long unloads = 0;  // libraries that had been unloaded by then: addresses may have new owners
+  unsigned long long loads = 0;
+  std::vector<Library> all;
+
+  /// The library whose code lies there; nullptr: none.
+  [[nodiscard]] const Library* at(std::uintptr_t address) const;
+};
+
+/// The libraries of now. Makes a new list only when one was loaded or unloaded since `before`, which may be
+/// nullptr; otherwise it returns `before` itself.
+std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Libraries>& before);
+
+}  // namespace freshframe::gil

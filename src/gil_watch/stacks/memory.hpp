@@ -1,0 +1,34 @@
+// Reads this process's own memory without trusting the address: what another thread frees meanwhile gives a
+// short read or stale bytes, never a fault.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <type_traits>
+
+namespace freshframe::gil {
+
+/// Copies `size` bytes from `address`; false when not all of them can be read. Async-signal-safe.
+bool read_memory(std::uintptr_t address, void* out, std::size_t size) noexcept;
+
+/// Copies as many bytes from `address` on as are mapped, at most `out.size()`; returns how many.
+/// Async-signal-safe.
+std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcept;
+
+/// Copies `each` bytes from every address, in one call of the kernel; returns how many of them, from the
+/// first on, could be read.
+std::size_t read_each(std::span<const std::uintptr_t> addresses, std::size_t each, std::byte* out) noexcept;
+
+/// Why this process cannot be read in either way; "" when it can.
+std::string why_unreadable();
+
+template <class T>
+  requires std::is_trivially_copyable_v<T>
+bool read_value(std::uintptr_t address, T& out) noexcept {
+  return read_memory(address, &out, sizeof out);
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,47 @@
+// A thread's registers, as far as they are known, and a copy of its stack: what the unwinder works on.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "gil_watch/stacks/libraries.hpp"
+#include <sys/types.h>
+
+namespace freshframe::gil {
+
+#if defined(__x86_64__)
+/// DWARF's numbers of the registers (System V ABI, AMD64 supplement, figure 3.36): 16 is the return address,
+/// which is where the program counter goes.
+inline constexpr std::size_t kRegisters = 17;
+inline constexpr std::size_t kStackRegister = 7;
+inline constexpr std::size_t kCounterRegister = 16;
+#elif defined(__aarch64__)
+/// DWARF's numbers (DWARF for the Arm 64-bit Architecture, 4.1): x0 to x30, sp; the program counter stands
+/// behind them and is handed over separately.
+inline constexpr std::size_t kRegisters = 33;
+inline constexpr std::size_t kStackRegister = 31;
+inline constexpr std::size_t kCounterRegister = 32;
+#else
+#error "the GIL watch knows the registers of x86-64 and aarch64"
+#endif
+
+struct StackSample {
+  pid_t thread = 0;
+  std::array<std::uint64_t, kRegisters> registers{};
+  std::array<bool, kRegisters> known{};
+  std::vector<std::byte> stack;                // from the stack pointer upwards
+  std::shared_ptr<const Libraries> libraries;  // before it was taken; nullptr: none has been unloaded since
+
+  void set(std::size_t number, std::uint64_t value) {
+    registers[number] = value;
+    known[number] = true;
+  }
+  [[nodiscard]] std::uint64_t stack_pointer() const { return registers[kStackRegister]; }
+  [[nodiscard]] std::uint64_t counter() const { return registers[kCounterRegister]; }
+};
+
+}  // namespace freshframe::gil

@@ -1,0 +1,87 @@
+// One look at a suspect.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/watch/evidence.hpp"
+
+#include <utility>
+
+#include "gil_watch/watch/task_state.hpp"
+
+namespace freshframe::gil {
+namespace {
+
+void gather_computing(Suspect& suspect, CpuSampler& sampler) {
+  if (suspect.computing) return;
+  if (sampler.armed() != suspect.holder.native_id) {
+    suspect.libraries = loaded_libraries(suspect.libraries);
+    sampler.arm(suspect.holder.native_id);
+    return;
+  }
+  suspect.take_computing(sampler);
+}
+
+// Does it run bytecode, or is it inside one native call? True when it moved since the look before.
+bool count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
+  const Turn& turn = lock.turn();
+  // At the first look at a turn there is nothing to compare with but what was just read: bytecode moves on
+  // within the microseconds that this has taken.
+  const bool moved = turn.seen_before ? turn.moved : lock.frames().mark(suspect.holder.state) != turn.mark;
+  const Clock::duration before = std::exchange(suspect.computed, cpu_time(suspect.holder.native_id));
+  if (moved) {
+    ++suspect.moved_looks;
+  } else if (!state.running || suspect.computed - before > std::chrono::microseconds(50)) {
+    ++suspect.still_looks;  // else it was kept from moving: others had the processor
+  }
+  return moved;
+}
+
+// Keeps the stack of where it waits most, by the vote of Boyer and Moore (MJRTY, 1981): a stall may begin
+// with a page fault, or with a short call before the long one.
+void gather_waiting(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
+  if (suspect.waiting && state == suspect.place) {
+    ++suspect.place_votes;
+    return;
+  }
+  if (suspect.waiting && --suspect.place_votes > 0) return;
+  auto python = lock.frames().frames(suspect.holder.state);
+  suspect.libraries = loaded_libraries(suspect.libraries);
+  auto sample = sample_waiting(suspect.holder.native_id);
+  if (!sample) return;
+  sample->libraries = suspect.libraries;
+  suspect.waiting = std::move(sample);
+  suspect.place = state;
+  suspect.place_votes = 1;
+  if (!suspect.computing || suspect.blocked()) suspect.python = std::move(python);
+}
+
+}  // namespace
+
+void Suspect::take_computing(CpuSampler& sampler) {
+  computing = sampler.take();
+  if (computing) computing->libraries = libraries;
+}
+
+void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
+  const auto state = read_task_state(suspect.holder.native_id);
+  if (!state) return;
+  ++(state->running ? suspect.running_looks : suspect.waiting_looks);
+  if (suspect.kernel_name.empty()) suspect.kernel_name = task_name(suspect.holder.native_id);
+  // The frames and the stack are of one moment, however many calls the stall is made of.
+  const bool stack_missing = suspect.stack() == nullptr;
+  std::vector<PythonFrame> before;
+  if (stack_missing) {
+    before = std::exchange(suspect.python, lock.frames().frames(suspect.holder.state));
+  }
+  const bool moved = count_movement(suspect, lock, *state);
+  if (state->running) {
+    // A signal costs the thread microseconds; one that runs bytecode needs none to be named.
+    if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);
+    // What was sampled since the look before is the call of that look, when it has moved on by now.
+    const bool sampled = stack_missing && suspect.computing;
+    if (sampled && moved && !before.empty()) suspect.python = std::move(before);
+    return;
+  }
+  if (sampler.armed() == suspect.holder.native_id) sampler.disarm();
+  gather_waiting(suspect, lock, *state);
+}
+
+}  // namespace freshframe::gil

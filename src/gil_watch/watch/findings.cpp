@@ -1,0 +1,126 @@
+// Sums of stalls.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/watch/findings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <vector>
+
+namespace freshframe::gil {
+namespace {
+
+constexpr auto kGoesOn = std::chrono::seconds(1);
+constexpr const char* kEverythingElse = "everything else";
+
+double seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+double median(std::deque<double> durations) {
+  if (durations.empty()) return 0;
+  const auto middle = durations.begin() + static_cast<std::ptrdiff_t>(durations.size() / 2);
+  std::nth_element(durations.begin(), middle, durations.end());
+  if (durations.size() % 2 == 1) return *middle;
+  return (*middle + *std::max_element(durations.begin(), middle)) / 2;  // as statistics.median does
+}
+
+std::atomic<Findings*>& current() {
+  static std::atomic<Findings*> findings{
+      new Findings};  // never freed: a server may read until the process ends
+  return findings;
+}
+
+}  // namespace
+
+Findings& Findings::instance() {
+  return *current().load(std::memory_order_acquire);
+}
+
+void Findings::renew() {
+  current().store(new Findings, std::memory_order_release);
+}
+
+void Findings::begin() {
+  const std::lock_guard lock(mutex_);
+  watching_ = true;
+  stalls_ = 0;
+  stalled_ = 0;
+  counts_.clear();
+  recent_.clear();
+  now_.reset();
+}
+
+void Findings::end() {
+  const std::lock_guard lock(mutex_);
+  watching_ = false;
+  now_.reset();
+}
+
+Findings::Words Findings::words_of(const Stall& stall) {
+  Words words{stall.thread, stall.native, {}};
+  if (!stall.python_frames.empty()) {
+    const auto& frame = stall.python_frames.front();
+    words.python = frame.file + ":" + std::to_string(frame.line) + ":" + frame.function;
+  }
+  return words;
+}
+
+void Findings::add(const Stall& stall) {
+  auto words = words_of(stall);
+  const double lasted = seconds(stall.duration);
+  Key key{words.native, words.python};
+  if (words.native.empty() && !stall.python_frames.empty()) {  // a loop is met at another line each time
+    const auto& frame = stall.python_frames.front();
+    key.second = frame.file + ":" + frame.function;
+  }
+  const std::lock_guard lock(mutex_);
+  now_.reset();
+  ++stalls_;
+  stalled_ += lasted;
+  if (counts_.size() >= kMaxCulprits && !counts_.contains(key)) key = {kEverythingElse, {}};
+  auto& count = counts_[key];
+  if (lasted > count.max && key.first != kEverythingElse) count.python = words.python;
+  ++count.count;
+  count.total += lasted;
+  count.max = std::max(count.max, lasted);
+  if (count.durations.size() == kDurations) count.durations.pop_front();
+  count.durations.push_back(lasted);
+  if (recent_.size() == kRecent) recent_.pop_front();
+  recent_.push_back({++last_id_, lasted, std::move(words)});
+}
+
+void Findings::going_on(const Stall& stall) {
+  auto words = words_of(stall);
+  const std::lock_guard lock(mutex_);
+  now_ = {stall.began, Clock::now(), std::move(words)};
+}
+
+void Findings::read(const FindingsSink& sink) const {
+  const std::lock_guard lock(mutex_);
+  sink.totals(sink.context, watching_ ? 1 : 0, stalls_, stalled_);
+  read_culprits_locked(sink);
+  const auto tell = [&](std::uint64_t id, double lasted, const Words& words) {
+    sink.stall(sink.context, id, lasted, words.thread.c_str(), words.native.c_str(), words.python.c_str());
+  };
+  for (const auto& recent : recent_) tell(recent.id, recent.seconds, recent.words);
+  const auto now = Clock::now();
+  if (now_ && now - now_->said < kGoesOn) tell(0, seconds(now - now_->began), now_->words);
+}
+
+void Findings::read_culprits_locked(const FindingsSink& sink) const {
+  std::vector<const std::pair<const Key, Count>*> worst;
+  worst.reserve(counts_.size());
+  for (const auto& each : counts_) worst.push_back(&each);
+  const auto shown = worst.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, worst.size()));
+  std::partial_sort(worst.begin(), shown, worst.end(),
+                    [](const auto* a, const auto* b) { return a->second.total > b->second.total; });
+  for (auto each = worst.begin(); each != shown; ++each) {
+    const auto& [key, count] = **each;
+    const std::array<double, 3> times = {count.total, count.max, median(count.durations)};
+    sink.culprit(sink.context, key.first.c_str(), count.python.c_str(), count.count, times.data());
+  }
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,80 @@
+// What the process's watch has found, for native code that must not wait for Python to hear of it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "gil_watch/watch/findings_table.hpp"
+#include "gil_watch/watch/stall.hpp"
+
+namespace freshframe::gil {
+
+/// The same sums as freshframe.gil keeps in Python, kept without the GIL. Thread-safe.
+class Findings {
+ public:
+  static constexpr std::size_t kRecent = 32;         // stalls
+  static constexpr std::size_t kShown = 5;           // culprits
+  static constexpr std::size_t kMaxCulprits = 1000;  // then the rest is counted together
+  static constexpr std::size_t kDurations =
+      1000;  // per culprit, for its median: the latest; freshframe.gil keeps as many
+
+  /// One per process.
+  [[nodiscard]] static Findings& instance();
+  /// In the child of a fork, where another thread may have had the lock: starts with new ones.
+  static void renew();
+
+  /// A watch begins: what the one before found is forgotten.
+  void begin();
+  void end();
+  void add(const Stall& stall);
+  /// What is known of a stall that goes on; it counts as over when this is not said again for a while.
+  void going_on(const Stall& stall);
+  /// Tells everything to `sink`, while the findings are locked.
+  void read(const FindingsSink& sink) const;
+
+ private:
+  struct Words {
+    std::string thread;
+    std::string native;
+    std::string python;
+  };
+  struct Count {
+    std::string python;
+    std::uint64_t count = 0;
+    double total = 0;
+    double max = 0;
+    std::deque<double> durations;
+  };
+  struct Recent {
+    std::uint64_t id = 0;
+    double seconds = 0;
+    Words words;
+  };
+  struct GoingOn {
+    Clock::time_point began;
+    Clock::time_point said;
+    Words words;
+  };
+  using Key = std::pair<std::string, std::string>;  // native, python
+
+  static Words words_of(const Stall& stall);
+  void read_culprits_locked(const FindingsSink& sink) const;
+
+  mutable std::mutex mutex_;
+  bool watching_ = false;  // guarded by mutex_, as all below
+  std::uint64_t stalls_ = 0;
+  std::uint64_t last_id_ = 0;  // of all watches: readers know by it what is new
+  double stalled_ = 0;
+  std::map<Key, Count> counts_;
+  std::deque<Recent> recent_;
+  std::optional<GoingOn> now_;
+};
+
+}  // namespace freshframe::gil

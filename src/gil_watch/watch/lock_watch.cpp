@@ -1,0 +1,66 @@
+// Reads the lock's record and the holder's thread state.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/watch/lock_watch.hpp"
+
+#include "gil_watch/cpython/layout.hpp"
+#include "gil_watch/stacks/memory.hpp"
+#include <pthread.h>
+#include <unistd.h>
+
+namespace freshframe::gil {
+
+std::size_t find_pthread_id() noexcept {
+  constexpr std::size_t kSearched = 2048;  // glibc 2.31 to 2.42 have it at 720 (x86-64) and 208 (aarch64)
+  const auto base = static_cast<std::uintptr_t>(::pthread_self());
+  for (std::size_t offset = 0; offset < kSearched; offset += sizeof(pid_t)) {
+    pid_t value = 0;
+    if (read_value(base + offset, value) && value == ::gettid()) return offset;
+  }
+  return 0;
+}
+
+Holder LockWatch::read_holder(std::uintptr_t state) const noexcept {
+  const Layout& layout = compiled_layout();
+  Holder holder{.state = state};
+  if (!read_value(state + layout.thread_ident, holder.python_id)) return {};
+  if (layout.thread_native_id == Layout::kNone) {
+    read_value(holder.python_id + target_.pthread_id, holder.native_id);
+  } else {
+    unsigned long id = 0;
+    read_value(state + layout.thread_native_id, id);
+    holder.native_id = static_cast<pid_t>(id);
+  }
+  return holder;
+}
+
+bool LockWatch::look(Clock::time_point now) {
+  LockRecord lock{};
+  if (!read_value(target_.lock, lock)) return false;
+  interval_ = std::chrono::microseconds(lock.interval_us);
+  switches_ = lock.switch_number;
+  if (lock.locked != 1 || lock.last_holder == 0) {
+    turn_ = {};
+    return true;
+  }
+  if (turn_.holder.state != lock.last_holder || turn_.number != lock.switch_number) {
+    const Holder holder = read_holder(lock.last_holder);
+    turn_ = {};
+    if (holder.python_id == ignored_) return true;
+    turn_ = {.holder = holder,
+             .number = lock.switch_number,
+             .first_seen = now,
+             .still_since = now,
+             .mark = frames_.mark(holder.state)};
+    return true;
+  }
+  const PlaceMark mark = frames_.mark(lock.last_holder);
+  turn_.seen_before = true;
+  turn_.moved = mark != turn_.mark;
+  if (turn_.moved) {
+    turn_.mark = mark;
+    turn_.still_since = now;
+  }
+  return true;
+}
+
+}  // namespace freshframe::gil

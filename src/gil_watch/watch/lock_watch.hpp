@@ -1,0 +1,72 @@
+// Who has the GIL now and since when, by looking at the lock's record: the lock itself is never touched.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gil_watch/cpython/python_frames.hpp"
+#include "gil_watch/watch/stall.hpp"
+#include <sys/types.h>
+
+namespace freshframe::gil {
+
+/// Where this process keeps what the watch looks at. Filled in with the GIL held, before a watch starts.
+struct Target {
+  std::uintptr_t lock = 0;  // find_lock()
+  KnownTypes types;
+  std::size_t pthread_id = 0;  // offset of the kernel's id in glibc's thread record; for CPython 3.10
+};
+
+/// Offset of the kernel's thread id in what pthread_self() points to; 0 when it cannot be found.
+std::size_t find_pthread_id() noexcept;
+
+struct Holder {
+  std::uintptr_t state = 0;  // its thread state; 0: nobody
+  unsigned long python_id = 0;
+  pid_t native_id = 0;
+};
+
+/// One uninterrupted hold, as far as looks at intervals can tell.
+struct Turn {
+  Holder holder;
+  unsigned long number = 0;  // the lock's count of changes of the holder
+  Clock::time_point first_seen;
+  Clock::time_point still_since;  // since when it has been at `mark`
+  PlaceMark mark;
+  bool seen_before = false;  // this is not the first look at it
+  bool moved = false;        // it was elsewhere in its bytecode at the look before
+
+  explicit operator bool() const { return holder.state != 0; }
+};
+
+/// Follows the lock from look to look. For one thread.
+class LockWatch {
+ public:
+  explicit LockWatch(const Target& target) : target_(target), frames_(target.types) {}
+
+  /// Looks once. False: the lock's record cannot be read.
+  bool look(Clock::time_point now);
+
+  [[nodiscard]] const Turn& turn() const { return turn_; }
+  /// sys.getswitchinterval()
+  [[nodiscard]] Clock::duration interval() const { return interval_; }
+  /// How often the holder has changed since the start of the interpreter.
+  [[nodiscard]] unsigned long switches() const { return switches_; }
+  [[nodiscard]] const FrameReader& frames() const { return frames_; }
+
+  /// This thread is the watch's own: when it has the GIL, nobody has.
+  void ignore(unsigned long python_id) { ignored_ = python_id; }
+
+ private:
+  [[nodiscard]] Holder read_holder(std::uintptr_t state) const noexcept;
+
+  Target target_;
+  FrameReader frames_;
+  Turn turn_;
+  Clock::duration interval_{};
+  unsigned long switches_ = 0;
+  unsigned long ignored_ = 0;
+};
+
+}  // namespace freshframe::gil

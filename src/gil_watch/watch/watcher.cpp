@@ -1,0 +1,287 @@
+// From looks at the lock to stalls.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/watch/watcher.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+#include <utility>
+
+#include "gil_watch/stacks/tail_calls.hpp"
+#include "gil_watch/watch/task_state.hpp"
+#include "gil_watch/watch/wake_soon.hpp"
+#include <pthread.h>
+
+namespace freshframe::gil {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// How much of the threshold a holder may be stuck before the probe asks and evidence is gathered: late enough
+// to leave short calls alone, early enough for a sample, which needs a tick of the kernel's clock (1 to 10
+// ms).
+constexpr int kAskPercent = 40;
+// Threads that take turns are asked this often, in thresholds.
+constexpr int kBeatThresholds = 5;
+// So many changes of the holder between two beats mean that threads take turns; a beat itself causes two.
+constexpr unsigned long kBeatSwitches = 6;
+
+WatchOptions completed(WatchOptions options) {
+  if (options.period == Clock::duration::zero()) {
+    options.period = std::clamp<Clock::duration>(options.threshold / 5, microseconds(500), milliseconds(5));
+  }
+  return options;
+}
+
+// Blocks all signals in this thread for its life.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+Watcher::Watcher(const Target& target, const WatchOptions& options, OnStall on_stall, OnStall on_going)
+    : target_(target),
+      options_(completed(options)),
+      on_stall_(std::move(on_stall)),
+      on_going_(std::move(on_going)),
+      lock_(target) {}
+
+Watcher::~Watcher() {
+  stop();
+}
+
+void Watcher::start(CallableNames names, unsigned long ignored_python_id, StackSample called) {
+  names_ = std::move(names);
+  called_ = std::move(called);
+  lock_.ignore(ignored_python_id);
+  {
+    const NoSignals inherited;  // the program's signals are for the program's threads
+    thread_ = std::thread([this] { run(); });
+  }
+  looking_.wait(false);
+}
+
+void Watcher::stop() {
+  stopping_.store(true);
+  if (thread_.joinable()) thread_.join();
+  probe_.stop();  // after the last stall, so that whoever serves the probe still hears of it
+}
+
+void Watcher::abandon() {
+  sampler_.abandon();
+}
+
+void Watcher::name_threads(ThreadNames names) {
+  const std::lock_guard lock(names_mutex_);
+  constexpr std::size_t kMost = 1000;
+  if (thread_names_.size() > kMost) thread_names_.clear();
+  names.merge(thread_names_);  // of threads that have ended since
+  thread_names_ = std::move(names);
+}
+
+void Watcher::run() {
+  pthread_setname_np(pthread_self(), "ff gil watch");
+  wake_soon();
+  if (options_.timer_only) sampler_.use_timer();
+  stacks_ = std::make_unique<CallStacks>();
+  stacks_->learn_loop(
+      called_);  // also reads the tables of the interpreter now and not during the first stall
+  called_ = {};
+  looking_.store(true);
+  looking_.notify_all();
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    look_or_lose();
+    std::this_thread::sleep_for(options_.period);
+  }
+  // A stall that is just over: the probe says within moments how long it was.
+  constexpr int kLastLooks = 10;
+  for (int i = 0; i < kLastLooks && open_; ++i) {
+    look_or_lose();
+    std::this_thread::sleep_for(options_.period / 2);
+  }
+  if (open_) close_or_lose();
+  sampler_.release();
+  stacks_.reset();
+}
+
+// A stall that there is no memory for is lost and counted; the program that is watched goes on.
+void Watcher::look_or_lose() {
+  try {
+    look();
+  } catch (const std::exception&) {
+    lose();
+  }
+}
+
+void Watcher::close_or_lose() {
+  try {
+    close(Clock::now());
+  } catch (const std::exception&) {
+    lose();
+  }
+}
+
+void Watcher::lose() {
+  open_.reset();
+  sampler_.disarm();
+  lost_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Watcher::look() {
+  const Clock::time_point now = Clock::now();
+  const Clock::duration step = last_look_ == Clock::time_point() ? Clock::duration() : now - last_look_;
+  last_look_ = now;
+  if (!lock_.look(now)) return;
+  if (open_) {
+    follow(now, step);
+  } else {
+    consider(now);
+  }
+}
+
+// Since when the present holder has been keeping the GIL without a chance for others; `max` when it has not.
+Clock::time_point Watcher::stuck_since() const {
+  const Turn& turn = lock_.turn();
+  if (!turn) return Clock::time_point::max();
+  return lock_.interval() < options_.threshold ? turn.still_since : turn.first_seen;
+}
+
+void Watcher::consider(Clock::time_point now) {
+  const Clock::duration patience = options_.threshold * kAskPercent / 100;
+  const Clock::time_point stuck = stuck_since();
+  const Clock::time_point waiting = probe_.waiting_since();
+  if (waiting != Clock::time_point() && now - waiting >= patience) {
+    open(std::min(waiting, stuck), now);
+  } else if (stuck <= now - patience) {
+    probe_.ask();
+    open(stuck, now);
+  } else if (now - last_beat_ >= options_.threshold * kBeatThresholds) {
+    if (lock_.switches() - beat_switches_ >= kBeatSwitches) probe_.ask();
+    last_beat_ = now;
+    beat_switches_ = lock_.switches();
+  }
+}
+
+void Watcher::open(Clock::time_point began, Clock::time_point now) {
+  open_ = Open{.began = began, .number = lock_.turn().number, .suspects = {}, .told = {}};
+  follow(now, now - began);
+}
+
+void Watcher::follow(Clock::time_point now, Clock::duration step) {
+  const Clock::time_point taken = probe_.taken_at();
+  if (taken >= open_->began) {
+    close(taken);
+    return;
+  }
+  const Turn& turn = lock_.turn();
+  const bool waiting = probe_.waiting_since() != Clock::time_point();
+  const bool over = !turn || turn.number != open_->number || stuck_since() > open_->began;
+  if (!waiting && over) {
+    close(now);
+    return;
+  }
+  if (!turn) return;
+  Suspect& suspect = suspect_of(turn.holder);
+  suspect.had += step;
+  gather(suspect, lock_, sampler_);
+  tell_going(now);
+}
+
+// Naming costs about as much as a look, so not at each one; nor for what is over before anybody reads of it.
+void Watcher::tell_going(Clock::time_point now) {
+  constexpr milliseconds kLong{100};
+  constexpr milliseconds kAgain{200};
+  const Clock::duration duration = now - open_->began;
+  if (!on_going_ || duration < std::max<Clock::duration>(kLong, options_.threshold)) return;
+  if (now - open_->told < kAgain) return;
+  open_->told = now;
+  const auto worst = std::ranges::max_element(open_->suspects, {}, &Suspect::had);
+  if (worst->had < duration / 2) return;
+  on_going_(describe(*worst, open_->began, duration));
+}
+
+Suspect& Watcher::suspect_of(const Holder& holder) {
+  auto& suspects = open_->suspects;
+  const auto known =
+      std::ranges::find(suspects, holder.native_id, [](const Suspect& s) { return s.holder.native_id; });
+  if (known != suspects.end()) {
+    known->holder = holder;
+    return *known;
+  }
+  suspects.emplace_back().holder = holder;
+  return suspects.back();
+}
+
+void Watcher::close(Clock::time_point end) {
+  Open stall = std::move(*open_);
+  open_.reset();
+  for (Suspect& suspect : stall.suspects) {
+    if (sampler_.armed() == suspect.holder.native_id) suspect.take_computing(sampler_);
+  }
+  sampler_.disarm();
+  last_beat_ = end;
+  const Clock::duration duration = end - stall.began;
+  if (duration < options_.threshold || stall.suspects.empty()) return;
+  const auto worst = std::ranges::max_element(stall.suspects, {}, &Suspect::had);
+  Clock::duration had{};
+  for (const Suspect& suspect : stall.suspects) had += suspect.had;
+  // When the lock was free for most of the time, the probe waited for a processor and not for the GIL.
+  if (had < duration / 2) return;
+  on_stall_(describe(*worst, stall.began, duration));
+}
+
+Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::duration duration) {
+  Stall stall;
+  stall.began = began;
+  stall.duration = duration;
+  stall.share = std::min(suspect.had, duration);
+  stall.python_id = suspect.holder.python_id;
+  stall.native_id = suspect.holder.native_id;
+  stall.thread = thread_name(suspect);
+  stall.blocked = suspect.blocked();
+  if (stall.blocked) stall.system_call = system_call_name(suspect.place.system_call);
+  if (const StackSample* sample = suspect.stack()) {
+    stall.native_frames = stacks_->unwind(*sample);
+    if (!suspect.runs_bytecode()) {
+      learn_name(stall.native_frames);
+      stall.native = name_culprit(stall.native_frames, names_);
+    }
+  }
+  stall.python_frames = suspect.python;
+  return stall;
+}
+
+// What the interpreter's loop called has a name, unless it is what a named function ended with.
+void Watcher::learn_name(std::span<const NativeFrame> chain) {
+  const auto above = above_interpreter(chain);
+  if (above.empty() || above.size() == chain.size()) return;
+  const NativeFrame& called = above.back();
+  if (called.guessed || called.library != chain[above.size()].library || names_.contains(called.function))
+    return;
+  // Everybody calls the C API; that operator.call ends with PyObject_Vectorcall makes no name for it.
+  if (called.symbol.starts_with("Py") || called.symbol.starts_with("_Py")) return;
+  if (!asked_.insert(called.function).second) return;
+  const std::string name = name_of_jumper(called.function, names_);
+  if (!name.empty()) names_.emplace(called.function, name);
+}
+
+std::string Watcher::thread_name(const Suspect& suspect) {
+  const std::lock_guard lock(names_mutex_);
+  const auto named = thread_names_.find(suspect.holder.native_id);
+  return named != thread_names_.end() ? named->second : suspect.kernel_name;
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,249 @@
+// One opened and streaming camera: settles format and rate, waits for pictures.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/camera/capture.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "media/camera/fault.hpp"
+#include <linux/videodev2.h>
+
+namespace freshframe {
+namespace {
+
+constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // bytes: 32768 pixels of 4 bytes, twice
+
+ColorRange range_of(const v4l2_pix_format& format) {
+  if (format.quantization == V4L2_QUANTIZATION_FULL_RANGE) return ColorRange::Full;
+  if (format.quantization == V4L2_QUANTIZATION_LIM_RANGE) return ColorRange::Limited;
+  // What a sensor without colour delivers is its values, not video levels.
+  const bool full = format.colorspace == V4L2_COLORSPACE_JPEG || format.pixelformat == V4L2_PIX_FMT_GREY;
+  return full ? ColorRange::Full : ColorRange::Limited;
+}
+
+ColorSpace space_of(const v4l2_pix_format& format) {
+  if (format.colorspace == V4L2_COLORSPACE_DEFAULT) return ColorSpace::Unspecified;
+  const auto encoding = format.ycbcr_enc != V4L2_YCBCR_ENC_DEFAULT
+                            ? format.ycbcr_enc
+                            : static_cast<__u32>(V4L2_MAP_YCBCR_ENC_DEFAULT(format.colorspace));
+  switch (encoding) {
+    case V4L2_YCBCR_ENC_601:
+    case V4L2_YCBCR_ENC_XV601:
+      return ColorSpace::Bt601;
+    case V4L2_YCBCR_ENC_709:
+    case V4L2_YCBCR_ENC_XV709:
+    case V4L2_YCBCR_ENC_SMPTE240M:
+      return ColorSpace::Bt709;
+    case V4L2_YCBCR_ENC_BT2020:
+    case V4L2_YCBCR_ENC_BT2020_CONST_LUM:
+      return ColorSpace::Bt2020;
+    default:
+      return ColorSpace::Unspecified;
+  }
+}
+
+/// Fields that come one by one would need to be put together.
+bool whole_pictures(std::uint32_t field) {
+  return field == V4L2_FIELD_NONE || field == V4L2_FIELD_ANY || field == V4L2_FIELD_INTERLACED ||
+         field == V4L2_FIELD_INTERLACED_TB || field == V4L2_FIELD_INTERLACED_BT;
+}
+
+std::optional<TimePoint> timestamp_of(const v4l2_buffer& buffer) {
+  if ((buffer.flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) != V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC) return std::nullopt;
+  return TimePoint(std::chrono::seconds(buffer.timestamp.tv_sec) +
+                   std::chrono::microseconds(buffer.timestamp.tv_usec));
+}
+
+/// Rounded up, so that a wait never ends a moment before its deadline and begins again with nothing left.
+int milliseconds(TimePoint::duration left) {
+  constexpr auto kMost = std::chrono::milliseconds(std::numeric_limits<int>::max());
+  if (left <= TimePoint::duration::zero()) return 0;
+  return static_cast<int>(std::min(std::chrono::ceil<std::chrono::milliseconds>(left), kMost).count());
+}
+
+v4l2_fract interval_of(double fps) {
+  constexpr double kUnits = 10000;
+  return {static_cast<std::uint32_t>(kUnits), static_cast<std::uint32_t>(std::lround(fps * kUnits))};
+}
+
+}  // namespace
+
+V4l2Capture::V4l2Capture(V4l2System& system, const std::string& path, const CameraWish& wish, int buffers)
+    : path_(path), device_(system, path) {
+  if (device_.error() != 0) throw_camera_fault(path_, "open", device_.error());
+  check_device();
+  const auto offer = camera_offer(device_);
+  if (offer.code != 0) throw_camera_fault(path_, "open", offer.code);
+  const auto mode = choose_mode(offer.formats, wish);
+  if (!mode) refuse("it cannot deliver " + wish_text(wish) + "; it can: " + offer_text(offer.formats));
+  settle_format(*mode, wish);
+  settle_rate(*mode, wish);
+  buffers_.emplace(device_, path_, buffers, raw_size(picture_));
+  start();
+}
+
+V4l2Capture::~V4l2Capture() {
+  if (!streaming_) return;
+  int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+  static_cast<void>(device_.control(VIDIOC_STREAMOFF, type));  // closing the device does the same
+}
+
+void V4l2Capture::check_device() {
+  v4l2_capability capability{};
+  const int code = device_.control(VIDIOC_QUERYCAP, capability);
+  if (code == ENOTTY || code == EINVAL) refuse("it is not a camera; 'freshframe devices' lists those");
+  if (code != 0) throw_camera_fault(path_, "open", code);
+  name_ = driver_text(capability.card);
+  const auto can = (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
+                                                                         : capability.capabilities;
+  if ((can & V4L2_CAP_VIDEO_CAPTURE) == 0) {
+    refuse((can & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0
+               ? "it delivers pictures in several buffers each (multi-planar), which is not supported"
+               : "it delivers no pictures: perhaps another /dev/video* of the same device does; "
+                 "'freshframe devices' lists those");
+  }
+  if ((can & V4L2_CAP_STREAMING) == 0) refuse("its driver cannot stream into mapped memory");
+}
+
+void V4l2Capture::settle_format(const CameraMode& mode, const CameraWish& wish) {
+  v4l2_format format{};
+  format.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+  if (mode.width == 0) {
+    if (const int code = device_.control(VIDIOC_G_FMT, format); code != 0)
+      throw_camera_fault(path_, "set the format of", code);
+  }
+  auto& pixels = format.fmt.pix;
+  const auto width = mode.width == 0 ? pixels.width : static_cast<std::uint32_t>(mode.width);
+  const auto height = mode.width == 0 ? pixels.height : static_cast<std::uint32_t>(mode.height);
+  pixels = {};
+  pixels.width = width;
+  pixels.height = height;
+  pixels.pixelformat = mode.code;
+  pixels.field = V4L2_FIELD_NONE;
+  if (const int code = device_.control(VIDIOC_S_FMT, format); code != 0)
+    throw_camera_fault(path_, "set the format of", code);
+  const bool granted =
+      pixels.pixelformat == mode.code && (!wish.width || (pixels.width == width && pixels.height == height));
+  if (!granted) {
+    refuse("it cannot deliver " + wish_text(wish) + "; asked for " + std::to_string(width) + "x" +
+           std::to_string(height) + " in " + camera_format_name(mode.code) + " its driver offered " +
+           std::to_string(pixels.width) + "x" + std::to_string(pixels.height) + " in " +
+           camera_format_name(pixels.pixelformat));
+  }
+  if (!whole_pictures(pixels.field)) refuse("it delivers half pictures (fields), which is not supported");
+  constexpr std::uint32_t kLargestSide = 32768;
+  if (pixels.width == 0 || pixels.height == 0 || pixels.width > kLargestSide ||
+      pixels.height > kLargestSide) {
+    refuse("its driver says " + std::to_string(pixels.width) + "x" + std::to_string(pixels.height));
+  }
+  picture_ = {.code = readable_format(pixels.pixelformat)->code,
+              .width = static_cast<int>(pixels.width),
+              .height = static_cast<int>(pixels.height),
+              .bytes_per_line = pixels.bytesperline,
+              .range = range_of(pixels),
+              .space = space_of(pixels)};
+  const auto least = least_bytes_per_line(picture_);
+  if (picture_.bytes_per_line == 0) picture_.bytes_per_line = least;
+  if (picture_.bytes_per_line < least || picture_.bytes_per_line > kLongestLine) {
+    refuse("its driver says that a line of " + std::to_string(picture_.width) + " pixels has " +
+           std::to_string(picture_.bytes_per_line) + " bytes");
+  }
+}
+
+void V4l2Capture::settle_rate(const CameraMode& mode, const CameraWish& wish) {
+  v4l2_streamparm parameters{};
+  parameters.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+  auto& capture = parameters.parm.capture;
+  int code = device_.control(VIDIOC_G_PARM, parameters);
+  if (code == 0 && mode.fps && (capture.capability & V4L2_CAP_TIMEPERFRAME) != 0) {
+    capture.timeperframe = interval_of(*mode.fps);
+    code = device_.control(VIDIOC_S_PARM, parameters);
+  }
+  if (!is_no(code)) throw_camera_fault(path_, "set the rate of", code);
+  const auto& interval = capture.timeperframe;
+  if (code == 0 && interval.numerator != 0 && interval.denominator != 0)
+    fps_ = static_cast<double>(interval.denominator) / interval.numerator;
+  if (wish.fps && !(fps_ && same_rate(*fps_, *wish.fps))) {
+    std::ostringstream text;
+    text << "it cannot deliver " << wish_text(wish) << "; ";
+    if (fps_) {
+      text << "its driver offered " << *fps_ << " fps";
+    } else {
+      text << "its driver does not let the rate be set: open it without fps";
+    }
+    refuse(text.str());
+  }
+}
+
+void V4l2Capture::start() {
+  for (int i = 0; i < buffers_->count(); ++i) {
+    if (const int code = buffers_->try_give(static_cast<std::uint32_t>(i)); code != 0)
+      throw_camera_fault(path_, "start", code);
+  }
+  int type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+  if (const int code = device_.control(VIDIOC_STREAMON, type); code != 0)
+    throw_camera_fault(path_, "start", code);
+  streaming_ = true;
+}
+
+V4l2Capture::Result V4l2Capture::wait(const Clock& clock, TimePoint deadline, const StopEvent& stop) {
+  if (lost_ != 0) lose(lost_);
+  constexpr int kMostEmpty = 100;  // in a row: the driver says "ready" and has nothing
+  for (int empty = 0; empty < kMostEmpty;) {
+    const auto left = deadline - clock.now();
+    std::array<pollfd, 2> waiting = {{{device_.descriptor(), POLLIN, 0}, {stop.descriptor(), POLLIN, 0}}};
+    const int ready = device_.system().poll(waiting, milliseconds(left));
+    if (ready == -EINTR) continue;
+    if (ready < 0) lose(-ready);
+    if (waiting[1].revents != 0) return Result::Stopped;
+    if (ready == 0) {
+      if (left <= TimePoint::duration::zero()) return Result::Timeout;
+      continue;
+    }
+    const int code = take();
+    if (code == 0) return Result::Buffer;
+    if (code != EAGAIN) lose(code);
+    if ((waiting[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) lose(EIO);
+    ++empty;
+  }
+  lose(EIO);
+}
+
+int V4l2Capture::take() {
+  v4l2_buffer filled{};
+  if (const int code = buffers_->take(filled); code != 0) return code;
+  taken_ = filled.index;
+  const auto bytes = buffers_->bytes(filled);
+  const bool whole = !bytes.empty() && bytes.size() >= raw_size(picture_);
+  buffer_ = {.bytes = bytes,
+             .sequence = filled.sequence,
+             .timestamp = timestamp_of(filled),
+             .damaged = !whole || (filled.flags & V4L2_BUF_FLAG_ERROR) != 0};
+  return 0;
+}
+
+void V4l2Capture::give_back() {
+  if (!taken_) return;
+  const auto index = *taken_;
+  taken_.reset();
+  buffer_ = {};
+  lost_ = buffers_->try_give(index);
+}
+
+void V4l2Capture::lose(int code) const {
+  throw_camera_fault(path_, "read", code);
+}
+
+void V4l2Capture::refuse(const std::string& why) const {
+  const auto name = name_.empty() ? "" : " (" + name_ + ")";
+  throw CameraRefused("cannot open camera '" + path_ + "'" + name + ": " + why, path_, EINVAL);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,29 @@
+// What a user asks of a camera: its path, and options in the reader's own terms.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <map>
+#include <string>
+
+#include "media/camera/modes.hpp"
+
+namespace freshframe {
+
+struct V4l2Options {
+  CameraWish wish;
+  int buffers = 4;
+  int decoder_threads = 1;
+  bool reconnect = true;
+  double open_timeout = 5;  // seconds
+  double read_timeout = 5;
+  std::map<std::string, std::string> decoder = {};  // what is left of the user's options
+};
+
+/// "/dev/video0" of "0"; any other name is the path. Throws OptionError for a number that no camera can have.
+[[nodiscard]] std::string camera_path(const std::string& url);
+/// Takes "format" and "buffers" out of the user's options. Throws OptionError.
+[[nodiscard]] V4l2Options v4l2_options(const OpenOptions& options);
+
+}  // namespace freshframe

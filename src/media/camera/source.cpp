@@ -1,0 +1,304 @@
+// A camera as a source: keeps its books, decodes, notices stalls, comes back after it was unplugged.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/camera/source.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <random>
+#include <sstream>
+#include <utility>
+
+#include "media/camera/fault.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/live/outage.hpp"
+#include "media/live/stall_limit.hpp"
+#include <linux/videodev2.h>
+
+namespace freshframe {
+namespace {
+
+/// Of a decoder that never says what it held back.
+constexpr std::size_t kMostInDecoder = 64;
+
+/// H.264 in the byte stream format (ITU-T H.264, annex B): a decoder can begin with this picture. Its kinds
+/// of unit before the picture itself are sequence parameters (7), where cameras repeat them with each key
+/// frame.
+bool begins_with_key(std::span<const std::uint8_t> bytes) {
+  constexpr int kPicture = 1;
+  constexpr int kKeyPicture = 5;
+  constexpr int kParameters = 7;
+  for (std::size_t i = 0; i + 3 < bytes.size(); ++i) {
+    if (bytes[i] != 0 || bytes[i + 1] != 0 || bytes[i + 2] != 1) continue;
+    const int kind = bytes[i + 3] & 0x1F;
+    if (kind == kKeyPicture || kind == kParameters) return true;
+    if (kind == kPicture) return false;
+  }
+  return false;
+}
+
+CodecParametersPtr codec_parameters(const V4l2Picture& picture) {
+  CodecParametersPtr parameters(avcodec_parameters_alloc());
+  if (!parameters) throw std::bad_alloc();
+  const auto* codec =
+      avcodec_descriptor_get_by_name(std::string(readable_format(picture.code)->codec).c_str());
+  parameters->codec_type = AVMEDIA_TYPE_VIDEO;
+  parameters->codec_id = codec != nullptr ? codec->id : AV_CODEC_ID_NONE;
+  parameters->width = picture.width;
+  parameters->height = picture.height;
+  return parameters;
+}
+
+}  // namespace
+
+V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system)
+    : path_(std::move(path)),
+      options_(std::move(options)),
+      system_(system),
+      back_off_(std::random_device{}()) {}
+
+VideoInfo V4l2Source::info() const {
+  const std::lock_guard lock(mutex_);
+  return info_;
+}
+
+void V4l2Source::open(const Context& context) {
+  stop_.emplace(context.stop);
+  last_packet_ = context.clock.now();
+  try {
+    connect(context);
+  } catch (const SourceError& error) {
+    const bool hopeless = dynamic_cast<const CameraRefused*>(&error) != nullptr;
+    if (options_.reconnect && !hopeless) return lose(error, context);
+    close();  // nobody else does after a failed open(), and others may want the camera
+    throw;
+  }
+}
+
+std::optional<SourceItem<Frame>> V4l2Source::read(const Context& context) {
+  while (!context.stop.stop_requested()) {
+    try {
+      if (must_wait_ && !wait_to_retry(context)) return std::nullopt;
+      if (!capture_) connect(context);
+      return next(context);
+    } catch (const SourceError& error) {
+      const bool hopeless = !connected_ && dynamic_cast<const CameraRefused*>(&error) != nullptr;
+      if (!options_.reconnect || hopeless) throw;
+      lose(error, context);
+    }
+  }
+  return std::nullopt;
+}
+
+void V4l2Source::close() {
+  decoder_.reset();
+  capture_.reset();
+  stop_.reset();
+}
+
+void V4l2Source::connect(const Context& context) {
+  auto& book = context.counters.source();
+  book.enter(SourceState::Connecting);
+  began_ = context.clock.now();
+  capture_.emplace(system_, path_, options_.wish, options_.buffers);
+  const bool compressed = readable_format(capture_->picture().code)->compressed;
+  if (compressed) make_decoder();
+  describe();
+  connected_ = true;
+  quiet_since_ = context.clock.now();
+  last_sequence_.reset();
+  delivering_ = false;
+  seen_key_ = capture_->picture().code != V4L2_PIX_FMT_H264;
+  book.enter(seen_key_ ? SourceState::Reading : SourceState::WaitingKeyFrame);
+}
+
+void V4l2Source::make_decoder() {
+  Dictionary options(options_.decoder);
+  const auto parameters = codec_parameters(capture_->picture());
+  const FfmpegErrorCapture errors;
+  try {
+    constexpr AVRational kAnyUnit{1, 1};  // the numbers of the pictures serve as times
+    decoder_.emplace(*parameters, kAnyUnit,
+                     DecoderSettings{.threads = options_.decoder_threads, .low_delay = true}, options);
+  } catch (const SourceError&) {
+    throw;
+  } catch (const Error& error) {
+    throw CameraRefused("cannot open camera '" + path_ + "': " + error.what() + errors.in_brackets(), path_,
+                        EINVAL);
+  }
+  if (const auto unknown = options.leftovers(); !unknown.empty()) {
+    throw CameraRefused("cannot open camera '" + path_ + "': neither the camera reader nor FFmpeg's " +
+                            decoder_->context().codec->name + " decoder knows option " + unknown,
+                        path_, EINVAL);
+  }
+  packet_ = make_av_packet();
+  in_decoder_.clear();
+}
+
+void V4l2Source::describe() {
+  const auto& picture = capture_->picture();
+  const auto& format = *readable_format(picture.code);
+  if (!format.compressed && !options_.decoder.empty()) {
+    throw CameraRefused("cannot open camera '" + path_ + "': " + std::string(format.name) +
+                            " pictures need no decoder, and the camera reader knows no option '" +
+                            options_.decoder.begin()->first + "'; it knows format and buffers",
+                        path_, EINVAL);
+  }
+  const std::lock_guard lock(mutex_);
+  info_.codec = format.codec;
+  info_.width = picture.width;
+  info_.height = picture.height;
+  info_.fps = capture_->fps();
+  info_.pixel_format = format.pixel_format;
+  info_.container = "v4l2";
+}
+
+std::optional<SourceItem<Frame>> V4l2Source::next(const Context& context) {
+  while (true) {
+    if (decoder_) {
+      if (auto item = decoded(context)) return item;
+    }
+    if (!wait_for_buffer(context)) return std::nullopt;
+    auto item = use_buffer(context);
+    capture_->give_back();
+    if (item) return item;
+  }
+}
+
+bool V4l2Source::wait_for_buffer(const Context& context) {
+  auto& book = context.counters.source();
+  const Seconds limit(delivering_ ? options_.read_timeout
+                                  : std::max(options_.read_timeout, options_.open_timeout));
+  const auto deadline = quiet_since_ + to_duration(limit);
+  const auto fps = capture_->fps();
+  const Seconds quiet(quiet_limit(fps ? 1 / *fps : 0, limit.count()));
+  auto result = capture_->wait(context.clock, quiet_since_ + to_duration(quiet), *stop_);
+  if (result == V4l2Capture::Result::Timeout) {
+    book.stall();
+    result = capture_->wait(context.clock, deadline, *stop_);
+  }
+  if (result == V4l2Capture::Result::Timeout) {
+    std::ostringstream text;
+    text << "camera '" << path_ << "' has delivered nothing for " << limit.count() << " s";
+    throw SourceTimeout(text.str(), path_, ETIMEDOUT);
+  }
+  if (result == V4l2Capture::Result::Stopped) return false;
+  book.flow();
+  return true;
+}
+
+std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) {
+  const auto& buffer = capture_->buffer();
+  const auto arrival = arrive(buffer, context);
+  if (buffer.damaged) {
+    context.counters.drop(NodeDropCause::Decode);
+    return std::nullopt;
+  }
+  if (decoder_) {
+    // What comes before the first key frame belongs to joining: nothing is lost.
+    seen_key_ = seen_key_ || begins_with_key(buffer.bytes);
+    if (seen_key_) send(arrival, context);
+    return std::nullopt;
+  }
+  return deliver(raw_frame(capture_->picture(), buffer.bytes), arrival, context);
+}
+
+/// Books one picture that the driver handed over, and those that it says it lost before.
+V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const Context& context) {
+  const auto now = context.clock.now();
+  last_packet_ = quiet_since_ = now;
+  if (last_sequence_) {
+    // Unsigned: the driver's counter wraps. One that stands still or jumps back tells nothing.
+    const std::uint32_t step = buffer.sequence - *last_sequence_;
+    constexpr std::uint32_t kBackwards = 1U << 31;
+    if (step > 1 && step < kBackwards) {
+      context.counters.drop(NodeDropCause::Device, step - 1);
+      next_seq_ += step - 1;
+    }
+  }
+  last_sequence_ = buffer.sequence;
+  // A time of day, or of another machine, is of no use; some drivers stamp a frame or two ahead.
+  constexpr std::chrono::seconds kTolerance(1);
+  const auto taken = buffer.timestamp.value_or(now);
+  const auto time = taken < began_ - kTolerance || taken > now + kTolerance ? now : taken;
+  if (!first_time_) first_time_ = time;
+  last_pts_ = std::max(last_pts_, Seconds(time - *first_time_).count());
+  return {next_seq_++, last_pts_, std::min(time, now)};
+}
+
+void V4l2Source::send(const Arrival& arrival, const Context& context) {
+  const auto bytes = capture_->buffer().bytes;
+  // Without a buffer of its own: the decoder copies it, with the padding that it needs.
+  packet_->data = const_cast<std::uint8_t*>(bytes.data());
+  packet_->size = static_cast<int>(bytes.size());
+  packet_->pts = packet_->dts = arrival.seq;
+  if (decoder_->send(*packet_, arrival.captured)) {
+    in_decoder_.push_back(arrival);
+    if (in_decoder_.size() > kMostInDecoder) in_decoder_.pop_front();
+  } else {
+    context.counters.drop(NodeDropCause::Decode);
+  }
+  av_packet_unref(packet_.get());
+}
+
+std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
+  while (true) {
+    if (!spare_) spare_ = make_av_frame();
+    switch (decoder_->receive(*spare_)) {
+      case Decoder::Result::Frame:
+        break;
+      case Decoder::Result::Damaged:
+        context.counters.drop(NodeDropCause::Decode);
+        continue;
+      case Decoder::Result::NeedsPacket:
+      case Decoder::Result::End:
+        return std::nullopt;
+    }
+    if (Decoder::is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
+    const auto seq = spare_->pts;
+    while (in_decoder_.size() > 1 && in_decoder_.front().seq < seq) in_decoder_.pop_front();
+    Arrival arrival{next_seq_ - 1, last_pts_, Decoder::captured_of(*spare_)};
+    if (!in_decoder_.empty()) {
+      arrival = in_decoder_.front();
+      in_decoder_.pop_front();
+    }
+    context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
+    return deliver(maker_.make(std::move(spare_)), arrival, context);
+  }
+}
+
+SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const Context& context) {
+  auto& book = context.counters.source();
+  if (!delivering_) {
+    delivering_ = true;
+    back_off_.reset();
+    book_frame(book, context.clock.now(), "camera '" + path_ + "'");
+  }
+  if (sizes_.changes_with({frame.width(), frame.height()})) book.count_size_change();
+  return {.value = std::move(frame), .pts = arrival.pts, .captured = arrival.captured, .seq = arrival.seq};
+}
+
+void V4l2Source::lose(const SourceError& error, const Context& context) {
+  book_loss(context.counters.source(), last_packet_, error.what());  // the driver may take its time to let go
+  decoder_.reset();
+  capture_.reset();
+  must_wait_ = true;
+}
+
+/// False: stopped.
+bool V4l2Source::wait_to_retry(const Context& context) {
+  const auto until = context.clock.now() + to_duration(Seconds(back_off_.next()));
+  must_wait_ = false;
+  std::array<pollfd, 1> waiting = {{{stop_->descriptor(), POLLIN, 0}}};
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - context.clock.now()).count();
+    if (left <= 0) return true;
+    system_.poll(waiting, static_cast<int>(left));
+    if (waiting[0].revents != 0) return false;
+  }
+}
+
+}  // namespace freshframe

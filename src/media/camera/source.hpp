@@ -1,0 +1,86 @@
+// A camera as a source: keeps its books, decodes, notices stalls, comes back after it was unplugged.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "media/camera/capture.hpp"
+#include "media/camera/options.hpp"
+#include "media/camera/stop_event.hpp"
+#include "media/ffmpeg/decoder.hpp"
+#include "media/ffmpeg/frame_maker.hpp"
+#include "media/live/back_off.hpp"
+
+namespace freshframe {
+
+class V4l2Source final : public VideoSource {
+ public:
+  V4l2Source(std::string path, V4l2Options options, V4l2System& system = V4l2System::kernel());
+
+  [[nodiscard]] std::string url() const override { return path_; }
+  [[nodiscard]] VideoInfo info() const override;
+  [[nodiscard]] bool live() const noexcept override { return true; }
+
+  void open(const Context& context) override;
+  std::optional<SourceItem<Frame>> read(const Context& context) override;
+  void close() override;
+
+ private:
+  /// What is known of a picture before it is decoded.
+  struct Arrival {
+    std::int64_t seq = 0;
+    double pts = 0;
+    TimePoint captured{};
+  };
+
+  void connect(const Context& context);
+  void make_decoder();
+  void describe();
+  /// The next frame; nullopt: stopped.
+  [[nodiscard]] std::optional<SourceItem<Frame>> next(const Context& context);
+  /// False: stopped.
+  [[nodiscard]] bool wait_for_buffer(const Context& context);
+  [[nodiscard]] std::optional<SourceItem<Frame>> use_buffer(const Context& context);
+  [[nodiscard]] Arrival arrive(const V4l2Capture::Buffer& buffer, const Context& context);
+  void send(const Arrival& arrival, const Context& context);
+  [[nodiscard]] std::optional<SourceItem<Frame>> decoded(const Context& context);
+  [[nodiscard]] SourceItem<Frame> deliver(Frame frame, const Arrival& arrival, const Context& context);
+  void lose(const SourceError& error, const Context& context);
+  [[nodiscard]] bool wait_to_retry(const Context& context);
+
+  std::string path_;
+  V4l2Options options_;
+  V4l2System& system_;
+  std::optional<StopEvent> stop_;  // between open() and close()
+  std::optional<V4l2Capture> capture_;
+  std::optional<Decoder> decoder_;  // of compressed formats, as long as capture_
+  FrameMaker maker_;
+  AvPacketPtr packet_;
+  AvFramePtr spare_;
+  std::deque<Arrival> in_decoder_;
+  BackOff back_off_;
+  bool must_wait_ = false;
+  bool connected_ = false;  // once at least: then a camera that refuses may be another one in its place
+
+  TimePoint last_packet_{};  // or when the first attempt began
+  TimePoint began_{};        // this connection
+  TimePoint quiet_since_{};  // last packet of this connection, or its beginning
+  bool delivering_ = false;  // this connection has given a frame
+  bool seen_key_ = false;    // nothing before can be decoded
+  std::int64_t next_seq_ = 0;
+  std::optional<std::uint32_t> last_sequence_;  // of the driver, in this connection
+  std::optional<TimePoint> first_time_;         // pts 0
+  double last_pts_ = 0;
+  SizeWatch sizes_;
+
+  mutable std::mutex mutex_;
+  VideoInfo info_;  // guarded by mutex_
+};
+
+}  // namespace freshframe

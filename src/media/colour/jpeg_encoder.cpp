@@ -1,0 +1,108 @@
+// Scale, adapt the colours, compress.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/colour/jpeg_encoder.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "media/colour/jfif_colours.hpp"
+#include "media/colour/pixel_conversions.hpp"
+#include <libyuv.h>
+#include <turbojpeg.h>
+
+namespace freshframe {
+namespace {
+
+constexpr int kMaxSide = 65500;  // libjpeg's limit
+
+/// From here on the faster transform would be what is seen, and not the quantisation.
+constexpr int kExactQuality = 91;
+
+bool is_planar(PixelFormat format) {
+  return format == PixelFormat::Gray || format == PixelFormat::I420 || format == PixelFormat::I422 ||
+         format == PixelFormat::I444;
+}
+
+// The same picture in planes: itself, or converted into pooled memory.
+Frame planar(const Frame& frame) {
+  if (is_planar(frame.format())) return frame;
+  auto to = frame.picture_format();
+  to.format = PixelFormat::I420;
+  if (is_packed_rgb(frame.format())) {
+    to.range = ColorRange::Full;
+    to.space = ColorSpace::Bt601;
+  }
+  FrameBuilder builder(to);
+  if (!pixel_ops().convert(frame.picture(), builder.picture())) {
+    throw Error("cannot make a JPEG picture of a " + std::string(to_string(frame.format())) + " frame");
+  }
+  return std::move(builder).publish(pixel_ops());
+}
+
+}  // namespace
+
+struct JpegEncoder::Handle {
+  tjhandle codec = tjInitCompress();
+  Handle() {
+    if (codec == nullptr) throw Error("libjpeg-turbo gives no encoder");
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  ~Handle() { tjDestroy(codec); }
+};
+
+JpegEncoder::JpegEncoder() : handle_(std::make_unique<Handle>()) {}
+JpegEncoder::~JpegEncoder() = default;
+
+JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) {
+  const Frame source = planar(frame);
+  auto picture = source.picture();
+  auto wanted = picture.format;
+  if (wanted.width > kMaxSide || wanted.height > kMaxSide) {
+    throw Error("a picture of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
+                " is too large for JPEG, which ends at " + std::to_string(kMaxSide));
+  }
+  const bool gray = wanted.format == PixelFormat::Gray;
+  if (!gray) wanted.format = PixelFormat::I420;
+  wanted.space = matrix_of(picture.format);  // it follows from the unscaled height
+  if (wanted.width > max_width) {
+    wanted.height = std::max(1, static_cast<int>(std::int64_t{wanted.height} * max_width / wanted.width));
+    wanted.width = max_width;
+  }
+  if (wanted != picture.format || !has_jfif_colours(wanted)) {
+    Picture own{wanted, {}};
+    for (int i = 0; i < wanted.plane_count(); ++i) {
+      auto& plane = own.planes[static_cast<std::size_t>(i)];
+      plane = wanted.plane_shape(i);
+      plane.stride = plane.row_bytes;
+      auto& memory = planes_[static_cast<std::size_t>(i)];
+      memory.resize(static_cast<std::size_t>(plane.stride) * static_cast<std::size_t>(plane.rows));
+      plane.data = memory.data();
+      const auto& from = plane_of(picture, i);
+      libyuv::ScalePlane(from.data, static_cast<int>(from.stride), from.row_bytes, from.rows, memory.data(),
+                         static_cast<int>(plane.stride), plane.row_bytes, plane.rows, libyuv::kFilterBox);
+    }
+    if (!has_jfif_colours(wanted)) to_jfif_colours(own, shift_);
+    picture = own;
+  }
+  const int subsampling = gray ? TJSAMP_GRAY : TJSAMP_420;
+  out_.resize(tjBufSize(wanted.width, wanted.height, subsampling));
+  const unsigned char* planes[3] = {picture.planes[0].data, picture.planes[1].data, picture.planes[2].data};
+  const int strides[3] = {static_cast<int>(picture.planes[0].stride),
+                          static_cast<int>(picture.planes[1].stride),
+                          static_cast<int>(picture.planes[2].stride)};
+  unsigned char* target = out_.data();
+  unsigned long size = out_.size();
+  const int flags = TJFLAG_NOREALLOC | (quality < kExactQuality ? TJFLAG_FASTDCT : TJFLAG_ACCURATEDCT);
+  if (tjCompressFromYUVPlanes(handle_->codec, planes, wanted.width, strides, wanted.height, subsampling,
+                              &target, &size, quality, flags) != 0) {
+    throw Error(std::string("JPEG encoding failed: ") + tjGetErrorStr2(handle_->codec));
+  }
+  return {std::string(reinterpret_cast<const char*>(target), size), wanted.width, wanted.height};
+}
+
+}  // namespace freshframe

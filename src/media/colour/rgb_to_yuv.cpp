@@ -1,0 +1,376 @@
+// Packed RGB to gray and YUV in 15-bit fixed point, for the matrices and ranges of ITU-R BT.601, 709, 2020.
+// Compiled once per instruction set by Highway's foreach_target.
+//
+// libyuv has only BT.601 in this direction, with 7-bit coefficients (up to 2 grey levels off); this is exact
+// to one rounding. Chroma of several pixels is that of their mean colour.
+// SPDX-License-Identifier: Apache-2.0
+
+// SVE packs numbers in another order; NEON does the work there.
+#ifdef __SANITIZE_ADDRESS__  // every target takes its time to compile, so there are only two
+#define HWY_DISABLED_TARGETS \
+  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
+#else
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#endif
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "media/colour/pixel_conversions.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "media/colour/rgb_to_yuv.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#ifndef FRESHFRAME_RGB_TO_YUV_ONCE
+#define FRESHFRAME_RGB_TO_YUV_ONCE
+namespace freshframe::media {
+
+constexpr int kRgbBits = 15;
+
+/// value = ((a * first + b * second + c * third + 1/2) >> kRgbBits) + zero, for a pixel's bytes in memory.
+struct RgbWeights {
+  std::int16_t first = 0;
+  std::int16_t second = 0;
+  std::int16_t third = 0;
+  std::int16_t zero = 0;
+};
+
+struct RgbMatrix {
+  RgbWeights y;
+  RgbWeights u;
+  RgbWeights v;
+};
+
+/// How chroma is stored; Halved and Interleaved have a sample for two columns.
+enum class Chroma : unsigned char { None, Full, Halved, Interleaved };
+
+}  // namespace freshframe::media
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace freshframe::media::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Two rows of a picture, or the same one twice.
+struct RowPair {
+  const std::uint8_t* rgb[2];
+  std::uint8_t* y[2];
+  std::uint8_t* u;
+  std::uint8_t* v;
+};
+
+/// log2 of how many pixels a sample of chroma is the mean of; a row stands for two where there is one only.
+template <Chroma kChroma>
+constexpr int kChromaShift = kChroma == Chroma::Halved || kChroma == Chroma::Interleaved ? 2 : 0;
+
+#if HWY_TARGET == HWY_SCALAR  // has no lanes: two pixels at a time
+
+inline std::size_t lanes() {
+  return 2;
+}
+
+template <Chroma kChroma>
+class Block {
+ public:
+  explicit Block(const RgbMatrix& matrix) : matrix_(matrix) {}
+
+  void operator()(const RowPair& rows, std::size_t x) const {
+    constexpr int kShift = kChromaShift<kChroma>;
+    for (int row = 0; row < (kShift == 0 ? 1 : 2); ++row) {
+      for (std::size_t k = 0; k < 2; ++k) {
+        const std::uint8_t* const pixel = rows.rgb[row] + 3 * (x + k);
+        const Sums sums{pixel[0], pixel[1], pixel[2]};
+        rows.y[row][x + k] = weigh<0>(matrix_.y, sums);
+        if constexpr (kChroma == Chroma::Full) {
+          rows.u[x + k] = weigh<0>(matrix_.u, sums);
+          rows.v[x + k] = weigh<0>(matrix_.v, sums);
+        }
+      }
+    }
+    if constexpr (kShift != 0) {
+      const std::uint8_t* const above = rows.rgb[0] + 3 * x;
+      const std::uint8_t* const below = rows.rgb[1] + 3 * x;
+      Sums sums{};
+      for (std::size_t c = 0; c < 3; ++c) sums[c] = above[c] + above[c + 3] + below[c] + below[c + 3];
+      const bool halved = kChroma == Chroma::Halved;
+      *(halved ? rows.u + x / 2 : rows.u + x) = weigh<kShift>(matrix_.u, sums);
+      *(halved ? rows.v + x / 2 : rows.u + x + 1) = weigh<kShift>(matrix_.v, sums);
+    }
+  }
+
+ private:
+  using Sums = std::array<int, 3>;
+
+  template <int kShift>
+  static std::uint8_t weigh(const RgbWeights& w, const Sums& sums) {
+    const int value = w.first * sums[0] + w.second * sums[1] + w.third * sums[2];
+    constexpr int kBits = kRgbBits + kShift;
+    const int level = ((value + (1 << (kBits - 1))) >> kBits) + w.zero;
+    return static_cast<std::uint8_t>(level > 255 ? 255 : level);  // full range: pure blue is 255.5
+  }
+
+  RgbMatrix matrix_;
+};
+
+#else
+
+using D8 = hn::ScalableTag<std::uint8_t>;
+using D16 = hn::ScalableTag<std::int16_t>;
+using D32 = hn::ScalableTag<std::int32_t>;
+using DHalf8 = hn::Rebind<std::uint8_t, D16>;
+using V8 = hn::Vec<D8>;
+using V16 = hn::Vec<D16>;
+using V32 = hn::Vec<D32>;
+
+/// The numbers of one component at even places and at odd ones, in 16 bits each.
+struct Split {
+  V16 even;
+  V16 odd;
+};
+
+HWY_INLINE Split split(V8 v) {
+  const hn::RebindToUnsigned<D16> d;
+  const auto words = hn::BitCast(d, v);
+  return {hn::BitCast(D16(), hn::And(words, hn::Set(d, 0xFF))), hn::BitCast(D16(), hn::ShiftRight<8>(words))};
+}
+
+HWY_INLINE V8 join(V16 even, V16 odd) {
+  return hn::BitCast(D8(), hn::Or(even, hn::ShiftLeft<8>(odd)));
+}
+
+/// Of neighbours a and b: a * (low half of `weights`) + b * (high half).
+HWY_INLINE V32 weigh_pairs(V16 pairs, V16 weights) {
+#if HWY_ARCH_X86
+  V32 unused = hn::Zero(D32());
+  return hn::ReorderWidenMulAccumulate(D32(), pairs, weights, unused, unused);
+#else
+  const auto low = [](V16 v)
+                       HWY_ATTR { return hn::ShiftRight<16>(hn::ShiftLeft<16>(hn::BitCast(D32(), v))); };
+  const auto high = [](V16 v) HWY_ATTR { return hn::ShiftRight<16>(hn::BitCast(D32(), v)); };
+  return hn::Add(hn::Mul(low(pairs), low(weights)), hn::Mul(high(pairs), high(weights)));
+#endif
+}
+
+/// RgbWeights for sums of 1 << kShift pixels.
+template <int kShift>
+class Weigher {
+ public:
+  explicit HWY_INLINE Weigher(const RgbWeights& weights)
+      : front_(pair(weights.first, weights.second)),
+        back_(pair(weights.third, 1 << (kRgbBits - 1))),
+        zero_(hn::Set(D16(), weights.zero)) {}
+
+  /// The bytes' sums may be up to 255 << kShift; the result up to 256.
+  HWY_INLINE V16 operator()(V16 first, V16 second, V16 third) const {
+    const auto one = hn::Set(D16(), 1 << kShift);
+    const V32 lower = hn::Add(weigh_pairs(hn::InterleaveLower(first, second), front_),
+                              weigh_pairs(hn::InterleaveLower(third, one), back_));
+    const V32 upper = hn::Add(weigh_pairs(hn::InterleaveUpper(D16(), first, second), front_),
+                              weigh_pairs(hn::InterleaveUpper(D16(), third, one), back_));
+    // Packing undoes the order that InterleaveLower and InterleaveUpper made.
+    return hn::Add(hn::ReorderDemote2To(D16(), hn::ShiftRight<kRgbBits + kShift>(lower),
+                                        hn::ShiftRight<kRgbBits + kShift>(upper)),
+                   zero_);
+  }
+
+ private:
+  static HWY_INLINE V16 pair(int low, int high) {
+    return hn::BitCast(D16(),
+                       hn::Set(D32(), static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
+                                                                (static_cast<std::uint32_t>(low) & 0xFFFF))));
+  }
+
+  V16 front_;
+  V16 back_;
+  V16 zero_;
+};
+
+struct Rgb {
+  Split first;
+  Split second;
+  Split third;
+};
+
+HWY_INLINE Rgb load_rgb(const std::uint8_t* from) {
+  V8 first;
+  V8 second;
+  V8 third;
+  hn::LoadInterleaved3(D8(), from, first, second, third);
+  return {split(first), split(second), split(third)};
+}
+
+HWY_INLINE void store_joined(const Split& values, std::uint8_t* to) {
+  hn::StoreU(join(values.even, values.odd), D8(), to);
+}
+
+template <class W>
+HWY_INLINE Split weigh(const W& weigher, const Rgb& pixels) {
+  return {weigher(pixels.first.even, pixels.second.even, pixels.third.even),
+          weigher(pixels.first.odd, pixels.second.odd, pixels.third.odd)};
+}
+
+HWY_INLINE V16 at_most_255(V16 v) {  // full range: pure blue is 255.5
+  return hn::Min(v, hn::Set(D16(), 255));
+}
+
+/// Converts pixels `x` and following, lanes() of them.
+template <Chroma kChroma>
+class Block {
+ public:
+  explicit HWY_INLINE Block(const RgbMatrix& matrix) : y_(matrix.y), u_(matrix.u), v_(matrix.v) {}
+
+  HWY_INLINE void operator()(const RowPair& rows, std::size_t x) const {
+    const Rgb above = load_rgb(rows.rgb[0] + 3 * x);
+    store_joined(weigh(y_, above), rows.y[0] + x);
+    if constexpr (kChroma == Chroma::Full) {
+      const Split u = weigh(u_, above);
+      const Split v = weigh(v_, above);
+      store_joined({at_most_255(u.even), at_most_255(u.odd)}, rows.u + x);
+      store_joined({at_most_255(v.even), at_most_255(v.odd)}, rows.v + x);
+    } else if constexpr (kChroma != Chroma::None) {
+      const Rgb below = load_rgb(rows.rgb[1] + 3 * x);
+      store_joined(weigh(y_, below), rows.y[1] + x);
+      const V16 first = sum(above.first, below.first);
+      const V16 second = sum(above.second, below.second);
+      const V16 third = sum(above.third, below.third);
+      const V16 u = at_most_255(u_(first, second, third));
+      const V16 v = at_most_255(v_(first, second, third));
+      if constexpr (kChroma == Chroma::Interleaved) {
+        hn::StoreU(join(u, v), D8(), rows.u + x);
+      } else {
+        hn::StoreU(hn::DemoteTo(DHalf8(), u), DHalf8(), rows.u + x / 2);
+        hn::StoreU(hn::DemoteTo(DHalf8(), v), DHalf8(), rows.v + x / 2);
+      }
+    }
+  }
+
+ private:
+  static HWY_INLINE V16 sum(const Split& above, const Split& below) {
+    return hn::Add(hn::Add(above.even, above.odd), hn::Add(below.even, below.odd));
+  }
+
+  Weigher<0> y_;
+  Weigher<kChromaShift<kChroma>> u_;
+  Weigher<kChromaShift<kChroma>> v_;
+};
+
+inline std::size_t lanes() {
+  return hn::Lanes(D8());
+}
+
+#endif
+
+constexpr std::size_t kMostLanes = HWY_MAX_BYTES;
+
+/// The pixels from `x` on, fewer than lanes(). The last column stands for the missing ones too.
+template <Chroma kChroma>
+HWY_NOINLINE void convert_tail(const Block<kChroma>& block, const RowPair& rows, std::size_t x,
+                               std::size_t width) {
+  const std::size_t left = width - x;
+  std::array<std::uint8_t, 3 * kMostLanes> rgb[2];
+  std::array<std::uint8_t, kMostLanes> out[4];
+  for (int i = 0; i < 2; ++i) {
+    std::memcpy(rgb[i].data(), rows.rgb[i] + 3 * x, 3 * left);
+    for (std::size_t k = left; k < lanes(); ++k) {
+      std::memcpy(rgb[i].data() + 3 * k, rgb[i].data() + 3 * (left - 1), 3);
+    }
+  }
+  block({{rgb[0].data(), rgb[1].data()}, {out[0].data(), out[1].data()}, out[2].data(), out[3].data()}, 0);
+  std::memcpy(rows.y[0] + x, out[0].data(), left);
+  if constexpr (kChroma == Chroma::Full) {
+    std::memcpy(rows.u + x, out[2].data(), left);
+    std::memcpy(rows.v + x, out[3].data(), left);
+  } else if constexpr (kChroma != Chroma::None) {
+    std::memcpy(rows.y[1] + x, out[1].data(), left);
+    const std::size_t samples = (left + 1) / 2;
+    if constexpr (kChroma == Chroma::Interleaved) {
+      std::memcpy(rows.u + x, out[2].data(), 2 * samples);
+    } else {
+      std::memcpy(rows.u + x / 2, out[2].data(), samples);
+      std::memcpy(rows.v + x / 2, out[3].data(), samples);
+    }
+  }
+}
+
+template <Chroma kChroma>
+HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, const Picture& to) {
+  const auto width = static_cast<std::size_t>(to.format.width);
+  const int height = to.format.height;
+  const bool half_height = to.format.format == PixelFormat::I420 || to.format.format == PixelFormat::Nv12;
+  const int step = half_height ? 2 : 1;
+  const std::size_t at_once = lanes();
+  const Block<kChroma> block(matrix);
+  for (int y = 0; y < height; y += step) {
+    const int below = half_height && y + 1 < height ? y + 1 : y;
+    RowPair rows{{plane_of(from, 0).row(y), plane_of(from, 0).row(below)},
+                 {writable(to, 0, y), writable(to, 0, below)},
+                 nullptr,
+                 nullptr};
+    if constexpr (kChroma != Chroma::None) rows.u = writable(to, 1, y / step);
+    if constexpr (kChroma == Chroma::Full || kChroma == Chroma::Halved) rows.v = writable(to, 2, y / step);
+    std::size_t x = 0;
+    for (; x + at_once <= width; x += at_once) block(rows, x);
+    if (x < width) convert_tail(block, rows, x, width);
+  }
+}
+
+void convert_rgb(const RgbMatrix& matrix, const Picture& from, const Picture& to) {
+  switch (to.format.format) {
+    case PixelFormat::Gray:
+      return convert_rows<Chroma::None>(matrix, from, to);
+    case PixelFormat::I444:
+      return convert_rows<Chroma::Full>(matrix, from, to);
+    case PixelFormat::Nv12:
+      return convert_rows<Chroma::Interleaved>(matrix, from, to);
+    default:
+      return convert_rows<Chroma::Halved>(matrix, from, to);
+  }
+}
+
+}  // namespace freshframe::media::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace freshframe {
+namespace media {
+namespace {
+
+HWY_EXPORT(convert_rgb);
+
+/// The middle coefficient makes the sum exact, so white and gray come out exact.
+RgbWeights fixed(double r, double b, double sum, int zero, bool red_first) {
+  constexpr double kOne = 1 << kRgbBits;
+  const auto red = static_cast<std::int16_t>(std::lround(r * kOne));
+  const auto blue = static_cast<std::int16_t>(std::lround(b * kOne));
+  const auto green = static_cast<std::int16_t>(std::lround(sum * kOne) - red - blue);
+  return {red_first ? red : blue, green, red_first ? blue : red, static_cast<std::int16_t>(zero)};
+}
+
+RgbMatrix matrix(const PictureFormat& format, bool red_first) {
+  const auto k = luma_weights(matrix_of(format));
+  const auto levels = levels_of(format.range);
+  const double luma = levels.luma / 255;
+  const double chroma = 0.5 * levels.chroma / 255;
+  return {.y = fixed(luma * k.red, luma * k.blue, luma, static_cast<int>(levels.black), red_first),
+          .u = fixed(-chroma * k.red / (1 - k.blue), chroma, 0, 128, red_first),
+          .v = fixed(chroma, -chroma * k.blue / (1 - k.red), 0, 128, red_first)};
+}
+
+void convert(const Picture& from, const Picture& to) {
+  const auto weights = matrix(to.format, from.format.format == PixelFormat::Rgb);
+  HWY_DYNAMIC_DISPATCH(convert_rgb)(weights, from, to);
+}
+
+}  // namespace
+}  // namespace media
+
+void rgb_to_yuv(const Picture& from, const Picture& to) {
+  media::convert(from, to);
+}
+
+}  // namespace freshframe
+#endif

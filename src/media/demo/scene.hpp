@@ -1,0 +1,56 @@
+// The geometry of the built-in scene: bouncing balls whose place at any time is a closed formula.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include "media/demo/url.hpp"
+
+namespace freshframe {
+
+/// A ball at one moment, in pixels; the centre of the top left pixel is (0, 0).
+struct DemoBall {
+  double x = 0;
+  double y = 0;
+  double r = 0;
+  double ground = 0;  // y of the spot on the floor below it
+  double lift = 0;    // height above the floor, 0..1 of the highest that the scene has room for
+  int id = 0;
+};
+
+/// Immutable after construction, so thread-safe.
+class DemoScene {
+ public:
+  explicit DemoScene(const DemoOptions& options);
+
+  /// The balls of frame `seq`, farthest first: each hides those before it.
+  [[nodiscard]] std::vector<DemoBall> balls(std::int64_t seq) const;
+  [[nodiscard]] std::vector<DemoCircle> truth(std::int64_t seq) const;
+  /// The row at which the floor meets the wall.
+  [[nodiscard]] double horizon() const noexcept { return horizon_; }
+
+ private:
+  /// Sideways a ball runs to and fro between `left` and `right`; upwards it falls and bounces.
+  struct Path {
+    double r = 0;
+    double left = 0;
+    double right = 0;
+    double crossings = 0;  // of the way from left to right, per second
+    double start = 0;      // in crossings
+    double rest = 0;       // y of the centre when it lies on the floor
+    double height = 0;
+    double bounces = 0;  // per second
+    double phase = 0;    // in bounces
+  };
+
+  double fps_;
+  int width_;
+  int height_;
+  double horizon_;
+  std::vector<Path> paths_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,93 @@
+// Plays the built-in scene at its own pace like a camera, or without loss as fast as it is read.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/demo/source.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "media/demo/paint.hpp"
+#include "media/demo/scene.hpp"
+#include "media/demo/url.hpp"
+#include "media/live/pacer.hpp"
+
+namespace freshframe {
+namespace {
+
+class DemoSource final : public VideoSource {
+ public:
+  DemoSource(std::string url, const DemoOptions& options)
+      : url_(std::move(url)), options_(options), scene_(options), pacer_(options.fps, options.frames) {}
+
+  [[nodiscard]] bool live() const noexcept override { return options_.paced; }
+  [[nodiscard]] std::optional<std::int64_t> total() const override {
+    return options_.paced ? std::nullopt : options_.frames;
+  }
+  [[nodiscard]] std::string url() const override { return url_; }
+
+  [[nodiscard]] VideoInfo info() const override {
+    VideoInfo info{.codec = "rawvideo",
+                   .width = options_.width,
+                   .height = options_.height,
+                   .fps = options_.fps,
+                   .frame_count = options_.frames,
+                   .duration = {},
+                   .pixel_format = "yuv420p",
+                   .container = "demo"};
+    if (options_.frames) info.duration = static_cast<double>(*options_.frames) / options_.fps;
+    return info;
+  }
+
+  void open(const Context& context) override {
+    painter_ = std::make_unique<DemoPainter>(options_, scene_, context.stop);
+    if (context.stop.stop_requested()) {
+      throw SourceError("'" + url_ + "' was stopped before it was opened", url_, ECANCELED);
+    }
+  }
+
+  std::optional<SourceItem<Frame>> read(const Context& context) override {
+    if (options_.paced) {
+      const auto tick = pacer_.next(context.clock, context.stop);
+      if (!tick) return std::nullopt;
+      if (tick->missed > 0) context.counters.drop(NodeDropCause::Device, tick->missed);
+      return item(tick->n, tick->due);
+    }
+    if (context.stop.stop_requested() || (options_.frames && unpaced_ >= *options_.frames))
+      return std::nullopt;
+    return item(unpaced_++, context.clock.now());
+  }
+
+  void close() override { painter_.reset(); }
+
+ private:
+  [[nodiscard]] SourceItem<Frame> item(std::int64_t n, TimePoint captured) const {
+    FrameBuilder frame(painter_->format());
+    painter_->paint(scene_.balls(n), frame);
+    return {.value = std::move(frame).publish(pixel_ops()),
+            .pts = static_cast<double>(n) / options_.fps,
+            .captured = captured,
+            .seq = n};
+  }
+
+  std::string url_;
+  DemoOptions options_;
+  DemoScene scene_;
+  std::unique_ptr<DemoPainter> painter_;  // between open() and close()
+  Pacer pacer_;
+  std::int64_t unpaced_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<VideoSource> open_demo(const std::string& url) {
+  return std::make_unique<DemoSource>(url, parse_demo_url(url));
+}
+
+std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq) {
+  const DemoOptions options = parse_demo_url(url);
+  if (seq < 0) throw OptionError("demo_truth() needs a frame number from 0, got " + std::to_string(seq));
+  return DemoScene(options).truth(seq);
+}
+
+}  // namespace freshframe

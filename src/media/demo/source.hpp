@@ -1,0 +1,15 @@
+// The built-in scene as a source.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <memory>
+#include <string>
+
+namespace freshframe {
+
+/// `url` is "demo:circles?...". Throws OptionError, which lists what is accepted.
+[[nodiscard]] std::unique_ptr<VideoSource> open_demo(const std::string& url);
+
+}  // namespace freshframe

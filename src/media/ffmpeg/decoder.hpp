@@ -1,0 +1,64 @@
+// Turns packets of one stream into FFmpeg's frames.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe {
+
+struct DecoderSettings {
+  int threads = 1;
+  /// For live sources: no frame threads, each of which adds a frame of age, and no waiting for reordering
+  /// that the stream does not announce.
+  bool low_delay = false;
+  /// For pictures: half of one is an error, where half of a video's frame is better than none.
+  bool strict = false;
+};
+
+/// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket.
+class Decoder {
+ public:
+  enum class Result { Frame, NeedsPacket, Damaged, End };
+
+  /// 8192 x 8192: what a header may make this process allocate for a picture. FFmpeg's option max_pixels
+  /// changes it.
+  static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
+
+  /// Takes the entries that it knows out of `options`. Throws Error.
+  Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
+  /// For packets that come from no demuxer; their times are in units of `time_base`.
+  Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
+          Dictionary& options);
+
+  /// What max_pixels says in a user's options, or else the limit.
+  [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
+
+  /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, go on.
+  bool send(AVPacket& packet, TimePoint captured);
+  /// No more packets: receive() hands out what is left, then End.
+  void finish();
+  [[nodiscard]] Result receive(AVFrame& frame);
+  /// After End or a seek: ready for packets again.
+  void restart();
+
+  /// When the packet of this frame was read, as send() was told.
+  [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
+  /// The decoder had to make up parts of this frame.
+  [[nodiscard]] static bool is_damaged(const AVFrame& frame) noexcept {
+    return (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame.decode_error_flags != 0;
+  }
+  [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
+
+ private:
+  CodecPtr codec_;
+  bool finishing_ = false;
+  int failures_in_row_ = 0;
+};
+
+}  // namespace freshframe

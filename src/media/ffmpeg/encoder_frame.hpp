@@ -1,0 +1,20 @@
+// Frames as FFmpeg's encoders take them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe {
+
+/// The same pixels as FFmpeg's frame, without a copy: it holds a handle of `frame`.
+[[nodiscard]] AvFramePtr to_av_frame(const Frame& frame);
+
+/// The picture as planar 4:2:0 video. RGB, whose values are always 0..255, becomes limited range, which every
+/// player understands; YUV and gray keep their range and matrix. A conversion names its matrix.
+[[nodiscard]] Frame as_video(const Frame& frame);
+/// The picture as Motion JPEG stores it: I420, full range, BT.601.
+[[nodiscard]] Frame as_jpeg(const Frame& frame);
+
+}  // namespace freshframe

@@ -1,0 +1,82 @@
+// Ends FFmpeg's blocking calls: at a deadline, or when the pipeline stops; and notices that nothing comes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/stats.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <limits>
+#include <stop_token>
+#include <utility>
+
+extern "C" {
+#include <libavformat/avio.h>
+}
+
+namespace freshframe {
+
+/// FFmpeg polls it about every 100 ms while it waits. One thread arms it and calls FFmpeg; the poll reads
+/// atomics, the stop token and the real clock (a simulated clock cannot hurry a device). Once per quiet spell
+/// it takes the lock of SourceBook to count a stall.
+///
+/// FFmpeg may turn an interruption into success, end of file or "invalid data": ask stopped() and timed_out()
+/// after each call, whatever it returned.
+class Interrupt {
+ public:
+  explicit Interrupt(std::stop_token stop = {}) : stop_(std::move(stop)) {}
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  /// The calls from now on end after `seconds`, or at `deadline`.
+  void arm(double seconds) { arm_at(std::chrono::steady_clock::now() + to_duration(Seconds(seconds))); }
+  void arm_at(TimePoint deadline) {
+    timed_out_.store(false, std::memory_order_relaxed);
+    quiet_.store(kNever, std::memory_order_relaxed);
+    deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  void disarm() { deadline_.store(kNever, std::memory_order_relaxed); }
+  /// Until armed anew: from `quiet` on the book is told of a stall.
+  void tell_stall(SourceBook& book, TimePoint quiet) {
+    book_.store(&book, std::memory_order_relaxed);
+    quiet_.store(quiet.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  /// A stop ends nothing from now on: `seconds` to say goodbye to the server.
+  void arm_closing(double seconds) {
+    closing_.store(true, std::memory_order_relaxed);
+    arm(seconds);
+  }
+
+  /// For loops in which FFmpeg has not waited, and so has not polled.
+  void look() noexcept { static_cast<void>(poll(this)); }
+  [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
+  [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
+  [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&Interrupt::poll, this}; }
+
+ private:
+  using Rep = std::chrono::steady_clock::rep;
+  static constexpr auto kNever = std::numeric_limits<Rep>::max();
+
+  static int poll(void* opaque) noexcept {
+    auto& self = *static_cast<Interrupt*>(opaque);
+    if (!self.closing_.load(std::memory_order_relaxed) && self.stop_.stop_requested()) return 1;
+    const Rep now = std::chrono::steady_clock::now().time_since_epoch().count();
+    if (now >= self.quiet_.load(std::memory_order_relaxed)) {
+      self.quiet_.store(kNever, std::memory_order_relaxed);
+      self.book_.load(std::memory_order_relaxed)->stall();
+    }
+    if (now < self.deadline_.load(std::memory_order_relaxed)) return 0;
+    self.timed_out_.store(true, std::memory_order_relaxed);
+    return 1;
+  }
+
+  const std::stop_token stop_;
+  std::atomic<Rep> deadline_{kNever};
+  std::atomic<Rep> quiet_{kNever};
+  std::atomic<SourceBook*> book_{nullptr};
+  std::atomic<bool> timed_out_{false};
+  std::atomic<bool> closing_{false};
+};
+
+}  // namespace freshframe

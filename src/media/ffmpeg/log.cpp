@@ -1,0 +1,131 @@
+// FFmpeg's log lines, led to freshframe's sink instead of stderr.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/log.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdarg>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "media/ffmpeg/visible_text.hpp"
+#include "media/url.hpp"
+
+extern "C" {
+#include <libavutil/log.h>
+}
+
+namespace freshframe {
+namespace {
+
+thread_local FfmpegErrorCapture* capture = nullptr;
+
+/// FFmpeg's "info" is chatter (encoder statistics): our INFO is for sources that open or get lost.
+std::optional<LogLevel> level_of(int level) {
+  if (level <= AV_LOG_ERROR) return LogLevel::Error;
+  if (level <= AV_LOG_WARNING) return LogLevel::Warning;
+  if (level <= AV_LOG_INFO) return LogLevel::Debug;
+  return std::nullopt;
+}
+
+/// FFmpeg prints some lines in pieces: a line is complete at its newline.
+std::optional<std::string> complete_line(void* object, int level, const char* format, va_list arguments) {
+  thread_local std::string pending;
+  thread_local int print_prefix = 1;
+  std::array<char, 1024> buffer{};
+  av_log_format_line2(object, level, format, arguments, buffer.data(), static_cast<int>(buffer.size()),
+                      &print_prefix);
+  pending += buffer.data();
+  constexpr std::size_t kLongest = 4096;
+  if ((pending.empty() || pending.back() != '\n') && pending.size() < kLongest) return std::nullopt;
+  std::string line;
+  line.swap(pending);
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return line;
+}
+
+/// "[mov,mp4 @ 0x55d0c8] moov atom not found" -> "moov atom not found"; there may be two speakers.
+std::string without_prefix(std::string line) {
+  while (line.rfind('[', 0) == 0) {
+    const auto end = line.find("] ");
+    if (end == std::string::npos || line.find(" @ ") > end) break;
+    line.erase(0, end + 2);
+  }
+  return line;
+}
+
+/// What FFmpeg says of a connection that ended early, or of a stream that is joined or broken, whatever the
+/// reason: the reason may come later.
+bool is_symptom(std::string_view line) {
+  constexpr std::array<std::string_view, 6> kSymptoms{"Stream ends prematurely",   "non-existing PPS",
+                                                      "non-existing SPS",          "no frame!",
+                                                      "decode_slice_header error", "Packet corrupt"};
+  return std::any_of(kSymptoms.begin(), kSymptoms.end(),
+                     [&](std::string_view symptom) { return line.find(symptom) == 0; });
+}
+
+/// `object` is what speaks: a container, a codec, a parser.
+bool is_reader(const void* object) {
+  if (object == nullptr) return false;
+  const auto* speaker = *static_cast<const AVClass* const*>(object);
+  return speaker != nullptr && std::string_view(speaker->class_name) == "AVFormatContext";
+}
+
+void on_line(void* object, int raw_level, const char* format, va_list arguments) noexcept {
+  try {
+    const int level = raw_level & 0xff;  // the bits above are a colour
+    const auto ours = level_of(level);
+    if (!ours || level > av_log_get_level()) return;
+    const auto line = complete_line(object, level, format, arguments);
+    if (!line || line->empty()) return;
+    const auto safe = visible_text(mask_passwords(*line));
+    bool hushed = false;
+    if (capture != nullptr && *ours == LogLevel::Error) {
+      hushed = capture->take(without_prefix(safe), is_reader(object));
+    } else if (capture != nullptr && *ours == LogLevel::Warning) {
+      hushed = capture->hushes_warnings();
+    }
+    log(hushed ? LogLevel::Debug : *ours, safe);
+  } catch (...) {  // out of memory: a log line may be lost, FFmpeg's C code must not be unwound
+  }
+}
+
+}  // namespace
+
+void install_ffmpeg_log() {
+  static std::once_flag once;
+  std::call_once(once, [] { av_log_set_callback(on_line); });
+}
+
+FfmpegErrorCapture::FfmpegErrorCapture(Purpose purpose) : purpose_(purpose), outer_(capture) {
+  install_ffmpeg_log();
+  capture = this;
+}
+
+FfmpegErrorCapture::~FfmpegErrorCapture() {
+  capture = outer_;
+}
+
+std::string FfmpegErrorCapture::in_brackets() const {
+  if (cause_.empty()) return {};
+  if (cause_.rfind("Stream ends prematurely", 0) == 0) return " (the server closed the connection early)";
+  constexpr std::string_view kAdvice = ", see the documentation if you wish to increase it";
+  const auto at = cause_.find(kAdvice);
+  if (at == std::string::npos) return " (" + cause_ + ")";
+  if (cause_.find("pixel") == std::string::npos) return " (" + cause_.substr(0, at) + ")";
+  return " (" + cause_.substr(0, at) + "; options={\"max_pixels\": ...} allows more)";
+}
+
+bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {
+  const bool ours = purpose_ != Purpose::Reader || from_reader;
+  met_stream_limit_ = met_stream_limit_ || line.find("max_streams") != std::string::npos;
+  if (ours && (cause_.empty() || (is_symptom(cause_) && !is_symptom(line)))) cause_ = line;
+  return purpose_ != Purpose::Reader;
+}
+
+}  // namespace freshframe

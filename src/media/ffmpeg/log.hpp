@@ -1,0 +1,46 @@
+// FFmpeg's log lines, led to freshframe's sink instead of stderr.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace freshframe {
+
+/// Installs the callback, once per process. Everything in media that touches FFmpeg calls it first.
+void install_ffmpeg_log();
+
+/// While it lives, the cause among FFmpeg's errors on this thread is kept here. The innermost capture counts.
+class FfmpegErrorCapture {
+ public:
+  enum class Purpose {
+    Exception,  // an exception will tell what happened: the lines are logged as debug only
+    Opening,    // the same; and warnings too: what FFmpeg complains of while it looks for streams, or joins
+    Reader      // notes whether the container's reader complained: the lines are logged as they are
+  };
+
+  explicit FfmpegErrorCapture(Purpose purpose = Purpose::Exception);
+  FfmpegErrorCapture(const FfmpegErrorCapture&) = delete;
+  FfmpegErrorCapture& operator=(const FfmpegErrorCapture&) = delete;
+  ~FfmpegErrorCapture();
+
+  /// The first error that names a cause, or else the first one: those after it are consequences. Empty when
+  /// there was none.
+  [[nodiscard]] const std::string& cause() const noexcept { return cause_; }
+  /// " (moov atom not found)", or nothing.
+  [[nodiscard]] std::string in_brackets() const;
+
+  /// FFmpeg found more streams than AVFormatContext::max_streams.
+  [[nodiscard]] bool met_stream_limit() const noexcept { return met_stream_limit_; }
+
+  [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
+  /// For the log callback: takes the line; true when it shall be logged as debug.
+  bool take(const std::string& line, bool from_reader);
+
+ private:
+  Purpose purpose_;
+  std::string cause_;
+  bool met_stream_limit_ = false;
+  FfmpegErrorCapture* outer_ = nullptr;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,39 @@
+// Whether FFmpeg has an option of a name at all, in whatever part of it.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/options.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cerrno>
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+}
+
+namespace freshframe {
+namespace {
+
+/// Of a class or of those below it: all protocols and containers are below AVFormatContext's, all codecs
+/// below AVCodecContext's.
+bool has_option(const AVClass* of, const std::string& name) {
+  return av_opt_find(static_cast<void*>(&of), name.c_str(), nullptr, 0,
+                     AV_OPT_SEARCH_CHILDREN | AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+}
+
+}  // namespace
+
+void check_known(const std::map<std::string, std::string>& options, const std::string& url) {
+  std::string unknown;
+  for (const auto& [name, value] : options) {
+    if (has_option(avformat_get_class(), name) || has_option(avcodec_get_class(), name)) continue;
+    unknown += (unknown.empty() ? "'" : ", '") + name + "'";
+  }
+  if (unknown.empty()) return;
+  throw SourceError(
+      "cannot open '" + url + "': FFmpeg's protocols, readers and decoders know no option " + unknown, url,
+      EINVAL);
+}
+
+}  // namespace freshframe

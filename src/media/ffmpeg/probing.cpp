@@ -1,0 +1,93 @@
+// Finds out what streams a container has, without decoding pictures of absurd sizes meanwhile.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/probing.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+namespace {
+
+/// Their readers skip a stream that may not be made; others would call it an error.
+bool skips_new_streams(const AVFormatContext& input) {
+  const std::string_view name = input.iformat->name;
+  return name == "mpegts" || name == "mpeg";
+}
+
+bool is_video(const AVStream& stream) {
+  const auto& parameters = *stream.codecpar;
+  return parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE;
+}
+
+bool interrupted(const AVFormatContext& input) {
+  const auto& check = input.interrupt_callback;
+  return check.callback != nullptr && check.callback(check.opaque) != 0;
+}
+
+}  // namespace
+
+bool header_tells_all(const AVFormatContext& input) {
+  const AVStream* video = nullptr;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    const AVStream* stream = input.streams[i];
+    const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || cover) continue;
+    if (video != nullptr) return false;
+    video = stream;
+  }
+  if (video == nullptr || video->r_frame_rate.num <= 0 || video->r_frame_rate.den <= 0) return false;
+  const auto& parameters = *video->codecpar;
+  if (parameters.width <= 0 || parameters.height <= 0) return false;
+  const std::string_view name = input.iformat->name;
+  switch (parameters.codec_id) {
+    case AV_CODEC_ID_H264:  // the reader of MP4 learns the reordering from the times in the index
+      return name.rfind("mov,", 0) == 0 && video->nb_frames > 0 && parameters.extradata_size > 0;
+    case AV_CODEC_ID_VP8:  // nothing is reordered
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_FFV1:
+      return name.rfind("matroska,", 0) == 0;
+    default:
+      return false;
+  }
+}
+
+bool must_read_ahead(const AVFormatContext& input) {
+  if ((input.ctx_flags & AVFMTCTX_NOHEADER) == 0) return false;
+  return std::none_of(input.streams, input.streams + input.nb_streams,
+                      [](const AVStream* stream) { return is_video(*stream); });
+}
+
+int find_streams_within(AVFormatContext& input, const std::string& most_pixels) {
+  std::vector<AVDictionary*> options(std::max(1U, input.nb_streams), nullptr);
+  for (auto*& entry : options) av_dict_set(&entry, "max_pixels", most_pixels.c_str(), 0);
+  const int most_streams = input.max_streams;
+  if (input.nb_streams > 0 && skips_new_streams(input))
+    input.max_streams = static_cast<int>(input.nb_streams);
+  const int found = avformat_find_stream_info(&input, options.data());
+  input.max_streams = most_streams;
+  for (auto*& entry : options) av_dict_free(&entry);
+  return found;
+}
+
+int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
+  constexpr std::chrono::seconds kPatience(3);
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (std::int64_t bytes = 0; bytes < input.probesize;) {
+    if (!packets.empty() && std::chrono::steady_clock::now() > until) break;
+    auto packet = make_av_packet();
+    const int result = av_read_frame(&input, packet.get());
+    if (result == AVERROR(EAGAIN) && !interrupted(input)) continue;
+    if (result < 0) return result;
+    bytes += packet->size + 1;
+    const bool found = is_video(*input.streams[packet->stream_index]);
+    packets.push_back(std::move(packet));
+    if (found) break;
+  }
+  return 0;
+}
+
+}  // namespace freshframe

@@ -1,0 +1,118 @@
+// Owners of FFmpeg's handles: nothing else in media frees them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/dict.h>
+#include <libavutil/frame.h>
+#include <libswscale/swscale.h>
+}
+
+#if LIBAVFORMAT_VERSION_MAJOR < 59
+#error "freshframe needs FFmpeg 5.1 or newer (libavformat 59)"
+#endif
+
+namespace freshframe {
+
+struct FreeFrame {
+  void operator()(AVFrame* frame) const noexcept { av_frame_free(&frame); }
+};
+struct FreePacket {
+  void operator()(AVPacket* packet) const noexcept { av_packet_free(&packet); }
+};
+struct FreeCodec {
+  void operator()(AVCodecContext* codec) const noexcept { avcodec_free_context(&codec); }
+};
+struct CloseParser {
+  void operator()(AVCodecParserContext* parser) const noexcept { av_parser_close(parser); }
+};
+struct FreeCodecParameters {
+  void operator()(AVCodecParameters* parameters) const noexcept { avcodec_parameters_free(&parameters); }
+};
+struct CloseInput {
+  void operator()(AVFormatContext* input) const noexcept { avformat_close_input(&input); }
+};
+struct FreeOutput {
+  void operator()(AVFormatContext* output) const noexcept { avformat_free_context(output); }
+};
+struct CloseIo {
+  void operator()(AVIOContext* io) const noexcept { avio_closep(&io); }
+};
+struct FreeScaler {
+  void operator()(SwsContext* scaler) const noexcept { sws_freeContext(scaler); }
+};
+
+using AvFramePtr = std::unique_ptr<AVFrame, FreeFrame>;
+using AvPacketPtr = std::unique_ptr<AVPacket, FreePacket>;
+using CodecPtr = std::unique_ptr<AVCodecContext, FreeCodec>;
+using CodecParametersPtr = std::unique_ptr<AVCodecParameters, FreeCodecParameters>;
+using ParserPtr = std::unique_ptr<AVCodecParserContext, CloseParser>;
+using InputPtr = std::unique_ptr<AVFormatContext, CloseInput>;
+using OutputPtr = std::unique_ptr<AVFormatContext, FreeOutput>;
+using IoPtr = std::unique_ptr<AVIOContext, CloseIo>;
+using ScalerPtr = std::unique_ptr<SwsContext, FreeScaler>;
+
+[[nodiscard]] inline AvFramePtr make_av_frame() {
+  AvFramePtr frame(av_frame_alloc());
+  if (!frame) throw std::bad_alloc();
+  return frame;
+}
+
+[[nodiscard]] inline AvPacketPtr make_av_packet() {
+  AvPacketPtr packet(av_packet_alloc());
+  if (!packet) throw std::bad_alloc();
+  return packet;
+}
+
+[[nodiscard]] inline CodecPtr make_codec(const AVCodec* codec) {
+  CodecPtr context(avcodec_alloc_context3(codec));
+  if (!context) throw std::bad_alloc();
+  return context;
+}
+
+/// FFmpeg's options. Its functions take out the entries that they know and leave the others.
+class Dictionary {
+ public:
+  Dictionary() = default;
+  explicit Dictionary(const std::map<std::string, std::string>& entries) {
+    for (const auto& [key, value] : entries) set(key, value);
+  }
+  Dictionary(Dictionary&& other) noexcept : entries_(std::exchange(other.entries_, nullptr)) {}
+  Dictionary& operator=(Dictionary other) noexcept {
+    std::swap(entries_, other.entries_);
+    return *this;
+  }
+  ~Dictionary() { av_dict_free(&entries_); }
+
+  [[nodiscard]] Dictionary copy() const {
+    Dictionary result;
+    if (av_dict_copy(&result.entries_, entries_, 0) < 0) throw std::bad_alloc();
+    return result;
+  }
+  void set(const std::string& key, const std::string& value) {
+    if (av_dict_set(&entries_, key.c_str(), value.c_str(), 0) < 0) throw std::bad_alloc();
+  }
+  [[nodiscard]] AVDictionary** out() noexcept { return &entries_; }
+  /// "'a', 'b'": what nobody has taken; empty when nothing is left.
+  [[nodiscard]] std::string leftovers() const {
+    std::string names;
+    const AVDictionaryEntry* entry = nullptr;
+    while ((entry = av_dict_get(entries_, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr) {
+      names += (names.empty() ? "'" : ", '") + std::string(entry->key) + "'";
+    }
+    return names;
+  }
+
+ private:
+  AVDictionary* entries_ = nullptr;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,37 @@
+// Turns pictures upright that a camera stored lying on their side or mirrored.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <cstdint>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe {
+
+/// What makes a stored picture upright: first its rows top to bottom, then clockwise quarter turns.
+struct Turn {
+  bool flip = false;
+  int quarters = 0;  // 0..3
+
+  [[nodiscard]] bool none() const noexcept { return !flip && quarters == 0; }
+  /// Width and height change places.
+  [[nodiscard]] bool lies() const noexcept { return quarters % 2 != 0; }
+  bool operator==(const Turn&) const = default;
+};
+
+/// Of the stream's display matrix (9 numbers), for what a multiple of 90 degrees or a mirror can do; other
+/// angles are left as they are stored.
+[[nodiscard]] Turn turn_of(const std::int32_t* display_matrix) noexcept;
+/// As the container says; a frame may know better.
+[[nodiscard]] Turn turn_of(const AVStream& stream) noexcept;
+/// Of a photo's Exif orientation, 1..8.
+[[nodiscard]] Turn turn_of_exif(int orientation) noexcept;
+/// What a frame says of itself: its display matrix or Exif orientation; else `otherwise`.
+[[nodiscard]] Turn turn_of(const AVFrame& frame, Turn otherwise) noexcept;
+
+/// A turned copy in pooled memory. 4:2:2 on its side becomes 4:4:4.
+[[nodiscard]] Frame turned(const Frame& frame, Turn turn);
+
+}  // namespace freshframe

@@ -1,0 +1,338 @@
+// Reads the packets of one video stream out of a local file.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/file/demuxer.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <limits>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/probing.hpp"
+#include <sys/stat.h>
+
+namespace freshframe {
+namespace {
+
+/// More damage than this in a row is not a damaged packet but a dead disk or a file of garbage.
+constexpr int kMostDamagedInRow = 1000;
+
+/// Why a path cannot be a video, before FFmpeg sees it: its own messages name the consequence only.
+struct PathFault {
+  std::string why;
+  int code = 0;
+};
+
+std::optional<PathFault> path_fault(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    const int code = errno;
+    if (code == ENOENT) return PathFault{"there is no such file; check the path", code};
+    return PathFault{std::generic_category().message(code), code};
+  }
+  if (S_ISDIR(status.st_mode)) return PathFault{"it is a directory; name a file in it", EISDIR};
+  if (!S_ISREG(status.st_mode)) return PathFault{"it is not a regular file", EINVAL};
+  if (status.st_size == 0) return PathFault{"the file is empty"};
+  return std::nullopt;
+}
+
+/// "audio (mp3), subtitle (subrip)": what is there instead of video.
+std::string streams_text(const AVFormatContext& input) {
+  std::string text;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    const auto& codec = *input.streams[i]->codecpar;
+    const char* kind = av_get_media_type_string(codec.codec_type);
+    if (!text.empty()) text += ", ";
+    text += std::string(kind != nullptr ? kind : "data") + " (" + avcodec_get_name(codec.codec_id) + ")";
+  }
+  return text.empty() ? "no streams at all" : text;
+}
+
+bool is_cover(const AVStream& stream) {
+  return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+}
+
+/// FFmpeg would show text as an ANSI terminal's screen.
+bool is_text(const AVFormatContext& input) {
+  return std::strcmp(input.iformat->name, "tty") == 0;
+}
+
+}  // namespace
+
+Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
+    : settings_(std::move(settings)), interrupt_(settings_.stop) {
+  install_ffmpeg_log();
+  if (const auto fault = path_fault(settings_.path)) fail(fault->why, fault->code);
+  const FfmpegErrorCapture errors;
+  interrupt_.arm(settings_.open_timeout);
+  Dictionary again = options.copy();
+  open_file(options);
+  try {
+    open_container(options);
+    if (errors.met_stream_limit()) {  // the tables are damaged, or change: the packets tell what there is
+      all_streams_ = true;
+      input_.reset();
+      open_file(again);
+      open_container(again);
+    }
+    choose_stream();
+  } catch (const SourceTimeout&) {
+    throw;
+  } catch (const SourceError& error) {
+    throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
+  }
+  interrupt_.disarm();
+}
+
+void Demuxer::open_file(Dictionary& options) {
+  AVIOContext* io = nullptr;
+  const auto callback = interrupt_.callback();
+  // The prefix keeps a name such as "http:x" or "concat:a" a name.
+  const int result =
+      avio_open2(&io, ("file:" + settings_.path).c_str(), AVIO_FLAG_READ, &callback, options.out());
+  io_.reset(io);
+  check_interrupt("opened", settings_.open_timeout);
+  if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
+}
+
+/// By content, else by the name's suffix. FFmpeg prefers its reader of picture sequences for most pictures,
+/// which ignores the open file and takes the name for a pattern: it is the last choice, with a pattern
+/// switched off.
+const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
+  for (const std::string& name : {settings_.path, std::string()}) {
+    const AVInputFormat* format = nullptr;
+    const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);
+    check_interrupt("opened", settings_.open_timeout);
+    if (result >= 0 && std::strcmp(format->name, "image2") != 0) return format;
+    if (result < 0 && name == settings_.path) {
+      fail("it is damaged, cut off or not a video: " + ffmpeg_text(result), ffmpeg_errno(result));
+    }
+  }
+  options.set("pattern_type", "none");
+  return av_find_input_format("image2");
+}
+
+void Demuxer::open_container(Dictionary& options) {
+  const AVInputFormat* format = choose_format(options);
+  AVFormatContext* input = avformat_alloc_context();
+  if (input == nullptr) throw std::bad_alloc();
+  if ((format->flags & AVFMT_NOFILE) == 0) input->pb = io_.get();
+  input->interrupt_callback = interrupt_.callback();
+  const int opened = avformat_open_input(&input, ("file:" + settings_.path).c_str(), format, options.out());
+  input_.reset(input);  // null after a failure: FFmpeg has freed it
+  check_interrupt("opened", settings_.open_timeout);
+  if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
+  if (is_text(*input_)) fail("it is text, not a video");
+  if (!settings_.probe && header_tells_all(*input_)) return;
+  if (settings_.probe_pictures || !is_picture()) find_streams();
+}
+
+/// Where the header names no streams, FFmpeg finds them while it looks for more, and decodes their pictures
+/// whatever their size: so the first packets are read twice.
+void Demuxer::find_streams() {
+  const std::int64_t start = avio_tell(input_->pb);
+  if (all_streams_) {
+    read_all_ahead();
+    read_again_from(start);
+  } else if (must_read_ahead(*input_)) {
+    std::deque<AvPacketPtr> packets;
+    static_cast<void>(read_ahead(*input_, packets));  // an error comes again
+    check_interrupt("opened", settings_.open_timeout);
+    if (!packets.empty()) read_again_from(start);
+  }
+  const int found = find_streams_within(*input_, settings_.most_pixels);
+  check_interrupt("opened", settings_.open_timeout);
+  if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
+}
+
+void Demuxer::read_all_ahead() {
+  const auto packet = make_av_packet();
+  for (std::int64_t bytes = 0; bytes < input_->probesize;) {
+    if (av_read_frame(input_.get(), packet.get()) < 0) break;
+    bytes += packet->size + 1;
+    av_packet_unref(packet.get());
+  }
+  check_interrupt("opened", settings_.open_timeout);
+}
+
+void Demuxer::read_again_from(std::int64_t start) {
+  const int back = avformat_seek_file(input_.get(), -1, 0, start, start, AVSEEK_FLAG_BYTE);
+  if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), ffmpeg_errno(back));
+}
+
+void Demuxer::choose_stream() {
+  const int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index == AVERROR_DECODER_NOT_FOUND) {
+    fail("this build of FFmpeg has no decoder for its video; it contains " + streams_text(*input_));
+  }
+  if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
+  stream_ = input_->streams[index];
+  if (is_cover(*stream_)) fail("its only video is a cover picture; it contains " + streams_text(*input_));
+  const bool probed = settings_.probe_pictures || !is_picture();
+  if (probed && (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
+    fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +
+         ") can be decoded; it is damaged or cut off");
+  }
+  streams_ = input_->nb_streams;
+  for (unsigned i = 0; i < streams_; ++i) {
+    if (static_cast<int>(i) != index) input_->streams[i]->discard = AVDISCARD_ALL;
+  }
+}
+
+Demuxer::Result Demuxer::next(AVPacket& packet) {
+  complained_ = false;
+  for (;;) {
+    interrupt_.arm(settings_.read_timeout);
+    const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
+    const int result = av_read_frame(input_.get(), &packet);
+    complained_ = complained_ || !errors.cause().empty();
+    if (interrupt_.stopped()) return Result::Stopped;
+    check_interrupt("read", settings_.read_timeout);
+    interrupt_.disarm();
+    if (result == AVERROR_EOF) {
+      if (io_->error < 0) lose(io_->error);  // some readers take a failing disk for the end
+      return Result::End;
+    }
+    if (result < 0) {
+      if (++damaged_in_row_ > kMostDamagedInRow) lose(result);
+      return Result::Damaged;
+    }
+    damaged_in_row_ = 0;
+    if (packet.stream_index == stream_->index) return Result::Packet;
+    const bool late = static_cast<unsigned>(packet.stream_index) >= streams_;
+    const auto& parameters = *input_->streams[packet.stream_index]->codecpar;
+    if (late && parameters.codec_type == AVMEDIA_TYPE_VIDEO) ++unread_;
+    av_packet_unref(&packet);
+  }
+}
+
+bool Demuxer::rewind() {
+  // These seek by guessing from bytes and timestamps and may land behind the first frame.
+  constexpr int kInexact = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS | AVFMT_GENERIC_INDEX;
+  if ((input_->iformat->flags & kInexact) != 0) return false;
+  const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
+  interrupt_.arm(settings_.read_timeout);
+  const FfmpegErrorCapture errors;
+  const int result = av_seek_frame(input_.get(), stream_->index, start, AVSEEK_FLAG_BACKWARD);
+  interrupt_.disarm();
+  return result >= 0;
+}
+
+bool Demuxer::jump(std::int64_t ticks) {
+  const bool indexed = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
+  if (!indexed || stream_->nb_frames <= 0) return false;
+  interrupt_.arm(settings_.read_timeout);
+  const FfmpegErrorCapture errors;
+  const int result = av_seek_frame(input_.get(), stream_->index, ticks, AVSEEK_FLAG_BACKWARD);
+  interrupt_.disarm();
+  return result >= 0;
+}
+
+std::optional<std::int64_t> Demuxer::frames_before(const AVPacket& packet) const {
+  std::int64_t frames = 0;
+  const int entries = avformat_index_get_entries_count(stream_);
+  for (int i = 0; i < entries; ++i) {
+    const AVIndexEntry& entry = *avformat_index_get_entry(stream_, i);
+    if (entry.pos == packet.pos && entry.timestamp == packet.dts) return frames;
+    if ((entry.flags & AVINDEX_DISCARD_FRAME) == 0 && entry.size > 0) ++frames;
+  }
+  return std::nullopt;
+}
+
+void Demuxer::throw_stopped() const {
+  throw SourceError("'" + settings_.url + "' was stopped before it was opened", settings_.url, ECANCELED);
+}
+
+bool Demuxer::is_picture() const {
+  const std::string_view name = input_->iformat->name;
+  return name == "image2" || (name.size() > 5 && name.substr(name.size() - 5) == "_pipe");
+}
+
+std::optional<double> Demuxer::fps() const {
+  const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
+  if (rate.num <= 0 || rate.den <= 0) return std::nullopt;
+  return av_q2d(rate);
+}
+
+double Demuxer::largest_leap() const noexcept {
+  constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // of 33 bits at 90 kHz
+  const bool wraps = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
+  return wraps ? kHalfAWrap : std::numeric_limits<double>::infinity();
+}
+
+std::optional<double> Demuxer::duration() const {
+  if (stream_->duration != AV_NOPTS_VALUE && stream_->duration > 0) {
+    return static_cast<double>(stream_->duration) * av_q2d(stream_->time_base);
+  }
+  if (input_->duration != AV_NOPTS_VALUE && input_->duration > 0) {
+    return static_cast<double>(input_->duration) / AV_TIME_BASE;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Demuxer::frame_count() const {
+  const auto counted = stream_->nb_frames;
+  if (counted <= 0) return std::nullopt;
+  // Some files count fields; a count of frames may differ from duration and rate, but not that much.
+  constexpr double kTolerance = 1.5;
+  const auto seconds = duration();
+  const auto rate = fps();
+  const bool fields = seconds && rate && static_cast<double>(counted) > kTolerance * *seconds * *rate + 1;
+  return fields ? std::nullopt : std::optional(counted);
+}
+
+std::int64_t Demuxer::missing_packets() const {
+  // Only an index that lists every frame can tell.
+  const std::int64_t size = stream_->nb_frames > 0 ? avio_size(io_.get()) : 0;
+  std::int64_t missing = 0;
+  for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
+    if (entry->pos + entry->size > size) ++missing;
+  }
+  return std::max<std::int64_t>(missing + missing_entries(), complained_ ? 1 : 0);
+}
+
+/// FFmpeg's index of an MP4 ends where a table is damaged. An edit list shortens the index and the duration,
+/// a damage the index alone.
+std::int64_t Demuxer::missing_entries() const {
+  const bool mov = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
+  const int entries = avformat_index_get_entries_count(stream_);
+  if (!mov || entries < 2 || stream_->nb_frames <= entries || stream_->duration <= 0) return 0;
+  const auto first = avformat_index_get_entry(stream_, 0)->timestamp;
+  const auto last = avformat_index_get_entry(stream_, entries - 1)->timestamp;
+  const double step = static_cast<double>(last - first) / (entries - 1);
+  const double rest = static_cast<double>(stream_->duration - (last - first)) - step;
+  return rest > 1.5 * step ? stream_->nb_frames - entries : 0;
+}
+
+void Demuxer::fail(const std::string& why, int code) const {
+  throw SourceError("cannot open '" + settings_.url + "': " + why, settings_.url, code);
+}
+
+void Demuxer::lose(int error) const {
+  throw SourceError("cannot read on in '" + settings_.url + "': " + ffmpeg_text(error), settings_.url,
+                    ffmpeg_errno(error));
+}
+
+void Demuxer::check_interrupt(const char* doing, double limit) const {
+  if (interrupt_.stopped()) {
+    throw SourceError("'" + settings_.url + "' was stopped before it was " + doing, settings_.url, ECANCELED);
+  }
+  if (interrupt_.timed_out()) {
+    std::ostringstream text;
+    text << "'" << settings_.url << "' was not " << doing << " within " << limit << " s";
+    throw SourceTimeout(text.str(), settings_.url, ETIMEDOUT);
+  }
+}
+
+}  // namespace freshframe

@@ -1,0 +1,296 @@
+// Decodes a local video file or picture.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/file/file_source.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <sstream>
+#include <utility>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/url.hpp"
+
+extern "C" {
+#include <libavutil/cpu.h>
+#include <libavutil/pixdesc.h>
+}
+
+namespace freshframe {
+namespace {
+
+/// FFmpeg warns that more do not help.
+constexpr int kMostThreads = 16;
+
+DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
+  const int cores = std::clamp(av_cpu_count(), 1, kMostThreads);
+  return {.threads = options.decoder_threads.value_or(options.realtime || picture ? 1 : cores),
+          .low_delay = options.realtime,
+          .strict = picture};
+}
+
+}  // namespace
+
+FileSource::FileSource(std::string url, OpenOptions options, Begin begin)
+    : url_(std::move(url)), options_(std::move(options)), begin_(begin), maker_(wanted_size(options_)) {}
+
+std::optional<std::string> FileSource::reads_from() const {
+  return local_path(url_);
+}
+
+std::string FileSource::url() const {
+  return mask_passwords(url_);
+}
+
+std::optional<std::int64_t> FileSource::total() const {
+  if (options_.loop || options_.end || !info_.frame_count) return std::nullopt;
+  return std::max<std::int64_t>(0, *info_.frame_count - first_number_);
+}
+
+void FileSource::open(const Context& context) {
+  try {
+    begin(context);
+  } catch (...) {
+    close();  // the engine closes only what has opened
+    throw;
+  }
+}
+
+void FileSource::begin(const Context& context) {
+  packet_ = make_av_packet();
+  open_parts(context);
+  step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
+  frame_times_.emplace(step_, demuxer_->largest_leap());
+  first_ = first_frame(context);
+  first_number_ = first_->seq.value_or(0);
+  describe(*first_->frame);
+}
+
+FileSource::Placed FileSource::first_frame(const Context& context) {
+  const FfmpegErrorCapture errors;
+  if (options_.start) return go_to_start(context);
+  start_open_deadline();
+  auto frame = pull(context);
+  if (!frame) {
+    if (context.stop.stop_requested()) demuxer_->throw_stopped();
+    const auto masked = url();
+    throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +
+                          std::to_string(damaged_) + " damaged packets); it is damaged or cut off" +
+                          errors.in_brackets(),
+                      masked);
+  }
+  const double time = file_times_->place(seconds(frame->best_effort_timestamp));
+  return place(std::move(frame), time);
+}
+
+void FileSource::start_open_deadline() {
+  open_deadline_ = std::chrono::steady_clock::now() + to_duration(Seconds(options_.open_timeout));
+}
+
+void FileSource::open_parts(const Context& context) {
+  Dictionary options(options_.options);
+  const auto masked = url();
+  decoder_.reset();
+  demuxer_.reset();
+  demuxer_.emplace(DemuxerSettings{.url = masked,
+                                   .path = local_path(url_),
+                                   .open_timeout = options_.open_timeout,
+                                   .read_timeout = options_.read_timeout,
+                                   .stop = context.stop,
+                                   .most_pixels = Decoder::most_pixels(options_.options),
+                                   .probe = options_.start.has_value()},
+                   options);
+  file_times_.emplace(step_, demuxer_->largest_leap());
+  const FfmpegErrorCapture errors;
+  try {
+    maker_.set_turn(turn_of(demuxer_->stream()));
+    decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
+  } catch (const SourceError&) {
+    throw;
+  } catch (const Error& error) {
+    throw SourceError("cannot open '" + masked + "': " + error.what() + errors.in_brackets(), masked);
+  }
+  if (options_.fps && !demuxer_->is_picture()) {
+    throw SourceError("cannot open '" + masked +
+                          "' with fps: that is for pictures, a video has its own; realtime plays at it",
+                      masked, EINVAL);
+  }
+  if (const auto unknown = options.leftovers(); !unknown.empty()) {
+    throw SourceError(unknown_option_text(masked, demuxer_->input().iformat->name,
+                                          decoder_->context().codec->name, unknown),
+                      masked, EINVAL);
+  }
+}
+
+void FileSource::describe(const AVFrame& first) {
+  const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.format));
+  info_.codec = avcodec_get_name(demuxer_->stream().codecpar->codec_id);
+  const auto size = maker_.size_of(first);
+  info_.width = size.width;
+  info_.height = size.height;
+  info_.interlaced = is_interlaced(first);
+  info_.fps = demuxer_->fps();
+  info_.frame_count = demuxer_->frame_count();
+  info_.duration = demuxer_->duration();
+  info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
+  info_.container = demuxer_->input().iformat->name;
+  if (demuxer_->is_picture()) {
+    info_.fps = options_.fps.value_or(kDefaultFps);
+    info_.frame_count = 1;
+    info_.duration = 1 / *info_.fps;
+  }
+}
+
+std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
+  if (!started_) started_ = context.clock.now();
+  auto placed = first_ ? std::exchange(first_, std::nullopt) : pull_placed(context);
+  if (!placed || !wait_until_due(placed->pts, context)) return std::nullopt;
+  auto& frame = placed->frame;
+  // What open() read ahead was born at the first read(), so that the opening of other nodes is no age.
+  const TimePoint captured = options_.realtime ? due_ : std::max(Decoder::captured_of(*frame), *started_);
+  if (sizes_.changes_with({frame->width, frame->height})) context.counters.source().count_size_change();
+  return SourceItem<Frame>{maker_.make(std::move(frame)), placed->pts, captured, placed->seq};
+}
+
+std::optional<FileSource::Placed> FileSource::pull_placed(const Context& context) {
+  while (!ended_) {
+    if (auto frame = pull(context)) {
+      const double time = file_times_->place(seconds(frame->best_effort_timestamp));
+      if (is_before_end(time)) return place(std::move(frame), time);
+    }
+    if (context.stop.stop_requested()) return std::nullopt;
+    ended_ = !start_again(context);
+    if (first_) return std::exchange(first_, std::nullopt);
+  }
+  return std::nullopt;
+}
+
+AvFramePtr FileSource::pull(const Context& context) {
+  while (!context.stop.stop_requested()) {
+    if (!spare_) spare_ = make_av_frame();
+    switch (decoder_->receive(*spare_)) {
+      case Decoder::Result::Frame:
+        ++frames_in_pass_;
+        open_deadline_.reset();
+        if (Decoder::is_damaged(*spare_)) count_damage(context);
+        return std::move(spare_);
+      case Decoder::Result::Damaged:
+        count_damage(context);
+        break;
+      case Decoder::Result::NeedsPacket:
+        if (!feed(context)) return nullptr;
+        break;
+      case Decoder::Result::End:
+        if (lost_) std::rethrow_exception(lost_);
+        return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+/// Gives the decoder one packet, or the end. False: stopped.
+bool FileSource::feed(const Context& context) {
+  if (open_deadline_ && std::chrono::steady_clock::now() > *open_deadline_) {
+    std::ostringstream text;
+    text << "cannot open '" << url() << "': none of its frames could be decoded within "
+         << options_.open_timeout << " s (" << damaged_ << " damaged packets)";
+    throw SourceTimeout(text.str(), url(), ETIMEDOUT);
+  }
+  const auto result = next_packet();
+  if (result == Demuxer::Result::Stopped) return false;
+  if (result == Demuxer::Result::End) {
+    if (passes_ == 0 && !lost_) count_cut_off(context);
+    decoder_->finish();
+    return true;
+  }
+  if (result == Demuxer::Result::Damaged || demuxer_->complained()) count_damage(context);
+  if (result == Demuxer::Result::Damaged) return true;
+  if (!decoder_->send(*packet_, context.clock.now())) count_damage(context);
+  av_packet_unref(packet_.get());
+  return true;
+}
+
+/// Fills packet_. End also when reading has failed for good: the frames that the decoder holds come first.
+Demuxer::Result FileSource::next_packet() {
+  if (!read_ahead_.empty()) {
+    av_packet_move_ref(packet_.get(), read_ahead_.front().get());
+    read_ahead_.pop_front();
+    return Demuxer::Result::Packet;
+  }
+  try {
+    return demuxer_->next(*packet_);
+  } catch (const SourceError&) {
+    lost_ = std::current_exception();
+    return Demuxer::Result::End;
+  }
+}
+
+void FileSource::count_damage(const Context& context) {
+  ++damaged_;
+  if (!seeking_) context.counters.drop(NodeDropCause::Decode);
+}
+
+/// With `realtime`. False: stopped.
+bool FileSource::wait_until_due(double pts, const Context& context) {
+  if (!options_.realtime) return true;
+  if (!first_due_) first_due_ = pts;
+  due_ = *started_ + to_duration(Seconds(pts - *first_due_));
+  return context.clock.sleep_until(due_, context.stop);
+}
+
+bool FileSource::start_again(const Context& context) {
+  if (!options_.loop) return false;
+  if (frames_in_pass_ == 0) {
+    const auto masked = url();
+    throw SourceError("cannot loop '" + masked + "': none of its frames could be decoded", masked);
+  }
+  ++passes_;
+  frames_in_pass_ = 0;
+  frame_times_->restart();
+  if (!options_.start && demuxer_->rewind()) {
+    decoder_->restart();
+    file_times_.emplace(step_, demuxer_->largest_leap());
+    return true;
+  }
+  open_parts(context);
+  if (options_.start) {
+    first_ = go_to_start(context);
+    first_->seq.reset();
+  }
+  return true;
+}
+
+/// A file that ends before its index does lost frames, though every packet that was read is fine.
+void FileSource::count_cut_off(const Context& context) {
+  if (const auto unread = demuxer_->unread_packets(); unread > 0) {
+    context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(unread));
+    log(LogLevel::Warning, "the file goes on with another video stream: " + std::to_string(unread) +
+                               " packets were not read: '" + url() + "'");
+  }
+  const auto missing = demuxer_->missing_packets();
+  if (missing == 0) return;
+  context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
+  log(LogLevel::Warning, "the file is cut off: at least " + std::to_string(missing) +
+                             " packets at its end are missing: '" + url() + "'");
+}
+
+std::optional<double> FileSource::seconds(std::int64_t ticks) const {
+  if (ticks == AV_NOPTS_VALUE) return std::nullopt;
+  const auto& stream = demuxer_->stream();
+  const std::int64_t start = stream.start_time != AV_NOPTS_VALUE ? stream.start_time : 0;
+  return static_cast<double>(ticks - start) * av_q2d(stream.time_base);
+}
+
+void FileSource::close() {
+  first_.reset();
+  read_ahead_.clear();
+  spare_.reset();
+  decoder_.reset();
+  demuxer_.reset();
+}
+
+}  // namespace freshframe

@@ -1,0 +1,109 @@
+// Decodes a local video file or picture.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "media/ffmpeg/decoder.hpp"
+#include "media/ffmpeg/frame_maker.hpp"
+#include "media/file/demuxer.hpp"
+#include "media/file/start_scan.hpp"
+#include "media/file/timeline.hpp"
+
+namespace freshframe {
+
+/// Lossless by default: as fast as it is read. With `realtime` it is a camera: each frame is handed over at
+/// its time in the file, whether the pipeline is ready or not.
+class FileSource final : public VideoSource {
+ public:
+  /// Which frame is the first one.
+  enum class Begin {
+    At,      // the first whose pts is at or after `start`
+    Showing  // the last whose pts is at or before `start`: the one that a player shows then
+  };
+
+  FileSource(std::string url, OpenOptions options, Begin begin = Begin::At);
+
+  [[nodiscard]] std::string url() const override;
+  [[nodiscard]] VideoInfo info() const override { return info_; }
+  [[nodiscard]] bool live() const noexcept override { return options_.realtime; }
+  [[nodiscard]] std::optional<std::string> reads_from() const override;
+  [[nodiscard]] std::optional<std::int64_t> total() const override;
+
+  /// Also decodes the first frame: a file of which nothing can be decoded fails here.
+  void open(const Context& context) override;
+  std::optional<SourceItem<Frame>> read(const Context& context) override;
+  void close() override;
+
+ private:
+  /// A decoded frame and its place in the file.
+  struct Placed {
+    AvFramePtr frame;
+    double pts = 0;
+    std::optional<std::int64_t> seq = {};  // where it is not the next number
+  };
+
+  void begin(const Context& context);
+  void open_parts(const Context& context);
+  void describe(const AVFrame& first);
+  /// The first frame to deliver. Throws SourceError when there is none.
+  [[nodiscard]] Placed first_frame(const Context& context);
+  [[nodiscard]] Placed go_to_start(const Context& context);
+  [[nodiscard]] std::optional<Placed> decode_from(StartPoint point, const Context& context);
+  [[nodiscard]] Placed decode_to_start(const Context& context);
+  /// `time`: of the frame, in the file.
+  [[nodiscard]] Placed place(AvFramePtr frame, double time, std::optional<std::int64_t> seq = {});
+  [[nodiscard]] bool is_before_end(double time) const;
+  [[nodiscard]] bool ends_before_start(double last) const;
+  [[noreturn]] void fail_start(double last) const;
+  /// The next frame before `end`; nullopt at the end and at a stop.
+  [[nodiscard]] std::optional<Placed> pull_placed(const Context& context);
+  /// The next decoded frame; null at the end of the file and at a stop.
+  [[nodiscard]] AvFramePtr pull(const Context& context);
+  [[nodiscard]] bool feed(const Context& context);
+  [[nodiscard]] Demuxer::Result next_packet();
+  [[nodiscard]] bool wait_until_due(double pts, const Context& context);
+  [[nodiscard]] bool start_again(const Context& context);
+  void start_open_deadline();
+  void count_damage(const Context& context);
+  void count_cut_off(const Context& context);
+  [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
+  [[nodiscard]] std::int64_t wanted_ticks() const;
+  [[nodiscard]] double tolerance() const;
+
+  std::string url_;
+  OpenOptions options_;
+  Begin begin_;
+  VideoInfo info_;
+  std::optional<Demuxer> demuxer_;
+  std::optional<Decoder> decoder_;
+  FrameMaker maker_;
+  SizeWatch sizes_;
+  double step_ = 1 / kDefaultFps;        // seconds between two frames where the stream does not say
+  std::optional<Timeline> file_times_;   // in the file, of one pass
+  std::optional<Timeline> frame_times_;  // through all passes
+  AvPacketPtr packet_;
+  std::deque<AvPacketPtr> read_ahead_;      // packets to decode before the demuxer's next
+  AvFramePtr spare_;                        // for the next receive()
+  std::optional<Placed> first_;             // decoded by open()
+  std::optional<TimePoint> open_deadline_;  // real time, only while open() looks for the first frame
+  std::exception_ptr lost_;           // why nothing more can be read: thrown after the decoder's last frames
+  std::optional<TimePoint> started_;  // first read()
+  TimePoint due_{};                   // realtime: of the frame in hand
+  std::optional<double> first_due_;   // realtime: the pts that lies at started_
+  bool seeking_ = false;              // decoding what lies before `start`: nothing of it is counted
+  std::int64_t first_number_ = 0;     // of the first frame
+  std::int64_t frames_in_pass_ = 0;   // since open() or the last loop
+  std::int64_t passes_ = 0;           // how often `loop` started again
+  std::int64_t damaged_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,34 @@
+// The pattern of a numbered sequence of files: "frames/img_%05d.png".
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace freshframe {
+
+/// One %d or %05d in the name of the file; %% is a percent sign. The number is written as printf would.
+class NumberPattern {
+ public:
+  /// True when there is a %d, with a width or without, anywhere in the path.
+  [[nodiscard]] static bool is_one(std::string_view path) noexcept;
+
+  /// Throws OptionError with `url` for what cannot be: two numbers, a number in a folder's name, %5d.
+  NumberPattern(const std::string& path, const std::string& url);
+
+  [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
+  /// nullopt: another file's name.
+  [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) const;
+  /// The digits where the number would be, whatever their count; empty: the name does not fit around them.
+  [[nodiscard]] std::string_view digits_of(std::string_view name) const noexcept;
+
+ private:
+  std::string folder_;
+  std::string before_;  // the name's text before the number
+  std::string after_;
+  std::size_t width_ = 0;  // least number of digits; 0: no leading zeros
+};
+
+}  // namespace freshframe

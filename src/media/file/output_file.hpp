@@ -1,0 +1,66 @@
+// The file behind a muxer: opened early, emptied only when something is written.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe {
+
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+using WrittenByte = const std::uint8_t;
+#else
+using WrittenByte = std::uint8_t;
+#endif
+
+/// A file, device or pipe that FFmpeg writes through io(). One thread.
+class OutputFile {
+ public:
+  /// Opens the file, creates it unless it exists, and changes nothing in it. Throws Error.
+  explicit OutputFile(std::string path);
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile();
+
+  /// It is a regular file of which number_at() can be asked.
+  [[nodiscard]] bool can_read_back() const noexcept { return readable_; }
+  /// It is a regular file that held something when it was opened.
+  [[nodiscard]] bool had_content() const noexcept { return had_content_; }
+  /// Empties it.
+  void begin();
+  [[nodiscard]] AVIOContext* io() const noexcept { return io_.get(); }
+  /// The big-endian number of 32 bits at `position`, of a regular file; what io() buffers is not seen.
+  [[nodiscard]] std::uint32_t number_at(std::int64_t position) const;
+  /// Overwrites 16 bytes of a regular file.
+  void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
+  /// Cuts a regular file off at `position`; what io() buffers, or is given later, is not written any more.
+  void cut(std::int64_t position) noexcept;
+  /// Closes it; FFmpeg's code of what could not be written, or 0.
+  [[nodiscard]] int close() noexcept;
+
+ private:
+  struct FreeIo {
+    void operator()(AVIOContext* io) const noexcept {
+      av_freep(&io->buffer);
+      avio_context_free(&io);
+    }
+  };
+
+  static int write(void* opaque, WrittenByte* data, int size) noexcept;
+  static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
+  [[noreturn]] void fail(int error, const char* doing) const;
+
+  std::string path_;
+  int descriptor_ = -1;
+  bool regular_ = false;
+  bool readable_ = false;
+  bool cut_ = false;
+  bool had_content_ = false;
+  std::unique_ptr<AVIOContext, FreeIo> io_;
+};
+
+}  // namespace freshframe

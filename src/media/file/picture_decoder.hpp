@@ -1,0 +1,25 @@
+// Decodes the first picture of a file.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "media/ffmpeg/decoder.hpp"
+#include "media/ffmpeg/ptr.hpp"
+#include "media/file/demuxer.hpp"
+
+namespace freshframe {
+
+struct DecodedPicture {
+  AvFramePtr frame;  // never null
+  std::string codec;
+  std::string container;
+  bool still = false;  // the file is a picture, not a video
+};
+
+/// Half a picture counts as none. Takes the entries that it knows out of `options`. Throws SourceError,
+/// SourceTimeout.
+[[nodiscard]] DecodedPicture decode_picture(const DemuxerSettings& settings, int threads,
+                                            Dictionary& options);
+
+}  // namespace freshframe

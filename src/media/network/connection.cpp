@@ -1,0 +1,171 @@
+// One connection to a network source: from its name to the packets of its video stream.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/connection.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/live/stall_limit.hpp"
+#include "media/network/resolver.hpp"
+#include "media/url.hpp"
+
+namespace freshframe {
+namespace {
+
+constexpr int kMostDamagedInRow = 100;
+constexpr double kNap = 0.002;  // seconds, when FFmpeg has nothing and does not wait
+/// Seconds after a stop or a limit until what runs aside is left behind: FFmpeg looks every 0.1 s.
+constexpr double kPatience = 0.12;
+
+TimePoint in(double seconds) {
+  return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
+}
+
+}  // namespace
+
+LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
+                               SideThread& side)
+    : url_(mask_passwords(url.text)),
+      options_(options),
+      book_(context.counters.source()),
+      side_(side),
+      deadline_(in(options.open_timeout)),
+      stop_(context.stop),
+      input_(std::make_shared<LiveInput>(url, options, context.stop)) {
+  book_.enter(SourceState::Connecting);
+  const auto place = target(url);
+  book_.enter(SourceState::Connecting);
+  check_open(side_.idle(deadline_, stop_));  // an attempt before this one may still wait for a name server
+  open(place);
+  reads_aside_ = input_->connects_again();
+  if (!reads_aside_) side_.leave();
+  last_packet_ = context.clock.now();
+}
+
+/// The URL for FFmpeg: with the only address of its host, so that there is nothing to look up again. Of
+/// several it tries one after the other, 0.2 s apart, and takes the first that answers (RFC 8305), if it
+/// finds them itself.
+std::string LiveConnection::target(const LiveUrl& url) {
+  if (url.host.empty() || is_address(url.host)) return url.text;
+  // What is no host but a part of a password, in which a '/' should be written as %2F, is masked in `url_`.
+  const bool shown = url_.find(url.host) != std::string::npos;
+  const auto host = shown ? "'" + url.host + "'" : "its host";
+  book_.enter(SourceState::Resolving);
+  const auto answer = resolve_host(url.host, deadline_, stop_);
+  check_stop();
+  if (!answer) {
+    std::ostringstream text;
+    text << "the address of " << host << " was not found within " << options_.open_timeout << " s: '" << url_
+         << "'";
+    throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+  }
+  if (!url.may_use_address()) return url.text;  // a proxy may know a name that this machine does not
+  if (answer->addresses.empty()) {
+    throw SourceError(
+        "cannot open '" + url_ + "': the address of " + host + " was not found: " + answer->error, url_,
+        EHOSTUNREACH);
+  }
+  return answer->addresses.size() == 1 ? url.at(answer->addresses.front()) : url.text;
+}
+
+void LiveConnection::open(const std::string& target) {
+  side_.start([input = input_, target, deadline = deadline_] { input->open(target, deadline); });
+  check_open(has_ended(deadline_));
+}
+
+/// What runs aside: by `deadline` or a stop, and a little longer.
+bool LiveConnection::has_ended(TimePoint deadline) {
+  return side_.wait(deadline, stop_) || side_.wait(in(kPatience), {});
+}
+
+bool LiveConnection::next(AVPacket& packet, const Context& context) {
+  const auto quiet = in(quiet_limit(interval_, options_.read_timeout));
+  const auto deadline = in(options_.read_timeout);
+  for (;;) {
+    const auto result = read(quiet, deadline);
+    if (stop_.stop_requested()) return false;
+    if (!result || input_->interrupt().timed_out()) {
+      std::ostringstream text;
+      text << "'" << url_ << "' sent nothing for " << options_.read_timeout << " s";
+      throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+    }
+    if (*result == AVERROR(EAGAIN)) {
+      if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) return false;
+    } else if (*result == AVERROR_INVALIDDATA) {
+      context.counters.drop(NodeDropCause::Decode);
+      if (++damaged_in_row_ > kMostDamagedInRow) lose("it sends nothing but damaged packets", EBADMSG);
+    } else if (*result == AVERROR_EOF) {
+      lose("the server ended the stream or closed the connection", ECONNRESET);
+    } else if (*result < 0) {
+      lose(ffmpeg_text(*result), ffmpeg_errno(*result));
+    } else if (input_->is_of_video(input_->packet())) {
+      learn_interval(context);
+      av_packet_unref(&packet);
+      av_packet_move_ref(&packet, &input_->packet());
+      return true;
+    }
+  }
+}
+
+/// FFmpeg's number; nullopt: it has not come back.
+std::optional<int> LiveConnection::read(TimePoint quiet, TimePoint deadline) {
+  input_->interrupt().arm_at(deadline);
+  if (!reads_aside_) {
+    input_->interrupt().tell_stall(book_, quiet);
+    return input_->read();
+  }
+  const auto result = std::make_shared<int>(0);
+  side_.start([input = input_, result] { *result = input->read(); });
+  if (!side_.wait(quiet, stop_)) {
+    if (!stop_.stop_requested()) book_.stall();
+    if (!has_ended(deadline)) return std::nullopt;
+  }
+  return *result;
+}
+
+void LiveConnection::learn_interval(const Context& context) {
+  constexpr double kWeight = 0.1;
+  const auto now = context.clock.now();
+  const double interval = Seconds(now - last_packet_).count();
+  interval_ = interval_ == 0 ? interval : interval_ + kWeight * (interval - interval_);
+  last_packet_ = now;
+  damaged_in_row_ = 0;
+  book_.flow();
+}
+
+std::optional<double> LiveConnection::wall_clock(const AVPacket& packet) {
+#if LIBAVCODEC_VERSION_MAJOR >= 60
+  std::size_t size = 0;
+#else
+  size_t size = 0;
+#endif
+  const auto* data = av_packet_get_side_data(&packet, AV_PKT_DATA_PRFT, &size);
+  if (data == nullptr || size < sizeof(AVProducerReferenceTime)) return std::nullopt;
+  AVProducerReferenceTime time{};
+  std::memcpy(&time, data, sizeof time);
+  return static_cast<double>(time.wallclock) / 1e6;
+}
+
+void LiveConnection::check_stop() const {
+  if (stop_.stop_requested()) throw SourceError("'" + url_ + "' was stopped", url_, ECANCELED);
+}
+
+void LiveConnection::check_open(bool in_time) const {
+  check_stop();
+  if (in_time) return;
+  std::ostringstream text;
+  text << "'" << url_ << "' was not opened within " << options_.open_timeout << " s";
+  throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+}
+
+void LiveConnection::lose(const std::string& why, int code) const {
+  throw SourceError("lost '" + url_ + "': " + why, url_, code);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,59 @@
+// One connection to a network source: from its name to the packets of its video stream.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "media/ffmpeg/decoder.hpp"
+#include "media/network/input.hpp"
+#include "media/network/side_thread.hpp"
+#include "media/network/url.hpp"
+
+namespace freshframe {
+
+/// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
+/// the pipeline stops. FFmpeg looks names up as it connects, which nothing can interrupt: what may connect
+/// runs aside, and is left behind when it does not come back.
+class LiveConnection {
+ public:
+  /// Throws SourceError, SourceTimeout, UnknownOption; after a stop a SourceError that nobody reads.
+  LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context, SideThread& side);
+
+  /// Fills `packet` with the next one of the video stream; false: stopped. Counts what is damaged. Throws
+  /// SourceError when the server has gone (also at the end of its stream), SourceTimeout when it is silent.
+  /// After false and after an error only the decoder, and what is known of the stream, are of use.
+  [[nodiscard]] bool next(AVPacket& packet, const Context& context);
+
+  [[nodiscard]] const LiveInput& input() const noexcept { return *input_; }
+  [[nodiscard]] Decoder& decoder() noexcept { return input_->decoder(); }
+  /// Unix time of this packet by the server's clock, in seconds, when it has told (RTCP sender reports).
+  [[nodiscard]] static std::optional<double> wall_clock(const AVPacket& packet);
+
+ private:
+  [[nodiscard]] std::string target(const LiveUrl& url);
+  void open(const std::string& target);
+  [[nodiscard]] bool has_ended(TimePoint deadline);
+  [[nodiscard]] std::optional<int> read(TimePoint quiet, TimePoint deadline);
+  void learn_interval(const Context& context);
+  void check_stop() const;
+  void check_open(bool in_time) const;
+  [[noreturn]] void lose(const std::string& why, int code) const;
+
+  const std::string url_;  // password masked: for messages
+  const OpenOptions& options_;
+  SourceBook& book_;
+  SideThread& side_;
+  const TimePoint deadline_;  // real time, of the opening
+  const std::stop_token stop_;
+  std::shared_ptr<LiveInput> input_;  // shared with what runs aside
+  bool reads_aside_ = false;
+  int damaged_in_row_ = 0;
+  TimePoint last_packet_{};
+  double interval_ = 0;  // seconds between two packets, smoothed
+};
+
+}  // namespace freshframe

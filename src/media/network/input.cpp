@@ -1,0 +1,204 @@
+// FFmpeg's side of a network connection: opens the stream and reads its packets.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/input.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <string_view>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/probing.hpp"
+#include "media/url.hpp"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+namespace freshframe {
+namespace {
+
+constexpr double kGoodbye = 0.1;  // seconds for RTSP's TEARDOWN
+
+/// What a server may make FFmpeg open beside what was asked for: the network, never a local file.
+constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto";
+
+/// No probing beyond what is needed; a user's own options win.
+Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
+  Dictionary result(given);
+  const auto set_default = [&](const char* key, const char* value) {
+    if (given.find(key) == given.end()) result.set(key, value);
+  };
+  set_default("protocol_whitelist", kProtocols);
+  set_default("fpsprobesize", "0");
+  if (url.scheme == "rtsp") set_default("rtsp_flags", "prefer_tcp");
+  return result;
+}
+
+std::string streams_text(const AVFormatContext& input) {
+  std::string text;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    const char* kind = av_get_media_type_string(input.streams[i]->codecpar->codec_type);
+    text += (text.empty() ? "" : ", ") + std::string(kind != nullptr ? kind : "data");
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+}  // namespace
+
+LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop)
+    : url_(std::move(url)),
+      masked_(mask_passwords(url_.text)),
+      options_(std::move(options)),
+      interrupt_(std::move(stop)),
+      packet_(make_av_packet()) {}
+
+LiveInput::~LiveInput() {
+  const FfmpegErrorCapture errors;
+  interrupt_.arm_closing(kGoodbye);
+  decoder_.reset();
+  input_.reset();
+}
+
+void LiveInput::open(const std::string& target, TimePoint deadline) {
+  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  interrupt_.arm_at(deadline);
+  try {
+    Dictionary options = with_defaults(options_.options, url_);
+    open_container(target, options);
+    if (!is_described()) find_streams();
+    choose_stream();
+    make_decoder(options);
+    describe();
+  } catch (const SourceTimeout& late) {
+    throw SourceTimeout(late.what() + errors.in_brackets(), late.url(), late.code());
+  } catch (const SourceError& error) {
+    throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
+  } catch (const Error& error) {
+    throw SourceError("cannot open '" + masked_ + "': " + error.what() + errors.in_brackets(), masked_);
+  }
+}
+
+void LiveInput::open_container(const std::string& target, Dictionary& options) {
+  AVFormatContext* input = avformat_alloc_context();
+  if (input == nullptr) throw std::bad_alloc();
+  input->interrupt_callback = interrupt_.callback();
+  const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
+  input_.reset(input);  // null after a failure: FFmpeg has freed it
+  check_open();
+  if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
+}
+
+/// RTSP says in words what will come, and a stream that was found by reading ahead says it in its packets. To
+/// look at more of them would take FFmpeg a key frame and seven frames more; the decoder finds the size out
+/// with the first.
+bool LiveInput::is_described() const {
+  if (std::string_view(input_->iformat->name) != "rtsp" && first_packets_.empty()) return false;
+  for (unsigned i = 0; i < input_->nb_streams; ++i) {
+    const auto& parameters = *input_->streams[i]->codecpar;
+    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) return true;
+  }
+  return false;
+}
+
+void LiveInput::find_streams() {
+  const int found = must_read_ahead(*input_)
+                        ? read_ahead(*input_, first_packets_)
+                        : find_streams_within(*input_, Decoder::most_pixels(options_.options));
+  check_open();
+  if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
+}
+
+void LiveInput::choose_stream() {
+  const int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index == AVERROR_DECODER_NOT_FOUND) fail("this build of FFmpeg has no decoder for its video");
+  if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
+  if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
+  stream_ = input_->streams[index];
+  time_base_ = stream_->time_base;
+  const auto& parameters = *stream_->codecpar;
+  if (!is_described() && (parameters.width <= 0 || parameters.height <= 0)) {
+    fail("nothing of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
+  }
+  for (unsigned i = 0; i < input_->nb_streams; ++i) {
+    if (static_cast<int>(i) != index) input_->streams[i]->discard = AVDISCARD_ALL;
+  }
+}
+
+void LiveInput::make_decoder(Dictionary& options) {
+  decoder_.emplace(
+      *stream_, DecoderSettings{.threads = options_.decoder_threads.value_or(1), .low_delay = true}, options);
+  if (const auto unknown = options.leftovers(); !unknown.empty()) {
+    throw UnknownOption(
+        unknown_option_text(masked_, input_->iformat->name, decoder_->context().codec->name, unknown));
+  }
+}
+
+void LiveInput::describe() {
+  const auto& parameters = *stream_->codecpar;
+  const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(parameters.format));
+  const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
+  info_.codec = avcodec_get_name(parameters.codec_id);
+  const bool lies = turn().lies();
+  info_.width = options_.width.value_or(lies ? parameters.height : parameters.width);
+  info_.height = options_.height.value_or(lies ? parameters.width : parameters.height);
+  if (rate.num > 0 && rate.den > 0 && !is_timeless()) {
+    info_.fps = av_q2d(rate);
+  }
+  info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
+  info_.container = input_->iformat->name;
+}
+
+int LiveInput::read() {
+  av_packet_unref(packet_.get());
+  // Joining in the middle of a picture is no error, though FFmpeg's parser calls it one.
+  const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
+                                          : FfmpegErrorCapture::Purpose::Opening);
+  int result = 0;
+  if (first_packets_.empty()) {
+    result = av_read_frame(input_.get(), packet_.get());
+  } else {
+    packet_ = std::move(first_packets_.front());
+    first_packets_.pop_front();
+  }
+  const bool ours = result >= 0 && is_of_video(*packet_);
+  if (!ours) interrupt_.look();
+  joined_ = joined_ || (ours && (packet_->flags & AV_PKT_FLAG_KEY) != 0);
+  return result;
+}
+
+std::optional<double> LiveInput::seconds(std::int64_t ticks) const {
+  if (ticks == AV_NOPTS_VALUE || is_timeless()) return std::nullopt;
+  return static_cast<double>(ticks) * av_q2d(time_base_);
+}
+
+bool LiveInput::is_bursty() const {
+  return std::string_view(input_->iformat->name) == "hls";
+}
+
+bool LiveInput::connects_again() const {
+  if (url_.scheme != "http" && url_.scheme != "https") return false;
+  const std::string_view name = input_->iformat->name;
+  const bool seeks = input_->pb != nullptr && (input_->pb->seekable & AVIO_SEEKABLE_NORMAL) != 0;
+  const bool told = std::any_of(options_.options.begin(), options_.options.end(),
+                                [](const auto& option) { return option.first.rfind("reconnect", 0) == 0; });
+  return name == "hls" || name == "dash" || seeks || told;
+}
+
+void LiveInput::check_open() const {
+  if (interrupt_.stopped()) fail("stopped", ECANCELED);
+  if (!interrupt_.timed_out()) return;
+  std::ostringstream text;
+  text << "'" << masked_ << "' was not opened within " << options_.open_timeout << " s";
+  throw SourceTimeout(text.str(), masked_, ETIMEDOUT);
+}
+
+void LiveInput::fail(const std::string& why, int code) const {
+  throw SourceError("cannot open '" + masked_ + "': " + why, masked_, code);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,92 @@
+// FFmpeg's side of a network connection: opens the stream and reads its packets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "media/ffmpeg/decoder.hpp"
+#include "media/ffmpeg/interrupt.hpp"
+#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/upright.hpp"
+#include "media/network/url.hpp"
+
+namespace freshframe {
+
+/// An option that nobody knows: trying again would not help.
+class UnknownOption {
+ public:
+  explicit UnknownOption(std::string text) : text_(std::move(text)) {}
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// Owns all that it touches (but for what interrupt() was told of), so that it can be left behind in a call
+/// that has not come back. One thread at a time. The destructor says goodbye to the server for 0.1 s at most.
+class LiveInput {
+ public:
+  LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop);
+  LiveInput(const LiveInput&) = delete;
+  LiveInput& operator=(const LiveInput&) = delete;
+  ~LiveInput();
+
+  /// Blocks until the streams are known and the decoder is made. `target`: the URL to open, perhaps with an
+  /// address for a name. Throws SourceError (also after a stop), SourceTimeout, UnknownOption.
+  void open(const std::string& target, TimePoint deadline);
+  /// Blocks. Below 0: an error of FFmpeg, or the interrupt's doing, whatever the number says. `packet()` is
+  /// then the next one, of any stream.
+  [[nodiscard]] int read();
+  [[nodiscard]] AVPacket& packet() noexcept { return *packet_; }
+  [[nodiscard]] bool is_of_video(const AVPacket& packet) const {
+    return packet.stream_index == stream_->index;
+  }
+
+  [[nodiscard]] Interrupt& interrupt() noexcept { return interrupt_; }
+  [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
+  /// As the server declares it; RTSP does not tell the size.
+  [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
+  /// How its pictures are stored, as the container says.
+  [[nodiscard]] Turn turn() const noexcept { return turn_of(*stream_); }
+  /// Of a frame or packet; nullopt: the stream has no time of its own, and FFmpeg made one up.
+  [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
+  /// The stream has no times and no rate of its own.
+  [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
+  /// What comes in bursts (HLS) is to be shown at its own pace.
+  [[nodiscard]] bool is_bursty() const;
+  /// Reading may make new connections, and so look names up: playlists do, a file that seeks, and what is
+  /// told to reconnect by itself.
+  [[nodiscard]] bool connects_again() const;
+
+ private:
+  void open_container(const std::string& target, Dictionary& options);
+  [[nodiscard]] bool is_described() const;
+  void find_streams();
+  void choose_stream();
+  void make_decoder(Dictionary& options);
+  void describe();
+  void check_open() const;
+  [[noreturn]] void fail(const std::string& why, int code = 0) const;
+
+  const LiveUrl url_;
+  const std::string masked_;  // for messages
+  const OpenOptions options_;
+  Interrupt interrupt_;  // outlives input_, which polls it
+  InputPtr input_;
+  AvPacketPtr packet_;
+  std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
+  AVStream* stream_ = nullptr;
+  AVRational time_base_{};  // of stream_, which a read that has not come back may be at work on
+  std::optional<Decoder> decoder_;
+  VideoInfo info_;
+  bool joined_ = false;  // a key frame has come
+};
+
+}  // namespace freshframe

@@ -1,0 +1,171 @@
+// Tokens, hosts, origins.
+//
+// DNS rebinding: a page of a stranger has its name point at 127.0.0.1 and asks us from within the browser.
+// Its requests carry the stranger's name as Host, which is never one of ours: an address, localhost, or the
+// machine's own name.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/http/gate.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <system_error>
+#include <utility>
+
+#include <boost/asio/ip/address.hpp>
+#include <sys/random.h>
+
+namespace freshframe::serve {
+namespace {
+
+constexpr std::string_view kPlain =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";  // base64url
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return result;
+}
+
+// "host:8080" and "[::1]:8080" without the port; nullopt when it is no authority.
+std::optional<std::string_view> without_port(std::string_view host) {
+  std::size_t end = host.find(':');
+  if (host.starts_with('[')) {
+    end = host.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    ++end;
+  }
+  if (end >= host.size()) return host;
+  const auto port = host.substr(end);
+  const bool digits = port.size() > 1 && port.size() <= 6 &&
+                      port.find_first_not_of("0123456789", 1) == std::string_view::npos;
+  if (port.front() != ':' || !digits) return std::nullopt;
+  return host.substr(0, end);
+}
+
+std::optional<boost::asio::ip::address> address_of(std::string_view host) {
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code error;
+  auto address = boost::asio::ip::make_address(host, error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+}  // namespace
+
+bool is_plain_token(std::string_view text) noexcept {
+  return text.find_first_not_of(kPlain) == std::string_view::npos;
+}
+
+std::string make_token() {
+  std::array<unsigned char, 32> random{};
+  std::size_t got = 0;
+  while (got < random.size()) {
+    const auto count = ::getrandom(random.data() + got, random.size() - got, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw Error("the kernel gives no random bytes: " + std::generic_category().message(errno));
+    got += static_cast<std::size_t>(count);
+  }
+  std::string token;
+  for (const auto byte : random) token += kPlain[byte & 63U];  // 64 letters: six bits of each byte
+  return token;
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
+  volatile unsigned difference = a.size() == b.size() ? 0U : 1U;
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    const char from = a.empty() ? '\0' : a[i % a.size()];
+    difference = difference | static_cast<unsigned>(static_cast<unsigned char>(from ^ b[i]));
+  }
+  return difference == 0;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char next = text[i];
+    if (next == '+' && plus_is_space) next = ' ';
+    if (next == '%') {
+      if (i + 2 >= text.size()) return std::nullopt;
+      const int high = hex_digit(text[i + 1]);
+      const int low = hex_digit(text[i + 2]);
+      if (high < 0 || low < 0) return std::nullopt;
+      next = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (next == '\0') return std::nullopt;
+    result += next;
+  }
+  return result;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const auto end = std::min(query.find('&'), query.size());
+    const auto pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    const auto equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) != name) continue;
+    return percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+  }
+  return std::nullopt;
+}
+
+Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port)
+    : token_(std::move(token)),
+      loopback_(loopback),
+      machine_(lower(machine)),
+      cookie_name_("freshframe_" + std::to_string(port)) {}
+
+bool Gate::is_token(std::string_view text) const noexcept {
+  return equal_in_constant_time(text, token_);
+}
+
+bool Gate::is_our_host(std::string_view host) const {
+  const auto name = without_port(host);
+  if (!name) return false;
+  if (const auto address = address_of(*name)) return !loopback_ || address->is_loopback();
+  const auto known = lower(*name);
+  return known == "localhost" || (!loopback_ && !machine_.empty() && known == machine_);
+}
+
+bool Gate::has_token(const RequestHead& head) const {
+  constexpr std::string_view kBearer = "bearer ";
+  const auto& given = head.authorization;
+  if (given.size() > kBearer.size() && lower(given.substr(0, kBearer.size())) == kBearer &&
+      is_token(given.substr(kBearer.size()))) {
+    return true;
+  }
+  auto rest = head.cookie;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find(';'), rest.size());
+    auto pair = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    while (pair.starts_with(' ')) pair.remove_prefix(1);
+    if (pair.starts_with(cookie_name_) && pair.substr(cookie_name_.size()).starts_with('=') &&
+        is_token(pair.substr(cookie_name_.size() + 1))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Verdict Gate::judge(const RequestHead& head) const {
+  if (!is_our_host(head.host)) return Verdict::WrongHost;
+  if (head.origin && *head.origin != "http://" + std::string(head.host)) return Verdict::WrongOrigin;
+  if (wants_token() && !has_token(head)) return Verdict::NoToken;
+  return Verdict::Welcome;
+}
+
+}  // namespace freshframe::serve

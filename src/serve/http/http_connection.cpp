@@ -1,0 +1,195 @@
+// Reading heads, sending answers.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/http/http_connection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "serve/http/service.hpp"
+#include "serve/live/viewer.hpp"
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+namespace freshframe::serve {
+namespace {
+
+namespace http = boost::beast::http;
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+constexpr std::size_t kMaxHead = 8192;            // bytes of a request's line and headers
+constexpr std::size_t kMaxBuffer = 2 * kMaxHead;  // with what follows them
+constexpr auto kPictureTime = seconds(2);         // for a picture to come
+constexpr auto kLingerTime = seconds(1);          // for the peer to take the last answer
+
+std::string_view view_of(boost::beast::string_view text) {
+  return {text.data(), text.size()};
+}
+
+RequestHead head_of_request(const http::request<http::empty_body>& request) {
+  RequestHead head;
+  head.method = view_of(request.method_string());
+  head.target = view_of(request.target());
+  head.host = view_of(request[http::field::host]);
+  if (request.count(http::field::origin) > 0) head.origin = view_of(request[http::field::origin]);
+  head.authorization = view_of(request[http::field::authorization]);
+  head.cookie = view_of(request[http::field::cookie]);
+  head.if_none_match = view_of(request[http::field::if_none_match]);
+  return head;
+}
+
+}  // namespace
+
+HttpConnection::HttpConnection(Service& service, Socket socket)
+    : service_(service), socket_(std::move(socket)), buffer_(kMaxBuffer) {
+  service_.enter(*this);
+}
+
+HttpConnection::~HttpConnection() {
+  end_wait();
+  service_.leave(*this);
+}
+
+void HttpConnection::start() {
+  deadline_ = Clock::now() + to_duration(Seconds(service_.limits().head));
+  read();
+}
+
+void HttpConnection::cut() {
+  const auto self = std::move(waiting_self_);
+  ErrorCode ignored;
+  (void)socket_.close(ignored);
+}
+
+void HttpConnection::check(Time now) {
+  if (now < deadline_) return;
+  if (waited_port_) {
+    end_wait();
+    send(plain(503, "no picture came within 2 s: the pipeline does not run, or nothing flows there"),
+         parser_->get().keep_alive());
+    return;
+  }
+  cut();
+}
+
+void HttpConnection::read() {
+  parser_.emplace();
+  parser_->header_limit(kMaxHead);
+  parser_->body_limit(0);
+  http::async_read_header(
+      socket_, buffer_, *parser_,
+      [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) { self->on_head(error); });
+}
+
+void HttpConnection::on_head(const ErrorCode& error) {
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    send(plain(431, "the request's headers are too large"), false);
+  } else if (error == http::error::body_limit) {
+    send(plain(413, "a request here has no body"), false);
+  } else if (error.category() == make_error_code(http::error::bad_method).category() &&
+             error != http::error::end_of_stream && error != http::error::partial_message) {
+    send(plain(400, "this is no HTTP request"), false);
+  } else if (error) {
+    cut();
+  } else {
+    on_request();
+  }
+}
+
+void HttpConnection::on_request() {
+  const auto& request = parser_->get();
+  if (request.count(http::field::host) != 1 || request.count(http::field::origin) > 1) {
+    return send(plain(400, "a request must have one Host header, and at most one Origin"), false);
+  }
+  if (parser_->chunked() || parser_->content_length_remaining().value_or(0) > 0) {
+    return send(plain(413, "a request here has no body"), false);
+  }
+  auto routed = route(head_of_request(request), service_.gate(), service_);
+  if (routed.permitted && !known_) {
+    known_ = service_.make_known(*this);
+    if (!known_) return send(plain(503, "too many connections; close some, or try again later"), false);
+  }
+  switch (routed.to) {
+    case Routed::To::Reply:
+      // Others than GET are refused, and to HEAD an answer has no body: what comes after it is not to be told
+      // from one. Only HTTP/1.1 goes on without being asked to.
+      return send(std::move(routed.reply),
+                  request.keep_alive() && request.version() == 11 && request.method() == http::verb::get);
+    case Routed::To::Live:
+      return become_viewer();
+    case Routed::To::Picture:
+      return wait_for_picture(routed.port);
+  }
+}
+
+void HttpConnection::become_viewer() {
+  if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
+    return send(plain(400, "/api/live speaks WebSocket only"), false);
+  }
+  std::make_shared<Viewer>(service_, std::move(socket_))->start(parser_->release());
+}
+
+void HttpConnection::wait_for_picture(const std::string& port) {
+  waited_port_ = service_.hub().find(port);
+  deadline_ = Clock::now() + kPictureTime;
+  service_.hub().join(*this);
+  const auto self = shared_from_this();
+  waiting_self_ = self;  // nothing is pending on the socket meanwhile
+  service_.hub().serve(*this);
+  service_.pump();
+}
+
+void HttpConnection::end_wait() {
+  if (!waited_port_) return;
+  waited_port_.reset();
+  service_.hub().leave(*this);
+  service_.pump_soon();
+}
+
+void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
+  end_wait();
+  Reply reply{.type = "image/jpeg", .fixed = picture->jpeg, .keep = picture};
+  send(std::move(reply), parser_->get().keep_alive());
+}
+
+void HttpConnection::send(Reply reply, bool keep_alive) {
+  const auto self = std::move(waiting_self_);
+  reply_ = std::move(reply);
+  head_ = head_of(reply_, keep_alive);
+  deadline_ = Clock::now() + to_duration(Seconds(service_.limits().write));
+  const std::string_view body = reply_.fixed.empty() ? std::string_view(reply_.body) : reply_.fixed;
+  const std::array<net::const_buffer, 2> buffers = {net::buffer(head_),
+                                                    net::buffer(body.data(), body.size())};
+  net::async_write(socket_, buffers,
+                   [self = shared_from_this(), keep_alive](const ErrorCode& error, std::size_t /*bytes*/) {
+                     if (error) return self->cut();
+                     self->reply_ = {};
+                     if (!keep_alive) return self->finish();
+                     const auto& limits = self->service_.limits();
+                     self->deadline_ =
+                         Clock::now() + to_duration(Seconds(self->known_ ? limits.idle : limits.head));
+                     self->read();
+                   });
+}
+
+// Closing with unread bytes would reset the connection, and the peer would lose the answer: it is read on a
+// while.
+void HttpConnection::finish() {
+  ErrorCode ignored;
+  (void)socket_.shutdown(Socket::shutdown_send, ignored);
+  deadline_ = std::min(deadline_, Clock::now() + kLingerTime);
+  drain();
+}
+
+void HttpConnection::drain() {
+  buffer_.clear();
+  socket_.async_read_some(buffer_.prepare(kMaxHead),
+                          [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                            if (error) return self->cut();
+                            self->drain();
+                          });
+}
+
+}  // namespace freshframe::serve

@@ -1,0 +1,64 @@
+// One HTTP connection: requests one after the other, with limits on their size and their time.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "serve/http/connection.hpp"
+#include "serve/http/net.hpp"
+#include "serve/http/routes.hpp"
+#include "serve/live/picture_hub.hpp"
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+namespace freshframe::serve {
+
+class Service;
+
+/// Lives in its pending operations. On the network's thread.
+class HttpConnection final : public Connection,
+                             private PictureClient,
+                             public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(Service& service, Socket socket);
+  ~HttpConnection() override;
+  void start();
+  void check(Time now) override;
+  void cut() override;
+
+ private:
+  using Parser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+
+  void read();
+  void on_head(const ErrorCode& error);
+  void on_request();
+  void become_viewer();
+  void wait_for_picture(const std::string& port);
+  void end_wait();
+  void send(Reply reply, bool keep_alive);
+  void finish();
+  void drain();
+
+  [[nodiscard]] bool wants(std::size_t port) const override { return port == waited_port_; }
+  [[nodiscard]] bool looks_at(std::size_t port) const override { return port == waited_port_; }
+  [[nodiscard]] int width() const override { return PictureHub::kMaxWidth; }
+  [[nodiscard]] std::uint64_t last(std::size_t /*port*/) const override { return 0; }
+  void show(std::size_t port, const LivePictureRef& picture) override;
+
+  Service& service_;
+  Socket socket_;
+  bool known_ = false;  // it has made a permitted request
+  boost::beast::flat_buffer buffer_;
+  std::optional<Parser> parser_;
+  Time deadline_{};
+  std::optional<std::size_t> waited_port_;        // of a picture that was asked for
+  std::shared_ptr<HttpConnection> waiting_self_;  // while it waits for one, nothing else keeps it alive
+  Reply reply_;                                   // that is being sent
+  std::string head_;
+};
+
+}  // namespace freshframe::serve

@@ -1,0 +1,186 @@
+// What lies where.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/http/routes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "serve/http/web_files.hpp"
+#include "serve/state/metrics_text.hpp"
+#include "serve/state/state_json.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kHtml = "text/html; charset=utf-8";
+constexpr std::string_view kPicturePrefix = "/api/picture/";
+constexpr std::string_view kPictureSuffix = ".jpg";
+
+// No script or style but our own files, nothing from elsewhere, in nobody's frame, no address told to others.
+constexpr std::string_view kProtection =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
+    "data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n";
+
+constexpr std::string_view kLoginPage =
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>freshframe</title>"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+    "<link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"><link rel=\"stylesheet\" "
+    "href=\"/base.css\">"
+    "<main class=\"login\"><h1>freshframe</h1><form method=\"get\" action=\"/\">"
+    "<label for=\"token\">Token</label><input id=\"token\" name=\"token\" type=\"password\" "
+    "autocomplete=\"off\" required autofocus><button>Open</button></form>"
+    "<p class=\"hint\">The program that serves this page shows the token in its URL.</p></main></html>";
+
+// What the page that asks for the token is made of: everybody's, and it tells nothing.
+constexpr std::array<std::string_view, 2> kForEverybody = {"/base.css", "/favicon.svg"};
+
+std::string_view phrase_of(unsigned status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 431:
+      return "Request Header Fields Too Large";
+    default:
+      return "Service Unavailable";
+  }
+}
+
+Reply login(std::string_view path) {
+  if (path != "/") {
+    auto reply =
+        plain(401, "a token is needed: as 'Authorization: Bearer TOKEN', or open /?token=TOKEN once");
+    reply.headers = "WWW-Authenticate: Bearer\r\n";
+    return reply;
+  }
+  return {.status = 401, .type = kHtml, .fixed = kLoginPage, .headers = "WWW-Authenticate: Bearer\r\n"};
+}
+
+Reply let_in(const Gate& gate) {
+  return {.status = 303,
+          .headers = "Location: /\r\nSet-Cookie: " + gate.cookie_name() + "=" + gate.token() +
+                     "; Path=/; HttpOnly; SameSite=Strict\r\n"};
+}
+
+std::optional<Reply> file(std::string_view path, const RequestHead& head) {
+  const auto files = web_files();
+  const auto found = std::ranges::find(files, path, &WebFile::path);
+  if (found == files.end()) return std::nullopt;
+  const std::string headers = "ETag: " + std::string(found->etag) + "\r\nCache-Control: no-cache\r\n";
+  if (head.if_none_match.find(found->etag) != std::string_view::npos) {
+    return Reply{.status = 304, .type = found->type, .headers = headers};
+  }
+  return Reply{.type = found->type, .fixed = found->body, .headers = headers};
+}
+
+Reply health(StateSource& source) {
+  const auto health = health_of(source.look().seen());
+  return plain(health.good ? 200 : 503, health.reason);
+}
+
+std::optional<std::string> picture_port(std::string_view path) {
+  if (!path.starts_with(kPicturePrefix) || !path.ends_with(kPictureSuffix)) return std::nullopt;
+  path.remove_prefix(kPicturePrefix.size());
+  if (path.size() < kPictureSuffix.size()) return std::nullopt;
+  path.remove_suffix(kPictureSuffix.size());
+  return percent_decoded(path, false);
+}
+
+Routed answer(std::string_view path, const RequestHead& head, StateSource& source) {
+  if (path == "/api/state") return {.reply = {.type = kJson, .body = state_json(source.look(), false)}};
+  if (path == "/api/live") return {.to = Routed::To::Live};
+  if (path == "/metrics")
+    return {.reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
+  if (path == "/healthz") return {.reply = health(source)};
+  if (auto port = picture_port(path)) {
+    if (source.has_port(*port)) return {.to = Routed::To::Picture, .port = *std::move(port)};
+    return {.reply = plain(404, "no port of this name is served: serve(view=...) names them")};
+  }
+  if (auto found = file(path, head)) return {.reply = *std::move(found)};
+  return {.reply = plain(404, "there is nothing here; see /, /api/state, /metrics, /healthz")};
+}
+
+}  // namespace
+
+Reply plain(unsigned status, std::string text) {
+  text += '\n';
+  return {.status = status, .body = std::move(text)};
+}
+
+std::string head_of(const Reply& reply, bool keep_alive) {
+  const auto size = reply.fixed.empty() ? reply.body.size() : reply.fixed.size();
+  std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";
+  head += phrase_of(reply.status);
+  head += "\r\nContent-Type: ";
+  head += reply.type;
+  if (reply.status != 304) head += "\r\nContent-Length: " + std::to_string(size);
+  head += keep_alive ? "\r\n" : "\r\nConnection: close\r\n";
+  head += kProtection;
+  if (reply.headers.find("Cache-Control") == std::string::npos) head += "Cache-Control: no-store\r\n";
+  head += reply.headers;
+  head += "\r\n";
+  return head;
+}
+
+Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
+  if (head.method != "GET") {
+    auto reply = plain(405, "only GET is answered here");
+    reply.headers = "Allow: GET\r\n";
+    return {.reply = std::move(reply)};
+  }
+  if (head.target.size() > kMaxTarget) return {.reply = plain(414, "the address is too long")};
+  if (!head.target.starts_with('/')) return {.reply = plain(400, "the address must begin with /")};
+  const auto question = std::min(head.target.find('?'), head.target.size());
+  const auto path = head.target.substr(0, question);
+  const auto query = head.target.substr(std::min(question + 1, head.target.size()));
+  switch (gate.judge(head)) {
+    case Verdict::WrongHost:
+      return {.reply = plain(403, "this server answers to its address and to localhost, not to other names")};
+    case Verdict::WrongOrigin:
+      return {.reply = plain(403, "pages of other sites may not ask this server")};
+    case Verdict::NoToken:
+      if (path == "/") {
+        const auto token = query_value(query, "token");
+        if (token && gate.is_token(*token)) return {.reply = let_in(gate)};
+      }
+      if (std::ranges::find(kForEverybody, path) != kForEverybody.end()) {
+        if (auto found = file(path, head)) return {.reply = *std::move(found)};
+      }
+      return {.reply = login(path)};
+    case Verdict::Welcome:
+      break;
+  }
+  if (path == "/" && gate.wants_token() && query_value(query, "token")) return {.reply = let_in(gate)};
+  auto routed = answer(path, head, source);
+  routed.permitted = true;
+  return routed;
+}
+
+}  // namespace freshframe::serve

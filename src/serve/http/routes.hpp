@@ -1,0 +1,53 @@
+// From a request's head to its answer; no sockets in here.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "serve/http/gate.hpp"
+#include "serve/state/sampler.hpp"
+
+namespace freshframe::serve {
+
+inline constexpr std::size_t kMaxTarget = 2048;  // bytes of a request's path and query
+
+struct Reply {
+  unsigned status = 200;
+  std::string_view type = "text/plain; charset=utf-8";  // static
+  std::string body = {};                                // unless `fixed` is set
+  std::string_view fixed = {};                          // static
+  std::string headers = {};                             // more of them, each with its line end
+  std::shared_ptr<const void> keep = {};                // what `fixed` points into
+};
+
+/// The start line, all headers and the empty line. Every answer carries the same protective headers.
+[[nodiscard]] std::string head_of(const Reply& reply, bool keep_alive);
+
+/// What the server knows, as fresh as an answer needs.
+class StateSource {
+ public:
+  StateSource() = default;
+  StateSource(const StateSource&) = delete;
+  StateSource& operator=(const StateSource&) = delete;
+  virtual ~StateSource() = default;
+  [[nodiscard]] virtual const Sampler& look() = 0;
+  [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
+};
+
+struct Routed {
+  enum class To : std::uint8_t { Reply, Live, Picture };
+  To to = To::Reply;
+  Reply reply = {};
+  std::string port = {};   // of To::Picture
+  bool permitted = false;  // the request came from where it may, with the token if one is needed
+};
+
+[[nodiscard]] Routed route(const RequestHead& head, const Gate& gate, StateSource& source);
+/// A short text as an answer.
+[[nodiscard]] Reply plain(unsigned status, std::string text);
+
+}  // namespace freshframe::serve

@@ -1,0 +1,148 @@
+// The public face: options, the listening socket, the thread.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/pipeline.hpp"
+#include "freshframe/serve.hpp"
+
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "serve/http/machine.hpp"
+#include "serve/http/service.hpp"
+#include "serve/http/threads.hpp"
+#include <unistd.h>
+
+namespace freshframe {
+namespace {
+
+using namespace serve;  // NOLINT(google-build-using-namespace)
+
+constexpr std::size_t kMinToken = 16;
+constexpr std::size_t kMaxToken = 256;
+
+net::ip::address address_of(const std::string& host) {
+  if (host == "localhost") return net::ip::address_v4::loopback();
+  ErrorCode error;
+  const auto address = net::ip::make_address(host, error);
+  if (error) {
+    throw OptionError(
+        "serve() needs an address to listen at, such as 127.0.0.1 or 0.0.0.0, or localhost; got '" + host +
+        "'");
+  }
+  return address;
+}
+
+std::string checked_token(const std::string& token, bool loopback) {
+  if (token.empty()) return loopback ? std::string() : make_token();
+  if (token.size() < kMinToken || token.size() > kMaxToken || !is_plain_token(token)) {
+    throw OptionError("a token must have " + std::to_string(kMinToken) + " to " + std::to_string(kMaxToken) +
+                      " letters of a-z A-Z 0-9 - _; leave it out and one is made");
+  }
+  return token;
+}
+
+net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoint& endpoint) {
+  net::ip::tcp::acceptor acceptor(io);
+  try {
+    acceptor.open(endpoint.protocol());
+    acceptor.set_option(net::socket_base::reuse_address(true));
+    acceptor.bind(endpoint);
+    acceptor.listen();
+    keep_from_programs(acceptor.native_handle());
+  } catch (const boost::system::system_error& error) {
+    throw Error("cannot serve at " + endpoint.address().to_string() + ", port " +
+                std::to_string(endpoint.port()) + ": " + error.code().message() +
+                "; port 0 takes one that is free");
+  }
+  return acceptor;
+}
+
+std::vector<std::string> urls_of(const net::ip::tcp::endpoint& endpoint, const std::string& token) {
+  const auto& address = endpoint.address();
+  std::vector<std::string> hosts = {address.to_string()};
+  if (address.is_unspecified()) {
+    hosts = machine_addresses(address.is_v6());
+    if (auto name = machine_name(); !name.empty()) hosts.push_back(std::move(name));
+    if (hosts.empty()) hosts.emplace_back("127.0.0.1");
+  }
+  std::vector<std::string> urls;
+  for (auto& host : hosts) {
+    if (host.find(':') != std::string::npos) host = "[" + host + "]";
+    urls.push_back("http://" + host + ":" + std::to_string(endpoint.port()) + "/" +
+                   (token.empty() ? "" : "?token=" + token));
+  }
+  return urls;
+}
+
+// A request must not end the service: what a handler throws (no memory) is that request's end.
+void run(net::io_context& io) {
+  while (true) {
+    try {
+      io.run();
+      return;
+    } catch (const std::exception& error) {
+      log(LogLevel::Warning, std::string("the dashboard's server goes on after: ") + error.what());
+    }
+  }
+}
+
+}  // namespace
+
+struct Server::Impl {
+  std::unique_ptr<Service> service;
+  std::vector<std::string> urls;
+  int listener = -1;
+  std::thread thread;
+};
+
+Server::Server(const Pipeline& pipeline, ServeOptions options)
+    : Server(pipeline.core(), std::move(options)) {}
+
+Server::Server(std::shared_ptr<PipelineCore> pipeline, ServeOptions options)
+    : impl_(std::make_unique<Impl>()) {
+  const auto address = address_of(options.host);
+  if (options.source_timeout && !(*options.source_timeout > 0)) {
+    throw GraphError("source_timeout must be more than 0 seconds or none, got " +
+                     std::to_string(*options.source_timeout));
+  }
+  const auto token = checked_token(options.token, address.is_loopback());
+  net::io_context probe;
+  auto bound = listen_at(probe, {address, options.port});
+  const auto endpoint = bound.local_endpoint();
+  Gate gate(token, address.is_loopback(), machine_name(), endpoint.port());
+  auto service = std::make_unique<Service>(std::move(pipeline), std::move(options), std::move(gate));
+  impl_->listener = bound.release();
+  service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));
+  service->start();
+  impl_->urls = urls_of(endpoint, token);
+  impl_->thread = start_quiet_thread("ff serve", [&io = service->io()] { run(io); });
+  impl_->service = std::move(service);
+}
+
+Server::~Server() {
+  close();
+}
+
+const std::vector<std::string>& Server::urls() const noexcept {
+  return impl_->urls;
+}
+
+void Server::close() {
+  if (!impl_->service) return;
+  impl_->service->io().stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->listener = -1;  // closed by the service; the number may be somebody else's from now on
+  impl_->service.reset();
+}
+
+void Server::forget_in_child() noexcept {
+  if (impl_->listener >= 0) ::close(std::exchange(impl_->listener, -1));
+}
+
+}  // namespace freshframe

@@ -1,0 +1,182 @@
+// Ticks, connections.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/http/service.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "serve/http/http_connection.hpp"
+#include "serve/live/viewer.hpp"
+#include "serve/state/state_json.hpp"
+
+namespace freshframe::serve {
+
+Service::Service(std::shared_ptr<PipelineCore> core, ServeOptions options, Gate gate)
+    : core_(std::move(core)),
+      options_(std::move(options)),
+      gate_(std::move(gate)),
+      sampler_(core_, options_.source_timeout),
+      hub_(core_, [this](std::function<void()> work) {
+        net::post(io_, [this, work = std::move(work)] {
+          work();
+          pump();
+        });
+      }) {
+  for (const auto& name : options_.view.value_or(std::vector<std::string>())) {
+    if (!hub_.has(name)) hub_.add_port(name);
+  }
+}
+
+Service::~Service() {
+  try {
+    ErrorCode ignored;
+    (void)acceptor_.close(ignored);
+    tick_timer_.cancel();
+    pump_timer_.cancel();
+    accept_timer_.cancel();
+    const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+    for (auto* connection : connections) connection->cut();
+    io_.restart();
+    io_.poll();  // each connection lives in its pending operations, which end now
+  } catch (const std::exception& error) {
+    log(LogLevel::Warning, std::string("while the dashboard's server ended: ") + error.what());
+  }
+}
+
+void Service::listen(net::ip::tcp::acceptor acceptor) {
+  acceptor_ = std::move(acceptor);
+  accept();
+}
+
+void Service::start() {
+  open_views();
+  hub_.start();
+  next_tick_ = Clock::now();
+  tick();
+}
+
+void Service::accept() {
+  acceptor_.async_accept([this](const ErrorCode& error, net::ip::tcp::socket socket) {
+    if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
+    if (error) {  // no descriptors left, most likely: others end, and then it goes on
+      accept_timer_.expires_after(kTick);
+      accept_timer_.async_wait([this](const ErrorCode& cancelled) {
+        if (!cancelled) accept();
+      });
+      return;
+    }
+    ErrorCode ignored;
+    (void)socket.set_option(net::ip::tcp::no_delay(true), ignored);
+    accept();  // first: what goes wrong with one connection is that one's end
+    welcome(Socket(std::move(socket)));
+  });
+}
+
+void Service::welcome(Socket socket) {
+  keep_from_programs(socket.native_handle());
+  while (unknown_.size() >= options_.limits.unknown) {  // the newest gets the place of the oldest
+    auto* oldest = unknown_.front();
+    unknown_.pop_front();
+    oldest->cut();
+  }
+  const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
+  unknown_.push_back(connection.get());
+  connection->start();
+}
+
+void Service::leave(Connection& connection) {
+  connections_.erase(&connection);
+  std::erase(unknown_, &connection);
+}
+
+bool Service::make_known(Connection& connection) {
+  if (connections_.size() - unknown_.size() >= options_.limits.connections) return false;
+  std::erase(unknown_, &connection);
+  return true;
+}
+
+void Service::look_now(Clock::time_point now) {
+  sampler_.look(now, options_.gil_findings ? options_.gil_findings() : GilFindings());
+  auto& seen = sampler_.seen();
+  seen.views = hub_.info();
+  seen.viewers = viewers_.size();
+  hub_.set_over(seen.overview.phase >= LifePhase::Ended);
+}
+
+const Sampler& Service::look() {
+  look_now(Clock::now());
+  return sampler_;
+}
+
+void Service::tick() {
+  const auto now = Clock::now();
+  next_tick_ = std::max(next_tick_ + kTick, now);
+  tick_timer_.expires_at(next_tick_);
+  tick_timer_.async_wait([this](const ErrorCode& cancelled) {  // first: whatever this one runs into
+    if (!cancelled) tick();
+  });
+  open_views();
+  look_now(now);
+  if (!viewers_.empty()) {
+    const auto state = std::make_shared<const std::string>(state_json(sampler_, true));
+    const std::vector<Viewer*> viewers(viewers_.begin(), viewers_.end());
+    for (auto* viewer : viewers) {
+      if (viewers_.contains(viewer)) viewer->tell(state);
+    }
+  }
+  check_connections(now);
+}
+
+// Nodes may be added until the start: all that send frames can be viewed, unless the views were named.
+void Service::open_views() {
+  if (options_.view) return;
+  const auto overview = core_->overview();
+  for (std::size_t i = 0; i < overview.nodes.size(); ++i) {
+    const auto& name = overview.stats.nodes[i].name;
+    if (!overview.nodes[i].sends_frames || hub_.has(name)) continue;
+    try {
+      hub_.add_port(name);
+    } catch (const StateError&) {  // another server views it
+    }
+  }
+}
+
+void Service::check_connections(Clock::time_point now) {
+  const std::vector<Connection*> connections(connections_.begin(), connections_.end());
+  for (auto* connection : connections) {
+    if (connections_.contains(connection)) connection->check(now);
+  }
+}
+
+void Service::pump() {
+  const auto again = hub_.pump(Clock::now());
+  if (again == Clock::time_point::max()) return;
+  pump_timer_.expires_at(again);
+  pump_timer_.async_wait([this](const ErrorCode& cancelled) {
+    if (!cancelled) pump();
+  });
+}
+
+void Service::pump_soon() {
+  net::post(io_, [this] { pump(); });
+}
+
+void Service::enter(Viewer& viewer) {
+  viewers_.insert(&viewer);
+  hub_.join(viewer);
+}
+
+void Service::leave(Viewer& viewer) {
+  viewers_.erase(&viewer);
+  hub_.leave(viewer);
+  pump_soon();
+}
+
+}  // namespace freshframe::serve

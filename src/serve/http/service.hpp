@@ -1,0 +1,88 @@
+// The network's thread: listens, keeps the connections, looks at the pipeline, and tells the viewers.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/serve.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "serve/http/connection.hpp"
+#include "serve/http/gate.hpp"
+#include "serve/http/net.hpp"
+#include "serve/http/routes.hpp"
+#include "serve/live/picture_hub.hpp"
+#include "serve/state/sampler.hpp"
+
+namespace freshframe::serve {
+
+class Viewer;
+
+/// All of it on the thread that runs `io()`, but the constructor and the destructor: the thread must not run
+/// then.
+class Service final : public StateSource {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr auto kTick = std::chrono::milliseconds(250);
+
+  /// Without listening: for connections that come by other ways.
+  Service(std::shared_ptr<PipelineCore> core, ServeOptions options, Gate gate);
+  ~Service() override;
+
+  void listen(net::ip::tcp::acceptor acceptor);
+  /// Begins to look at the pipeline and to encode what is asked for.
+  void start();
+  /// Takes a connection over.
+  void welcome(Socket socket);
+
+  [[nodiscard]] net::io_context& io() noexcept { return io_; }
+  [[nodiscard]] const Gate& gate() const noexcept { return gate_; }
+  [[nodiscard]] const ServeLimits& limits() const noexcept { return options_.limits; }
+  [[nodiscard]] PictureHub& hub() noexcept { return hub_; }
+  [[nodiscard]] PipelineCore& core() noexcept { return *core_; }
+  [[nodiscard]] const Sampler& look() override;
+  [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.has(name); }
+  /// Who looks at which pictures has changed.
+  void pump();
+  /// The same after what runs now: from a destructor.
+  void pump_soon();
+
+  // ---- for connections
+  void enter(Connection& connection) { connections_.insert(&connection); }
+  void leave(Connection& connection);
+  /// It has made a permitted request. False: no place is left.
+  [[nodiscard]] bool make_known(Connection& connection);
+  void enter(Viewer& viewer);
+  void leave(Viewer& viewer);
+
+ private:
+  void accept();
+  void tick();
+  void look_now(Clock::time_point now);
+  void open_views();
+  void check_connections(Clock::time_point now);
+
+  net::io_context io_{1};
+  std::shared_ptr<PipelineCore> core_;
+  ServeOptions options_;
+  Gate gate_;
+  Sampler sampler_;
+  PictureHub hub_;
+  std::unordered_set<Connection*> connections_;
+  std::deque<Connection*> unknown_;  // those of them that have made no permitted request, oldest first
+  std::unordered_set<Viewer*> viewers_;
+  Clock::time_point next_tick_{};
+  net::ip::tcp::acceptor acceptor_{io_};
+  net::steady_timer tick_timer_{io_};
+  net::steady_timer pump_timer_{io_};
+  net::steady_timer accept_timer_{io_};
+};
+
+}  // namespace freshframe::serve

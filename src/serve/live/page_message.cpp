@@ -1,0 +1,66 @@
+// The three messages, read with nlohmann-json and checked to the letter.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/live/page_message.hpp"
+
+#include <cstdint>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace freshframe::serve {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kMaxWidth = 1 << 16;
+
+// Discarded when it is not JSON. A key that stands twice would hide the first one: that is refused too.
+json parse(std::string_view text) {
+  std::size_t keys = 0;
+  auto message = json::parse(
+      text.begin(), text.end(),
+      [&](int depth, json::parse_event_t event, const json& /*parsed*/) {
+        if (depth == 1 && event == json::parse_event_t::key) ++keys;
+        return true;
+      },
+      false);
+  return message.is_object() && message.size() == keys ? message : json(json::value_t::discarded);
+}
+
+bool read_ack(const json& message, PageMessage& result) {
+  const auto& what = message["ack"];
+  if (message.size() != 1 || (what != "state" && what != "picture")) return false;
+  result.kind = what == "state" ? PageMessage::Kind::AckState : PageMessage::Kind::AckPicture;
+  return true;
+}
+
+bool read_view(const json& message, PageMessage& result) {
+  const auto& names = message["view"];
+  if (!names.is_array() || names.size() > kMaxViewed) return false;
+  result.kind = PageMessage::Kind::View;
+  for (const auto& name : names) {
+    if (!name.is_string()) return false;
+    result.view.push_back(name.get<std::string>());
+  }
+  if (message.size() == 1) return true;
+  const auto width = message.find("width");
+  if (message.size() != 2 || width == message.end() || !width->is_number_integer()) return false;
+  if (*width < 1 || *width > kMaxWidth) return false;
+  result.width = width->get<int>();
+  return true;
+}
+
+}  // namespace
+
+std::optional<PageMessage> parse_page_message(std::string_view text) {
+  if (text.size() > kMaxPageMessage) return std::nullopt;
+  const auto message = parse(text);
+  if (message.is_discarded()) return std::nullopt;
+  PageMessage result;
+  const bool good = message.contains("ack")    ? read_ack(message, result)
+                    : message.contains("view") ? read_view(message, result)
+                                               : false;
+  return good ? std::optional(std::move(result)) : std::nullopt;
+}
+
+}  // namespace freshframe::serve

@@ -1,0 +1,206 @@
+// Asking, encoding, handing out.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/live/picture_hub.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+
+#include "media/colour/jpeg_encoder.hpp"
+#include "serve/http/threads.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr auto kInterval =
+    std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1.0 / 15));
+constexpr int kQuality = 75;
+constexpr std::array<int, 6> kWidths = {320, 480, 640, 960, 1280, PictureHub::kMaxWidth};
+
+// The next of a few sizes, so that a window that is being resized does not change the picture all the time.
+int step_up(int width) {
+  for (const int step : kWidths) {
+    if (width <= step) return step;
+  }
+  return kWidths.back();
+}
+
+}  // namespace
+
+PictureHub::PictureHub(std::shared_ptr<PipelineCore> core, std::function<void(std::function<void()>)> post)
+    : core_(std::move(core)), post_(std::move(post)), jpeg_(std::make_unique<JpegEncoder>()) {}
+
+PictureHub::~PictureHub() {
+  {
+    const std::lock_guard lock(caught_->mutex);
+    caught_->closed = true;
+  }
+  caught_->changed.notify_all();
+  if (encoder_.joinable()) encoder_.join();
+  for (auto& port : ports_) core_->close_tap(*port.tap);
+}
+
+void PictureHub::add_port(const std::string& name) {
+  auto& port = ports_.emplace_back();
+  port.index = ports_.size() - 1;
+  port.name = name;
+  const auto hook = [queue = caught_, caught = &port] {
+    {
+      const std::lock_guard lock(queue->mutex);
+      queue->ports.push_back(caught);
+    }
+    queue->changed.notify_one();
+  };
+  try {
+    port.tap = &core_->open_tap(name, hook);
+  } catch (const Error&) {
+    ports_.pop_back();
+    throw;
+  }
+}
+
+std::optional<std::size_t> PictureHub::find(std::string_view name) const {
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    if (ports_[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+void PictureHub::start() {
+  encoder_ = start_quiet_thread("ff jpeg", [this] { encode_loop(); });
+}
+
+void PictureHub::join(PictureClient& client) {
+  clients_.push_back(&client);
+}
+
+void PictureHub::leave(PictureClient& client) {
+  std::erase(clients_, &client);
+}
+
+bool PictureHub::any_ready(std::size_t index) const {
+  return std::ranges::any_of(clients_, [&](const auto* client) { return client->wants(index); });
+}
+
+int PictureHub::wanted_width(std::size_t index) const {
+  int width = 0;
+  for (const auto* client : clients_) {
+    if (client->looks_at(index)) width = std::max(width, client->width());
+  }
+  return step_up(width);
+}
+
+void PictureHub::offer(PictureClient& client, std::size_t index) {
+  constexpr auto kStillFresh = std::chrono::seconds(1);
+  const auto& newest = ports_[index].newest;
+  if (!newest || !client.wants(index) || newest->number <= client.last(index)) return;
+  if (!over_ && Clock::now() - newest->encoded_at > kStillFresh) return;  // a fresh one will come
+  client.show(index, newest);
+}
+
+void PictureHub::serve(PictureClient& client) {
+  const auto first = client.first();
+  for (std::size_t i = 0; i < ports_.size(); ++i) offer(client, (first + i) % ports_.size());
+}
+
+PictureHub::Time PictureHub::pump(Time now) {
+  auto again = Time::max();
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    auto& port = ports_[i];
+    const bool ready = any_ready(i);
+    if (port.busy) {
+      if (!ready && port.tap->asked()) {  // nobody looks any more: hold nothing
+        port.tap->cancel();
+        const std::lock_guard lock(caught_->mutex);
+        port.busy = std::ranges::find(caught_->ports, &port) != caught_->ports.end();
+      }
+      continue;
+    }
+    if (!ready) continue;
+    if (now < port.due) {
+      again = std::min(again, port.due);
+      continue;
+    }
+    port.width.store(wanted_width(i), std::memory_order_relaxed);
+    port.busy = true;
+    port.tap->ask();
+  }
+  return again;
+}
+
+void PictureHub::encode_loop() {
+  while (true) {
+    Port* port = nullptr;
+    {
+      std::unique_lock lock(caught_->mutex);
+      caught_->changed.wait(lock, [&] { return caught_->closed || !caught_->ports.empty(); });
+      if (caught_->closed) return;
+      port = caught_->ports.front();
+      caught_->ports.pop_front();
+    }
+    encode(*port);
+  }
+}
+
+void PictureHub::encode(Port& port) {
+  LivePictureRef result;
+  std::string error;
+  try {
+    const auto caught = port.tap->take();
+    if (caught) {
+      auto jpeg = jpeg_->encode(caught->frame, port.width.load(std::memory_order_relaxed), kQuality);
+      auto picture = std::make_shared<LivePicture>();
+      picture->port = port.name;
+      picture->seq = caught->stamp.seq;
+      picture->captured = caught->stamp.captured;
+      picture->width = jpeg.width;
+      picture->height = jpeg.height;
+      picture->jpeg = std::move(jpeg.bytes);
+      result = std::move(picture);
+    }
+  } catch (const std::exception& known) {
+    error = known.what();
+  }
+  post_([this, at = &port, result = std::move(result), error = std::move(error)]() mutable {
+    finish(*at, std::move(result), error);
+  });
+}
+
+void PictureHub::finish(Port& port, LivePictureRef picture, const std::string& error) {
+  const auto now = Clock::now();
+  port.busy = false;
+  port.due = std::max(port.due, now - kInterval / 2) + kInterval;
+  if (!picture) {
+    if (!error.empty() && !std::exchange(port.complained, true)) {
+      log(LogLevel::Warning, "the pictures of '" + port.name + "' cannot be viewed: " + error);
+    }
+    return;
+  }
+  const auto numbered = std::const_pointer_cast<LivePicture>(picture);
+  numbered->number = ++port.encoded;
+  numbered->encoded_at = now;
+  port.newest = std::move(picture);
+  const auto clients = clients_;  // showing may make one leave
+  for (auto* client : clients) {
+    if (std::ranges::find(clients_, client) != clients_.end()) offer(*client, port.index);
+  }
+}
+
+std::vector<ViewInfo> PictureHub::info() const {
+  std::vector<ViewInfo> result;
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const auto viewers =
+        std::ranges::count_if(clients_, [&](const auto* client) { return client->looks_at(i); });
+    result.push_back({ports_[i].name, ports_[i].encoded, static_cast<std::size_t>(viewers)});
+  }
+  return result;
+}
+
+}  // namespace freshframe::serve

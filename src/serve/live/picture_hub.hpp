@@ -1,0 +1,139 @@
+// Live pictures: each encoded once, however many look, and none when nobody does.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "core/look/picture_tap.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "serve/state/snapshot.hpp"
+
+namespace freshframe {
+class JpegEncoder;
+}
+
+namespace freshframe::serve {
+
+/// An encoded picture, shared by all who get it.
+struct LivePicture {
+  std::string port;
+  std::int64_t seq = 0;
+  std::uint64_t number = 0;  // of the port's encoded pictures, from 1
+  TimePoint captured{};
+  std::chrono::steady_clock::time_point encoded_at{};
+  int width = 0;
+  int height = 0;
+  std::string jpeg;
+};
+using LivePictureRef = std::shared_ptr<const LivePicture>;
+
+/// Somebody who looks at ports. Its methods are called on the network's thread.
+class PictureClient {
+ public:
+  PictureClient() = default;
+  PictureClient(const PictureClient&) = delete;
+  PictureClient& operator=(const PictureClient&) = delete;
+  virtual ~PictureClient() = default;
+  /// Whether it would take a picture of this port now.
+  [[nodiscard]] virtual bool wants(std::size_t port) const = 0;
+  [[nodiscard]] virtual bool looks_at(std::size_t port) const = 0;
+  /// Pixels across that it can show.
+  [[nodiscard]] virtual int width() const = 0;
+  /// The number of the last picture of the port that it got.
+  [[nodiscard]] virtual std::uint64_t last(std::size_t port) const = 0;
+  /// Whose turn it is: slow clients must not see one port only.
+  [[nodiscard]] virtual std::size_t first() const { return 0; }
+  virtual void show(std::size_t port, const LivePictureRef& picture) = 0;
+};
+
+/// The ports that can be viewed, and the thread that encodes.
+///
+/// Note [At most fifteen]
+/// A port is asked for a picture only when an client is ready for one and the port's time has come. The
+/// time moves on by 1/15 s per picture from where it was, and lags behind the present by half of that at
+/// most: so pictures that come a little late do not lower the rate, and it never exceeds 15 per second for
+/// longer than that.
+///
+/// All of it on the network's thread, but the encoder's loop. An encoder of its own, because a large picture
+/// takes longer (4K: about 10 ms) than an answer may.
+class PictureHub {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  static constexpr int kMaxWidth = 1920;
+
+  /// `post` runs a function on the network's thread soon; it is called on any thread.
+  PictureHub(std::shared_ptr<PipelineCore> core, std::function<void(std::function<void()>)> post);
+  /// Ends the encoder and closes the taps.
+  ~PictureHub();
+  PictureHub(const PictureHub&) = delete;
+  PictureHub& operator=(const PictureHub&) = delete;
+
+  /// Throws OptionError when the port cannot be viewed.
+  void add_port(const std::string& name);
+  [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
+  [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
+  void start();
+
+  void join(PictureClient& client);
+  void leave(PictureClient& client);
+  /// It got ready, or looks at other ports.
+  void serve(PictureClient& client);
+  /// Asks for what is due. Returns when to come again; Time::max(): not before something changes.
+  Time pump(Time now);
+  [[nodiscard]] std::vector<ViewInfo> info() const;
+  /// No more pictures will come: the newest is for everybody who has not got it.
+  void set_over(bool over) { over_ = over; }
+
+ private:
+  struct Port {
+    std::size_t index = 0;
+    std::string name;
+    PictureTap* tap = nullptr;
+    bool busy = false;  // asked, caught or being encoded
+    Time due{};
+    std::uint64_t encoded = 0;
+    LivePictureRef newest;
+    std::atomic<int> width{kMaxWidth};  // the encoder reads it
+    bool complained = false;
+  };
+
+  // Ports that caught a picture. The taps' hooks own a share of it: a call may outlive the hub.
+  struct Queue {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Port*> ports;  // guarded by mutex
+    bool closed = false;      // guarded by mutex
+  };
+
+  void encode_loop();
+  void encode(Port& port);
+  void finish(Port& port, LivePictureRef picture, const std::string& error);
+  void offer(PictureClient& client, std::size_t index);
+  [[nodiscard]] bool any_ready(std::size_t index) const;
+  [[nodiscard]] int wanted_width(std::size_t index) const;
+
+  std::shared_ptr<PipelineCore> core_;
+  std::function<void(std::function<void()>)> post_;
+  std::deque<Port> ports_;  // addresses stay
+  std::vector<PictureClient*> clients_;
+  bool over_ = false;
+
+  std::unique_ptr<JpegEncoder> jpeg_;  // the encoder's
+  std::shared_ptr<Queue> caught_ = std::make_shared<Queue>();
+  std::thread encoder_;
+};
+
+}  // namespace freshframe::serve

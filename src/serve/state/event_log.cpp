@@ -1,0 +1,184 @@
+// Events.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/state/event_log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+namespace freshframe::serve {
+namespace {
+
+constexpr std::size_t kMaxText = 2000;  // bytes: every state carries all events
+
+// The end of a long text: there the error itself stands.
+std::string tail(const std::string& text) {
+  return text.size() <= kMaxText ? text : "..." + text.substr(text.size() - kMaxText);
+}
+
+std::string seconds_text(double seconds) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.*f s", seconds < 1 ? 3 : 1, seconds);
+  return text.data();
+}
+
+}  // namespace
+
+void EventLog::add(double time, std::string_view kind, const std::string& subject, std::string text) {
+  add(time, kind, subject, std::move(text), Repeated());
+}
+
+void EventLog::add(double time, std::string_view kind, const std::string& subject, std::string text,
+                   const Repeated& repeated) {
+  const auto found = std::ranges::find_if(entries_, [&](const Entry& entry) {
+    return entry.event.kind == kind && entry.event.subject == subject && entry.detail == repeated.detail;
+  });
+  Entry entry;
+  if (found != entries_.end()) {
+    entry = std::move(*found);
+    entries_.erase(found);
+  } else {
+    entry.event.first = time;
+    entry.event.kind = kind;
+    entry.event.subject = subject;
+    entry.detail = repeated.detail;
+    make_room();
+  }
+  entry.event.id = ++count_;
+  entry.event.time = time;
+  entry.event.count += repeated.count;
+  entry.event.text = std::move(text);
+  entries_.push_back(std::move(entry));
+}
+
+void EventLog::make_room() {
+  if (entries_.size() < kKept) return;
+  const auto found = std::ranges::find_if(entries_, [](const Entry& entry) {
+    return entry.event.kind != "outage" && entry.event.kind != "drop" && entry.event.kind != "loss";
+  });
+  entries_.erase(found != entries_.end() ? found : entries_.begin());
+}
+
+std::vector<Event> EventLog::events() const {
+  std::vector<Event> result;
+  for (const auto& entry : entries_) result.push_back(entry.event);
+  return result;
+}
+
+std::string EventLog::error_of(const std::string& node) const {
+  const auto found = errors_.find(node);
+  return found != errors_.end() ? found->second.line : std::string();
+}
+
+void EventLog::follow(const Snapshot& seen, const PipelineCore& core) {
+  follow_edges(seen);
+  follow_sources(seen);
+  follow_stall(seen);
+  follow_gil(seen);
+  follow_errors(seen, core);
+  follow_phase(seen);
+}
+
+void EventLog::follow_phase(const Snapshot& seen) {
+  const auto phase = seen.overview.phase;
+  if (phase == phase_) return;
+  const bool first = !phase_;
+  phase_ = phase;
+  if (phase == LifePhase::Running) add(seen.time, "start", seen.pipeline, "the pipeline runs");
+  if (phase < LifePhase::Ended) return;
+  if (phase == LifePhase::Failed) {
+    add(seen.time, "end", seen.pipeline, "the pipeline failed" + (seen.error ? ": " + seen.error->text : ""));
+  } else {
+    add(seen.time, "end", seen.pipeline,
+        "the pipeline " + std::string(first ? "had " : "has ") +
+            (phase == LifePhase::Stopped ? "been stopped" : "ended"));
+  }
+}
+
+// The texts are of the errors' log, which keeps a few; how many there were is in the node's counters.
+void EventLog::follow_errors(const Snapshot& seen, const PipelineCore& core) {
+  for (const auto& note : core.errors().since(last_error_)) {
+    last_error_ = note.id;
+    auto& errors = errors_[note.node];
+    errors.line = tail(note.text);
+    errors.text = tail(note.traceback.empty() ? note.text : note.traceback);
+    if (!note.fatal) continue;
+    const auto node = std::ranges::find(seen.overview.stats.nodes, note.node, &NodeStats::name);
+    const auto counted = node != seen.overview.stats.nodes.end() ? node->errors : 0;
+    const auto more = std::max<std::uint64_t>(1, counted - std::min(counted, errors.counted));
+    errors.counted += more;
+    add(note.time, "error", note.node, errors.text, {.count = more});
+  }
+  for (const auto& node : seen.overview.stats.nodes) {
+    auto& errors = errors_[node.name];
+    if (node.errors <= errors.counted || errors.text.empty()) continue;  // its text comes with the next look
+    const auto more = node.errors - std::exchange(errors.counted, node.errors);
+    add(seen.time, "error", node.name, errors.text, {.count = more});
+  }
+}
+
+// A queue that drops by design is told once; what another one loses is counted.
+void EventLog::follow_edges(const Snapshot& seen) {
+  const auto& edges = seen.overview.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    for (const auto& [cause, count] : edges[i].drops) {
+      if (cause == DropCause::Stop) continue;
+      auto& told = drops_[{i, cause}];
+      if (count <= told) continue;
+      const auto more = count - std::exchange(told, count);
+      const std::string name(to_string(cause));
+      if (cause == DropCause::QueueFull && lost_on(edges[i]) > 0) {
+        add(seen.time, "loss", edge_name(edges[i]), "loses samples (" + name + ")", {name, more});
+      } else if (more == count) {
+        add(seen.time, "drop", edge_name(edges[i]), "drops samples (" + name + ")", {name, 1});
+      }
+    }
+  }
+}
+
+void EventLog::follow_sources(const Snapshot& seen) {
+  for (const auto& node : seen.overview.stats.nodes) {
+    if (!node.source) continue;
+    const auto& now = *node.source;
+    auto& before = sources_[node.name];
+    if (now.stalls > before.stalls) add(seen.time, "stall", node.name, "connected, but nothing comes");
+    if (now.outages > before.outages) {
+      add(seen.time, "outage", node.name,
+          now.last_error.empty() ? "the connection was lost" : "the connection was lost: " + now.last_error);
+    }
+    if (now.reconnects > before.reconnects) {
+      const double lasted = now.outage_seconds - before.outage_seconds;
+      add(seen.time, "reconnect", node.name,
+          "frames come again after " + seconds_text(std::max(0.0, lasted)));
+    }
+    if (now.reconnects > before.reconnects || now.reconnects == now.outages) {
+      before.outage_seconds = now.outage_seconds;
+    }
+    before.stalls = now.stalls;
+    before.outages = now.outages;
+    before.reconnects = now.reconnects;
+  }
+}
+
+void EventLog::follow_stall(const Snapshot& seen) {
+  const bool stalled = seen.overview.phase == LifePhase::Running && seen.still >= seen.still_limit;
+  if (stalled && !stalled_) add(seen.time, "stall", seen.pipeline, health_of(seen).reason);
+  stalled_ = stalled;
+}
+
+void EventLog::follow_gil(const Snapshot& seen) {
+  if (!last_gil_stall_) {  // stalls before the first look are not of this server's time
+    last_gil_stall_ = seen.gil.recent.empty() ? 0 : seen.gil.recent.back().id;
+    return;
+  }
+  for (const auto& stall : seen.gil.recent) {
+    if (stall.id <= *last_gil_stall_) continue;
+    last_gil_stall_ = stall.id;
+    add(seen.time, "gil", stall.thread,
+        "kept the GIL for " + seconds_text(stall.seconds) + ": " + holder_of(stall),
+        {.detail = stall.native + "\n" + stall.python});
+  }
+}
+
+}  // namespace freshframe::serve

@@ -1,0 +1,76 @@
+// What happened, found by comparing a look with the one before.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "serve/state/snapshot.hpp"
+
+namespace freshframe::serve {
+
+/// At most 100 events, each with its repetitions. When there is no room, the oldest goes that is neither an
+/// outage nor a first drop or loss. One thread.
+class EventLog {
+ public:
+  static constexpr std::size_t kKept = 100;
+
+  void follow(const Snapshot& seen, const PipelineCore& core);
+  /// Oldest first, by their newest repetition.
+  [[nodiscard]] std::vector<Event> events() const;
+  /// The newest error of a node, in one line; "": it had none.
+  [[nodiscard]] std::string error_of(const std::string& node) const;
+
+ private:
+  struct SourceSeen {
+    std::uint64_t outages = 0;
+    std::uint64_t reconnects = 0;
+    std::uint64_t stalls = 0;
+    double outage_seconds = 0;
+  };
+
+  struct Repeated {
+    std::string detail = {};  // apart from kind and subject, what makes events like
+    std::uint64_t count = 1;
+  };
+  struct Entry {
+    Event event;
+    std::string detail;
+  };
+  struct NodeErrors {
+    std::uint64_t counted = 0;
+    std::string text;  // of the newest, with its traceback
+    std::string line;  // without
+  };
+
+  void add(double time, std::string_view kind, const std::string& subject, std::string text);
+  void add(double time, std::string_view kind, const std::string& subject, std::string text,
+           const Repeated& repeated);
+  void make_room();
+  void follow_phase(const Snapshot& seen);
+  void follow_errors(const Snapshot& seen, const PipelineCore& core);
+  void follow_edges(const Snapshot& seen);
+  void follow_sources(const Snapshot& seen);
+  void follow_stall(const Snapshot& seen);
+  void follow_gil(const Snapshot& seen);
+
+  std::deque<Entry> entries_;
+  std::uint64_t count_ = 0;
+  std::optional<LifePhase> phase_;
+  std::uint64_t last_error_ = 0;
+  std::map<std::string, NodeErrors> errors_;                          // by node
+  std::map<std::pair<std::size_t, DropCause>, std::uint64_t> drops_;  // that were told, by edge and cause
+  std::map<std::string, SourceSeen> sources_;
+  bool stalled_ = false;
+  std::optional<std::uint64_t> last_gil_stall_;  // none before the first look
+};
+
+}  // namespace freshframe::serve

@@ -1,0 +1,35 @@
+// Metrics: a sampler of its own behind a mutex.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/metrics.hpp"
+
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include "serve/state/metrics_text.hpp"
+#include "serve/state/sampler.hpp"
+
+namespace freshframe {
+
+struct Metrics::Impl {
+  Impl(std::shared_ptr<PipelineCore> pipeline, std::function<GilFindings()> read)
+      : gil_findings(std::move(read)), sampler(std::move(pipeline)) {}
+
+  const std::function<GilFindings()> gil_findings;
+  std::mutex mutex;
+  serve::Sampler sampler;  // guarded by mutex: it remembers when a sample has moved last
+};
+
+Metrics::Metrics(std::shared_ptr<PipelineCore> pipeline, std::function<GilFindings()> gil_findings)
+    : impl_(std::make_unique<Impl>(std::move(pipeline), std::move(gil_findings))) {}
+
+Metrics::~Metrics() = default;
+
+std::string Metrics::text() {
+  auto gil = impl_->gil_findings ? impl_->gil_findings() : GilFindings();
+  const std::lock_guard lock(impl_->mutex);
+  impl_->sampler.look(std::chrono::steady_clock::now(), std::move(gil));
+  return serve::metrics_text(impl_->sampler.seen(), serve::Viewers::Unknown);
+}
+
+}  // namespace freshframe

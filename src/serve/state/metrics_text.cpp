@@ -1,0 +1,228 @@
+// The fields of stats_fields.hpp, and what is no field; the format wants all samples of a metric together.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/state/metrics_text.hpp"
+
+#include "freshframe/stats_fields.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "serve/state/json.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+using Label = std::pair<std::string_view, std::string_view>;
+
+class MetricsWriter {
+ public:
+  explicit MetricsWriter(std::string_view pipeline) : pipeline_(pipeline) {}
+
+  /// `name`: without "freshframe_", which all have.
+  void begin(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = "freshframe_";
+    name_ += name;
+    out_ += "# HELP ";
+    out_ += name_;
+    out_ += ' ';
+    out_ += help;
+    out_ += "\n# TYPE ";
+    out_ += name_;
+    out_ += ' ';
+    out_ += type;
+    out_ += '\n';
+  }
+
+  template <class T>
+  void sample(std::initializer_list<Label> labels, T value) {
+    out_ += name_;
+    char separator = '{';
+    put_label(separator, "pipeline", pipeline_);
+    for (const auto& [key, text] : labels) put_label(separator, key, text);
+    out_ += "} ";
+    put(value);
+    out_ += '\n';
+  }
+
+  [[nodiscard]] std::string take() && { return std::move(out_); }
+
+ private:
+  void put_label(char& separator, std::string_view key, std::string_view text) {
+    out_ += std::exchange(separator, ',');
+    out_ += key;
+    out_ += "=\"";
+    for (const char c : valid_utf8(text)) {
+      if (c == '\\' || c == '"') out_ += '\\';
+      if (c == '\n') {
+        out_ += "\\n";
+      } else {
+        out_ += c;
+      }
+    }
+    out_ += '"';
+  }
+  void put(std::integral auto value) { out_ += std::to_string(value); }
+  void put(double value) {
+    if (!std::isfinite(value)) {
+      out_ += "NaN";
+      return;
+    }
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    out_.append(text.data(), static_cast<std::size_t>(end - text.data()));
+  }
+
+  std::string out_;
+  std::string name_;
+  std::string pipeline_;
+};
+
+// One metric per field that has one. `samples` calls what it is given with the labels and counters of each
+// item.
+template <class Fields, class Samples>
+void write_fields(MetricsWriter& out, const Fields& fields, const Samples& samples) {
+  for_each_field(fields, [&](const auto& field) {
+    if (field.metric.empty()) return;
+    out.begin(field.metric, field.type, field.help);
+    samples([&](std::initializer_list<Label> labels, const auto& stats) {
+      if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(stats.*field.member)>>) {
+        out.sample(labels, stats.*field.member);
+      }
+    });
+  });
+}
+
+void write_nodes(MetricsWriter& out, const Stats& stats) {
+  write_fields(out, kNodeFields, [&](const auto& sample) {
+    for (const auto& node : stats.nodes) sample({{"node", node.name}}, node);
+  });
+  write_fields(out, kSourceFields, [&](const auto& sample) {
+    for (const auto& node : stats.nodes) {
+      if (node.source) sample({{"node", node.name}}, *node.source);
+    }
+  });
+}
+
+void write_edges(MetricsWriter& out, const Stats& stats) {
+  const auto for_each_edge = [&](const auto& sample) {
+    for (const auto& edge : stats.edges) sample({{"parent", edge.parent}, {"child", edge.child}}, edge);
+  };
+  write_fields(out, kEdgeFields, for_each_edge);
+  out.begin("edge_lost_total", "counter", "Samples dropped although the queue was not asked to drop them.");
+  for_each_edge(
+      [&](std::initializer_list<Label> labels, const EdgeStats& edge) { out.sample(labels, lost_on(edge)); });
+  out.begin("edge_depth_samples", "gauge", "Samples that the edge's queue can hold.");
+  for_each_edge([&](std::initializer_list<Label> labels, const EdgeStats& edge) {
+    out.sample(labels, static_cast<double>(edge.queue.depth));
+  });
+}
+
+void write_away(MetricsWriter& out, const Snapshot& seen) {
+  out.begin("source_away_seconds", "gauge",
+            "For how long the source has delivered nothing because its connection is away; 0: it is not.");
+  for (std::size_t i = 0; i < seen.away.size(); ++i) {
+    const auto& node = seen.overview.stats.nodes[i];
+    if (node.source) out.sample({{"node", node.name}}, seen.away[i].value_or(0));
+  }
+}
+
+template <class Cause, class Map>
+std::uint64_t count_of(const Map& drops, int cause) {
+  const auto found = drops.find(static_cast<Cause>(cause));
+  return found != drops.end() ? found->second : 0;
+}
+
+// Every cause from the start, so that a first drop is a step and no new series.
+void write_drops(MetricsWriter& out, const Stats& stats) {
+  out.begin("node_dropped_total", "counter", "Frames lost in the node, by cause.");
+  for (const auto& node : stats.nodes) {
+    for (int i = 0; i < kNodeDropCauses; ++i) {
+      out.sample({{"node", node.name}, {"cause", freshframe::to_string(static_cast<NodeDropCause>(i))}},
+                 count_of<NodeDropCause>(node.drops, i));
+    }
+  }
+  out.begin("edge_dropped_total", "counter", "Samples dropped on the edge, by cause.");
+  for (const auto& edge : stats.edges) {
+    for (int i = 0; i < kDropCauses; ++i) {
+      out.sample({{"parent", edge.parent},
+                  {"child", edge.child},
+                  {"cause", freshframe::to_string(static_cast<DropCause>(i))}},
+                 count_of<DropCause>(edge.drops, i));
+    }
+  }
+}
+
+void write_states(MetricsWriter& out, const Snapshot& seen) {
+  out.begin("node_state", "gauge", "1 for the state that the node is in.");
+  for (const auto& node : seen.overview.stats.nodes) {
+    out.sample({{"node", node.name}, {"state", state_name(node.state)}}, 1);
+  }
+  out.begin("source_state", "gauge", "1 for the state that the source is in.");
+  for (const auto& node : seen.overview.stats.nodes) {
+    if (!node.source) continue;
+    out.sample({{"node", node.name}, {"state", freshframe::to_string(node.source->state)}}, 1);
+  }
+  out.begin("pipeline_phase", "gauge", "1 for the phase that the pipeline is in.");
+  out.sample({{"phase", to_string(seen.overview.phase)}}, 1);
+  out.begin("pipeline_healthy", "gauge", "1 while frames flow, as /healthz says it.");
+  out.sample({}, health_of(seen).good ? 1 : 0);
+}
+
+template <class T>
+void write_one(MetricsWriter& out, std::string_view name, std::string_view type, std::string_view help,
+               T value) {
+  out.begin(name, type, help);
+  out.sample({}, value);
+}
+
+void write_memory(MetricsWriter& out, const Stats& stats) {
+  const auto& pool = stats.pool;
+  write_one(out, "pipeline_uptime_seconds", "gauge", "Seconds since the start, until the end.", stats.uptime);
+  write_one(out, "frames_bound", "gauge", "Frames that the engine may hold at once.", pool.bound);
+  write_one(out, "frames_published", "gauge", "Frames that the engine holds.", pool.published);
+  write_one(out, "held_by_python_bytes", "gauge", "Picture memory held only outside the engine.",
+            stats.held_bytes);
+  write_one(out, "pool_allocated_total", "counter", "Picture buffers taken from the system.",
+            pool.memory.allocated);
+  write_one(out, "pool_reused_total", "counter", "Requests served from idle picture buffers.",
+            pool.memory.reused);
+  write_one(out, "pool_idle_bytes", "gauge", "Picture memory kept for reuse.", pool.memory.idle_bytes);
+}
+
+void write_viewers(MetricsWriter& out, const Snapshot& seen) {
+  write_one(out, "viewers", "gauge", "Browsers and programs that watch the pipeline live.", seen.viewers);
+  out.begin("view_encoded_total", "counter", "Pictures of the port that were encoded for viewers.");
+  for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.encoded);
+}
+
+}  // namespace
+
+std::string metrics_text(const Snapshot& seen, Viewers viewers) {
+  MetricsWriter out(seen.pipeline);
+  const auto& stats = seen.overview.stats;
+  out.begin("info", "gauge", "The version that runs.");
+  out.sample({{"version", FRESHFRAME_VERSION}}, 1);
+  write_states(out, seen);
+  write_memory(out, stats);
+  write_nodes(out, stats);
+  write_away(out, seen);
+  write_edges(out, stats);
+  write_drops(out, stats);
+  if (seen.gil.watching) {
+    write_one(out, "gil_stalls_total", "counter",
+              "How often the process was kept from the GIL for longer than the watch's threshold.",
+              seen.gil.stalls);
+    write_one(out, "gil_stalled_seconds_total", "counter", "Seconds of those stalls.", seen.gil.stalled);
+  }
+  if (viewers == Viewers::Known) write_viewers(out, seen);
+  return std::move(out).take();
+}
+
+}  // namespace freshframe::serve

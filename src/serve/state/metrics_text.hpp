@@ -1,0 +1,19 @@
+// What is seen, in Prometheus' text format 0.0.4.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "serve/state/snapshot.hpp"
+
+namespace freshframe::serve {
+
+inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Whether there is a server that knows of them.
+enum class Viewers : std::uint8_t { Unknown, Known };
+
+[[nodiscard]] std::string metrics_text(const Snapshot& seen, Viewers viewers);
+
+}  // namespace freshframe::serve

@@ -1,0 +1,133 @@
+// One function per kind of problem.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/state/problems.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace freshframe::serve {
+namespace {
+
+constexpr double kShownFor = 10;     // seconds after the newest error or loss
+constexpr double kAway = 2;          // seconds: shorter breaks are what a reconnection takes
+constexpr double kLongStall = 0.25;  // seconds, of one that goes on
+constexpr double kStalledShare = 0.1;
+constexpr double kHoldShare = 0.8;       // of the last second
+constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thread's name
+
+std::string percent(double share) {
+  return std::to_string(std::lround(100 * std::min(1.0, share))) + " %";
+}
+
+std::string seconds_text(double seconds) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), seconds < 10 ? "%.1f s" : "%.0f s", seconds);
+  return text.data();
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+bool is_recent(double time, const Snapshot& seen) {
+  return time > 0 && seen.time - time < kShownFor;
+}
+
+// The card that a thread belongs to: nodes' threads have their names.
+std::string node_of_thread(const std::string& thread, const Snapshot& seen) {
+  for (const auto& node : seen.overview.stats.nodes) {
+    if (!thread.empty() && (node.name == thread || node.name.substr(0, kThreadName) == thread))
+      return node.name;
+  }
+  return thread;
+}
+
+void add_error(std::vector<Problem>& out, const Snapshot& seen) {
+  if (seen.overview.phase != LifePhase::Failed) return;
+  const bool known = seen.error.has_value();
+  out.push_back({"error", known ? seen.error->node : seen.pipeline,
+                 known ? "failed: " + seen.error->text : "the pipeline failed"});
+}
+
+void add_sources(std::vector<Problem>& out, const Snapshot& seen) {
+  for (std::size_t i = 0; i < seen.away.size(); ++i) {
+    if (!seen.away[i] || *seen.away[i] < kAway) continue;
+    const auto& node = seen.overview.stats.nodes[i];
+    auto text = "no frames for " + seconds_text(*seen.away[i]);
+    if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
+    out.push_back({"source", node.name, std::move(text)});
+  }
+}
+
+void add_gil(std::vector<Problem>& out, const Snapshot& seen) {
+  const auto& gil = seen.gil;
+  if (gil.now && gil.now->seconds >= kLongStall) {
+    out.push_back({"gil", node_of_thread(gil.now->thread, seen),
+                   "has held the GIL for " + seconds_text(gil.now->seconds) + ": " + holder_of(*gil.now)});
+  } else if (seen.gil_stalled_share >= kStalledShare && !gil.recent.empty()) {
+    const auto& last = gil.recent.back();
+    out.push_back({"gil", node_of_thread(last.thread, seen),
+                   "kept the GIL from others for " + percent(seen.gil_stalled_share) +
+                       " of the last 5 s: " + holder_of(last)});
+  }
+  for (std::size_t i = 0; i < seen.node_rates.size(); ++i) {
+    const auto& name = seen.overview.stats.nodes[i].name;
+    if (seen.overview.phase != LifePhase::Running || seen.node_rates[i].gil_hold < kHoldShare) continue;
+    if (std::ranges::any_of(out, [&](const auto& one) { return one.kind == "gil" && one.subject == name; })) {
+      continue;
+    }
+    out.push_back({"gil", name, "holds the GIL " + percent(seen.node_rates[i].gil_hold) + " of the time"});
+  }
+}
+
+void add_node_trouble(std::vector<Problem>& out, const Snapshot& seen, const EventLog& log) {
+  for (std::size_t i = 0; i < seen.trouble.size(); ++i) {
+    const auto& node = seen.overview.stats.nodes[i];
+    const bool ended_it = seen.error && seen.error->node == node.name;
+    if (is_recent(seen.trouble[i].error, seen) && !ended_it) {
+      const auto line = log.error_of(node.name);
+      out.push_back(
+          {"error", node.name, counted(node.errors, "error") + (line.empty() ? "" : ", the last: " + line)});
+    }
+    if (is_recent(seen.trouble[i].loss, seen)) {
+      out.push_back({"loss", node.name, "lost frames in the device, the decoder or the pool"});
+    }
+  }
+}
+
+void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
+  for (std::size_t i = 0; i < seen.loss_times.size(); ++i) {
+    if (!is_recent(seen.loss_times[i], seen)) continue;
+    const auto& edge = seen.overview.stats.edges[i];
+    out.push_back({"loss", edge_name(edge),
+                   counted(lost_on(edge), "sample") + " lost: " + edge.child +
+                       " is slower than its source, and its queue " + freshframe::to_string(edge.queue) +
+                       " is full"});
+  }
+}
+
+void add_stall(std::vector<Problem>& out, const Snapshot& seen) {
+  if (seen.overview.phase != LifePhase::Running || seen.still < seen.still_limit) return;
+  out.push_back({"stall", seen.pipeline, "no sample has moved for " + seconds_text(seen.still)});
+}
+
+}  // namespace
+
+std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
+  std::vector<Problem> out;
+  add_error(out, seen);
+  add_stall(out, seen);
+  add_sources(out, seen);
+  add_gil(out, seen);
+  add_edge_losses(out, seen);
+  add_node_trouble(out, seen, log);
+  return out;
+}
+
+}  // namespace freshframe::serve

@@ -1,0 +1,178 @@
+// Rates over the last second, computed once for all viewers.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/state/sampler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace freshframe::serve {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::seconds;
+
+double unix_time() {
+  return duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+template <class Map>
+auto rates_of(const Map& now, const Map& before, double span) {
+  std::map<typename Map::key_type, double> rates;
+  for (const auto& [cause, count] : now) {
+    const auto known = before.find(cause);
+    const auto old = known != before.end() ? known->second : 0;
+    rates[cause] = static_cast<double>(count - std::min(old, count)) / span;
+  }
+  return rates;
+}
+
+// A file is opened and closed in these states too, but not for long.
+bool is_away(SourceState state) {
+  return state != SourceState::Reading && state != SourceState::Closing && state != SourceState::Closed;
+}
+
+// An error's samples are told as errors.
+std::uint64_t frames_lost(const NodeStats& node) {
+  const auto found = node.drops.find(NodeDropCause::Error);
+  return node.dropped - (found != node.drops.end() ? found->second : 0);
+}
+
+// The newest point; what was not there from the beginning has none before.
+void extend(Series& series, std::optional<double> point, std::size_t points) {
+  while (series.size() + 1 < points) series.emplace_back();
+  series.push_back(point);
+  while (series.size() > points) series.pop_front();
+}
+
+}  // namespace
+
+Sampler::Sampler(std::shared_ptr<PipelineCore> core, std::optional<double> away_limit)
+    : core_(std::move(core)) {
+  seen_.away_limit = away_limit;
+  constexpr double kDefaultLimit = 5.0;  // seconds, where stalls are not looked for
+  seen_.pipeline = core_->options().name;
+  seen_.still_limit = core_->options().stall_timeout.value_or(kDefaultLimit);
+}
+
+void Sampler::look(Time now, GilFindings gil) {
+  seen_.time = unix_time();
+  const auto before = std::exchange(seen_.overview, core_->overview()).stats;
+  seen_.error = core_->errors().first_fatal();
+  seen_.gil = std::move(gil);
+  compute_rates(now);
+  follow_trouble(before);
+  follow_sources(now);
+  follow_stalls(now);
+  follow_movement(now);
+  extend_history(now);
+  events_.follow(seen_, *core_);
+}
+
+void Sampler::compute_rates(Time now) {
+  const auto& stats = seen_.overview.stats;
+  if (!looks_.empty() && (looks_.back().stats.edges.size() != stats.edges.size() ||
+                          looks_.back().stats.nodes.size() != stats.nodes.size())) {
+    looks_.clear();  // the graph grew, or it was started
+  }
+  constexpr auto kApart = std::chrono::milliseconds(50);  // however often somebody asks
+  if (looks_.empty() || now - looks_.back().at >= kApart) looks_.push_back({now, stats});
+  while (looks_.size() > 2 && now - looks_[1].at >= seconds(1)) looks_.pop_front();
+  const auto& before = looks_.front().stats;
+  const double span = duration<double>(now - looks_.front().at).count();
+  seen_.node_rates.assign(stats.nodes.size(), {});
+  seen_.edge_rates.assign(stats.edges.size(), {});
+  if (span <= 0) return;
+  for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
+    const auto& node = stats.nodes[i];
+    const auto& old = before.nodes[i];
+    seen_.node_rates[i] = {static_cast<double>(node.processed - old.processed) / span,
+                           rates_of(node.drops, old.drops, span), (node.lock_wait - old.lock_wait) / span,
+                           (node.lock_hold - old.lock_hold) / span};
+  }
+  for (std::size_t i = 0; i < stats.edges.size(); ++i) {
+    const auto& edge = stats.edges[i];
+    seen_.edge_rates[i].delivered = static_cast<double>(edge.delivered - before.edges[i].delivered) / span;
+    seen_.edge_rates[i].drops = rates_of(edge.drops, before.edges[i].drops, span);
+  }
+}
+
+void Sampler::follow_trouble(const Stats& before) {
+  const auto& stats = seen_.overview.stats;
+  seen_.trouble.resize(stats.nodes.size());
+  seen_.loss_times.resize(stats.edges.size());
+  const auto grew = [](std::uint64_t now, std::uint64_t old) { return now > old; };
+  for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
+    const auto& node = stats.nodes[i];
+    const NodeStats none;
+    const auto& old = i < before.nodes.size() ? before.nodes[i] : none;
+    auto& trouble = seen_.trouble[i];
+    if (grew(node.errors, old.errors)) trouble.error = seen_.time;
+    if (grew(frames_lost(node), frames_lost(old))) trouble.loss = seen_.time;
+  }
+  for (std::size_t i = 0; i < stats.edges.size(); ++i) {
+    const auto old = i < before.edges.size() ? lost_on(before.edges[i]) : 0;
+    if (grew(lost_on(stats.edges[i]), old)) seen_.loss_times[i] = seen_.time;
+  }
+}
+
+void Sampler::follow_sources(Time now) {
+  const auto& nodes = seen_.overview.stats.nodes;
+  const bool runs = seen_.overview.phase == LifePhase::Running;
+  away_since_.resize(nodes.size());
+  seen_.away.assign(nodes.size(), std::nullopt);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!runs || !nodes[i].source || !is_away(nodes[i].source->state)) {
+      away_since_[i].reset();
+      continue;
+    }
+    if (!away_since_[i]) away_since_[i] = now;
+    seen_.away[i] = duration<double>(now - *away_since_[i]).count();
+  }
+}
+
+void Sampler::follow_stalls(Time now) {
+  constexpr auto kSpan = seconds(5);
+  if (!seen_.gil.watching || (!stalled_.empty() && seen_.gil.stalled < stalled_.back().seconds)) {
+    stalled_.clear();
+  }
+  stalled_.push_back({now, seen_.gil.stalled});
+  while (stalled_.size() > 2 && now - stalled_[1].at >= kSpan) stalled_.pop_front();
+  const double grown = stalled_.back().seconds - stalled_.front().seconds;
+  seen_.gil_stalled_share = std::min(1.0, grown / duration<double>(kSpan).count());
+}
+
+void Sampler::follow_movement(Time now) {
+  std::uint64_t moved = 0;
+  for (const auto& node : seen_.overview.stats.nodes) moved += node.processed;
+  for (const auto& edge : seen_.overview.stats.edges) moved += edge.delivered;
+  if (!moved_at_ || moved != moved_ || seen_.overview.phase != LifePhase::Running) moved_at_ = now;
+  moved_ = moved;
+  seen_.still = duration<double>(now - *moved_at_).count();
+}
+
+void Sampler::extend_history(Time now) {
+  if (history_at_ && now - *history_at_ < seconds(1)) return;
+  // On a grid of seconds, unless looks were missed.
+  history_at_ = history_at_ && now - *history_at_ < seconds(2) ? *history_at_ + seconds(1) : now;
+  history_.time = seen_.time;
+  history_.points = std::min(history_.points + 1, History::kPoints);
+  const auto points = history_.points;
+  const auto& stats = seen_.overview.stats;
+  history_.edges.resize(stats.edges.size());
+  history_.node_fps.resize(stats.nodes.size());
+  for (std::size_t i = 0; i < stats.edges.size(); ++i) {
+    auto& series = history_.edges[i];
+    double dropped = 0;
+    for (const auto& [cause, rate] : seen_.edge_rates[i].drops) dropped += rate;
+    extend(series.rate, seen_.edge_rates[i].delivered, points);
+    extend(series.dropped, dropped, points);
+    extend(series.waiting, static_cast<double>(stats.edges[i].waiting), points);
+    extend(series.age_p50, measured(stats.edges[i].age_p50), points);
+  }
+  const bool runs = seen_.overview.phase == LifePhase::Running;
+  for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
+    extend(history_.node_fps[i], runs ? std::optional(seen_.node_rates[i].processed) : std::nullopt, points);
+  }
+}
+
+}  // namespace freshframe::serve

@@ -1,0 +1,62 @@
+// Looks at the pipeline a few times per second and remembers what is needed for rates, history and events.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "serve/state/event_log.hpp"
+#include "serve/state/snapshot.hpp"
+
+namespace freshframe::serve {
+
+/// One thread. It costs the pipeline what reading its counters costs: each edge's mutex for a moment.
+class Sampler {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// `away_limit`: seconds that a source may deliver nothing before health_of() says so; nullopt: any time.
+  explicit Sampler(std::shared_ptr<PipelineCore> core, std::optional<double> away_limit = {});
+
+  void look(Time now, GilFindings gil);
+  [[nodiscard]] const Snapshot& seen() const noexcept { return seen_; }
+  [[nodiscard]] Snapshot& seen() noexcept { return seen_; }
+  [[nodiscard]] const History& history() const noexcept { return history_; }
+  [[nodiscard]] const EventLog& events() const noexcept { return events_; }
+
+ private:
+  struct Look {
+    Time at;
+    Stats stats;
+  };
+  struct Stalled {
+    Time at;
+    double seconds;  // in total until then
+  };
+
+  void compute_rates(Time now);
+  void follow_trouble(const Stats& before);
+  void follow_sources(Time now);
+  void follow_stalls(Time now);
+  void follow_movement(Time now);
+  void extend_history(Time now);
+
+  std::shared_ptr<PipelineCore> core_;
+  Snapshot seen_;
+  History history_;
+  EventLog events_;
+  std::deque<Look> looks_;       // of the last second and one before
+  std::deque<Stalled> stalled_;  // of the last seconds and one before
+  std::vector<std::optional<Time>> away_since_;
+  std::uint64_t moved_ = 0;
+  std::optional<Time> moved_at_;
+  std::optional<Time> history_at_;
+};
+
+}  // namespace freshframe::serve

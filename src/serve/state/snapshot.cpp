@@ -1,0 +1,110 @@
+// Words for what was seen.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/state/snapshot.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <utility>
+
+namespace freshframe::serve {
+namespace {
+
+std::string one_digit(double seconds) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f s", seconds);
+  return text.data();
+}
+
+std::string stalled_text(const Snapshot& seen) {
+  auto text = "stalled: no sample has moved for " + one_digit(seen.still);
+  for (const auto& node : seen.overview.stats.nodes) {
+    if (!node.source || node.source->state == SourceState::Reading) continue;
+    text += "; source '" + node.name + "' is " + std::string(freshframe::to_string(node.source->state));
+    if (!node.source->last_error.empty()) text += " (" + node.source->last_error + ")";
+  }
+  return text;
+}
+
+// Every source beyond the limit; "" when there is none.
+std::string too_long_away(const Snapshot& seen) {
+  std::string text;
+  for (std::size_t i = 0; i < seen.away.size(); ++i) {
+    if (!seen.away_limit || !seen.away[i] || *seen.away[i] <= *seen.away_limit) continue;
+    const auto& node = seen.overview.stats.nodes[i];
+    if (!text.empty()) text += "; ";
+    text += "source '" + node.name + "' has been away for " + one_digit(*seen.away[i]) + ", its limit is " +
+            one_digit(*seen.away_limit);
+    if (!node.source->last_error.empty()) text += " (" + node.source->last_error + ")";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view to_string(LifePhase phase) noexcept {
+  switch (phase) {
+    case LifePhase::Created:
+      return "created";
+    case LifePhase::Starting:
+      return "starting";
+    case LifePhase::Running:
+      return "running";
+    case LifePhase::Ended:
+      return "ended";
+    case LifePhase::Stopped:
+      return "stopped";
+    case LifePhase::Failed:
+      return "failed";
+  }
+  return "?";
+}
+
+std::string_view to_string(NodeKind kind) noexcept {
+  switch (kind) {
+    case NodeKind::Source:
+      return "source";
+    case NodeKind::Node:
+      return "node";
+    case NodeKind::Sink:
+      return "sink";
+  }
+  return "?";
+}
+
+std::string_view state_name(NodeState state) noexcept {
+  return state == NodeState::WaitingLock ? "waiting_gil" : freshframe::to_string(state);
+}
+
+std::string edge_name(const EdgeStats& edge) {
+  return edge.parent + "->" + edge.child;
+}
+
+Health health_of(const Snapshot& seen) {
+  switch (seen.overview.phase) {
+    case LifePhase::Failed:
+      return {false, "failed: " + (seen.error ? seen.error->node + ": " + seen.error->text : "unknown")};
+    case LifePhase::Running:
+      break;
+    default:
+      return {false, "no frames flow: the pipeline is " + std::string(to_string(seen.overview.phase))};
+  }
+  if (seen.still >= seen.still_limit) return {false, stalled_text(seen)};
+  if (auto away = too_long_away(seen); !away.empty()) return {false, std::move(away)};
+  return {true, "ok"};
+}
+
+std::uint64_t lost_on(const EdgeStats& edge) {
+  if (edge.queue == kLatest || edge.queue == kNext) return 0;
+  const auto found = edge.drops.find(DropCause::QueueFull);
+  return found != edge.drops.end() ? found->second : 0;
+}
+
+std::string holder_of(const GilFindings::Stall& stall) {
+  auto text = stall.native.empty() ? stall.python : stall.native;
+  if (!stall.native.empty() && !stall.python.empty()) text += ", called at " + stall.python;
+  if (text.empty()) text = "unknown";
+  return stall.thread.empty() ? text : text + " (thread " + stall.thread + ")";
+}
+
+}  // namespace freshframe::serve

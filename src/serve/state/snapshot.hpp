@@ -1,0 +1,124 @@
+// One look at a pipeline, with what follows from the looks before it: rates, history, events.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil_findings.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/look/error_log.hpp"
+#include "core/look/overview.hpp"
+
+namespace freshframe::serve {
+
+/// Like events are one: the same kind and subject, and the same cause or culprit.
+struct Event {
+  std::uint64_t id = 0;     // from 1; a repetition gets a new one
+  double first = 0;         // Unix time
+  double time = 0;          // Unix time of the newest
+  std::uint64_t count = 0;  // repetitions
+  std::string kind;         // drop, loss, stall, outage, reconnect, error, gil, start, end
+  std::string subject;      // a node, or "parent -> child"
+  std::string text;         // of the newest
+};
+
+/// What is broken now.
+struct Problem {
+  std::string kind;     // error, source, gil, loss, stall
+  std::string subject;  // a node, or "parent -> child"
+  std::string text;
+};
+
+/// Per second, over the last one.
+struct NodeRates {
+  double processed = 0;
+  std::map<NodeDropCause, double> drops;
+  double gil_wait = 0;  // seconds per second, as the next
+  double gil_hold = 0;
+};
+struct EdgeRates {
+  double delivered = 0;
+  std::map<DropCause, double> drops;
+};
+
+/// Unix times of the newest trouble; 0: there was none.
+struct NodeTrouble {
+  double error = 0;  // an exception
+  double loss = 0;   // a frame lost in the node
+};
+
+struct ViewInfo {
+  std::string port;
+  std::uint64_t encoded = 0;  // pictures
+  std::size_t viewers = 0;
+};
+
+struct Snapshot {
+  double time = 0;  // Unix time
+  std::string pipeline;
+  Overview overview;
+  std::vector<NodeRates> node_rates;  // as overview.stats.nodes
+  std::vector<EdgeRates> edge_rates;  // as overview.stats.edges
+  std::vector<NodeTrouble> trouble;   // as overview.stats.nodes
+  std::vector<double> loss_times;     // as overview.stats.edges: Unix time of the newest loss; 0: none
+  /// As overview.stats.nodes: seconds that a source has delivered nothing because its connection is away.
+  std::vector<std::optional<double>> away;
+  std::optional<double> away_limit;  // seconds; longer is unhealthy
+  std::optional<ErrorNote> error;    // what ended the pipeline
+  GilFindings gil;
+  double gil_stalled_share = 0;  // of the last seconds: stalls that have ended
+  double still = 0;              // seconds since a sample moved
+  double still_limit = 0;        // seconds after which that is a stall
+  std::vector<ViewInfo> views;
+  std::size_t viewers = 0;
+};
+
+/// Points of a second each; nullopt where there was nothing to tell.
+using Series = std::deque<std::optional<double>>;
+
+/// The last minute. Every series has as many points; they stand in the order of Stats.
+struct History {
+  struct EdgeSeries {
+    Series rate;     // delivered per second
+    Series dropped;  // per second
+    Series waiting;
+    Series age_p50;
+  };
+  static constexpr std::size_t kPoints = 60;
+
+  double time = 0;  // Unix time of the last point
+  std::size_t points = 0;
+  std::vector<EdgeSeries> edges;
+  std::vector<Series> node_fps;
+};
+
+struct Health {
+  bool good = false;
+  std::string reason;  // "ok", or why not
+};
+[[nodiscard]] Health health_of(const Snapshot& seen);
+
+/// Samples that a queue lost although it was not asked to keep the newest only: LATEST and NEXT drop by
+/// design.
+[[nodiscard]] std::uint64_t lost_on(const EdgeStats& edge);
+/// Who keeps the GIL, for people.
+[[nodiscard]] std::string holder_of(const GilFindings::Stall& stall);
+
+[[nodiscard]] std::string_view to_string(LifePhase phase) noexcept;
+[[nodiscard]] std::string_view to_string(NodeKind kind) noexcept;
+/// "waiting_gil" for a Python node that waits for its lock.
+[[nodiscard]] std::string_view state_name(NodeState state) noexcept;
+/// What was measured; nullopt when nothing was: quantiles of nothing are 0.
+[[nodiscard]] inline std::optional<double> measured(double quantile) {
+  return quantile > 0 ? std::optional(quantile) : std::nullopt;
+}
+[[nodiscard]] std::string edge_name(const EdgeStats& edge);
+
+}  // namespace freshframe::serve

@@ -1,0 +1,268 @@
+// The schema, number 1.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/state/state_json.hpp"
+
+#include "freshframe/stats_fields.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+#include "serve/state/json.hpp"
+#include "serve/state/problems.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+constexpr int kSchema = 1;
+
+template <class Map>
+void write_causes(JsonWriter& json, std::string_view key, const Map& causes) {
+  json.key(key).begin_object();
+  for (const auto& [cause, count] : causes) json.member(to_string(cause), count);
+  json.end_object();
+}
+
+// "" is nobody's name: null says that there is none.
+void write_text(JsonWriter& json, std::string_view key, const std::string& text) {
+  text.empty() ? json.key(key).null() : json.member(key, std::string_view(text));
+}
+
+template <class Value>
+void write_field(JsonWriter& json, std::string_view name, const Value& value) {
+  if constexpr (std::is_same_v<Value, double>) {
+    if (is_quantile(name)) {
+      json.member(name, measured(value));
+      return;
+    }
+  }
+  json.member(name, value);
+}
+
+template <class Fields, class Stats>
+void write_fields(JsonWriter& json, const Fields& fields, const Stats& stats) {
+  for_each_field(fields, [&](const auto& field) { write_field(json, field.name, stats.*field.member); });
+}
+
+void write_error(JsonWriter& json, const std::optional<ErrorNote>& error) {
+  json.key("error");
+  if (!error) {
+    json.null();
+    return;
+  }
+  json.begin_object()
+      .member("node", std::string_view(error->node))
+      .member("message", std::string_view(error->text));
+  write_text(json, "traceback", error->traceback);
+  json.end_object();
+}
+
+void write_source(JsonWriter& json, const std::optional<SourceStats>& source, std::optional<double> away) {
+  json.key("source");
+  if (!source) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("state", freshframe::to_string(source->state));
+  write_fields(json, kSourceFields, *source);
+  json.member("away", away).end_object();
+}
+
+void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
+  const auto& node = seen.overview.stats.nodes[index];
+  const auto& about = seen.overview.nodes[index];
+  json.begin_object()
+      .member("name", std::string_view(node.name))
+      .member("kind", to_string(about.kind))
+      .member("language", about.outside ? "python" : "native")
+      .member("state", state_name(node.state));
+  for_each_field(kNodeFields, [&](const auto& field) {
+    if (!about.outside && field.name.starts_with("gil_")) {
+      json.key(field.name).null();  // a native node never waits for it
+    } else {
+      write_field(json, field.name, node.*field.member);
+    }
+  });
+  const auto& rates = seen.node_rates[index];
+  const auto gil = [&](double rate) { return about.outside ? std::optional(rate) : std::nullopt; };
+  json.member("rate", rates.processed)
+      .member("gil_wait_rate", gil(rates.gil_wait))
+      .member("gil_hold_rate", gil(rates.gil_hold));
+  write_causes(json, "drops", node.drops);
+  write_causes(json, "drop_rate", seen.node_rates[index].drops);
+  write_source(json, node.source, seen.away[index]);
+  const bool viewed =
+      std::ranges::any_of(seen.views, [&](const auto& view) { return view.port == node.name; });
+  json.member("view", viewed).end_object();
+}
+
+void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
+  const auto& edge = seen.overview.stats.edges[index];
+  const auto& readers = seen.overview.readers;
+  json.begin_object()
+      .member("parent", std::string_view(edge.parent))
+      .member("child", std::string_view(edge.child))
+      .member("reader", std::ranges::find(readers, edge.child) != readers.end());
+  json.key("queue")
+      .begin_object()
+      .member("depth", edge.queue.depth)
+      .member("when_full", freshframe::to_string(edge.queue.when_full))
+      .member("name", std::string_view(freshframe::to_string(edge.queue)))
+      .end_object();
+  write_fields(json, kEdgeFields, edge);
+  json.member("lost", lost_on(edge));
+  write_causes(json, "drops", edge.drops);
+  json.member("rate", seen.edge_rates[index].delivered);
+  write_causes(json, "drop_rate", seen.edge_rates[index].drops);
+  json.end_object();
+}
+
+void write_gil(JsonWriter& json, const Snapshot& seen) {
+  double wait = 0;
+  double hold = 0;
+  for (std::size_t i = 0; i < seen.overview.nodes.size(); ++i) {
+    if (!seen.overview.nodes[i].outside) continue;
+    wait += seen.overview.stats.nodes[i].lock_wait;
+    hold += seen.overview.stats.nodes[i].lock_hold;
+  }
+  const auto& gil = seen.gil;
+  json.key("gil")
+      .begin_object()
+      .member("wait", wait)
+      .member("hold", hold)
+      .member("watching", gil.watching)
+      .member("stalls", gil.stalls)
+      .member("stalled", gil.stalled);
+  json.key("stalled_now");
+  gil.now ? json.value(gil.now->seconds) : json.null();
+  json.key("stalled_by");
+  if (gil.now) {
+    json.begin_object();
+    write_text(json, "thread", gil.now->thread);
+    write_text(json, "native", gil.now->native);
+    write_text(json, "python", gil.now->python);
+    json.end_object();
+  } else {
+    json.null();
+  }
+  json.key("culprits").begin_array();
+  for (const auto& culprit : gil.culprits) {
+    json.begin_object();
+    write_text(json, "native", culprit.native);
+    write_text(json, "python", culprit.python);
+    json.member("count", culprit.count)
+        .member("total", culprit.total)
+        .member("max", culprit.max)
+        .member("p50", culprit.p50)
+        .end_object();
+  }
+  json.end_array().end_object();
+}
+
+void write_pool(JsonWriter& json, const Stats& stats) {
+  json.key("pool")
+      .begin_object()
+      .member("bound", stats.pool.bound)
+      .member("published", stats.pool.published)
+      .member("allocated", stats.pool.memory.allocated)
+      .member("reused", stats.pool.memory.reused)
+      .member("idle_bytes", stats.pool.memory.idle_bytes)
+      .end_object();
+  json.member("held_by_python_bytes", stats.held_bytes);
+}
+
+void write_events(JsonWriter& json, const EventLog& log) {
+  json.key("events").begin_array();
+  for (const auto& event : log.events()) {
+    json.begin_object()
+        .member("id", event.id)
+        .member("time", event.time)
+        .member("first", event.first)
+        .member("count", event.count)
+        .member("kind", std::string_view(event.kind))
+        .member("subject", std::string_view(event.subject))
+        .member("text", std::string_view(event.text))
+        .end_object();
+  }
+  json.end_array();
+}
+
+void write_problems(JsonWriter& json, const Sampler& sampler) {
+  json.key("problems").begin_array();
+  for (const auto& problem : problems_of(sampler.seen(), sampler.events())) {
+    json.begin_object()
+        .member("kind", std::string_view(problem.kind))
+        .member("subject", std::string_view(problem.subject))
+        .member("text", std::string_view(problem.text))
+        .end_object();
+  }
+  json.end_array();
+}
+
+void write_series(JsonWriter& json, std::string_view key, const Series& points) {
+  json.key(key).begin_array();
+  for (const auto& point : points) json.value(point);
+  json.end_array();
+}
+
+}  // namespace
+
+std::string state_json(const Sampler& sampler, bool typed) {
+  const auto& seen = sampler.seen();
+  const auto& stats = seen.overview.stats;
+  JsonWriter json;
+  json.begin_object();
+  if (typed) json.member("type", "state");
+  json.member("schema", kSchema)
+      .member("version", FRESHFRAME_VERSION)
+      .member("name", std::string_view(seen.pipeline))
+      .member("phase", to_string(seen.overview.phase));
+  write_error(json, seen.error);
+  json.member("time", seen.time).member("uptime", stats.uptime);
+  json.key("nodes").begin_array();
+  for (std::size_t i = 0; i < stats.nodes.size(); ++i) write_node(json, seen, i);
+  json.end_array().key("edges").begin_array();
+  for (std::size_t i = 0; i < stats.edges.size(); ++i) write_edge(json, seen, i);
+  json.end_array();
+  write_gil(json, seen);
+  write_pool(json, stats);
+  json.key("views").begin_array();
+  for (const auto& view : seen.views) {
+    json.begin_object()
+        .member("port", std::string_view(view.port))
+        .member("encoded", view.encoded)
+        .member("viewers", view.viewers)
+        .end_object();
+  }
+  json.end_array().member("viewers", seen.viewers);
+  write_problems(json, sampler);
+  write_events(json, sampler.events());
+  json.end_object();
+  return std::move(json).take();
+}
+
+std::string history_json(const History& history) {
+  JsonWriter json;
+  json.begin_object().member("type", "history").member("interval", 1.0).member("time", history.time);
+  json.key("edges").begin_array();
+  for (const auto& series : history.edges) {
+    json.begin_object();
+    write_series(json, "rate", series.rate);
+    write_series(json, "dropped", series.dropped);
+    write_series(json, "waiting", series.waiting);
+    write_series(json, "age_p50", series.age_p50);
+    json.end_object();
+  }
+  json.end_array().key("nodes").begin_array();
+  for (const auto& fps : history.node_fps) {
+    json.begin_object();
+    write_series(json, "fps", fps);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return std::move(json).take();
+}
+
+}  // namespace freshframe::serve

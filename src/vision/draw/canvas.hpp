@@ -1,0 +1,57 @@
+// A picture to draw on as it lies in memory: in planes of luma and chroma, or in packed colours.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include "vision/draw/mask.hpp"
+
+namespace freshframe {
+
+/// R'G'B', each 0..1.
+struct Color {
+  double r = 0;
+  double g = 0;
+  double b = 0;
+};
+
+/// Part of a picture in pixels; may reach beyond it.
+struct Box {
+  double left = 0;
+  double top = 0;
+  double right = 0;
+  double bottom = 0;
+};
+
+/// Draws shapes one after the other: first into mask(), then paint(). Only what a shape covers is read and
+/// written. Keeps its memory between pictures; one thread at a time.
+class AnnotateCanvas {
+ public:
+  /// The picture to draw on: any format but gray, with planes that are writable as long as it is drawn on.
+  void begin(const Picture& picture);
+  [[nodiscard]] bool meets(const Box& box) const noexcept {
+    return box.left < width() && box.top < height() && box.right > 0 && box.bottom > 0;
+  }
+  [[nodiscard]] int width() const noexcept { return mask_.width(); }
+  [[nodiscard]] int height() const noexcept { return mask_.height(); }
+
+  [[nodiscard]] AnnotateMask& mask() noexcept { return mask_; }
+  /// Mixes a colour into the pixels that the mask covers and clears the mask.
+  void paint(const Color& color, double opacity = 1);
+
+ private:
+  struct Layers;
+
+  void paint_plane(int plane, const Layers& layers);
+  void paint_halved(const Layers& layers);
+  [[nodiscard]] std::uint8_t* row(int plane, int y) const noexcept;
+
+  Picture picture_{};
+  AnnotateMask mask_;
+  std::vector<std::uint8_t> halved_;  // a row of the mask at half the width
+};
+
+}  // namespace freshframe

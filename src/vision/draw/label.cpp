@@ -1,0 +1,135 @@
+// Labels through Cairo.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/draw/label.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <numbers>
+
+#include <cairo.h>
+
+namespace freshframe {
+namespace {
+
+// Note [Font]
+// The built-in font of Cairo (its name is "@cairo:", see the NEWS of 1.8) instead of one of the system: the
+// same picture on every machine, and neither Fontconfig's start-up nor its messages on stderr nor a machine
+// without fonts matter.
+constexpr const char* kFont = "@cairo:";
+
+struct CairoDelete {
+  void operator()(cairo_t* context) const noexcept { cairo_destroy(context); }
+  void operator()(cairo_surface_t* surface) const noexcept { cairo_surface_destroy(surface); }
+};
+
+/// A mask that Cairo draws.
+class Sketch {
+ public:
+  Sketch(int width, int height)
+      : surface_(cairo_image_surface_create(CAIRO_FORMAT_A8, width, height)),
+        cairo_(cairo_create(surface_.get())) {}
+
+  [[nodiscard]] cairo_t* cairo() const noexcept { return cairo_.get(); }
+
+  void use_font(double size) {
+    cairo_select_font_face(cairo(), kFont, CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);  // Note [Font]
+    cairo_set_font_size(cairo(), size);
+  }
+
+  [[nodiscard]] std::vector<std::uint8_t> bytes() const {
+    cairo_surface_flush(surface_.get());
+    const cairo_status_t status = cairo_status(cairo());
+    if (status != CAIRO_STATUS_SUCCESS) {
+      throw Error(std::string("Annotate cannot draw a label: Cairo says '") + cairo_status_to_string(status) +
+                  "'");
+    }
+    const auto width = static_cast<std::size_t>(cairo_image_surface_get_width(surface_.get()));
+    const auto height = static_cast<std::size_t>(cairo_image_surface_get_height(surface_.get()));
+    const auto stride = static_cast<std::size_t>(cairo_image_surface_get_stride(surface_.get()));
+    const unsigned char* const data = cairo_image_surface_get_data(surface_.get());
+    std::vector<std::uint8_t> out(width * height);
+    for (std::size_t y = 0; y < height; ++y) std::copy_n(data + y * stride, width, out.data() + y * width);
+    return out;
+  }
+
+ private:
+  std::unique_ptr<cairo_surface_t, CairoDelete> surface_;
+  std::unique_ptr<cairo_t, CairoDelete> cairo_;
+};
+
+void rounded_box(cairo_t* cairo, double width, double height, double radius) {
+  constexpr double kQuarter = 0.5 * std::numbers::pi;
+  const double left = Label::kMargin;
+  const double top = Label::kMargin;
+  cairo_new_sub_path(cairo);
+  cairo_arc(cairo, left + width - radius, top + radius, radius, -kQuarter, 0);
+  cairo_arc(cairo, left + width - radius, top + height - radius, radius, 0, kQuarter);
+  cairo_arc(cairo, left + radius, top + height - radius, radius, kQuarter, 2 * kQuarter);
+  cairo_arc(cairo, left + radius, top + radius, radius, 2 * kQuarter, 3 * kQuarter);
+  cairo_close_path(cairo);
+}
+
+Label draw(const std::string& text, double font) {
+  cairo_text_extents_t extents;
+  Sketch measured(1, 1);
+  measured.use_font(font);
+  cairo_text_extents(measured.cairo(), text.c_str(), &extents);
+  const double width = std::ceil(std::max(extents.x_advance + 0.8 * font, 1.4 * font));
+  const double height = std::ceil(1.35 * font);
+  Label label;
+  label.width = static_cast<int>(width) + 2 * Label::kMargin;
+  label.height = static_cast<int>(height) + 2 * Label::kMargin;
+
+  const Sketch tag(label.width, label.height);
+  rounded_box(tag.cairo(), width, height, 0.45 * font);
+  cairo_fill(tag.cairo());
+  label.tag = tag.bytes();
+
+  const Sketch edge(label.width, label.height);
+  rounded_box(edge.cairo(), width, height, 0.45 * font);
+  cairo_set_line_width(edge.cairo(), 1);
+  cairo_stroke(edge.cairo());
+  label.edge = edge.bytes();
+
+  Sketch letters(label.width, label.height);
+  letters.use_font(font);
+  cairo_move_to(letters.cairo(), Label::kMargin + 0.5 * (width - extents.width) - extents.x_bearing,
+                Label::kMargin + 0.5 * (height - extents.height) - extents.y_bearing);
+  cairo_show_text(letters.cairo(), text.c_str());
+  label.letters = letters.bytes();
+  return label;
+}
+
+}  // namespace
+
+Lettering lettering(const std::string& text, double font) {
+  cairo_font_extents_t line;
+  cairo_text_extents_t extents;
+  Sketch measured(1, 1);
+  measured.use_font(font);
+  cairo_font_extents(measured.cairo(), &line);
+  cairo_text_extents(measured.cairo(), text.c_str(), &extents);
+  Lettering result;
+  result.width = std::max(1, static_cast<int>(std::ceil(extents.x_advance)));
+  result.height = std::max(1, static_cast<int>(std::ceil(line.ascent + line.descent)));
+  Sketch letters(result.width, result.height);
+  letters.use_font(font);
+  cairo_move_to(letters.cairo(), 0, line.ascent);
+  cairo_show_text(letters.cairo(), text.c_str());
+  result.mask = letters.bytes();
+  return result;
+}
+
+const Label& Labels::label(const std::string& text, double font) {
+  if (font != font_ || labels_.size() >= kMost) labels_.clear();
+  font_ = font;
+  const auto known = labels_.find(text);
+  if (known != labels_.end()) return known->second;
+  return labels_.emplace(text, draw(text, font)).first->second;
+}
+
+}  // namespace freshframe

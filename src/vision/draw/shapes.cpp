@@ -1,0 +1,172 @@
+// Rings, trails and labels as masks: what a pixel's distance to a line says of how much is covered.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/draw/shapes.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <numbers>
+
+#include "vision/draw/rows.hpp"
+
+namespace freshframe {
+namespace {
+
+/// Circles that are larger or farther away are left out; trails are cut there.
+constexpr double kFarthest = 1e6;
+
+/// Pixels beside a line that it still covers in part.
+constexpr double kSmooth = 1;
+
+constexpr Color kBlack{};
+
+/// Hue in 0..6, mixed with white until it is bright enough for dark text.
+Color bright(double hue) {
+  const auto part = [](double value) { return std::clamp(value, 0.0, 1.0); };
+  const Color pure{part(std::abs(hue - 3) - 1), part(2 - std::abs(hue - 2)), part(2 - std::abs(hue - 4))};
+  const double luma = 0.2126 * pure.r + 0.7152 * pure.g + 0.0722 * pure.b;
+  const double white = std::max(0.12, (0.55 - luma) / (1 - luma));
+  const auto mixed = [white](double value) { return value + white * (1 - value); };
+  return {mixed(pure.r), mixed(pure.g), mixed(pure.b)};
+}
+
+bool drawable(const Circle& circle) {
+  // NaN fails every comparison.
+  return circle.r > 0 && circle.r < kFarthest && std::abs(circle.x) < kFarthest &&
+         std::abs(circle.y) < kFarthest;
+}
+
+/// Half of what a line at distance `y` from the middle of a circle has in common with it; 0: nothing.
+double half_chord(double r, double y) {
+  return r > std::abs(y) ? std::sqrt(r * r - y * y) : 0;
+}
+
+/// The rows of the picture between two places.
+struct Rows {
+  int first;
+  int end;
+
+  Rows(double top, double bottom, int height)
+      : first(static_cast<int>(std::clamp(std::floor(top), 0.0, static_cast<double>(height)))),
+        end(static_cast<int>(std::clamp(std::floor(bottom) + 1, 0.0, static_cast<double>(height)))) {}
+};
+
+void draw_rim(AnnotateMask& mask, const vision::Rim& rim) {
+  const double outer = rim.r + rim.half_width + kSmooth;
+  const double inner = rim.r - rim.half_width - kSmooth;
+  const Rows rows(rim.y - outer, rim.y + outer, mask.height());
+  for (int y = rows.first; y < rows.end; ++y) {
+    const double outside = half_chord(outer, y - rim.y);
+    const double inside = half_chord(inner, y - rim.y);
+    const auto draw = [&](double left, double right) {
+      const auto columns = mask.mark(y, left, right + 1);
+      if (!columns.empty()) vision::cover(rim, y, columns, mask.row(y));
+    };
+    if (outside <= 0) continue;
+    if (inside > kSmooth) {
+      draw(rim.x - outside, rim.x - inside);
+      draw(rim.x + inside, rim.x + outside);
+    } else {
+      draw(rim.x - outside, rim.x + outside);
+    }
+  }
+}
+
+void draw_stroke(AnnotateMask& mask, const vision::Stroke& stroke) {
+  const double margin = std::max(stroke.half_width, stroke.half_width + stroke.half_width_change) + kSmooth;
+  const double top = std::min(stroke.y, stroke.y + stroke.dy) - margin;
+  const double bottom = std::max(stroke.y, stroke.y + stroke.dy) + margin;
+  const Rows rows(top, bottom, mask.height());
+  for (int y = rows.first; y < rows.end; ++y) {
+    // The part of the way that is close to this row.
+    double first = 0;
+    double last = 1;
+    if (stroke.dy != 0) {
+      first = std::clamp((y - margin - stroke.y) / stroke.dy, 0.0, 1.0);
+      last = std::clamp((y + margin - stroke.y) / stroke.dy, 0.0, 1.0);
+    }
+    const double begin = stroke.x + first * stroke.dx;
+    const double end = stroke.x + last * stroke.dx;
+    const auto columns = mask.mark(y, std::min(begin, end) - margin, std::max(begin, end) + margin + 1);
+    if (!columns.empty()) vision::cover(stroke, y, columns, mask.row(y));
+  }
+}
+
+}  // namespace
+
+Color color_of_id(std::int64_t id) {
+  // Steps of the golden ratio keep the hues of neighbours apart, however many there are.
+  const double steps = 0.09 + std::fmod(static_cast<double>(id) * (std::numbers::phi - 1), 1.0);
+  return bright(6 * (steps - std::floor(steps)));
+}
+
+Color color_of_confidence(float confidence) {
+  return bright(2 * std::clamp(std::isfinite(confidence) ? static_cast<double>(confidence) : 0.0, 0.0, 1.0));
+}
+
+AnnotatePen::AnnotatePen(AnnotateCanvas& canvas, double line_width) : canvas_(canvas) {
+  const double side = std::min(canvas.width(), canvas.height());
+  line_ = line_width > 0 ? line_width : std::max(1.5, side / 280);
+  font_ = std::max(10.0, side / 38);
+}
+
+void AnnotatePen::ring(const Circle& circle, const Color& color) {
+  if (!drawable(circle)) return;
+  // A dark seam keeps the line visible on a picture of its own colour.
+  draw_rim(canvas_.mask(), {circle.x, circle.y, circle.r, 0.5 * line_ + 1});
+  canvas_.paint(kBlack, 0.55);
+  draw_rim(canvas_.mask(), {circle.x, circle.y, circle.r, 0.5 * line_});
+  canvas_.paint(color);
+}
+
+void AnnotatePen::trail(const Trail& trail, double length, const Color& color) {
+  if (trail.size() < 2) return;
+  struct End {
+    double x;
+    double y;
+    double half_width;
+    double opacity;
+  };
+  const double now = trail.back().pts;
+  const auto end_at = [&](const TrailPoint& point) {
+    const double fresh = std::clamp(1 - (now - point.pts) / length, 0.0, 1.0);
+    return End{std::clamp(static_cast<double>(point.x), -kFarthest, kFarthest),
+               std::clamp(static_cast<double>(point.y), -kFarthest, kFarthest),
+               0.5 * line_ * (0.6 + 0.9 * fresh), 0.15 + 0.75 * fresh};
+  };
+  End from = end_at(trail.front());
+  for (auto point = std::next(trail.begin()); point != trail.end(); ++point) {
+    const End to = end_at(*point);
+    draw_stroke(canvas_.mask(), {from.x, from.y, to.x - from.x, to.y - from.y, from.half_width,
+                                 to.half_width - from.half_width, from.opacity, to.opacity - from.opacity});
+    from = to;
+  }
+  canvas_.paint(color);
+}
+
+void AnnotatePen::label(const Circle& circle, const std::string& text, const Color& color, Labels& labels) {
+  const double margin = line_ + 3;
+  const double reach = circle.r + margin;
+  if (text.empty() || !drawable(circle) ||
+      !canvas_.meets({circle.x - reach, circle.y - reach, circle.x + reach, circle.y + reach})) {
+    return;
+  }
+  const Label& label = labels.label(text, font_);
+  const double width = label.width - 2 * Label::kMargin;
+  const double height = label.height - 2 * Label::kMargin;
+  // Inside the picture, wherever the circle is. Its place is a whole pixel: the letters stay sharp.
+  const double above = circle.y - reach - height;
+  const double left = std::clamp(circle.x - 0.5 * width, 0.0, std::max(0.0, canvas_.width() - width));
+  const double top =
+      std::clamp(above < 0 ? circle.y + reach : above, 0.0, std::max(0.0, canvas_.height() - height));
+  const int x = static_cast<int>(std::lround(left)) - Label::kMargin;
+  const int y = static_cast<int>(std::lround(top)) - Label::kMargin;
+  canvas_.mask().stamp(label.tag, label.width, x, y);
+  canvas_.paint(color);
+  canvas_.mask().stamp(label.edge, label.width, x, y);
+  canvas_.paint(kBlack, 0.55);
+  canvas_.mask().stamp(label.letters, label.width, x, y);
+  canvas_.paint({0.04, 0.05, 0.08});
+}
+
+}  // namespace freshframe

@@ -1,0 +1,36 @@
+// Keeps the trails short: by time, by number of points, by ids that are still seen.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/draw/trails.hpp"
+
+#include <cmath>
+
+namespace freshframe {
+
+void Trails::add(const Circles& circles, int source, double pts) {
+  if (!std::isfinite(pts)) return;
+  Source& own = sources_[source];
+  if (pts < own.pts) own.trails.clear();
+  own.pts = pts;
+  for (std::size_t i = 0; i < circles.circles.size(); ++i) {
+    const Circle& circle = circles.circles[i];
+    if (std::isfinite(circle.x) && std::isfinite(circle.y)) {
+      own.trails[circles.ids[i]].push_back({pts, circle.x, circle.y});
+    }
+  }
+  for (auto entry = own.trails.begin(); entry != own.trails.end();) {
+    Trail& trail = entry->second;
+    while (!trail.empty() && (pts - trail.front().pts > length_ || trail.size() > kMaxPoints))
+      trail.pop_front();
+    entry = trail.empty() ? own.trails.erase(entry) : std::next(entry);
+  }
+}
+
+const Trail& Trails::of(int source, std::int64_t id) const {
+  static const Trail none;
+  const auto own = sources_.find(source);
+  if (own == sources_.end()) return none;
+  const auto found = own->second.trails.find(id);
+  return found == own->second.trails.end() ? none : found->second;
+}
+
+}  // namespace freshframe

@@ -1,0 +1,103 @@
+// The gradient field of a grey picture: smoothed luma, Sobel gradient and edge flags of every pixel.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "vision/picture/cell_mask.hpp"
+
+namespace freshframe::vision {
+
+/// Smoothed luma is kept in steps of 1 / kLumaScale grey levels: the smoothing averages more digits out of
+/// the noise than a byte holds, and faint edges are located by them.
+inline constexpr int kLumaScale = 8;
+/// Sobel's weights add up to 8, so a gradient is so many times the slope in grey levels per pixel.
+inline constexpr int kGradientScale = 8 * kLumaScale;
+
+/// Sobel derivatives of the smoothed luma, kGradientScale to the grey level per pixel.
+struct alignas(4) Gradient {
+  std::int16_t x = 0;
+  std::int16_t y = 0;
+
+  /// L1 norm: cheap, and the same on every machine.
+  [[nodiscard]] int magnitude() const noexcept { return std::abs(int{x}) + std::abs(int{y}); }
+};
+
+/// Weakest gradient that can be an edge: 2.25 grey levels per pixel, a step of about 5 under the smoothing
+/// used here, just above the sensor noise that is left after it.
+inline constexpr int kEdgeMagnitude = 9 * kGradientScale / 4;
+/// Weakest gradient that starts a chain: hysteresis at about twice the former, as in Canny's detector.
+inline constexpr int kSeedMagnitude = 4 * kGradientScale;
+
+/// Edge flags of a pixel.
+inline constexpr std::uint8_t kEdge = 1;    // a local maximum of the magnitude across the edge
+inline constexpr std::uint8_t kSeed = 2;    // an edge strong enough to start a chain
+inline constexpr std::uint8_t kLinked = 4;  // is part of a chain
+
+/// A point on an edge with the pixel that it was located from.
+struct EdgePoint {
+  float x = 0;
+  float y = 0;
+  int pixel = 0;
+};
+
+/// Memory: 7 bytes per pixel, kept between pictures. One thread at a time.
+///
+/// Pixels are named by their offset y * stride() + x. Edges keep kBorder pixels away from the picture's rim,
+/// so the eight neighbours of an edge pixel, and theirs, always exist.
+class GradientField {
+ public:
+  static constexpr int kBorder = 2;
+  /// Smaller pictures have no room for a circle; compute() must not be called for them.
+  static constexpr int kMinSide = 8;
+
+  /// `luma`: both sides at least kMinSide.
+  void compute(const Plane& luma);
+  /// Clears the flags of all pixels outside of these cells, so that no chain runs there. `cell`: pixels of
+  /// this field along the side of one.
+  void keep_edges(const CellMask& cells, int cell) noexcept;
+
+  [[nodiscard]] int width() const noexcept { return width_; }
+  [[nodiscard]] int height() const noexcept { return height_; }
+  [[nodiscard]] int stride() const noexcept { return stride_; }
+
+  [[nodiscard]] Gradient gradient(int pixel) const noexcept { return gradients_[at(pixel)]; }
+  /// The gradient of pixel 0.
+  [[nodiscard]] const Gradient* gradients() const noexcept { return &gradients_[at(0)]; }
+  /// Makes a pixel flat, so that no later search finds an edge there.
+  void erase(int pixel) noexcept { gradients_[at(pixel)] = {}; }
+  [[nodiscard]] int magnitude(int pixel) const noexcept { return gradients_[at(pixel)].magnitude(); }
+  /// Smoothed luma, kLumaScale to the grey level.
+  [[nodiscard]] int smoothed(int pixel) const noexcept { return smoothed_[at(pixel)]; }
+  [[nodiscard]] std::uint8_t flags(int pixel) const noexcept { return flags_[at(pixel)]; }
+  void set_flag(int pixel, std::uint8_t flag) noexcept { flags_[at(pixel)] |= flag; }
+  [[nodiscard]] const std::uint8_t* flags_row(int y) const noexcept { return &flags_[at(y * stride_)]; }
+
+  /// The edge near `pixel` to a fraction of a pixel: vertex of the parabola through three magnitudes along
+  /// the gradient's main axis.
+  [[nodiscard]] EdgePoint locate(int pixel) const noexcept;
+
+ private:
+  void resize(int width, int height);
+  // Vector loops read and write up to kMargin elements beyond a row, also before the first one.
+  static constexpr int kMargin = 64;
+  [[nodiscard]] static std::size_t at(int pixel) noexcept {
+    return static_cast<std::size_t>(pixel) + std::size_t{kMargin};
+  }
+
+  int width_ = 0;
+  int height_ = 0;
+  int stride_ = 0;
+  double per_stride_ = 0;
+  std::vector<std::uint16_t> smoothed_;
+  std::vector<Gradient> gradients_;
+  std::vector<std::uint8_t> flags_;
+  std::vector<std::uint16_t> scratch_;  // one row of column sums, three rows of magnitudes and of directions
+};
+
+}  // namespace freshframe::vision

@@ -1,0 +1,44 @@
+// Statistics of the edges that the rays found on a circle's rim.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "vision/rim/rim.hpp"
+
+namespace freshframe::vision {
+
+/// Pixels by which an edge may miss a rim of this radius and still count as part of it.
+[[nodiscard]] float rim_tolerance(float radius) noexcept;
+
+/// How much of the rim is there: fraction of the rays that found an edge on it; those of the rarer polarity
+/// count for less.
+[[nodiscard]] float rim_coverage(const Circle& circle, const Rim& rim) noexcept;
+
+/// Sum over directions of a weight times (cos n a, sin n a): what varies n times around the circle.
+struct Harmonic {
+  double cosine = 0;
+  double sine = 0;
+  [[nodiscard]] double amplitude() const noexcept;
+};
+
+/// Counts and sums over the rays whose edge is on the rim. "Agreeing" edges have the majority's polarity.
+struct RimEdges {
+  int tight = 0;         // agreeing and very close
+  int tight_either = 0;  // of either polarity and very close
+  int agreeing = 0;
+  int opposing = 0;            // of the other polarity
+  int strong = 0;              // agreeing, with a clear contrast
+  int longest_gap = 0;         // rays in a row without an agreeing edge
+  int longest_gap_either = 0;  // ... without an edge of either polarity
+  double square_offsets = 0;
+  double cosines = 0;  // between gradient and ray
+  double log_magnitudes = 0;
+  double square_log_magnitudes = 0;
+  Harmonic one_sided;  // of the coverage: an arc only
+  Harmonic two_sided;  // of the coverage: two opposite arcs, as motion blur leaves them
+  Harmonic elongated;  // of the offsets: an ellipse
+};
+
+[[nodiscard]] RimEdges measure_rim_edges(const GradientField& field, const Circle& circle,
+                                         const Rim& rim) noexcept;
+
+}  // namespace freshframe::vision

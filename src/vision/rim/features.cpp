@@ -1,0 +1,107 @@
+// The numbers per candidate that the learned validation judges by.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Changing one means training again (tools/circles).
+#include "vision/rim/features.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "vision/rim/profile.hpp"
+#include "vision/rim/surroundings.hpp"
+
+namespace freshframe::vision {
+namespace {
+
+constexpr std::size_t kAround = 11;
+constexpr std::size_t kProfile = std::size_t{kFeatures} - std::size_t{kEdgeFeatures} - kAround;
+
+// Grey levels enter as logarithms: it is ratios that matter.
+std::array<double, kProfile> profile_numbers(const RimProfile& profile) {
+  std::array<double, kProfile> numbers = {
+      double{profile.central},    // 31 largest change of brightness at the rim
+      double{profile.near},       // 32
+      double{profile.shading},    // 33 contrast as light from one side leaves it
+      double{profile.lopsided},   // 34
+      double{profile.reversals},  // 35 changes of polarity along the rim
+  };
+  auto next = numbers.begin() + 5;
+  const auto add = [&](const auto& values) {
+    next = std::transform(values.begin(), values.end(), next, [](float v) { return std::log(1 + v) - 2; });
+  };
+  add(profile.jumps);      // 36 to 42 change of brightness, from inside to outside
+  add(profile.roughness);  // 43 to 50 texture along the rings, from inside to outside
+  add(profile.contrasts);  // 51 to 58 contrast of the sectors, from the weakest to the strongest
+  return numbers;
+}
+
+template <std::size_t kCount>
+void put(Features& features, std::size_t first, const std::array<double, kCount>& values) {
+  std::transform(values.begin(), values.end(), features.begin() + static_cast<std::ptrdiff_t>(first),
+                 [](double v) { return static_cast<float>(v); });
+}
+
+}  // namespace
+
+RimEdges add_edge_features(const GradientField& field, const Circle& circle, const Rim& rim,
+                           const Origin& origin, Features& features) noexcept {
+  const RimEdges edges = measure_rim_edges(field, circle, rim);
+  const auto rays = static_cast<double>(rim.rays().size());
+  const double agreeing = std::max(1, edges.agreeing);
+  const double strength = edges.log_magnitudes / agreeing;
+  const double spread = edges.square_log_magnitudes / agreeing - strength * strength;
+  const double radius{circle.r};
+  put(features, 0,
+      std::array<double, kEdgeFeatures>{
+          edges.tight / rays,                          // 0 coverage, tight
+          edges.agreeing / rays,                       // 1 coverage
+          edges.opposing / rays,                       // 2 coverage by the other polarity
+          std::sqrt(edges.square_offsets / agreeing),  // 3 scatter around the rim
+          edges.cosines / agreeing,                    // 4 how well gradients point to the centre
+          strength - 5,                                // 5 strength of the edges
+          edges.strong / rays,                         // 6 coverage, clear contrast
+          edges.longest_gap / rays,                    // 7
+          std::log(radius) - 3,                        // 8 size
+          10 / radius,                                 // 9
+          rim.inside() / rays,                         // 10 how much of the rim is in the picture
+          edges.elongated.amplitude() / agreeing,      // 11 an ellipse, pixels
+          edges.one_sided.amplitude() / rays,          // 12 an arc only
+          edges.two_sided.amplitude() / rays,          // 13 two opposite arcs: motion blur
+          std::sqrt(std::max(0.0, spread)),            // 14 uneven strength
+          double{origin.arcs} / 6,                     // 15 coverage by the candidate's arcs
+          (rim.darker() + rim.brighter()) / rays,      // 16 rays that found anything
+          edges.tight_either / rays,                   // 17 coverage by either polarity, tight
+          edges.longest_gap_either / rays,             // 18
+          origin.half_size ? 1.0 : 0.0,                // 19
+      });
+  return edges;
+}
+
+void add_brightness_features(const GradientField& field, const Circle& circle, const Rim& rim,
+                             const RimEdges& edges, Features& features) noexcept {
+  const RimSurroundings around = measure_rim_surroundings(field, circle, rim);
+  const double inner = around.inner.deviation();
+  const double outer = around.outer.deviation();
+  const double contrast = std::abs(around.outer.mean() - around.inner.mean());
+  const double pairs = std::max(1, around.inner.count);
+  const double difference = around.absolute_differences / pairs;
+  const double strength = edges.log_magnitudes / std::max(1, edges.agreeing);
+  put(features, kEdgeFeatures,
+      std::array<double, kAround>{
+          contrast / (4 + inner + outer),  // 20 contrast against texture
+          std::log(1 + inner) - 2,         // 21 texture inside
+          std::log(1 + outer) - 2,         // 22 texture outside
+          around.inner_ring.fraction(),    // 23 edges where there should be none: inside
+          difference / 40,                 // 24 contrast
+          around.outer_ring.fraction(),    // 25 edges where there should be none: outside
+          around.agreeing / pairs,         // 26 clear difference of the right sign across the rim
+          std::abs(around.differences) / (1 + around.absolute_differences),  // 27 its differences agree
+          std::log(1 + around.middle.deviation()) - 2,                       // 28 texture in the middle
+          around.middle_edges.fraction(),                                    // 29 edges in the middle
+          strength - std::log(1 + 8 * difference),  // 30 sharpness: slope against contrast
+      });
+  put(features, kEdgeFeatures + kAround, profile_numbers(measure_rim_profile(field, circle, rim)));
+}
+
+}  // namespace freshframe::vision

@@ -1,0 +1,16 @@
+// The last step to a circle's exact place and size: brightness profiles across its rim.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/vision.hpp"
+
+#include "vision/picture/gradient_field.hpp"
+
+namespace freshframe::vision {
+
+/// Moves a circle that is right to about a pixel onto the middle of its edge, to about a tenth of a pixel
+/// where the edge is clear. Reads the smoothed luma of `field` only. Returns the circle as it is when too
+/// little of its rim can be seen.
+[[nodiscard]] Circle polished(const GradientField& field, const Circle& circle) noexcept;
+
+}  // namespace freshframe::vision

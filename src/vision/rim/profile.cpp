@@ -1,0 +1,149 @@
+// Samples brightness on rings around a circle's rim.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/rim/profile.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace freshframe::vision {
+namespace {
+
+constexpr int kRings = RimProfile::kRings;
+constexpr int kSectors = RimProfile::kSectors;
+using Samples = std::array<float, kRings>;
+
+// Where the rings are, in units of a fraction of the radius, in pixels at least and at most.
+constexpr Samples kRingsAt = {-4, -2.5F, -1.5F, -0.5F, 0.5F, 1.5F, 2.5F, 4};
+constexpr float kUnitOfRadius = 0.06F, kMinUnit = 1, kMaxUnit = 3;
+constexpr int kAtRim = 3;  // the jump between the innermost outer ring and the outermost inner one
+constexpr int kInside = 2, kOutside = 5;  // rings between which the contrast is taken
+constexpr std::size_t kEnoughRays = 48;   // of more rays every other one is used
+constexpr float kClear = 2;               // grey levels; a smaller contrast has no sign
+
+// Reads brightness along rays.
+class Sampler {
+ public:
+  Sampler(const GradientField& field, const Circle& circle) : field_(field), x_(circle.x), y_(circle.y) {
+    const float unit = std::clamp(kUnitOfRadius * circle.r, kMinUnit, kMaxUnit);
+    for (std::size_t k = 0; k < distances_.size(); ++k) distances_[k] = circle.r + kRingsAt[k] * unit;
+  }
+
+  // False when a sample lies outside of the picture: one does when the first or the last one does.
+  bool read(const Ray& ray, Samples& to) const {
+    if (!holds(ray, distances_.front()) || !holds(ray, distances_.back())) return false;
+    for (std::size_t k = 0; k < to.size(); ++k) {
+      const auto column = static_cast<int>(x_ + distances_[k] * ray.ux + 0.5F);
+      const auto row = static_cast<int>(y_ + distances_[k] * ray.uy + 0.5F);
+      to[k] = static_cast<float>(field_.smoothed(row * field_.stride() + column)) / kLumaScale;
+    }
+    return true;
+  }
+
+ private:
+  [[nodiscard]] bool holds(const Ray& ray, float distance) const {
+    const float x = x_ + distance * ray.ux;
+    const float y = y_ + distance * ray.uy;
+    return x >= 1 && y >= 1 && x < static_cast<float>(field_.width() - 2) &&
+           y < static_cast<float>(field_.height() - 2);
+  }
+
+  const GradientField& field_;
+  float x_;
+  float y_;
+  Samples distances_{};
+};
+
+// Running sums over the rays.
+class ProfileSums {
+ public:
+  void add(const Samples& now, const Ray& ray, std::size_t sector) {
+    ++rays_;
+    add_jumps(now);
+    if (after_ray_) {
+      ++neighbours_;
+      for (std::size_t k = 0; k < now.size(); ++k) roughness_[k] += std::abs(now[k] - before_[k]);
+    }
+    before_ = now;
+    after_ray_ = true;
+    add_contrast(now[kOutside] - now[kInside], ray, sector);
+  }
+  void skip() { after_ray_ = false; }
+
+  [[nodiscard]] RimProfile result() const {
+    RimProfile profile;
+    const auto rays = static_cast<float>(std::max(1, rays_));
+    const auto neighbours = static_cast<float>(std::max(1, neighbours_));
+    for (std::size_t k = 0; k < profile.jumps.size(); ++k) profile.jumps[k] = jumps_[k] / rays;
+    for (std::size_t k = 0; k < profile.roughness.size(); ++k)
+      profile.roughness[k] = roughness_[k] / neighbours;
+    for (std::size_t s = 0; s < kSectors; ++s) {
+      profile.contrasts[s] = std::abs(sector_sums_[s]) / static_cast<float>(std::max(1, sector_rays_[s]));
+    }
+    std::sort(profile.contrasts.begin(), profile.contrasts.end());
+    profile.central = static_cast<float>(central_) / rays;
+    profile.near = static_cast<float>(near_) / rays;
+    profile.reversals = static_cast<float>(reversals_) / rays;
+    // First two terms of the contrast's Fourier series around the circle.
+    const float mean = sum_ / rays;
+    const float cosine = 2 * cosines_ / rays;
+    const float sine = 2 * sines_ / rays;
+    const float first = cosine * cosine + sine * sine;
+    profile.shading = std::min(1.0F, (mean * mean + first / 2) / (squares_ / rays + 1));
+    profile.lopsided = std::sqrt(first) / (std::sqrt(first) + std::abs(mean) + 1);
+    return profile;
+  }
+
+ private:
+  void add_jumps(const Samples& now) {
+    std::array<float, kRings - 1> jumps;
+    for (std::size_t k = 0; k < jumps.size(); ++k) jumps[k] = std::abs(now[k + 1] - now[k]);
+    for (std::size_t k = 0; k < jumps.size(); ++k) jumps_[k] += jumps[k];
+    const auto largest = static_cast<int>(std::max_element(jumps.begin(), jumps.end()) - jumps.begin());
+    if (largest == kAtRim) ++central_;
+    if (std::abs(largest - kAtRim) <= 1) ++near_;
+  }
+
+  void add_contrast(float contrast, const Ray& ray, std::size_t sector) {
+    sector_sums_[sector] += contrast;
+    ++sector_rays_[sector];
+    sum_ += contrast;
+    cosines_ += contrast * ray.ux;
+    sines_ += contrast * ray.uy;
+    squares_ += contrast * contrast;
+    if (std::abs(contrast) < kClear) return;
+    const int sign = contrast > 0 ? 1 : -1;
+    if (sign_ == -sign) ++reversals_;
+    sign_ = sign;
+  }
+
+  Samples before_{};
+  bool after_ray_ = false;
+  int rays_ = 0, neighbours_ = 0, sign_ = 0;
+  int central_ = 0, near_ = 0, reversals_ = 0;
+  std::array<float, kRings - 1> jumps_{};
+  Samples roughness_{};
+  std::array<float, kSectors> sector_sums_{};
+  std::array<int, kSectors> sector_rays_{};
+  float sum_ = 0, cosines_ = 0, sines_ = 0, squares_ = 0;
+};
+
+}  // namespace
+
+RimProfile measure_rim_profile(const GradientField& field, const Circle& circle, const Rim& rim) noexcept {
+  const Sampler sampler(field, circle);
+  const auto rays = rim.rays();
+  const std::size_t step = rays.size() > kEnoughRays ? 2 : 1;
+  ProfileSums sums;
+  for (std::size_t i = 0; i < rays.size(); i += step) {
+    Samples samples;
+    if (sampler.read(rays[i], samples)) {
+      sums.add(samples, rays[i], i * kSectors / rays.size());
+    } else {
+      sums.skip();
+    }
+  }
+  return sums.result();
+}
+
+}  // namespace freshframe::vision

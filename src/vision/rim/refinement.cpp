@@ -1,0 +1,101 @@
+// Moves a candidate onto the edges around it, with a search window that narrows.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Robust Gauss-Newton on the radial distances of the edges: Tukey's biweight on the orthogonal distance fit
+// of S. J. Ahn, W. Rauh, H.-J. Warnecke, "Least-squares orthogonal distances fitting of circle", Pattern
+// Recognition 2001.
+#include "vision/rim/refinement.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+
+#include "vision/rim/move.hpp"
+
+namespace freshframe::vision {
+namespace {
+
+// Search window of the first round: a fraction of the radius, in pixels at least and at most.
+constexpr float kWindowOfRadius = 0.08F, kMinWindow = 2, kMaxWindow = 6;
+constexpr float kSecondWindow = 0.6F;  // of the first
+// Rays that must be inside the picture, that must find an edge in the first round, and that must agree in
+// polarity in the second; fractions of all.
+constexpr float kMinInside = 0.4F, kMinFound = 0.4F, kMinAgreeing = 0.3F;
+constexpr float kSameCircle = 0.6F;  // sum of the differences in centre and radius, pixels
+
+// Scale of the biweight: fraction of the window in the first and second pass of a round, pixels at least.
+constexpr double kScales[] = {0.6, 0.4};
+constexpr double kMinScale = 0.7;
+constexpr double kCutOff = 4;            // square of the scales beyond which an edge has no weight
+constexpr double kMinorityWeight = 0.5;  // of edges with the other polarity
+
+std::optional<Move> fit_move(const Rim& rim, double window) {
+  Move total;
+  for (const double fraction : kScales) {
+    const double scale = std::max(kMinScale, window * fraction);
+    MoveEquations equations;
+    for (const Ray& ray : rim.rays()) {
+      if (ray.edge == Ray::Edge::None) continue;
+      const double ux{ray.ux};
+      const double uy{ray.uy};
+      const double error = double{ray.offset} - total.x * ux - total.y * uy - total.r;
+      const double t2 = error * error / (scale * scale);
+      if (t2 >= kCutOff) continue;
+      const double biweight = (1 - t2 / kCutOff) * (1 - t2 / kCutOff);
+      equations.add(ux, uy, error, ray.edge == rim.majority() ? biweight : kMinorityWeight * biweight);
+    }
+    const auto move = equations.solve();
+    if (!move) return std::nullopt;
+    total.x += move->x;
+    total.y += move->y;
+    total.r += move->r;
+  }
+  return total;
+}
+
+}  // namespace
+
+void Refinement::start(const GradientField& field) {
+  field_ = &field;
+  seen_.clear();
+}
+
+bool Refinement::is_new(const Circle& circle) {
+  for (const Circle& s : seen_) {
+    if (std::abs(s.x - circle.x) + std::abs(s.y - circle.y) + std::abs(s.r - circle.r) < kSameCircle)
+      return false;
+  }
+  seen_.push_back(circle);
+  return true;
+}
+
+bool Refinement::refine(Circle& circle, Rim& rim) {
+  constexpr int kRounds = 3;
+  constexpr int kExactRound = 2;  // before, the circle is further off than a pixel
+  const int rays = Rim::rays_for(circle.r);
+  const auto all = static_cast<float>(rays);
+  const float first_window = std::clamp(kWindowOfRadius * circle.r, kMinWindow, kMaxWindow);
+  const float windows[kRounds + 1] = {first_window, std::max(kMinWindow, kSecondWindow * first_window),
+                                      kMinWindow, kMinWindow};
+  for (int round = 0; round <= kRounds; ++round) {
+    const int step = round == 0 ? 2 : 1;
+    rim.cast(*field_, circle, rays, {.window = windows[round], .step = step, .exact = round >= kExactRound});
+    if (static_cast<float>(rim.inside() * step) < kMinInside * all) return false;
+    if (round == 0 && static_cast<float>((rim.darker() + rim.brighter()) * step) < kMinFound * all)
+      return false;
+    if (round == 1 && static_cast<float>(std::max(rim.darker(), rim.brighter())) < kMinAgreeing * all)
+      return false;
+    if (round == 2 && !is_new(circle)) return false;
+    if (round == kRounds) return true;
+    const auto move = fit_move(rim, double{windows[round]});
+    if (!move) return false;
+    circle.x += static_cast<float>(move->x);
+    circle.y += static_cast<float>(move->y);
+    circle.r += static_cast<float>(move->r);
+    if (!(circle.r >= radii_.min && circle.r <= radii_.max)) return false;
+  }
+  return true;
+}
+
+}  // namespace freshframe::vision

@@ -1,0 +1,32 @@
+// Moves a candidate onto the edges around it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "vision/arcs/arcs.hpp"
+#include "vision/rim/rim.hpp"
+
+namespace freshframe::vision {
+
+/// Refines the candidates of one picture one after the other. One thread at a time.
+class Refinement {
+ public:
+  explicit Refinement(RadiusRange radii) : radii_(radii) {}
+
+  /// Forgets the circles of the previous picture.
+  void start(const GradientField& field);
+
+  /// Moves `circle` and leaves its final rays in `rim`. False when there is too little rim, or when an
+  /// earlier candidate ended in the same place.
+  [[nodiscard]] bool refine(Circle& circle, Rim& rim);
+
+ private:
+  [[nodiscard]] bool is_new(const Circle& circle);
+
+  RadiusRange radii_;
+  const GradientField* field_ = nullptr;
+  std::vector<Circle> seen_;
+};
+
+}  // namespace freshframe::vision

@@ -1,0 +1,144 @@
+// Runs the stages of the circle search and refuses what they cannot work on.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/search/circle_search.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "vision/arcs/candidates.hpp"
+
+namespace freshframe {
+namespace vision {
+namespace {
+
+constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 32 bit, rows are padded
+constexpr int kMaxSide = 1 << 20;                           // positions have ten bits below the pixel
+constexpr float kMaxRadius = 1e5F;  // keeps positions in range; such an arc is straight in any picture
+constexpr float kMinRadius = 2;     // smaller circles have no curvature on the pixel grid
+constexpr float kSettled = 0.8F;    // an expected circle this good needs no other candidates
+constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;  // pixels at least
+constexpr float kWorthKeeping = 0.6F;  // of min_confidence; a worse twin must not hide a better circle
+
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+CircleDetectorOptions checked(const CircleDetectorOptions& o) {
+  if (!(o.min_radius >= kMinRadius)) {
+    throw OptionError(text("min_radius must be at least ", kMinRadius, " pixels, got ", o.min_radius));
+  }
+  if (!(o.max_radius > o.min_radius) || o.max_radius > kMaxRadius) {
+    throw OptionError(text("max_radius must be greater than min_radius (", o.min_radius, ") and at most ",
+                           kMaxRadius, " pixels, got ", o.max_radius));
+  }
+  if (o.max_circles < 1 || o.max_circles > CandidateFinder::kMaxCandidates) {
+    throw OptionError(text("max_circles must be from 1 to ", CandidateFinder::kMaxCandidates,
+                           " (no more are looked at), got ", o.max_circles));
+  }
+  if (!(o.min_confidence >= 0 && o.min_confidence <= 1)) {
+    throw OptionError(text("min_confidence must be from 0 to 1, got ", o.min_confidence));
+  }
+  return o;
+}
+
+// A circle at an end of the range must not be lost to the error of measuring it.
+RadiusRange with_error(const CircleDetectorOptions& o) {
+  const auto error = [](float radius) { return std::max(kRadiusError, kRadiusErrorOfRadius * radius); };
+  return {o.min_radius - error(o.min_radius), o.max_radius + error(o.max_radius)};
+}
+
+}  // namespace
+
+void check_picture(const Plane& luma) {
+  if (luma.data == nullptr || luma.rows < 1 || luma.row_bytes < 1) {
+    throw Error(text("a picture of at least 1 x 1 pixels is wanted, got ", luma.row_bytes, " x ", luma.rows));
+  }
+  if (std::int64_t{luma.rows} * luma.row_bytes > kMaxPixels ||
+      std::max(luma.rows, luma.row_bytes) > kMaxSide) {
+    throw Error(text("a picture of at most ", kMaxPixels, " pixels and ", kMaxSide,
+                     " on each side is wanted, got ", luma.row_bytes, " x ", luma.rows,
+                     "; scale it down or cut it into tiles"));
+  }
+}
+
+CircleSearch::CircleSearch(const CircleDetectorOptions& options)
+    : options_(checked(options)),
+      radii_(with_error(options)),
+      full_(radii_, SearchPass::Size::Full),
+      half_(radii_, SearchPass::Size::Half) {}
+
+std::vector<Circle> CircleSearch::find(const Plane& luma, const CircleFocus& focus) {
+  check_picture(luma);
+  passes_.clear();
+  for (SearchPass* pass : {&full_, &half_}) {
+    if (pass->fits(luma)) passes_.push_back(pass);
+  }
+  selection_.start();
+  settled_.clear();
+  for (SearchPass* pass : passes_) {
+    pass->look(luma, focus.cells);
+    judge(*pass, luma, focus);
+  }
+  std::vector<Circle> circles = selection_.choose(passes_, options_);
+  for (Circle& circle : circles) circle = full_.polish(circle);
+  std::erase_if(circles, [&](const Circle& c) { return c.r < radii_.min || c.r > radii_.max; });
+  return circles;
+}
+
+void CircleSearch::set_observer(Observer observer) {
+  observer_ = std::move(observer);
+  full_.be_thorough();
+  half_.be_thorough();
+}
+
+void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus& focus) {
+  const auto keep = [&](const Circle& circle, const Features& features, float coverage) {
+    if (observer_) observer_(circle, features);
+    if (circle.confidence < kWorthKeeping * options_.min_confidence) return false;
+    selection_.add(circle, coverage, pass);
+    return true;
+  };
+  // Training wants to see all candidates.
+  const auto is_known = [&](const Circle& circle) {
+    if (&pass == &half_ && !observer_ && selection_.knows(circle)) return true;
+    return std::any_of(settled_.begin(), settled_.end(),
+                       [&](const Circle& known) { return leads_to(circle, known); });
+  };
+  pass.judge_expected(
+      focus.expected, [&](const Circle& circle) { return !is_known(circle); },
+      [&](const Circle& circle, const Features& features, float coverage) {
+        if (keep(circle, features, coverage) && circle.confidence >= kSettled) settled_.push_back(circle);
+      });
+  pass.judge_candidates(
+      [&](const Circle& circle) {
+        return !is_known(circle) && focus.covers(circle, luma.row_bytes, luma.rows);
+      },
+      keep);
+}
+
+}  // namespace vision
+
+struct CircleFinder::Impl {
+  explicit Impl(const CircleDetectorOptions& options) : search(options) {}
+  vision::CircleSearch search;
+};
+
+CircleFinder::CircleFinder(const CircleDetectorOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+CircleFinder::CircleFinder(CircleFinder&&) noexcept = default;
+CircleFinder& CircleFinder::operator=(CircleFinder&&) noexcept = default;
+CircleFinder::~CircleFinder() = default;
+
+std::vector<Circle> CircleFinder::find(const Plane& luma) {
+  return impl_->search.find(luma);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,88 @@
+// Chooses what part of a picture to search.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Looking at predicted places alone loses what is new and what moved in another way than predicted. So
+// whatever changed since it was last searched is searched again. A change is where a moving circle was
+// missed, too: it gets another chance in every picture, as under a search of the whole.
+#include "vision/search/focused_search.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <sstream>
+
+namespace freshframe::vision {
+namespace {
+
+// A track's rim is searched this far inwards and outwards, pixels: what a refinement needs, and the
+// uncertainty of the prediction. What moved further than the greatest shows as a change.
+constexpr double kSlack = 3, kSlackOfSpread = 2, kMaxSlack = 16;
+constexpr double kDoubtfulSlack = 4;  // of a circle that has no track
+constexpr int kGrow = 1;              // cells around changed ones: an edge may run along a cell's border
+constexpr double kMaxShare = 0.6;     // with more to search, the whole costs no more
+
+}  // namespace
+
+FocusedSearch::FocusedSearch(double full_every) : full_every_(full_every) {
+  if (full_every >= 0 && std::isfinite(full_every)) return;
+  std::ostringstream message;
+  message << "full_every must be 0 seconds (search every picture as a whole) or more, got " << full_every;
+  throw OptionError(message.str());
+}
+
+std::vector<Circle> FocusedSearch::find(CircleSearch& search, const Plane& luma, const CircleTracks& tracks) {
+  check_picture(luma);
+  const double pts = tracks.now();
+  expect(tracks);
+  const bool full = full_every_ == 0 || is_full_due(luma, pts) || !choose_cells(luma, tracks);
+  last_pts_ = pts;
+  auto found = search.find(luma, {.cells = full ? nullptr : &cells_, .expected = expected_});
+  if (full) {
+    last_full_ = pts;
+    share_ = 1;
+    if (full_every_ > 0) grid_.searched_all();
+  } else {
+    grid_.searched(cells_);
+  }
+  doubtful_.clear();
+  std::copy_if(found.begin(), found.end(), std::back_inserter(doubtful_),
+               [&](const Circle& circle) { return !tracks.starts_track(circle); });
+  return found;
+}
+
+bool FocusedSearch::is_full_due(const Plane& luma, double pts) {
+  const bool comparable = grid_.measure(luma);
+  return !comparable || pts < last_pts_ || pts - last_full_ >= full_every_;
+}
+
+void FocusedSearch::expect(const CircleTracks& tracks) {
+  expected_.clear();
+  for (const auto& track : tracks.tracks()) {
+    const auto& place = track.state.place.prediction();
+    expected_.push_back({static_cast<float>(place.x()), static_cast<float>(place.y()),
+                         static_cast<float>(track.state.radius), 0});
+  }
+}
+
+// False when the whole picture had better be searched.
+bool FocusedSearch::choose_cells(const Plane& luma, const CircleTracks& tracks) {
+  cells_.start(luma.row_bytes, luma.rows);
+  if (!grid_.mark_changes(cells_)) return false;
+  cells_.grow(kGrow);
+  for (const auto& track : tracks.tracks()) {
+    const auto& place = track.state.place.prediction();
+    const double radius = track.state.radius;
+    const double slack = std::min(kMaxSlack, kSlack + kSlackOfSpread * CircleMotion::spread(track.state));
+    cells_.mark_ring(place.x(), place.y(), radius - slack, radius + slack);
+  }
+  for (const Circle& circle : doubtful_) {
+    const double radius{circle.r};
+    cells_.mark_ring(double{circle.x}, double{circle.y}, radius - kDoubtfulSlack, radius + kDoubtfulSlack);
+  }
+  share_ = static_cast<double>(cells_.count()) / static_cast<double>(cells_.size());
+  return share_ <= kMaxShare;
+}
+
+}  // namespace freshframe::vision

@@ -1,0 +1,44 @@
+// Looks for circles where tracks expect them and where the picture changed, and everywhere now and then.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/vision.hpp"
+
+#include <vector>
+
+#include "vision/picture/cell_mask.hpp"
+#include "vision/picture/change_grid.hpp"
+#include "vision/search/circle_search.hpp"
+#include "vision/tracking/circle_motion.hpp"
+
+namespace freshframe::vision {
+
+/// What one source needs from picture to picture so that most of them are searched in part only. One thread
+/// at a time; keeps its memory.
+class FocusedSearch {
+ public:
+  /// `full_every`: seconds between searches of the whole picture; 0: every picture.
+  explicit FocusedSearch(double full_every);
+
+  /// `tracks` have been advanced to the picture's time.
+  [[nodiscard]] std::vector<Circle> find(CircleSearch& search, const Plane& luma, const CircleTracks& tracks);
+
+  /// How much of the last picture was searched, 0 to 1.
+  [[nodiscard]] double searched_share() const noexcept { return share_; }
+
+ private:
+  [[nodiscard]] bool is_full_due(const Plane& luma, double pts);
+  [[nodiscard]] bool choose_cells(const Plane& luma, const CircleTracks& tracks);
+  void expect(const CircleTracks& tracks);
+
+  double full_every_;
+  double last_full_ = 0;
+  double last_pts_ = 0;
+  double share_ = 1;
+  ChangeGrid grid_;
+  CellMask cells_;
+  std::vector<Circle> expected_;
+  std::vector<Circle> doubtful_;  // of the last picture, too unsure to start a track
+};
+
+}  // namespace freshframe::vision

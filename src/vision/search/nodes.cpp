@@ -1,0 +1,61 @@
+// The graph nodes around the circle detector and the tracker.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/vision.hpp"
+
+#include <map>
+#include <optional>
+
+#include "vision/search/circle_search.hpp"
+#include "vision/search/focused_search.hpp"
+#include "vision/tracking/circle_motion.hpp"
+
+namespace freshframe {
+
+CircleDetector::CircleDetector(const CircleDetectorOptions& options) : finder_(options) {}
+
+std::optional<Circles> CircleDetector::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  return Circles{.circles = finder_.find(sample.value.luma()), .ids = {}, .tracks = {}};
+}
+
+struct CircleTracker::Impl {
+  struct Source {
+    vision::CircleTracks tracks;
+    vision::FocusedSearch focused;
+  };
+
+  explicit Impl(const CircleTrackerOptions& o) : options(o), search(o.detector) {
+    static_cast<void>(made());  // refuses bad options now, not at the first sample
+  }
+
+  [[nodiscard]] Source made() const {
+    return {vision::CircleTracks({}, vision::circle_rules(options)),
+            vision::FocusedSearch(options.full_every)};
+  }
+
+  Source& of_source(int number) {
+    const auto known = sources.find(number);
+    if (known != sources.end()) return known->second;
+    return sources.emplace(number, made()).first->second;
+  }
+
+  CircleTrackerOptions options;
+  vision::CircleSearch search;
+  std::map<int, Source> sources;
+};
+
+CircleTracker::CircleTracker(const CircleTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+CircleTracker::~CircleTracker() = default;
+
+Circles CircleTracker::update(const Frame& frame, double time, int source_number) {
+  Impl::Source& source = impl_->of_source(source_number);
+  source.tracks.advance(time);
+  const auto found = source.focused.find(impl_->search, frame.luma(), source.tracks);
+  source.tracks.take(found);
+  return vision::tracked_circles(source.tracks, found);
+}
+
+std::optional<Circles> CircleTracker::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  return update(sample.value, sample.stamp.pts, sample.stamp.source);
+}
+
+}  // namespace freshframe

@@ -1,0 +1,74 @@
+// One look at a picture, at full size or at half: edges, arcs, candidates, each refined and judged.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/vision.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "vision/arcs/arcs.hpp"
+#include "vision/arcs/candidates.hpp"
+#include "vision/arcs/edge_chains.hpp"
+#include "vision/picture/cell_mask.hpp"
+#include "vision/picture/gradient_field.hpp"
+#include "vision/rim/features.hpp"
+#include "vision/rim/refinement.hpp"
+#include "vision/rim/rim.hpp"
+
+namespace freshframe::vision {
+
+/// Circles that come in and go out are in pixels of the picture at full size, whatever the size this pass
+/// looks at. One thread at a time; allocates only while it meets a bigger or busier picture than before.
+class SearchPass {
+ public:
+  enum class Size { Full, Half };
+
+  SearchPass(RadiusRange radii, Size size);
+
+  /// True when there is anything to look for: half size has no room for small circles and pictures.
+  [[nodiscard]] bool fits(const Plane& luma) const noexcept;
+
+  /// Finds the candidates. `luma` and `cells` at full size; with cells, edges elsewhere are passed over.
+  void look(const Plane& luma, const CellMask* cells = nullptr);
+
+  /// Asked for each candidate before any work; false: it is passed over.
+  using Wanted = std::function<bool(const Circle&)>;
+  /// Gets each refined circle with its probability as the score.
+  using Visitor = std::function<void(const Circle&, const Features&, float coverage)>;
+  /// Refines and judges circles that need no arcs that lead to them.
+  void judge_expected(std::span<const Circle> expected, const Wanted& wanted, const Visitor& visit);
+  /// Refines and judges the candidates, the surest first.
+  void judge_candidates(const Wanted& wanted, const Visitor& visit);
+  /// Lets all candidates be judged fully, as training needs it.
+  void be_thorough() { thorough_ = true; }
+
+  /// Moves a circle that judge() gave exactly onto its edge (polished()).
+  [[nodiscard]] Circle polish(const Circle& circle) const noexcept;
+
+  /// How much of the circle's rim is there (rim_coverage()).
+  [[nodiscard]] float coverage(const Circle& circle);
+  /// Takes the edges of the circle's rim out of the field, so that they are no part of another circle.
+  void take_rim(const Circle& circle);
+
+ private:
+  void judge(Circle circle, std::optional<float> arcs, const Visitor& visit);
+  [[nodiscard]] Circle to_pass(const Circle& circle) const noexcept;
+  [[nodiscard]] Circle to_picture(const Circle& circle) const noexcept;
+
+  Size size_;
+  bool thorough_ = false;
+  RadiusRange radii_;  // in pixels of this pass
+  std::vector<std::uint8_t> halved_;
+  GradientField field_;
+  EdgeChains chains_;
+  ArcFinder arcs_;
+  CandidateFinder candidates_;
+  Refinement refinement_;
+  Rim rim_;
+};
+
+}  // namespace freshframe::vision

@@ -1,0 +1,43 @@
+// How circles move, and what found circle fits a track: the model behind CircleAssociator.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/vision.hpp"
+
+#include <utility>
+
+#include "vision/tracking/place_motion.hpp"
+#include "vision/tracking/track_set.hpp"
+
+namespace freshframe::vision {
+
+struct CircleMotion {
+  using Item = Circle;
+
+  struct State {
+    PlaceMotion place;
+    double radius = 0;
+    double radius_variance = 0;
+    double radius_spread = 0;  // predicted variance for the current picture
+  };
+
+  [[nodiscard]] static State start(const Circle& circle);
+  static void predict(State& state, double dt);
+  [[nodiscard]] static Fit fit(const State& state, const Circle& circle);
+  static void hit(State& state, const Circle& circle);
+  /// False for numbers that are none or out of all bounds.
+  [[nodiscard]] static bool counts(const Circle& circle);
+  [[nodiscard]] static double place(const Circle& circle) { return double{circle.x}; }
+  [[nodiscard]] static std::pair<double, double> reach(const State& state);
+
+  /// Standard deviation of where the centre is expected, pixels.
+  [[nodiscard]] static double spread(const State& state);
+};
+
+using CircleTracks = TrackSet<CircleMotion>;
+
+[[nodiscard]] TrackRules circle_rules(const CircleTrackerOptions& options);
+/// What the tracks make of the circles that were just taken in: those whose track is confirmed.
+[[nodiscard]] Circles tracked_circles(const CircleTracks& tracks, const std::vector<Circle>& found);
+
+}  // namespace freshframe::vision

@@ -1,0 +1,83 @@
+// Where a thing's centre is expected: straight on, or, after a bounce, anywhere around where it was.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "vision/tracking/motion_filter.hpp"
+
+namespace freshframe::vision {
+
+/// How things move; standard deviations.
+struct PlaceRules {
+  double acceleration = 2000;  // pixels/s^2
+  double first_speed = 350;    // of a new track, whose velocity is unknown, pixels/s
+  double first_place = 1.4;    // of a new track's position, pixels
+};
+
+class PlaceMotion {
+ public:
+  /// Places further apart than 4 standard deviations cannot be of the same thing; after a bounce 2.5.
+  static constexpr double kGate = 16, kBounceGate = 6.25;
+  /// What bounces or is hit goes on from where it was with another velocity. That is rarer than going
+  /// straight on: minus twice the log of the odds.
+  static constexpr double kBouncePenalty = 6;
+
+  /// Pixels. Further out a velocity may be no float any more.
+  static constexpr float kFarthest = 1e7F;
+
+  PlaceMotion(double x, double y, const PlaceRules& rules) : motion_(begin(x, y, rules)) {}
+
+  /// Goes `dt` seconds on from the last hit.
+  void predict(double dt, const PlaceRules& rules) {
+    prediction_ = motion_;
+    prediction_.predict(dt, rules.acceleration);
+    bounced_ = begin(motion_.x(), motion_.y(), rules);
+    bounced_.predict(dt, rules.acceleration);
+  }
+
+  struct Match {
+    bool possible = false;
+    bool bounced = false;
+    double cost = 0;  // minus twice the log likelihood up to a constant
+  };
+  /// `variance` of the measured place, pixels^2 on each axis.
+  [[nodiscard]] Match match(double x, double y, double variance) const {
+    const auto straight = prediction_.surprise(x, y, variance);
+    const auto bounced = bounced_.surprise(x, y, variance);
+    const double straight_cost = straight.distance2 < kGate ? straight.cost : kImpossible;
+    const double bounced_cost = bounced.distance2 < kBounceGate ? bounced.cost + kBouncePenalty : kImpossible;
+    const double cost = std::min(straight_cost, bounced_cost);
+    return {cost < kImpossible, bounced_cost < straight_cost, cost};
+  }
+
+  void hit(double x, double y, double variance) {
+    motion_ = match(x, y, variance).bounced ? bounced_ : prediction_;
+    motion_.update(x, y, variance);
+  }
+
+  /// The interval of x outside of which nothing matches.
+  [[nodiscard]] std::pair<double, double> reach(double variance) const {
+    const double straight = std::sqrt(kGate) * prediction_.spread(variance);
+    const double bounced = std::sqrt(kBounceGate) * bounced_.spread(variance);
+    return {std::min(prediction_.x() - straight, bounced_.x() - bounced),
+            std::max(prediction_.x() + straight, bounced_.x() + bounced)};
+  }
+
+  [[nodiscard]] const MotionFilter& now() const noexcept { return motion_; }  // at the last hit
+  [[nodiscard]] const MotionFilter& prediction() const noexcept { return prediction_; }
+
+ private:
+  static constexpr double kImpossible = 1e9;
+  static MotionFilter begin(double x, double y, const PlaceRules& rules) {
+    return {x, y, rules.first_place * rules.first_place, rules.first_speed * rules.first_speed};
+  }
+
+  MotionFilter motion_;
+  MotionFilter prediction_ = motion_;
+  MotionFilter bounced_ = motion_;
+};
+
+}  // namespace freshframe::vision

@@ -1,0 +1,225 @@
+// Gives things identities over time: predict each track, pair tracks with what was found, confirm or forget.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two rounds - sure finds first, then doubtful ones for tracks that found none - are those of Y. Zhang
+// et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022. Different: time
+// is real, so dropped frames need no special case, and the cost is a likelihood.
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "vision/tracking/pairing.hpp"
+
+namespace freshframe::vision {
+
+/// How a track and a find fit: minus twice the log likelihood up to a constant.
+struct Fit {
+  bool possible = false;
+  double cost = 0;
+};
+
+/// When tracks begin and end.
+struct TrackRules {
+  double max_gap = 0.5;             // seconds that a track may be unseen
+  float sure_confidence = 0.6F;     // a lower score continues a track but never starts one
+  float certain_confidence = 0.8F;  // a find this good is confirmed at once
+  int confirming_hits = 2;          // others when seen again
+};
+
+/// The tracks of one kind of thing. `Model` says how it moves and what fits it; it has the types Item (what
+/// is found; with a member `score`) and State, and the functions
+///   State start(const Item&), void predict(State&, double dt), Fit fit(const State&, const Item&),
+///   void hit(State&, const Item&), bool counts(const Item&), double place(const Item&),
+///   std::pair<double, double> reach(const State&).
+/// predict() goes from the last hit; reach() is the interval of place() (any coordinate) outside of which no
+/// find fits; what does not count(), such as numbers that are none, is ignored. One thread at a time; keeps
+/// its memory.
+template <class Model>
+class TrackSet {
+ public:
+  using Item = typename Model::Item;
+  using State = typename Model::State;
+
+  /// Without any picture in between, a track outlives max_gap so many times: dropped frames are no evidence.
+  static constexpr double kBlindGaps = 2;
+  /// Bounds the time of the pairing; with so many alive, new things start no track until others end.
+  static constexpr std::size_t kMaxTracks = 512;
+  /// Likewise: of more finds the surest are considered. Detectors that do not suppress repeats give
+  /// thousands.
+  static constexpr std::size_t kMaxFinds = 1024;
+  /// Seconds. Longer, the uncertainty of a prediction is no number any more.
+  static constexpr double kMaxMaxGap = 1e6;
+
+  struct Track {
+    State state;
+    double born = 0;        // seconds
+    double last_seen = 0;   // seconds
+    double confidence = 0;  // mean of the scores, the latest count most
+    int hits = 0;
+    std::int64_t id = 0;  // 0 until confirmed
+    bool paired = false;  // seen in the current picture
+  };
+
+  TrackSet(Model model, const TrackRules& rules) : model_(std::move(model)), rules_(rules) {
+    if (rules.max_gap > 0 && rules.max_gap <= kMaxMaxGap) return;
+    std::ostringstream message;
+    message << "max_gap must be more than 0 and at most " << kMaxMaxGap << " seconds, got " << rules.max_gap;
+    throw OptionError(message.str());
+  }
+
+  /// Goes to the time of the next picture, seconds. A step back starts afresh; ids go on.
+  void advance(double pts) {
+    if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
+    if (pts < now_) tracks_.clear();
+    // A picture that does not show a thing any more ends its track; one that never came says nothing, up to
+    // kBlindGaps.
+    const double kept = now_;
+    now_ = pts;
+    std::erase_if(tracks_, [&](const Track& track) {
+      return kept - track.last_seen > rules_.max_gap || pts - track.last_seen > kBlindGaps * rules_.max_gap;
+    });
+    for (Track& track : tracks_) {
+      model_.predict(track.state, pts - track.last_seen);
+      track.paired = false;
+    }
+  }
+
+  /// What the picture at that time shows.
+  void take(std::span<const Item> found) {
+    track_of_.assign(found.size(), -1);
+    consider(found);
+    pairing_.sort_places(considered_.size(),
+                         [&](std::size_t k) { return model_.place(found[considered_[k]]); });
+    pair(found, true);
+    pair(found, false);
+    give_birth(found);
+    confirm(found);
+  }
+
+  /// In no particular order. Predictions after advance(); after take() what was paired is as measured.
+  [[nodiscard]] const std::vector<Track>& tracks() const noexcept { return tracks_; }
+  /// The confirmed track of a find of the last take(), nullptr for none.
+  [[nodiscard]] const Track* confirmed(std::size_t find) const noexcept {
+    const int track = track_of_[find];
+    if (track < 0 || tracks_[static_cast<std::size_t>(track)].id == 0) return nullptr;
+    return &tracks_[static_cast<std::size_t>(track)];
+  }
+  /// The finds of the last take() whose track is confirmed, by ascending id.
+  [[nodiscard]] std::vector<std::size_t> confirmed_finds() const {
+    std::vector<std::size_t> order;
+    for (std::size_t j = 0; j < track_of_.size(); ++j) {
+      if (confirmed(j) != nullptr) order.push_back(j);
+    }
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return confirmed(a)->id < confirmed(b)->id; });
+    return order;
+  }
+  /// For users. The state must have a PlaceMotion named `place`.
+  [[nodiscard]] TrackInfo info(const Track& track) const {
+    return {.velocity_x = static_cast<float>(track.state.place.now().velocity_x()),
+            .velocity_y = static_cast<float>(track.state.place.now().velocity_y()),
+            .age = static_cast<float>(now_ - track.born),
+            .track_confidence = static_cast<float>(track.confidence)};
+  }
+  [[nodiscard]] bool starts_track(const Item& item) const noexcept {
+    return item.confidence >= rules_.sure_confidence;
+  }
+  [[nodiscard]] double now() const noexcept { return now_; }
+
+ private:
+  void consider(std::span<const Item> found) {
+    considered_.clear();
+    scores_.clear();
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      if (!model_.counts(found[j])) continue;
+      considered_.push_back(j);
+      scores_.push_back(found[j].confidence);
+    }
+    if (scores_.size() <= kMaxFinds) return;
+    const auto last = scores_.begin() + (kMaxFinds - 1);
+    std::nth_element(scores_.begin(), last, scores_.end(), std::greater<>());
+    const float least = *last;
+    auto room = 1 + std::count(scores_.begin(), last, least);  // of equal scores the first ones are taken
+    std::erase_if(considered_, [&](std::size_t j) {
+      return found[j].confidence < least || (found[j].confidence == least && --room < 0);
+    });
+  }
+
+  // The pairing counts the considered finds.
+  void pair(std::span<const Item> found, bool sure) {
+    pairing_.start(tracks_.size(), considered_.size());
+    for (std::size_t i = 0; i < tracks_.size(); ++i) {
+      if (tracks_[i].paired) continue;
+      const auto [low, high] = model_.reach(tracks_[i].state);
+      for (const std::size_t k : pairing_.between(low, high)) {
+        const std::size_t j = considered_[k];
+        if (track_of_[j] >= 0 || starts_track(found[j]) != sure) continue;
+        const Fit fit = model_.fit(tracks_[i].state, found[j]);
+        if (fit.possible) pairing_.allow(i, k, fit.cost);
+      }
+    }
+    for (const auto& [i, k] : pairing_.solve()) {
+      const std::size_t j = considered_[k];
+      hit(tracks_[i], found[j]);
+      track_of_[j] = static_cast<int>(i);
+    }
+  }
+
+  void hit(Track& track, const Item& item) {
+    model_.hit(track.state, item);
+    track.last_seen = now_;
+    track.paired = true;
+    ++track.hits;
+    const double weight = std::max(1.0 / track.hits, kNewestWeight);
+    track.confidence += weight * (static_cast<double>(item.confidence) - track.confidence);
+  }
+
+  void give_birth(std::span<const Item> found) {
+    for (const std::size_t j : considered_) {
+      if (track_of_[j] >= 0 || !starts_track(found[j]) || tracks_.size() == kMaxTracks) continue;
+      track_of_[j] = static_cast<int>(tracks_.size());
+      tracks_.push_back({.state = model_.start(found[j]),
+                         .born = now_,
+                         .last_seen = now_,
+                         .confidence = static_cast<double>(found[j].confidence),
+                         .hits = 1,
+                         .paired = true});
+    }
+  }
+
+  // Ids are given at confirmation, so users see them without gaps.
+  void confirm(std::span<const Item> found) {
+    for (std::size_t j = 0; j < found.size(); ++j) {
+      if (track_of_[j] < 0) continue;
+      Track& track = tracks_[static_cast<std::size_t>(track_of_[j])];
+      if (track.id == 0 &&
+          (track.hits >= rules_.confirming_hits || found[j].confidence >= rules_.certain_confidence))
+        track.id = ++last_id_;
+    }
+  }
+
+  static constexpr double kNewestWeight = 0.125;  // about a quarter of a second at 30 pictures per second
+
+  Model model_;
+  TrackRules rules_;
+  std::int64_t last_id_ = 0;
+  double now_ = 0;
+  std::vector<Track> tracks_;
+  std::vector<int> track_of_;            // index of each find's track, -1 for none
+  std::vector<std::size_t> considered_;  // which of the finds
+  std::vector<float> scores_;            // of those
+  Pairing pairing_;
+};
+
+}  // namespace freshframe::vision

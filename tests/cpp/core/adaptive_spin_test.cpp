@@ -1,0 +1,66 @@
+// When a wait begins awake, and when it does not.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/edge/adaptive_spin.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr auto kSoon = AdaptiveSpin::kShort / 2;
+constexpr auto kLate = AdaptiveSpin::kShort * 2;
+
+TEST(AdaptiveSpin, BeginsAfterAShortWaitAndEndsAfterALongOne) {
+  AdaptiveSpin spin;
+  EXPECT_FALSE(spin.worth_it());
+  spin.waited(kSoon, true);
+  EXPECT_TRUE(spin.worth_it());
+  spin.waited(kSoon, false);
+  EXPECT_TRUE(spin.worth_it());
+  spin.waited(kLate, true);
+  EXPECT_FALSE(spin.worth_it());
+}
+
+TEST(AdaptiveSpin, APacedStreamNeverSpins) {
+  AdaptiveSpin spin;
+  for (int i = 0; i < 1000; ++i) {
+    spin.waited(kLate, true);
+    EXPECT_FALSE(spin.worth_it());
+  }
+}
+
+TEST(AdaptiveSpin, SpinsInVainGetRare) {
+  AdaptiveSpin spin;
+  int spins = 0;
+  for (int i = 0; i < 1000; ++i) {
+    spins += spin.worth_it() ? 1 : 0;
+    spin.waited(kSoon, true);  // short, but longer than a spin
+  }
+  EXPECT_GE(spins, 1);
+  EXPECT_LE(spins, 30);
+}
+
+TEST(AdaptiveSpin, OneSpinThatMetSomethingMakesUpForThoseInVain) {
+  AdaptiveSpin spin;
+  for (int i = 0; i < 1000; ++i) spin.waited(kSoon, true);
+  while (!spin.worth_it()) spin.waited(kSoon, true);
+  spin.waited(kSoon, false);
+  EXPECT_TRUE(spin.worth_it());
+  spin.waited(kLate, false);  // the mutex was long in coming
+  spin.waited(kSoon, true);
+  EXPECT_TRUE(spin.worth_it());
+}
+
+TEST(AdaptiveSpin, EndsAtOnceWhenSomethingHasMoved) {
+  const std::atomic<std::uint32_t> moves{2};
+  const auto began = AdaptiveSpin::Clock::now();
+  AdaptiveSpin::spin(moves, 2);
+  EXPECT_GE(AdaptiveSpin::Clock::now() - began, AdaptiveSpin::kLongest);
+  AdaptiveSpin::spin(moves, 1);
+}
+
+}  // namespace
+}  // namespace freshframe::test

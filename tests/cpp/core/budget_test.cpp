@@ -1,0 +1,205 @@
+// The frame budget: engine-held frames count, frames on loan show as held bytes.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/frame.hpp"
+
+#include <atomic>
+#include <barrier>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/frame/frame_budget.hpp"
+#include "cpp/core/test_frames.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+std::shared_ptr<FrameBudget> budget_of(int bound) {
+  auto budget = std::make_shared<FrameBudget>();
+  budget->set_bound(bound);
+  return budget;
+}
+
+TEST(FrameBudget, CountsAPublishedFrameOnceHoweverManyHandlesThereAre) {
+  const auto budget = budget_of(4);
+  EXPECT_EQ(budget->bound(), 4);
+  {
+    const Frame frame = gray_frame(1);
+    EXPECT_EQ(budget->published(), 0);
+    frame.attach(budget);
+    frame.attach(budget);
+    const Frame copy = frame;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
+    const std::vector<Frame> many(5, frame);
+    EXPECT_EQ(budget->published(), 1);
+    gray_frame(2).attach(budget);
+    EXPECT_EQ(budget->published(), 1);
+  }
+  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->held_bytes(), 0U);
+}
+
+TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
+  const auto budget = budget_of(1);
+  Frame engine = gray_frame(1);
+  engine.attach(budget);
+  EXPECT_FALSE(budget->has_room());
+  Frame loan = engine.as_loan();
+  EXPECT_TRUE(loan.is_loan());
+  EXPECT_FALSE(engine.is_loan());
+  EXPECT_EQ(loan, engine);
+  EXPECT_EQ(budget->published(), 1);
+  EXPECT_EQ(budget->held_bytes(), 0U);  // the engine holds it as well: it is not only on loan
+
+  engine = Frame();
+  EXPECT_EQ(budget->published(), 0);
+  EXPECT_TRUE(budget->has_room());
+  EXPECT_EQ(budget->held_bytes(), loan.size_bytes());
+
+  engine = loan.as_engine();
+  EXPECT_FALSE(engine.is_loan());
+  EXPECT_EQ(budget->published(), 1);
+  EXPECT_EQ(budget->held_bytes(), 0U);
+
+  engine = Frame();
+  loan = Frame();
+  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->held_bytes(), 0U);
+}
+
+TEST(FrameBudget, CopiesAndMovesOfALoanStayLoans) {
+  const auto budget = budget_of(2);
+  Frame engine = gray_frame(1);
+  engine.attach(budget);
+  Frame loan = engine.as_loan();
+  engine = Frame();
+  const std::size_t bytes = budget->held_bytes();
+  Frame copy = loan;
+  EXPECT_TRUE(copy.is_loan());
+  EXPECT_EQ(budget->held_bytes(), bytes);
+  const Frame moved = std::move(copy);
+  EXPECT_TRUE(moved.is_loan());
+  loan = Frame();
+  EXPECT_EQ(budget->held_bytes(), bytes);
+  EXPECT_EQ(budget->published(), 0);
+}
+
+TEST(FrameBudget, AConvertedFormIsTheSameFrame) {
+  const CountingOps ops;
+  const auto budget = budget_of(2);
+  Frame engine = frame_with(ops, PixelFormat::I420);
+  engine.attach(budget);
+  const Frame form = engine.to(PixelFormat::Bgr);
+  EXPECT_EQ(budget->published(), 1);
+  engine = Frame();
+  EXPECT_EQ(budget->published(), 1);  // the converted form alone keeps the pixels
+}
+
+TEST(FrameBudget, ConvertingAFrameOnLoanAddsToTheHeldBytes) {
+  const CountingOps ops;
+  const auto budget = budget_of(2);
+  Frame engine = frame_with(ops, PixelFormat::I420);
+  engine.attach(budget);
+  const Frame loan = engine.as_loan();
+  engine = Frame();
+  const std::size_t before = budget->held_bytes();
+  const Frame form = loan.to(PixelFormat::Bgr);
+  EXPECT_TRUE(form.is_loan());
+  EXPECT_GT(budget->held_bytes(), before);
+  EXPECT_EQ(budget->held_bytes(), loan.size_bytes());
+  EXPECT_EQ(budget->published(), 0);
+}
+
+TEST(FrameBudget, AFrameKeepsItsFirstBudget) {
+  const auto first = budget_of(2);
+  const auto second = budget_of(2);
+  const Frame frame = gray_frame(1);
+  frame.attach(first);
+  frame.attach(second);
+  EXPECT_EQ(first->published(), 1);
+  EXPECT_EQ(second->published(), 0);
+}
+
+TEST(FrameBudget, AFrameMayOutliveTheLastOtherOwnerOfItsBudget) {
+  Frame frame = gray_frame(1);
+  {
+    const auto budget = budget_of(2);
+    frame.attach(budget);
+  }
+  const Frame loan = frame.as_loan();
+  frame = Frame();
+  EXPECT_EQ(loan.luma().row(0)[0], 1);
+}
+
+TEST(FrameBudget, WaitForRoomWaitsUntilAFrameIsGivenBack) {
+  const auto budget = budget_of(1);
+  Frame frame = gray_frame(1);
+  frame.attach(budget);
+  std::atomic<bool> given_back{false};
+  std::atomic<bool> room{false};
+  std::atomic<bool> seen_given_back{false};
+  {
+    const std::jthread waiter([&] {
+      room = budget->wait_for_room();
+      seen_given_back = given_back.load();
+    });
+    given_back = true;
+    frame = Frame();
+  }
+  EXPECT_TRUE(room);
+  EXPECT_TRUE(seen_given_back);
+}
+
+TEST(FrameBudget, WaitForRoomEndsWhenTheLastEngineHandleBecomesALoan) {
+  const auto budget = budget_of(1);
+  Frame engine = gray_frame(1);
+  engine.attach(budget);
+  const Frame loan = engine.as_loan();
+  std::atomic<bool> room{false};
+  {
+    const std::jthread waiter([&] { room = budget->wait_for_room(); });
+    engine = Frame();
+  }
+  EXPECT_TRUE(room);
+}
+
+TEST(FrameBudget, StopEndsTheWaitForRoom) {
+  const auto budget = budget_of(1);
+  const Frame frame = gray_frame(1);
+  frame.attach(budget);
+  std::atomic<bool> room{true};
+  {
+    const std::jthread waiter([&] { room = budget->wait_for_room(); });
+    budget->stop();
+  }
+  EXPECT_FALSE(room);
+  EXPECT_FALSE(budget->wait_for_room());  // from then on nobody waits
+}
+
+TEST(FrameBudget, ManyThreadsLendingAndReturningEndWithEmptyBooks) {
+  constexpr int kThreads = 6;
+  const auto budget = budget_of(100);
+  {
+    std::barrier start(kThreads);
+    std::vector<std::jthread> threads;
+    Frame shared = gray_frame(1);
+    shared.attach(budget);
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&start, frame = i % 2 == 0 ? shared : shared.as_loan()]() mutable {
+        start.arrive_and_wait();
+        for (int round = 0; round < 500; ++round) {
+          Frame loan = frame.as_loan();
+          Frame engine = loan.as_engine();
+          frame = round % 3 == 0 ? std::move(loan) : std::move(engine);
+        }
+      });
+    }
+    shared = Frame();
+  }
+  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->held_bytes(), 0U);
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,93 @@
+// Pooled picture memory: aligned, reused, bounded, never shared by two.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/frame.hpp"
+
+#include <atomic>
+#include <barrier>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(FramePool, ReusesWhatWasGivenBack) {
+  FramePool pool;
+  const std::uint8_t* first = nullptr;
+  {
+    const auto buffer = pool.take(10'000);
+    first = buffer.get();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first) % 64, 0U);
+    EXPECT_EQ(pool.stats().allocated, 1U);
+    EXPECT_EQ(pool.stats().idle_bytes, 0U);
+  }
+  EXPECT_GE(pool.stats().idle_bytes, 10'000U);
+  const auto again = pool.take(10'000);
+  EXPECT_EQ(again.get(), first);
+  EXPECT_EQ(pool.stats().allocated, 1U);
+  EXPECT_EQ(pool.stats().reused, 1U);
+}
+
+TEST(FramePool, AFrameGivesItsMemoryBackWithItsLastHandle) {
+  FramePool pool;
+  const PictureFormat format{.width = 64, .height = 32, .format = PixelFormat::Gray};
+  for (int i = 0; i < 10; ++i) {
+    const Frame frame = FrameBuilder(format, pool).publish();
+    EXPECT_TRUE(frame);
+  }
+  EXPECT_EQ(pool.stats().allocated, 1U);
+  EXPECT_EQ(pool.stats().reused, 9U);
+}
+
+TEST(FramePool, ServesManyThreadsWithoutSharingABuffer) {
+  FramePool pool;
+  constexpr int kThreads = 4;
+  std::barrier start(kThreads);
+  std::atomic<int> clashes{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] {
+        start.arrive_and_wait();
+        for (int round = 0; round < 300; ++round) {
+          const std::size_t bytes = 100U + static_cast<std::size_t>(round % 5) * 4000U;
+          const auto buffer = pool.take(bytes);
+          std::memset(buffer.get(), i, bytes);
+          for (std::size_t k = 0; k < bytes; k += 97) clashes += buffer[k] != i ? 1 : 0;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(clashes, 0);
+  EXPECT_EQ(pool.stats().allocated + pool.stats().reused, kThreads * 300U);
+}
+
+TEST(FramePool, KeepsNoMoreThan64MebibytesForReuse) {
+  constexpr std::size_t kBuffer = std::size_t{1} << 20;
+  FramePool pool;
+  {
+    std::vector<FramePool::Buffer> buffers;
+    for (int i = 0; i < 80; ++i) buffers.push_back(pool.take(kBuffer));
+  }
+  EXPECT_EQ(pool.stats().idle_bytes, 64 * kBuffer);
+}
+
+TEST(FramePool, AFrameMayOutliveItsPool) {
+  Frame frame;
+  {
+    FramePool pool;
+    FrameBuilder builder({.width = 8, .height = 8, .format = PixelFormat::Gray}, pool);
+    builder.plane(0)[0] = 77;
+    frame = std::move(builder).publish();
+  }
+  EXPECT_EQ(frame.luma().row(0)[0], 77);
+}
+
+}  // namespace
+}  // namespace freshframe::test

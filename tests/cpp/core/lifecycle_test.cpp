@@ -1,0 +1,428 @@
+// Life of a pipeline: it runs once, start waits for every open(), stop works from anywhere, the end drains.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <cerrno>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(Lifecycle, APipelineRunsOnce) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::Live));
+  pipeline.start();
+  EXPECT_THROW(pipeline.start(), StateError);
+  pipeline.stop();
+  EXPECT_THROW(pipeline.start(), StateError);
+  EXPECT_THROW(pipeline.add(pass_on<int>(), source), StateError);
+}
+
+TEST(Lifecycle, StopBeforeStartEndsItForGood) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::Live));
+  EXPECT_NO_THROW(pipeline.stop());
+  EXPECT_THROW(pipeline.start(), StateError);
+}
+
+TEST(Lifecycle, AddAndReaderAfterStartAreStateErrors) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::Live));
+  pipeline.start();
+  EXPECT_THROW(pipeline.add(pass_on<int>(), source), StateError);
+  EXPECT_THROW(pipeline.add(feed_source(feed, Kind::Live)), StateError);
+  EXPECT_THROW((void)pipeline.reader(source), StateError);
+  EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
+}
+
+/// What wait() throws when a source's open() ends with `code` because of a stop; empty: nothing.
+std::string told_after_a_stop_in_open(int code) {
+  std::barrier opening(2);
+  CheckedPipeline pipeline;
+  pipeline.add(make_source<int>({.read = [](const Context&) { return std::optional<SourceItem<int>>(); },
+                                 .open =
+                                     [&](const Context& context) {
+                                       opening.arrive_and_wait();
+                                       while (!context.stop.stop_requested()) std::this_thread::yield();
+                                       throw SourceError("was ended", "url", code);
+                                     },
+                                 .close = [] {}}));
+  std::thread starter([&] {
+    try {
+      pipeline.start();
+    } catch (const Error&) {  // that it was stopped meanwhile
+    }
+  });
+  opening.arrive_and_wait();
+  pipeline.stop();
+  starter.join();
+  try {
+    static_cast<void>(pipeline.wait());
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Lifecycle, ASourceThatWasStoppedWhileItOpenedHasNotFailed) {
+  EXPECT_EQ(told_after_a_stop_in_open(ECANCELED), "");
+  EXPECT_EQ(told_after_a_stop_in_open(EIO), "was ended");
+}
+
+TEST(Lifecycle, APipelineThatNeverStartedIsDestroyedQuietly) {
+  std::atomic<int> calls{0};
+  {
+    CheckedPipeline pipeline;
+    pipeline.add(make_source<int>({.read = [&](const Context&) -> std::optional<SourceItem<int>> {
+                                     ++calls;
+                                     return std::nullopt;
+                                   },
+                                   .open = [&](const Context&) { ++calls; },
+                                   .close = [&] { ++calls; }}));
+  }
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(Lifecycle, StartReturnsWhenEveryNodeIsOpenAndNothingFlowsBefore) {
+  std::atomic<int> opened{0};
+  std::atomic<int> early{0};
+  Gate last;
+  CheckedPipeline pipeline;
+  const auto source =
+      pipeline.add(make_source<int>({.live = true,
+                                     .read = [&](const Context& context) -> std::optional<SourceItem<int>> {
+                                       if (opened != 3) ++early;
+                                       context.clock.sleep_until(
+                                           context.clock.now() + std::chrono::milliseconds{1}, context.stop);
+                                       return SourceItem<int>{0, 0, context.clock.now()};
+                                     },
+                                     .open = [&](const Context&) { ++opened; }}));
+  const auto open_slowly = [&](const Context& context) {
+    last.pass(context);
+    ++opened;
+  };
+  const auto quick = pipeline.add(
+      make_node<int, int>(
+          {.process = [](const Sample<int>& s, const Context&) { return std::optional<int>(s.value); },
+           .open = [&](const Context&) { ++opened; }}),
+      source);
+  pipeline.add(make_node<int, int>({.process = [](const Sample<int>& s,
+                                                  const Context&) { return std::optional<int>(s.value); },
+                                    .open = open_slowly}),
+               quick);
+  std::atomic<bool> started{false};
+  std::jthread starter([&] {
+    pipeline.start();
+    started = true;
+  });
+  last.wait_entered(1);
+  EXPECT_FALSE(started);
+  last.open();
+  starter.join();
+  EXPECT_EQ(opened, 3);
+  pipeline.stop();
+  EXPECT_EQ(early, 0);
+}
+
+TEST(Lifecycle, OpenProcessAndCloseOfANodeRunOnOneThreadWhichIsNotTheCallers) {
+  Seen<std::thread::id> threads;
+  CheckedPipeline pipeline;
+  const auto here = [&] { threads.add(std::this_thread::get_id()); };
+  pipeline.add(make_node<int, Nothing>({.process =
+                                            [&](const Sample<int>&, const Context&) {
+                                              here();
+                                              return std::optional<Nothing>();
+                                            },
+                                        .open = [&](const Context&) { here(); },
+                                        .close = here}),
+               pipeline.add(count_source(3)));
+  pipeline.run();
+  const auto ids = threads.all();
+  ASSERT_EQ(ids.size(), 5U);  // open, three samples, close
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), ids.front()), 5);
+  EXPECT_NE(ids.front(), std::this_thread::get_id());
+}
+
+TEST(Lifecycle, NodesCloseInGraphOrderAfterEverythingIsDrained) {
+  Seen<std::string> log;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(
+      make_source<int>({.read = [n = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
+                          if (n == 40) return std::nullopt;
+                          return SourceItem<int>{n++, 0, context.clock.now()};
+                        },
+                        .close = [&] { log.add("source"); }}));
+  const auto step = [&](const char* name, Port<int> parent) {
+    return pipeline.add(
+        make_node<int, int>(
+            {.process = [](const Sample<int>& s, const Context&) { return std::optional<int>(s.value); },
+             .close = [&log, name] { log.add(name); }}),
+        parent, {.name = name});
+  };
+  const auto left = step("left", source);
+  const auto right = step("right", source);
+  const auto below = step("below", left);
+  pipeline.add(make_node<int, Nothing>({.process =
+                                            [&](const Sample<int>& sample, const Context&) {
+                                              seen.add(sample);
+                                              return std::optional<Nothing>();
+                                            },
+                                        .close = [&] { log.add("sink"); }}),
+               {below, right}, {.name = "sink"});
+  EXPECT_TRUE(pipeline.run().complete);
+  EXPECT_EQ(seen.all().size(), 80U);  // both branches, to the last sample
+  const auto order = log.all();
+  ASSERT_EQ(order.size(), 5U);
+  const auto position = [&](const char* name) {
+    return std::find(order.begin(), order.end(), name) - order.begin();
+  };
+  EXPECT_EQ(position("source"), 0);
+  EXPECT_LT(position("left"), position("below"));
+  EXPECT_LT(position("below"), position("sink"));
+  EXPECT_LT(position("right"), position("sink"));
+}
+
+TEST(Lifecycle, RunReturnsAndAReaderThreadStillGetsEverySample) {
+  constexpr int kSamples = 60;
+  CheckedPipeline pipeline;
+  auto reader = pipeline.reader(pipeline.add(count_source(kSamples)));
+  std::atomic<int> got{0};
+  std::atomic<bool> running{false};
+  std::jthread consumer([&] {
+    wait_until([&] { return running.load(); });
+    while (reader.get()) {
+      ++got;
+      if (got % 7 == 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});  // slower than the file
+    }
+  });
+  pipeline.start();
+  running = true;
+  pipeline.run();
+  consumer.join();
+  EXPECT_EQ(got, kSamples);
+  EXPECT_TRUE(pipeline.report().complete);
+}
+
+TEST(Lifecycle, ASourceMayEndBeforeItsFirstSample) {
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(0));
+  pipeline.add(collect_into<int>(seen), source);
+  auto reader = pipeline.reader(source);
+  const Report report = pipeline.run();
+  EXPECT_TRUE(report.complete);
+  EXPECT_EQ(report.frames, 0U);
+  EXPECT_TRUE(seen.all().empty());
+  EXPECT_FALSE(reader.get());
+}
+
+TEST(Lifecycle, WaitTellsWhetherThePipelineHasEnded) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::File));
+  EXPECT_THROW((void)pipeline.wait(Seconds{0}), StateError);  // not started
+  pipeline.start();
+  EXPECT_FALSE(pipeline.wait(Seconds{0}));
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_FALSE(pipeline.wait(Seconds{0.02}));
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds{20});
+  feed.finish();
+  EXPECT_TRUE(pipeline.wait(Seconds{std::numeric_limits<double>::infinity()}));
+  EXPECT_TRUE(pipeline.wait(Seconds{0}));
+}
+
+TEST(Lifecycle, WaitFromSeveralThreadsEndsInAllOfThem) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::Live));
+  pipeline.start();
+  std::atomic<int> ended{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { ended += pipeline.wait() ? 1 : 0; });
+    pipeline.stop();
+  }
+  EXPECT_EQ(ended, 4);
+}
+
+TEST(Stop, IsIdempotentAndMayComeFromManyThreadsAtOnce) {
+  constexpr int kThreads = 6;
+  for (int round = 0; round < 20; ++round) {
+    Feed<int> feed;
+    std::atomic<int> closed{0};
+    CheckedPipeline pipeline;
+    pipeline.add(make_node<int, Nothing>(
+                     {.process = [](const Sample<int>&, const Context&) { return std::optional<Nothing>(); },
+                      .close = [&] { ++closed; }}),
+                 pipeline.add(feed_source(feed, Kind::Live)));
+    pipeline.start();
+    std::barrier start(kThreads);
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&] {
+          start.arrive_and_wait();
+          pipeline.stop();
+        });
+      }
+    }
+    pipeline.stop();
+    EXPECT_EQ(closed, 1);
+  }
+}
+
+TEST(Stop, FromANodesOwnThreadOnlyRequests) {
+  Feed<int> feed;
+  std::atomic<bool> returned{false};
+  CheckedPipeline pipeline;
+  pipeline.add(make_node<int, Nothing>([&](const Sample<int>&, const Context& context) {
+                 pipeline.stop();
+                 returned = context.stop.stop_requested();
+                 return std::optional<Nothing>();
+               }),
+               pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  feed.push(0);
+  EXPECT_TRUE(pipeline.wait());
+  EXPECT_TRUE(returned);
+}
+
+TEST(Stop, FromASourcesOwnThreadOnlyRequests) {
+  CheckedPipeline pipeline;
+  pipeline.add(make_source<int>({.live = true, .read = [&](const Context&) -> std::optional<SourceItem<int>> {
+                                   pipeline.stop();
+                                   return std::nullopt;
+                                 }}));
+  pipeline.start();
+  EXPECT_TRUE(pipeline.wait());
+}
+
+TEST(Stop, DuringStartMakesStartThrow) {
+  Gate opening;
+  std::atomic<int> closed{0};
+  CheckedPipeline pipeline;
+  pipeline.add(make_node<int, Nothing>(
+                   {.process = [](const Sample<int>&, const Context&) { return std::optional<Nothing>(); },
+                    .open = [&](const Context& context) { opening.pass(context); },
+                    .close = [&] { ++closed; }}),
+               pipeline.add(count_source(10)));
+  std::atomic<bool> threw{false};
+  {
+    const std::jthread starter([&] {
+      try {
+        pipeline.start();
+      } catch (const Error&) {
+        threw = true;
+      }
+    });
+    opening.wait_entered(1);
+    pipeline.stop();
+  }
+  EXPECT_TRUE(threw);
+  EXPECT_EQ(closed, 1);  // its open() returned
+  EXPECT_THROW(pipeline.start(), StateError);
+}
+
+TEST(Stop, RacingWithStartAlwaysEndsWithEverythingJoined) {
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<int> open{0};
+    {
+      CheckedPipeline pipeline;
+      const auto source = pipeline.add(count_source(1000, Kind::Live));
+      pipeline.add(
+          make_node<int, Nothing>(
+              {.process = [](const Sample<int>&, const Context&) { return std::optional<Nothing>(); },
+               .open = [&](const Context&) { ++open; },
+               .close = [&] { --open; }}),
+          source);
+      std::barrier start(2);
+      const std::jthread stopper([&] {
+        start.arrive_and_wait();
+        pipeline.stop();
+      });
+      start.arrive_and_wait();
+      try {
+        pipeline.start();
+      } catch (const Error&) {  // stop() was first
+      }
+    }
+    EXPECT_EQ(open, 0);  // close() exactly once for each open()
+  }
+}
+
+TEST(Stop, ThatRunsOutOfTimeNamesTheBusyNodesAndMayBeTriedAgain) {
+  Feed<int> feed;
+  Gate gate(/*heeds_stop=*/false);
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::Live));
+  pipeline.add(make_node<int, Nothing>([&](const Sample<int>&, const Context& context) {
+                 gate.pass(context);
+                 return std::optional<Nothing>();
+               }),
+               source, {.name = "stubborn"});
+  pipeline.add(pass_on<int>(), source, {.name = "obedient"});
+  pipeline.start();
+  feed.push(0);
+  gate.wait_entered(1);
+  try {
+    pipeline.stop(Seconds{1});  // enough for the obedient ones on a busy machine
+    ADD_FAILURE() << "stop() returned while a node was busy";
+  } catch (const StopTimeout& timeout) {
+    EXPECT_EQ(timeout.nodes(), std::vector<std::string>{"stubborn"});
+    EXPECT_TRUE(contains(timeout.what(), "stubborn")) << timeout.what();
+  }
+  expect_books(pipeline);
+  gate.open();
+  EXPECT_NO_THROW(pipeline.stop());
+  EXPECT_EQ(node_of(pipeline, "stubborn").state, NodeState::Ended);
+}
+
+// Under ASan and TSan this failed at once.
+TEST(Lifecycle, StopAndStatsMayComeWhileAnotherThreadAddsNodes) {
+  for (int round = 0; round < 200; ++round) {
+    Pipeline pipeline;
+    std::barrier ready(3);
+    const std::jthread adder([&] {
+      ready.arrive_and_wait();
+      try {
+        for (int i = 0; i < 64; ++i) pipeline.add(count_source(1));
+      } catch (const StateError&) {  // the stop came first
+      }
+    });
+    const std::jthread stopper([&] {
+      ready.arrive_and_wait();
+      pipeline.stop();
+    });
+    ready.arrive_and_wait();
+    EXPECT_LE(pipeline.stats().nodes.size(), 64U);
+  }
+}
+
+TEST(Lifecycle, ARunThatAStopCutOffIsNotComplete) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  Seen<Sample<int>> seen;
+  pipeline.add(collect_into<int>(seen), pipeline.add(feed_source(feed, Kind::File)));
+  pipeline.start();
+  feed.push_and_settle(1);
+  seen.wait_for(1);
+  pipeline.stop();
+  EXPECT_FALSE(pipeline.report().complete);
+}
+
+}  // namespace
+}  // namespace freshframe::test

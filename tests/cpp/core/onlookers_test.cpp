@@ -1,0 +1,176 @@
+// What a pipeline offers to those who look at it from outside: taps, the overview, the newest errors.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/pipeline.hpp"
+
+#include <atomic>
+#include <barrier>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "cpp/core/test_frames.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  std::atomic<int> caught{0};
+  auto& tap = pipeline.core()->open_tap("cam", [&] { ++caught; });
+  pipeline.start();
+  feed.push_and_settle(gray_frame(1));
+  EXPECT_EQ(caught, 0);
+  EXPECT_FALSE(tap.take());
+  tap.ask();
+  feed.push_and_settle(gray_frame(2));
+  feed.push_and_settle(gray_frame(3));
+  EXPECT_EQ(caught, 1);
+  EXPECT_EQ(pipeline.stats().pool.published, 1);
+  const auto picture = tap.take();
+  ASSERT_TRUE(picture);
+  EXPECT_EQ(picture->stamp.seq, 1);
+  EXPECT_EQ(picture->frame.luma().row(0)[0], 2);
+  EXPECT_FALSE(tap.take());
+  tap.ask();
+  feed.push_and_settle(gray_frame(4));
+  EXPECT_EQ(caught, 2);
+  tap.cancel();
+  EXPECT_FALSE(tap.take());
+  pipeline.core()->close_tap(tap);
+}
+
+TEST(PictureTap, SeesWhatANodeWithoutChildrenSends) {
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  const auto port = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.add(pass_on<Frame>(), port, {.name = "last"});
+  std::atomic<int> caught{0};
+  auto& tap = pipeline.core()->open_tap("last", [&] { ++caught; });
+  tap.ask();
+  pipeline.start();
+  feed.push(gray_frame(7));
+  wait_until([&] { return caught == 1; });
+  EXPECT_EQ(tap.take()->frame.luma().row(0)[0], 7);
+  pipeline.core()->close_tap(tap);
+}
+
+TEST(PictureTap, CallsItsHookWithoutALock) {
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  std::atomic<int> taken{0};
+  PictureTap* tap = nullptr;
+  tap = &pipeline.core()->open_tap("cam", [&] { taken = tap->take() ? 1 : -1; });
+  tap->ask();
+  pipeline.start();
+  feed.push(gray_frame(7));
+  wait_until([&] { return taken != 0; });
+  EXPECT_EQ(taken, 1);
+  pipeline.core()->close_tap(*tap);
+}
+
+TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  auto& core = *pipeline.core();
+  auto* tap = &core.open_tap("cam", [] {});
+  EXPECT_TRUE(contains(message_of<StateError>([&] { core.open_tap("cam", [] {}); }), "being viewed already"));
+  EXPECT_TRUE(contains(message_of<OptionError>([&] { core.open_tap("cat", [] {}); }), "no node 'cat'"));
+  pipeline.start();
+  const int bound = pipeline.stats().pool.bound;
+  core.close_tap(*tap);
+  EXPECT_EQ(pipeline.stats().pool.bound, bound - 1);
+  tap = &core.open_tap("cam", [] {});
+  EXPECT_EQ(pipeline.stats().pool.bound, bound);
+  core.close_tap(*tap);
+}
+
+TEST(Overview, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {
+  CheckedPipeline pipeline;
+  std::atomic<bool> done{false};
+  std::barrier start(2);
+  std::thread onlooker([&] {
+    start.arrive_and_wait();
+    while (!done) {
+      const auto seen = pipeline.core()->overview();
+      EXPECT_EQ(seen.nodes.size(), seen.stats.nodes.size());
+    }
+  });
+  start.arrive_and_wait();
+  auto port = pipeline.add(count_source(2000));
+  for (int i = 0; i < 20; ++i) port = pipeline.add(pass_on<int>(), port);
+  auto reader = pipeline.reader(port);
+  pipeline.start();
+  while (reader.get()) {
+  }
+  done = true;
+  onlooker.join();
+}
+
+TEST(Overview, TellsThePhaseAndTheKinds) {
+  {
+    CheckedPipeline pipeline;
+    const auto source = pipeline.add(count_source(3));
+    pipeline.add(make_node<int, Nothing>([](const Sample<int>&, const Context&) { return Nothing{}; }),
+                 source);
+    auto& core = *pipeline.core();
+    EXPECT_EQ(core.overview().phase, LifePhase::Created);
+    EXPECT_EQ(core.overview().nodes[0].kind, NodeKind::Source);
+    EXPECT_EQ(core.overview().nodes[1].kind, NodeKind::Sink);
+    pipeline.run();
+    pipeline.stop();
+    EXPECT_EQ(core.overview().phase, LifePhase::Ended);
+  }
+  Feed<int> feed;
+  CheckedPipeline stopped;
+  stopped.add(feed_source(feed, Kind::Live));
+  stopped.start();
+  EXPECT_EQ(stopped.core()->overview().phase, LifePhase::Running);
+  stopped.stop();
+  EXPECT_EQ(stopped.core()->overview().phase, LifePhase::Stopped);
+  CheckedPipeline never;
+  never.add(count_source(1));
+  never.stop();
+  EXPECT_EQ(never.core()->overview().phase, LifePhase::Stopped);
+}
+
+TEST(ErrorLog, KeepsTheNewestAndTheFirstThatEndedThePipeline) {
+  ErrorLog log;
+  for (int i = 1; i <= 40; ++i) {
+    log.add({.node = "n", .text = std::to_string(i), .traceback = {}, .fatal = i == 5 || i == 30});
+  }
+  EXPECT_EQ(log.since(0).size(), ErrorLog::kKept);
+  EXPECT_EQ(log.since(39).front().text, "40");
+  EXPECT_EQ(log.first_fatal()->text, "5");
+  EXPECT_TRUE(log.has_time_for_traceback());
+  EXPECT_FALSE(log.has_time_for_traceback());
+}
+
+TEST(ErrorLog, TellsWhatFailedAndWhatWasSkipped) {
+  CheckedPipeline pipeline;
+  const auto port = pipeline.add(count_source(4));
+  const auto picky = [](int limit) {
+    return make_node<int, int>([limit](const Sample<int>& sample, const Context&) -> std::optional<int> {
+      if (sample.value == limit) throw Error("no " + std::to_string(limit));
+      return sample.value;
+    });
+  };
+  pipeline.add(picky(1), port, {.name = "skips", .on_error = OnError::Skip});
+  pipeline.add(picky(3), port, {.name = "fails"});
+  EXPECT_THROW(pipeline.run(), NodeError);
+  const auto failed = pipeline.core()->errors().first_fatal();
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->node, "fails");
+  EXPECT_EQ(failed->text, "no 3");
+  EXPECT_EQ(pipeline.core()->overview().phase, LifePhase::Failed);
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,270 @@
+// Nodes that an embedder runs on threads of its own, step by step, as the Python layer does.
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+/// Says that it runs outside; whoever runs it decides what it does.
+class OutsideNode final : public NodeBase {
+ public:
+  explicit OutsideNode(bool fails_to_open = false) : fails_to_open_(fails_to_open) {}
+  [[nodiscard]] bool runs_outside() const noexcept override { return true; }
+  void open(const Context& /*context*/) override {
+    if (fails_to_open_) throw std::runtime_error("cannot open");
+  }
+  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
+    throw std::logic_error("the engine called a node that runs outside");
+  }
+
+ private:
+  const bool fails_to_open_;
+};
+
+int add_outside(Pipeline& pipeline, Port<int> parent, AddOptions options = {}) {
+  const int parents[] = {parent.node};
+  return pipeline.add_any(std::make_unique<OutsideNode>(), parents, std::move(options));
+}
+
+/// The embedder's loop: passes each value on, multiplied by ten; throws on `bad`.
+void run_outside(Worker& worker, int bad = -1) {
+  worker.adopt_thread();
+  if (worker.open_step()) {
+    AnySample sample;
+    while (worker.take(sample)) {
+      const int value = *sample.value.as<int>();
+      worker.begin_work();
+      worker.end_work();
+      if (value == bad) {
+        const auto cause = std::make_exception_ptr(std::range_error("bad value"));
+        if (!worker.fail(cause, "bad value", &sample)) break;
+        continue;
+      }
+      worker.emit({ValueRef::make<int>(10 * value), {}}, sample);
+      sample = {};
+    }
+  }
+  worker.close_step();
+}
+
+TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const int outside = add_outside(pipeline, pipeline.add(count_source(50)), {.name = "outside"});
+  pipeline.add(collect_into<int>(seen), Port<int>{outside});
+  auto& core = *pipeline.core();
+  core.launch();
+  const std::jthread thread([&] { run_outside(core.worker(outside)); });
+  EXPECT_TRUE(core.wait_opened(std::nullopt));
+  core.go();
+  EXPECT_TRUE(pipeline.wait());
+  EXPECT_TRUE(pipeline.report().complete);
+  EXPECT_EQ(seen.all().size(), 50U);
+  EXPECT_EQ(seen.all().at(49).value, 490);
+  EXPECT_EQ(node_of(pipeline, "outside").processed, 50U);
+  EXPECT_EQ(node_of(pipeline, "outside").state, NodeState::Ended);
+}
+
+TEST(Outside, WaitOpenedRunsOutOfTimeUntilTheEmbedderHasOpenedItsNode) {
+  CheckedPipeline pipeline;
+  const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
+  auto& core = *pipeline.core();
+  core.launch();
+  EXPECT_FALSE(core.wait_opened(Seconds{0.01}));
+  EXPECT_EQ(node_of(pipeline, "source").processed, 0U);  // nothing flows before
+  const std::jthread thread([&] { run_outside(core.worker(outside)); });
+  EXPECT_TRUE(core.wait_opened(std::nullopt));
+  core.go();
+  EXPECT_TRUE(pipeline.wait());
+}
+
+TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
+  Gate gate(/*heeds_stop=*/true);
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const int outside =
+      add_outside(pipeline, pipeline.add(count_source(20)), {.queue = Queue{20, WhenFull::Block}});
+  pipeline.add(collect_behind<int>(gate, seen), Port<int>{outside}, {.queue = Queue{3, WhenFull::Block}});
+  pipeline.add(collect_into<int>(seen), Port<int>{outside}, {.queue = Queue{1, WhenFull::DropOldest}});
+  auto& core = *pipeline.core();
+  core.launch();
+  int emitted = 0;
+  const std::jthread thread([&] {
+    auto& worker = core.worker(outside);
+    worker.adopt_thread();
+    if (worker.open_step()) {
+      AnySample sample;
+      EXPECT_TRUE(worker.take(sample));
+      while (!worker.would_wait()) {
+        worker.emit({ValueRef::make<int>(emitted++), {}}, sample);
+        if (emitted == 1) gate.wait_entered(1);  // the consumer holds the first, its queue is empty
+      }
+      EXPECT_FALSE(worker.blocked());
+      gate.open();
+      wait_until([&] { return !worker.would_wait(); });
+    }
+    worker.close_step();
+  });
+  core.wait_opened(std::nullopt);
+  core.go();
+  EXPECT_TRUE(pipeline.wait());
+  EXPECT_EQ(emitted, 4);  // one held, three in the queue
+}
+
+TEST(Outside, ATakeThatDoesNotWaitGivesWhatIsThere) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const int outside = add_outside(pipeline, pipeline.add(feed_source(feed, Kind::File)));
+  auto& core = *pipeline.core();
+  core.launch();
+  auto& worker = core.worker(outside);
+  worker.adopt_thread();
+  ASSERT_TRUE(worker.open_step());
+  core.wait_opened(std::nullopt);
+  core.go();
+  AnySample sample;
+  EXPECT_FALSE(worker.try_take(sample));
+  feed.push_and_settle(7);
+  ASSERT_TRUE(worker.try_take(sample));
+  EXPECT_EQ(*sample.value.as<int>(), 7);
+  sample = {};
+  feed.finish();
+  EXPECT_FALSE(worker.take(sample));
+  EXPECT_FALSE(worker.try_take(sample));  // at the end, too
+  worker.close_step();
+  EXPECT_TRUE(pipeline.wait());
+}
+
+TEST(Outside, AFailureThatTheEmbedderReportsReachesTheCaller) {
+  CheckedPipeline pipeline;
+  const int outside =
+      add_outside(pipeline, pipeline.add(count_source(50), {.name = "clip"}), {.name = "python"});
+  auto& core = *pipeline.core();
+  core.launch();
+  const std::jthread thread([&] { run_outside(core.worker(outside), 7); });
+  core.wait_opened(std::nullopt);
+  core.go();
+  try {
+    (void)pipeline.wait();
+    ADD_FAILURE() << "wait() returned";
+  } catch (const NodeError& error) {
+    EXPECT_EQ(error.node(), "python");
+    EXPECT_EQ(error.seq(), 7);
+    EXPECT_EQ(error.source(), "clip");
+    EXPECT_THROW(std::rethrow_exception(error.cause()), std::range_error);
+  }
+}
+
+TEST(Outside, SkipCountsWhatTheEmbedderReports) {
+  CheckedPipeline pipeline;
+  const int outside =
+      add_outside(pipeline, pipeline.add(count_source(50)), {.name = "python", .on_error = OnError::Skip});
+  auto& core = *pipeline.core();
+  core.launch();
+  const std::jthread thread([&] { run_outside(core.worker(outside), 7); });
+  core.wait_opened(std::nullopt);
+  core.go();
+  EXPECT_TRUE(pipeline.wait());
+  EXPECT_EQ(drops_of(node_of(pipeline, "python"), NodeDropCause::Error), 1U);
+}
+
+TEST(Outside, AnOpenThatFailsFailsTheStart) {
+  CheckedPipeline pipeline;
+  const int parents[] = {pipeline.add(count_source(5)).node};
+  const int outside = pipeline.add_any(std::make_unique<OutsideNode>(true), parents, {.name = "python"});
+  auto& core = *pipeline.core();
+  core.launch();
+  const std::jthread thread([&] { run_outside(core.worker(outside)); });
+  EXPECT_THROW((void)core.wait_opened(std::nullopt), NodeError);
+}
+
+TEST(Outside, StopIsHeededAndABusyEmbedderIsNamed) {
+  Gate gate(/*heeds_stop=*/false);
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const int outside = add_outside(pipeline, pipeline.add(feed_source(feed, Kind::Live)), {.name = "python"});
+  auto& core = *pipeline.core();
+  core.launch();
+  const std::jthread thread([&] {
+    auto& worker = core.worker(outside);
+    worker.adopt_thread();
+    if (worker.open_step()) {
+      AnySample sample;
+      while (worker.take(sample)) gate.pass(core.stop_token());
+    }
+    worker.close_step();
+  });
+  core.wait_opened(std::nullopt);
+  core.go();
+  feed.push(1);
+  gate.wait_entered(1);
+  try {
+    pipeline.stop(Seconds{1});
+    ADD_FAILURE() << "stop() returned";
+  } catch (const StopTimeout& timeout) {
+    EXPECT_EQ(timeout.nodes(), std::vector<std::string>{"python"});
+  }
+  gate.open();
+  EXPECT_NO_THROW(pipeline.stop());
+}
+
+TEST(Outside, TheEndHookIsCalledOnceWhenTheLastNodeHasEnded) {
+  std::atomic<int> calls{0};
+  CheckedPipeline pipeline;
+  pipeline.add(pass_on<int>(), pipeline.add(count_source(5)));
+  pipeline.core()->set_end_hook([&] { ++calls; });
+  (void)pipeline.run();
+  pipeline.stop();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(ReadyHook, IsCalledForEverySampleAndForTheEnd) {
+  Feed<int> feed;
+  std::atomic<int> calls{0};
+  CheckedPipeline pipeline;
+  const int parents[] = {pipeline.add(feed_source(feed, Kind::File)).node};
+  const auto reader = pipeline.reader_any(parents, {});
+  pipeline.start();
+  reader->inbox().set_ready_hook([&] { ++calls; });
+  for (int i = 1; i <= 3; ++i) {
+    feed.push_and_settle(i);
+    EXPECT_EQ(calls, i);
+  }
+  feed.finish();
+  EXPECT_TRUE(pipeline.wait());
+  EXPECT_GE(calls, 4);
+  reader->inbox().set_ready_hook({});
+  pipeline.stop();
+}
+
+TEST(ReadyHook, AnArmedNextReaderWaitsWithoutAThread) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const int parents[] = {pipeline.add(feed_source(feed, Kind::Live)).node};
+  const auto reader = pipeline.reader_any(parents, {.queue = kNext});
+  pipeline.start();
+  feed.push_and_settle(0);
+  EXPECT_EQ(drops_of(edge_of(pipeline, "source", "reader"), DropCause::NoWaiter), 1U);
+  reader->inbox().arm(true);
+  feed.push_and_settle(1);
+  EXPECT_EQ(edge_of(pipeline, "source", "reader").waiting, 1U);
+  feed.push_and_settle(2);  // one sample is handed over already
+  EXPECT_EQ(drops_of(edge_of(pipeline, "source", "reader"), DropCause::NoWaiter), 2U);
+  const auto sample = reader->wait_until(TimePoint::min());
+  ASSERT_TRUE(sample);
+  EXPECT_EQ(*sample->value.as<int>(), 1);
+}
+
+}  // namespace
+}  // namespace freshframe::test

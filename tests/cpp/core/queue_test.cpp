@@ -1,0 +1,79 @@
+// Queue policies as values: names, text, and what is refused.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/queue.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <string>
+
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(Queue, TheThreeConstantsAreWhatTheDocumentsSay) {
+  EXPECT_EQ(kLatest, (Queue{1, WhenFull::DropOldest}));
+  EXPECT_EQ(kNext, (Queue{0, WhenFull::DropOldest}));
+  EXPECT_EQ(kLossless, (Queue{8, WhenFull::Block}));
+  EXPECT_EQ(Queue{}, kLatest);
+}
+
+TEST(Queue, TextNamesTheConstantOrSpellsThePolicy) {
+  EXPECT_EQ(to_string(kLatest), "LATEST");
+  EXPECT_EQ(to_string(kNext), "NEXT");
+  EXPECT_EQ(to_string(kLossless), "LOSSLESS");
+  EXPECT_EQ(to_string(Queue{4, WhenFull::DropNewest}), "Queue(4, drop_newest)");
+  EXPECT_EQ(to_string(Queue{2, WhenFull::DropOldest}), "Queue(2, drop_oldest)");
+  EXPECT_EQ(to_string(Queue{1, WhenFull::Block}), "Queue(1, block)");
+}
+
+TEST(Queue, CausesAndPoliciesHaveTheirPublicNames) {
+  EXPECT_EQ(to_string(WhenFull::DropOldest), "drop_oldest");
+  EXPECT_EQ(to_string(WhenFull::DropNewest), "drop_newest");
+  EXPECT_EQ(to_string(WhenFull::Block), "block");
+  EXPECT_EQ(to_string(DropCause::QueueFull), "queue_full");
+  EXPECT_EQ(to_string(DropCause::NoWaiter), "no_waiter");
+  EXPECT_EQ(to_string(DropCause::Skipped), "skipped");
+  EXPECT_EQ(to_string(DropCause::Stale), "stale");
+  EXPECT_EQ(to_string(DropCause::Stop), "stop");
+  EXPECT_EQ(to_string(NodeDropCause::Device), "device");
+  EXPECT_EQ(to_string(NodeDropCause::Decode), "decode");
+  EXPECT_EQ(to_string(NodeDropCause::Pool), "pool");
+  EXPECT_EQ(to_string(NodeDropCause::Error), "error");
+}
+
+TEST(Queue, WhatCanBePasses) {
+  for (const WhenFull when_full : {WhenFull::DropOldest, WhenFull::DropNewest, WhenFull::Block}) {
+    EXPECT_NO_THROW(validate(Queue{1, when_full}));
+    EXPECT_NO_THROW(validate(Queue{1024, when_full}));
+  }
+  EXPECT_NO_THROW(validate(kNext));
+}
+
+TEST(Queue, ANegativeDepthIsRefusedWithTheNumber) {
+  for (const WhenFull when_full : {WhenFull::DropOldest, WhenFull::DropNewest, WhenFull::Block}) {
+    const std::string message = message_of<OptionError>([&] { validate(Queue{-3, when_full}); });
+    EXPECT_TRUE(contains(message, "-3")) << message;
+  }
+}
+
+TEST(Queue, DepthZeroWithAnotherPolicyIsRefused) {
+  EXPECT_THROW(validate(Queue{0, WhenFull::DropNewest}), OptionError);
+  EXPECT_THROW(validate(Queue{0, WhenFull::Block}), OptionError);
+}
+
+TEST(Queue, AddAndReaderRefuseAPolicyThatCannotBe) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::Live));
+  EXPECT_THROW(pipeline.add(pass_on<int>(), source, {.queue = Queue{-1}}), OptionError);
+  EXPECT_THROW(pipeline.add(pass_on<int>(), source, {.queue = Queue{0, WhenFull::Block}}), OptionError);
+  EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{-1}}), OptionError);
+  EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{0, WhenFull::DropNewest}}), OptionError);
+  EXPECT_FALSE(contains(pipeline.to_string(), "->"));  // what was refused left nothing behind
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,224 @@
+// Readers of several nodes, closed readers, and a reader that two threads use at once.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(ReaderSlots, AFastNodeCannotEvictASlowOne) {
+  Feed<int> fast;
+  Feed<int> slow;
+  CheckedPipeline pipeline;
+  const auto a = pipeline.add(feed_source(fast, Kind::Live), {.name = "fast"});
+  const auto b = pipeline.add(feed_source(slow, Kind::Live), {.name = "slow"});
+  auto reader = pipeline.reader<int>({a, b});
+  pipeline.start();
+  slow.push_and_settle(1000);
+  for (int i = 0; i < 20; ++i) fast.push_and_settle(i);
+  std::vector<int> values{reader.poll()->value, reader.poll()->value};
+  std::sort(values.begin(), values.end());
+  EXPECT_EQ(values, (std::vector<int>{19, 1000}));
+  EXPECT_FALSE(reader.poll());
+  EXPECT_EQ(edge_of(pipeline, "fast", "reader").dropped, 19U);
+  EXPECT_EQ(edge_of(pipeline, "slow", "reader").dropped, 0U);
+}
+
+TEST(ReaderSlots, AreServedRoundRobin) {
+  Feed<int> feeds[3];
+  CheckedPipeline pipeline;
+  std::vector<Port<int>> ports;
+  for (Feed<int>& feed : feeds) ports.push_back(pipeline.add(feed_source(feed, Kind::File)));
+  auto reader = pipeline.reader(ports);
+  pipeline.start();
+  for (int i = 0; i < 4; ++i) {
+    for (Feed<int>& feed : feeds) feed.push_and_settle(i);
+  }
+  std::vector<int> order;
+  for (int i = 0; i < 12; ++i) order.push_back(reader.poll()->stamp.source);
+  for (std::size_t i = 3; i < order.size(); ++i) EXPECT_EQ(order[i], order[i - 3]);
+  std::sort(order.begin(), order.begin() + 3);
+  EXPECT_EQ(order[0], ports[0].node);
+  EXPECT_EQ(order[1], ports[1].node);
+  EXPECT_EQ(order[2], ports[2].node);
+}
+
+TEST(ReaderSlots, TheReaderEndsWhenAllItsNodesHaveEnded) {
+  Feed<int> first;
+  Feed<int> second;
+  CheckedPipeline pipeline;
+  auto reader = pipeline.reader<int>(
+      {pipeline.add(feed_source(first, Kind::File)), pipeline.add(feed_source(second, Kind::File))});
+  first.push(1);
+  first.finish();
+  pipeline.start();
+  EXPECT_EQ(reader.get()->value, 1);
+  wait_until([&] { return node_of(pipeline, "source").state == NodeState::Ended; });
+  EXPECT_FALSE(reader.poll());
+  EXPECT_FALSE(reader.ended());
+  second.push(2);
+  second.finish();
+  EXPECT_EQ(reader.get()->value, 2);
+  EXPECT_FALSE(reader.get());
+  EXPECT_TRUE(reader.ended());
+}
+
+TEST(ReaderClose, UnblocksALosslessProducerAndLaterSamplesDropAsStop) {
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::File));
+  auto reader = pipeline.reader(source);
+  pipeline.add(collect_into<int>(seen), source, {.name = "sink"});
+  pipeline.start();
+  for (int i = 0; i < 20; ++i) feed.push(i);
+  feed.finish();
+  wait_until([&] { return feed.taken() == 9 && node_of(pipeline, "source").state == NodeState::Blocked; });
+  EXPECT_EQ(reader.get()->value, 0);
+  reader.close();
+  EXPECT_TRUE(pipeline.wait());
+  seen.wait_for(20);  // the sibling gets everything
+  const EdgeStats edge = edge_of(pipeline, "source", "reader");
+  EXPECT_EQ(edge.passed_in, 20U);
+  EXPECT_EQ(edge.delivered, 1U);
+  EXPECT_EQ(edge.waiting, 0U);
+  EXPECT_EQ(drops_of(edge, DropCause::Stop), 19U);
+  EXPECT_NO_THROW(reader.close());  // closing twice is closing once
+}
+
+TEST(ReaderClose, OfALiveReaderDropsWhatComesAsStop) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  feed.push_and_settle(0);
+  reader.close();
+  for (int i = 1; i < 5; ++i) feed.push_and_settle(i);
+  const EdgeStats edge = edge_of(pipeline, "source", "reader");
+  EXPECT_EQ(edge.passed_in, 5U);
+  EXPECT_EQ(edge.delivered, 0U);
+  EXPECT_EQ(edge.waiting, 0U);
+  EXPECT_EQ(drops_of(edge, DropCause::Stop), 5U);
+}
+
+TEST(ReaderClose, BeforeStartMeansThatNothingIsKept) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::File)));
+  reader.close();
+  for (int i = 0; i < 30; ++i) feed.push(i);
+  feed.finish();
+  EXPECT_NO_THROW(pipeline.run());
+  EXPECT_EQ(drops_of(edge_of(pipeline, "source", "reader"), DropCause::Stop), 30U);
+}
+
+TEST(ReaderClose, DestroyingThePipelineFirstLeavesReadersThatSayTheEnd) {
+  Feed<int> feed;
+  auto pipeline = std::make_unique<CheckedPipeline>();
+  auto reader = pipeline->reader(pipeline->add(feed_source(feed, Kind::Live)));
+  pipeline->start();
+  feed.push_and_settle(7);
+  const auto sample = reader.get();
+  pipeline.reset();
+  EXPECT_FALSE(reader.get());
+  EXPECT_EQ(reader.latest()->value, 7);
+  EXPECT_EQ(sample->value, 7);
+  EXPECT_NO_THROW(reader.close());
+}
+
+TEST(ReaderThreads, ASecondThreadAtTheSameTimeGetsAClearError) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)), {.name = "shared"});
+  pipeline.start();
+  std::atomic<bool> got{false};
+  std::jthread first([&] {
+    while (!got) {
+      try {
+        (void)reader.get();
+        got = true;
+      } catch (const StateError&) {  // met a poll() of the other thread
+      }
+    }
+  });
+  // Nothing comes, so the first thread stays in get(); poll() is refused as soon as it is there.
+  std::string message;
+  wait_until([&] {
+    try {
+      (void)reader.poll();
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    return !message.empty();
+  });
+  EXPECT_TRUE(contains(message, "shared")) << message;
+  EXPECT_TRUE(contains(message, "thread")) << message;
+  EXPECT_FALSE(got);
+  feed.push(1);
+  first.join();
+  EXPECT_TRUE(got);
+  EXPECT_FALSE(reader.poll());  // one after the other is allowed
+}
+
+TEST(ReaderThreads, TwoThreadsThatRaceForOneReaderBreakNothing) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  std::barrier start(3);
+  std::atomic<bool> done{false};
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] {
+      start.arrive_and_wait();
+      while (!done) {
+        try {
+          (void)(i == 0 ? reader.latest() : reader.poll());
+        } catch (const StateError&) {  // the other thread is there
+        }
+      }
+    });
+  }
+  start.arrive_and_wait();
+  for (int i = 0; i < 500; ++i) feed.push_and_settle(i);
+  done = true;
+  threads.clear();
+  expect_books(pipeline);
+}
+
+TEST(ReaderThreads, ManyThreadsEachWithAReaderSeeEverySampleOfAFile) {
+  constexpr int kReaders = 4;
+  constexpr int kSamples = 300;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(kSamples));
+  std::vector<Reader<int>> readers;
+  for (int i = 0; i < kReaders; ++i) readers.push_back(pipeline.reader(source));
+  pipeline.start();
+  std::atomic<int> wrong{0};
+  {
+    std::vector<std::jthread> threads;
+    for (auto& reader : readers) {
+      threads.emplace_back([&] {
+        int next = 0;
+        while (const auto sample = reader.get()) wrong += sample->value != next++ ? 1 : 0;
+        wrong += next != kSamples ? 1 : 0;
+      });
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_TRUE(pipeline.wait());
+  EXPECT_TRUE(pipeline.report().complete);
+}
+
+}  // namespace
+}  // namespace freshframe::test

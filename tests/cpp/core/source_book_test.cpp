@@ -1,0 +1,93 @@
+// What a video source tells of its connection: outages, stalls, and the states that the engine enters for it.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/stats.hpp"
+
+#include <memory>
+#include <optional>
+
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TimePoint at(double seconds) {
+  return TimePoint{} + to_duration(Seconds(seconds));
+}
+
+TEST(SourceBook, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItFailsBetween) {
+  SourceBook book;
+  book.lose(at(10), "refused");
+  book.lose(at(12), "timed out");
+  EXPECT_EQ(book.snapshot(at(13)).outages, 1U);
+  EXPECT_NEAR(book.snapshot(at(13)).outage_seconds, 3.0, 1e-9);
+  EXPECT_EQ(book.snapshot(at(13)).last_error, "timed out");
+  EXPECT_EQ(book.snapshot(at(13)).reconnects, 0U);
+  EXPECT_TRUE(book.is_lost());
+  EXPECT_NEAR(book.recover(at(15)).value(), 5.0, 1e-9);
+  EXPECT_FALSE(book.recover(at(16)).has_value());
+  EXPECT_FALSE(book.is_lost());
+  book.lose(at(20), "end of file");
+  const SourceStats stats = book.snapshot(at(21));
+  EXPECT_EQ(stats.outages, 2U);
+  EXPECT_EQ(stats.reconnects, 1U);
+  EXPECT_NEAR(stats.outage_seconds, 6.0, 1e-9);
+}
+
+TEST(SourceBook, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
+  SourceBook book;
+  EXPECT_EQ(book.state(), SourceState::Closed);  // before the start
+  book.enter(SourceState::Connecting);
+  book.stall();
+  EXPECT_EQ(book.state(), SourceState::Connecting);  // nothing can stall before it is connected
+  book.enter(SourceState::WaitingKeyFrame);
+  book.stall();
+  book.stall();
+  EXPECT_EQ(book.state(), SourceState::Stalled);
+  book.flow();
+  EXPECT_EQ(book.state(), SourceState::WaitingKeyFrame);
+  EXPECT_EQ(book.snapshot(at(0)).stalls, 1U);
+}
+
+TEST(SourceBook, HasPublicNames) {
+  EXPECT_EQ(to_string(SourceState::Connecting), "connecting");
+  EXPECT_EQ(to_string(SourceState::Resolving), "resolving");
+  EXPECT_EQ(to_string(SourceState::WaitingKeyFrame), "waiting_key_frame");
+  EXPECT_EQ(to_string(SourceState::Reading), "reading");
+  EXPECT_EQ(to_string(SourceState::Stalled), "stalled");
+  EXPECT_EQ(to_string(SourceState::BackingOff), "backing_off");
+  EXPECT_EQ(to_string(SourceState::Closing), "closing");
+  EXPECT_EQ(to_string(SourceState::Closed), "closed");
+}
+
+/// Emits the state that it finds in its book, once, as a video source would that says nothing itself.
+class Silent final : public Source<int> {
+ public:
+  [[nodiscard]] bool live() const noexcept override { return true; }
+  [[nodiscard]] bool has_source_stats() const noexcept override { return true; }
+  std::optional<SourceItem<int>> read(const Context& context) override {
+    if (done_) return std::nullopt;
+    done_ = true;
+    return SourceItem<int>{static_cast<int>(context.counters.source().state()), 0, context.clock.now()};
+  }
+
+ private:
+  bool done_ = false;
+};
+
+TEST(SourceStats, AreKeptForSourcesThatHaveThemAndTheEngineEntersWhatTheSourceDoesNot) {
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(std::make_unique<Silent>(), {.name = "silent"});
+  pipeline.add(collect_into<int>(seen), source, {.name = "sink"});
+  EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Closed);
+  (void)pipeline.run();
+  ASSERT_EQ(seen.all().size(), 1U);
+  EXPECT_EQ(seen.all().front().value, static_cast<int>(SourceState::Reading));
+  EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Closed);
+  EXPECT_FALSE(node_of(pipeline, "sink").source.has_value());
+}
+
+}  // namespace
+}  // namespace freshframe::test

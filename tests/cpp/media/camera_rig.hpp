@@ -1,0 +1,53 @@
+// What the tests of cameras share: a source on a fake camera, and what came out of it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cpp/media/fake_camera.hpp"
+#include "cpp/media/paced.hpp"
+#include "cpp/support.hpp"
+#include "media/camera/source.hpp"
+
+namespace freshframe::test {
+
+using Step = FakeCamera::Step;
+
+/// Deletes the source before the fake, which then checks that nothing is left open or mapped.
+struct CameraRig : Rig {
+  FakeCamera camera{clock, stop};
+  std::unique_ptr<V4l2Source> source;
+
+  /// Opens the source; the fake stops the pipeline when its script has ended.
+  void open(const OpenOptions& options = {}) {
+    source = std::make_unique<V4l2Source>("/dev/video7", v4l2_options(options), camera);
+    source->open(context);
+  }
+  /// Reads until the source ends.
+  std::vector<SourceItem<Frame>> read_all() {
+    std::vector<SourceItem<Frame>> items;
+    while (auto item = source->read(context)) items.push_back(*std::move(item));
+    return items;
+  }
+  std::vector<SourceItem<Frame>> run(const OpenOptions& options = {}) {
+    open(options);
+    auto items = read_all();
+    source->close();
+    return items;
+  }
+  [[nodiscard]] std::uint64_t lost() const { return counters.drops(NodeDropCause::Device); }
+  [[nodiscard]] std::uint64_t damaged() const { return counters.drops(NodeDropCause::Decode); }
+  [[nodiscard]] SourceStats stats() const { return counters.source().snapshot(clock.now()); }
+};
+
+inline std::vector<std::int64_t> seqs(const std::vector<SourceItem<Frame>>& items) {
+  std::vector<std::int64_t> result;
+  for (const auto& item : items) result.push_back(item.seq.value_or(-1));
+  return result;
+}
+
+}  // namespace freshframe::test

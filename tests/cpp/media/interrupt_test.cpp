@@ -1,0 +1,86 @@
+// What ends FFmpeg's blocking calls.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/interrupt.hpp"
+
+#include <chrono>
+#include <stop_token>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+bool interrupts(Interrupt& interrupt) {
+  const auto callback = interrupt.callback();
+  return callback.callback(callback.opaque) != 0;
+}
+
+TEST(MediaInterrupt, LetsACallGoOnUntilItsDeadline) {
+  Interrupt interrupt;
+  EXPECT_FALSE(interrupts(interrupt)) << "not armed";
+  interrupt.arm(1000);
+  EXPECT_FALSE(interrupts(interrupt));
+  EXPECT_FALSE(interrupt.timed_out());
+}
+
+TEST(MediaInterrupt, EndsACallAtItsDeadlineAndRemembers) {
+  Interrupt interrupt;
+  interrupt.arm(0);
+  EXPECT_FALSE(interrupt.timed_out()) << "nobody asked yet";
+  EXPECT_TRUE(interrupts(interrupt));
+  EXPECT_TRUE(interrupt.timed_out());
+  EXPECT_FALSE(interrupt.stopped());
+  interrupt.arm(1000);
+  EXPECT_FALSE(interrupt.timed_out()) << "a new call starts afresh";
+  EXPECT_FALSE(interrupts(interrupt));
+}
+
+TEST(MediaInterrupt, EndsACallWhenThePipelineStops) {
+  std::stop_source stop;
+  Interrupt interrupt(stop.get_token());
+  interrupt.arm(1000);
+  EXPECT_FALSE(interrupts(interrupt));
+  stop.request_stop();
+  EXPECT_TRUE(interrupts(interrupt));
+  EXPECT_TRUE(interrupt.stopped());
+  EXPECT_FALSE(interrupt.timed_out());
+}
+
+TEST(MediaInterrupt, IsQuietBetweenCalls) {
+  Interrupt interrupt;
+  interrupt.arm(0);
+  interrupt.disarm();
+  EXPECT_FALSE(interrupts(interrupt));
+}
+
+TEST(MediaInterrupt, TellsOfAStallBeforeTheDeadlineOnce) {
+  SourceBook book;
+  book.enter(SourceState::Reading);
+  Interrupt interrupt;
+  interrupt.arm(1000);
+  EXPECT_FALSE(interrupts(interrupt));
+  EXPECT_EQ(book.state(), SourceState::Reading);
+  interrupt.tell_stall(book, std::chrono::steady_clock::now());
+  EXPECT_FALSE(interrupts(interrupt));
+  EXPECT_FALSE(interrupts(interrupt));
+  EXPECT_EQ(book.state(), SourceState::Stalled);
+  EXPECT_EQ(book.snapshot({}).stalls, 1U);
+  interrupt.tell_stall(book, std::chrono::steady_clock::now());
+  interrupt.arm(1000);
+  book.flow();
+  EXPECT_FALSE(interrupts(interrupt));
+  EXPECT_EQ(book.state(), SourceState::Reading) << "armed anew: quiet";
+}
+
+TEST(MediaInterrupt, AStopDoesNotCutTheGoodbyeShort) {
+  std::stop_source stop;
+  Interrupt interrupt(stop.get_token());
+  stop.request_stop();
+  interrupt.arm_closing(1000);
+  EXPECT_FALSE(interrupts(interrupt));
+  interrupt.arm_closing(0);
+  EXPECT_TRUE(interrupts(interrupt));
+}
+
+}  // namespace
+}  // namespace freshframe::test

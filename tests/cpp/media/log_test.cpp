@@ -1,0 +1,165 @@
+// FFmpeg's log lines: to the sink, masked, never to stderr; an error that is thrown is not told twice.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cpp/media/files.hpp"
+#include "cpp/support.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/visible_text.hpp"
+#include <gtest/gtest.h>
+
+extern "C" {
+#include <libavutil/log.h>
+}
+
+namespace freshframe::test {
+namespace {
+
+/// Collects log lines while it lives.
+class Lines {
+ public:
+  Lines() {
+    set_log_sink([this](LogLevel level, std::string_view line) {
+      const std::lock_guard lock(mutex_);
+      lines_.emplace_back(level, line);
+    });
+  }
+  Lines(const Lines&) = delete;
+  Lines& operator=(const Lines&) = delete;
+  ~Lines() { set_log_sink({}); }
+
+  [[nodiscard]] int count(LogLevel level, const std::string& part) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<int>(std::count_if(lines_.begin(), lines_.end(), [&](const auto& line) {
+      return line.first == level && contains(line.second, part);
+    }));
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::pair<LogLevel, std::string>> lines_;  // guarded by mutex_
+};
+
+TEST(MediaLog, MapsLevelsAndStripsTheNewline) {
+  install_ffmpeg_log();
+  const Lines lines;
+  av_log(nullptr, AV_LOG_ERROR, "one %d\n", 1);
+  av_log(nullptr, AV_LOG_WARNING, "two\n");
+  av_log(nullptr, AV_LOG_INFO, "three\n");
+  av_log(nullptr, AV_LOG_DEBUG, "four\n");
+  EXPECT_EQ(lines.count(LogLevel::Error, "one 1"), 1);
+  EXPECT_EQ(lines.count(LogLevel::Warning, "two"), 1);
+  EXPECT_EQ(lines.count(LogLevel::Debug, "three"), 1);
+  EXPECT_EQ(lines.count(LogLevel::Debug, "four"), 0);
+  EXPECT_EQ(lines.count(LogLevel::Error, "\n"), 0);
+}
+
+TEST(MediaLog, JoinsLinesThatComeInPieces) {
+  install_ffmpeg_log();
+  const Lines lines;
+  av_log(nullptr, AV_LOG_ERROR, "half ");
+  av_log(nullptr, AV_LOG_ERROR, "and half\n");
+  EXPECT_EQ(lines.count(LogLevel::Error, "half and half"), 1);
+  EXPECT_EQ(lines.count(LogLevel::Error, ""), 1);
+}
+
+TEST(MediaLog, ShowsNoPassword) {
+  install_ffmpeg_log();
+  const Lines lines;
+  av_log(nullptr, AV_LOG_ERROR, "cannot connect to rtsp://user:secret@host/a\n");
+  EXPECT_EQ(lines.count(LogLevel::Error, "rtsp://user:***@host/a"), 1);
+}
+
+TEST(MediaLog, ControlCharactersOfAServerAreReplaced) {
+  EXPECT_EQ(visible_text("454 \x1b]0;x\x07\r\n ok \xC2\x9B"
+                         "1m \xC3\xA4"),
+            "454 \uFFFD]0;x\uFFFD\uFFFD\uFFFD ok \uFFFD"
+            "1m \u00E4");
+  const FfmpegErrorCapture errors;
+  av_log(nullptr, AV_LOG_ERROR, "method failed: \x1b[2J\n");
+  EXPECT_EQ(errors.cause(), "method failed: \uFFFD[2J");
+}
+
+TEST(MediaLog, ALimitOnStreamsIsNoLimitOnPixels) {
+  const FfmpegErrorCapture errors;
+  av_log(nullptr, AV_LOG_ERROR,
+         "Number of streams exceeds max_streams parameter (1), see the documentation if you wish to increase "
+         "it\n");
+  EXPECT_TRUE(errors.met_stream_limit());
+  EXPECT_EQ(errors.in_brackets(), " (Number of streams exceeds max_streams parameter (1))");
+}
+
+TEST(MediaLog, AnErrorThatIsThrownIsNotLoggedAsAnErrorToo) {
+  const Folder folder;
+  write_bytes(folder.file("a.mp4"), Bytes(1000, 'x'));
+  const Lines lines;
+  const auto message = message_of<SourceError>([&] { play(folder.file("a.mp4")); });
+  EXPECT_TRUE(contains(message, "moov atom not found")) << message;
+  EXPECT_EQ(lines.count(LogLevel::Error, ""), 0);
+  EXPECT_EQ(lines.count(LogLevel::Debug, "moov atom not found"), 1);
+}
+
+TEST(MediaLog, TheCauseIsKeptThoughFfmpegSaysFirstThatTheConnectionEnded) {
+  const FfmpegErrorCapture errors;
+  EXPECT_EQ(errors.in_brackets(), "");
+  av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");
+  EXPECT_EQ(errors.cause(),
+            "Stream ends prematurely at 5, should be 99");  // as long as there is nothing better
+  EXPECT_EQ(errors.in_brackets(), " (the server closed the connection early)");
+  av_log(nullptr, AV_LOG_ERROR, "moov atom not found\n");
+  av_log(nullptr, AV_LOG_ERROR, "error reading header\n");
+  av_log(nullptr, AV_LOG_ERROR, "Stream ends prematurely at 5, should be 99\n");
+  EXPECT_EQ(errors.in_brackets(), " (moov atom not found)");
+}
+
+TEST(MediaLog, ALimitOfFfmpegNamesTheOptionThatLiftsIt) {
+  const FfmpegErrorCapture errors;
+  av_log(nullptr, AV_LOG_ERROR,
+         "[h264 @ 0x5] [IMGUTILS @ 0x6] Picture size 9000x9000 exceeds specified max pixel count 1, see the "
+         "documentation if you wish to increase it\n");
+  EXPECT_EQ(errors.in_brackets(),
+            " (Picture size 9000x9000 exceeds specified max pixel count 1; "
+            "options={\"max_pixels\": ...} allows more)");
+}
+
+TEST(MediaLog, DamageInAFileThatPlaysIsLogged) {
+  const Folder folder;
+  auto bytes = read_bytes(write_video(folder.file("a.mkv"), 20));
+  bytes.resize(bytes.size() / 2);
+  write_bytes(folder.file("a.mkv"), bytes);
+  const Lines lines;
+  play(folder.file("a.mkv"));
+  EXPECT_EQ(lines.count(LogLevel::Warning, "the file is cut off"), 1);
+}
+
+TEST(MediaLog, NothingGoesToStderr) {
+  const Folder folder;
+  auto bytes = read_bytes(write_video(folder.file("a.ts"), 20));
+  for (std::size_t i = 2000; i < bytes.size(); i += 500) bytes[i] = 0;
+  write_bytes(folder.file("a.ts"), bytes);
+  ::testing::internal::CaptureStderr();
+  const auto played = play(folder.file("a.ts"));
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_GT(played.damaged, 0U);
+}
+
+TEST(MediaLog, NamesTheBuildOfFfmpeg) {
+  const auto versions = media_versions();
+  EXPECT_EQ(std::stoi(versions.avformat), LIBAVFORMAT_VERSION_MAJOR);
+  EXPECT_EQ(std::stoi(versions.avcodec), LIBAVCODEC_VERSION_MAJOR);
+  EXPECT_TRUE(contains(versions.license, "GPL")) << versions.license;
+  EXPECT_TRUE(contains(versions.configuration, "--"));
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,169 @@
+// What a URL names, which options are refused before anything is opened, and passwords that nobody sees.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/url.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include "cpp/media/files.hpp"
+#include "cpp/support.hpp"
+#include "media/camera/options.hpp"
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(MediaUrl, MasksThePasswordOfEveryUrlInAText) {
+  EXPECT_EQ(mask_passwords("rtsp://user:secret@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:se@c:ret@host:554/a"), "rtsp://user:***@host:554/a");
+  EXPECT_EQ(mask_passwords("rtsp://:secret@host"), "rtsp://:***@host");
+  EXPECT_EQ(mask_passwords("x http://a:b@c/ y 'rtsp://d:e@f' z"), "x http://a:***@c/ y 'rtsp://d:***@f' z");
+}
+
+TEST(MediaUrl, MasksAPasswordThatHoldsWhatItMayNot) {
+  EXPECT_EQ(mask_passwords("rtsp://user:se/cret@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:se?cr#et@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:se@c/re@t@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("rtsp://u:p@a/b@host"), "rtsp://u:***@host");
+  EXPECT_EQ(mask_passwords("x 'rtsp://u:p@a?b@host:554/c' y"), "x 'rtsp://u:***@host:554/c' y");
+  EXPECT_EQ(mask_passwords("rtsp://u:p@[::1]:554/a"), "rtsp://u:***@[::1]:554/a");
+  EXPECT_EQ(mask_passwords("rtsp://user:it's<\"@host/a"), "rtsp://user:***@host/a");
+  EXPECT_EQ(mask_passwords("lost 'rtsp://host:554': ask joe@host"), "lost 'rtsp://host:554': ask joe@host");
+}
+
+TEST(MediaUrl, MasksParametersThatAreSecrets) {
+  EXPECT_EQ(mask_passwords("http://h/a?user=joe&PWD=x&n=1"), "http://h/a?user=joe&PWD=***&n=1");
+  EXPECT_EQ(mask_passwords("x 'http://h/a?access_token=x' y"), "x 'http://h/a?access_token=***' y");
+  EXPECT_EQ(mask_passwords("rtsp://a:b@h/?password=x&auth=y#z"), "rtsp://a:***@h/?password=***&auth=***#z");
+  EXPECT_EQ(mask_passwords("http://h/v.cgi?loginuse=a&loginpas=x"), "http://h/v.cgi?loginuse=a&loginpas=***");
+  EXPECT_EQ(mask_passwords("http://h/?token=it's"), "http://h/?token=***");
+}
+
+TEST(MediaUrl, MasksATokenThatStandsForAUser) {
+  EXPECT_EQ(mask_passwords("https://TOKEN@host/a"), "https://***@host/a");
+  EXPECT_EQ(mask_passwords("x 'HTTP://TOKEN@host:8080/mail@home' y"), "x 'HTTP://***@host:8080/mail@home' y");
+  EXPECT_EQ(mask_passwords("https://user:secret@host/a"), "https://user:***@host/a");
+}
+
+TEST(MediaUrl, MasksSessionsAndTheShortNamesOfPasswords) {
+  EXPECT_EQ(mask_passwords("http://h/?u=a&p=x"), "http://h/?u=a&p=***");
+  EXPECT_EQ(mask_passwords("http://h/?sid=x&sessionid=y&jwt=z"), "http://h/?sid=***&sessionid=***&jwt=***");
+  EXPECT_EQ(mask_passwords("http://h/?page=2&side=left"), "http://h/?page=2&side=left");
+}
+
+TEST(MediaUrl, MasksSecretsInThePathOfCamerasThatHaveThemThere) {
+  EXPECT_EQ(mask_passwords("rtsp://h/user=a&password=x&channel=1"), "rtsp://h/user=a&password=***&channel=1");
+  EXPECT_EQ(mask_passwords("rtsp://h/user=a_password=x_channel=1.sdp?real"), "rtsp://h/user=a_password=***");
+  EXPECT_EQ(mask_passwords("rtsp://h/user=a;pw=x,1: refused"), "rtsp://h/user=a;pw=***: refused");
+}
+
+TEST(MediaUrl, LeavesWhatIsNoPassword) {
+  for (const std::string url : {"rtsp://host/a", "rtsp://user@host/a", "http://host:8080/mail@home",
+                                "rtsp://[::1]:554/mail@home", "rtsp://joe@[::1]/mail@home", "clip.mp4", "",
+                                "demo:circles?fps=60", "://", "a://b", "http://host/?a=b&c"}) {
+    EXPECT_EQ(mask_passwords(url), url);
+  }
+}
+
+TEST(MediaUrl, TellsFilesFromTheScene) {
+  EXPECT_EQ(url_kind("clip.mp4"), UrlKind::File);
+  EXPECT_EQ(url_kind("/a/b c:d.mp4"), UrlKind::File);
+  EXPECT_EQ(url_kind("file:///a/b.mp4"), UrlKind::File);
+  EXPECT_EQ(url_kind("demo:circles"), UrlKind::Demo);
+  for (const std::string url : {"frames/%05d.png", "frames/", "file:frames/*.png", "a[0-9].jpg", "a?.jpg"}) {
+    EXPECT_EQ(url_kind(url), UrlKind::Pictures) << url;
+  }
+  EXPECT_EQ(url_kind("100%%d.png"), UrlKind::File);
+  EXPECT_EQ(local_path("file:///a/b.mp4"), "/a/b.mp4");
+  EXPECT_EQ(local_path("file:b.mp4"), "b.mp4");
+  EXPECT_EQ(local_path("b.mp4"), "b.mp4");
+}
+
+TEST(MediaUrl, TellsCameras) {
+  for (const std::string url :
+       {"0", "12", "/dev/video0", "/dev/video63", "/dev/v4l/by-id/usb-cam", "/dev/v4l/by-path/pci-0"})
+    EXPECT_EQ(url_kind(url), UrlKind::Camera) << url;
+  EXPECT_EQ(camera_path("3"), "/dev/video3");
+  EXPECT_EQ(camera_path("/dev/v4l/by-id/usb-cam"), "/dev/v4l/by-id/usb-cam");
+}
+
+TEST(MediaUrl, AFileThatIsNamedLikeACameraIsAFile) {
+  for (const std::string url : {"/dev/video-archive/x.mp4", "/dev/video", "/dev/video0.mp4", "/dev/videos/1",
+                                "/dev/video0/x.mp4", "/dev/v4l/x.mp4", "/dev/null", "video0"})
+    EXPECT_EQ(url_kind(url), UrlKind::File) << url;
+}
+
+TEST(MediaUrl, ACameraMayHaveAnyName) {
+  const Folder folder;
+  const auto node = folder.file("door");
+  if (::mknod(node.c_str(), S_IFCHR | 0600, makedev(81, 250)) != 0)
+    GTEST_SKIP() << "needs the right to mknod";
+  EXPECT_EQ(url_kind(node), UrlKind::Camera);
+  EXPECT_EQ(camera_path(node), node);
+  std::filesystem::create_symlink(node, folder.file("link"));
+  EXPECT_EQ(url_kind(folder.file("link")), UrlKind::Camera);
+}
+
+TEST(MediaUrl, SaysWhatIsSupportedInsteadOfUnknownSchemes) {
+  for (const std::string url : {"", "gopher://host/a"}) {
+    const auto message = message_of<OptionError>([&] { static_cast<void>(open(url)); });
+    EXPECT_TRUE(contains(message, "this version opens local files")) << message;
+  }
+}
+
+TEST(MediaUrl, RefusesANameThatTheSystemWouldCutShort) {
+  EXPECT_THROW(static_cast<void>(open(std::string("clip.mp4\0.png", 13))), OptionError);
+}
+
+TEST(MediaUrl, RefusesSpacesInNetworkUrlsAndShowsNothingOfThem) {
+  for (const std::string url : {"rtsp://joe:my secret@host/a", "http://host/a\r\nX-Other: secret"}) {
+    const auto message = message_of<OptionError>([&] { static_cast<void>(open(url)); });
+    EXPECT_TRUE(contains(message, "%20")) << message;
+    EXPECT_FALSE(contains(message, "secret")) << message;
+  }
+}
+
+TEST(MediaUrl, ErrorsShowNoPassword) {
+  const auto message =
+      message_of<OptionError>([] { static_cast<void>(open("gopher://user:secret@host/a")); });
+  EXPECT_TRUE(contains(message, "gopher://user:***@host/a")) << message;
+  EXPECT_FALSE(contains(message, "secret")) << message;
+}
+
+TEST(MediaUrl, RefusesOptionsThatCannotBe) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<OpenOptions> bad = {
+      {.width = 640},
+      {.height = 480},
+      {.width = 0, .height = 480},
+      {.width = 640, .height = 40000},
+      {.fps = 0},
+      {.fps = nan},
+      {.fps = 1001},
+      {.open_timeout = 0},
+      {.read_timeout = -1},
+      {.open_timeout = nan},
+      {.decoder_threads = 0},
+      {.decoder_threads = 65},
+  };
+  for (std::size_t i = 0; i < bad.size(); ++i)
+    EXPECT_THROW(static_cast<void>(open("a.mp4", bad[i])), OptionError) << i;
+}
+
+TEST(MediaUrl, TheSceneTakesItsSettingsInTheUrl) {
+  EXPECT_THROW(static_cast<void>(open("demo:circles?frames=9", {.loop = true})), OptionError);
+  EXPECT_THROW(static_cast<void>(open("demo:circles?pace=0", {.realtime = true})), OptionError);
+  EXPECT_NE(open("demo:circles", {.loop = true, .realtime = true}), nullptr)
+      << "it is live and endless anyway";
+  EXPECT_THROW(static_cast<void>(open("demo:circles", {.width = 64, .height = 48})), OptionError);
+  EXPECT_NE(open("demo:circles"), nullptr);
+}
+
+}  // namespace
+}  // namespace freshframe::test

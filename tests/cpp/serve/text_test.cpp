@@ -1,0 +1,192 @@
+// What the server reads and writes as text: JSON, the page's messages, addresses, tokens.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/metrics.hpp"
+#include "freshframe/pipeline.hpp"
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "serve/http/gate.hpp"
+#include "serve/live/page_message.hpp"
+#include "serve/state/json.hpp"
+#include <gtest/gtest.h>
+
+using namespace freshframe::serve;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+std::string json_of(std::string_view text) {
+  std::string out;
+  append_json(out, text);
+  return out;
+}
+
+TEST(Json, EscapesWhatCouldEndAStringAScriptOrALine) {
+  EXPECT_EQ(json_of("plain é"), "\"plain é\"");
+  EXPECT_EQ(json_of("a\"b\\c"), R"("a\"b\\c")");
+  EXPECT_EQ(json_of("</script>&"), R"("\u003c/script\u003e\u0026")");
+  EXPECT_EQ(json_of(std::string_view("\0\n\x1f\x7f", 4)), R"("\u0000\u000a\u001f\u007f")");
+  EXPECT_EQ(json_of("\xE2\x80\xA8\xE2\x80\xA9"), R"("\u2028\u2029")");
+}
+
+TEST(Json, ReplacesBytesThatAreNoUtf8) {
+  EXPECT_EQ(json_of("a\xFFz"), "\"a\xEF\xBF\xBDz\"");
+  EXPECT_EQ(json_of("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");                  // too long a form of /
+  EXPECT_EQ(json_of("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");  // half of a pair
+  EXPECT_EQ(json_of("\xF4\x90\x80\x80").find('\xF4'), std::string::npos);          // above U+10FFFF
+  EXPECT_EQ(json_of("\xE2\x82"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");                  // cut off
+  EXPECT_EQ(json_of("\xF0\x9F\x98\x80"), "\"\xF0\x9F\x98\x80\"");
+  EXPECT_EQ(valid_utf8("x\xFFy"), "x\xEF\xBF\xBDy");
+}
+
+TEST(Json, WritesCommasAndNumbers) {
+  JsonWriter json;
+  json.begin_object().member("a", 1).key("b").begin_array().value(0.5).value(true).null();
+  json.value(std::nan("")).value(std::numeric_limits<double>::infinity()).value(1e300).end_array();
+  json.key("c").begin_object().end_object().member("d", "x").end_object();
+  EXPECT_EQ(std::move(json).take(), R"({"a":1,"b":[0.5,true,null,null,null,1e+300],"c":{},"d":"x"})");
+}
+
+TEST(Metrics, ReadsTheGilFindingsWithoutItsLock) {
+  const freshframe::Pipeline pipeline;
+  std::unique_ptr<freshframe::Metrics> metrics;
+  bool inner = false;
+  metrics = std::make_unique<freshframe::Metrics>(pipeline.core(), [&] {
+    freshframe::GilFindings found;
+    found.watching = true;
+    found.stalls = 3;
+    if (!std::exchange(inner, true)) {
+      EXPECT_NE(metrics->text().find("freshframe_gil_stalls_total{pipeline=\"pipeline\"} 3"),
+                std::string::npos);
+    }
+    return found;
+  });
+  EXPECT_NE(metrics->text().find("freshframe_gil_stalls_total"), std::string::npos);
+  EXPECT_TRUE(inner);
+}
+
+TEST(PageMessage, ReadsTheThreeThatThereAre) {
+  EXPECT_EQ(parse_page_message(R"({"ack":"state"})")->kind, PageMessage::Kind::AckState);
+  EXPECT_EQ(parse_page_message(R"( { "ack" : "picture" } )")->kind, PageMessage::Kind::AckPicture);
+  const auto view = parse_page_message(R"({"view":["a","\u00e9\"\ud83d\ude00"],"width":960})");
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->view, (std::vector<std::string>{"a", "é\"\xF0\x9F\x98\x80"}));
+  EXPECT_EQ(view->width, 960);
+  EXPECT_TRUE(parse_page_message(R"({"view":[]})")->view.empty());
+}
+
+TEST(PageMessage, RefusesEverythingElse) {
+  for (const char* text : {"",
+                           "{",
+                           "{}",
+                           "[]",
+                           "null",
+                           R"({"ack":"states"})",
+                           R"({"ack":1})",
+                           R"({"ack":"state"}x)",
+                           R"({"ack":"state","ack":"state"})",
+                           R"({"view":"a"})",
+                           R"({"view":[1]})",
+                           R"({"view":["a",]})",
+                           R"({"view":["a"],"width":0})",
+                           R"({"view":["a"],"width":-5})",
+                           R"({"view":["a"],"width":1e3})",
+                           R"({"view":["a"],"width":99999999999})",
+                           R"({"view":["a"],"height":5})",
+                           R"({"view":["\ud800"]})",
+                           R"({"view":["\udc00"]})",
+                           R"({"view":["\x"]})",
+                           R"({"view":["a)",
+                           "{\"view\":[\"\n\"]}"}) {
+    EXPECT_FALSE(parse_page_message(text)) << text;
+  }
+  std::string many = R"({"view":["a")";
+  for (std::size_t i = 0; i < kMaxViewed; ++i) many += R"(,"a")";
+  EXPECT_FALSE(parse_page_message(many + "]}"));
+  EXPECT_FALSE(parse_page_message(R"({"ack":"state"})" + std::string(kMaxPageMessage, ' ')));
+}
+
+TEST(Gate, DecodesAddresses) {
+  EXPECT_EQ(percent_decoded("a%20b%2Fc+d", false), "a b/c+d");
+  EXPECT_EQ(percent_decoded("a+b", true), "a b");
+  for (const char* text : {"%", "%4", "%zz", "%00"}) EXPECT_FALSE(percent_decoded(text, false)) << text;
+  EXPECT_EQ(query_value("a=1&token=x%3D&token=y", "token"), "x=");
+  EXPECT_EQ(query_value("token", "token"), "");
+  EXPECT_FALSE(query_value("tokens=1&&=", "token"));
+}
+
+TEST(Gate, ComparesTokensOfAnyLengths) {
+  EXPECT_TRUE(equal_in_constant_time("abc", "abc"));
+  EXPECT_FALSE(equal_in_constant_time("abz", "abc"));
+  EXPECT_FALSE(equal_in_constant_time("ab", "abc"));
+  EXPECT_FALSE(equal_in_constant_time("abcabc", "abc"));
+  EXPECT_FALSE(equal_in_constant_time("", "abc"));
+}
+
+TEST(Gate, MakesTokensThatDiffer) {
+  std::set<std::string> tokens;
+  for (int i = 0; i < 100; ++i) tokens.insert(make_token());
+  EXPECT_EQ(tokens.size(), 100U);
+  for (const auto& token : tokens) {
+    EXPECT_EQ(token.size(), 32U);
+    EXPECT_TRUE(is_plain_token(token));
+  }
+}
+
+TEST(Gate, OnLoopbackAnswersToLoopbackNamesOnly) {
+  const Gate gate({}, true, "box", 80);
+  for (const char* host : {"127.0.0.1:8080", "127.1.2.3", "localhost", "LocalHost:1", "[::1]:99", "[::1]"}) {
+    EXPECT_EQ(gate.judge({.host = host}), Verdict::Welcome) << host;
+  }
+  for (const char* host :
+       {"", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "box", "10.0.0.1",
+        "localhost:", "localhost:x", "localhost:1234567", "[::1", "0x7f.1", "localhost@evil"}) {
+    EXPECT_EQ(gate.judge({.host = host}), Verdict::WrongHost) << host;
+  }
+}
+
+TEST(Gate, ElsewhereAnswersToAddressesAndTheMachinesName) {
+  const Gate gate("0123456789abcdef", false, "Box", 80);
+  const RequestHead head{.authorization = "Bearer 0123456789abcdef"};
+  for (const char* host : {"10.0.0.1:8080", "[fe80::1]:80", "localhost", "box:80"}) {
+    auto with_host = head;
+    with_host.host = host;
+    EXPECT_EQ(gate.judge(with_host), Verdict::Welcome) << host;
+  }
+  auto rebound = head;
+  rebound.host = "evil.example";
+  EXPECT_EQ(gate.judge(rebound), Verdict::WrongHost);
+}
+
+TEST(Gate, PagesOfOtherOriginsAreRefused) {
+  const Gate gate({}, true, "box", 80);
+  EXPECT_EQ(gate.judge({.host = "localhost:80", .origin = "http://localhost:80"}), Verdict::Welcome);
+  for (const char* origin :
+       {"http://evil.example", "null", "", "https://localhost:80", "http://localhost:81"}) {
+    EXPECT_EQ(gate.judge({.host = "localhost:80", .origin = origin}), Verdict::WrongOrigin) << origin;
+  }
+}
+
+TEST(Gate, TakesTheTokenFromHeaderAndCookie) {
+  const Gate gate("0123456789abcdef", true, "box", 80);
+  const auto judge = [&](std::string_view authorization, std::string_view cookie) {
+    return gate.judge({.host = "localhost", .authorization = authorization, .cookie = cookie});
+  };
+  EXPECT_EQ(judge("Bearer 0123456789abcdef", ""), Verdict::Welcome);
+  EXPECT_EQ(judge("bearer 0123456789abcdef", ""), Verdict::Welcome);
+  EXPECT_EQ(judge("", "x=y; freshframe_80=0123456789abcdef; z=1"), Verdict::Welcome);
+  for (const char* cookie : {"freshframe_80=", "freshframe_80", "freshframe_8=0123456789abcdef",
+                             "freshframe_80=0", "xfreshframe_80=0123456789abcdef"}) {
+    EXPECT_EQ(judge("", cookie), Verdict::NoToken) << cookie;
+  }
+  for (const char* header : {"", "Bearer", "Bearer ", "Basic 0123456789abcdef", "Bearer 0123456789abcdeF"}) {
+    EXPECT_EQ(judge(header, ""), Verdict::NoToken) << header;
+  }
+}
+
+}  // namespace

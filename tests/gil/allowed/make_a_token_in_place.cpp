@@ -1,9 +1,0 @@
-// The twin of ../refused/make_a_token_in_place.cpp that must compile.
-// SPDX-License-Identifier: Apache-2.0
-#include "freshframe/gil.hpp"
-
-namespace gil = freshframe::gil;
-
-void work(gil::Held& held) {
-  gil::release(held, [] {});
-}

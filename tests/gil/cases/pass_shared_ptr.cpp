@@ -1,0 +1,21 @@
+// A shared_ptr to an object.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds an object of a binding library
+#include "freshframe/gil.hpp"
+
+#include <memory>
+
+#include <nanobind/nanobind.h>
+
+namespace gil = freshframe::gil;
+namespace nb = nanobind;
+
+#ifdef FIXED
+void work(gil::Held& held, const std::shared_ptr<gil::Ref>& a) {
+  gil::release(held, [](const std::shared_ptr<gil::Ref>& b) { (void)b; }, a);
+}
+#else
+void work(gil::Held& held, const std::shared_ptr<nb::object>& a) {
+  gil::release(held, [](const std::shared_ptr<nb::object>& b) { (void)b; }, a);
+}
+#endif

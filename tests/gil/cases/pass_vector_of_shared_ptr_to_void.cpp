@@ -1,0 +1,19 @@
+// A list of keep-alive handles.
+// SPDX-License-Identifier: Apache-2.0
+// expect: gil::release: an argument is or holds a void* or a smart pointer to void
+#include "freshframe/gil.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace gil = freshframe::gil;
+
+#ifdef FIXED
+void work(gil::Held& held, const std::vector<gil::Ref>& a) {
+  gil::release(held, [](const std::vector<gil::Ref>& b) { (void)b; }, a);
+}
+#else
+void work(gil::Held& held, const std::vector<std::shared_ptr<void>>& a) {
+  gil::release(held, [](const std::vector<std::shared_ptr<void>>& b) { (void)b; }, a);
+}
+#endif

@@ -1,8 +1,0 @@
-// A class that is a token.
-// SPDX-License-Identifier: Apache-2.0
-// expect: final
-#include "freshframe/gil.hpp"
-
-namespace gil = freshframe::gil;
-
-class Mine : public gil::Held {};

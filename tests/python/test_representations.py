@@ -1,0 +1,64 @@
+"""What print() and repr() show, and what a native node refuses to have set."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Count
+
+import freshframe as ff
+
+
+def test_a_report_prints_as_a_few_short_lines() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Count(10), name="cam")
+    pipeline.add(lambda value: 1 // value, camera, name="divide", on_error="skip")
+    report = pipeline.run()
+    lines = str(report).splitlines()
+    assert lines[0].startswith("not complete: 10 frames in ")
+    assert any(line.split()[:3] == ["cam", "ended", "10"] for line in lines)
+    assert any(line.startswith("cam -> divide") for line in lines)
+    assert any("1 (error 1)" in line for line in lines)
+    assert "last error of 'divide': ZeroDivisionError" in lines[-1]
+    assert max(map(len, lines)) < 120
+    assert str(pipeline.stats()) == "\n".join(lines[1:])
+
+
+def test_stats_print_before_the_start() -> None:
+    assert str(ff.Pipeline().stats()).startswith("up 0.00 s")
+
+
+def test_readers_and_native_nodes_show_their_names(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Count(0)), name="numbers")
+    assert repr(reader) == "<Reader 'numbers'>"
+    assert repr(ff.open("rtsp://me:secret@host/x")) == "<VideoSource 'rtsp://me:***@host/x'>"
+    assert repr(ff.VideoFile(tmp_path / "a.mp4")) == f"<VideoFile '{tmp_path / 'a.mp4'}'>"
+
+
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        (ff.CircleTracker(), "radius"),
+        (ff.Annotate(), "ids"),
+        (ff.MockCamera(ff.Frame.from_array(np.zeros((8, 8), np.uint8), "gray")), "fps"),
+        (ff.open("demo:circles"), "live"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_an_attribute_of_a_native_node_cannot_be_set(node: Any, name: str) -> None:
+    with pytest.raises(AttributeError, match=f"cannot set '{name}'.*options are fixed at construction"):
+        setattr(node, name, 1)
+
+
+def test_a_reader_that_was_made_by_hand_is_refused() -> None:
+    code = "import freshframe as ff; ff.Reader.__new__(ff.Reader).get(0)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "was not made by Pipeline.reader()" in ended.stderr

@@ -1,0 +1,153 @@
+"""What is broken shows at a glance: in the header and on the card, also among many nodes."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import freshframe as ff
+
+if TYPE_CHECKING:
+    from browser import Page
+
+Run = Callable[..., str]
+SCENE = "demo:circles?fps=30&size=320x180&balls=2"
+AWAY = "rtsp://127.0.0.1:9/nothing"
+RED = """const tone = getComputedStyle(document.querySelector(arguments[0])).getPropertyValue("--tone");
+  const bad = getComputedStyle(document.documentElement).getPropertyValue("--bad");
+  return tone.trim() === bad.trim()"""
+
+
+def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("yard", stall_timeout=None)
+    for name, url in (("door", SCENE), ("roof", AWAY)):
+        pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url), name=name))
+    page.open(running(pipeline))
+    page.until("return document.querySelector('#problems li[data-kind=source]') !== null")
+    assert "roof" in page.text("#problems")
+    assert "no frames for" in page.text("#problems")
+    assert page.text("#phase") == "running \u00b7 1 problem"
+    assert page.run(RED, "#phase")
+    assert page.text(".node[data-node=roof] .state").startswith("away ")
+    assert page.run(RED, ".node[data-node=roof]")
+    assert page.text(".node[data-node=door] .state") == "ok"
+    assert not page.run(RED, ".node[data-node=door]")
+    page.run("document.querySelector('#problems button').click()")
+    page.until("return document.getElementById('details').open")
+    assert page.text("#details-title") == "roof"
+    assert page.complaints() == []
+
+
+def test_a_node_that_holds_the_gil_is_red_in_the_header_and_on_its_card(page: Page, running: Run) -> None:
+    usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
+
+    def sdk(frame: ff.Frame) -> None:
+        usleep(60_000)
+
+    pipeline = ff.Pipeline("frozen")
+    pipeline.add(sdk, pipeline.add(ff.open(SCENE), name="camera"))
+    with ff.gil.watch():
+        page.open(running(pipeline))
+        page.until("return document.querySelector('#problems li[data-kind=gil]') !== null")
+        assert "sdk" in page.text("#problems li[data-kind=gil]")
+        assert page.run(RED, ".node[data-node=sdk]")
+        assert page.text(".node[data-node=sdk] .state") == "holds the GIL"
+
+
+def test_a_loss_is_an_alarm_and_names_the_edge(page: Page, running: Run) -> None:
+    from test_web_page import tired  # noqa: PLC0415
+
+    pipeline = ff.Pipeline("recorder")
+    camera = pipeline.add(ff.open(SCENE), name="camera")
+    pipeline.add(tired, camera, queue=ff.Queue(2, "drop_newest"))
+    page.open(running(pipeline))
+    page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
+    assert page.run("return document.querySelector('.edge[data-child=tired]').dataset.state") == "losing"
+    assert page.text(".edge[data-child=tired] .drops").endswith(" lost")
+    page.until("return document.querySelector('#facts .bad') !== null")
+
+
+def test_like_errors_are_one_line(page: Page, running: Run) -> None:
+    def picky(frame: ff.Frame) -> None:
+        raise ValueError("no good")
+
+    pipeline = ff.Pipeline("picky")
+    pipeline.add(picky, pipeline.add(ff.open(SCENE), name="camera"), on_error="skip")
+    page.open(running(pipeline))
+    lines = "[...document.querySelectorAll('#event-list li[data-kind=error]')]"
+    page.until(f"return {lines}.length === 1 && {lines}[0].textContent.includes('\u00d7, since')")
+    assert "ValueError: no good" in page.text("#event-list li[data-kind=error]")
+    assert page.text(".node[data-node=picky] .state") == "errors"
+
+
+def many(cameras: int) -> ff.Pipeline:
+    """Three nodes per camera; the last camera is away."""
+    pipeline = ff.Pipeline("many", stall_timeout=None)
+    for number in range(cameras):
+        url = AWAY if number == cameras - 1 else "demo:circles?fps=5&size=64x64&balls=1"
+        camera = pipeline.add(ff.open(url), name=f"camera-{number:02d}-north-entrance")
+        found = pipeline.add(ff.CircleDetector(), camera, name=f"detect {number}")
+        pipeline.add(lambda circles: None, found, name=f"count {number}")
+    return pipeline
+
+
+def test_thirty_nodes_fit_by_source_and_can_be_filtered(page: Page, running: Run) -> None:
+    page.open(running(many(10)))
+    page.until("return document.querySelectorAll('.group').length === 10")
+    page.until("return document.querySelector('.group[data-alarm]') !== null")
+    dead = ".group[data-source='camera-09-north-entrance']"
+    assert page.run("return document.querySelector(arguments[0]).open", dead), "what is broken is open"
+    assert page.run("return document.querySelectorAll('.group[open]').length") == 1
+    assert page.run("return document.getElementById('graph').offsetHeight") < 900, "it fits on a screen"
+    names = page.texts(".group summary b")
+    assert names == [f"camera-{number:02d}-north-entrance" for number in range(10)], "whole names"
+    page.run(
+        """const field = document.querySelector('#graph-tools input');
+        field.value = 'detect 3';
+        field.dispatchEvent(new Event('input'));"""
+    )
+    shown = page.run(
+        """return [...document.querySelectorAll(".as-list .node")]
+          .filter(row => row.checkVisibility()).map(row => row.dataset.node)"""
+    )
+    assert shown == ["detect 3"]
+
+
+@pytest.mark.parametrize("cameras", [1, 10])
+@pytest.mark.parametrize("size", [(1440, 900), (900, 1100), (390, 844)], ids=["desk", "tablet", "phone"])
+def test_nothing_is_wider_than_the_window(
+    page: Page, running: Run, size: tuple[int, int], cameras: int
+) -> None:
+    page.size(*size, phone=size[0] < 500)
+    page.open(running(many(cameras)))
+    page.until("return document.querySelector('#problems li') !== null")
+    assert page.run("return document.documentElement.scrollWidth") <= size[0]
+    smallest = page.run(
+        """const scale = Number(document.querySelector('.surface').style.zoom || 1);
+        return Math.min(...[...document.querySelectorAll('.card *')].filter(one => one.checkVisibility())
+          .map(one => scale * parseFloat(getComputedStyle(one).fontSize)))"""
+    )
+    assert smallest >= 9
+    folder = Path(__file__).parents[2] / "build" / "web"
+    folder.mkdir(parents=True, exist_ok=True)
+    page.picture(folder / f"problems-{cameras}-{size[0]}.png")
+
+
+def test_a_port_in_the_address_is_shown_first_and_large(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("view")
+    camera = pipeline.add(ff.open(SCENE), name="source")
+    drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
+    url = running(pipeline, view=[drawn, camera])
+    page.open(f"{url}#view=Annotate")
+    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    assert page.texts(".screen figcaption b") == ["Annotate"]
+    assert page.texts("#ports [aria-pressed]") == ["Annotate", "source"]
+    assert page.run("return document.querySelector('canvas[data-seq]').clientWidth") > 1000
+    above = """return document.getElementById('pictures').getBoundingClientRect().top
+      < document.getElementById('graph').getBoundingClientRect().top"""
+    assert page.run(above)

@@ -1,0 +1,181 @@
+// The pipeline drawn as a graph: cards on curves.
+// SPDX-License-Identifier: Apache-2.0
+
+import { EdgeCard, NodeCard, ReaderCard } from "./cards.js";
+import { attribute, byId, el, svg } from "./dom.js";
+import { arrange } from "./layout.js";
+
+const SIZES = { nodeWidth: 182, edgeWidth: 154, gap: 22, space: 18 }; // the widths as in graph.css
+const SMALLEST = 0.86; // a drawing shrinks to this, where its smallest type has 10 px
+const BESIDE = 0.62; // share of the page that a graph may need and still have the pictures beside it
+const TIP = 6;
+
+export class Drawing {
+  #history;
+  #choose;
+  #canvas = byId("canvas");
+  #nodes = [];
+  #readers = [];
+  #edges = [];
+  #paths = [];
+  #width = 0;
+  #heights = "";
+
+  constructor(history, choose) {
+    this.#history = history;
+    this.#choose = choose;
+  }
+
+  // `points(read)`: what is read for the charts, or null when nothing is new; `alarms(subject)`: its problems.
+  update(state, points, alarms) {
+    state.nodes.forEach((node, index) =>
+      this.#nodes[index].update(
+        node,
+        points(() => this.#history.node(index, "fps")),
+        alarms(node.name),
+      ),
+    );
+    state.edges.forEach((edge, index) => {
+      const rates = points(() => this.#history.edge(index, "rate"));
+      this.#edges[index].update(
+        edge,
+        rates,
+        points(() => this.#history.edge(index, "dropped")),
+        alarms(`${edge.parent}->${edge.child}`),
+      );
+      this.#flow(index, edge);
+    });
+    for (const { card, name } of this.#readers)
+      card.update(state.edges.filter((edge) => edge.child === name));
+    // A line more on a card moves those below it.
+    if (this.#heights !== "" && this.#measured() !== this.#heights) this.arrange();
+  }
+
+  remove() {
+    for (const card of [...this.#nodes, ...this.#readers.map(({ card }) => card), ...this.#edges])
+      card.remove();
+    this.#nodes = [];
+    this.#readers = [];
+    this.#edges = [];
+    this.surface?.remove();
+  }
+
+  // Returns the element to show.
+  build(state) {
+    this.remove();
+    const names = new Set(state.nodes.map((node) => node.name));
+    const readers = [...new Set(state.edges.map((edge) => edge.child).filter((name) => !names.has(name)))];
+    this.#nodes = state.nodes.map((node, index) => new NodeCard(node, () => this.#choose({ node: index })));
+    this.#readers = readers.map((name) => ({
+      name,
+      card: new ReaderCard(name, () =>
+        this.#choose({ edge: state.edges.findIndex((edge) => edge.child === name) }),
+      ),
+    }));
+    this.#edges = state.edges.map((edge, index) => new EdgeCard(edge, () => this.#choose({ edge: index })));
+    this.#paths = state.edges.map(() =>
+      svg(
+        "g",
+        { class: "curve" },
+        svg("path"),
+        svg("path", { class: "flow" }),
+        svg("path", { class: "tip" }),
+      ),
+    );
+    this.lines = svg("svg", { class: "curves", "aria-hidden": "true" }, ...this.#paths);
+    this.surface = el("div", { class: "surface as-graph" }, this.lines);
+    this.#canvas.replaceChildren(this.surface);
+    this.names = [...state.nodes.map((node) => node.name), ...readers];
+    this.links = state.edges.map(({ parent, child }) => ({ parent, child }));
+    const cards = this.#cards();
+    this.surface.append(...cards.map((card) => card.element), ...this.#edges.map((card) => card.element));
+    for (const card of [...cards, ...this.#edges]) card.attached();
+    // Curves may be slow to draw; cards that are not chosen do not change size, so once is enough.
+    this.#order();
+  }
+
+  // Cards whose names do not match are pale.
+  filter(matches) {
+    for (const card of this.#cards()) {
+      card.element.classList.toggle("pale", !matches(card.element.dataset.node, "alarm" in card.element.dataset));
+    }
+  }
+
+  #cards() {
+    return [...this.#nodes, ...this.#readers.map(({ card }) => card)];
+  }
+
+  // The order of the elements is the order in which the list and the keyboard go.
+  #order() {
+    const cards = this.#cards();
+    const plan = this.#plan(cards);
+    for (const { node, edge } of plan.reading) {
+      this.surface.append((node !== undefined ? cards[node] : this.#edges[edge]).element);
+    }
+  }
+
+  #plan(cards) {
+    return arrange(
+      this.names.map((name, index) => ({ name, height: cards[index].element.offsetHeight })),
+      this.links.map((link, index) => ({ ...link, height: this.#edges[index].element.offsetHeight })),
+      SIZES,
+    );
+  }
+
+  #measured() {
+    return [...this.#cards(), ...this.#edges].map((card) => card.element.offsetHeight).join(" ");
+  }
+
+  // Puts the cards where they belong. False: there is no room for them.
+  arrange() {
+    this.#width = this.#canvas.clientWidth;
+    const cards = this.#cards();
+    this.surface.style.removeProperty("zoom");
+    const plan = this.#plan(cards);
+    const put = (card, box) => {
+      card.element.style.setProperty("left", `${box.x}px`);
+      card.element.style.setProperty("top", `${box.y}px`);
+      card.fit();
+    };
+    cards.forEach((card, index) => put(card, plan.nodes[index]));
+    this.#edges.forEach((card, index) => put(card, plan.edges[index]));
+    this.surface.style.setProperty("width", `${plan.width}px`);
+    this.surface.style.setProperty("height", `${plan.height}px`);
+    document.body.classList.toggle("wide-graph", plan.width > BESIDE * document.body.clientWidth);
+    this.#width = this.#canvas.clientWidth;
+    attribute(this.lines, "viewBox", `0 0 ${plan.width} ${plan.height}`);
+    plan.routes.forEach((points, index) => draw(this.#paths[index], points));
+    const wanted = this.#width / plan.width;
+    const scale = Math.max(SMALLEST, Math.min(1, wanted));
+    if (scale < 1) this.surface.style.setProperty("zoom", scale.toFixed(3));
+    this.#heights = this.#measured();
+    return wanted >= SMALLEST;
+  }
+
+  // Dashes run along a curve as fast as samples do, in classes of speed: a style that changes all the time restarts.
+  #flow(index, edge) {
+    const path = this.#paths[index];
+    attribute(path, "data-state", this.#edges[index].state);
+    const speed = edge.rate <= 0 ? "" : edge.rate < 5 ? "slow" : edge.rate < 20 ? "steady" : "fast";
+    attribute(path, "data-speed", speed || null);
+  }
+}
+
+function draw(group, points) {
+  const [line, flow, tip] = group.children;
+  const path = curve(points);
+  attribute(line, "d", path);
+  attribute(flow, "d", path);
+  const { x, y } = points.at(-1);
+  attribute(tip, "d", `M ${x} ${y} l ${-TIP} ${-TIP * 0.7} v ${TIP * 1.4} z`);
+}
+
+function curve(points) {
+  let path = `M ${points[0].x} ${points[0].y}`;
+  for (let index = 1; index < points.length; ++index) {
+    const [a, b] = [points[index - 1], points[index]];
+    const bend = Math.max(12, (b.x - a.x) / 2);
+    path += a.y === b.y ? ` L ${b.x} ${b.y}` : ` C ${a.x + bend} ${a.y} ${b.x - bend} ${b.y} ${b.x} ${b.y}`;
+  }
+  return path;
+}

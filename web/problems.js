@@ -1,0 +1,74 @@
+// What is broken now: a line each below the header, and a mark on the cards that they belong to.
+// SPDX-License-Identifier: Apache-2.0
+
+import { byId, el, text } from "./dom.js";
+
+const SHOWN = 4; // lines; the rest can be opened
+const TITLES = { source: "source away", error: "error", gil: "GIL", loss: "frames lost", stall: "stalled" };
+
+const STATES = { error: "errors", gil: "holds the GIL", loss: "loses frames", stall: "stalled" };
+
+// A state's problems by subject: a node's name, or "parent->child".
+export function bySubject(problems) {
+  const found = new Map();
+  for (const problem of problems ?? []) {
+    found.set(problem.subject, [...(found.get(problem.subject) ?? []), problem]);
+  }
+  return (subject) => found.get(subject) ?? [];
+}
+
+// What a card says of its state: "ok" beside a problem would be wrong.
+export function stateBeside(alarms, state, otherwise) {
+  const told = state === "ok" || state === "busy" || state === "idle" ? STATES[alarms[0]?.kind] : undefined;
+  return told ?? otherwise;
+}
+
+export const textsOf = (alarms) => alarms.map((problem) => problem.text);
+
+export class Problems {
+  #lines = [];
+  #key = "";
+  #choose;
+  #list = byId("problems");
+  #more = el("button", { type: "button", class: "more", onclick: () => this.#toggle() });
+
+  // `choose(subject)`: shows the card's details.
+  constructor(choose) {
+    this.#choose = choose;
+  }
+
+  update(state) {
+    const problems = state.problems ?? [];
+    this.#list.hidden = problems.length === 0;
+    const key = problems.map(({ kind, subject }) => `${kind} ${subject}`).join("\n");
+    if (key !== this.#key) this.#build(problems, key);
+    problems.forEach((problem, index) => text(this.#lines[index].words, problem.text));
+  }
+
+  #build(problems, key) {
+    this.#key = key;
+    this.#lines = problems.map((problem, index) => {
+      const words = el("span", { class: "words" });
+      const subject = problem.subject.replaceAll("->", " → ");
+      const line = el(
+        "li",
+        { "data-kind": problem.kind, class: index >= SHOWN ? "rest" : null },
+        el("span", { class: "kind" }, TITLES[problem.kind] ?? problem.kind),
+        el("button", { type: "button", onclick: () => this.#choose(problem.subject) }, subject),
+        words,
+      );
+      return { line, words };
+    });
+    const hidden = problems.length - SHOWN;
+    text(this.#more, hidden > 0 ? `and ${hidden} more` : "");
+    this.#list.replaceChildren(
+      ...this.#lines.map(({ line }) => line),
+      ...(hidden > 0 ? [el("li", {}, this.#more)] : []),
+    );
+  }
+
+  #toggle() {
+    const open = this.#list.classList.toggle("open");
+    text(this.#more, open ? "show fewer" : `and ${this.#lines.length - SHOWN} more`);
+  }
+}
