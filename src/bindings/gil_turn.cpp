@@ -3,7 +3,10 @@
 #include "bindings/gil_turn.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
+#include <thread>
+#include <utility>
 
 namespace freshframe::python {
 namespace {
@@ -21,10 +24,61 @@ double seconds(GilTurn::Clock::duration time) {
   return std::chrono::duration<double>(time).count();
 }
 
+// Note [Letting others in]
+// The interpreter's lock goes to whoever asks first once it is free. A thread that sleeps on it must wake up before
+// it can ask, and node threads that come back at once are always there before it. It never asks for the switch that
+// the interpreter grants after 5 ms either, since every release wakes it and its 5 ms begin again: beside a source
+// that never waited a game loop got the GIL twice a second. So once the node threads of the process have passed the
+// GIL among themselves for `patience`, all of them leave it alone for the time of a wake-up. When another thread used
+// that, patience is one turn; while no thread does, it doubles up to the interpreter's own 5 ms, which keeps the cost
+// near one percent.
+class NodeThreads {
+ public:
+  using Clock = GilTurn::Clock;
+
+  // Sleeps if others are due; whether it did.
+  bool let_others_in(Clock::time_point now) {
+    if (now - released_.load(std::memory_order_relaxed) > kWakeUp) {
+      stretch_began_.store(now, std::memory_order_relaxed);  // others had their time already
+      return false;
+    }
+    if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed)) return false;
+    std::this_thread::sleep_for(kWakeUp);
+    stretch_began_.store(Clock::now(), std::memory_order_relaxed);
+    return true;
+  }
+
+  // A thread that slept got the GIL after having waited so long.
+  void slept(Clock::duration waited) {
+    const auto patience = patience_.load(std::memory_order_relaxed);
+    const bool used = waited > kFree;
+    patience_.store(used ? Clock::duration(GilTurn::kLongest) : std::min<Clock::duration>(2 * patience, kSwitchInterval),
+                    std::memory_order_relaxed);
+  }
+
+  void released(Clock::time_point now) { released_.store(now, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::chrono::microseconds kWakeUp{50};
+  static constexpr std::chrono::microseconds kFree{2};  // to take a lock that is free takes less
+  static constexpr std::chrono::milliseconds kSwitchInterval{5};
+
+  std::atomic<Clock::time_point> stretch_began_{};
+  std::atomic<Clock::time_point> released_{};
+  std::atomic<Clock::duration> patience_{GilTurn::kLongest};
+};
+
+NodeThreads node_threads;
+
 }  // namespace
+
+void GilTurn::let_others_in() {
+  let_in_ = node_threads.let_others_in(Clock::now());
+}
 
 void GilTurn::begin(Worker& worker, Clock::time_point wanted) {
   began_ = Clock::now();
+  if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
   worker.meter_lock(seconds(began_ - wanted), 0);
   if (was_long_) computed_ = thread_cpu_seconds();
 }
@@ -33,7 +87,9 @@ void GilTurn::begin(Worker& worker, Clock::time_point wanted) {
 // short one is expected to be short. When it is not, what the thread computed since it was last asked counts,
 // which is a little more.
 void GilTurn::end(Worker& worker) {
-  const auto lasted = Clock::now() - began_;
+  const auto now = Clock::now();
+  node_threads.released(now);
+  const auto lasted = now - began_;
   auto held = seconds(lasted);
   was_long_ = lasted > kShort;
   if (was_long_) {

@@ -19,6 +19,8 @@ class GilTurn {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::microseconds kLongest{200};
 
+  /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in].
+  void let_others_in();
   /// The thread got the GIL, for which it had waited since `wanted`.
   void begin(Worker& worker, Clock::time_point wanted);
   /// The thread is about to let the GIL go.
@@ -30,6 +32,7 @@ class GilTurn {
   Clock::time_point began_{};
   double computed_ = 0;   // the thread's processor time when the turn began, or at an earlier time
   bool was_long_ = true;  // the turn before this one
+  bool let_in_ = false;   // whether the thread slept before this turn
 };
 
 }  // namespace freshframe::python

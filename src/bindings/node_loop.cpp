@@ -52,13 +52,14 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
   GilTurn::Clock::time_point wanted;
   const bool result = gil::release(
       held,
-      [](Worker* worker, GilTurn::Clock::time_point* done, A... step_args) {
+      [](Worker* worker, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
         const bool value = Step(*worker, step_args...);
+        turn->let_others_in();
         *done = GilTurn::Clock::now();
         if (!worker->finished()) worker->set_state(NodeState::WaitingLock);
         return value;
       },
-      &loop.worker, &wanted, args...);
+      &loop.worker, &loop.turn, &wanted, args...);
   loop.turn.begin(loop.worker, wanted);
   return result;
 }

@@ -12,6 +12,7 @@
 #include <stop_token>
 
 #include "bindings/format_use.hpp"
+#include "bindings/gil_turn.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe::gil {
@@ -37,6 +38,8 @@ template <>
 inline constexpr bool python_free<Metrics> = true;
 template <>
 inline constexpr bool python_free<python::FormatUse> = true;
+template <>
+inline constexpr bool python_free<python::GilTurn> = true;
 template <>
 inline constexpr bool python_free<Clock> = true;
 template <>

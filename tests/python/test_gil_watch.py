@@ -58,7 +58,7 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
     stalls, took = stalls_of(way)
     right = [stall for stall in stalls if gil_holds.named_right(way, stall)]
     assert len(stalls) >= STALLS
-    close = [stall for stall in stalls if stall.native_stack or way.native is None]
+    close = [stall for stall in stalls if stall.native_stack]  # none of bytecode
     assert len(right) >= ENOUGH * len(close), [str(stall) for stall in close]
     assert len(right) >= SOME * len(stalls), [str(stall) for stall in stalls]
     assert all(stall.duration >= 0.01 and stall.share > 0 for stall in stalls)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -235,3 +236,31 @@ def test_no_sample_flows_before_every_node_is_open() -> None:
     thread.join()
     assert seen_early == []
     assert len(collect.seen) == 3
+
+
+# --- sharing the GIL ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("burn", [0, 400], ids=["short calls", "long calls"])
+def test_nodes_that_never_wait_let_other_threads_have_the_gil(burn: int) -> None:
+    class Busy(ff.Source[int]):
+        live = True
+        made = 0
+
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            while not stop.wait(0):
+                sum(range(burn))
+                self.made += 1
+                yield self.made, 0.0
+
+    source = Busy()
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(source))
+    made = []
+    with pipeline:
+        for _ in range(100):
+            time.sleep(0)  # lets the GIL go and wants it back
+            made.append(source.made)
+    between = sorted(after - before for before, after in zip(made, made[1:], strict=False))
+    # At most 5 ms of its calls go by, some thousands; without a fair share it makes hundreds of thousands.
+    assert between[50] < 20_000, between[-10:]
