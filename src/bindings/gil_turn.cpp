@@ -42,7 +42,8 @@ class NodeThreads {
       stretch_began_.store(now, std::memory_order_relaxed);  // others had their time already
       return false;
     }
-    if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed)) return false;
+    if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed))
+      return false;
     std::this_thread::sleep_for(kWakeUp);
     stretch_began_.store(Clock::now(), std::memory_order_relaxed);
     return true;
@@ -52,8 +53,9 @@ class NodeThreads {
   void slept(Clock::duration waited) {
     const auto patience = patience_.load(std::memory_order_relaxed);
     const bool used = waited > kFree;
-    patience_.store(used ? Clock::duration(GilTurn::kLongest) : std::min<Clock::duration>(2 * patience, kSwitchInterval),
-                    std::memory_order_relaxed);
+    patience_.store(
+        used ? Clock::duration(GilTurn::kLongest) : std::min<Clock::duration>(2 * patience, kSwitchInterval),
+        std::memory_order_relaxed);
   }
 
   void released(Clock::time_point now) { released_.store(now, std::memory_order_relaxed); }

@@ -232,10 +232,13 @@ import _ctypes, ctypes, threading
 from freshframe import gil
 libraries = {[str(library) for library in libraries]}
 with gil.watch(0.005) as watch:
-    for i in range(30):
-        library = ctypes.PyDLL(libraries[i % 3])
-        spin = library["spin_%d" % (i % 3)]
-        thread = threading.Thread(target=spin, args=(30_000_000,), name="gone%d" % (i % 3))
+    for i in range(60):
+        # Back and forth, so that a name may be asked for while another library is there and checked when the
+        # first one is there again.
+        k = (0, 1, 0, 2, 1, 2)[i % 6]
+        library = ctypes.PyDLL(libraries[k])
+        spin = library["spin_%d" % k]
+        thread = threading.Thread(target=spin, args=(12_000_000,), name="gone%d" % k)
         thread.start()
         thread.join()
         _ctypes.dlclose(library._handle)
