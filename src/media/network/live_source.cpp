@@ -66,7 +66,7 @@ void LiveSource::connect(const Context& context) {
   seen_key_ = false;
   in_decoder_.clear();
   try {
-    connection_ = std::make_unique<LiveConnection>(url_, options_, context, side_);
+    connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_);
   } catch (const UnknownOption& unknown) {
     throw SourceError(unknown.text(), masked_, EINVAL);
   } catch (const SourceError& error) {
@@ -259,7 +259,7 @@ TimePoint LiveSource::due(double pts, const Context& context) {
 
 void LiveSource::close() {
   connection_.reset();
-  side_.leave();
+  aside_.reset();
   spare_.reset();
   packet_.reset();
 }

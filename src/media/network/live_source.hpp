@@ -15,8 +15,8 @@
 #include "media/ffmpeg/frame_maker.hpp"
 #include "media/live/back_off.hpp"
 #include "media/network/connection.hpp"
+#include "media/network/detached_call.hpp"
 #include "media/network/live_timeline.hpp"
-#include "media/network/side_thread.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe {
@@ -60,9 +60,9 @@ class LiveSource final : public VideoSource {
   const OpenOptions options_;
   const bool reconnect_;
   mutable std::mutex info_mutex_;
-  VideoInfo info_;           // guarded by info_mutex_
-  bool info_known_ = false;  // of a first frame
-  SideThread side_;          // outlives connection_, which uses it
+  VideoInfo info_;                     // guarded by info_mutex_
+  bool info_known_ = false;            // of a first frame
+  std::optional<DetachedCall> aside_;  // the call of connection_ that may be left behind, which outlives it
   std::unique_ptr<LiveConnection> connection_;
   std::exception_ptr lost_;  // why connection_ gives no more: thrown after the frames that the decoder holds
   BackOff back_off_;
