@@ -2,24 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/fault.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
+#include "core/ascii.hpp"
 #include <unistd.h>
 
 namespace freshframe {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool all_digits(const std::string& text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
-}
 
 /// How many descriptors of a process are this device.
 int descriptors_on(const fs::path& process, const fs::path& device) {

@@ -12,8 +12,8 @@
 
 #include "media/ffmpeg/error.hpp"
 #include "media/live/stall_limit.hpp"
+#include "media/masked_url.hpp"
 #include "media/network/resolver.hpp"
-#include "media/url.hpp"
 
 namespace freshframe {
 namespace {

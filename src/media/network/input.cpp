@@ -13,7 +13,7 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/probing.hpp"
-#include "media/url.hpp"
+#include "media/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

@@ -17,7 +17,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/live/outage.hpp"
-#include "media/url.hpp"
+#include "media/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
