@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "core/ascii.hpp"
+#include "media/live/refused.hpp"
 #include <unistd.h>
 
 namespace freshframe {
@@ -77,7 +78,7 @@ std::string camera_fault_text(const std::string& path, int code) {
 
 void throw_camera_fault(const std::string& path, const std::string& doing, int code) {
   const auto text = "cannot " + doing + " camera '" + path + "': " + camera_fault_text(path, code);
-  if (code == EACCES || code == EPERM) throw CameraRefused(text, path, code);
+  if (code == EACCES || code == EPERM) throw SourceRefused(text, path, code);
   throw SourceError(text, path, code);
 }
 

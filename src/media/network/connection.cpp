@@ -38,7 +38,6 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
       input_(std::make_shared<LiveInput>(url, options, context.stop)) {
-  book_.enter(SourceState::Connecting);
   const auto place = target(url);
   book_.enter(SourceState::Connecting);
   check_open(!aside_ ||

@@ -20,7 +20,7 @@ namespace freshframe {
 /// runs aside, and is left behind when it does not come back.
 class LiveConnection {
  public:
-  /// Throws SourceError, SourceTimeout, UnknownOption; after a stop a SourceError that nobody reads.
+  /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError that nobody reads.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
                  std::optional<DetachedCall>& aside);
 
