@@ -13,7 +13,8 @@
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/url.hpp"
+#include "media/masked_url.hpp"
+#include "media/source_url.hpp"
 
 extern "C" {
 #include <libavutil/cpu.h>
