@@ -2,6 +2,8 @@
 
 Python reads the freshest result when it wants one, or is called on its own node's thread; memory is bounded
 and every drop is counted with its edge and cause. Start with Pipeline, open and CircleTracker.
+
+A call holds the GIL unless its docstring says ``GIL: released``.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -30,9 +32,9 @@ from ._errors import (
 )
 from ._extend import get_cmake_dir, get_include
 from ._life import stop_all
+from ._mock_camera import MockCamera
 from ._native import Frame, Reader, Sample, StopToken
 from ._nodes import (
-    MockCamera,
     Node,
     Source,
     VideoFile,

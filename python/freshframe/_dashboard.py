@@ -43,12 +43,12 @@ class Dashboard:
 
     @property
     def url(self) -> str:
-        """The first of ``urls``. GIL: held."""
+        """The first of ``urls``."""
         return self.urls[0]
 
     @property
     def closed(self) -> bool:
-        """Whether it serves no more. GIL: held."""
+        """Whether it serves no more."""
         pipeline = self._pipeline()
         return pipeline is None or pipeline._dashboard is not self
 

@@ -35,7 +35,7 @@ class Node(Generic[In, Out]):
     records_to: str | None = None
 
     def open(self) -> None:
-        """Called once before the first sample. GIL: held."""
+        """Called once before the first sample."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
         """Called once per sample, by one thread at a time.
@@ -45,12 +45,11 @@ class Node(Generic[In, Out]):
 
         Returns:
             What the children get, with the sample's stamp; None emits nothing.
-        GIL: held.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
 
     def close(self) -> None:
-        """Called once after the last sample if open() succeeded, also after a failure. GIL: held."""
+        """Called once after the last sample if open() succeeded, also after a failure."""
 
 
 class Source(Node[None, Out]):
@@ -71,7 +70,6 @@ class Source(Node[None, Out]):
 
         Yields:
             ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
-        GIL: held.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method read(self, stop)")
 
@@ -100,7 +98,7 @@ class NativeNode(Native, Node[In, Out]):
     """A node that the engine runs on a native thread without the GIL."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
-        """Not for calling: the engine runs this node natively. GIL: held."""
+        """Not for calling: the engine runs this node natively."""
         raise StateError(
             f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
         )
@@ -214,7 +212,6 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     Raises:
         OptionError: The URL is of no known form, or an option is out of range.
         OptionTypeError: An argument is of the wrong type.
-    GIL: held.
     """
     handle = _native.make_video_source(
         _url(url),
@@ -280,41 +277,6 @@ def _size(size: Any) -> tuple[int, int] | None:
     if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
         raise OptionError(f"size must be (width, height) in pixels, got {size!r}")
     return int(width), int(height)
-
-
-class MockCamera(NativeSource["Frame"]):
-    """Shows one picture over and over, ``fps`` times a second, as a camera would.
-
-    Frames that it cannot make in time count as ``device``.
-
-    Args:
-        image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array.
-        fps: Frames per second, more than 0 and at most 1000.
-
-    Raises:
-        OptionError: fps is out of range, or the array has another shape.
-        OptionTypeError: An argument is of the wrong type.
-    """
-
-    def __init__(self, image: Any, fps: float = 14.0) -> None:
-        """See the class."""
-        if isinstance(image, (str, os.PathLike)):
-            picture: str | Frame = os.fspath(image)
-        elif isinstance(image, _native.Frame):
-            picture = image
-        else:
-            gray = _dimensions(image) == 2
-            picture = _native.Frame.from_array(image, "gray" if gray else "bgr")
-        self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
-
-
-def _dimensions(image: Any) -> int | None:
-    if hasattr(image, "ndim"):
-        return int(image.ndim)
-    try:
-        return memoryview(image).ndim
-    except TypeError:  # from_array() says what is wrong with it
-        return None
 
 
 class VideoFile(NativeNode["Frame", None]):

@@ -112,7 +112,6 @@ class Pipeline:
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline was started before.
-        GIL: held.
         """
         _wiring.check_node(node)
         parents = self._parents(parent, _wiring.label(node))
@@ -179,7 +178,6 @@ class Pipeline:
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline was started before.
-        GIL: held.
         """
         label = _wiring.checked_name(name) or "reader"
         parents = self._parents(list(ports), label)
@@ -395,17 +393,16 @@ class Pipeline:
             OptionTypeError: An argument is of the wrong type.
             StateError: It is served already, with other arguments.
             FreshframeError: The port is taken or not permitted.
-        GIL: held.
         """
         return _dashboard.serve(self, _dashboard.Request.of(self, host, port, view, token, source_timeout))
 
     @property
     def dashboard(self) -> Dashboard | None:
-        """What serve() returned, until it is closed. GIL: held."""
+        """What serve() returned, until it is closed."""
         return self._dashboard
 
     def stats(self) -> Stats:
-        """A snapshot; never blocks the pipeline, works after stop(). GIL: held."""
+        """A snapshot; never blocks the pipeline, works after stop()."""
         from ._stats import make_stats  # noqa: PLC0415
 
         return make_stats(self._engine.stats())

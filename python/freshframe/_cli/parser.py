@@ -22,6 +22,8 @@ _SOURCE = (
     "a stream such as rtsp://host/path, or demo:circles"
 )
 
+QUOTES = "put a pattern in quotes: 'frames/*.png'"  # else the shell makes many sources of it
+
 _FPS = "frames per second of pictures in sequence (default 25), or asked of a camera"
 
 
@@ -115,8 +117,10 @@ def parse(arguments: Sequence[str]) -> Any:
     arguments, own = _split_at_dashes(arguments)
     options, rest = parser.parse_known_args(arguments, argparse.Namespace(arguments=own))
     if rest:
-        shell_did_it = all(os.path.exists(text) for text in rest)
-        hint = "; put a pattern in quotes: 'frames/*.png'" if shell_did_it else ""
+        hint = ""
+        if all(os.path.exists(text) for text in rest):
+            several = options.command == "track"
+            hint = "; name all sources before the options" if several else f"; {QUOTES}"
         command: argparse.ArgumentParser = commands.choices[options.command]
         command.error(f"unrecognized arguments: {' '.join(rest[:3])}{' ...' if len(rest) > 3 else ''}{hint}")
     return options
@@ -175,10 +179,16 @@ def _track(commands: Any) -> None:
         commands,
         "track",
         "find and follow the circles of a video",
-        "  freshframe track match.mp4 -o tracks.jsonl -o annotated.mp4\n"
-        "  freshframe track match.mp4 --start 2m --for 10s --realtime --json | head",
+        "  freshframe track match.mp4 --start 2m --for 10s -o tracks.jsonl -o annotated.mp4\n"
+        "  freshframe track *.mp4 -o 'tracks/{stem}.csv'",
     )
-    parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
+    parser.add_argument(
+        "sources",
+        type=source,
+        nargs="+",
+        metavar="SOURCE",
+        help=f"{_SOURCE}; several files: one after the other",
+    )
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
     parser.add_argument(
         "-o",
@@ -186,7 +196,8 @@ def _track(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write FILE: .jsonl and .csv hold the circles, .mp4 the video with circles drawn; repeatable",
+        help="write FILE: .jsonl and .csv hold the circles, .mp4 the video with circles drawn; repeatable. "
+        "{stem} in it stands for the source's name without suffix",
     )
     parser.add_argument(
         "--detect", action="store_true", help="find circles in each frame alone, without identities"

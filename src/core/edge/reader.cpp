@@ -61,7 +61,7 @@ void ReaderCore::check(Verb verb) const {
                      "' was read before its pipeline started: call start() first, or use "
                      "`with pipeline:`");
   }
-  context_.failure->rethrow_if_failed();
+  context_.failure->rethrow_if_due();
   if (next_ && verb != Verb::Get) {
     throw GraphError("reader '" + name() +
                      "' has queue=NEXT, which hands a sample only to a waiting reader: use "
@@ -91,16 +91,21 @@ AnySample ReaderCore::hand_over(AnySample sample) const {
 
 std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) const {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
-  context_.failure->rethrow_if_failed();
-  if (taken == Taken::Ended) throw EndOfStream("reader '" + name() + "': the stream has ended");
+  if (taken == Taken::Ended) {
+    context_.failure->rethrow_if_failed();
+    throw EndOfStream("reader '" + name() + "': the stream has ended");
+  }
+  context_.failure->rethrow_if_due();
   return std::nullopt;
 }
 
 std::optional<AnySample> ReaderCore::newest() {
   check(Verb::Latest);
   AnySample sample;
-  if (inbox_.take_newest(sample) != Taken::Sample) return std::nullopt;
-  return hand_over(std::move(sample));
+  const auto taken = inbox_.take_newest(sample);
+  if (taken == Taken::Sample) return hand_over(std::move(sample));
+  if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
+  return std::nullopt;
 }
 
 std::optional<AnySample> ReaderCore::take_newest() {
