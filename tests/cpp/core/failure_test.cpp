@@ -273,7 +273,9 @@ TEST(SourceFailure, IsThrownByWaitThoughAnUnreadReaderBlocksTheRest) {
     pipeline.start();
     for (int i = 0; i < 12; ++i) feed.push(i);
     feed.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
-    if (timeout) EXPECT_THROW((void)pipeline.wait(), SourceError);
+    if (timeout) {
+      EXPECT_THROW((void)pipeline.wait(), SourceError);
+    }
     for (int i = 0; i < 12; ++i) EXPECT_EQ(reader.get()->value, i);
     EXPECT_THROW((void)reader.get(), SourceError);
   }
