@@ -31,10 +31,15 @@ from ._errors import (
 from ._extend import get_cmake_dir, get_include
 from ._life import stop_all
 from ._native import Frame, Reader, Sample, StopToken
-from ._nodes import (
+from ._nodes import Node, Source
+from ._pipeline import Pipeline
+from ._port import Port
+from ._probe import Measured, Probe, probe
+from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
+from ._stream import Stream, stream
+from ._tracker import BoxTracker
+from ._video import (
     MockCamera,
-    Node,
-    Source,
     VideoFile,
     VideoInfo,
     VideoSource,
@@ -42,12 +47,6 @@ from ._nodes import (
     read_picture,
     write_picture,
 )
-from ._pipeline import Pipeline
-from ._port import Port
-from ._probe import Measured, Probe, probe
-from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
-from ._stream import Stream, stream
-from ._tracker import BoxTracker
 from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:

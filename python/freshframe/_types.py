@@ -10,7 +10,8 @@ from typing import Any
 
 from . import _native
 from ._circles import Annotate, CircleDetector, CircleTracker
-from ._nodes import MockCamera, Node, Source, VideoFile, VideoSource
+from ._nodes import Node, Source
+from ._video import MockCamera, VideoFile, VideoSource
 from .results import Circles
 
 _NATIVE: dict[type, tuple[Any, Any]] = {
