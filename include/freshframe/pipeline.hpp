@@ -22,6 +22,8 @@
 namespace freshframe {
 
 enum class OnError : std::uint8_t { Stop, Skip };
+/// "stop" or "skip". Throws OptionError for another name.
+[[nodiscard]] OnError on_error_of(std::string_view name);
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only.

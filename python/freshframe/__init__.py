@@ -34,9 +34,14 @@ from ._extend import get_cmake_dir, get_include
 from ._life import stop_all
 from ._mock_camera import MockCamera
 from ._native import Frame, Reader, Sample, StopToken
-from ._nodes import (
-    Node,
-    Source,
+from ._nodes import Node, Source
+from ._pipeline import Pipeline
+from ._port import Port
+from ._probe import Measured, Probe, probe
+from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
+from ._stream import Stream, stream
+from ._tracker import BoxTracker
+from ._video import (
     VideoFile,
     VideoInfo,
     VideoSource,
@@ -44,12 +49,6 @@ from ._nodes import (
     read_picture,
     write_picture,
 )
-from ._pipeline import Pipeline
-from ._port import Port
-from ._probe import Measured, Probe, probe
-from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
-from ._stream import Stream, stream
-from ._tracker import BoxTracker
 from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:

@@ -6,12 +6,9 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from ._errors import OptionError, OptionTypeError
-
-_INT_LIMIT = 2**31  # native options are 32 bit
 
 
 def number(what: str, value: Any) -> float:
@@ -32,8 +29,8 @@ def number(what: str, value: Any) -> float:
     return real
 
 
-def integer(what: str, value: Any) -> int:
-    """An integer of Python or NumPy that native code can hold.
+def integer(what: str, value: Any, bits: int = 32) -> int:
+    """An integer of Python or NumPy that native code can hold in so many bits.
 
     Raises:
         OptionTypeError: It is no integer.
@@ -42,8 +39,9 @@ def integer(what: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise OptionTypeError(f"{what} must be a whole number, got {value!r}")
     whole = int(value)
-    if not -_INT_LIMIT <= whole < _INT_LIMIT:
-        raise OptionError(f"{what} must be below {_INT_LIMIT}, got {value!r}")
+    limit = 1 << (bits - 1)
+    if not -limit <= whole < limit:
+        raise OptionError(f"{what} must be below {limit}, got {value!r}")
     return whole
 
 
@@ -69,20 +67,6 @@ def text(what: str, value: Any) -> str:
         raise OptionTypeError(f"{what} must be a text, got {value!r}")
     if not value or not is_utf8(value):
         raise OptionError(f"{what} must be a text that is not empty and is UTF-8, got {value!r}")
-    return value
-
-
-def choice(what: str, value: Any, names: Sequence[str]) -> str:
-    """One of some names.
-
-    Raises:
-        OptionTypeError: It is no text.
-        OptionError: It is another text.
-    """
-    if not isinstance(value, str):
-        raise OptionTypeError(f"{what} must be one of {', '.join(names)}, got {value!r}")
-    if value not in names:
-        raise OptionError(f"{what} must be one of {', '.join(names)}, got {value!r}")
     return value
 
 

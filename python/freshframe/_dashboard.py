@@ -50,14 +50,14 @@ class Dashboard:
     def closed(self) -> bool:
         """Whether it serves no more."""
         pipeline = self._pipeline()
-        return pipeline is None or pipeline._dashboard is not self
+        return pipeline is None or of(pipeline) is not self
 
     def close(self) -> None:
         """Ends the server and its connections. Idempotent. GIL: released while waiting."""
         pipeline = self._pipeline()
-        if pipeline is None or pipeline._dashboard is not self:
+        if pipeline is None or of(pipeline) is not self:
             return
-        pipeline._dashboard = None
+        del _open[pipeline]
         pipeline._engine.close_server()
 
     def __str__(self) -> str:
@@ -86,7 +86,12 @@ class Dashboard:
         self.close()
 
 
-_opened: weakref.WeakSet[Dashboard] = weakref.WeakSet()
+_open: weakref.WeakKeyDictionary[Pipeline, Dashboard] = weakref.WeakKeyDictionary()
+
+
+def of(pipeline: Pipeline) -> Dashboard | None:
+    """The one that is open."""
+    return _open.get(pipeline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,7 @@ def _names(pipeline: Pipeline, view: Any) -> tuple[str, ...]:
 
 def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
     """Starts the server, or returns the dashboard that is open with the same arguments."""
-    dashboard = pipeline._dashboard
+    dashboard = of(pipeline)
     if dashboard is not None:
         if dashboard._request != wanted:
             raise StateError(
@@ -150,23 +155,20 @@ def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
         wanted.token or "",
         wanted.source_timeout,
     )
-    dashboard = pipeline._dashboard = Dashboard(pipeline, wanted, urls)
-    _opened.add(dashboard)
+    dashboard = _open[pipeline] = Dashboard(pipeline, wanted, urls)
     return dashboard
 
 
 def close_all() -> None:
     """When the interpreter exits."""
-    for dashboard in list(_opened):
+    for dashboard in list(_open.values()):
         dashboard.close()
 
 
 def _forget_in_child() -> None:
-    for dashboard in list(_opened):
-        pipeline = dashboard._pipeline()
-        if pipeline is not None:
-            pipeline._engine.forget_server()
-    _opened.clear()
+    for pipeline in list(_open):
+        pipeline._engine.forget_server()
+    _open.clear()
 
 
 _fork.in_child(_forget_in_child)

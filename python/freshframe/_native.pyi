@@ -293,6 +293,16 @@ class NodeHandle:
     def default_name(self) -> str:
         """Its name when add() is given none."""
 
+class QueuePolicy:
+    """What the engine knows of a Queue."""
+
+    def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
+
+class AddOptions:
+    """Options of Pipeline.add()."""
+
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None) -> None: ...
+
 class Engine:
     """The native part of a Pipeline."""
 
@@ -309,16 +319,16 @@ class Engine:
     def join(self, seconds: float, /) -> bool:
         """True once every thread has ended. GIL: released while waiting"""
 
-    def add_native(self, node: NodeHandle, parents: Sequence[int], options: dict) -> int:
+    def add_native(self, node: NodeHandle, parents: Sequence[int], options: AddOptions) -> int:
         """Adds a native node; returns its index."""
 
-    def add_python(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: dict) -> int:
+    def add_python(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: AddOptions, records_to: str | None) -> int:
         """Adds a place for a Python node; returns its index."""
 
-    def add_python_source(self, label: str, live_and_kind: tuple[bool, str], parents: Sequence[int], options: dict) -> int:
+    def add_python_source(self, label: str, live_and_kind: tuple[bool, str], parents: Sequence[int], options: AddOptions) -> int:
         """Adds a place for a Python source; returns its index."""
 
-    def reader(self, parents: Sequence[int], queue: tuple[int, str, float, int] | None, name: str, frames: bool) -> Reader:
+    def reader(self, parents: Sequence[int], queue: QueuePolicy | None, name: str, frames: bool) -> Reader:
         """Adds a reader."""
 
     def node_name(self, index: int) -> str: ...

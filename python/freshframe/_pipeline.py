@@ -49,17 +49,15 @@ class Pipeline:
         """See the class."""
         if not isinstance(name, str):
             raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
-        if stall_timeout is not None and not _check.number("stall_timeout", stall_timeout) > 0:
-            raise OptionError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
-        _wiring.check_max_held_bytes(max_held_bytes)
+        if stall_timeout is not None:
+            stall_timeout = _check.number("stall_timeout", stall_timeout)
         _life.forget_ended()
         self.name = name
-        self._engine = _native.Engine(name, stall_timeout, max_held_bytes)
+        self._engine = _native.Engine(name, stall_timeout, _wiring.max_held_bytes(max_held_bytes))
         self._engine.call_at_end(_life.forget_ended)
         self._python_nodes: list[tuple[int, Any, bool]] = []
         self._nodes: list[Any] = []
         self._threads: list[threading.Thread] = []
-        self._dashboard: Dashboard | None = None
 
     # ---- building
 
@@ -132,7 +130,7 @@ class Pipeline:
         self._nodes.append(node)
         return Port(self, index, node, given)
 
-    def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: dict[str, Any]) -> int:
+    def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: _native.AddOptions) -> int:
         if isinstance(node, Native):
             return self._engine.add_native(node._handle, parents, options)
         label = _wiring.label(node)
@@ -140,8 +138,7 @@ class Pipeline:
         if isinstance(node, Source):
             index = self._engine.add_python_source(label, (bool(node.live), kinds[1]), parents, options)
         else:
-            options["records_to"] = _wiring.records_to(node)
-            index = self._engine.add_python(label, kinds, parents, options)
+            index = self._engine.add_python(label, kinds, parents, options, _wiring.records_to(node))
         self._python_nodes.append((index, node, not isinstance(node, Node)))
         return index
 
@@ -183,7 +180,7 @@ class Pipeline:
         parents = self._parents(list(ports), label)
         return self._engine.reader(
             [port._index for port in parents],
-            _wiring.queue_tuple(queue, label),
+            _wiring.policy(queue, label),
             name or "",
             _check.flag("frames", frames),
         )
@@ -285,42 +282,18 @@ class Pipeline:
         try:
             if not self._engine.started:
                 self.start()
-            self._run_until_end(progress, progress_interval)
+            if progress is False:
+                self.wait()
+            else:
+                from ._progress import report_progress  # noqa: PLC0415
+
+                report_progress(self, progress, progress_interval)
         except BaseException:
             self._stop_quietly()
             raise
         from ._stats import make_report  # noqa: PLC0415
 
         return make_report(self._engine.report())
-
-    def _run_until_end(self, progress: bool | Callable[[Progress], None], every: float) -> None:
-        if progress is False:
-            self.wait()
-            return
-        if progress is True:
-            from ._progress import progress_display  # noqa: PLC0415  (the package rich takes 60 ms)
-
-            with progress_display() as bar:
-                self._run_until_end(bar, every)
-            return
-        last = _Tick(time.monotonic(), 0)
-        began = last.at
-        ended = False
-        while not ended:
-            ended = self.wait(every)
-            tick, last = self._tick(began, last)
-            progress(tick)
-
-    def _tick(self, began: float, last: _Tick) -> tuple[Progress, _Tick]:
-        done, total, dropped = self._engine.progress()
-        now = time.monotonic()
-        elapsed = now - began
-        rate = (done - last.done) / max(1e-9, now - last.at)
-        average = done / elapsed if elapsed > 0 else 0.0
-        remaining = max(0, total - done) / average if total is not None and average > 0 else None
-        from ._stats import Progress  # noqa: PLC0415
-
-        return Progress(done, total, elapsed, rate, dropped, remaining), _Tick(now, done)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
@@ -398,8 +371,8 @@ class Pipeline:
 
     @property
     def dashboard(self) -> Dashboard | None:
-        """What serve() returned, until it is closed."""
-        return self._dashboard
+        """What serve() returned, until it is closed.."""
+        return _dashboard.of(self)
 
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop()."""
@@ -473,11 +446,3 @@ class Pipeline:
         import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         await asyncio.to_thread(self.__exit__, kind, error, trace)
-
-
-class _Tick:
-    __slots__ = ("at", "done")
-
-    def __init__(self, at: float, done: int) -> None:
-        self.at = at
-        self.done = done

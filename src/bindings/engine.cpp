@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "bindings/node_loop.hpp"
+#include "bindings/options.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"
 #include "bindings/reader.hpp"
@@ -87,81 +88,35 @@ void Engine::launch() {
 
 namespace {
 
-using QueueTuple = std::tuple<int, std::string, double, std::int64_t>;
-
-WhenFull parse_when_full(const std::string& name) {
-  if (name == "drop_oldest") return WhenFull::DropOldest;
-  if (name == "drop_newest") return WhenFull::DropNewest;
-  if (name == "block") return WhenFull::Block;
-  throw OptionError("when_full must be drop_oldest, drop_newest or block, got '" + name + "'");
-}
-
-std::optional<Queue> parse_queue(const std::optional<QueueTuple>& queue) {
-  if (!queue) return std::nullopt;
-  const auto& [depth, when_full, max_seconds, max_bytes] = *queue;
-  return Queue{depth, parse_when_full(when_full), max_seconds, max_bytes};
-}
-
-OnError parse_on_error(const std::string& name) {
-  if (name == "stop") return OnError::Stop;
-  if (name == "skip") return OnError::Skip;
-  throw OptionError("on_error must be 'stop' or 'skip', got '" + name + "'");
-}
-
-struct AddArguments {
-  std::string name;
-  std::optional<QueueTuple> queue;
-  std::string on_error = "stop";
-  std::optional<double> max_age;
-
-  [[nodiscard]] AddOptions options() const {
-    return {name, parse_queue(queue), parse_on_error(on_error), max_age};
-  }
-};
-
-AddArguments add_arguments(const nb::dict& options) {
-  AddArguments result;
-  result.name = nb::cast<std::string>(options["name"]);
-  result.queue = nb::cast<std::optional<QueueTuple>>(options["queue"]);
-  result.on_error = nb::cast<std::string>(options["on_error"]);
-  if (const nb::object max_age = options["max_age"]; !nb::try_cast(max_age, result.max_age)) {
-    throw OptionTypeError("max_age must be a number of seconds or None, got " +
-                          std::string(nb::repr(max_age).c_str()));
-  }
-  return result;
-}
-
-int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, const nb::dict& options) {
-  auto arguments = add_arguments(options).options();
+int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, AddOptions options) {
   if (!handle.node) {
     throw GraphError("this " + handle.get().default_name() +
                      " belongs to a pipeline already: make a second one");
   }
   auto* const node = handle.node.get();
-  const int index = self.core().add(std::move(handle.node), parents, std::move(arguments));
+  const int index = self.core().add(std::move(handle.node), parents, std::move(options));
   handle.added = node;
   handle.owner = self.shared_core();
   return index;
 }
 
 int add_python(Engine& self, const std::string& label, const std::pair<std::string, std::string>& kinds,
-               const std::vector<int>& parents, const nb::dict& options) {
-  auto records_to = nb::cast<std::optional<std::string>>(options["records_to"]);
+               const std::vector<int>& parents, AddOptions options, std::optional<std::string> records_to) {
   auto node = std::make_unique<PythonNode>(label, type_of_kind(kinds.first), type_of_kind(kinds.second),
                                            std::move(records_to));
-  return self.core().add(std::move(node), parents, add_arguments(options).options());
+  return self.core().add(std::move(node), parents, std::move(options));
 }
 
 int add_python_source(Engine& self, const std::string& label,
                       const std::pair<bool, std::string>& live_and_kind, const std::vector<int>& parents,
-                      const nb::dict& options) {
+                      AddOptions options) {
   auto node = std::make_unique<PythonSource>(label, live_and_kind.first, type_of_kind(live_and_kind.second));
-  return self.core().add(std::move(node), parents, add_arguments(options).options());
+  return self.core().add(std::move(node), parents, std::move(options));
 }
 
-PythonReader reader(Engine& self, const std::vector<int>& parents, const std::optional<QueueTuple>& queue,
+PythonReader reader(Engine& self, const std::vector<int>& parents, std::optional<Queue> queue,
                     const std::string& name, bool frames) {
-  return {self.core().add_reader(parents, {name, parse_queue(queue), frames}), self.names(), nb::find(self)};
+  return {self.core().add_reader(parents, {name, queue, frames}), self.names(), nb::find(self)};
 }
 
 void request_stop(gil::Held& held, Engine& self) {
@@ -260,6 +215,7 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
           "Its name when add() is given none.");
+  bind_options(module);
   nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
                             "The native part of a Pipeline.");
   engine
@@ -274,7 +230,8 @@ void bind_engine(nb::module_& module) {
       .def("add_native", &add_native, nb::arg("node"), nb::arg("parents"), nb::arg("options"),
            "Adds a native node; returns its index.")
       .def("add_python", &add_python, nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
-           nb::arg("options"), "Adds a place for a Python node; returns its index.")
+           nb::arg("options"), nb::arg("records_to").none(),
+           "Adds a place for a Python node; returns its index.")
       .def("add_python_source", &add_python_source, nb::arg("label"), nb::arg("live_and_kind"),
            nb::arg("parents"), nb::arg("options"), "Adds a place for a Python source; returns its index.")
       .def("reader", &reader, nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"), nb::arg("frames"),

@@ -53,7 +53,7 @@ void Inbox::set_ready_hook(std::function<void()> hook) {
 
 AnySample Inbox::pop_locked(Edge& edge) {
   auto sample = std::move(edge.ring[edge.head]);
-  if (edge.queue.max_bytes > 0) edge.bytes -= picture_bytes(sample);
+  if (edge.queue.max_bytes) edge.bytes -= picture_bytes(sample);
   edge.head = edge.head + 1 == edge.ring.size() ? 0 : edge.head + 1;
   --edge.size;
   return sample;
@@ -62,7 +62,7 @@ AnySample Inbox::pop_locked(Edge& edge) {
 void Inbox::push_locked(Edge& edge, AnySample sample) {
   auto slot = edge.head + edge.size;
   if (slot >= edge.ring.size()) slot -= edge.ring.size();
-  if (edge.queue.max_bytes > 0) edge.bytes += picture_bytes(sample);
+  if (edge.queue.max_bytes) edge.bytes += picture_bytes(sample);
   edge.ring[slot] = std::move(sample);
   ++edge.size;
 }
@@ -71,10 +71,10 @@ bool Inbox::full_locked(const Edge& edge, const AnySample& next) {
   if (full_locked(edge)) return true;
   if (edge.size == 0) return false;
   const auto& queue = edge.queue;
-  if (queue.max_bytes > 0 && edge.bytes + picture_bytes(next) > queue.max_bytes) return true;
+  if (queue.max_bytes && edge.bytes + picture_bytes(next) > *queue.max_bytes) return true;
   const auto& oldest = edge.ring[edge.head];
-  return queue.max_seconds > 0 &&
-         Seconds(next.stamp.captured - oldest.stamp.captured).count() > queue.max_seconds;
+  return queue.max_seconds &&
+         Seconds(next.stamp.captured - oldest.stamp.captured).count() > *queue.max_seconds;
 }
 
 bool Inbox::drop_locked(Edge& edge, DropCause cause) {

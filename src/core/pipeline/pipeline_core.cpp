@@ -37,7 +37,11 @@ std::exception_ptr named_source_error(const std::exception_ptr& error, const std
 
 }  // namespace
 
-PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {}
+PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {
+  if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
+    throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
+  }
+}
 
 PipelineCore::~PipelineCore() {
   request_stop();
