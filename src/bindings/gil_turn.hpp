@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "bindings/hold_sampler.hpp"
 #include "core/pipeline/worker.hpp"
 
 namespace freshframe::python {
@@ -32,7 +33,8 @@ class GilTurn {
   Clock::time_point began_{};
   double computed_ = 0;   // the thread's processor time when the turn began, or at an earlier time
   bool was_long_ = true;  // the turn before this one
-  bool let_in_ = false;   // whether the thread slept before this turn
+  HoldSampler::Seat seat_;
+  bool let_in_ = false;  // whether the thread slept before this turn
 };
 
 }  // namespace freshframe::python
