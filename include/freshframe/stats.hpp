@@ -94,7 +94,7 @@ struct NodeStats {
   double p50 = 0;               // seconds per sample
   double p99 = 0;
   double lock_wait = 0;  // seconds in total that the node waited for its language's lock (GIL)
-  double lock_hold = 0;  // seconds in total that it held it
+  double lock_hold = 0;  // seconds in total that it kept it from others
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened

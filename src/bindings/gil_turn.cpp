@@ -122,11 +122,12 @@ void GilTurn::begin(Worker& worker, Clock::time_point wanted) {
   if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
   worker.meter_lock(seconds(began_ - wanted), 0);
   if (was_long_) computed_ = thread_cpu_seconds();
+  seat_.begin();
 }
 
-// What the thread computes in its turn keeps the GIL from others, what it sleeps does not. A turn after a
-// short one is expected to be short. When it is not, what the thread computed since it was last asked counts,
-// which is a little more.
+// What the thread computes in its turn keeps the GIL from others, what it sleeps does not, unless it has the
+// GIL meanwhile (see Note [Waiting with the GIL]). A turn after a short one is expected to be short. When it
+// is not, what the thread computed since it was last asked counts, which is a little more.
 void GilTurn::end(Worker& worker) {
   const auto now = Clock::now();
   node_threads.released(now);
@@ -135,8 +136,10 @@ void GilTurn::end(Worker& worker) {
   was_long_ = lasted > kShort;
   if (was_long_) {
     const auto computed = thread_cpu_seconds();
-    held = std::min(held, computed - computed_);
+    const double busy = std::min(held, computed - computed_);
     computed_ = computed;
+    const auto share = seat_.share_held(lasted - to_duration(Seconds(busy)));
+    held = share ? std::max(busy, held * *share) : busy;
   }
   worker.meter_lock(0, held);
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "bindings/hold_sampler.hpp"
 #include "core/pipeline/worker.hpp"
 
 namespace freshframe::python {
@@ -41,6 +42,7 @@ class GilTurn {
   bool was_long_ = true;  // the turn before this one
   bool let_in_ = false;   // whether the thread slept before this turn
   bool leaving_ = false;  // whether it has a place among those that leave
+  HoldSampler::Seat seat_;
 };
 
 }  // namespace freshframe::python

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "bindings/circles_pool.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
@@ -50,6 +51,7 @@ void forget_classes(gil::Held& held) {
                           &known.read_timeout, &known.stalled, &known.stop_timeout, &known.reader_iterator}) {
     Py_CLEAR(*kept);
   }
+  forget_pooled_circles(held);
   forget_end_callback();
 }
 

@@ -29,7 +29,7 @@ PythonReader::~PythonReader() {
 
 nb::object PythonReader::keep(AnySample sample) {
   FormatUse::next(core_.get());
-  last_ = make_sample(std::move(sample), *names_);
+  if (!PythonSample::renew(last_, sample, *names_)) last_ = make_sample(std::move(sample), *names_);
   return last_;
 }
 
@@ -155,9 +155,6 @@ PythonReader& reader_of(PyObject* self) {
   return *nb::inst_ptr<PythonReader>(self);
 }
 
-nb::object latest(gil::Held& held, PythonReader& self) {
-  return self.latest(held);
-}
 nb::object poll(gil::Held& held, PythonReader& self) {
   return self.poll(held);
 }
@@ -194,6 +191,10 @@ PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
   return raw_call(held, [&] { return reader_of(self).wait(held, 0); });
 }
 
+PyObject* latest(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
+  return raw_call(held, [&] { return reader_of(self).latest(held).release().ptr(); });
+}
+
 PyObject* iterate(PyObject* self) {
   return Py_NewRef(self);
 }
@@ -214,6 +215,14 @@ PyMethodDef* raw_methods() {
        "GIL: released while waiting."},
       {"_take", gil::entry<&take>, METH_NOARGS,
        "_take($self)\n--\n\nWhat `async for` polls with: the next sample or None."},
+      {"latest", gil::entry<&latest>, METH_NOARGS,
+       "latest($self)\n--\n\nThe newest sample; the same object again when nothing is newer, None before the "
+       "first.\n\n"
+       "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
+       "reader's "
+       "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "
+       "more frames "
+       "than max_held_bytes."},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -238,13 +247,6 @@ void bind_reader(nb::module_& module) {
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }
   reader
-      .def("latest", gil::entry<&latest>, nb::sig("def latest(self) -> Sample[T_co] | None"),
-           "The newest sample; the same object again when nothing is newer, None before the first.\n\n"
-           "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
-           "reader's "
-           "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "
-           "more frames "
-           "than max_held_bytes.")
       .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
            "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStream: Every parent ended and "
            "the queue "

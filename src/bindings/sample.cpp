@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "bindings/raw_call.hpp"
 #include "bindings/value.hpp"
 
 #include <nanobind/stl/string.h>
@@ -28,6 +29,20 @@ nb::object PythonSample::frame() {
 nb::object PythonSample::value(gil::Held& held) {
   if (!value_.is_valid()) value_ = sample_.value ? to_python(held, sample_.value) : frame();
   return value_;
+}
+
+bool PythonSample::renew(nb::handle only, AnySample& sample, const NodeNames& names) {
+#ifndef Py_GIL_DISABLED  // there, that no other thread has a reference cannot be seen
+  if (!only.is_valid() || Py_REFCNT(only.ptr()) != 1) return false;
+  auto* self = nb::inst_ptr<PythonSample>(only);
+  if (self->names_ != names) return false;
+  const AnySample before = std::exchange(self->sample_, std::move(sample));
+  const nb::object value = std::move(self->value_);  // released after the members are empty
+  const nb::object frame = std::move(self->frame_);
+  return true;
+#else
+  return false;
+#endif
 }
 
 int PythonSample::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
@@ -56,9 +71,15 @@ double seconds(TimePoint time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
-nb::object value_of(gil::Held& held, PythonSample& self) {
-  return self.value(held);
+PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
+  return raw_call(held, [&] {
+    if (!nb::inst_ready(self)) throw nb::type_error("this Sample was not made by a reader or for a node");
+    return nb::inst_ptr<PythonSample>(self)->value(held).release().ptr();
+  });
 }
+
+PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr,
+                            "The value; made at first use and kept.", nullptr};
 
 nb::object path_of(const PythonSample& self) {
   const auto& path = self.sample().stamp.path;
@@ -78,12 +99,14 @@ void bind_sample(nb::module_& module) {
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
                                       {0, nullptr}};
   module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
-  nb::class_<PythonSample>(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
-                           nb::sig("class Sample(typing.Generic[T_co])"),
-                           "A value, the stamp of its birth and the frame that it was made from.\n\n"
-                           "Compares by identity. Made by readers and for nodes, not by hand.")
-      .def_prop_ro("value", gil::entry<&value_of>, nb::sig("def value(self, /) -> T_co"),
-                   "The value; made at first use and kept.")
+  nb::class_<PythonSample> sample(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
+                                  nb::sig("class Sample(typing.Generic[T_co])"),
+                                  "A value, the stamp of its birth and the frame that it was made from.\n\n"
+                                  "Compares by identity. Made by readers and for nodes, not by hand.");
+  // As a plain C function: a game asks once per frame, with cold caches (see Note [Results are used again]).
+  sample.attr(value_getter.name) =
+      nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
+  sample
       .def_prop_ro(
           "frame", &PythonSample::frame, nb::sig("def frame(self, /) -> Frame | None"),
           "The frame that the value was made from; the value itself on an edge of frames; None below a "
