@@ -273,10 +273,43 @@ TEST(SourceFailure, IsThrownByWaitThoughAnUnreadReaderBlocksTheRest) {
     pipeline.start();
     for (int i = 0; i < 12; ++i) feed.push(i);
     feed.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
-    if (timeout) EXPECT_THROW((void)pipeline.wait(), SourceError);
+    if (timeout) {
+      EXPECT_THROW((void)pipeline.wait(), SourceError);
+    }
     for (int i = 0; i < 12; ++i) EXPECT_EQ(reader.get()->value, i);
     EXPECT_THROW((void)reader.get(), SourceError);
   }
+}
+
+TEST(SourceFailure, ReachesEverybodyThoughAnotherSourceIsStuckInARead) {
+  Feed<int> bad;
+  std::atomic<bool> let_go{false};
+  Pipeline::Options options;
+  options.stall_timeout = 0.1;
+  CheckedPipeline pipeline(options);
+  pipeline.add(feed_source(bad, Kind::Live), {.name = "bad"});
+  auto reader = pipeline.reader(pipeline.add(
+      make_source<int>({.live = true, .read = [&](const Context&) -> std::optional<SourceItem<int>> {
+                          wait_until([&] { return let_go.load(); });  // heeds no stop
+                          return std::nullopt;
+                        }})));
+  pipeline.start();
+  bad.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
+  EXPECT_THROW((void)pipeline.wait(), SourceError);
+  const auto until_it_throws = [](auto look) {
+    wait_until([&] {
+      try {
+        (void)look();
+      } catch (const SourceError&) {
+        return true;
+      }
+      return false;
+    });
+  };
+  until_it_throws([&] { return reader.latest(); });
+  until_it_throws([&] { return reader.poll(); });
+  EXPECT_THROW((void)reader.get(), SourceError);
+  let_go = true;
 }
 
 TEST(SourceFailure, OfAnotherKindIsANodeErrorThatNamesTheSource) {
