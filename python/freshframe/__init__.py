@@ -14,6 +14,7 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
+from ._annotate_boxes import AnnotateBoxes
 from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
@@ -124,6 +125,7 @@ __all__ = [
     "NEXT",
     "RECORDING",
     "Annotate",
+    "AnnotateBoxes",
     "BoxTracker",
     "CircleDetector",
     "CircleTracker",

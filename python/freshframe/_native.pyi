@@ -189,6 +189,9 @@ class Sample(Generic[T_co]):
     def age(self) -> float:
         """Seconds since `captured`."""
 
+    def __reduce__(self) -> object:
+        """Refuses."""
+
     def __repr__(self) -> str: ...
 
 class Reader(Generic[T_co]):
@@ -453,6 +456,14 @@ class BoxTracker:
         """
         (rows, ids, velocity, age, track_confidence) of the boxes with a confirmed track. GIL: released for a hundred boxes or more, else held
         """
+
+class BoxPainter:
+    """The core of freshframe.AnnotateBoxes."""
+
+    def __init__(self, line_width: float) -> None: ...
+
+    def draw(self, frame: Frame, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], ids: numpy.typing.NDArray[numpy.int64] | None, labels: list[str]) -> Frame:
+        """A copy of the frame with boxes and labels. GIL: released"""
 
 def collect_log(on: bool) -> None:
     """Collects the log lines of the engine from now on, or drops them."""

@@ -49,6 +49,8 @@ class Pipeline:
         """See the class."""
         if not isinstance(name, str):
             raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
+        if not _check.is_utf8(name):
+            raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
         _life.forget_ended()
@@ -148,12 +150,13 @@ class Pipeline:
         parents = [parent] if isinstance(parent, Port) else parent
         if not isinstance(parents, Sequence) or isinstance(parents, str):
             raise OptionTypeError(
-                f"the parent of {label!r} must be a port, as add() returns it, or several; got {parent!r}"
+                f"the parent of {label!r} must be a port, as add() returns it, or several; "
+                f"got {_check.shown(parent)}"
             )
         for port in parents:
             if not isinstance(port, Port):
                 raise OptionTypeError(
-                    f"a parent of {label!r} must be a port, as add() returns it; got {port!r}"
+                    f"a parent of {label!r} must be a port, as add() returns it; got {_check.shown(port)}"
                 )
             if port._pipeline is not self:
                 raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")

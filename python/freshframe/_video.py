@@ -196,8 +196,9 @@ class VideoFile(NativeNode["Frame", None]):
         fps: Nominal frames per second; default: from the first two frames, with MPEG-1 and MPEG-2 the next
             of those that they know. There, and in AVI, a frame lies at the nearest multiple of 1 / fps.
         quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
-        options: Passed to FFmpeg's encoder and muxer, such as ``{"preset": "superfast"}`` (default:
-            "veryfast"); an unknown one is an error.
+        options: Passed to FFmpeg's encoder and muxer; an unknown one is an error. The preset of x264 is
+            "veryfast" unless given: 8 ms of a core per 720p frame. ``{"preset": "ultrafast"}`` takes 3 ms
+            and makes the file three times as large, "medium" 26 ms and makes it no smaller.
 
     The first frame replaces what the file held. What was encoded is in the file a second later and can be
     played, also when the process is killed or the disk is full.
@@ -255,5 +256,7 @@ def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
     GIL: released.
     """
     if not isinstance(frame, _native.Frame):
-        raise OptionTypeError(f"write_picture() needs a Frame, as Frame.from_array() makes it, got {frame!r}")
+        raise OptionTypeError(
+            f"write_picture() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
+        )
     _native.write_picture(frame, _check.path("path", path))

@@ -169,7 +169,9 @@ def test_pipelines_readers_and_frames_refuse_to_be_pickled_and_say_why() -> None
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Count(1)))
     frame = ff.Frame.from_array(picture(0), "gray")
-    for thing in (pipeline, reader, frame):
+    with ff.stream(ff.open("demo:circles?size=64x48&frames=1&pace=0")) as stream:
+        sample = next(iter(stream))
+    for thing in (pipeline, reader, frame, sample):
         with pytest.raises(TypeError, match=type(thing).__name__):
             pickle.dumps(thing)
 

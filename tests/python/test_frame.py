@@ -7,28 +7,10 @@ import gc
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from frame_arrays import FORMATS, SHAPES, Array, noise
 
 import freshframe as ff
-
-Array = npt.NDArray[np.uint8]
-
-SHAPES = {
-    "gray": (48, 64),
-    "bgr": (48, 64, 3),
-    "rgb": (48, 64, 3),
-    "nv12": (72, 64),
-    "i420": (72, 64),
-    "i422": (96, 64),
-    "i444": (3, 48, 64),
-}
-
-FORMATS: list[Any] = list(SHAPES)
-
-
-def noise(format_: str, seed: int = 1) -> Array:
-    return np.random.default_rng(seed).integers(0, 256, SHAPES[format_], np.uint8)
 
 
 @pytest.mark.parametrize("format_", FORMATS)

@@ -8,29 +8,11 @@ import threading
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from frame_arrays import FORMATS, SHAPES, Array, noise
 from support import picture
 
 import freshframe as ff
-
-Array = npt.NDArray[np.uint8]
-
-SHAPES = {
-    "gray": (48, 64),
-    "bgr": (48, 64, 3),
-    "rgb": (48, 64, 3),
-    "nv12": (72, 64),
-    "i420": (72, 64),
-    "i422": (96, 64),
-    "i444": (3, 48, 64),
-}
-
-FORMATS: list[Any] = list(SHAPES)
-
-
-def noise(format_: str, seed: int = 1) -> Array:
-    return np.random.default_rng(seed).integers(0, 256, SHAPES[format_], np.uint8)
 
 
 def uniform(y: int, u: int, v: int, size: tuple[int, int] = (64, 48)) -> ff.Frame:

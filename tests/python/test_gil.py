@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = ("freshframe._gil", "freshframe._lab", "freshframe._native", "freshframe._numeric")
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
+    "BoxPainter.draw",
     "BoxTracker.update",
     "Engine.close_server",
     "Engine.join",

@@ -20,7 +20,7 @@ from typing import Any
 
 import gil_holds
 import pytest
-from gil_holds import WAYS, Way
+from gil_holds import WAYS, Way, blocked
 from support import WATCHDOG, until
 
 from freshframe import gil
@@ -164,11 +164,6 @@ def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
     lines = [stall.python for stall in watch.stalls if stall.native == "builtins:sorted"]
     right = lines.count(f"{__file__}:{line}:{where(work)}")
     assert right >= ENOUGH * len(lines), lines
-
-
-def blocked(watch: gil.GilWatch) -> list[gil.GilStall]:
-    """What the extension did; on a loaded machine others are held up with the GIL, too."""
-    return [stall for stall in watch.stalls if stall.native == WAYS["extension-block"].expected]
 
 
 def where(function: Any) -> str:

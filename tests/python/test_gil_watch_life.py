@@ -14,18 +14,13 @@ from typing import Any
 
 import gil_holds
 import pytest
-from gil_holds import WAYS
+from gil_holds import WAYS, blocked
 from support import WATCHDOG, run_program, until
 
 import freshframe as ff
 from freshframe import gil
 
 needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C compiler")
-
-
-def blocked(watch: gil.GilWatch) -> list[gil.GilStall]:
-    """What the extension did; on a loaded machine others are held up with the GIL, too."""
-    return [stall for stall in watch.stalls if stall.native == WAYS["extension-block"].expected]
 
 
 @needs_compiler

@@ -243,16 +243,18 @@ with gil.watch(0.005) as watch:
         thread.join()
         _ctypes.dlclose(library._handle)
 for stall in watch.stalls:
-    if stall.thread.startswith("gone") and stall.native is not None:
-        print(stall.thread, stall.native)
+    if stall.thread.startswith("gone"):
+        print(stall.thread, len(stall.native_stack), stall.native)
 """
     )
     assert ended.code == 0, ended
-    named = [line.split() for line in ended.out.splitlines()]  # no name may be given, a wrong one never
-    assert len(named) > 3
-    for thread, native in named:
-        number = thread[-1]
-        assert native.startswith((f"libgone{number}.so:spin_{number}", f"libgone{number}.so:0x")), named
+    stalls = [line.split() for line in ended.out.splitlines()]
+    looked_at = [(thread[-1], native) for thread, depth, native in stalls if depth != "0"]
+    assert len(looked_at) > 3
+    for number, native in looked_at:
+        assert native.startswith((f"libgone{number}.so:spin_{number}", f"libgone{number}.so:0x")), stalls
+    # On a loaded machine the watch comes too late to look at some: these have no name.
+    assert {native for _, depth, native in stalls if depth == "0"} <= {"None"}
 
 
 # --- sandboxes ----------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from support import WATCHDOG, run_program
 
 import freshframe as ff
 from freshframe import _lab
-from freshframe._cli import main
 from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, sums
 from freshframe._cli.lab.measure import Bench, counting, switch_interval
 from freshframe._cli.lab.twins import Twins, load_builder
@@ -271,18 +270,6 @@ def test_a_capture_that_holds_the_gil_freezes_the_game() -> None:
     assert held["p50"] > 0.029
     assert held["missed"] / held["frames"] > 0.4
     assert all(row["p50"] <= row["p99"] <= row["max"] for row in found.values())
-
-
-@pytest.fixture
-def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a lab in this process: exit code, stdout, stderr."""
-
-    def run_here(*arguments: object) -> tuple[int, str, str]:
-        code = main(["lab", *(str(argument) for argument in arguments)])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return run_here
 
 
 def test_a_native_thread_waits_for_as_long_as_a_busy_thread_may_keep_the_gil() -> None:

@@ -3,48 +3,13 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from support import WATCHDOG
-
 import freshframe as ff
 from freshframe import _native
-from freshframe._cli import main
 from freshframe._cli.lab.histogram import histogram
 from freshframe._cli.lab.timeline import Strip, draw_timelines
-
-COMMAND = [sys.executable, "-m", "freshframe", "lab"]
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
-
-Records = list[dict[str, Any]]
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env={**ENVIRONMENT, **environment},
-        capture_output=True,
-        text=True,
-        timeout=2 * WATCHDOG,
-        check=False,
-    )
-
-
-@functools.cache
-def lab(name: str) -> Records:
-    """What a quick run of a lab writes; each lab runs once for all tests."""
-    ended = run(name, "--quick", "--json", "-q")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 def test_the_picture_shows_where_the_game_stood_still(tmp_path: Path) -> None:
@@ -60,21 +25,9 @@ def test_the_picture_shows_where_the_game_stood_still(tmp_path: Path) -> None:
 
 def test_the_lab_draws_its_picture(freshframe: Any, tmp_path: Path) -> None:
     path = tmp_path / "frozen.png"
-    code, _, err = freshframe("frozen-game", "--quick", "--picture", path)
+    code, _, err = freshframe("lab", "frozen-game", "--quick", "--picture", path)
     assert code == 0, err
     assert ff.read_picture(path).copy("bgr").shape[1] == 1280
-
-
-@pytest.fixture
-def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a lab in this process: exit code, stdout, stderr."""
-
-    def run_here(*arguments: object) -> tuple[int, str, str]:
-        code = main(["lab", *(str(argument) for argument in arguments)])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return run_here
 
 
 def test_a_histogram_counts_every_interval_once() -> None:

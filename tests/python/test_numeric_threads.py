@@ -11,15 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from numeric_arrays import RANDOM, Array
 from support import run_program, until
 
 from freshframe import numeric
-
-Array = npt.NDArray[Any]
-
-RANDOM = np.random.default_rng(1)
 
 LONG = np.broadcast_to(np.arange(1 << 16, dtype=np.float64), (4000, 1 << 16))  # 2 GB to read, 512 KB to keep
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from support import Collect, Count, picture
 
@@ -21,6 +22,26 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
         lambda: ff.Pipeline(stall_timeout=-1),
         ff.OptionError,
         r"stall_timeout.*-1",
+    ),
+    "a name that is no text at all": (
+        lambda: ff.Pipeline("\udcff"),
+        ff.OptionError,
+        r"name of a pipeline.*UTF-8",
+    ),
+    "a host that is no text at all": (
+        lambda: ff.Pipeline().serve("\udcff"),
+        ff.OptionError,
+        r"host must be UTF-8",
+    ),
+    "a token that is no text at all": (
+        lambda: ff.Pipeline().serve(token="\udcff" * 20),
+        ff.OptionError,
+        r"token must be",
+    ),
+    "a long value is cut": (
+        lambda: ff.Annotate(trail=np.zeros((300, 4))),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"trail must be a number, got array.{90,100} \.\.\. \(ndarray\)$",
     ),
     "max_held_bytes that is negative": (
         lambda: ff.Pipeline(max_held_bytes=-1),

@@ -89,13 +89,14 @@ AnySample ReaderCore::hand_over(AnySample sample) const {
   return sample;
 }
 
-std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) const {
+std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) {
     context_.failure->rethrow_if_failed();
     throw EndOfStream("reader '" + name() + "': the stream has ended");
   }
   context_.failure->rethrow_if_due();
+  if (context_.failure->failed()) check_stalled();
   return std::nullopt;
 }
 
@@ -105,6 +106,7 @@ std::optional<AnySample> ReaderCore::newest() {
   const auto taken = inbox_.take_newest(sample);
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
+  if (context_.failure->failed()) check_stalled();  // who polls never waits, so nothing else looks
   return std::nullopt;
 }
 

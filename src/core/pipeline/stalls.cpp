@@ -29,7 +29,9 @@ std::uint64_t PipelineCore::delivered() const {
 }
 
 bool PipelineCore::anyone_busy() const {
-  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+  const bool failed = failure_->failed();
+  return std::any_of(workers_.begin(), workers_.end(), [failed](const auto& worker) {
+    if (failed && worker->is_source()) return false;  // what it reads now is not waited for
     const auto state = worker->state();
     const bool in_call =
         state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingLock;

@@ -281,6 +281,37 @@ TEST(SourceFailure, IsThrownByWaitThoughAnUnreadReaderBlocksTheRest) {
   }
 }
 
+TEST(SourceFailure, ReachesEverybodyThoughAnotherSourceIsStuckInARead) {
+  Feed<int> bad;
+  std::atomic<bool> let_go{false};
+  Pipeline::Options options;
+  options.stall_timeout = 0.1;
+  CheckedPipeline pipeline(options);
+  pipeline.add(feed_source(bad, Kind::Live), {.name = "bad"});
+  auto reader = pipeline.reader(pipeline.add(
+      make_source<int>({.live = true, .read = [&](const Context&) -> std::optional<SourceItem<int>> {
+                          wait_until([&] { return let_go.load(); });  // heeds no stop
+                          return std::nullopt;
+                        }})));
+  pipeline.start();
+  bad.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
+  EXPECT_THROW((void)pipeline.wait(), SourceError);
+  const auto until_it_throws = [](auto look) {
+    wait_until([&] {
+      try {
+        (void)look();
+      } catch (const SourceError&) {
+        return true;
+      }
+      return false;
+    });
+  };
+  until_it_throws([&] { return reader.latest(); });
+  until_it_throws([&] { return reader.poll(); });
+  EXPECT_THROW((void)reader.get(), SourceError);
+  let_go = true;
+}
+
 TEST(SourceFailure, OfAnotherKindIsANodeErrorThatNamesTheSource) {
   Feed<int> feed;
   CheckedPipeline pipeline;
