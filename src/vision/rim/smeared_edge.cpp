@@ -3,9 +3,9 @@
 //
 // A point of the rim that moves evenly while the shutter is open draws a box across the edge; the lens and the
 // smoothing add a bell, here a triangle. The brightness is  a + b S(d) + c R(d),  S the integral of box and
-// triangle, R a ramp that ends at the edge: the shading of a ball. Linear unknowns are eliminated (G. Golub, V.
-// Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
-// separate", SIAM J. Numer. Anal. 1973).
+// triangle, R a ramp that ends at the edge: the shading of a ball. Linear unknowns are eliminated, after G. Golub,
+// V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
+// separate", SIAM Journal on Numerical Analysis 1973.
 #include "vision/rim/smeared_edge.hpp"
 
 #include <algorithm>
