@@ -14,6 +14,7 @@
 namespace freshframe {
 namespace {
 
+constexpr Seconds kSlice{0.05};          // of a wait, between two looks
 constexpr Seconds kDrainTime{2};         // a recorder writes what waits for it, but stop() takes no longer
 using Real = std::chrono::steady_clock;  // life is timed by the machine's clock, also in a simulation
 
@@ -46,6 +47,22 @@ PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(optio
 PipelineCore::~PipelineCore() {
   request_stop();
   join(Seconds::max());
+}
+
+void PipelineCore::start(const Embedder& embedder) {
+  launch();  // a refusal stops nothing: another start() may have launched it
+  try {
+    if (embedder.start_outside) embedder.start_outside();
+    while (!wait_opened(kSlice)) {
+      if (embedder.look) embedder.look();
+    }
+  } catch (...) {
+    request_stop();
+    // The nodes of an embedder may be what failed to start, so that nobody would end them.
+    if (!embedder.start_outside) join(Seconds::max());
+    throw;
+  }
+  go();
 }
 
 void PipelineCore::launch() {
@@ -195,25 +212,44 @@ bool PipelineCore::called_from_worker() const {
   return current != nullptr && current->belongs_to(*this);
 }
 
-bool PipelineCore::wait(std::optional<Seconds> timeout) {
+bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
   if (!started()) throw StateError("wait() before start(): nothing runs yet");
   if (called_from_worker())
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
-  constexpr auto kSlice = std::chrono::milliseconds(50);
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
   while (true) {
     failure_->rethrow_if_failed();
     {
       std::unique_lock lock(mutex_);
-      const auto until = std::min(deadline, Real::now() + kSlice);
+      const auto until = std::min(deadline, Real::now() + to_duration(kSlice));
       changed_.wait_until(lock, until, [&] { return phase_ == Phase::Ended || failure_->failed(); });
       if (phase_ == Phase::Ended) break;
     }
     check_stalled();
     if (Real::now() >= deadline) return false;
+    if (look) look();
   }
   failure_->rethrow_if_failed();
   return true;
+}
+
+bool PipelineCore::stop(Seconds timeout, const Look& look) {
+  request_stop();
+  if (called_from_worker()) return false;
+  const auto deadline = Real::now() + to_duration(timeout);
+  while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kSlice))) {
+    if (Real::now() >= deadline) throw_still_busy(timeout);
+    if (look) look();
+  }
+  return true;
+}
+
+void PipelineCore::throw_still_busy(Seconds timeout) const {
+  auto nodes = busy_nodes();
+  std::string list;
+  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
+  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after stop(): " + list,
+                    std::move(nodes));
 }
 
 void PipelineCore::request_stop() {

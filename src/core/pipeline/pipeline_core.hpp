@@ -45,7 +45,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, ReaderOptions options);
 
   // ---- life
-  /// Wires the graph and starts the native threads. The embedder then starts those of nodes that run outside.
+  /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
+  void start(const Embedder& embedder);
+  /// Wires the graph and starts the native threads.
   void launch();
   /// Waits until every node has opened; false: not within `timeout`. Throws what failed, after
   /// asking the rest to stop: join() then.
@@ -53,9 +55,11 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Lets the sources go.
   void go();
   /// True: ended. Throws the failure, or Stalled.
-  bool wait(std::optional<Seconds> timeout);
+  bool wait(std::optional<Seconds> timeout, const Look& look = {});
   /// Asks everything to stop; never waits.
   void request_stop();
+  /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeout.
+  bool stop(Seconds timeout, const Look& look = {});
   /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().
   bool join(Seconds timeout);
   [[nodiscard]] std::vector<std::string> busy_nodes() const;
@@ -123,6 +127,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
     std::optional<double> max_age;
   };
 
+  [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] std::string source_of(const Worker& worker, const Stamp* stamp) const;
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] Stats stats_locked() const;
