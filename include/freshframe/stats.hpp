@@ -40,9 +40,8 @@ class Histogram {
   std::array<std::atomic<std::uint32_t>, kBuckets> buckets_{};
 };
 
-/// What a node's thread is doing now. WaitingLock: it waits for a lock that its language imposes (Python's
-/// GIL).
-enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingLock, Ended, Failed };
+/// What a node's thread is doing now. WaitingGil: it waits for Python's global lock.
+enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingGil, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
 
 /// Where a video source is in its life. A file goes through Closed, Connecting, Reading, Closing, Closed.
@@ -93,8 +92,8 @@ struct NodeStats {
   double busy = 0;              // share of its life spent working
   double p50 = 0;               // seconds per sample
   double p99 = 0;
-  double lock_wait = 0;  // seconds in total that the node waited for its language's lock (GIL)
-  double lock_hold = 0;  // seconds in total that it held it
+  double gil_wait = 0;  // seconds in total that the node waited for Python's global lock
+  double gil_hold = 0;  // seconds in total that it held it
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened

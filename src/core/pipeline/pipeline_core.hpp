@@ -25,7 +25,7 @@
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
 #include "core/look/error_log.hpp"
-#include "core/look/overview.hpp"
+#include "core/look/graph_state.hpp"
 #include "core/pipeline/worker.hpp"
 
 namespace freshframe {
@@ -99,7 +99,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
   /// From any thread, also while another one builds the graph.
-  [[nodiscard]] Overview overview() const;
+  [[nodiscard]] GraphState graph_state() const;
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
   /// A tap of the node with this name, for one onlooker at a time; the bound grows by one frame. Throws

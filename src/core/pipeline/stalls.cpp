@@ -32,7 +32,7 @@ bool PipelineCore::anyone_busy() const {
   return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
     const auto state = worker->state();
     const bool in_call =
-        state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingLock;
+        state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
     return in_call && !worker->blocked();
   });
 }

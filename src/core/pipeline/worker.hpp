@@ -158,8 +158,8 @@ class Worker {
   std::atomic<std::uint64_t> processed_{0};
   std::atomic<std::uint64_t> errors_{0};
   std::atomic<std::int64_t> busy_ns_{0};
-  std::atomic<std::int64_t> lock_wait_ns_{0};
-  std::atomic<std::int64_t> lock_hold_ns_{0};
+  std::atomic<std::int64_t> gil_wait_ns_{0};
+  std::atomic<std::int64_t> gil_hold_ns_{0};
   std::atomic<double> rate_{0};
   std::atomic<TimePoint::rep> rate_updated_{0};
   mutable std::mutex error_mutex_;
