@@ -4,6 +4,7 @@
 
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
+#include "freshframe/mutex.hpp"
 #include "freshframe/queue.hpp"
 
 #include <array>
@@ -11,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -145,10 +145,10 @@ class SourceBook {
   [[nodiscard]] SourceStats snapshot(TimePoint now) const;
 
  private:
-  mutable std::mutex mutex_;
-  SourceStats stats_;
-  SourceState before_stall_ = SourceState::Reading;
-  std::optional<TimePoint> lost_since_;
+  mutable Mutex mutex_;
+  SourceStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
+  SourceState before_stall_ FRESHFRAME_GUARDED_BY(mutex_) = SourceState::Reading;
+  std::optional<TimePoint> lost_since_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 /// A node's own counters; the engine makes one per node. Written by the node's thread, read by any.

@@ -320,16 +320,25 @@ class Engine:
     def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None:
         """GIL: held"""
 
-    def wait_opened(self, seconds: float, /) -> bool:
-        """True once every node has opened. GIL: released while waiting"""
-
-    def wait_ended(self, seconds: float, /) -> bool:
+    def start(self, start_outside: Callable[[], None], /) -> None:
         """
-        True once the pipeline has ended; raises what failed. GIL: released while waiting
+        Starts the native threads, calls start_outside, waits until every node has opened and lets the sources go. GIL: released while waiting
+        """
+
+    def wait(self, seconds: float | None, /) -> bool:
+        """
+        True once the pipeline has ended; raises what failed. None: no limit. GIL: released while waiting
+        """
+
+    def stop(self, seconds: float, /) -> bool:
+        """
+        Stops and joins; raises StopTimeout. False from a node's own thread, which only asks. GIL: released while waiting
         """
 
     def join(self, seconds: float, /) -> bool:
-        """True once every thread has ended. GIL: released while waiting"""
+        """
+        True once every thread has ended; looks for no signals. GIL: released while waiting
+        """
 
     def add_native(self, node: NodeHandle, parents: Sequence[int], options: AddOptions) -> int:
         """Adds a native node; returns its index. GIL: held"""
@@ -346,12 +355,6 @@ class Engine:
     def node_name(self, index: int) -> str:
         """GIL: held"""
 
-    def launch(self) -> None:
-        """Starts the native threads. GIL: held"""
-
-    def go(self) -> None:
-        """Lets the sources go. GIL: held"""
-
     def raise_untold(self) -> None:
         """Raises what failed, unless a call has raised it already. GIL: held"""
 
@@ -362,9 +365,6 @@ class Engine:
         """GIL: held"""
 
     def busy_nodes(self) -> list[str]:
-        """GIL: held"""
-
-    def on_worker_thread(self) -> bool:
         """GIL: held"""
 
     @property

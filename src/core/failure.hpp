@@ -1,10 +1,11 @@
 // The first failure of a pipeline, shared by everyone who has to report it.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/mutex.hpp"
+
 #pragma once
 
 #include <atomic>
 #include <exception>
-#include <mutex>
 
 namespace freshframe {
 
@@ -13,7 +14,7 @@ class Failure {
  public:
   /// Returns false when there was one already.
   bool set(std::exception_ptr error) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (error_) return false;
     error_ = std::move(error);
     failed_.store(true, std::memory_order_release);
@@ -21,7 +22,7 @@ class Failure {
   }
   [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
   [[nodiscard]] std::exception_ptr get() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return error_;
   }
   void rethrow_if_failed() const {
@@ -37,8 +38,8 @@ class Failure {
  private:
   std::atomic<bool> failed_{false};
   mutable std::atomic<bool> told_{false};
-  mutable std::mutex mutex_;
-  std::exception_ptr error_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::exception_ptr error_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe

@@ -19,7 +19,7 @@ NodeKind kind_of(const NodeBase& node) {
 
 LifePhase PipelineCore::life_phase() const {
   if (failure_->failed()) return LifePhase::Failed;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   switch (phase_) {
     case Phase::Building:
       return LifePhase::Created;

@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/pipeline.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -176,18 +176,18 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::map<std::string, int> numbered_;  // how many names were made of a default name
   std::function<void()> end_hook_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  Phase phase_ = Phase::Building;  // guarded by mutex_, as all below
-  bool stopped_early_ = false;     // stop() came before the end
-  int opened_ = 0;
-  int finished_ = 0;
-  bool go_ = false;
-  TimePoint began_{};
-  TimePoint ended_at_{};
-  std::uint64_t last_delivered_ = 0;
-  std::chrono::steady_clock::time_point last_moved_{};
-  std::vector<std::jthread> threads_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
+  bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
+  int opened_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  int finished_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  TimePoint began_ FRESHFRAME_GUARDED_BY(mutex_){};
+  TimePoint ended_at_ FRESHFRAME_GUARDED_BY(mutex_){};
+  std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point last_moved_ FRESHFRAME_GUARDED_BY(mutex_){};
+  std::vector<std::jthread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe

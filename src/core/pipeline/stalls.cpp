@@ -53,7 +53,7 @@ bool PipelineCore::stands_still() {
   if (!options_.stall_timeout) return false;
   const auto moved = delivered();
   const bool busy = anyone_busy();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
     last_delivered_ = moved;
     last_moved_ = Real::now();

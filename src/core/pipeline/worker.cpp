@@ -273,7 +273,7 @@ bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySa
                   std::string traceback) {
   errors_.fetch_add(1, std::memory_order_relaxed);
   {
-    const std::lock_guard lock(error_mutex_);
+    const Lock lock(error_mutex_);
     last_error_ = what;
   }
   const bool goes_on = sample != nullptr && on_error_ == OnError::Skip;
@@ -378,7 +378,7 @@ double Worker::rate(TimePoint now) const noexcept {
 }
 
 std::string Worker::last_error() const {
-  const std::lock_guard lock(error_mutex_);
+  const Lock lock(error_mutex_);
   return last_error_;
 }
 
