@@ -41,6 +41,18 @@ struct ReaderOptions {
   bool frames = true;  // false: samples come without their frame
 };
 
+/// Called about every 50 ms by the thread that waits; its exception ends the wait. An embedder looks for
+/// signals there.
+using Look = std::function<void()>;
+
+/// The part of a program in the start of its pipeline that runs nodes on threads of its own
+/// (NodeBase::runs_outside()).
+struct Embedder {
+  /// Starts those threads. Called once, after the native threads have started.
+  std::function<void()> start_outside = {};
+  Look look = {};
+};
+
 /// Output of a node; what children and readers name.
 template <class T>
 struct Port {
@@ -148,15 +160,15 @@ class Pipeline {
   std::shared_ptr<ReaderCore> reader_any(std::span<const int> parents, ReaderOptions options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
-  /// NodeError.
-  void start();
+  /// NodeError. After an exception of the embedder's everything is asked to stop: end its nodes, then stop().
+  void start(const Embedder& embedder = {});
   /// True: ended. Throws the first NodeError or SourceError, and Stalled.
-  bool wait(std::optional<Seconds> timeout = std::nullopt);
+  bool wait(std::optional<Seconds> timeout = std::nullopt, const Look& look = {});
   /// start() unless started, wait until the end, stop.
   Report run();
   /// Idempotent. Throws StopTimeout naming the nodes that are still busy; from a node's own thread only
   /// requests.
-  void stop(Seconds timeout = Seconds{5});
+  void stop(Seconds timeout = Seconds{5}, const Look& look = {});
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;

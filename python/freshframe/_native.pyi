@@ -311,16 +311,25 @@ class Engine:
 
     def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None: ...
 
-    def wait_opened(self, seconds: float, /) -> bool:
-        """True once every node has opened. GIL: released while waiting"""
-
-    def wait_ended(self, seconds: float, /) -> bool:
+    def start(self, start_outside: Callable[[], None], /) -> None:
         """
-        True once the pipeline has ended; raises what failed. GIL: released while waiting
+        Starts the native threads, calls start_outside, waits until every node has opened and lets the sources go. GIL: released while waiting
+        """
+
+    def wait(self, seconds: float | None, /) -> bool:
+        """
+        True once the pipeline has ended; raises what failed. None: no limit. GIL: released while waiting
+        """
+
+    def stop(self, seconds: float, /) -> bool:
+        """
+        Stops and joins; raises StopTimeout. False from a node's own thread, which only asks. GIL: released while waiting
         """
 
     def join(self, seconds: float, /) -> bool:
-        """True once every thread has ended. GIL: released while waiting"""
+        """
+        True once every thread has ended; looks for no signals. GIL: released while waiting
+        """
 
     def add_native(self, node: NodeHandle, parents: Sequence[int], options: AddOptions) -> int:
         """Adds a native node; returns its index."""
@@ -336,12 +345,6 @@ class Engine:
 
     def node_name(self, index: int) -> str: ...
 
-    def launch(self) -> None:
-        """Starts the native threads."""
-
-    def go(self) -> None:
-        """Lets the sources go."""
-
     def raise_untold(self) -> None:
         """Raises what failed, unless a call has raised it already."""
 
@@ -351,8 +354,6 @@ class Engine:
     def call_at_end(self, callback: Callable) -> None: ...
 
     def busy_nodes(self) -> list[str]: ...
-
-    def on_worker_thread(self) -> bool: ...
 
     @property
     def started(self) -> bool: ...

@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-_SLICE = 0.05  # seconds between two looks at signals
 
 
 class Pipeline:
@@ -200,20 +196,18 @@ class Pipeline:
             NodeError: A node's open() failed.
         GIL: released while waiting.
         """
-        refused = False
-        try:
-            try:
-                self._engine.launch()
-            except FreshframeError:
-                refused = True  # another start() may have launched it
-                raise
+        launched = False
+
+        def start_outside() -> None:
+            nonlocal launched
+            launched = True
             _life.keep(self)
             self._start_threads()
-            while not self._engine.wait_opened(_SLICE):
-                pass
-            self._engine.go()
-        except BaseException:  # also of a signal handler, at any point after the launch
-            if not refused:
+
+        try:
+            self._engine.start(start_outside)
+        except BaseException as error:  # also of a signal handler, at any point
+            if launched or not isinstance(error, FreshframeError):  # another start() may have launched it
                 self._stop_quietly()
             raise
         return self
@@ -247,11 +241,9 @@ class Pipeline:
         """
         if timeout is not None and not _check.number("timeout", timeout) >= 0:
             raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
-            while not self._engine.wait_ended(min(_SLICE, max(0.0, deadline - time.monotonic()))):
-                if time.monotonic() >= deadline:
-                    return False
+            if not self._engine.wait(timeout):
+                return False
         except KeyboardInterrupt:  # a clean stop first
             self._stop_quietly()
             raise
@@ -309,17 +301,9 @@ class Pipeline:
         """
         if not _check.number("timeout", timeout) >= 0:
             raise OptionError(f"timeout must be at least 0 seconds, got {timeout!r}")
-        self._engine.request_stop()
-        if self._engine.on_worker_thread():
-            return
-        deadline = time.monotonic() + timeout
-        while not self._engine.join(min(_SLICE, max(0.0, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                nodes = self._engine.busy_nodes()
-                names = ", ".join(repr(node) for node in nodes)
-                raise StopTimeout(f"still busy {timeout:g} s after stop(): {names}", nodes)
-        self._join_threads()
-        _life.forget(self)
+        if self._engine.stop(timeout):
+            self._join_threads()
+            _life.forget(self)
 
     def _join_threads(self) -> None:
         for thread in self._threads:

@@ -4,10 +4,8 @@
 
 #include "freshframe/log.hpp"
 
-#include <cmath>
-#include <cstdint>
+#include <limits>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "bindings/node_loop.hpp"
@@ -20,7 +18,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
@@ -77,13 +74,12 @@ int Engine::clear(gil::Held& held, PyObject* self) {
   return 0;
 }
 
-void Engine::launch() {
-  auto& engine = core();
+void Engine::prepare_start() {
+  const auto& engine = core();
   std::vector<std::string> names;
   for (int i = 0; i < engine.node_count(); ++i) names.push_back(engine.worker(i).name());
   *names_ = std::make_shared<const std::vector<std::string>>(std::move(names));
   launcher_ = std::this_thread::get_id();
-  engine.launch();
 }
 
 namespace {
@@ -134,40 +130,102 @@ void request_stop(gil::Held& held, Engine& self) {
       core, std::span<Worker* const>(threadless));
 }
 
-// ---- waits: each lasts one slice, so that the caller sees signals
+// ---- life: what may wait
 
-enum class Wait { Opened, Ended, Joined };
+Engine& engine_of(PyObject* self) {
+  if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
+  return *nb::inst_ptr<Engine>(self);
+}
 
-template <Wait Kind>
-PyObject* wait_for(gil::Held& held, PyObject* self, PyObject* timeout) {
+// Lets Python's signal handlers run; their exception ends the wait.
+void look_for_signals(gil::Released& released) {
+  gil::acquire(released, [](gil::Held& held) {
+    if (PyErr_CheckSignals() != 0) std::rethrow_exception(take_python_error(held).error);
+  });
+}
+
+// Seconds; forever for None. An exception is set when it is below 0.
+double seconds_of(PyObject* timeout) {
+  return timeout == Py_None ? std::numeric_limits<double>::infinity() : PyFloat_AsDouble(timeout);
+}
+
+PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
   return raw_call(held, [&]() -> PyObject* {
-    const double seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
-    if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
-    auto* core = &nb::inst_ptr<Engine>(self)->core();
-    const bool done = gil::release(
+    auto& engine = engine_of(self);
+    engine.prepare_start();
+    const gil::Ref callable(held, start_outside);
+    gil::release(
         held,
-        [](PipelineCore* target, double slice) {
-          if constexpr (Kind == Wait::Opened) return target->wait_opened(Seconds(slice));
-          if constexpr (Kind == Wait::Ended) return target->wait(Seconds(slice));
-          if constexpr (Kind == Wait::Joined) return target->join(Seconds(slice));
+        [](gil::Released& released, PipelineCore* core, const gil::Ref& call) {
+          const auto start_threads = [&] {
+            gil::acquire(released, [&](gil::Held& again) {
+              PyObject* const result = PyObject_CallNoArgs(call.get(again));
+              if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
+              Py_DECREF(result);
+            });
+          };
+          core->start({.start_outside = start_threads, .look = [&] { look_for_signals(released); }});
         },
-        core, seconds);
-    gil::DeferredFree::instance().drain(held);
-    return PyBool_FromLong(done ? 1 : 0);
+        &engine.core(), callable);
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    const bool ended = gil::release(
+        held,
+        [](gil::Released& released, PipelineCore* core, double limit) {
+          return core->wait(Seconds(limit), [&] { look_for_signals(released); });
+        },
+        &engine_of(self).core(), seconds);
+    return PyBool_FromLong(ended ? 1 : 0);
+  });
+}
+
+PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    auto& engine = engine_of(self);
+    request_stop(held, engine);
+    const bool joined = gil::release(
+        held,
+        [](gil::Released& released, PipelineCore* core, double limit) {
+          return core->stop(Seconds(limit), [&] { look_for_signals(released); });
+        },
+        &engine.core(), seconds);
+    return PyBool_FromLong(joined ? 1 : 0);
+  });
+}
+
+PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    const bool joined = gil::release(
+        held, [](PipelineCore* core, double limit) { return core->join(Seconds(limit)); },
+        &engine_of(self).core(), seconds);
+    return PyBool_FromLong(joined ? 1 : 0);
   });
 }
 
 PyMethodDef* raw_methods() {
   static PyMethodDef methods[] = {
-      {"wait_opened", gil::entry<&wait_for<Wait::Opened>>, METH_O,
-       "wait_opened($self, seconds, /)\n--\n\nTrue once every node has opened. GIL: released while waiting"},
-      {"wait_ended", gil::entry<&wait_for<Wait::Ended>>, METH_O,
-       "wait_ended($self, seconds, /)\n--\n\nTrue once the pipeline has ended; raises what failed. GIL: "
-       "released while "
-       "waiting"},
-      {"join", gil::entry<&wait_for<Wait::Joined>>, METH_O,
-       "join($self, seconds, /)\n--\n\nTrue once every thread has ended. GIL: released while waiting"},
+      {"start", gil::entry<&start>, METH_O,
+       "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside, waits until every "
+       "node has opened and lets the sources go. GIL: released while waiting"},
+      {"wait", gil::entry<&wait>, METH_O,
+       "wait($self, seconds, /)\n--\n\nTrue once the pipeline has ended; raises what failed. None: no limit. "
+       "GIL: released while waiting"},
+      {"stop", gil::entry<&stop>, METH_O,
+       "stop($self, seconds, /)\n--\n\nStops and joins; raises StopTimeout. False from a node's own thread, "
+       "which only asks. GIL: released while waiting"},
+      {"join", gil::entry<&join>, METH_O,
+       "join($self, seconds, /)\n--\n\nTrue once every thread has ended; looks for no signals. GIL: released "
+       "while waiting"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -239,16 +297,12 @@ void bind_engine(nb::module_& module) {
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().worker(index).name(); },
           nb::arg("index"))
-      .def("launch", &Engine::launch, "Starts the native threads.")
-      .def(
-          "go", [](Engine& self) { self.core().go(); }, "Lets the sources go.")
       .def(
           "raise_untold", [](Engine& self) { self.core().failure().rethrow_if_untold(); },
           "Raises what failed, unless a call has raised it already.")
       .def("request_stop", gil::entry<&request_stop>, "Asks everything to stop. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
       .def("busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); })
-      .def("on_worker_thread", [](const Engine& self) { return self.core().called_from_worker(); })
       .def_prop_ro("started", [](const Engine& self) { return self.core().started(); })
       .def_prop_ro("ended", [](const Engine& self) { return self.core().ended(); })
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })

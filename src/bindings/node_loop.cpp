@@ -56,7 +56,7 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
         const bool value = Step(*worker, step_args...);
         turn->let_others_in();
         *done = GilTurn::Clock::now();
-        if (!worker->finished()) worker->set_state(NodeState::WaitingLock);
+        if (!worker->finished()) worker->set_state(NodeState::WaitingGil);
         return value;
       },
       &loop.worker, &loop.turn, &wanted, args...);

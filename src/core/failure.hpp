@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
+
 #include <atomic>
 #include <exception>
-#include <mutex>
 
 namespace freshframe {
 
@@ -19,7 +20,7 @@ class Failure {
 
   /// Returns false when there was one already. Due::Now makes an earlier one due, too.
   bool set(std::exception_ptr error, Due due = Due::Now) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const bool first = !error_;
     if (first) error_ = std::move(error);
     failed_.store(true, std::memory_order_release);
@@ -30,7 +31,7 @@ class Failure {
   /// Failed, and not AfterRest.
   [[nodiscard]] bool due() const noexcept { return due_.load(std::memory_order_acquire); }
   [[nodiscard]] std::exception_ptr get() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return error_;
   }
   void rethrow_if_failed() const {
@@ -50,8 +51,8 @@ class Failure {
   std::atomic<bool> failed_{false};
   std::atomic<bool> due_{false};
   mutable std::atomic<bool> told_{false};
-  mutable std::mutex mutex_;
-  std::exception_ptr error_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::exception_ptr error_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe

@@ -124,7 +124,7 @@ CallableNames collect_names() {
 // ---- the watch
 
 Target find_target() {
-  return {.lock = find_lock(&_PyRuntime, PyInterpreterState_Get()),
+  return {.gil = find_gil(&_PyRuntime, PyInterpreterState_Get()),
           .types = {.code = &PyCode_Type, .integer = &PyLong_Type, .real = &PyFloat_Type},
           .pthread_id = find_pthread_id()};
 }
@@ -137,21 +137,21 @@ std::string unsupported(Held& /*held*/) {
   std::string found = mismatch(&_PyRuntime);
   if (!found.empty()) return found;
   const Target target = find_target();
-  if (target.lock == 0) return "its lock cannot be found";
-  LockRecord lock{};
+  if (target.gil == 0) return "its lock cannot be found";
+  GilRecord gil{};
   unsigned long ident = 0;
-  const bool mine = read_value(target.lock, lock) && lock.locked == 1 &&
-                    read_value(lock.last_holder + compiled_layout().thread_ident, ident) &&
+  const bool mine = read_value(target.gil, gil) && gil.locked == 1 &&
+                    read_value(gil.last_holder + compiled_layout().thread_ident, ident) &&
                     ident == PyThread_get_thread_ident();
   return mine ? "" : "its lock is laid out differently";
 }
 
 std::vector<std::tuple<std::string, std::string, int>> frames_now(Held& /*held*/) {
   const Target target = find_target();
-  LockRecord lock{};
+  GilRecord gil{};
   std::vector<std::tuple<std::string, std::string, int>> found;
-  if (!read_value(target.lock, lock)) return found;
-  for (PythonFrame& frame : FrameReader(target.types).frames(lock.last_holder)) {
+  if (!read_value(target.gil, gil)) return found;
+  for (PythonFrame& frame : FrameReader(target.types).frames(gil.last_holder)) {
     found.emplace_back(std::move(frame.file), std::move(frame.function), frame.line);
   }
   return found;

@@ -19,30 +19,30 @@ std::size_t FrameBudget::held_bytes() const noexcept {
 
 bool FrameBudget::wait_for_room() {
   if (has_room()) return true;
-  std::unique_lock lock(mutex_);
+  const Lock lock(mutex_);
   waiters_.fetch_add(
       1);  // before the predicate reads `published_`: unpublish() writes it, then reads `waiters_`
-  room_.wait(lock, [&] { return has_room() || stopped_.load(); });
+  room_.wait(mutex_, [&] { return has_room() || stopped_.load(); });
   waiters_.fetch_sub(1);
   return has_room();
 }
 
 void FrameBudget::stop() noexcept {
   stopped_.store(true);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   room_.notify_all();
 }
 
 void FrameBudget::extend(int frames) noexcept {
   extra_.fetch_add(frames);
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   room_.notify_all();
 }
 
 void FrameBudget::unpublish() noexcept {
   published_.fetch_sub(1);
   if (waiters_.load() == 0) return;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   room_.notify_all();
 }
 

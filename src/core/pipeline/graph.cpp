@@ -55,7 +55,7 @@ std::string PipelineCore::take_name(const std::string& wanted, const std::string
 }
 
 void PipelineCore::check_building(const char* verb) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (phase_ != Phase::Building) {
     throw StateError(std::string(verb) + " after start(): build the whole graph first; a pipeline runs once");
   }

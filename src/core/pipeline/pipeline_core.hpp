@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/pipeline.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -25,7 +25,7 @@
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
 #include "core/look/error_log.hpp"
-#include "core/look/overview.hpp"
+#include "core/look/graph_state.hpp"
 #include "core/pipeline/worker.hpp"
 
 namespace freshframe {
@@ -45,7 +45,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, ReaderOptions options);
 
   // ---- life
-  /// Wires the graph and starts the native threads. The embedder then starts those of nodes that run outside.
+  /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
+  void start(const Embedder& embedder);
+  /// Wires the graph and starts the native threads.
   void launch();
   /// Waits until every node has opened; false: not within `timeout`. Throws what failed, after
   /// asking the rest to stop: join() then.
@@ -53,9 +55,11 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Lets the sources go.
   void go();
   /// True: ended. Throws the failure, or Stalled.
-  bool wait(std::optional<Seconds> timeout);
+  bool wait(std::optional<Seconds> timeout, const Look& look = {});
   /// Asks everything to stop; never waits.
   void request_stop();
+  /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeout.
+  bool stop(Seconds timeout, const Look& look = {});
   /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().
   bool join(Seconds timeout);
   [[nodiscard]] std::vector<std::string> busy_nodes() const;
@@ -98,7 +102,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
   /// From any thread, also while another one builds the graph.
-  [[nodiscard]] Overview overview() const;
+  [[nodiscard]] GraphState graph_state() const;
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
   /// A tap of the node with this name, for one onlooker at a time; the bound grows by one frame. Throws
@@ -126,6 +130,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
     std::optional<double> max_age;
   };
 
+  [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] std::string source_of(const Worker& worker, const Stamp* stamp) const;
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] Stats stats_locked() const;
@@ -175,18 +180,18 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::map<std::string, int> numbered_;  // how many names were made of a default name
   std::function<void()> end_hook_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  Phase phase_ = Phase::Building;  // guarded by mutex_, as all below
-  bool stopped_early_ = false;     // stop() came before the end
-  int opened_ = 0;
-  int finished_ = 0;
-  bool go_ = false;
-  TimePoint began_{};
-  TimePoint ended_at_{};
-  std::uint64_t last_delivered_ = 0;
-  std::chrono::steady_clock::time_point last_moved_{};
-  std::vector<std::jthread> threads_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
+  bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
+  int opened_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  int finished_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  TimePoint began_ FRESHFRAME_GUARDED_BY(mutex_){};
+  TimePoint ended_at_ FRESHFRAME_GUARDED_BY(mutex_){};
+  std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point last_moved_ FRESHFRAME_GUARDED_BY(mutex_){};
+  std::vector<std::jthread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe

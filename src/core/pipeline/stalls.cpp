@@ -34,7 +34,7 @@ bool PipelineCore::anyone_busy() const {
     if (failed && worker->is_source()) return false;  // what it reads now is not waited for
     const auto state = worker->state();
     const bool in_call =
-        state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingLock;
+        state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
     return in_call && !worker->blocked();
   });
 }
@@ -56,7 +56,7 @@ bool PipelineCore::stands_still() {
   if (!options_.stall_timeout && !failure_->failed()) return false;
   const auto moved = delivered();
   const bool busy = anyone_busy();
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
     last_delivered_ = moved;
     last_moved_ = Real::now();
