@@ -232,10 +232,10 @@ import _ctypes, ctypes, threading
 from freshframe import gil
 libraries = {[str(library) for library in libraries]}
 with gil.watch(0.005) as watch:
-    for i in range(30):
+    for i in range(18):
         library = ctypes.PyDLL(libraries[i % 3])
         spin = library["spin_%d" % (i % 3)]
-        thread = threading.Thread(target=spin, args=(30_000_000,), name="gone%d" % (i % 3))
+        thread = threading.Thread(target=spin, args=(12_000_000,), name="gone%d" % (i % 3))
         thread.start()
         thread.join()
         _ctypes.dlclose(library._handle)
