@@ -232,7 +232,7 @@ import _ctypes, ctypes, threading
 from freshframe import gil
 libraries = {[str(library) for library in libraries]}
 with gil.watch(0.005) as watch:
-    for i in range(60):
+    for i in range(30):
         # Back and forth, so that a name may be asked for while another library is there and checked when the
         # first one is there again.
         k = (0, 1, 0, 2, 1, 2)[i % 6]

@@ -1,8 +1,8 @@
 // How many frames the engine holds and how many bytes are on loan, for one pipeline.
 // SPDX-License-Identifier: Apache-2.0
-#include "freshframe/mutex.hpp"
-
 #pragma once
+
+#include "freshframe/mutex.hpp"
 
 #include <atomic>
 #include <cstddef>

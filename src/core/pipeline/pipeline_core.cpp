@@ -269,7 +269,6 @@ void PipelineCore::request_stop() {
       stopped_early_ = true;
     }
   }
-  stop_source_.request_stop();
   source_stop_.request_stop();
   budget_->stop();
   const auto drained_by = clock()->now() + to_duration(kDrainTime);
@@ -285,6 +284,7 @@ void PipelineCore::request_stop() {
     }
     for (auto& reader : readers_) reader->inbox().close();
   }
+  stop_source_.request_stop();  // after the inboxes: a node that it wakes takes no further sample
   const Lock lock(mutex_);
   changed_.notify_all();
 }
