@@ -17,8 +17,8 @@ namespace freshframe {
 [[nodiscard]] bool must_read_ahead(const AVFormatContext& input);
 
 /// The container's header says all that avformat_find_stream_info() finds out by decoding frames: size, rate
-/// and reordering of the only video stream.
-[[nodiscard]] bool header_tells_all(const AVFormatContext& input);
+/// and reordering of the only video stream. The last is then among the stream's parameters.
+[[nodiscard]] bool header_tells_all(AVFormatContext& input);
 
 /// As avformat_find_stream_info(), which knows no limit for streams that it finds while it looks: those of
 /// transport and program streams are left out. Call read_ahead() first where that must be.
