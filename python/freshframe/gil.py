@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import atexit
 import re
-import statistics
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _fork, _native, _stats
 from ._errors import OptionError, OptionTypeError, StateError
 from ._log import logger
-from ._places import names, own_place, place
+from ._places import LIBRARIES, names, place
 from ._stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
@@ -34,9 +33,7 @@ __all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
 
 _SHORTEST = 0.001  # seconds: below, the watch's own looks would be too rare to tell
 _LONGEST = 60.0
-_MAX_CULPRITS = 1000  # then the rest is counted together
-_MAX_DURATIONS = 1000  # per culprit, for its median: the latest
-_EVERYTHING_ELSE = "everything else"
+_SHOWN = 5  # culprits in stats()
 
 State = Literal["cpu", "blocked"]
 
@@ -93,7 +90,8 @@ def _thread_name(native_id: int, known: str) -> str:
 
 
 def _stall(raw: tuple[Any, ...]) -> GilStall:
-    duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, share = raw
+    duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, *rest = raw
+    share, program = rest
     python = tuple(place(frame) for frame in frames)
     return GilStall(
         duration=duration,
@@ -105,45 +103,11 @@ def _stall(raw: tuple[Any, ...]) -> GilStall:
         native=native,
         native_stack=chain,
         python=python[0] if python else None,
-        program=own_place(frames),
+        program=program,
         python_stack=python,
         state="blocked" if blocked else "cpu",
         system_call=call if blocked else None,
     )
-
-
-def _key(stall: GilStall) -> tuple[str | None, str | None]:
-    """Equal for stalls of the same culprit; a loop in bytecode is met at a different line each time."""
-    if stall.native is None and stall.python is not None:
-        file, _, function = stall.python.rsplit(":", 2)
-        return None, f"{file}:{function}"
-    return stall.native, stall.python
-
-
-@dataclass(slots=True)
-class _Count:
-    """What one culprit did so far."""
-
-    native: str | None
-    python: str | None
-    program: str | None = None
-    count: int = 0
-    total: float = 0.0
-    longest: float = 0.0
-    durations: deque[float] = field(default_factory=lambda: deque(maxlen=_MAX_DURATIONS))
-
-    def add(self, stall: GilStall) -> None:
-        if stall.duration > self.longest and self.native != _EVERYTHING_ELSE:
-            self.python = stall.python
-            self.program = stall.program
-        self.count += 1
-        self.total += stall.duration
-        self.longest = max(self.longest, stall.duration)
-        self.durations.append(stall.duration)
-
-    def culprit(self) -> GilCulprit:
-        p50 = statistics.median(self.durations)
-        return GilCulprit(self.native, self.python, self.count, self.total, self.longest, p50, self.program)
 
 
 _lock = threading.Lock()
@@ -178,7 +142,6 @@ class GilWatch:
         self._complained = False
         self._guard = threading.Lock()
         self._stalls: deque[GilStall] = deque(maxlen=keep)  # guarded by _guard
-        self._counts: dict[tuple[str | None, str | None], _Count] = {}  # guarded by _guard
         self._native: _gil.Watch | None = None
         self._thread: threading.Thread | None = None
 
@@ -203,7 +166,7 @@ class GilWatch:
             self._thread.start()
             try:
                 ready.wait()
-                self._native.start(self._thread.ident or 0)
+                self._native.start(self._thread.ident or 0, list(LIBRARIES))
             except BaseException:
                 self._native.stop()  # ends the thread in serve()
                 raise
@@ -245,9 +208,8 @@ class GilWatch:
 
     def summary(self) -> list[GilCulprit]:
         """What each culprit did, the one with the most seconds first."""
-        with self._guard:
-            found = [count.culprit() for count in self._counts.values()]
-        return sorted(found, key=lambda culprit: -culprit.total)
+        native = self._native
+        return [] if native is None else [GilCulprit(*culprit) for culprit in native.summary()[2]]
 
     def table(self) -> str:
         """The summary as a table for people."""
@@ -261,8 +223,9 @@ class GilWatch:
         return "\n".join(lines)
 
     def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:
-        found = self.summary()
-        return sum(each.count for each in found), sum(each.total for each in found), tuple(found[:5])
+        assert self._native is not None
+        stalls, stalled, worst = self._native.summary(_SHOWN)
+        return stalls, stalled, tuple(GilCulprit(*culprit) for culprit in worst)
 
     def _serve(self) -> None:
         assert self._native is not None
@@ -276,11 +239,6 @@ class GilWatch:
             if len(self._stalls) == self._stalls.maxlen:
                 self.dropped += 1
             self._stalls.append(stall)
-            key = _key(stall)
-            if key not in self._counts and len(self._counts) >= _MAX_CULPRITS:
-                key = (_EVERYTHING_ELSE, None)
-            count = self._counts.setdefault(key, _Count(key[0], stall.python if key[0] is None else key[1]))
-            count.add(stall)
         if self._on_stall is None:
             return
         try:
