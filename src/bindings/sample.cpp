@@ -79,12 +79,18 @@ PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
 }
 
 PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr,
-                            "The value; made at first use and kept. GIL: held", nullptr};
+                            "The value; made at first use and kept.", nullptr};
 
 nb::object path_of(const PythonSample& self) {
   const auto& path = self.sample().stamp.path;
   if (!path) return nb::none();
   return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
+}
+
+[[noreturn]] nb::object refuse_pickle(const PythonSample& /*self*/) {
+  throw OptionTypeError(
+      "a Sample cannot be pickled: it may hold a frame, shared picture memory of this process; send what is "
+      "needed of it, such as sample.value, sample.seq and sample.pts");
 }
 
 std::string represent(const PythonSample& self) {
@@ -110,32 +116,33 @@ void bind_sample(nb::module_& module) {
       .def_prop_ro(
           "frame", &PythonSample::frame, nb::sig("def frame(self, /) -> Frame | None"),
           "The frame that the value was made from; the value itself on an edge of frames; None below a "
-          "source of other things or with frames=False. GIL: held")
+          "source of other things or with frames=False.")
       .def_prop_ro(
           "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
-          "Frame number at the source, from 0. GIL: held")
+          "Frame number at the source, from 0.")
       .def_prop_ro(
           "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },
-          "Seconds in the source's own time. GIL: held")
+          "Seconds in the source's own time.")
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
-          "time.monotonic() when device, file or network handed the packet over. GIL: held")
-      .def_prop_ro("source", &PythonSample::source, "Name of the source node. GIL: held")
+          "time.monotonic() when device, file or network handed the packet over.")
+      .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
       .def_prop_ro("node", &PythonSample::node,
-                   "Name of the node that gave this sample: tells the parents of a merge apart. GIL: held")
+                   "Name of the node that gave this sample: tells the parents of a merge apart.")
       .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
-                   "File of this picture of a sequence; None for other sources. GIL: held")
+                   "File of this picture of a sequence; None for other sources.")
       .def_prop_ro(
           "dropped", [](const PythonSample& self) { return self.sample().dropped; },
-          "Samples dropped on this edge since the previous one. GIL: held")
+          "Samples dropped on this edge since the previous one.")
       .def_prop_ro(
           "age",
           [](const PythonSample& self) {
             const auto now = std::chrono::steady_clock::now();
             return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
           },
-          "Seconds since `captured`. GIL: held")
-      .def("__repr__", &represent, "GIL: held");
+          "Seconds since `captured`.")
+      .def("__reduce__", &refuse_pickle, "Refuses.")
+      .def("__repr__", &represent);
 }
 
 }  // namespace freshframe::python

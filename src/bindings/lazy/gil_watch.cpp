@@ -124,7 +124,7 @@ CallableNames collect_names() {
 // ---- the watch
 
 Target find_target() {
-  return {.lock = find_lock(&_PyRuntime, PyInterpreterState_Get()),
+  return {.gil = find_gil(&_PyRuntime, PyInterpreterState_Get()),
           .types = {.code = &PyCode_Type, .integer = &PyLong_Type, .real = &PyFloat_Type},
           .pthread_id = find_pthread_id()};
 }
@@ -137,21 +137,21 @@ std::string unsupported(Held& /*held*/) {
   std::string found = mismatch(&_PyRuntime);
   if (!found.empty()) return found;
   const Target target = find_target();
-  if (target.lock == 0) return "its lock cannot be found";
-  LockRecord lock{};
+  if (target.gil == 0) return "its lock cannot be found";
+  GilRecord gil{};
   unsigned long ident = 0;
-  const bool mine = read_value(target.lock, lock) && lock.locked == 1 &&
-                    read_value(lock.last_holder + compiled_layout().thread_ident, ident) &&
+  const bool mine = read_value(target.gil, gil) && gil.locked == 1 &&
+                    read_value(gil.last_holder + compiled_layout().thread_ident, ident) &&
                     ident == PyThread_get_thread_ident();
   return mine ? "" : "its lock is laid out differently";
 }
 
 std::vector<std::tuple<std::string, std::string, int>> frames_now(Held& /*held*/) {
   const Target target = find_target();
-  LockRecord lock{};
+  GilRecord gil{};
   std::vector<std::tuple<std::string, std::string, int>> found;
-  if (!read_value(target.lock, lock)) return found;
-  for (PythonFrame& frame : FrameReader(target.types).frames(lock.last_holder)) {
+  if (!read_value(target.gil, gil)) return found;
+  for (PythonFrame& frame : FrameReader(target.types).frames(gil.last_holder)) {
     found.emplace_back(std::move(frame.file), std::move(frame.function), frame.line);
   }
   return found;
@@ -397,19 +397,19 @@ NB_MODULE(_gil, module) {
   using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
   module.doc() = "Who holds the GIL: what freshframe.gil is made of.";
   module.def("unsupported", entry<&unsupported>,
-             "Why no watch is possible on this interpreter; empty when one is.\n\nGIL: held");
+             "Why no watch is possible on this interpreter; empty when one is.");
   module.def("frames_now", entry<&frames_now>,
              "This thread's frames as (file, function, line), innermost first, read by the watch's "
-             "offsets.\n\nGIL: held");
+             "offsets.");
   module.def("line_of", entry<&line_of>, nb::arg("table"), nb::arg("first_line"), nb::arg("offset"),
-             "The line of a bytecode offset by a code object's co_linetable; 0: none.\n\nGIL: held");
+             "The line of a bytecode offset by a code object's co_linetable; 0: none.");
   module.def("findings", entry<&findings>,
-             "What the watch has found, for native code: a capsule of FindingsTable.\n\nGIL: held");
+             "What the watch has found, for native code: a capsule of FindingsTable.");
   nb::class_<Watch>(module, "Watch", "A watcher thread and what it shares with the probe's thread.")
       .def(nb::init<double, double, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
            nb::arg("timer_only") = false,
            "Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's "
-           "sampling.\n\nGIL: held")
+           "sampling.")
       .def(
           "start",
           [](Watch& self, unsigned long ignored, std::vector<std::string> libraries) {
@@ -432,9 +432,8 @@ NB_MODULE(_gil, module) {
           "Ends the watcher's thread and what waits in serve().\n\nGIL: released while waiting")
       .def(
           "abandon", [](Watch& self) { return entry<&abandon>(self); },
-          "In the child of a fork: lets go of threads that are not there.\n\nGIL: held")
+          "In the child of a fork: lets go of threads that are not there.")
       .def(
           "lost", [](Watch& self) { return entry<&lost>(self); },
-          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.\n\nGIL: "
-          "held");
+          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.");
 }

@@ -15,12 +15,6 @@
 namespace freshframe {
 namespace {
 
-/// Their readers skip a stream that may not be made; others would call it an error.
-bool skips_new_streams(const AVFormatContext& input) {
-  const std::string_view name = input.iformat->name;
-  return name == "mpegts" || name == "mpeg";
-}
-
 bool is_video(const AVStream& stream) {
   const auto& parameters = *stream.codecpar;
   return parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE;
@@ -40,6 +34,11 @@ bool take_order(AVCodecParameters& h264) {
 }
 
 }  // namespace
+
+bool skips_new_streams(const AVFormatContext& input) {
+  const std::string_view name = input.iformat->name;
+  return name == "mpegts" || name == "mpeg";
+}
 
 bool header_tells_all(AVFormatContext& input) {
   AVStream* video = nullptr;
