@@ -49,6 +49,9 @@ function table(culprits) {
         {},
         el("b", {}, culprit.native ?? culprit.python ?? "unknown"),
         culprit.native && culprit.python ? el("small", {}, culprit.python) : null,
+        culprit.program && culprit.program !== culprit.python
+          ? el("small", {}, `from ${culprit.program}`)
+          : null,
       ),
       ...[
         format.count(culprit.count),

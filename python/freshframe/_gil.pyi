@@ -1,5 +1,7 @@
 """Who holds the GIL: what freshframe.gil is made of."""
 
+from collections.abc import Sequence
+
 from typing_extensions import CapsuleType
 
 
@@ -27,11 +29,18 @@ class Watch:
         Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's sampling.
         """
 
-    def start(self, ignored: int) -> None:
+    def start(self, ignored: int, libraries: Sequence[str] = []) -> None:
         """
-        Starts the watcher; `ignored` is the ident of the probe's thread.
+        Starts the watcher; `ignored` is the ident of the probe's thread, below `libraries` are files that are not the program's own.
 
         GIL: released while waiting
+        """
+
+    def summary(self, most: int = 1001) -> tuple:
+        """
+        What it has found: stalls, their seconds, and the culprits, the worst first, each as (native, python, count, total, max, p50, program).
+
+        GIL: held
         """
 
     def serve(self) -> list | None:

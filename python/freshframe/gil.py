@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import _fork, _native, _stats
 from ._errors import OptionError, OptionTypeError, StateError
-from ._gil_stalls import EVERYTHING_ELSE, CulpritCount, GilStall, key_of, stall_of
+from ._gil_stall import GilStall, stall_of
 from ._log import logger
-from ._places import names
+from ._places import LIBRARIES, names
 from ._stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ __all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
 
 _SHORTEST = 0.001  # seconds: below, the watch's own looks would be too rare to tell
 _LONGEST = 60.0
-_MAX_CULPRITS = 1000  # then the rest is counted together
+_SHOWN = 5  # culprits in stats()
 
 _lock = threading.Lock()
 _active: GilWatch | None = None  # guarded by _lock
@@ -67,7 +67,6 @@ class GilWatch:
         self._complained = False
         self._guard = threading.Lock()
         self._stalls: deque[GilStall] = deque(maxlen=keep)  # guarded by _guard
-        self._counts: dict[tuple[str | None, str | None], CulpritCount] = {}  # guarded by _guard
         self._native: _gil.Watch | None = None
         self._thread: threading.Thread | None = None
 
@@ -92,7 +91,7 @@ class GilWatch:
             self._thread.start()
             try:
                 ready.wait()
-                self._native.start(self._thread.ident or 0)
+                self._native.start(self._thread.ident or 0, list(LIBRARIES))
             except BaseException:
                 self._native.stop()  # ends the thread in serve()
                 raise
@@ -134,9 +133,8 @@ class GilWatch:
 
     def summary(self) -> list[GilCulprit]:
         """What each culprit did, the one with the most seconds first."""
-        with self._guard:
-            found = [count.culprit() for count in self._counts.values()]
-        return sorted(found, key=lambda culprit: -culprit.total)
+        native = self._native
+        return [] if native is None else [GilCulprit(*culprit) for culprit in native.summary()[2]]
 
     def table(self) -> str:
         """The summary as a table for people."""
@@ -150,8 +148,9 @@ class GilWatch:
         return "\n".join(lines)
 
     def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:
-        found = self.summary()
-        return sum(each.count for each in found), sum(each.total for each in found), tuple(found[:5])
+        assert self._native is not None
+        stalls, stalled, worst = self._native.summary(_SHOWN)
+        return stalls, stalled, tuple(GilCulprit(*culprit) for culprit in worst)
 
     def _serve(self) -> None:
         assert self._native is not None
@@ -165,13 +164,6 @@ class GilWatch:
             if len(self._stalls) == self._stalls.maxlen:
                 self.dropped += 1
             self._stalls.append(stall)
-            key = key_of(stall)
-            if key not in self._counts and len(self._counts) >= _MAX_CULPRITS:
-                key = (EVERYTHING_ELSE, None)
-            count = self._counts.setdefault(
-                key, CulpritCount(key[0], stall.python if key[0] is None else key[1])
-            )
-            count.add(stall)
         if self._on_stall is None:
             return
         try:

@@ -25,9 +25,9 @@ constexpr std::chrono::milliseconds kLong{1};  // a shorter wait is hardly met b
 constexpr std::chrono::seconds kPatience{2};
 
 // The record lives as long as the interpreter, in which node threads run.
-gil::LockRecord read_lock(std::uintptr_t address) noexcept {
+gil::GilRecord read_lock(std::uintptr_t address) noexcept {
   const auto& record =
-      *reinterpret_cast<const gil::LockRecord*>(address);  // NOLINT(performance-no-int-to-ptr)
+      *reinterpret_cast<const gil::GilRecord*>(address);  // NOLINT(performance-no-int-to-ptr)
   return {.interval_us = 0,
           .last_holder = __atomic_load_n(&record.last_holder, __ATOMIC_RELAXED),
           .locked = __atomic_load_n(&record.locked, __ATOMIC_RELAXED),
@@ -38,7 +38,7 @@ gil::LockRecord read_lock(std::uintptr_t address) noexcept {
 std::uintptr_t find_known_lock(std::uintptr_t thread) {
   if (gil::compiled_free_threaded() || !gil::mismatch(&_PyRuntime).empty()) return 0;
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return 0;
-  const auto address = gil::find_lock(&_PyRuntime, PyInterpreterState_Get());
+  const auto address = gil::find_gil(&_PyRuntime, PyInterpreterState_Get());
   if (address == 0) return 0;
   const auto lock = read_lock(address);
   return lock.locked == 1 && lock.last_holder == thread ? address : 0;

@@ -35,16 +35,16 @@ void take_totals(void* context, int watching, std::uint64_t stalls, double stall
   found.stalled = stalled;
 }
 
-void take_culprit(void* context, const char* native, const char* python, std::uint64_t count,
-                  const double* times) {
+void take_culprit(void* context, const char* native, const char* python, const char* program,
+                  std::uint64_t count, const double* times) {
   static_cast<GilFindings*>(context)->culprits.push_back(
-      {native, python, count, times[0], times[1], times[2]});
+      {native, python, program, count, times[0], times[1], times[2]});
 }
 
 void take_stall(void* context, std::uint64_t id, double seconds, const char* thread, const char* native,
-                const char* python) {
+                const char* python, const char* program) {
   auto& found = *static_cast<GilFindings*>(context);
-  GilFindings::Stall stall{id, seconds, thread, native, python};
+  GilFindings::Stall stall{id, seconds, thread, native, python, program};
   if (id == 0) {
     found.now = std::move(stall);
   } else {

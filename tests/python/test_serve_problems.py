@@ -109,3 +109,29 @@ def test_a_node_that_holds_the_gil_in_a_blocked_call_is_a_problem() -> None:
         problem = found()[0]
     assert problem["subject"] == "sdk"
     assert "GIL" in problem["text"]
+
+
+def test_the_page_and_the_watch_show_the_same_culprits() -> None:
+    usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
+
+    def sdk(frame: ff.Frame) -> None:
+        usleep(60_000)
+
+    pipeline = ff.Pipeline()
+    pipeline.add(sdk, pipeline.add(ff.open(SCENE), name="cam"))
+    url = pipeline.serve().url
+
+    def same() -> bool:
+        before = pipeline.stats().gil.culprits
+        told = request(url, "/api/state").json()["gil"]["culprits"]
+        shown = [ff.gil.GilCulprit(**culprit) for culprit in told]
+        return len(before) > 0 and before[0].count > 2 and shown == list(before) == watch.summary()[:5]
+
+    with pipeline, ff.gil.watch() as watch:
+        until(same, "the page and the watch to say the same")
+        worst = watch.summary()[0]
+    assert worst.program is not None
+    assert worst.program.endswith(":sdk") or ":test_" in worst.program
+    found = watch.summary()
+    with ff.gil.watch():
+        assert watch.summary() == found, "another watch has changed it"

@@ -100,6 +100,7 @@ std::string holder_of(const GilFindings::Stall& stall) {
   auto text = stall.native.empty() ? stall.python : stall.native;
   if (!stall.native.empty() && !stall.python.empty()) text += ", called at " + stall.python;
   if (text.empty()) text = "unknown";
+  if (!stall.program.empty() && stall.program != stall.python) text += ", from " + stall.program;
   return stall.thread.empty() ? text : text + " (thread " + stall.thread + ")";
 }
 

@@ -143,6 +143,7 @@ void write_gil(JsonWriter& json, const Snapshot& seen) {
     write_text(json, "thread", gil.now->thread);
     write_text(json, "native", gil.now->native);
     write_text(json, "python", gil.now->python);
+    write_text(json, "program", gil.now->program);
     json.end_object();
   } else {
     json.null();
@@ -152,6 +153,7 @@ void write_gil(JsonWriter& json, const Snapshot& seen) {
     json.begin_object();
     write_text(json, "native", culprit.native);
     write_text(json, "python", culprit.python);
+    write_text(json, "program", culprit.program);
     json.member("count", culprit.count)
         .member("total", culprit.total)
         .member("max", culprit.max)

@@ -1,19 +1,13 @@
-"""Stalls of the GIL, and their sums for each culprit."""
+"""Stalls of the GIL."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import statistics
 import threading
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from ._places import names, own_place, place
-from ._stats import GilCulprit
-
-EVERYTHING_ELSE = "everything else"
-_MAX_DURATIONS = 1000  # per culprit, for its median: the latest
+from ._places import names, place
 
 State = Literal["cpu", "blocked"]
 
@@ -70,7 +64,8 @@ def _thread_name(native_id: int, known: str) -> str:
 
 
 def stall_of(raw: tuple[Any, ...]) -> GilStall:
-    duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, share = raw
+    duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, *rest = raw
+    share, program = rest
     python = tuple(place(frame) for frame in frames)
     return GilStall(
         duration=duration,
@@ -82,42 +77,8 @@ def stall_of(raw: tuple[Any, ...]) -> GilStall:
         native=native,
         native_stack=chain,
         python=python[0] if python else None,
-        program=own_place(frames),
+        program=program,
         python_stack=python,
         state="blocked" if blocked else "cpu",
         system_call=call if blocked else None,
     )
-
-
-def key_of(stall: GilStall) -> tuple[str | None, str | None]:
-    """Equal for stalls of the same culprit; a loop in bytecode is met at a different line each time."""
-    if stall.native is None and stall.python is not None:
-        file, _, function = stall.python.rsplit(":", 2)
-        return None, f"{file}:{function}"
-    return stall.native, stall.python
-
-
-@dataclass(slots=True)
-class CulpritCount:
-    """What one culprit did so far."""
-
-    native: str | None
-    python: str | None
-    program: str | None = None
-    count: int = 0
-    total: float = 0.0
-    longest: float = 0.0
-    durations: deque[float] = field(default_factory=lambda: deque(maxlen=_MAX_DURATIONS))
-
-    def add(self, stall: GilStall) -> None:
-        if stall.duration > self.longest and self.native != EVERYTHING_ELSE:
-            self.python = stall.python
-            self.program = stall.program
-        self.count += 1
-        self.total += stall.duration
-        self.longest = max(self.longest, stall.duration)
-        self.durations.append(stall.duration)
-
-    def culprit(self) -> GilCulprit:
-        p50 = statistics.median(self.durations)
-        return GilCulprit(self.native, self.python, self.count, self.total, self.longest, p50, self.program)
