@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "bindings/add_arguments.hpp"
 #include "bindings/node_loop.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"
@@ -87,49 +88,7 @@ void Engine::launch() {
 
 namespace {
 
-using QueueTuple = std::tuple<int, std::string, double, std::int64_t>;
-
-WhenFull parse_when_full(const std::string& name) {
-  if (name == "drop_oldest") return WhenFull::DropOldest;
-  if (name == "drop_newest") return WhenFull::DropNewest;
-  if (name == "block") return WhenFull::Block;
-  throw OptionError("when_full must be drop_oldest, drop_newest or block, got '" + name + "'");
-}
-
-std::optional<Queue> parse_queue(const std::optional<QueueTuple>& queue) {
-  if (!queue) return std::nullopt;
-  const auto& [depth, when_full, max_seconds, max_bytes] = *queue;
-  return Queue{depth, parse_when_full(when_full), max_seconds, max_bytes};
-}
-
-OnError parse_on_error(const std::string& name) {
-  if (name == "stop") return OnError::Stop;
-  if (name == "skip") return OnError::Skip;
-  throw OptionError("on_error must be 'stop' or 'skip', got '" + name + "'");
-}
-
-struct AddArguments {
-  std::string name;
-  std::optional<QueueTuple> queue;
-  std::string on_error = "stop";
-  std::optional<double> max_age;
-
-  [[nodiscard]] AddOptions options() const {
-    return {name, parse_queue(queue), parse_on_error(on_error), max_age};
-  }
-};
-
-AddArguments add_arguments(const nb::dict& options) {
-  AddArguments result;
-  result.name = nb::cast<std::string>(options["name"]);
-  result.queue = nb::cast<std::optional<QueueTuple>>(options["queue"]);
-  result.on_error = nb::cast<std::string>(options["on_error"]);
-  if (const nb::object max_age = options["max_age"]; !nb::try_cast(max_age, result.max_age)) {
-    throw OptionTypeError("max_age must be a number of seconds or None, got " +
-                          std::string(nb::repr(max_age).c_str()));
-  }
-  return result;
-}
+using QueueTuple = AddArguments::QueueTuple;
 
 int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, const nb::dict& options) {
   auto arguments = add_arguments(options).options();
@@ -306,6 +265,7 @@ void bind_engine(nb::module_& module) {
       .def("describe", [](const Engine& self) { return self.core().describe(); }, "GIL: held");
   bind_engine_stats(engine);
   bind_serve(module, engine);
+  bind_processes(module, engine);
 }
 
 }  // namespace freshframe::python
