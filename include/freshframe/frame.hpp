@@ -78,8 +78,9 @@ class PixelOps {
 /// Core's own: planar YUV to gray (drops the chroma) and copies between equal formats, nothing else.
 [[nodiscard]] const PixelOps& basic_pixel_ops() noexcept;
 
-class FrameBudget;  // src/core/frame/frame_budget.hpp
-struct FrameBody;   // src/core/frame/frame_body.hpp
+class FrameBudget;    // src/core/frame/frame_budget.hpp
+class PictureMemory;  // src/core/frame/picture_memory.hpp
+struct FrameBody;     // src/core/frame/frame_body.hpp
 
 /// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
 ///
@@ -99,6 +100,9 @@ class Frame {
   bool operator==(const Frame& other) const noexcept {
     return body_ == other.body_ && (body_ == nullptr || form_ == other.form_);
   }
+
+  /// Same picture memory, perhaps in another format.
+  [[nodiscard]] bool shares(const Frame& other) const noexcept { return body_ == other.body_; }
 
   [[nodiscard]] const PictureFormat& picture_format() const noexcept;
   [[nodiscard]] int width() const noexcept { return picture_format().width; }
@@ -120,6 +124,9 @@ class Frame {
   [[nodiscard]] std::span<const std::uint8_t> packed() const;
   /// True when packed() has nothing left to do.
   [[nodiscard]] bool has_packed() const noexcept;
+  /// This picture in memory of FramePool::shared(): copied there once, then kept with the frame. For memory
+  /// that is somebody else's and has to be where the pool's is.
+  [[nodiscard]] Picture pooled() const;
   /// What converts this picture; whoever derives a frame from it passes it on.
   [[nodiscard]] const PixelOps& ops() const noexcept;
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.
@@ -138,6 +145,10 @@ class Frame {
   /// handle.
   [[nodiscard]] static Frame wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
                                   const PixelOps& ops);
+  /// The same of one picture in several formats, at least one: the first is the frame's own, the others need
+  /// no conversion any more.
+  [[nodiscard]] static Frame wrap(std::span<const Picture> forms, std::size_t bytes,
+                                  std::function<void()> release, const PixelOps& ops);
 
  private:
   friend class FrameBuilder;
@@ -169,11 +180,15 @@ class FramePool {
   struct Recycle {
     std::shared_ptr<Impl> pool;
     std::size_t bytes = 0;
+    std::shared_ptr<PictureMemory> memory = {};  // that it came from; null: the heap
     void operator()(std::uint8_t* memory) const noexcept;
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;
   [[nodiscard]] Buffer take(std::size_t bytes);
   [[nodiscard]] Stats stats() const;
+  /// From now on take() asks `memory` first, and the heap when that has none; null: the heap alone. What was
+  /// taken goes back to where it came from.
+  void use(std::shared_ptr<PictureMemory> memory);
   [[nodiscard]] static FramePool& shared();
 
  private:

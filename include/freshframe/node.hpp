@@ -14,6 +14,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace freshframe {
 
@@ -65,6 +66,8 @@ class NodeBase {
   [[nodiscard]] virtual std::optional<std::string> records_to() const { return std::nullopt; }
   /// True: the embedder runs this node on a thread of its own, through Worker's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
+  /// The worker processes that the node runs in; any thread.
+  [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
 
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.

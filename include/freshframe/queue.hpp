@@ -35,9 +35,10 @@ inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{2
 enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop };
 inline constexpr int kDropCauses = 5;
 
-/// Why a node lost a frame before it reached an edge.
-enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error };
-inline constexpr int kNodeDropCauses = 4;
+/// Why a node lost a frame before it reached an edge. Worker and Stop: it was with a worker process, which
+/// died, or was ended by a stop.
+enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker, Stop };
+inline constexpr int kNodeDropCauses = 6;
 
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;

@@ -84,6 +84,21 @@ struct EdgeStats {
   double age_p99 = 0;
 };
 
+/// What a worker process does now.
+enum class WorkerState : std::uint8_t { Starting, Idle, Working, Resting, Closing, Ended };
+[[nodiscard]] std::string_view to_string(WorkerState state) noexcept;
+
+/// One worker process of a node. `pid` is 0 while there is none: it rests before its next start, or has
+/// ended.
+struct WorkerStats {
+  int pid = 0;
+  WorkerState state = WorkerState::Starting;
+  std::uint64_t samples = 0;    // that it and those before it in its place have finished
+  std::uint64_t restarts = 0;   // in this place
+  std::uint64_t rss_bytes = 0;  // resident memory, the shared pictures that it has looked at included
+  double cpu = 0;               // seconds of processor time of the process
+};
+
 struct NodeStats {
   std::string name;
   NodeState state = NodeState::Opening;
@@ -97,6 +112,8 @@ struct NodeStats {
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
+  std::uint64_t in_flight = 0;                   // taken by a node with workers, not finished or dropped yet
+  std::vector<WorkerStats> workers;              // of nodes that run in worker processes
   std::optional<SourceStats> source;             // of video sources
   std::string last_error;                        // the latest exception's text; empty: there was none
 };

@@ -39,6 +39,7 @@ from ._nodes import Node, Source
 from ._pipeline import Pipeline
 from ._port import Port
 from ._probe import Measured, Probe, probe
+from ._process import Process
 from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._stream import Stream, stream
 from ._tracker import BoxTracker
@@ -64,6 +65,7 @@ if _typing.TYPE_CHECKING:
         Report,
         SourceStats,
         Stats,
+        WorkerStats,
     )
     from .sinks import Csv, JsonLines
 
@@ -86,6 +88,7 @@ _STATISTICS = {
     "Report",
     "SourceStats",
     "Stats",
+    "WorkerStats",
 }  # dataclasses, which cost more to make than the rest of the package
 
 
@@ -151,6 +154,7 @@ __all__ = [
     "PoolStats",
     "Port",
     "Probe",
+    "Process",
     "Progress",
     "Queue",
     "ReadTimeout",
@@ -170,6 +174,7 @@ __all__ = [
     "VideoFile",
     "VideoInfo",
     "VideoSource",
+    "WorkerStats",
     "demo",
     "detect_circles",
     "get_cmake_dir",

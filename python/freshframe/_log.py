@@ -65,11 +65,20 @@ _handling = threading.RLock()  # held while lines are logged, so that they keep 
 _thread: _LogThread | None = None
 
 
-def _handle(level: int, text: str) -> None:
+def _handle(level: int, text: str, name: str) -> None:
     try:
-        _limiter(level, text)
+        if name:  # of a worker process, where its logger let it pass
+            _hand_on(level, text, name)
+        else:
+            _limiter(level, text)
     except Exception:  # of the user's handler or filter: reported, and the next line has its turn
         sys.excepthook(*sys.exc_info())
+
+
+def _hand_on(level: int, text: str, name: str) -> None:
+    target = logging.getLogger(name)
+    record = target.makeRecord(name, level, "(worker process)", 0, text, (), None)
+    target.handle(record)
 
 
 def drain() -> None:
@@ -77,8 +86,8 @@ def drain() -> None:
     if not _handling.acquire(timeout=_PATIENCE):
         return  # a handler is stuck; the thread in it goes on with what waits
     try:
-        for level, text in _native.take_log():
-            _handle(level, text)
+        for level, text, name in _native.take_log():
+            _handle(level, text, name)
     finally:
         _handling.release()
 

@@ -388,8 +388,21 @@ class Engine:
     def forget_server(self) -> None:
         """In the child of a fork: closes its socket there."""
 
+    def add_process(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: dict) -> int:
+        """
+        Adds a place for a node in worker processes; returns its index. GIL: held
+        """
+
+    def limit_stop(self, seconds: float) -> None:
+        """Says how long a stop may take, before it is asked for. GIL: held"""
+
 def set_gil_findings(capsule: CapsuleType) -> None:
     """Where the server hears of the GIL watch, without the GIL."""
+
+def run_process(engine, index):
+    """
+    The body of the thread of a node in worker processes. GIL: released while waiting
+    """
 
 class StopToken:
     """Tells a source that its pipeline stops; given to Source.read()."""

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from . import _check, _dashboard, _drawing, _life, _log, _native, _types, _wiring
+from . import _check, _dashboard, _drawing, _life, _log, _native, _process, _types, _wiring
 from ._dashboard import Dashboard
 from ._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StopTimeout
 from ._log import logger
 from ._nodes import Native, Node, Source
 from ._port import Port
+from ._process import Process
 from ._queue import Queue
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Pipeline:
         self._engine = _native.Engine(name, stall_timeout, _wiring.max_held_bytes(max_held_bytes))
         self._engine.call_at_end(_life.forget_ended)
         self._python_nodes: list[tuple[int, Any, bool]] = []
+        self._process_nodes: list[int] = []
         self._nodes: list[Any] = []
         self._threads: list[threading.Thread] = []
 
@@ -71,6 +73,7 @@ class Pipeline:
         queue: Queue | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
+        process: bool | Process = False,
     ) -> Port[U]: ...
     @overload
     def add(
@@ -82,6 +85,7 @@ class Pipeline:
         queue: Queue | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
+        process: bool | Process = False,
     ) -> Port[U]: ...
     def add(
         self,
@@ -92,6 +96,7 @@ class Pipeline:
         queue: Queue | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
+        process: bool | Process = False,
     ) -> Port[Any]:
         """Adds a source, a node or a function to the graph.
 
@@ -102,14 +107,17 @@ class Pipeline:
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files.
             on_error: "skip" goes on after an exception and counts the sample as ``error``.
             max_age: Seconds; an older sample is dropped as ``stale`` when it would be taken. Live only.
+            process: True: the node runs in a worker process, on a core of its own, as the copy that it is
+                now. A Process says more: how many workers, their time and memory limits.
 
         Raises:
             GraphError: It cannot be wired so.
             OptionError: An option is out of range.
-            OptionTypeError: An argument is of the wrong type.
+            OptionTypeError: An argument is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.
         """
         _wiring.check_node(node)
+        in_process = _process.checked(process, node)
         parents = self._parents(parent, _wiring.label(node))
         wanted, given = _types.node_types(node)
         for port in parents:
@@ -121,14 +129,22 @@ class Pipeline:
         _wiring.claim(node)
         try:
             options = _wiring.options(name, queue, on_error, max_age)
-            index = self._add(node, [port._index for port in parents], (wanted, given), options)
+            recipe = None if in_process is None else _process.recipe(node, in_process)
+            index = self._add(node, [port._index for port in parents], (wanted, given), options, recipe)
         except BaseException:
             _wiring.release(node)
             raise
         self._nodes.append(node)
         return Port(self, index, node, given)
 
-    def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: _native.AddOptions) -> int:
+    def _add(
+        self,
+        node: Any,
+        parents: list[int],
+        hints: tuple[Any, Any],
+        options: _native.AddOptions,
+        recipe: dict[str, Any] | None,
+    ) -> int:
         if isinstance(node, Native):
             return self._engine.add_native(node._handle, parents, options)
         label = _wiring.label(node)
@@ -136,7 +152,12 @@ class Pipeline:
         if isinstance(node, Source):
             index = self._engine.add_python_source(label, (bool(node.live), kinds[1]), parents, options)
         else:
-            index = self._engine.add_python(label, kinds, parents, options, _wiring.records_to(node))
+            records_to = _wiring.records_to(node)
+            if recipe is not None:
+                index = self._engine.add_process(label, kinds, parents, options, recipe, records_to)
+                self._process_nodes.append(index)
+                return index
+            index = self._engine.add_python(label, kinds, parents, options, records_to)
         self._python_nodes.append((index, node, not isinstance(node, Node)))
         return index
 
@@ -214,15 +235,16 @@ class Pipeline:
 
     def _start_threads(self) -> None:
         for index, node, takes_values in self._python_nodes:
-            thread = threading.Thread(
-                target=_native.run_node,
-                args=(self._engine, index, node, takes_values),
-                name=self._engine.node_name(index),
-                daemon=True,
-            )
-            self._threads.append(thread)
-            thread.start()
-            _life.keep_thread(thread)
+            self._start_thread(index, _native.run_node, self._engine, index, node, takes_values)
+        for index in self._process_nodes:
+            self._start_thread(index, _native.run_process, self._engine, index)
+
+    def _start_thread(self, index: int, body: Callable[..., object], *arguments: Any) -> None:
+        name = self._engine.node_name(index)
+        thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        _life.keep_thread(thread)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the pipeline has ended.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -12,7 +12,8 @@ from ._queue import Queue
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
-NodeDropCause = Literal["device", "decode", "pool", "error"]
+NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop"]
+WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[
     "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
 ]
@@ -52,6 +53,27 @@ class SourceStats:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerStats:
+    """One worker process of a node with ``process=``.
+
+    Attributes:
+        pid: Its process id; 0 while there is none: it rests before its next start, or has ended.
+        state: What it does now.
+        samples: Samples that it, and those before it in its place, have finished.
+        restarts: How often a new process has taken the place of one that had died.
+        rss_bytes: Its resident memory, the shared pictures that it has looked at included.
+        cpu: Seconds of processor time of this process.
+    """
+
+    pid: int
+    state: WorkerState
+    samples: int
+    restarts: int
+    rss_bytes: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStats:
     """One node.
 
@@ -71,6 +93,9 @@ class NodeStats:
         drops: By cause; only causes that happened.
         source: How a video source's connection has fared; None for every other node.
         last_error: Class and message of the latest exception; "" when there was none.
+        in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
+            a node ``processed + dropped + in_flight`` is what its edges have delivered, in every snapshot.
+        workers: The worker processes of a node with ``process=``.
     """
 
     state: NodeState
@@ -86,6 +111,8 @@ class NodeStats:
     drops: dict[NodeDropCause, int]
     source: SourceStats | None = None
     last_error: str = ""
+    in_flight: int = 0
+    workers: tuple[WorkerStats, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +276,15 @@ class Progress:
     remaining: float | None
 
 
-def _node(values: tuple[Any, ...]) -> NodeStats:
-    node = NodeStats(*values)
-    source: Any = node.source
-    return node if source is None else replace(node, source=SourceStats(*source))
+def _node(values: list[Any]) -> NodeStats:
+    *rest, source, last_error, in_flight, workers = values
+    named: dict[str, Any] = {
+        "source": None if source is None else SourceStats(*source),
+        "last_error": last_error,
+        "in_flight": in_flight,
+        "workers": tuple(WorkerStats(*worker) for worker in workers),
+    }
+    return NodeStats(*rest, **named)
 
 
 # What an active freshframe.gil.watch() has found: stalls, seconds, the worst culprits. It sets this.

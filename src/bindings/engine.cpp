@@ -190,6 +190,7 @@ PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
     const double seconds = seconds_of(timeout);
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
     auto& engine = engine_of(self);
+    limit_stop(engine, seconds);
     request_stop(held, engine);
     const bool joined = gil::release(
         held,
@@ -310,6 +311,7 @@ void bind_engine(nb::module_& module) {
       .def("describe", [](const Engine& self) { return self.core().describe(); });
   bind_engine_stats(engine);
   bind_serve(module, engine);
+  bind_processes(module, engine);
 }
 
 }  // namespace freshframe::python

@@ -61,6 +61,10 @@ nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
     return python_error(held, known.error());
   } catch (const SourceErrorByPython& known) {
     return python_error(held, known.error());
+  } catch (const FramesHeld& known) {
+    return make(classes().frames_held, known.what());
+  } catch (const OptionTypeError& known) {
+    return make(classes().option_type_error, known.what());
   } catch (const std::exception& known) {  // no Python runs in this try block: nothing unwinds through it
     return make(PyExc_RuntimeError, known.what());
   } catch (...) {

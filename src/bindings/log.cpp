@@ -26,18 +26,19 @@ namespace {
 class LogLines {
  public:
   struct Line {
-    LogLevel level;
+    int level;  // 0..3, or Python's number with a logger
     std::string text;
+    std::string logger = {};  // of a record of a worker process; empty: the engine's
   };
 
-  void push(LogLevel level, std::string_view text) {
+  void push(Line line) {
     {
       const std::lock_guard lock(mutex_);
       if (lines_.size() >= kMaxLines) {
         ++lost_;
         return;
       }
-      lines_.push_back({level, std::string(text)});
+      lines_.push_back(std::move(line));
     }
     changed_.notify_one();
   }
@@ -65,8 +66,8 @@ class LogLines {
     const std::lock_guard lock(mutex_);
     lines.swap(lines_);
     if (lost_ > 0) {
-      lines.push_back(
-          {LogLevel::Warning, std::to_string(lost_) + " log lines were lost: they came too fast"});
+      lines.push_back({static_cast<int>(LogLevel::Warning),
+                       std::to_string(lost_) + " log lines were lost: they came too fast"});
       lost_ = 0;
     }
     return lines;
@@ -105,32 +106,44 @@ PyMethodDef wait_log_method = {"wait_log", gil::entry<&wait_log>, METH_NOARGS,
 
 void collect_log(bool on) {
   if (on) {
-    set_log_sink([](LogLevel level, std::string_view line) { log_lines().push(level, line); });
+    set_log_sink([](LogLevel level, std::string_view line) {
+      log_lines().push({static_cast<int>(level), std::string(line)});
+    });
   } else {
     set_log_sink({});
   }
 }
 
+nb::object text_of(const std::string& text) {
+  // Names in files need not be UTF-8.
+  nb::object result =
+      nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+  if (!result.is_valid()) throw nb::python_error();
+  return result;
+}
+
 nb::list take_log() {
   nb::list result;
   for (const auto& line : log_lines().take()) {
-    // Names in files need not be UTF-8.
-    nb::object text = nb::steal(
-        PyUnicode_DecodeUTF8(line.text.data(), static_cast<Py_ssize_t>(line.text.size()), "replace"));
-    if (!text.is_valid()) throw nb::python_error();
-    result.append(nb::make_tuple(static_cast<int>(line.level), text));
+    result.append(nb::make_tuple(line.level, text_of(line.text), text_of(line.logger)));
   }
   return result;
 }
 
 }  // namespace
 
+void log_record(int level, const std::string& logger, const std::string& text) {
+  log_lines().push({level, text, logger});
+}
+
 void bind_log(nb::module_& module) {
   renew_log_lines();
   pthread_atfork(nullptr, nullptr, &renew_log_lines);
   module.def("collect_log", &collect_log, nb::arg("on"),
              "Collects the log lines of the engine from now on, or drops them.");
-  module.def("take_log", &take_log, "Takes what was collected: (level 0..3, text) each.");
+  module.def(
+      "take_log", &take_log,
+      "Takes what was collected: (level 0..3, text, \"\") each, or (Python's level, text, logger) of a worker.");
   module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
   module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(), of now or later.");
 }

@@ -72,6 +72,7 @@ NB_MODULE(_native, module) {
   bind_reader(module);
   bind_engine(module);
   bind_python_nodes(module);
+  bind_worker_end(module);
   bind_nodes(module);
   bind_trackers(module);
   bind_box_painter(module);

@@ -332,22 +332,6 @@ void run_opened(gil::Held& held, Loop& loop) {
   if (hooks && opened) call_hook(held, loop, "close");
 }
 
-// A "thread" that is no thread of the system, as gevent and eventlet make: a wait in it would stop the
-// program.
-void refuse_green_thread(gil::Held& held, Loop& loop) {
-  loop.engine.core().refuse(std::make_exception_ptr(StateError(
-      "node '" + loop.worker.name() +
-      "' needs a thread of its own, but threading.Thread runs on the thread that called start(): gevent "
-      "or eventlet has replaced it. Leave threads alone, as with gevent.monkey.patch_all(thread=False)")));
-  gil::release(
-      held,
-      [](Worker* worker) {
-        worker->open_step();
-        worker->close_step();
-      },
-      &loop.worker);
-}
-
 // What the child's own code raised goes on; a plain return is refused.
 PyObject* raise_in_forked_child(const std::string& node) {
   if (PyErr_Occurred() != nullptr) return nullptr;
@@ -370,7 +354,7 @@ PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
     Loop loop{owner, owner.core().worker(index), node, takes_values != 0};
     auto& worker = loop.worker;
     if (owner.launched_by_this_thread()) {
-      refuse_green_thread(held, loop);
+      refuse_green_thread(held, owner, worker);
       return Py_NewRef(Py_None);
     }
     worker.adopt_thread();
@@ -409,6 +393,22 @@ PyMethodDef run_node_method = {"run_node", gil::entry<&run>, METH_VARARGS,
                                "node's thread. GIL: released while waiting"};
 
 }  // namespace
+
+// A "thread" that is no thread of the system, as gevent and eventlet make: a wait in it would stop the
+// program.
+void refuse_green_thread(gil::Held& held, Engine& engine, Worker& worker) {
+  engine.core().refuse(std::make_exception_ptr(StateError(
+      "node '" + worker.name() +
+      "' needs a thread of its own, but threading.Thread runs on the thread that called start(): gevent "
+      "or eventlet has replaced it. Leave threads alone, as with gevent.monkey.patch_all(thread=False)")));
+  gil::release(
+      held,
+      [](Worker* target) {
+        target->open_step();
+        target->close_step();
+      },
+      &worker);
+}
 
 void bind_python_nodes(nb::module_& module) {
   nb::class_<StopToken>(module, "StopToken", nb::is_final(),

@@ -2,11 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/gil.hpp"
 #include "freshframe/node.hpp"
 
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "core/pipeline/worker.hpp"
 
 #include <nanobind/nanobind.h>
 
@@ -51,6 +54,10 @@ class PythonSource final : public SourceBase {
   const TypeInfo* output_;
 };
 
+class Engine;
+
+/// For a thread that is none: start() throws, and the node ends.
+void refuse_green_thread(gil::Held& held, Engine& engine, Worker& worker);
 /// Adds run_node and StopToken to the module.
 void bind_python_nodes(nanobind::module_& module);
 

@@ -78,8 +78,8 @@ PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
   });
 }
 
-PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr,
-                            "The value; made at first use and kept.", nullptr};
+PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr, "The value; made at first use and kept.",
+                            nullptr};
 
 nb::object path_of(const PythonSample& self) {
   const auto& path = self.sample().stamp.path;

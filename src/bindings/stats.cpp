@@ -39,11 +39,22 @@ nb::object source_fields(const std::optional<SourceStats>& source) {
   return fields_of(kSourceFields, *source, std::string(to_string(source->state)));
 }
 
+nb::list worker_fields(const std::vector<WorkerStats>& workers) {
+  nb::list result;
+  for (const auto& worker : workers) {
+    result.append(nb::make_tuple(worker.pid, std::string(to_string(worker.state)), worker.samples,
+                                 worker.restarts, worker.rss_bytes, worker.cpu));
+  }
+  return result;
+}
+
 nb::list node_fields(const NodeStats& node) {
   auto fields = fields_of(kNodeFields, node, std::string(to_string(node.state)));
   fields.append(drops_of(node.drops));
   fields.append(source_fields(node.source));
   fields.append(node.last_error);
+  fields.append(node.in_flight);
+  fields.append(worker_fields(node.workers));
   return fields;
 }
 

@@ -11,6 +11,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/circles_pool.hpp"
 #include "bindings/classes.hpp"
+#include "bindings/process_values.hpp"
 
 #include <nanobind/ndarray.h>
 
@@ -91,6 +92,7 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
   if (const auto* object = value.as<PythonObject>()) return nb::borrow(object->object.get(held));
   if (const auto* circles = value.as<Circles>()) return circles_to_python(held, value, *circles);
   if (const auto* number = value.as<double>()) return nb::cast(*number);
+  if (const auto* pickled = value.as<Pickled>()) return pickled->body->open(held);
   throw Error("a value of type " + std::string(value.get()->type()->name) + " has no Python form");
 }
 

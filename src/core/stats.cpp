@@ -96,6 +96,24 @@ std::string_view to_string(NodeState state) noexcept {
   return "?";
 }
 
+std::string_view to_string(WorkerState state) noexcept {
+  switch (state) {
+    case WorkerState::Starting:
+      return "starting";
+    case WorkerState::Idle:
+      return "idle";
+    case WorkerState::Working:
+      return "working";
+    case WorkerState::Resting:
+      return "resting";
+    case WorkerState::Closing:
+      return "closing";
+    case WorkerState::Ended:
+      return "ended";
+  }
+  return "?";
+}
+
 void NodeCounters::drop(NodeDropCause cause, std::uint64_t count) noexcept {
   drops_[static_cast<std::size_t>(cause)].fetch_add(count, std::memory_order_relaxed);
 }

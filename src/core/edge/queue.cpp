@@ -56,6 +56,10 @@ std::string_view to_string(NodeDropCause cause) noexcept {
       return "pool";
     case NodeDropCause::Error:
       return "error";
+    case NodeDropCause::Worker:
+      return "worker";
+    case NodeDropCause::Stop:
+      return "stop";
   }
   return "?";
 }

@@ -109,6 +109,19 @@ std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
   return result();
 }
 
+Picture FrameBody::pool(PixelFormat format) {
+  auto& target = form_slot(*this, format);
+  const Lock lock(convert_mutex);
+  if (target.pooled_memory) return target.pooled;
+  FrameBuilder builder(target.picture.format);
+  if (!basic_pixel_ops().convert(target.picture, builder.picture())) throw Error("cannot copy a picture");
+  target.pooled = builder.picture();
+  bytes.fetch_add(builder.size_bytes(), std::memory_order_relaxed);
+  target.pooled_memory = std::move(builder).take_memory();
+  settle();
+  return target.pooled;
+}
+
 void FrameBody::settle() noexcept {
   const Lock lock(budget_mutex);
   if (!budget) return;
@@ -195,6 +208,10 @@ bool Frame::has_packed() const noexcept {
   return form_slot(*body_, form_).packed.load(std::memory_order_acquire);
 }
 
+Picture Frame::pooled() const {
+  return body_->pool(form_);
+}
+
 const PixelOps& Frame::ops() const noexcept {
   return *body_->ops;
 }
@@ -219,6 +236,17 @@ Frame Frame::as_engine() const noexcept {
 
 void Frame::attach(const std::shared_ptr<FrameBudget>& budget) const {
   if (body_ != nullptr) body_->attach(budget);
+}
+
+Frame Frame::wrap(std::span<const Picture> forms, std::size_t bytes, std::function<void()> release,
+                  const PixelOps& ops) {
+  auto frame = wrap(forms.front(), bytes, std::move(release), ops);
+  for (const auto& other : forms.subspan(1)) {
+    auto& form = form_slot(*frame.body_, other.format.format);
+    form.picture = other;
+    form.made.store(true, std::memory_order_release);
+  }
+  return frame;
 }
 
 Frame Frame::wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,

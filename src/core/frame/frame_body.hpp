@@ -39,6 +39,8 @@ struct FrameBody {
     FramePool::Buffer memory;  // empty for the form that the frame was made with
     std::atomic<bool> packed{false};
     FramePool::Buffer packed_memory;  // empty when the planes lie packed already
+    Picture pooled;                   // guarded by convert_mutex, as is pooled_memory
+    FramePool::Buffer pooled_memory;  // empty: not copied yet
   };
 
   FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
@@ -52,6 +54,7 @@ struct FrameBody {
   /// Makes the form if it is not there; one thread converts, others wait for it.
   const Form& form(PixelFormat format);
   std::span<const std::uint8_t> pack(PixelFormat format);
+  Picture pool(PixelFormat format);
   void settle() noexcept;
   void attach(const std::shared_ptr<FrameBudget>& budget) noexcept;
 

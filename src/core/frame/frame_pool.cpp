@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/frame/layout.hpp"
+#include "core/frame/picture_memory.hpp"
+
 namespace freshframe {
 namespace {
 
@@ -43,37 +46,55 @@ struct FramePool::Impl {
   Mutex mutex;
   std::map<std::size_t, std::vector<std::uint8_t*>> idle FRESHFRAME_GUARDED_BY(mutex);
   Stats stats FRESHFRAME_GUARDED_BY(mutex);
+  std::shared_ptr<PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
 };
 
 FramePool::FramePool() : impl_(std::make_shared<Impl>()) {}
 FramePool::~FramePool() = default;
 
-void FramePool::Recycle::operator()(std::uint8_t* memory) const noexcept {
+void FramePool::Recycle::operator()(std::uint8_t* buffer) const noexcept {
+  if (memory) {
+    memory->deallocate(buffer);
+    return;
+  }
   if (pool) {
     const Lock lock(pool->mutex);
     if (pool->stats.idle_bytes + bytes <= kMaxIdleBytes) {
       try {
-        pool->idle[bytes].push_back(memory);
+        pool->idle[bytes].push_back(buffer);
         pool->stats.idle_bytes += bytes;
         return;
       } catch (const std::bad_alloc&) {  // no room for the list: give the memory back instead
       }
     }
   }
-  deallocate(memory);
+  deallocate(buffer);
+}
+
+void FramePool::use(std::shared_ptr<PictureMemory> memory) {
+  const Lock lock(impl_->mutex);
+  impl_->memory.swap(memory);
 }
 
 FramePool::Buffer FramePool::take(std::size_t bytes) {
   const auto size = aligned(bytes);
+  std::shared_ptr<PictureMemory> memory;
+  {
+    const Lock lock(impl_->mutex);
+    memory = impl_->memory;
+  }
+  if (memory) {  // it has a lock of its own
+    if (auto* buffer = memory->allocate(size)) return {buffer, Recycle{impl_, size, std::move(memory)}};
+  }
   {
     const Lock lock(impl_->mutex);
     const auto found = impl_->idle.find(size);
     if (found != impl_->idle.end() && !found->second.empty()) {
-      auto* memory = found->second.back();
+      auto* buffer = found->second.back();
       found->second.pop_back();
       impl_->stats.idle_bytes -= size;
       ++impl_->stats.reused;
-      return {memory, Recycle{impl_, size}};
+      return {buffer, Recycle{impl_, size}};
     }
     ++impl_->stats.allocated;
   }
@@ -90,24 +111,28 @@ FramePool& FramePool::shared() {
   return *pool;
 }
 
-FrameBuilder::FrameBuilder(const PictureFormat& format, FramePool& pool) {
+std::size_t lay_out(Picture& picture, std::uint8_t* memory) {
+  const auto& format = picture.format;
   if (format.width < 1 || format.height < 1 || format.width > kMaxSide || format.height > kMaxSide) {
     throw Error("a frame must be 1x1 to 65536x65536 pixels, got " + std::to_string(format.width) + "x" +
                 std::to_string(format.height));
   }
-  picture_.format = format;
-  std::size_t offsets[3] = {};
+  std::size_t bytes = 0;
   for (int i = 0; i < format.plane_count(); ++i) {
     auto shape = format.plane_shape(i);
     shape.stride = static_cast<std::ptrdiff_t>(aligned(static_cast<std::size_t>(shape.row_bytes)));
-    offsets[i] = bytes_;
-    bytes_ += static_cast<std::size_t>(shape.stride) * static_cast<std::size_t>(shape.rows);
-    picture_.planes[static_cast<std::size_t>(i)] = shape;
+    if (memory != nullptr) shape.data = memory + bytes;
+    bytes += static_cast<std::size_t>(shape.stride) * static_cast<std::size_t>(shape.rows);
+    picture.planes[static_cast<std::size_t>(i)] = shape;
   }
+  return bytes;
+}
+
+FrameBuilder::FrameBuilder(const PictureFormat& format, FramePool& pool) {
+  picture_.format = format;
+  bytes_ = lay_out(picture_, nullptr);
   memory_ = pool.take(bytes_);
-  for (int i = 0; i < format.plane_count(); ++i) {
-    picture_.planes[static_cast<std::size_t>(i)].data = memory_.get() + offsets[i];
-  }
+  lay_out(picture_, memory_.get());
 }
 
 FrameBuilder::FrameBuilder(FrameBuilder&&) noexcept = default;

@@ -7,6 +7,22 @@
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe {
+namespace {
+
+// Edges are read after nodes, so what a node has taken is never less than what it has finished or dropped.
+void count_in_flight(Stats& stats) {
+  for (auto& node : stats.nodes) {
+    if (node.workers.empty()) continue;
+    std::uint64_t taken = 0;
+    for (const auto& edge : stats.edges) {
+      if (edge.child == node.name) taken += edge.delivered;
+    }
+    const auto done = node.processed + node.dropped;
+    node.in_flight = taken > done ? taken - done : 0;
+  }
+}
+
+}  // namespace
 
 Stats PipelineCore::stats() const {
   const std::lock_guard building(building_);
@@ -21,6 +37,7 @@ Stats PipelineCore::stats_locked() const {
       for (auto& edge : inbox->stats()) result.edges.push_back(std::move(edge));
     }
   }
+  count_in_flight(result);
   result.uptime = uptime();
   result.held_bytes = budget_->held_bytes();
   result.pool = {budget_->bound(), budget_->published(), FramePool::shared().stats()};

@@ -156,7 +156,6 @@ void PipelineCore::arrive_finished() {
     last = ++finished_ == node_count();
     if (last) {
       phase_ = Phase::Ended;
-      stopped_early_ = stop_source_.stop_requested();
       ended_at_ = clock()->now();
     }
     changed_.notify_all();
@@ -264,10 +263,8 @@ void PipelineCore::throw_still_busy(Seconds timeout) const {
 void PipelineCore::request_stop() {
   {
     const Lock lock(mutex_);
-    if (phase_ == Phase::Building) {
-      phase_ = Phase::Ended;
-      stopped_early_ = true;
-    }
+    stopped_early_ |= phase_ != Phase::Ended;
+    if (phase_ == Phase::Building) phase_ = Phase::Ended;
   }
   source_stop_.request_stop();
   budget_->stop();

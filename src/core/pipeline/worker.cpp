@@ -202,6 +202,16 @@ void Worker::end_work() noexcept {
   set_state(NodeState::Waiting);
 }
 
+void Worker::count_call(Seconds spent) noexcept {
+  durations_.add(spent.count());
+  add(busy_ns_, nanoseconds(spent.count()));
+}
+
+void Worker::count_processed() noexcept {
+  add(processed_, 1);
+  count_rate(core_.clock()->now());
+}
+
 void Worker::end_read() noexcept {
   durations_.add(Seconds(core_.clock()->now() - work_began_).count());
   set_state(NodeState::Waiting);
@@ -397,6 +407,7 @@ NodeStats Worker::stats() const {
   result.gil_hold = static_cast<double>(gil_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
   result.errors = errors_.load(std::memory_order_relaxed);
   result.last_error = last_error();
+  result.workers = node_->workers();
   if (source_ != nullptr && source_->has_source_stats())
     // What happens to the server after the end is no outage of this source.
     result.source = counters_.source().snapshot(finished() ? closed_at_ : core_.clock()->now());

@@ -52,6 +52,10 @@ class Worker {
   void emit(Output output, const AnySample& from);
   /// Sends what a source read. False: the pipeline is stopping.
   bool publish(SourceItem<Output> item);
+  /// For a node that works on several samples at once, instead of begin_work() and end_work(): one call has
+  /// taken `spent`; one sample is finished.
+  void count_call(Seconds spent) noexcept;
+  void count_processed() noexcept;
   /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text,
   /// `traceback` where in the node's language. Returns true when the node goes on (on_error = Skip).
   bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,

@@ -1,0 +1,129 @@
+"""A worker process: one node, samples in, results out. Started by the engine, never by hand."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import faulthandler
+import logging
+import pickle
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from . import _native, _pickling
+
+_SOCKET = 3
+_MOST_RECORDS = 1000  # per second
+
+
+class _ToParent(logging.Handler):
+    """Sends records to the parent's logging, formatted; never waits for it."""
+
+    def __init__(self, end: Any) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(message)s"))
+        self._end = end
+        self._second = 0.0
+        self._sent = 0
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        if now - self._second >= 1:
+            self._second, self._sent = now, 0
+        self._sent += 1
+        try:
+            text = self.format(record)
+        except Exception:  # of the record's arguments, as in logging itself
+            self.handleError(record)
+            return
+        if self._lost:
+            text += f" (and {self._lost} more, which came too fast)"
+        if self._sent <= _MOST_RECORDS and self._end.log(record.levelno, record.name, text):
+            self._lost = 0
+        else:
+            self._lost += 1
+
+
+def _log_to_parent(end: Any, levels: dict[str, int]) -> None:
+    for name, level in levels.items():
+        logging.getLogger(name or None).setLevel(level)
+    logging.getLogger().addHandler(_ToParent(end))
+    logging.captureWarnings(True)
+
+
+def _describe(error: BaseException) -> tuple[str, str]:
+    text = str(error)
+    name = type(error).__name__
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return (f"{name}: {text}" if text else name), "".join(lines).rstrip("\n")
+
+
+def _fail(end: Any, in_call: bool, error: BaseException) -> None:
+    texts = _describe(error)
+    error.__traceback__ = None
+    try:
+        parts = _pickling.dumps(error)
+    except Exception:  # whatever its class does: the text is known
+        parts = None
+    end.fail(in_call, texts, parts)
+
+
+def _work(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
+    while True:
+        sample = end.receive()
+        if sample is None:
+            return
+        given = sample.value if takes_values else sample
+        del sample
+        try:
+            result = call(given)
+            del given  # what the worker holds no longer goes back with the reply
+            end.reply(result)
+            del result
+        except Exception as error:
+            given = None
+            _fail(end, True, error)
+
+
+def _run(end: Any, task: dict[str, Any]) -> None:
+    opened = False
+    node: Any = None
+    try:
+        node = pickle.loads(task["node"])
+        if not task["takes_values"]:
+            node.open()
+        opened = True
+        end.opened()
+    except Exception as error:
+        _fail(end, False, error)
+        _wait_for_end(end)
+    if opened:
+        _work(end, node if task["takes_values"] else node.process, task["takes_values"])
+        if not task["takes_values"]:
+            try:
+                node.close()
+            except Exception as error:
+                _fail(end, False, error)
+    end.closed()
+
+
+def _wait_for_end(end: Any) -> None:
+    while end.receive() is not None:
+        pass
+
+
+def main(parent: int) -> None:
+    """The worker's whole life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    _native.let_leaks_pass()  # what the node still holds when it ends is its own business
+    end = _native.WorkerEnd(_SOCKET, parent)
+    payload, stacks = end.init()
+    faulthandler.register(signal.SIGRTMIN + 3, file=stacks, all_threads=True)
+    task = pickle.loads(payload)
+    threading.current_thread().name = task["label"]
+    _log_to_parent(end, task["levels"])
+    _run(end, task)

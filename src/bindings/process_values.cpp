@@ -1,0 +1,162 @@
+// Values between processes.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/process_values.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <cstring>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "bindings/raw_call.hpp"
+#include "bindings/value.hpp"
+
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using process::EncodedValue;
+using process::ProtocolError;
+using process::ReceivedValue;
+
+enum Kind : std::uint8_t { kPickle = 1, kCircles, kFloat };
+
+template <class T>
+std::span<const std::byte> bytes_of(const std::vector<T>& values) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return std::as_bytes(std::span(values));
+}
+
+template <class T>
+std::vector<T> values_of(std::span<const std::byte> bytes) {
+  if (bytes.size() % sizeof(T) != 0) throw ProtocolError("a column of circles ends within a row");
+  std::vector<T> values(bytes.size() / sizeof(T));
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
+  auto flags = std::make_shared<const std::vector<std::uint8_t>>(std::vector<std::uint8_t>{
+      circles.tracked, circles.columns.velocity, circles.columns.age, circles.columns.track_confidence});
+  EncodedValue encoded{
+      kCircles,
+      {bytes_of(*flags), bytes_of(circles.circles), bytes_of(circles.ids), bytes_of(circles.tracks)},
+      {}};
+  encoded.keeps = std::make_shared<const std::pair<ValueRef, decltype(flags)>>(value, flags);
+  return encoded;
+}
+
+ValueRef decode_circles(const ReceivedValue& value) {
+  const auto parts = value.parts();
+  if (parts.size() != 4 || parts[0].size() != 4) throw ProtocolError("circles of another form");
+  const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
+  Circles circles;
+  circles.tracked = flag(0);
+  circles.columns = {.velocity = flag(1), .age = flag(2), .track_confidence = flag(3)};
+  circles.circles = values_of<Circle>(parts[1]);
+  circles.ids = values_of<std::int64_t>(parts[2]);
+  circles.tracks = values_of<TrackInfo>(parts[3]);
+  const auto fits = [&](std::size_t rows) { return rows == 0 || rows == circles.circles.size(); };
+  if (!fits(circles.ids.size()) || !fits(circles.tracks.size())) {
+    throw ProtocolError("columns of circles of different lengths");
+  }
+  return ValueRef::make<Circles>(std::move(circles));
+}
+
+EncodedValue encode_float(double number) {
+  auto kept = std::make_shared<const double>(number);
+  return {kFloat, {std::as_bytes(std::span(kept.get(), 1))}, kept};
+}
+
+// A list of what _pickling.loads() takes: the pickle, then buffers of its own, which arrays may write to.
+nb::list parts_list(const ReceivedValue& value) {
+  nb::list list;
+  for (const auto& part : value.parts()) {
+    const auto* const data = reinterpret_cast<const char*>(part.data());
+    const auto size = static_cast<Py_ssize_t>(part.size());
+    const bool first = nb::len(list) == 0;
+    nb::object copy =
+        nb::steal(first ? PyBytes_FromStringAndSize(data, size) : PyByteArray_FromStringAndSize(data, size));
+    if (!copy.is_valid()) throw nb::python_error();
+    list.append(copy);
+  }
+  return list;
+}
+
+nb::object pickling(const char* function) {
+  return nb::module_::import_("freshframe._pickling").attr(function);
+}
+
+}  // namespace
+
+nb::object PickledBytes::open(gil::Held& held) {
+  if (PyObject* known = object_.get(held)) return nb::borrow(known);
+  nb::object made = pickling("opened")(parts_list(bytes_), producer_);
+  // Opening may let the GIL go: all who look get the same object, the one that was there first.
+  if (!object_) object_ = gil::Ref(held, made.ptr());
+  return nb::borrow(object_.get(held));
+}
+
+bool needs_python(const ValueRef& value) noexcept {
+  return value.as<PythonObject>() != nullptr;
+}
+
+EncodedValue encode_native(const ValueRef& value) {
+  if (const auto* pickled = value.as<Pickled>()) {
+    return {kPickle, pickled->body->bytes().parts(), pickled->body};
+  }
+  if (const auto* circles = value.as<Circles>()) return encode_circles(value, *circles);
+  if (const auto* number = value.as<double>()) return encode_float(*number);
+  throw OptionTypeError("a value of type " + std::string(value.get()->type()->name) +
+                        " cannot go to another process");
+}
+
+EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
+  EncodedValue encoded{kPickle, {}, std::make_shared<const gil::Ref>(held, parts.ptr())};
+  for (nb::handle part : nb::cast<nb::tuple>(parts)) {
+    if (PyBytes_Check(part.ptr())) {
+      encoded.parts.push_back(std::as_bytes(
+          std::span(PyBytes_AS_STRING(part.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(part.ptr())))));
+    } else {
+      const auto* const buffer = PyMemoryView_GET_BUFFER(part.ptr());
+      encoded.parts.push_back(
+          {static_cast<const std::byte*>(buffer->buf), static_cast<std::size_t>(buffer->len)});
+    }
+  }
+  return encoded;
+}
+
+EncodedValue encode_python(gil::Held& held, nb::handle object) {
+  if (PyFloat_CheckExact(object.ptr())) return encode_float(PyFloat_AS_DOUBLE(object.ptr()));
+  return encode_pickle(held, pickling("dumps")(object));
+}
+
+ValueRef decode(ReceivedValue value, const std::string& producer) {
+  switch (value.kind()) {
+    case kPickle:
+      if (value.parts().empty()) throw ProtocolError("a pickle without bytes");
+      return ValueRef::make<Pickled>({std::make_shared<PickledBytes>(std::move(value), producer)});
+    case kCircles:
+      return decode_circles(value);
+    case kFloat: {
+      double number = 0;
+      if (value.bytes().size() != sizeof number) throw ProtocolError("a number of another size");
+      std::memcpy(&number, value.bytes().data(), sizeof number);
+      return ValueRef::make<double>(number);
+    }
+    default:
+      throw ProtocolError("a value of unknown kind " + std::to_string(value.kind()));
+  }
+}
+
+nb::object exception_of(gil::Held& /*held*/, const ReceivedValue& error, const std::string& text,
+                        const std::string& traceback) {
+  return pickling("exception")(parts_list(error), text, traceback);
+}
+
+}  // namespace freshframe::python

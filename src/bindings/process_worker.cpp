@@ -1,0 +1,119 @@
+// The worker's end for Python: samples in, results out.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/media.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/engine.hpp"
+#include "bindings/process_values.hpp"
+#include "bindings/python_free_types.hpp"
+#include "bindings/raw_call.hpp"
+#include "bindings/sample.hpp"
+#include "bindings/value.hpp"
+#include "process/worker/worker_end.hpp"
+
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<process::WorkerEnd> = true;
+template <>
+inline constexpr bool python_free<process::WorkerRequest> = true;
+// Its bytes are kept by references that die through the deferred queue.
+template <>
+inline constexpr bool python_free<process::EncodedValue> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+namespace {
+
+using process::WorkerEnd;
+using process::WorkerRequest;
+
+struct PythonWorkerEnd {
+  PythonWorkerEnd(int socket, int parent)
+      : end(process::Descriptor(socket), parent, freshframe::pixel_ops()) {}
+
+  WorkerEnd end;
+  NodeNames names;
+};
+
+nb::tuple init(PythonWorkerEnd& self) {
+  self.end.hello(FRESHFRAME_VERSION);
+  auto init = self.end.init();
+  self.names = std::make_shared<const std::vector<std::string>>(std::move(init.names));
+  return nb::make_tuple(nb::bytes(init.payload.data(), init.payload.size()), init.stacks.release());
+}
+
+nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
+  WorkerRequest request;
+  auto* const into = &request;
+  while (!gil::release(
+      held, [](WorkerEnd* end, WorkerRequest* wanted) { return end->receive(*wanted); }, &self.end, into)) {
+    if (self.end.ended()) return nb::none();
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  }
+  if (request.value.kind() != process::kNoValue) {
+    request.sample.value = decode(std::move(request.value), "the parent process");
+  }
+  request.sample.frame = request.sample.frame.as_loan();
+  return make_sample(std::move(request.sample), self.names);
+}
+
+void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
+  if (result.is_none()) {
+    self.end.reply_nothing();
+    return;
+  }
+  const auto output = from_python(held, result);
+  if (!output.value) {
+    gil::release(
+        held, [](WorkerEnd* end, const Frame& frame) { end->reply_frame(frame); }, &self.end, output.frame);
+    return;
+  }
+  const auto encoded = needs_python(output.value) ? encode_python(held, result) : encode_native(output.value);
+  gil::release(
+      held, [](WorkerEnd* end, const process::EncodedValue& value) { end->reply_value(value); }, &self.end,
+      encoded);
+}
+
+void fail(gil::Held& held, PythonWorkerEnd& self, bool in_call,
+          const std::pair<std::string, std::string>& texts, nb::handle parts) {
+  const auto error = parts.is_none() ? process::EncodedValue{} : encode_pickle(held, parts);
+  self.end.fail(in_call, texts.first, texts.second, error);
+}
+
+}  // namespace
+
+void bind_worker_end(nb::module_& module) {
+  nb::class_<PythonWorkerEnd>(module, "WorkerEnd", nb::is_final(),
+                              "A worker process's end of its socket. Not an interface.")
+      .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"), "GIL: held")
+      .def("init", &init, "What the worker is for, and where its stacks are dumped.")
+      .def(
+          "opened", [](PythonWorkerEnd& self) { self.end.opened(); }, "GIL: held")
+      .def("receive", gil::entry<&receive>,
+           "The next sample; None: there are no more. GIL: released while waiting")
+      .def("reply", gil::entry<&reply>, nb::arg("result").none(),
+           "Answers the sample that was received last. GIL: released while copying")
+      .def("fail", gil::entry<&fail>, nb::arg("in_call"), nb::arg("texts"), nb::arg("parts").none(),
+           "Says that the node raised.")
+      .def(
+          "closed", [](PythonWorkerEnd& self) { self.end.closed(); }, "GIL: held")
+      .def(
+          "log",
+          [](PythonWorkerEnd& self, int level, const std::string& logger, const std::string& text) {
+            return self.end.log(level, logger, text);
+          },
+          nb::arg("level"), nb::arg("logger"), nb::arg("text"), "False: the parent is too slow.");
+}
+
+}  // namespace freshframe::python

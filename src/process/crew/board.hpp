@@ -1,0 +1,45 @@
+// What is known of a node's workers, for those who look.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/stats.hpp"
+
+#include <cstddef>
+#include <mutex>
+#include <vector>
+
+#include "process/life/child.hpp"
+
+namespace freshframe::process {
+
+/// Thread-safe: written by the control thread.
+class Board {
+ public:
+  explicit Board(std::size_t workers) : workers_(workers) {}
+
+  void write(std::size_t seat, const WorkerStats& stats) {
+    const std::lock_guard lock(mutex_);
+    workers_[seat] = stats;
+  }
+  /// Reads what the kernel knows of the processes that run.
+  [[nodiscard]] std::vector<WorkerStats> read() const {
+    std::vector<WorkerStats> result;
+    {
+      const std::lock_guard lock(mutex_);
+      result = workers_;
+    }
+    for (auto& worker : result) {
+      if (worker.pid == 0) continue;
+      const auto use = use_of(worker.pid);
+      worker.rss_bytes = use.rss_bytes;
+      worker.cpu = use.cpu;
+    }
+    return result;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<WorkerStats> workers_;  // guarded by mutex_
+};
+
+}  // namespace freshframe::process

@@ -1,0 +1,277 @@
+// The life of a crew: its loop, and how workers start and end.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/crew/crew.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <exception>
+#include <stop_token>
+#include <utility>
+
+#include "core/seconds_text.hpp"
+#include "process/memory/headroom.hpp"
+#include "process/memory/memory_file.hpp"
+#include <poll.h>
+
+namespace freshframe::process {
+namespace {
+
+constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() says otherwise
+constexpr auto kCloseTime = std::chrono::seconds(5);         // from "closed" to the process's end
+constexpr auto kKillTime = std::chrono::seconds(5);          // that a killed process may take to end
+constexpr auto kStreamTime = std::chrono::seconds(1);        // from the socket's end to the process's end
+constexpr auto kTidyTime = std::chrono::seconds(1);
+
+TimePoint now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+Crew::Crew(PipelineCore& core, Worker& worker, Embedder& embedder)
+    : core_(core),
+      worker_(worker),
+      node_(dynamic_cast<ProcessNode&>(worker.node())),
+      embedder_(embedder),
+      options_(node_.options()),
+      emitter_(worker, options_.ordered, bell_),
+      deaths_(options_.restarts, options_.restart_window) {}
+
+void Crew::run() {
+  node_.attach(bell_);
+  const std::stop_callback on_stop(core_.stop_token(), [bell = bell_] { bell->ring(); });
+  worker_.inbox().set_ready_hook([bell = bell_] { bell->ring_for_sample(); });
+  oom_kills_ = oom_kills();
+  try {
+    open();
+  } catch (const std::exception& error) {
+    fail_all(error.what());
+  }
+  opening_ = false;
+  const bool goes = worker_.open_step() && !failed_;
+  if (!goes) begin_end();
+  while (!all_ended()) step();
+  worker_.inbox().set_ready_hook({});
+  emitter_.finish();
+  seats_.clear();
+  node_.attach(nullptr);
+  worker_.close_step();
+}
+
+// All workers start at once; the node has opened when each of them has.
+void Crew::open() {
+  if (core_.clock() != Clock::real()) throw Error("worker processes need the real clock");
+  payload_ = make_message_file(node_.recipe().payload);
+  for (int i = 0; i < core_.node_count(); ++i) names_.push_back(core_.worker(i).name());
+  core_.budget()->extend(2 * options_.workers - 1);
+  for (int i = 0; i < options_.workers; ++i) {
+    seats_.push_back(std::make_unique<Seat>(static_cast<std::size_t>(i), node_.recipe(), options_));
+  }
+  for (auto& seat : seats_) {
+    if (core_.stop_token().stop_requested()) return;
+    start(*seat);
+  }
+  while (opened_ < seats_.size() && !failed_ && !core_.stop_token().stop_requested()) step();
+}
+
+bool Crew::all_ended() const {
+  return std::all_of(seats_.begin(), seats_.end(),
+                     [](const auto& seat) { return seat->state == WorkerState::Ended; });
+}
+
+void Crew::show(Seat& seat) {
+  node_.board().write(seat.number(), seat.stats());
+  const bool works = std::any_of(seats_.begin(), seats_.end(), [](const auto& each) {
+    return each->state == WorkerState::Working || each->state == WorkerState::Starting ||
+           each->state == WorkerState::Resting;
+  });
+  // What starts or rests before its next start is at work: nothing moves, and nothing is stuck either.
+  if (!opening_) worker_.set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
+}
+
+void Crew::step() {
+  poll_all();
+  const auto time = now();
+  for (auto& seat : seats_) {
+    if (auto end = seat->reap()) bury(*seat, *end);
+  }
+  if (core_.stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
+  on_time(time);
+  if (!opening_ && !ending_ && !failed_) take_samples();
+  if (!opening_ && !ending_ && (input_ended_ || failed_)) begin_end();
+}
+
+void Crew::poll_all() {
+  std::vector<pollfd> watched{{bell_->descriptor(), POLLIN, 0}};
+  for (auto& seat : seats_) {
+    const auto* channel = seat->channel();
+    watched.push_back({channel != nullptr && !seat->stream_ended ? channel->descriptor() : -1, POLLIN, 0});
+    watched.push_back({seat->child().descriptor(), POLLIN, 0});
+  }
+  const auto left = next_time(now()) - now();
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  const int got = ::poll(watched.data(), watched.size(),
+                         static_cast<int>(std::clamp<std::int64_t>(milliseconds, 0, 60'000)));
+  if (got <= 0) return;
+  if (watched[0].revents != 0) bell_->hush();
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    if (watched[1 + 2 * i].revents != 0) read(*seats_[i]);
+  }
+}
+
+TimePoint Crew::next_time(TimePoint time) const {
+  auto next = time + kTidyTime;
+  const auto earlier = [&](std::optional<TimePoint> other) {
+    if (other) next = std::min(next, *other);
+  };
+  for (const auto& seat : seats_) {
+    earlier(seat->kill_at);
+    if (seat->dump_until) next = std::min(next, time + std::chrono::milliseconds(5));
+    if (seat->state == WorkerState::Resting) earlier(seat->start_at);
+    if (seat->killed_at) earlier(*seat->killed_at + kKillTime);
+    if (options_.timeout && seat->job && !seat->dump_until && !seat->killed_at) {
+      earlier(seat->job->sent + to_duration(*options_.timeout));
+    }
+  }
+  if (stop_seen_) {
+    const auto deadline = node_.kill_by().value_or(*stop_seen_ + kStopTime);
+    if (deadline > time) earlier(deadline);
+  }
+  return next;
+}
+
+void Crew::on_time(TimePoint time) {
+  const bool stop_is_over = stop_seen_ && time >= node_.kill_by().value_or(*stop_seen_ + kStopTime);
+  for (auto& each : seats_) {
+    auto& seat = *each;
+    if (seat.state == WorkerState::Resting && !opening_ && time >= seat.start_at) {
+      start(seat);
+    } else if (seat.killed_at && time - *seat.killed_at >= kKillTime) {
+      log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + worker_.name() +
+                               "' was killed and has not ended after " +
+                               seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
+                               seat.child().waits_in() + ": it is let go");
+      seat.abandon();
+      bury(seat, {});
+    } else if (seat.child() && !seat.killed_at && stop_is_over) {
+      seat.kill(time, "the stop's time was over");
+    } else if (seat.kill_at && time >= *seat.kill_at) {
+      seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
+    } else if (seat.dump_until) {
+      const auto text = seat.dump();
+      const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last look
+      seat.last_dump = text;
+      if (whole || time >= *seat.dump_until) {
+        seat.kill(time, "it took longer than timeout=" + seconds_text(options_.timeout->count()));
+      }
+    } else if (options_.timeout && seat.job && !seat.killed_at &&
+               time - seat.job->sent >= to_duration(*options_.timeout)) {
+      seat.ask_for_dump(time);
+    }
+  }
+  if (time - tidied_ < kTidyTime) return;
+  tidied_ = time;
+  SlabPool::shared().trim(time - to_duration(SlabPool::kKeepEmpty));
+  for (auto& seat : seats_) {
+    if (seat->state == WorkerState::Idle) seat->announce_gone(SlabPool::shared());
+  }
+}
+
+// Idle workers close now, those that work when they have finished.
+void Crew::begin_end() {
+  ending_ = true;
+  bell_->want_samples(false);
+  for (auto& seat : seats_) {
+    if (seat->state == WorkerState::Idle || seat->state == WorkerState::Starting) seat->let_close();
+    if (seat->state == WorkerState::Resting) seat->state = WorkerState::Ended;
+    show(*seat);
+  }
+}
+
+// ---- life of workers
+
+void Crew::start(Seat& seat) {
+  try {
+    seat.start(payload_.get(), names_);
+  } catch (const Error& error) {
+    seat.clear();
+    if (opening_) throw;
+    count_death(seat, std::string("could not start: ") + error.what(), {});
+  }
+  show(seat);
+}
+
+std::string Crew::describe_end(const Seat& seat, const ChildEnd& end) const {
+  if (!seat.fault.empty()) return "was killed: " + seat.fault;
+  std::string text = end.kind == ChildEnd::Kind::Unknown ? end.text() : "died: " + end.text();
+  if (end.kind == ChildEnd::Kind::Killed && end.code == SIGKILL && oom_kills() > oom_kills_) {
+    text += "; the kernel's OOM killer was active";
+  }
+  return text;
+}
+
+// The process has ended. What it said before it did is believed, unless it was killed for what it did.
+void Crew::bury(Seat& seat, const ChildEnd& end) {
+  if (!seat.killed_at) read(seat);
+  auto text = describe_end(seat, end);
+  oom_kills_ = oom_kills();
+  const auto dump = seat.last_dump;
+  const bool was_closing = seat.state == WorkerState::Closing || ending_;
+  const bool was_clean = seat.closed && end.kind == ChildEnd::Kind::Exited && end.code == 0;
+  const bool stops = stop_seen_.has_value();
+  if (seat.job) {
+    const auto& stamp = seat.job->sample.stamp;
+    const auto& source = stamp.source >= 0 ? core_.worker(stamp.source).name() : worker_.name();
+    text += " (on sample " + std::to_string(stamp.seq) + " of '" + source + "')";
+    drop_job(seat, stops ? NodeDropCause::Stop : NodeDropCause::Worker);
+  }
+  const bool was_starting = seat.state == WorkerState::Starting;
+  seat.clear();
+  if (was_closing || stops || failed_) {
+    seat.state = WorkerState::Ended;
+    if (!was_clean && !failed_) log(LogLevel::Warning, "a worker of '" + worker_.name() + "' " + text);
+  } else if (opening_) {
+    seat.state = WorkerState::Ended;
+    const auto limit = options_.memory
+                           ? "; its memory= is " + std::to_string(*options_.memory >> 20U) + " MiB"
+                           : std::string();
+    fail_all("its worker " + text + (was_starting ? " while it started" : "") + limit);
+  } else {
+    count_death(seat, text, dump);
+  }
+  show(seat);
+}
+
+void Crew::count_death(Seat& seat, const std::string& text, const std::string& dump) {
+  const auto time = now();
+  const bool goes_on = deaths_.count(time);
+  if (!goes_on) {
+    seat.state = WorkerState::Ended;
+    const auto times = deaths_.in_window();
+    fail_all("its worker " + text +
+             (times > 1 ? ", " + std::to_string(times) + " times in " +
+                              seconds_text(options_.restart_window.count())
+                        : std::string()) +
+             (dump.empty() ? "" : "\n" + dump));
+    return;
+  }
+  const auto delay = seat.back_off.next();
+  seat.state = WorkerState::Resting;
+  seat.start_at = time + delay;
+  const auto whole = "worker of '" + worker_.name() + "' " + text;
+  core_.errors().add({.node = worker_.name(), .text = whole, .traceback = dump, .fatal = false});
+  log(LogLevel::Warning, whole + "; another one starts in " + seconds_text(Seconds(delay).count()) +
+                             (dump.empty() ? "" : "\n" + dump));
+}
+
+// The node fails as a whole: the pipeline stops.
+void Crew::fail_all(const std::string& text) {
+  failed_ = true;
+  worker_.fail(std::make_exception_ptr(Error(text)), text, nullptr);
+}
+
+}  // namespace freshframe::process

@@ -1,0 +1,102 @@
+// The control thread of a node in worker processes: starts them, gives them samples, takes their results,
+// ends them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/worker.hpp"
+#include "process/crew/embedder.hpp"
+#include "process/crew/emitter.hpp"
+#include "process/crew/pictures.hpp"
+#include "process/crew/process_node.hpp"
+#include "process/crew/restarts.hpp"
+#include "process/crew/seat.hpp"
+
+namespace freshframe::process {
+
+// Note [The control thread]
+// It waits in one poll(): for the workers' sockets, their ends, and a bell that the inbox, the emitter and a
+// stop ring. Nothing it does may wait for a worker or for an edge: a worker that hangs would hang the others.
+// It starts the workers and outlives them, for they ask the kernel for a signal when the thread that started
+// them ends.
+
+/// run() is the whole life of the node's workers. `worker` must be of a ProcessNode.
+class Crew {
+ public:
+  Crew(PipelineCore& core, Worker& worker, Embedder& embedder);
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  /// Opens the node, works until its input ends, closes it. Reports to the pipeline as every node does.
+  void run();
+
+ private:
+  // ---- the loop
+  void open();
+  void step();
+  void poll_all();
+  void on_time(TimePoint now);
+  [[nodiscard]] TimePoint next_time(TimePoint now) const;
+  [[nodiscard]] bool all_ended() const;
+  void begin_end();
+  void show(Seat& seat);
+
+  // ---- life of workers
+  void start(Seat& seat);
+  void bury(Seat& seat, const ChildEnd& end);
+  void count_death(Seat& seat, const std::string& text, const std::string& dump);
+  [[nodiscard]] std::string describe_end(const Seat& seat, const ChildEnd& end) const;
+  void fail_all(const std::string& text);
+
+  // ---- samples
+  void take_samples();
+  [[nodiscard]] Seat* idle_seat();
+  void give(Seat& seat, AnySample sample);
+  void send(Seat& seat);
+  [[nodiscard]] ValueMessage place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed) const;
+  void drop_job(Seat& seat, NodeDropCause cause);
+
+  // ---- messages
+  void read(Seat& seat);
+  void handle(Seat& seat, std::span<const std::byte> bytes);
+  void opened(Seat& seat);
+  void reply(Seat& seat, const ReplyMessage& message);
+  void failed(Seat& seat, const FailedMessage& message);
+  [[nodiscard]] std::optional<Output> output_of(const Seat& seat, const ReplyMessage& message);
+  void check_demand(const Output& output) const;
+  void end_job(Seat& seat, std::span<const std::uint64_t> released);
+  void after_job(Seat& seat);
+
+  PipelineCore& core_;
+  Worker& worker_;
+  ProcessNode& node_;
+  Embedder& embedder_;
+  const CrewOptions& options_;
+  const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
+  Descriptor payload_;
+  std::vector<std::string> names_;  // of the pipeline's nodes
+  std::vector<std::unique_ptr<Seat>> seats_;
+  Emitter emitter_;
+  Deaths deaths_;
+  std::size_t opened_ = 0;  // seats that have opened once
+  bool opening_ = true;     // start() waits
+  bool failed_ = false;
+  bool input_ended_ = false;
+  bool ending_ = false;  // idle workers close
+  std::optional<TimePoint> stop_seen_;
+  TimePoint tidied_{};
+  std::size_t oom_kills_ = 0;
+  std::uint64_t next_id_ = 0;
+  bool armed_ = false;
+};
+
+}  // namespace freshframe::process

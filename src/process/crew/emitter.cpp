@@ -1,0 +1,85 @@
+// The emitter.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/crew/emitter.hpp"
+
+#include <utility>
+
+namespace freshframe::process {
+
+Emitter::Emitter(Worker& worker, bool ordered, std::shared_ptr<Bell> bell)
+    : worker_(worker), ordered_(ordered), bell_(std::move(bell)) {}
+
+Emitter::~Emitter() {
+  finish();
+}
+
+std::uint64_t Emitter::take_ticket() {
+  outstanding_.fetch_add(1, std::memory_order_relaxed);
+  return next_ticket_++;
+}
+
+void Emitter::offer(std::uint64_t ticket, Outcome outcome) {
+  if (!ordered_) {
+    pass_on(std::move(outcome));
+    return;
+  }
+  early_.emplace(ticket, std::move(outcome));
+  while (!early_.empty() && early_.begin()->first == next_out_) {
+    auto next = std::move(early_.extract(early_.begin()).mapped());
+    ++next_out_;
+    pass_on(std::move(next));
+  }
+}
+
+void Emitter::pass_on(Outcome outcome) {
+  if (outcome.processed) worker_.count_processed();
+  if (!outcome.output) {
+    done();
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  // Only this thread fills the queue: while it is empty and nobody is busy, nobody else emits.
+  if (queue_.empty() && !busy_ && !worker_.would_wait()) {
+    lock.unlock();
+    worker_.emit(*std::move(outcome.output), outcome.from);
+    done();
+    return;
+  }
+  queue_.push_back(std::move(outcome));
+  lock.unlock();
+  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  changed_.notify_one();
+}
+
+void Emitter::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return !queue_.empty() || ends_; });
+    if (queue_.empty()) return;
+    auto outcome = std::move(queue_.front());
+    queue_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    worker_.emit(*std::move(outcome.output), outcome.from);
+    outcome = {};
+    done();
+    bell_->ring();
+    lock.lock();
+    busy_ = false;
+  }
+}
+
+void Emitter::done() noexcept {
+  outstanding_.fetch_sub(1, std::memory_order_release);
+}
+
+void Emitter::finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    ends_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace freshframe::process

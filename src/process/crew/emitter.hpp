@@ -1,0 +1,70 @@
+// Passes results on in their order, so that the control thread never waits for a full edge.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/pipeline/worker.hpp"
+#include "process/crew/bell.hpp"
+
+namespace freshframe::process {
+
+/// What became of one sample that was taken. Without an output nothing is emitted.
+struct Outcome {
+  AnySample from;
+  std::optional<Output> output = {};
+  bool processed = false;  // counted as such when its turn has come
+};
+
+/// Used by the control thread. A thread of its own, begun when an edge is full for the first time, emits what
+/// would wait.
+class Emitter {
+ public:
+  Emitter(Worker& worker, bool ordered, std::shared_ptr<Bell> bell);
+  Emitter(const Emitter&) = delete;
+  Emitter& operator=(const Emitter&) = delete;
+  ~Emitter();
+
+  /// One more sample was taken; the number of its place in the order.
+  [[nodiscard]] std::uint64_t take_ticket();
+  void offer(std::uint64_t ticket, Outcome outcome);
+  /// Samples that were taken and whose outcome has not been passed on yet.
+  [[nodiscard]] std::size_t outstanding() const noexcept {
+    return outstanding_.load(std::memory_order_acquire);
+  }
+  /// Waits until all that was offered has been emitted.
+  void finish();
+
+ private:
+  void pass_on(Outcome outcome);
+  void run();
+  void done() noexcept;
+
+  Worker& worker_;
+  const bool ordered_;
+  const std::shared_ptr<Bell> bell_;
+  std::map<std::uint64_t, Outcome> early_;  // those that wait for others before them; the control thread's
+  std::uint64_t next_ticket_ = 0;
+  std::uint64_t next_out_ = 0;
+  std::atomic<std::size_t> outstanding_{0};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Outcome> queue_;  // guarded by mutex_, as all below
+  bool busy_ = false;
+  bool ends_ = false;
+  std::thread thread_;  // the control thread's
+};
+
+}  // namespace freshframe::process

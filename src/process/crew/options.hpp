@@ -1,0 +1,33 @@
+// How a node runs in worker processes, and how a worker is made.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace freshframe::process {
+
+struct CrewOptions {
+  int workers = 1;
+  bool ordered = true;
+  std::optional<Seconds> timeout = {};  // for one sample, from sending to reply
+  std::optional<std::uint64_t> memory =
+      {};            // bytes of data of one worker; its results are limited to as many
+  int restarts = 3;  // within restart_window, before the node fails
+  Seconds restart_window{60};
+  bool skips_errors = false;  // on_error is Skip
+};
+
+/// What every worker of a node is started with.
+struct Recipe {
+  std::vector<std::string> arguments;    // the program first
+  std::vector<std::string> environment;  // "NAME=value"
+  std::vector<std::byte> payload;        // the node, for the embedder's own code in the worker
+};
+
+}  // namespace freshframe::process

@@ -1,0 +1,86 @@
+// A node that runs in worker processes: its place in the graph.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/node.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "process/crew/bell.hpp"
+#include "process/crew/board.hpp"
+#include "process/crew/options.hpp"
+#include "process/memory/slab_pool.hpp"
+
+namespace freshframe::process {
+
+/// What the graph knows of the node.
+struct NodeDescription {
+  std::string name;
+  const TypeInfo* input = nullptr;
+  const TypeInfo* output = nullptr;
+  std::optional<std::string> records_to = {};
+};
+
+/// Its embedder runs it: Crew(...).run() on a thread of its own. As long as it is there pictures are made in
+/// memory that workers can read.
+class ProcessNode final : public NodeBase {
+ public:
+  ProcessNode(NodeDescription description, const CrewOptions& options, Recipe recipe)
+      : description_(std::move(description)),
+        options_(options),
+        recipe_(std::move(recipe)),
+        board_(static_cast<std::size_t>(options.workers)) {}
+
+  [[nodiscard]] std::string default_name() const override { return description_.name; }
+  [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
+  [[nodiscard]] std::optional<std::string> records_to() const override { return description_.records_to; }
+  [[nodiscard]] bool runs_outside() const noexcept override { return true; }
+  [[nodiscard]] std::vector<WorkerStats> workers() const override { return board_.read(); }
+  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
+    return std::nullopt;  // never called: the workers do it
+  }
+
+  [[nodiscard]] const CrewOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const Recipe& recipe() const noexcept { return recipe_; }
+  [[nodiscard]] Board& board() noexcept { return board_; }
+
+  /// The control thread runs, and can be woken; null: it has ended, and pictures need no shared memory for it.
+  void attach(std::shared_ptr<Bell> bell) {
+    if (!bell) slabs_.reset();
+    const std::lock_guard lock(mutex_);
+    bell_ = std::move(bell);
+  }
+
+  /// After a stop: workers that still run by then are killed. Any thread.
+  void kill_by(TimePoint time) {
+    kill_by_.store(time.time_since_epoch().count(), std::memory_order_relaxed);
+    const std::lock_guard lock(mutex_);
+    if (bell_) bell_->ring();
+  }
+  /// Nothing: nobody has said.
+  [[nodiscard]] std::optional<TimePoint> kill_by() const noexcept {
+    const auto time = kill_by_.load(std::memory_order_relaxed);
+    if (time == 0) return std::nullopt;
+    return TimePoint(TimePoint::duration(time));
+  }
+
+ private:
+  const NodeDescription description_;
+  const CrewOptions options_;
+  const Recipe recipe_;
+  std::optional<SlabUse> slabs_{std::in_place};
+  Board board_;
+  std::atomic<TimePoint::rep> kill_by_{0};
+  std::mutex mutex_;
+  std::shared_ptr<Bell> bell_;  // guarded by mutex_
+};
+
+}  // namespace freshframe::process

@@ -1,0 +1,187 @@
+// Seats.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/crew/seat.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <csignal>
+#include <utility>
+
+#include "process/memory/headroom.hpp"
+#include "process/memory/memory_file.hpp"
+#include <fcntl.h>
+#include <sys/mman.h>
+
+namespace freshframe::process {
+namespace {
+
+constexpr std::uint64_t kMostResults = std::uint64_t{1} << 30;  // without memory=
+constexpr std::uint64_t kLeastResults = std::uint64_t{1} << 20;
+constexpr std::size_t kMostDump = std::size_t{64} << 10;
+
+std::string mebibytes(std::uint64_t bytes) {
+  return std::to_string((bytes + (1U << 20U) - 1) >> 20U) + " MiB";
+}
+
+Descriptor make_dump_file() {
+  Descriptor file(::memfd_create("freshframe-stacks", MFD_CLOEXEC));
+  if (!file) throw Error("cannot make memory for the stacks of a worker");
+  ::fcntl(file.get(), F_SETFL, O_APPEND);
+  return file;
+}
+
+}  // namespace
+
+Seat::Seat(std::size_t number, const Recipe& recipe, const CrewOptions& options)
+    : number_(number), recipe_(recipe), options_(options) {}
+
+void Seat::start(int payload, const std::vector<std::string>& names) {
+  auto [ours, theirs] = Channel::make_pair();
+  dump_ = make_dump_file();
+  child_ = Child({.arguments = recipe_.arguments,
+                  .environment = recipe_.environment,
+                  .socket = theirs.get(),
+                  .memory = options_.memory});
+  channel_.emplace(std::move(ours), false);
+  stream_ended = closed = false;
+  ++starts;
+  state = WorkerState::Starting;
+  const int files[] = {payload, dump_.get()};
+  send(write(InitMessage{recipe_.payload.size(), names}), files);
+}
+
+void Seat::clear() {
+  channel_.reset();
+  child_.abandon();
+  slabs_.clear();
+  slabs_generation_ = 0;
+  leases_.clear();
+  results_.reset();
+  results_size_ = 0;
+  dump_.reset();
+  job.reset();
+  dump_until.reset();
+  kill_at.reset();
+  killed_at.reset();
+  fault.clear();
+  last_dump.clear();
+}
+
+void Seat::kill(TimePoint now, std::string why) {
+  if (!killed_at) fault = std::move(why);
+  child_.kill();
+  killed_at = now;
+  kill_at.reset();
+  dump_until.reset();
+}
+
+void Seat::let_close() {
+  state = WorkerState::Closing;
+  if (channel_) channel_->end_sending();
+}
+
+void Seat::abandon() {
+  child_.abandon();
+}
+
+Channel::Sent Seat::send(const ByteWriter& message, std::span<const int> descriptors) {
+  return channel_ ? channel_->send(message.bytes(), descriptors) : Channel::Sent::Gone;
+}
+
+Channel::Sent Seat::announce(const std::vector<std::shared_ptr<const Slab>>& slabs) {
+  for (const auto& slab : slabs) {
+    if (slabs_.contains(slab->id())) continue;
+    const int file = slab->descriptor();
+    const auto sent = send(write(SlabMessage{slab->id(), slab->size()}), {&file, 1});
+    if (sent != Channel::Sent::Yes) return sent;
+    slabs_.insert(slab->id());
+  }
+  return Channel::Sent::Yes;
+}
+
+void Seat::announce_gone(const SlabPool& pool) {
+  const auto generation = pool.generation();
+  if (generation == slabs_generation_) return;
+  slabs_generation_ = generation;
+  const auto live = pool.slabs();
+  std::erase_if(slabs_, [&](std::uint32_t known) {
+    const bool lives =
+        std::any_of(live.begin(), live.end(), [&](const auto& slab) { return slab->id() == known; });
+    return !lives && send(write(SlabGoneMessage{known})) == Channel::Sent::Yes;
+  });
+}
+
+std::uint64_t Seat::memory_limit() const noexcept {
+  return options_.memory.value_or(kMostResults);
+}
+
+// The file is not mapped here: what its holder truncates would be a SIGBUS for whoever reads a mapping.
+void Seat::give_memory(std::uint64_t bytes) {
+  MemoryMessage answer;
+  if (bytes > memory_limit()) {
+    answer.why = "a result of " + mebibytes(bytes) + " is more than a worker may send, " +
+                 mebibytes(memory_limit()) + (options_.memory ? " (memory=)" : "");
+  } else {
+    const auto size = std::max(kLeastResults, std::bit_ceil(bytes));
+    const auto left = memory_headroom();
+    if (left < size + SlabPool::kReserve) {
+      answer.why = "a result wants " + mebibytes(size) + " of shared memory, but only " + mebibytes(left) +
+                   " are left before the OOM killer acts";
+    } else {
+      try {
+        results_ = make_memory_file("freshframe-results", static_cast<std::size_t>(size));
+        seal(results_, Sealed::Size);
+        results_size_ = size;
+        answer.bytes = size;
+      } catch (const Error& error) {
+        answer.why = error.what();
+      }
+    }
+  }
+  const int file = results_.get();
+  if (answer.bytes > 0) {
+    send(write(answer), {&file, 1});
+  } else {
+    send(write(answer));
+  }
+}
+
+ReceivedValue Seat::receive(const ValueMessage& message) const {
+  ReceivedValue value(message, message.shared ? results_size_ : kMostInline);
+  if (message.shared) read_results(value.bytes());
+  return value;
+}
+
+void Seat::read_results(std::span<std::byte> into) const {
+  check_within(0, into.size(), results_size_, "a result");
+  if (!into.empty() && !read_file(results_.get(), into)) throw ProtocolError("a result cannot be read");
+}
+
+void Seat::release(std::span<const std::uint64_t> leases) {
+  for (const auto lease : leases) {
+    if (leases_.erase(lease) == 0) {
+      throw ProtocolError("lease " + std::to_string(lease) +
+                          " was given back, which the worker does not have");
+    }
+  }
+}
+
+void Seat::ask_for_dump(TimePoint now) {
+  constexpr auto kPatience = std::chrono::milliseconds(200);
+  child_.signal(SIGRTMIN + 3);
+  dump_until = now + kPatience;
+}
+
+std::string Seat::dump() const {
+  std::string text(std::min(kMostDump, file_size(dump_.get())), '\0');
+  if (!read_file(dump_.get(), std::as_writable_bytes(std::span(text)))) text.clear();
+  return text;
+}
+
+WorkerStats Seat::stats() const {
+  return {.pid = child_.pid(), .state = state, .samples = samples, .restarts = starts > 0 ? starts - 1 : 0};
+}
+
+}  // namespace freshframe::process

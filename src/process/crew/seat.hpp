@@ -1,0 +1,120 @@
+// A place in a crew: the one worker process that fills it at a time, and what that process has been given.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "process/crew/options.hpp"
+#include "process/crew/restarts.hpp"
+#include "process/life/child.hpp"
+#include "process/memory/slab_pool.hpp"
+#include "process/wire/channel.hpp"
+#include "process/wire/value.hpp"
+
+namespace freshframe::process {
+
+/// A sample with a worker.
+struct Job {
+  AnySample sample;
+  std::uint64_t ticket = 0;  // its place in the order
+  std::uint64_t id = 0;
+  std::uint64_t lease = 0;
+  TimePoint sent{};
+  std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // of a large value
+};
+
+/// The control thread's. Everything of one process ends with it: its socket, its leases, its memory for
+/// results. So nothing that a dead worker said can be taken for its successor's.
+class Seat {
+ public:
+  Seat(std::size_t number, const Recipe& recipe, const CrewOptions& options);
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+
+  // ---- the process
+  /// Starts it and tells it what it is for; `payload` is the recipe's as a file, `names` are the nodes'.
+  /// Throws Error.
+  void start(int payload, const std::vector<std::string>& names);
+  /// How the process ended, once; nothing: it runs, or there is none.
+  std::optional<ChildEnd> reap() noexcept { return child_.reap(); }
+  /// What is left when the process has ended, apart from the job.
+  void clear();
+  /// Kills it: what it says from now on is not believed. `why` is told when it has ended.
+  void kill(TimePoint now, std::string why);
+  /// Lets it close: it reads the end of the stream.
+  void let_close();
+  /// A process that outlived its kill is let go.
+  void abandon();
+
+  // ---- messages
+  /// Full: the worker does not read. Gone: its end is near.
+  Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
+  Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
+  /// Tells it which of the slabs that it knows have gone. Only while it reads.
+  void announce_gone(const SlabPool& pool);
+  /// Makes room for a result of `bytes`, or says why not.
+  void give_memory(std::uint64_t bytes);
+  /// A value that the worker has sent.
+  [[nodiscard]] ReceivedValue receive(const ValueMessage& message) const;
+  /// The first bytes of the result memory; throws ProtocolError when it is smaller.
+  void read_results(std::span<std::byte> into) const;
+
+  // ---- leases
+  /// The job's picture is with the worker no longer as its input; it may still hold it.
+  void lend(std::uint64_t lease, Frame loan) { leases_.insert_or_assign(lease, std::move(loan)); }
+  /// Throws ProtocolError for a lease that the worker does not have.
+  void release(std::span<const std::uint64_t> leases);
+
+  // ---- dumps of stacks
+  void ask_for_dump(TimePoint now);
+  /// What the worker has written; empty: nothing.
+  [[nodiscard]] std::string dump() const;
+
+  [[nodiscard]] WorkerStats stats() const;
+  [[nodiscard]] const Child& child() const noexcept { return child_; }
+  [[nodiscard]] Channel* channel() noexcept { return channel_ ? &*channel_ : nullptr; }
+  [[nodiscard]] std::size_t number() const noexcept { return number_; }
+  [[nodiscard]] std::uint64_t memory_limit() const noexcept;
+
+  WorkerState state = WorkerState::Resting;
+  std::optional<Job> job;
+  BackOff back_off;
+  TimePoint start_at{};                      // Resting
+  std::optional<TimePoint> dump_until = {};  // its stacks are being dumped
+  std::optional<TimePoint> kill_at = {};     // unless it has ended by then
+  std::optional<TimePoint> killed_at = {};
+  std::string fault;  // why it was killed
+  std::string last_dump;
+  bool stream_ended = false;
+  bool closed = false;  // it has said that it ends
+  std::uint64_t samples = 0;
+  std::uint64_t starts = 0;
+
+ private:
+  const std::size_t number_;
+  const Recipe& recipe_;
+  const CrewOptions& options_;
+  Child child_;
+  std::optional<Channel> channel_;
+  std::set<std::uint32_t> slabs_;       // that the worker has mapped
+  std::uint64_t slabs_generation_ = 0;  // of the pool, when it was last told which have gone
+  std::map<std::uint64_t, Frame> leases_;
+  Descriptor results_;
+  std::uint64_t results_size_ = 0;
+  Descriptor dump_;
+};
+
+}  // namespace freshframe::process

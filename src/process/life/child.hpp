@@ -1,0 +1,73 @@
+// A child process: its start, its end, and its group.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "process/wire/descriptor.hpp"
+
+namespace freshframe::process {
+
+/// Where a worker finds its socket; no other descriptor but stdin (/dev/null), stdout and stderr is open.
+inline constexpr int kWorkerSocket = 3;
+
+struct ChildOptions {
+  std::vector<std::string> arguments;    // the program first
+  std::vector<std::string> environment;  // "NAME=value"
+  int socket = -1;                       // becomes kWorkerSocket
+  std::optional<std::uint64_t> memory;   // bytes of data (RLIMIT_DATA)
+};
+
+/// How a process ended.
+struct ChildEnd {
+  enum class Kind : std::uint8_t { Exited, Killed, Unknown };
+  Kind kind = Kind::Unknown;
+  int code = 0;  // exit status or signal
+
+  /// "killed by signal 9 (Killed)", "exited with status 3", "... somebody else reaped it".
+  [[nodiscard]] std::string text() const;
+};
+
+/// Owns a process that it has started, until reap() has told its end. The thread that starts it must outlive
+/// it: the child asks for a signal when that thread ends.
+class Child {
+ public:
+  Child() noexcept = default;
+  /// Starts it in a session, and so a group, of its own, with no signal blocked or ignored. Throws Error.
+  explicit Child(const ChildOptions& options);
+
+  [[nodiscard]] int pid() const noexcept { return pid_; }
+  /// Readable once the process has ended; also when a process of its own still has the socket.
+  [[nodiscard]] int descriptor() const noexcept { return handle_.get(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
+
+  void signal(int number) const noexcept;
+  /// Kills it and its group.
+  void kill() const noexcept;
+  /// How it ended, once; nothing: it runs. What is left of its group is killed before its number can be
+  /// given to another process.
+  std::optional<ChildEnd> reap() noexcept;
+  /// The kernel function that it waits in, if it tells; for one that outlives its kill.
+  [[nodiscard]] std::string waits_in() const;
+  /// Never reaps it: it cannot be killed.
+  void abandon() noexcept;
+
+ private:
+  int pid_ = 0;
+  Descriptor handle_;
+};
+
+/// False where the kernel has no pidfds (before 5.3).
+[[nodiscard]] bool can_watch_children() noexcept;
+
+/// Resident memory and processor time of a process; zeros when it has gone.
+struct ProcessUse {
+  std::uint64_t rss_bytes = 0;
+  double cpu = 0;  // seconds
+};
+[[nodiscard]] ProcessUse use_of(int pid);
+
+}  // namespace freshframe::process

@@ -1,0 +1,27 @@
+// In a worker: ends it, and what it has started, as soon as its parent has gone, however busy it is.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <thread>
+
+#include "process/wire/descriptor.hpp"
+
+namespace freshframe::process {
+
+/// A thread that waits for the socket's hang-up and the parent's end, and a signal at the end of the parent's
+/// thread that started this process. Each kills the whole process group; none needs a lock of the language.
+class OrphanGuard {
+ public:
+  /// Ends the process at once when `parent` is not its parent any more. `socket` must outlive the guard.
+  OrphanGuard(int socket, int parent);
+  OrphanGuard(const OrphanGuard&) = delete;
+  OrphanGuard& operator=(const OrphanGuard&) = delete;
+  ~OrphanGuard();
+
+ private:
+  Descriptor parent_;
+  Descriptor end_;  // an eventfd: the guard goes
+  std::thread thread_;
+};
+
+}  // namespace freshframe::process

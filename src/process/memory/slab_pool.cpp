@@ -1,0 +1,211 @@
+// The pool of slabs.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/memory/slab_pool.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "process/memory/headroom.hpp"
+
+namespace freshframe::process {
+namespace {
+
+constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for every picture would cost more
+
+std::mutex use_mutex;
+int users = 0;  // guarded by use_mutex
+
+TimePoint now() {
+  return std::chrono::steady_clock::now();
+}
+
+std::string mebibytes(std::size_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
+}
+
+}  // namespace
+
+SlabPool::SlabPool(std::function<std::size_t()> headroom) : headroom_(std::move(headroom)) {}
+
+SlabPool::~SlabPool() = default;
+
+std::uint8_t* SlabPool::take_locked(std::size_t bytes) {
+  for (auto& [slab, space, empty_since] : owned_) {
+    if (const auto offset = space.take(bytes)) return reinterpret_cast<std::uint8_t*>(slab->data() + *offset);
+  }
+  return nullptr;
+}
+
+std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
+  try {
+    {
+      const std::lock_guard lock(mutex_);
+      if (auto* memory = take_locked(bytes)) return memory;
+      if (!refused_.empty() && now() - refused_at_ < kAskAgain) return nullptr;
+    }
+    const std::lock_guard growing(growing_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (auto* memory = take_locked(bytes)) return memory;  // another thread has just made a slab
+    }
+    if (!grow(bytes)) return nullptr;
+    const std::lock_guard lock(mutex_);
+    return take_locked(bytes);
+  } catch (const std::exception&) {  // no memory for the pool's own lists
+    return nullptr;
+  }
+}
+
+// Beyond four usual slabs each is a quarter of all before it: sixteen descriptors then reach for gigabytes.
+std::size_t SlabPool::next_size_locked(std::size_t bytes) const {
+  std::size_t total = 0;
+  for (const auto& owned : owned_) total += owned.slab->size();
+  const auto size = std::max({kSlabBytes, FreeSpace::slot_size(bytes), total / 4});
+  return (size + kSlabBytes - 1) / kSlabBytes * kSlabBytes;
+}
+
+// Makes a slab in which `bytes` fit; false: see why_refused().
+bool SlabPool::grow(std::size_t bytes) {
+  std::size_t size = 0;
+  std::uint32_t id = 0;
+  std::string why;
+  {
+    const std::lock_guard lock(mutex_);
+    if (owned_.size() >= kMostSlabs) {
+      std::size_t total = 0;
+      for (const auto& owned : owned_) total += owned.slab->size();
+      why = "all " + std::to_string(kMostSlabs) + " slabs of shared picture memory are full, " +
+            mebibytes(total) + " in all";
+    }
+    size = next_size_locked(bytes);
+    id = next_id_++;
+  }
+  if (const auto left = headroom_(); why.empty() && left < size + kReserve) {
+    why = "shared picture memory wants " + mebibytes(size) + " more and " + mebibytes(kReserve) +
+          " beside them, but only " + mebibytes(left) + " are left before the OOM killer acts";
+  }
+  std::shared_ptr<const Slab> made;
+  if (why.empty()) {
+    try {
+      made = std::make_shared<const Slab>(id, size);
+    } catch (const Error& error) {
+      why = error.what();
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  refused_ = why;
+  refused_at_ = now();
+  if (!made) return false;
+  owned_.push_back({std::move(made), FreeSpace(size), {}});
+  write_ranges_locked();
+  return true;
+}
+
+void SlabPool::deallocate(std::uint8_t* memory) noexcept {
+  bool trims = false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [slab, space, empty_since] : owned_) {
+      if (!slab->contains(memory)) continue;
+      space.give(slab->offset_of(memory));
+      if (space.all_free()) {
+        empty_since = now();
+        trims = !keeps_empty_;
+      }
+      break;
+    }
+  }
+  if (trims) trim(TimePoint::max());
+}
+
+void SlabPool::keep_empty(bool keeps) {
+  {
+    const std::lock_guard lock(mutex_);
+    keeps_empty_ = keeps;
+  }
+  if (!keeps) trim(TimePoint::max());
+}
+
+std::optional<SlabPlace> SlabPool::find(const void* address) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& owned : owned_) {
+    if (owned.slab->contains(address)) return SlabPlace{owned.slab, owned.slab->offset_of(address)};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::shared_ptr<const Slab>> SlabPool::slabs() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const Slab>> result;
+  for (const auto& owned : owned_) result.push_back(owned.slab);
+  return result;
+}
+
+std::string SlabPool::why_refused() const {
+  const std::lock_guard lock(mutex_);
+  return refused_;
+}
+
+void SlabPool::trim(TimePoint before) {
+  std::vector<Owned> empty;  // unmapped without the mutex
+  const std::lock_guard lock(mutex_);
+  const auto kept = std::stable_partition(owned_.begin(), owned_.end(), [&](const Owned& owned) {
+    return !owned.space.all_free() || owned.empty_since > before;
+  });
+  if (kept == owned_.end()) return;
+  empty.assign(std::make_move_iterator(kept), std::make_move_iterator(owned_.end()));
+  owned_.erase(kept, owned_.end());
+  write_ranges_locked();
+}
+
+void SlabPool::write_ranges_locked() noexcept {
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    const auto* slab = i < owned_.size() ? owned_[i].slab.get() : nullptr;
+    ranges_[i].begin.store(slab != nullptr ? slab->data() : nullptr, std::memory_order_relaxed);
+    ranges_[i].end.store(slab != nullptr ? slab->data() + slab->size() : nullptr, std::memory_order_relaxed);
+  }
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+bool SlabPool::owns(const void* address) const noexcept {
+  const auto* const byte = static_cast<const std::byte*>(address);
+  return std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) {
+    return byte >= range.begin.load(std::memory_order_relaxed) &&
+           byte < range.end.load(std::memory_order_relaxed);
+  });
+}
+
+namespace {
+
+// Never freed: frames may outlive every other static object.
+std::shared_ptr<SlabPool>& shared_pool() {
+  static auto* const pool =
+      new std::shared_ptr<SlabPool>(std::make_shared<SlabPool>([] { return memory_headroom(); }));
+  return *pool;
+}
+
+}  // namespace
+
+SlabPool& SlabPool::shared() {
+  return *shared_pool();
+}
+
+void SlabPool::begin_use() {
+  const std::lock_guard lock(use_mutex);
+  if (++users > 1) return;
+  SlabPool::shared().keep_empty(true);
+  FramePool::shared().use(shared_pool());
+}
+
+void SlabPool::end_use() noexcept {
+  const std::lock_guard lock(use_mutex);
+  if (--users > 0) return;
+  FramePool::shared().use(nullptr);
+  shared().keep_empty(false);
+}
+
+}  // namespace freshframe::process

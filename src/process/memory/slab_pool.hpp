@@ -1,0 +1,102 @@
+// The slabs of this process: where pictures lie while a pipeline has a node in worker processes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/frame/picture_memory.hpp"
+#include "process/memory/slab.hpp"
+
+namespace freshframe::process {
+
+/// Where in the slabs an address lies.
+struct SlabPlace {
+  std::shared_ptr<const Slab> slab;
+  std::size_t offset = 0;
+};
+
+/// Thread-safe. A slab is made when the others are full and given back when it has been empty for a while.
+class SlabPool final : public PictureMemory {
+ public:
+  static constexpr std::size_t kSlabBytes = std::size_t{32} << 20;
+  static constexpr std::size_t kMostSlabs = 16;  // descriptors of this process and of each worker's messages
+  static constexpr Seconds kKeepEmpty{5};
+  static constexpr std::size_t kReserve = std::size_t{32} << 20;  // that a new slab must leave free
+
+  /// `headroom` says how much memory is left.
+  explicit SlabPool(std::function<std::size_t()> headroom);
+  ~SlabPool() override;
+
+  [[nodiscard]] std::uint8_t* allocate(std::size_t bytes) noexcept override;
+  void deallocate(std::uint8_t* memory) noexcept override;
+
+  [[nodiscard]] std::optional<SlabPlace> find(const void* address) const;
+  [[nodiscard]] std::vector<std::shared_ptr<const Slab>> slabs() const;
+  /// Changes whenever slabs() does.
+  [[nodiscard]] std::uint64_t generation() const noexcept {
+    return generation_.load(std::memory_order_acquire);
+  }
+  /// Why the latest allocate() that found no memory did not; empty: none failed.
+  [[nodiscard]] std::string why_refused() const;
+  /// Gives back the slabs that have been empty since `before`.
+  void trim(TimePoint before);
+  /// False: a slab that becomes empty is given back at once.
+  void keep_empty(bool keeps);
+  /// Takes no lock: also for a forked child, where a lock may be held by a thread that is not there.
+  [[nodiscard]] bool owns(const void* address) const noexcept;
+
+  /// The one of this process, and how many nodes use it. While there are any, FramePool::shared() takes its
+  /// memory.
+  [[nodiscard]] static SlabPool& shared();
+  static void begin_use();
+  static void end_use() noexcept;
+
+ private:
+  struct Owned {
+    std::shared_ptr<const Slab> slab;
+    FreeSpace space;
+    TimePoint empty_since{};
+  };
+  struct Range {
+    std::atomic<const std::byte*> begin{nullptr};
+    std::atomic<const std::byte*> end{nullptr};
+  };
+
+  [[nodiscard]] std::uint8_t* take_locked(std::size_t bytes);
+  [[nodiscard]] std::size_t next_size_locked(std::size_t bytes) const;
+  bool grow(std::size_t bytes);
+  void write_ranges_locked() noexcept;
+
+  const std::function<std::size_t()> headroom_;
+  std::mutex growing_;  // held while a slab is made, before mutex_; guards nothing
+  mutable std::mutex mutex_;
+  std::vector<Owned> owned_;   // guarded by mutex_
+  std::uint32_t next_id_ = 1;  // guarded by mutex_
+  bool keeps_empty_ = true;    // guarded by mutex_
+  std::string refused_;        // guarded by mutex_
+  TimePoint refused_at_{};     // guarded by mutex_
+  std::atomic<std::uint64_t> generation_{0};
+  std::array<Range, kMostSlabs> ranges_;  // written with mutex_, read without
+};
+
+/// Counts as one user of the shared pool.
+class SlabUse {
+ public:
+  SlabUse() { SlabPool::begin_use(); }
+  SlabUse(const SlabUse&) = delete;
+  SlabUse& operator=(const SlabUse&) = delete;
+  ~SlabUse() { SlabPool::end_use(); }
+};
+
+}  // namespace freshframe::process

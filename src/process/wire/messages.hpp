@@ -1,0 +1,149 @@
+// What this process and its workers say to each other. Both ends check every message before they believe it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/sample.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "process/wire/bytes.hpp"
+
+namespace freshframe::process {
+
+/// Bytes of a value that go in the message itself; more go through shared memory.
+inline constexpr std::size_t kMostInline = std::size_t{64} << 10;
+inline constexpr std::size_t kMostParts = 1000;     // of a value
+inline constexpr std::size_t kMostReleased = 1000;  // leases in one message
+inline constexpr std::size_t kMostText = 16 << 10;  // bytes of an exception's text or traceback
+inline constexpr std::uint8_t kNoValue = 0;         // a value's kind: there is none
+
+enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory };
+enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
+
+/// Where one plane lies in the slabs.
+struct PlanePlace {
+  std::uint32_t slab = 0;
+  std::uint64_t offset = 0;
+  std::int64_t stride = 0;
+};
+
+/// A picture by its places.
+struct PictureMessage {
+  PictureFormat format;
+  std::vector<PlanePlace> planes;
+};
+
+/// A value's bytes: of one kind, in several parts. They follow the message or lie in shared memory, in a
+/// slab's slot (to a worker) or at the begin of the worker's result memory (to the parent).
+struct ValueMessage {
+  std::uint8_t kind = kNoValue;
+  std::vector<std::uint64_t> parts;  // sizes
+  bool shared = false;
+  std::uint32_t slab = 0;                 // if shared, to a worker
+  std::uint64_t offset = 0;               // the same
+  std::span<const std::byte> bytes = {};  // if not shared
+
+  [[nodiscard]] std::uint64_t size() const noexcept;
+};
+
+struct InitMessage {
+  std::uint64_t bytes = 0;         // of the file that comes with it; the second file takes dumps of stacks
+  std::vector<std::string> names;  // of the pipeline's nodes
+};
+struct SlabMessage {
+  std::uint32_t id = 0;
+  std::uint64_t bytes = 0;
+};
+struct SlabGoneMessage {
+  std::uint32_t id = 0;
+};
+struct RequestMessage {
+  std::uint64_t id = 0;
+  std::uint64_t lease = 0;  // of the picture; 0: the sample has none
+  Stamp stamp;
+  int node = -1;
+  std::uint64_t dropped = 0;
+  std::vector<PictureMessage> forms;  // the same picture in several formats; the first is the frame's own
+  ValueMessage value;
+};
+struct MemoryMessage {
+  std::uint64_t bytes = 0;  // of the file that comes with it; 0: refused
+  std::string why;          // refused
+};
+
+struct HelloMessage {
+  std::string version;
+};
+struct NeedMessage {
+  std::uint64_t bytes = 0;
+};
+enum class ResultKind : std::uint8_t { Nothing, Input, Picture, Value };
+struct ReplyMessage {
+  std::uint64_t id = 0;
+  ResultKind kind = ResultKind::Nothing;
+  PixelFormat form = PixelFormat::Gray;  // Input: the form of the input frame
+  PictureFormat picture;                 // Picture: as a FrameBuilder lays it out, in the result memory
+  ValueMessage value;                    // Value
+  std::vector<std::uint64_t> released;
+};
+struct FailedMessage {
+  std::uint64_t id = 0;  // 0: outside process()
+  std::string text;
+  std::string traceback;
+  ValueMessage error = {};  // the exception itself
+  std::vector<std::uint64_t> released;
+};
+struct ReleasedMessage {
+  std::vector<std::uint64_t> leases;
+};
+struct LogMessage {
+  std::int32_t level = 0;
+  std::string logger;
+  std::string text;
+};
+
+/// Bytes of the message; the value's own bytes are appended by the writer.
+[[nodiscard]] ByteWriter write(const InitMessage& message);
+[[nodiscard]] ByteWriter write(const SlabMessage& message);
+[[nodiscard]] ByteWriter write(const SlabGoneMessage& message);
+[[nodiscard]] ByteWriter write(const RequestMessage& message);
+[[nodiscard]] ByteWriter write(const MemoryMessage& message);
+[[nodiscard]] ByteWriter write(const HelloMessage& message);
+[[nodiscard]] ByteWriter write(const NeedMessage& message);
+[[nodiscard]] ByteWriter write(const ReplyMessage& message);
+[[nodiscard]] ByteWriter write(const FailedMessage& message);
+[[nodiscard]] ByteWriter write(const ReleasedMessage& message);
+[[nodiscard]] ByteWriter write(const LogMessage& message);
+[[nodiscard]] ByteWriter write_opened();
+[[nodiscard]] ByteWriter write_closed();
+
+/// The first byte says which message it is; the rest is read by the function of that name. Each throws
+/// ProtocolError unless the message is whole and all that is in it can be. Spans refer to the bytes read.
+[[nodiscard]] ToWorker read_to_worker(ByteReader& reader);
+[[nodiscard]] ToParent read_to_parent(ByteReader& reader);
+[[nodiscard]] InitMessage read_init(ByteReader& reader);
+[[nodiscard]] SlabMessage read_slab(ByteReader& reader);
+[[nodiscard]] SlabGoneMessage read_slab_gone(ByteReader& reader);
+[[nodiscard]] RequestMessage read_request(ByteReader& reader);
+[[nodiscard]] MemoryMessage read_memory(ByteReader& reader);
+[[nodiscard]] HelloMessage read_hello(ByteReader& reader);
+[[nodiscard]] NeedMessage read_need(ByteReader& reader);
+[[nodiscard]] ReplyMessage read_reply(ByteReader& reader);
+[[nodiscard]] FailedMessage read_failed(ByteReader& reader);
+[[nodiscard]] ReleasedMessage read_released(ByteReader& reader);
+[[nodiscard]] LogMessage read_log(ByteReader& reader);
+
+/// The bytes that a plane of `rows` rows takes from its first to its last; throws ProtocolError when its
+/// stride is none.
+[[nodiscard]] std::uint64_t plane_extent(const Plane& shape, std::int64_t stride);
+/// Throws ProtocolError unless `bytes` at `offset` lie within `size`.
+void check_within(std::uint64_t offset, std::uint64_t bytes, std::uint64_t size, const char* what);
+
+}  // namespace freshframe::process

@@ -1,0 +1,314 @@
+// The worker's end.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/worker/worker_end.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/frame/layout.hpp"
+
+namespace freshframe::process {
+
+// Which pictures this process has let go of. Shared with the frames, which may outlive everything else.
+class WorkerEnd::Leases {
+ public:
+  explicit Leases(Descriptor socket) : channel_(std::move(socket), true) {}
+
+  /// Told with the next reply; at once while no request is at work, for an idle camera sends no next one.
+  void drop(std::uint64_t lease) noexcept {
+    const std::lock_guard lock(mutex_);
+    try {
+      dropped_.push_back(lease);
+    } catch (const std::exception&) {  // without memory the parent keeps the picture until this process ends
+      return;
+    }
+    if (!at_work_) tell_locked();
+  }
+  void begin_work() {
+    const std::lock_guard lock(mutex_);
+    at_work_ = true;
+  }
+  void end_work() {
+    const std::lock_guard lock(mutex_);
+    at_work_ = false;
+    if (!dropped_.empty()) tell_locked();  // more than one message holds, or dropped since
+  }
+  /// What a reply can tell.
+  std::vector<std::uint64_t> take() {
+    const std::lock_guard lock(mutex_);
+    return take_locked();
+  }
+  [[nodiscard]] Channel& channel() noexcept { return channel_; }
+
+ private:
+  std::vector<std::uint64_t> take_locked() {
+    const auto count = std::min(dropped_.size(), kMostReleased);
+    std::vector<std::uint64_t> taken(dropped_.begin(), dropped_.begin() + static_cast<std::ptrdiff_t>(count));
+    dropped_.erase(dropped_.begin(), dropped_.begin() + static_cast<std::ptrdiff_t>(count));
+    return taken;
+  }
+  // What a full socket does not take waits for the next reply.
+  void tell_locked() noexcept {
+    try {
+      auto leases = take_locked();
+      const auto sent = channel_.send(write(ReleasedMessage{leases}).bytes());
+      if (sent == Channel::Sent::Full) dropped_.insert(dropped_.begin(), leases.begin(), leases.end());
+    } catch (const std::exception&) {  // as in drop()
+    }
+  }
+
+  Channel channel_;  // its sending end is used by any thread: each message is one call
+  std::mutex mutex_;
+  std::vector<std::uint64_t> dropped_;  // guarded by mutex_
+  bool at_work_ = false;                // guarded by mutex_
+};
+
+WorkerEnd::WorkerEnd(Descriptor socket, int parent, const PixelOps& ops) : ops_(ops) {
+  const int number = socket.get();
+  leases_ = std::make_shared<Leases>(std::move(socket));
+  if (parent != 0) guard_.emplace(number, parent);
+}
+
+WorkerEnd::~WorkerEnd() = default;
+
+void WorkerEnd::send(const ByteWriter& message) {
+  const auto sent = leases_->channel().send(message.bytes(), {}, Channel::Wait::Yes);
+  if (sent != Channel::Sent::Yes) throw Error("the parent process has gone");
+}
+
+void WorkerEnd::hello(const std::string& version) {
+  send(write(HelloMessage{version}));
+}
+
+void WorkerEnd::opened() {
+  send(write_opened());
+}
+
+void WorkerEnd::closed() {
+  send(write_closed());
+}
+
+WorkerInit WorkerEnd::init() {
+  auto& channel = leases_->channel();
+  auto received = Channel::Received::Nothing;
+  while (received == Channel::Received::Nothing) received = channel.receive(Channel::Wait::Yes);
+  if (received == Channel::Received::End) throw Error("the parent process has gone");
+  ByteReader reader(channel.bytes());
+  if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message is another one");
+  auto message = read_init(reader);
+  auto& files = channel.descriptors();
+  if (files.size() != 2) throw ProtocolError("the first message has no two files");
+  if (file_size(files[0].get()) != message.bytes) throw ProtocolError("the first file has another size");
+  WorkerInit init;
+  init.payload.resize(static_cast<std::size_t>(message.bytes));
+  if (!read_file(files[0].get(), init.payload)) throw ProtocolError("the first file cannot be read");
+  init.stacks = std::move(files[1]);
+  init.names = std::move(message.names);
+  return init;
+}
+
+bool WorkerEnd::receive(WorkerRequest& request) {
+  input_ = {};
+  bool got = false;
+  while (!got && !ended_) {
+    auto& channel = leases_->channel();
+    const auto received = channel.receive(Channel::Wait::Yes);
+    if (received == Channel::Received::Nothing) return false;
+    if (received == Channel::Received::End) {
+      ended_ = true;
+      return false;
+    }
+    handle(&request, got);
+  }
+  return got;
+}
+
+void WorkerEnd::handle(WorkerRequest* request, bool& got) {
+  ByteReader reader(leases_->channel().bytes());
+  switch (read_to_worker(reader)) {
+    case ToWorker::Slab:
+      map_slab(read_slab(reader));
+      return;
+    case ToWorker::SlabGone:
+      if (slabs_.erase(read_slab_gone(reader).id) == 0)
+        throw ProtocolError("a slab has gone that was not there");
+      return;
+    case ToWorker::Memory:
+      take_memory(read_memory(reader));
+      return;
+    case ToWorker::Init:
+      throw ProtocolError("a second begin");
+    case ToWorker::Request:
+      break;
+  }
+  if (request == nullptr) throw ProtocolError("a sample before the answer to the last one");
+  const auto message = read_request(reader);
+  request->value = value_of(message.value);
+  leases_->begin_work();
+  input_ = frame_of(message);
+  sent_.clear();
+  for (const auto& form : message.forms) sent_.push_back(form.format.format);
+  request_ = message.id;
+  request->id = message.id;
+  request->sample = AnySample{message.stamp, input_, {}, message.dropped, message.node};
+  got = true;
+}
+
+// The descriptor is closed at once: the mapping keeps the memory.
+void WorkerEnd::map_slab(const SlabMessage& message) {
+  auto& files = leases_->channel().descriptors();
+  if (files.size() != 1) throw ProtocolError("a slab without its file");
+  if (file_size(files[0].get()) != message.bytes || message.bytes == 0) {
+    throw ProtocolError("a slab of another size than its file");
+  }
+  auto mapping = std::make_shared<const Mapping>(files[0].get(), static_cast<std::size_t>(message.bytes),
+                                                 Mapping::Access::ReadOnly);
+  if (!slabs_.emplace(message.id, std::move(mapping)).second) throw ProtocolError("the same slab twice");
+}
+
+void WorkerEnd::take_memory(const MemoryMessage& message) {
+  refused_ = message.why;
+  if (message.bytes == 0) return;
+  auto& files = leases_->channel().descriptors();
+  if (files.size() != 1 || file_size(files[0].get()) != message.bytes) {
+    throw ProtocolError("memory for results without its file");
+  }
+  results_ = Mapping(files[0].get(), static_cast<std::size_t>(message.bytes), Mapping::Access::ReadWrite);
+}
+
+Picture WorkerEnd::picture_of(const PictureMessage& message) const {
+  Picture picture{message.format, {}};
+  for (std::size_t i = 0; i < message.planes.size(); ++i) {
+    const auto& place = message.planes[i];
+    const auto found = slabs_.find(place.slab);
+    if (found == slabs_.end()) throw ProtocolError("a picture in a slab that is not there");
+    auto shape = message.format.plane_shape(static_cast<int>(i));
+    check_within(place.offset, plane_extent(shape, place.stride), found->second->size(), "a plane");
+    shape.data = reinterpret_cast<const std::uint8_t*>(found->second->data() + place.offset);
+    shape.stride = static_cast<std::ptrdiff_t>(place.stride);
+    picture.planes[i] = shape;
+  }
+  return picture;
+}
+
+// The frame keeps the mappings of its slabs, and tells when it goes.
+Frame WorkerEnd::frame_of(const RequestMessage& message) {
+  if (message.forms.empty()) return {};
+  std::vector<Picture> forms;
+  std::vector<std::shared_ptr<const Mapping>> mappings;
+  std::size_t bytes = 0;
+  for (const auto& form : message.forms) {
+    forms.push_back(picture_of(form));
+    Picture layout{form.format, {}};
+    bytes += lay_out(layout, nullptr);
+    for (const auto& plane : form.planes) mappings.push_back(slabs_.at(plane.slab));
+  }
+  auto release = [leases = leases_, lease = message.lease, mappings = std::move(mappings)]() mutable {
+    mappings.clear();
+    leases->drop(lease);
+  };
+  return Frame::wrap(forms, bytes, std::move(release), ops_);
+}
+
+ReceivedValue WorkerEnd::value_of(const ValueMessage& message) const {
+  if (!message.shared) return {message, kMostInline};
+  const auto found = slabs_.find(message.slab);
+  if (found == slabs_.end()) throw ProtocolError("a value in a slab that is not there");
+  check_within(message.offset, message.size(), found->second->size(), "a value");
+  ReceivedValue value(message, found->second->size());
+  if (!value.bytes().empty()) {
+    std::memcpy(value.bytes().data(), found->second->data() + message.offset, value.bytes().size());
+  }
+  return value;
+}
+
+void WorkerEnd::need(std::uint64_t bytes) {
+  if (results_.size() >= bytes) return;
+  results_ = {};
+  refused_.clear();
+  send(write(NeedMessage{bytes}));
+  auto& channel = leases_->channel();
+  while (results_.size() < bytes && refused_.empty()) {
+    const auto received = channel.receive(Channel::Wait::Yes);
+    if (received == Channel::Received::End) throw Error("the parent process has gone");
+    bool got = false;
+    if (received == Channel::Received::Message) handle(nullptr, got);
+  }
+  if (!refused_.empty()) throw Error(refused_);
+}
+
+void WorkerEnd::reply(ReplyMessage message) {
+  message.id = request_;
+  message.released = leases_->take();
+  send(write(message));
+  leases_->end_work();
+}
+
+void WorkerEnd::reply_nothing() {
+  input_ = {};
+  reply({});
+}
+
+void WorkerEnd::reply_frame(const Frame& frame) {
+  ReplyMessage message;
+  const bool is_input = input_ && frame.shares(input_);
+  if (is_input && std::find(sent_.begin(), sent_.end(), frame.format()) != sent_.end()) {
+    message.kind = ResultKind::Input;
+    message.form = frame.format();
+    input_ = {};
+    reply(std::move(message));
+    return;
+  }
+  input_ = {};
+  message.kind = ResultKind::Picture;
+  message.picture = frame.picture_format();
+  Picture copy{message.picture, {}};
+  need(lay_out(copy, nullptr));
+  lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data()));
+  if (!basic_pixel_ops().convert(frame.picture(), copy)) throw Error("cannot copy a picture");
+  reply(std::move(message));
+}
+
+void WorkerEnd::reply_value(const EncodedValue& value) {
+  ReplyMessage message;
+  message.kind = ResultKind::Value;
+  message.value = {.kind = value.kind, .parts = value.sizes()};
+  const auto size = value.size();
+  std::vector<std::byte> joined;
+  message.value.shared = size > kMostInline;
+  if (message.value.shared) {
+    need(size);
+    value.copy_to(results_.data());
+  } else {
+    joined.resize(size);
+    value.copy_to(joined.data());
+    message.value.bytes = joined;
+  }
+  input_ = {};
+  reply(std::move(message));
+}
+
+void WorkerEnd::fail(bool in_call, const std::string& text, const std::string& traceback,
+                     const EncodedValue& error) {
+  input_ = {};
+  FailedMessage message{
+      .id = in_call ? request_ : 0, .text = text, .traceback = traceback, .error = {}, .released = {}};
+  std::vector<std::byte> joined(error.size() <= kMostInline ? error.size() : 0);
+  if (error.kind != kNoValue && error.size() <= kMostInline) {
+    error.copy_to(joined.data());
+    message.error = {.kind = error.kind, .parts = error.sizes(), .bytes = joined};
+  }
+  message.released = leases_->take();
+  send(write(message));
+  leases_->end_work();
+}
+
+bool WorkerEnd::log(int level, const std::string& logger, const std::string& text) {
+  const LogMessage message{level, logger.substr(0, 1000), text.substr(0, kMostText)};
+  return leases_->channel().send(write(message).bytes()) == Channel::Sent::Yes;
+}
+
+}  // namespace freshframe::process

@@ -1,0 +1,96 @@
+// Fuzzes both ends of the socket between processes: any bytes as messages to the parent and to a worker.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "fuzz_input.hpp"
+#include "process/memory/slab.hpp"
+#include "process/wire/channel.hpp"
+#include "process/wire/messages.hpp"
+#include "process/worker/worker_end.hpp"
+
+namespace {
+
+using namespace freshframe;
+using namespace freshframe::process;
+
+/// What the parent does with a message before it believes it.
+void as_parent(std::span<const std::byte> bytes) {
+  ByteReader reader(bytes);
+  try {
+    switch (read_to_parent(reader)) {
+      case ToParent::Hello:
+        (void)read_hello(reader);
+        break;
+      case ToParent::Need:
+        (void)read_need(reader);
+        break;
+      case ToParent::Reply: {
+        const auto reply = read_reply(reader);
+        if (reply.kind == ResultKind::Value && !reply.value.shared) {
+          const ReceivedValue value(reply.value, kMostInline);
+          for (const auto& part : value.parts()) fuzz::require(part.size() <= kMostInline);
+        }
+        break;
+      }
+      case ToParent::Failed:
+        (void)read_failed(reader);
+        break;
+      case ToParent::Released:
+        (void)read_released(reader);
+        break;
+      case ToParent::Log:
+        (void)read_log(reader);
+        break;
+      case ToParent::Opened:
+      case ToParent::Closed:
+        break;
+    }
+  } catch (const ProtocolError&) {  // refused
+  }
+}
+
+std::uint64_t sum(const Frame& frame) {
+  std::uint64_t total = 0;
+  for (const auto& plane : frame.planes()) {
+    for (int y = 0; y < plane.rows; ++y) total += plane.row(y)[0] + plane.row(y)[plane.row_bytes - 1];
+  }
+  return total;
+}
+
+/// A worker with one slab that reads the message: a picture that it believes lies within the slab.
+void as_worker(std::span<const std::byte> bytes) {
+  static const Slab slab(1, std::size_t{1} << 20);
+  auto [ours, theirs] = Channel::make_pair();
+  Channel parent(std::move(ours), false);
+  WorkerEnd worker(std::move(theirs), 0, basic_pixel_ops());
+  const int file = slab.descriptor();
+  (void)parent.send(write(SlabMessage{slab.id(), slab.size()}).bytes(), {&file, 1});
+  (void)parent.send(bytes.first(std::min(bytes.size(), Channel::kMostBytes)));
+  parent.end_sending();
+  try {
+    WorkerRequest request;
+    if (worker.receive(request) && request.sample.frame) {
+      volatile std::uint64_t total = sum(request.sample.frame);
+      (void)total;
+    }
+  } catch (const Error&) {  // refused
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto bytes = std::as_bytes(std::span(data, size));
+  as_parent(bytes);
+  as_worker(bytes);
+  return 0;
+}
