@@ -12,8 +12,9 @@ namespace freshframe {
 /// A snapshot of the watch's counters. The watch never takes the GIL, so it also knows a stall that goes on.
 struct GilFindings {
   struct Culprit {
-    std::string native;  // "library:symbol"; empty: bytecode
-    std::string python;  // "file:line:function"; empty: unknown
+    std::string native;   // "library:symbol"; empty: bytecode
+    std::string python;   // "file:line:function"; empty: unknown
+    std::string program;  // the nearest such line outside of installed packages; empty: unknown
     std::uint64_t count = 0;
     double total = 0;  // seconds, as the next two
     double max = 0;
@@ -25,6 +26,7 @@ struct GilFindings {
     std::string thread;
     std::string native;
     std::string python;
+    std::string program;
   };
   bool watching = false;
   std::uint64_t stalls = 0;

@@ -22,6 +22,8 @@
 namespace freshframe {
 
 enum class OnError : std::uint8_t { Stop, Skip };
+/// "stop" or "skip". Throws OptionError for another name.
+[[nodiscard]] OnError on_error_of(std::string_view name);
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only.
@@ -37,6 +39,18 @@ struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
   bool frames = true;  // false: samples come without their frame
+};
+
+/// Called about every 50 ms by the thread that waits; its exception ends the wait. An embedder looks for
+/// signals there.
+using Look = std::function<void()>;
+
+/// The part of a program in the start of its pipeline that runs nodes on threads of its own
+/// (NodeBase::runs_outside()).
+struct Embedder {
+  /// Starts those threads. Called once, after the native threads have started.
+  std::function<void()> start_outside = {};
+  Look look = {};
 };
 
 /// Output of a node; what children and readers name.
@@ -146,15 +160,15 @@ class Pipeline {
   std::shared_ptr<ReaderCore> reader_any(std::span<const int> parents, ReaderOptions options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
-  /// NodeError.
-  void start();
+  /// NodeError. After an exception of the embedder's everything is asked to stop: end its nodes, then stop().
+  void start(const Embedder& embedder = {});
   /// True: ended. Throws the first NodeError or SourceError, and Stalled.
-  bool wait(std::optional<Seconds> timeout = std::nullopt);
+  bool wait(std::optional<Seconds> timeout = std::nullopt, const Look& look = {});
   /// start() unless started, wait until the end, stop.
   Report run();
   /// Idempotent. Throws StopTimeout naming the nodes that are still busy; from a node's own thread only
   /// requests.
-  void stop(Seconds timeout = Seconds{5});
+  void stop(Seconds timeout = Seconds{5}, const Look& look = {});
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;

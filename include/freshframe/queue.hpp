@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,8 @@ enum class WhenFull : std::uint8_t { DropOldest, DropNewest, Block };
 struct Queue {
   int depth = 1;
   WhenFull when_full = WhenFull::DropOldest;
-  double max_seconds = 0;      // from the oldest waiting sample's `captured` to the newest one's; 0: no bound
-  std::int64_t max_bytes = 0;  // of the waiting samples' pictures; 0: no bound
+  std::optional<double> max_seconds = {};  // from the oldest waiting sample's `captured` to the newest one's
+  std::optional<std::int64_t> max_bytes = {};  // of the waiting samples' pictures
 
   bool operator==(const Queue&) const = default;
 };
@@ -43,6 +44,8 @@ inline constexpr int kNodeDropCauses = 4;
 [[nodiscard]] std::string_view to_string(NodeDropCause cause) noexcept;
 /// "LATEST", "NEXT", "LOSSLESS", "RECORDING" or "Queue(4, drop_newest)".
 [[nodiscard]] std::string to_string(const Queue& queue);
+/// The inverse of to_string(). Throws OptionError for another name.
+[[nodiscard]] WhenFull when_full_of(std::string_view name);
 /// Throws OptionError when the policy cannot be (negative depth, depth 0 with anything but drop_oldest).
 void validate(const Queue& queue);
 

@@ -4,6 +4,7 @@
 
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
+#include "freshframe/mutex.hpp"
 #include "freshframe/queue.hpp"
 
 #include <array>
@@ -11,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,9 +40,8 @@ class Histogram {
   std::array<std::atomic<std::uint32_t>, kBuckets> buckets_{};
 };
 
-/// What a node's thread is doing now. WaitingLock: it waits for a lock that its language imposes (Python's
-/// GIL).
-enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingLock, Ended, Failed };
+/// What a node's thread is doing now. WaitingGil: it waits for Python's global lock.
+enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingGil, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
 
 /// Where a video source is in its life. A file goes through Closed, Connecting, Reading, Closing, Closed.
@@ -93,8 +92,8 @@ struct NodeStats {
   double busy = 0;              // share of its life spent working
   double p50 = 0;               // seconds per sample
   double p99 = 0;
-  double lock_wait = 0;  // seconds in total that the node waited for its language's lock (GIL)
-  double lock_hold = 0;  // seconds in total that it held it
+  double gil_wait = 0;  // seconds in total that the node waited for Python's global lock
+  double gil_hold = 0;  // seconds in total that it kept it from others
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
@@ -146,10 +145,10 @@ class SourceBook {
   [[nodiscard]] SourceStats snapshot(TimePoint now) const;
 
  private:
-  mutable std::mutex mutex_;
-  SourceStats stats_;
-  SourceState before_stall_ = SourceState::Reading;
-  std::optional<TimePoint> lost_since_;
+  mutable Mutex mutex_;
+  SourceStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
+  SourceState before_stall_ FRESHFRAME_GUARDED_BY(mutex_) = SourceState::Reading;
+  std::optional<TimePoint> lost_since_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 /// A node's own counters; the engine makes one per node. Written by the node's thread, read by any.

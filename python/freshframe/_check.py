@@ -6,12 +6,17 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from ._errors import OptionError, OptionTypeError
 
-_INT_LIMIT = 2**31  # native options are 32 bit
+_MOST_SHOWN = 100  # letters of a value in a message
+
+
+def shown(value: object) -> str:
+    """A value in a message: one line, and not a long one."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... ({type(value).__name__})"
 
 
 def number(what: str, value: Any) -> float:
@@ -22,28 +27,29 @@ def number(what: str, value: Any) -> float:
         OptionError: It is infinite or nan.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
-        raise OptionTypeError(f"{what} must be a number, got {value!r}")
+        raise OptionTypeError(f"{what} must be a number, got {shown(value)}")
     try:
         real = float(value)
     except OverflowError:  # an int beyond all floats
         real = math.inf
     if not math.isfinite(real):
-        raise OptionError(f"{what} must be a finite number, got {value!r}")
+        raise OptionError(f"{what} must be a finite number, got {shown(value)}")
     return real
 
 
-def integer(what: str, value: Any) -> int:
-    """An integer of Python or NumPy that native code can hold.
+def integer(what: str, value: Any, bits: int = 32) -> int:
+    """An integer of Python or NumPy that native code can hold in so many bits.
 
     Raises:
         OptionTypeError: It is no integer.
         OptionError: It is too large.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise OptionTypeError(f"{what} must be a whole number, got {value!r}")
+        raise OptionTypeError(f"{what} must be a whole number, got {shown(value)}")
     whole = int(value)
-    if not -_INT_LIMIT <= whole < _INT_LIMIT:
-        raise OptionError(f"{what} must be below {_INT_LIMIT}, got {value!r}")
+    limit = 1 << (bits - 1)
+    if not -limit <= whole < limit:
+        raise OptionError(f"{what} must be below {limit}, got {shown(value)}")
     return whole
 
 
@@ -54,7 +60,7 @@ def flag(what: str, value: Any) -> bool:
         OptionTypeError: It is something else.
     """
     if not isinstance(value, bool):
-        raise OptionTypeError(f"{what} must be True or False, got {value!r}")
+        raise OptionTypeError(f"{what} must be True or False, got {shown(value)}")
     return value
 
 
@@ -66,23 +72,9 @@ def text(what: str, value: Any) -> str:
         OptionError: It is empty, or has lone surrogates in it.
     """
     if not isinstance(value, str):
-        raise OptionTypeError(f"{what} must be a text, got {value!r}")
+        raise OptionTypeError(f"{what} must be a text, got {shown(value)}")
     if not value or not is_utf8(value):
-        raise OptionError(f"{what} must be a text that is not empty and is UTF-8, got {value!r}")
-    return value
-
-
-def choice(what: str, value: Any, names: Sequence[str]) -> str:
-    """One of some names.
-
-    Raises:
-        OptionTypeError: It is no text.
-        OptionError: It is another text.
-    """
-    if not isinstance(value, str):
-        raise OptionTypeError(f"{what} must be one of {', '.join(names)}, got {value!r}")
-    if value not in names:
-        raise OptionError(f"{what} must be one of {', '.join(names)}, got {value!r}")
+        raise OptionError(f"{what} must be a text that is not empty and is UTF-8, got {shown(value)}")
     return value
 
 
@@ -94,12 +86,12 @@ def path(what: str, value: Any) -> str:
         OptionError: It is no UTF-8.
     """
     if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
-        raise OptionTypeError(f"{what} must be a path, got {value!r}")
+        raise OptionTypeError(f"{what} must be a path, got {shown(value)}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise OptionTypeError(f"{what} must be a path as text, got {value!r}")
+        raise OptionTypeError(f"{what} must be a path as text, got {shown(value)}")
     if not is_utf8(text):
-        raise OptionError(f"{what} must be UTF-8, got {value!r}: rename it, or make a link that is")
+        raise OptionError(f"{what} must be UTF-8, got {shown(value)}: rename it, or make a link that is")
     return text
 
 
@@ -120,6 +112,6 @@ def pair(what: str, value: Any) -> tuple[float, float]:
         OptionError: One of them is infinite or nan.
     """
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-        raise OptionTypeError(f"{what} must be two numbers, got {value!r}")
+        raise OptionTypeError(f"{what} must be two numbers, got {shown(value)}")
     first, second = value
     return number(what, first), number(what, second)

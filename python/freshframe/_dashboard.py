@@ -43,21 +43,21 @@ class Dashboard:
 
     @property
     def url(self) -> str:
-        """The first of ``urls``. GIL: held."""
+        """The first of ``urls``."""
         return self.urls[0]
 
     @property
     def closed(self) -> bool:
-        """Whether it serves no more. GIL: held."""
+        """Whether it serves no more."""
         pipeline = self._pipeline()
-        return pipeline is None or pipeline._dashboard is not self
+        return pipeline is None or of(pipeline) is not self
 
     def close(self) -> None:
         """Ends the server and its connections. Idempotent. GIL: released while waiting."""
         pipeline = self._pipeline()
-        if pipeline is None or pipeline._dashboard is not self:
+        if pipeline is None or of(pipeline) is not self:
             return
-        pipeline._dashboard = None
+        del _open[pipeline]
         pipeline._engine.close_server()
 
     def __str__(self) -> str:
@@ -86,7 +86,12 @@ class Dashboard:
         self.close()
 
 
-_opened: weakref.WeakSet[Dashboard] = weakref.WeakSet()
+_open: weakref.WeakKeyDictionary[Pipeline, Dashboard] = weakref.WeakKeyDictionary()
+
+
+def of(pipeline: Pipeline) -> Dashboard | None:
+    """The one that is open."""
+    return _open.get(pipeline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class Request:
         """Checks them; raises OptionTypeError, OptionError, GraphError."""
         if not isinstance(host, str):
             raise OptionTypeError(f"host must be an address as a text, such as '127.0.0.1', got {host!r}")
+        if not _check.is_utf8(host):
+            raise OptionError(f"host must be UTF-8, got {host!r}")
         wanted = "port must be a whole number from 0 (any that is free) to 65535"
         if type(port) is not int:
             raise OptionTypeError(f"{wanted}, got {port!r}")
@@ -114,7 +121,7 @@ class Request:
         wanted = "token must be a text of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
         if token is not None and not isinstance(token, str):
             raise OptionTypeError(f"{wanted}, got one of type {type(token).__name__}")
-        if token == "":
+        if token is not None and (token == "" or not token.isascii()):
             raise OptionError(wanted)
         if source_timeout is not None and not _check.number("source_timeout", source_timeout) > 0:
             raise OptionError(f"source_timeout must be more than 0 seconds or None, got {source_timeout!r}")
@@ -135,7 +142,7 @@ def _names(pipeline: Pipeline, view: Any) -> tuple[str, ...]:
 
 def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
     """Starts the server, or returns the dashboard that is open with the same arguments."""
-    dashboard = pipeline._dashboard
+    dashboard = of(pipeline)
     if dashboard is not None:
         if dashboard._request != wanted:
             raise StateError(
@@ -150,23 +157,20 @@ def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
         wanted.token or "",
         wanted.source_timeout,
     )
-    dashboard = pipeline._dashboard = Dashboard(pipeline, wanted, urls)
-    _opened.add(dashboard)
+    dashboard = _open[pipeline] = Dashboard(pipeline, wanted, urls)
     return dashboard
 
 
 def close_all() -> None:
     """When the interpreter exits."""
-    for dashboard in list(_opened):
+    for dashboard in list(_open.values()):
         dashboard.close()
 
 
 def _forget_in_child() -> None:
-    for dashboard in list(_opened):
-        pipeline = dashboard._pipeline()
-        if pipeline is not None:
-            pipeline._engine.forget_server()
-    _opened.clear()
+    for pipeline in list(_open):
+        pipeline._engine.forget_server()
+    _open.clear()
 
 
 _fork.in_child(_forget_in_child)

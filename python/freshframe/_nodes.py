@@ -1,19 +1,16 @@
-"""What a graph is made of: the base classes of Python nodes, and the native nodes for video."""
+"""The base classes of nodes and sources, in Python and native."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import numbers
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from . import _check, _native
-from ._errors import OptionError, OptionTypeError, StateError
+from . import _native
+from ._errors import StateError
 
 if TYPE_CHECKING:
-    from ._native import Frame, Sample, StopToken
+    from ._native import Sample, StopToken
 
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
@@ -35,7 +32,7 @@ class Node(Generic[In, Out]):
     records_to: str | None = None
 
     def open(self) -> None:
-        """Called once before the first sample. GIL: held."""
+        """Called once before the first sample."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
         """Called once per sample, by one thread at a time.
@@ -45,12 +42,11 @@ class Node(Generic[In, Out]):
 
         Returns:
             What the children get, with the sample's stamp; None emits nothing.
-        GIL: held.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
 
     def close(self) -> None:
-        """Called once after the last sample if open() succeeded, also after a failure. GIL: held."""
+        """Called once after the last sample if open() succeeded, also after a failure."""
 
 
 class Source(Node[None, Out]):
@@ -71,7 +67,6 @@ class Source(Node[None, Out]):
 
         Yields:
             ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
-        GIL: held.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method read(self, stop)")
 
@@ -100,7 +95,7 @@ class NativeNode(Native, Node[In, Out]):
     """A node that the engine runs on a native thread without the GIL."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
-        """Not for calling: the engine runs this node natively. GIL: held."""
+        """Not for calling: the engine runs this node natively."""
         raise StateError(
             f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
         )
@@ -110,281 +105,3 @@ class NativeSource(Native, Source[Out]):
     """A source that the engine runs on a native thread without the GIL; its read() is not for calling."""
 
     _handle: _native.NodeHandle
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """What is known of an opened video.
-
-    Attributes:
-        codec: FFmpeg's name, for example "h264".
-        width: Pixels.
-        height: Pixels.
-        fps: Frames per second, when the container says so.
-        frame_count: Number of frames, when it is known.
-        duration: Seconds, when it is known.
-        pixel_format: FFmpeg's name.
-        container: FFmpeg's name.
-        interlaced: Two fields woven together, delivered as they are stored; None where it isn't known
-            (cameras, and a stream from the network before its first frame).
-    """
-
-    codec: str
-    width: int
-    height: int
-    fps: float | None
-    frame_count: int | None
-    duration: float | None
-    pixel_format: str
-    container: str
-    interlaced: bool | None
-
-
-class VideoSource(NativeSource["Frame"]):
-    """A source of decoded frames, made by freshframe.open()."""
-
-    def __init__(self, handle: _native.NodeHandle, live: bool) -> None:
-        """Called by freshframe.open()."""
-        self.live = live
-        self._handle = handle
-
-    def __repr__(self) -> str:
-        """The URL, its password masked."""
-        return f"<VideoSource {self.url!r}>"
-
-    @property
-    def url(self) -> str:
-        """The URL with its password masked."""
-        return _native.video_url(self._handle)
-
-    @property
-    def info(self) -> VideoInfo:
-        """Codec, size, rate, length; known once the pipeline has started.
-
-        Raises:
-            StateError: Before that, and before the first frame of a network stream.
-        """
-        return VideoInfo(*_native.video_info(self._handle))
-
-
-def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users look for open)
-    url: int | str | os.PathLike[str],
-    *,
-    size: tuple[int, int] | None = None,
-    fps: float | None = None,
-    start: float | None = None,
-    end: float | None = None,
-    open_timeout: float = 5.0,
-    read_timeout: float = 5.0,
-    reconnect: bool | None = None,
-    loop: bool = False,
-    realtime: bool = False,
-    decoder_threads: int | None = None,
-    options: Mapping[str, str] | None = None,
-) -> VideoSource:
-    """Makes a source of a camera, a network stream, a video file, pictures, or the built-in moving scene.
-
-    Only the form of the URL and the options are checked here; start() opens it.
-
-    Args:
-        url: A camera, ``0`` or ``"/dev/video0"``; a path; ``frames/%05d.png`` (by number: a missing one is a
-            lost frame), ``frames/`` or ``frames/*.png`` (what is there, ``img2`` before ``img10``);
-            ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
-            (``pace=0``: as fast as it is read, ``frames=300``: its length);
-            ``rtsp://``, ``rtsps://``, ``http://``, ``https://`` (MJPEG, TS, HLS), ``tcp://``, ``udp://``: a
-            live stream; docs/live-sources.md tells how it lives.
-        size: (width, height) in pixels: what a camera shall deliver, what all else is scaled to.
-        fps: Frames per second: what a camera shall deliver. Of pictures: number n lies at n / fps seconds;
-            default 25.
-        start: Of a file, seconds: the first frame is the first whose pts is at or after this time. Numbers
-            and pts are those of the whole file. An MP4 or MOV with an index is entered at the key frame
-            before; other files are read, not decoded, up to there.
-        end: Of a file, seconds: the last frame is the last whose pts lies before this time.
-        open_timeout: Seconds, to the streams being known.
-        read_timeout: Seconds without a packet.
-        reconnect: Of a live source. None or True: what fails is tried again, for ever, after 0.5 to 10 s, and
-            start() succeeds whether or not camera or server is there. False: SourceError or SourceTimeout.
-        loop: A file starts again at its end, or at start. A camera or a stream has no end anyway.
-        realtime: A file plays at its own speed and is live, as if it were a camera. A camera or a stream is
-            live anyway.
-        decoder_threads: Default: the number of cores for a file, 1 for a live source.
-        options: Passed to FFmpeg; an unknown one is an error. A camera also knows ``format`` ("mjpeg",
-            "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
-
-    Raises:
-        OptionError: The URL is of no known form, or an option is out of range.
-        OptionTypeError: An argument is of the wrong type.
-    GIL: held.
-    """
-    handle = _native.make_video_source(
-        _url(url),
-        {
-            "size": _size(size),
-            "fps": None if fps is None else _check.number("fps", fps),
-            "start": None if start is None else _check.number("start", start),
-            "end": None if end is None else _check.number("end", end),
-            "open_timeout": _check.number("open_timeout", open_timeout),
-            "read_timeout": _check.number("read_timeout", read_timeout),
-            "reconnect": reconnect,
-            "loop": loop,
-            "realtime": realtime,
-            "decoder_threads": None
-            if decoder_threads is None
-            else _check.integer("decoder_threads", decoder_threads),
-            "options": _options("open()", options),
-        },
-    )
-    return VideoSource(handle, handle.live)
-
-
-def _url(url: Any) -> str:
-    if isinstance(url, bool):
-        raise OptionTypeError(f"a camera's number must be 0 or more, got {url!r}")
-    if isinstance(url, (str, os.PathLike)):
-        text = os.fspath(url)
-        if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
-            # The URL is not shown: it may have a password in it.
-            raise OptionError("url is no text: it has lone surrogates in it")
-        return _check.path("url", url)
-    if not isinstance(url, numbers.Integral):
-        found = type(url).__name__  # no more is shown: it may be a URL with a password
-        raise OptionTypeError(f"url must be a path, a URL or a camera's number, got one of type {found}")
-    if url < 0:
-        raise OptionError(f"a camera's number must be 0 or more, got {url!r}")
-    return str(int(url))
-
-
-def _options(who: str, options: Any) -> dict[str, str]:
-    """What goes to FFmpeg. Values are not shown in errors: they may be passwords."""
-    wanted = f"{who} needs options to be a mapping of text to text"
-    if options is None:
-        return {}
-    if not isinstance(options, Mapping):
-        raise OptionTypeError(f"{wanted}, got one of type {type(options).__name__}")
-    for name, value in options.items():
-        if not isinstance(name, str) or not _check.is_utf8(name):
-            raise OptionTypeError(f"{wanted}, got the name {name!r}")
-        if not isinstance(value, str):
-            raise OptionTypeError(
-                f"{wanted}; the value of {name!r} is of type {type(value).__name__}: write it as text"
-            )
-        if not _check.is_utf8(value):
-            raise OptionError(f"{wanted}; the value of {name!r} has lone surrogates in it")
-    return dict(options)
-
-
-def _size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    width, height = _check.pair("size (width, height)", size)
-    if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
-        raise OptionError(f"size must be (width, height) in pixels, got {size!r}")
-    return int(width), int(height)
-
-
-class MockCamera(NativeSource["Frame"]):
-    """Shows one picture over and over, ``fps`` times a second, as a camera would.
-
-    Frames that it cannot make in time count as ``device``.
-
-    Args:
-        image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array.
-        fps: Frames per second, more than 0 and at most 1000.
-
-    Raises:
-        OptionError: fps is out of range, or the array has another shape.
-        OptionTypeError: An argument is of the wrong type.
-    """
-
-    def __init__(self, image: Any, fps: float = 14.0) -> None:
-        """See the class."""
-        if isinstance(image, (str, os.PathLike)):
-            picture: str | Frame = os.fspath(image)
-        elif isinstance(image, _native.Frame):
-            picture = image
-        else:
-            gray = _dimensions(image) == 2
-            picture = _native.Frame.from_array(image, "gray" if gray else "bgr")
-        self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
-
-
-def _dimensions(image: Any) -> int | None:
-    if hasattr(image, "ndim"):
-        return int(image.ndim)
-    try:
-        return memoryview(image).ndim
-    except TypeError:  # from_array() says what is wrong with it
-        return None
-
-
-class VideoFile(NativeNode["Frame", None]):
-    """Writes frames to a video file; the container follows from the name. Each frame lies at its pts. Native.
-
-    Args:
-        path: For example "out.mp4".
-        codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
-            an encoder. Default: h264, or what the container holds instead: vp9 in .webm.
-        fps: Nominal frames per second; default: from the first two frames, with MPEG-1 and MPEG-2 the next
-            of those that they know. There, and in AVI, a frame lies at the nearest multiple of 1 / fps.
-        quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
-        options: Passed to FFmpeg's encoder and muxer, such as ``{"preset": "superfast"}`` (default:
-            "veryfast"); an unknown one is an error.
-
-    The first frame replaces what the file held. What was encoded is in the file a second later and can be
-    played, also when the process is killed or the disk is full.
-
-    Raises:
-        OptionError: A codec or container that cannot be, or an option is out of range. What fails later is a
-            NodeError.
-        OptionTypeError: An argument is of the wrong type.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        codec: str | None = None,
-        fps: float | None = None,
-        quality: int = 23,
-        options: Mapping[str, str] | None = None,
-    ) -> None:
-        """See the class."""
-        self._path = self.records_to = _check.path("path", path)
-        self._handle = _native.make_video_file(
-            self._path,
-            "" if codec is None else _check.text("codec", codec),
-            None if fps is None else _check.number("fps", fps),
-            _check.integer("quality", quality),
-            _options("VideoFile()", options),
-        )
-
-    def __repr__(self) -> str:
-        """The path."""
-        return f"<VideoFile {self._path!r}>"
-
-
-def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Frame:
-    """Decodes a picture file, or one frame of a video.
-
-    Args:
-        path: A picture file; with `at` a video file.
-        at: Seconds: the frame that the video shows at this time, the last whose pts is not after it.
-
-    Raises:
-        SourceError: It cannot be read, is no picture, or ends before `at`.
-        OptionError: `at` is below 0.
-    GIL: released.
-    """
-    return _native.read_picture(_check.path("path", path), None if at is None else _check.number("at", at))
-
-
-def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Writes a picture file, PNG or JPEG by its name.
-
-    Raises:
-        FreshframeError: It cannot be written.
-    GIL: released.
-    """
-    if not isinstance(frame, _native.Frame):
-        raise OptionTypeError(f"write_picture() needs a Frame, as Frame.from_array() makes it, got {frame!r}")
-    _native.write_picture(frame, _check.path("path", path))

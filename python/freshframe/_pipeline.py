@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 U = TypeVar("U")
 
-_SLICE = 0.05  # seconds between two looks at signals
-
 
 class Pipeline:
     """A graph of nodes, each on a thread of its own. Runs once.
@@ -49,17 +45,17 @@ class Pipeline:
         """See the class."""
         if not isinstance(name, str):
             raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
-        if stall_timeout is not None and not _check.number("stall_timeout", stall_timeout) > 0:
-            raise OptionError(f"stall_timeout must be more than 0 seconds or None, got {stall_timeout!r}")
-        _wiring.check_max_held_bytes(max_held_bytes)
+        if not _check.is_utf8(name):
+            raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
+        if stall_timeout is not None:
+            stall_timeout = _check.number("stall_timeout", stall_timeout)
         _life.forget_ended()
         self.name = name
-        self._engine = _native.Engine(name, stall_timeout, max_held_bytes)
+        self._engine = _native.Engine(name, stall_timeout, _wiring.max_held_bytes(max_held_bytes))
         self._engine.call_at_end(_life.forget_ended)
         self._python_nodes: list[tuple[int, Any, bool]] = []
         self._nodes: list[Any] = []
         self._threads: list[threading.Thread] = []
-        self._dashboard: Dashboard | None = None
 
     # ---- building
 
@@ -112,7 +108,6 @@ class Pipeline:
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline was started before.
-        GIL: held.
         """
         _wiring.check_node(node)
         parents = self._parents(parent, _wiring.label(node))
@@ -133,7 +128,7 @@ class Pipeline:
         self._nodes.append(node)
         return Port(self, index, node, given)
 
-    def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: dict[str, Any]) -> int:
+    def _add(self, node: Any, parents: list[int], hints: tuple[Any, Any], options: _native.AddOptions) -> int:
         if isinstance(node, Native):
             return self._engine.add_native(node._handle, parents, options)
         label = _wiring.label(node)
@@ -141,8 +136,7 @@ class Pipeline:
         if isinstance(node, Source):
             index = self._engine.add_python_source(label, (bool(node.live), kinds[1]), parents, options)
         else:
-            options["records_to"] = _wiring.records_to(node)
-            index = self._engine.add_python(label, kinds, parents, options)
+            index = self._engine.add_python(label, kinds, parents, options, _wiring.records_to(node))
         self._python_nodes.append((index, node, not isinstance(node, Node)))
         return index
 
@@ -152,12 +146,13 @@ class Pipeline:
         parents = [parent] if isinstance(parent, Port) else parent
         if not isinstance(parents, Sequence) or isinstance(parents, str):
             raise OptionTypeError(
-                f"the parent of {label!r} must be a port, as add() returns it, or several; got {parent!r}"
+                f"the parent of {label!r} must be a port, as add() returns it, or several; "
+                f"got {_check.shown(parent)}"
             )
         for port in parents:
             if not isinstance(port, Port):
                 raise OptionTypeError(
-                    f"a parent of {label!r} must be a port, as add() returns it; got {port!r}"
+                    f"a parent of {label!r} must be a port, as add() returns it; got {_check.shown(port)}"
                 )
             if port._pipeline is not self:
                 raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
@@ -179,13 +174,12 @@ class Pipeline:
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline was started before.
-        GIL: held.
         """
         label = _wiring.checked_name(name) or "reader"
         parents = self._parents(list(ports), label)
         return self._engine.reader(
             [port._index for port in parents],
-            _wiring.queue_tuple(queue, label),
+            _wiring.policy(queue, label),
             name or "",
             _check.flag("frames", frames),
         )
@@ -202,20 +196,18 @@ class Pipeline:
             NodeError: A node's open() failed.
         GIL: released while waiting.
         """
-        refused = False
-        try:
-            try:
-                self._engine.launch()
-            except FreshframeError:
-                refused = True  # another start() may have launched it
-                raise
+        launched = False
+
+        def start_outside() -> None:
+            nonlocal launched
+            launched = True
             _life.keep(self)
             self._start_threads()
-            while not self._engine.wait_opened(_SLICE):
-                pass
-            self._engine.go()
-        except BaseException:  # also of a signal handler, at any point after the launch
-            if not refused:
+
+        try:
+            self._engine.start(start_outside)
+        except BaseException as error:  # also of a signal handler, at any point
+            if launched or not isinstance(error, FreshframeError):  # another start() may have launched it
                 self._stop_quietly()
             raise
         return self
@@ -249,11 +241,9 @@ class Pipeline:
         """
         if timeout is not None and not _check.number("timeout", timeout) >= 0:
             raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
         try:
-            while not self._engine.wait_ended(min(_SLICE, max(0.0, deadline - time.monotonic()))):
-                if time.monotonic() >= deadline:
-                    return False
+            if not self._engine.wait(timeout):
+                return False
         except KeyboardInterrupt:  # a clean stop first
             self._stop_quietly()
             raise
@@ -287,42 +277,18 @@ class Pipeline:
         try:
             if not self._engine.started:
                 self.start()
-            self._run_until_end(progress, progress_interval)
+            if progress is False:
+                self.wait()
+            else:
+                from ._progress import report_progress  # noqa: PLC0415
+
+                report_progress(self, progress, progress_interval)
         except BaseException:
             self._stop_quietly()
             raise
         from ._stats import make_report  # noqa: PLC0415
 
         return make_report(self._engine.report())
-
-    def _run_until_end(self, progress: bool | Callable[[Progress], None], every: float) -> None:
-        if progress is False:
-            self.wait()
-            return
-        if progress is True:
-            from ._progress import progress_display  # noqa: PLC0415  (the package rich takes 60 ms)
-
-            with progress_display() as bar:
-                self._run_until_end(bar, every)
-            return
-        last = _Tick(time.monotonic(), 0)
-        began = last.at
-        ended = False
-        while not ended:
-            ended = self.wait(every)
-            tick, last = self._tick(began, last)
-            progress(tick)
-
-    def _tick(self, began: float, last: _Tick) -> tuple[Progress, _Tick]:
-        done, total, dropped = self._engine.progress()
-        now = time.monotonic()
-        elapsed = now - began
-        rate = (done - last.done) / max(1e-9, now - last.at)
-        average = done / elapsed if elapsed > 0 else 0.0
-        remaining = max(0, total - done) / average if total is not None and average > 0 else None
-        from ._stats import Progress  # noqa: PLC0415
-
-        return Progress(done, total, elapsed, rate, dropped, remaining), _Tick(now, done)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
@@ -335,17 +301,9 @@ class Pipeline:
         """
         if not _check.number("timeout", timeout) >= 0:
             raise OptionError(f"timeout must be at least 0 seconds, got {timeout!r}")
-        self._engine.request_stop()
-        if self._engine.on_worker_thread():
-            return
-        deadline = time.monotonic() + timeout
-        while not self._engine.join(min(_SLICE, max(0.0, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                nodes = self._engine.busy_nodes()
-                names = ", ".join(repr(node) for node in nodes)
-                raise StopTimeout(f"still busy {timeout:g} s after stop(): {names}", nodes)
-        self._join_threads()
-        _life.forget(self)
+        if self._engine.stop(timeout):
+            self._join_threads()
+            _life.forget(self)
 
     def _join_threads(self) -> None:
         for thread in self._threads:
@@ -395,17 +353,16 @@ class Pipeline:
             OptionTypeError: An argument is of the wrong type.
             StateError: It is served already, with other arguments.
             FreshframeError: The port is taken or not permitted.
-        GIL: held.
         """
         return _dashboard.serve(self, _dashboard.Request.of(self, host, port, view, token, source_timeout))
 
     @property
     def dashboard(self) -> Dashboard | None:
-        """What serve() returned, until it is closed. GIL: held."""
-        return self._dashboard
+        """What serve() returned, until it is closed.."""
+        return _dashboard.of(self)
 
     def stats(self) -> Stats:
-        """A snapshot; never blocks the pipeline, works after stop(). GIL: held."""
+        """A snapshot; never blocks the pipeline, works after stop()."""
         from ._stats import make_stats  # noqa: PLC0415
 
         return make_stats(self._engine.stats())
@@ -476,11 +433,3 @@ class Pipeline:
         import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         await asyncio.to_thread(self.__exit__, kind, error, trace)
-
-
-class _Tick:
-    __slots__ = ("at", "done")
-
-    def __init__(self, at: float, done: int) -> None:
-        self.at = at
-        self.done = done

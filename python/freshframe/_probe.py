@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from . import _check, _nodes
+from . import _check, _video
 from ._errors import EndOfStream, OptionError, ReadTimeout, SourceError, SourceTimeout
 from ._pipeline import Pipeline
 
@@ -112,13 +112,13 @@ def probe(
     """
     if _check.number("seconds", seconds) < 0:
         raise OptionError(f"seconds must be 0 or more, got {seconds!r}")
-    return Probing(_nodes.open(url, fps=fps, options=options)).run(seconds)
+    return Probing(_video.open(url, fps=fps, options=options)).run(seconds)
 
 
 class Probing:
     """One probe, with its pipeline in reach."""
 
-    def __init__(self, source: _nodes.VideoSource) -> None:
+    def __init__(self, source: _video.VideoSource) -> None:
         """Adds the source; nothing is opened yet."""
         self.source = source
         self.pipeline = Pipeline("probe")

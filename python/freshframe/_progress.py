@@ -1,18 +1,43 @@
-"""The progress bar of a run in a terminal, and the plain lines that stand for it elsewhere."""
+"""The progress of a run: a bar in the terminal, plain lines elsewhere, or the calls of a callable."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from ._stats import Progress
 
 if TYPE_CHECKING:
-    from ._stats import Progress
+    from ._pipeline import Pipeline
 
 _LINE_EVERY = 10.0  # seconds between plain lines, where nothing can move
+
+
+def report_progress(
+    pipeline: Pipeline, progress: Literal[True] | Callable[[Progress], None], interval: float
+) -> None:
+    """Waits until the pipeline has ended and reports every `interval` seconds, also at the end."""
+    if progress is True:
+        with progress_display() as bar:
+            report_progress(pipeline, bar, interval)
+        return
+    began = before = time.monotonic()
+    done_before = 0
+    ended = False
+    while not ended:
+        ended = pipeline.wait(interval)
+        done, total, dropped = pipeline._engine.progress()
+        now = time.monotonic()
+        rate = (done - done_before) / max(1e-9, now - before)
+        average = done / (now - began) if now > began else 0.0
+        remaining = max(0, total - done) / average if total is not None and average > 0 else None
+        progress(Progress(done, total, now - began, rate, dropped, remaining))
+        done_before, before = done, now
 
 
 @contextmanager

@@ -6,13 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from . import _check
-from ._errors import OptionError, OptionTypeError
+from . import _check, _native
 
 WhenFull = Literal["drop_oldest", "drop_newest", "block"]
-
-_POLICIES = ("drop_oldest", "drop_newest", "block")
-_MAX_DEPTH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +35,23 @@ class Queue:
 
     def __post_init__(self) -> None:
         """Refuses what cannot be."""
-        if isinstance(self.depth, bool) or not isinstance(self.depth, int):
-            raise OptionTypeError(f"queue depth must be an int, got {self.depth!r}")
-        if self.depth < 0:
-            raise OptionError(f"queue depth must be at least 0, got {self.depth}")
-        if self.depth > _MAX_DEPTH:
-            raise OptionError(f"queue depth must be at most {_MAX_DEPTH}, got {self.depth}")
-        _check.choice("when_full", self.when_full, _POLICIES)
-        if self.depth == 0 and self.when_full != "drop_oldest":
-            raise OptionError(
-                "a queue of depth 0 (NEXT) hands samples to a waiting consumer and has no full state: leave "
-                f"when_full at its default, got {self.when_full!r}"
-            )
-        self._check_bounds()
+        self._policy()
 
-    def _check_bounds(self) -> None:
-        if self.max_seconds is not None and not _check.number("max_seconds of a queue", self.max_seconds) > 0:
-            raise OptionError(f"max_seconds of a queue must be more than 0, got {self.max_seconds!r}")
-        if (
-            self.max_bytes is not None
-            and not 0 < _check.integer("max_bytes of a queue", self.max_bytes) < 1 << 63
-        ):
-            raise OptionError(f"max_bytes of a queue must be more than 0, got {self.max_bytes!r}")
-        bounded = self.max_seconds is not None or self.max_bytes is not None
-        if bounded and (self.when_full == "block" or self.depth == 0):
-            raise OptionError(
-                "max_seconds and max_bytes bound a queue that drops: give it drop_oldest or drop_newest and "
-                f"a depth of 1 or more, got {self!r}"
-            )
+    def _policy(self) -> _native.QueuePolicy:
+        """The engine's form of it: the engine decides which values are possible."""
+        return _native.QueuePolicy(
+            _check.integer("queue depth", self.depth),
+            _check.text("when_full", self.when_full),
+            None if self.max_seconds is None else _check.number("max_seconds of a queue", self.max_seconds),
+            None
+            if self.max_bytes is None
+            else _check.integer("max_bytes of a queue", self.max_bytes, bits=64),
+        )
 
     @classmethod
-    def of(cls, fields: tuple[int, WhenFull, float, int]) -> Queue:
-        """Makes one of the engine's fields, where 0 is no bound."""
-        depth, when_full, max_seconds, max_bytes = fields
-        return cls(depth, when_full, max_seconds or None, max_bytes or None)
+    def of(cls, fields: tuple[int, WhenFull, float | None, int | None]) -> Queue:
+        """Makes one of the engine's fields."""
+        return cls(*fields)
 
 
 LATEST = Queue(1, "drop_oldest")

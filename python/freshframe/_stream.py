@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, overload
 
-from . import _check
+from . import _wiring
 from ._nodes import Node, Source
 from ._pipeline import Pipeline
 from ._port import Port
@@ -44,7 +44,7 @@ class Stream(Generic[T_co]):
 
     def __init__(self, source: Source[Any], nodes: tuple[Any, ...], options: _Options) -> None:
         """Called by freshframe.stream()."""
-        _check.choice("on_error", options.on_error, ("stop", "skip"))
+        _wiring.options(None, None, options.on_error, None)  # there may be no node to give it to
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
@@ -228,6 +228,5 @@ def stream(
         GraphError: It cannot be wired so.
         OptionError: An option is out of range.
         OptionTypeError: An argument is of the wrong type.
-    GIL: held.
     """
     return Stream(source, nodes, _Options(queue, frames, name, on_error, max_held_bytes))

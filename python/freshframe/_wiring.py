@@ -7,10 +7,11 @@ import contextlib
 import inspect
 from typing import Any
 
-from . import _check
+from . import _check, _native
 from ._errors import GraphError, OptionError, OptionTypeError
-from ._nodes import Native, Node, Source, VideoSource
+from ._nodes import Native, Node, Source
 from ._queue import Queue
+from ._video import VideoSource
 
 
 def label(node: Any) -> str:
@@ -57,12 +58,12 @@ def release(node: Any) -> None:
         del node._freshframe_added
 
 
-def queue_tuple(queue: Any, label: str) -> tuple[int, str, float, int] | None:
+def policy(queue: Any, label: str) -> _native.QueuePolicy | None:
     if queue is None:
         return None
     if not isinstance(queue, Queue):
         raise OptionTypeError(f"queue of {label!r} must be a Queue, LATEST, NEXT or LOSSLESS, got {queue!r}")
-    return queue.depth, queue.when_full, queue.max_seconds or 0.0, queue.max_bytes or 0
+    return queue._policy()
 
 
 def records_to(node: Any) -> str | None:
@@ -72,21 +73,21 @@ def records_to(node: Any) -> str | None:
     return path
 
 
-def check_max_held_bytes(given: Any) -> None:
-    if isinstance(given, bool) or not isinstance(given, int):
-        raise OptionTypeError(f"max_held_bytes must be a number of bytes, got {given!r}")
-    if not 0 <= given < 1 << 63:
-        raise OptionError(f"max_held_bytes must be a number of bytes, at least 0, got {given!r}")
+def max_held_bytes(given: Any) -> int:
+    size = _check.integer("max_held_bytes", given, bits=64)
+    if size < 0:
+        raise OptionError(f"max_held_bytes must be at least 0, got {given!r}")
+    return size
 
 
 def checked_name(name: Any) -> str:
     return "" if name is None else _check.text("name", name)
 
 
-def options(name: Any, queue: Any, on_error: str, max_age: float | None) -> dict[str, Any]:
-    return {
-        "name": checked_name(name),
-        "queue": queue_tuple(queue, name or "node"),
-        "on_error": _check.choice("on_error", on_error, ("stop", "skip")),
-        "max_age": None if max_age is None else _check.number("max_age", max_age),
-    }
+def options(name: Any, queue: Any, on_error: Any, max_age: Any) -> _native.AddOptions:
+    return _native.AddOptions(
+        checked_name(name),
+        policy(queue, name or "node"),
+        _check.text("on_error", on_error),
+        None if max_age is None else _check.number("max_age", max_age),
+    )

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import atexit
 import re
-import statistics
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from . import _fork, _native, _stats
 from ._errors import OptionError, OptionTypeError, StateError
+from ._gil_stall import GilStall, stall_of
 from ._log import logger
-from ._places import names, own_place, place
+from ._places import LIBRARIES, names
 from ._stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
@@ -34,117 +33,7 @@ __all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
 
 _SHORTEST = 0.001  # seconds: below, the watch's own looks would be too rare to tell
 _LONGEST = 60.0
-_MAX_CULPRITS = 1000  # then the rest is counted together
-_MAX_DURATIONS = 1000  # per culprit, for its median: the latest
-_EVERYTHING_ELSE = "everything else"
-
-State = Literal["cpu", "blocked"]
-
-
-@dataclass(frozen=True, slots=True)
-class GilStall:
-    """The GIL could not be had for a while.
-
-    Attributes:
-        duration: Seconds from when its holder was first seen stuck until another thread got it. The watch
-            looks at intervals, so the true stall began up to one of them earlier.
-        started: time.monotonic() of its beginning.
-        thread: Name of the thread that had the GIL for most of that time.
-        thread_id: Its threading.get_ident().
-        native_id: Its threading.get_native_id().
-        share: Seconds of the duration that this thread had it; the rest belongs to others.
-        native: ``library:symbol`` of the native function that Python had called, demangled, such as
-            ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
-            ``builtins:sorted``; None when the thread ran bytecode.
-        native_stack: The native calls, innermost first.
-        python: ``file:line:function`` that called it, or ran; None for a thread without Python frames.
-        program: ``file:line:function`` of the nearest call outside of the standard library and of installed
-            packages, which is the program's own line; None when there is none.
-        python_stack: The Python calls, innermost first.
-        state: "cpu": it computed; "blocked": it waited in the kernel.
-        system_call: What it waited in; None when it computed.
-    """
-
-    duration: float
-    started: float
-    thread: str
-    thread_id: int
-    native_id: int
-    share: float
-    native: str | None
-    native_stack: tuple[str, ...]
-    python: str | None
-    program: str | None
-    python_stack: tuple[str, ...]
-    state: State
-    system_call: str | None
-
-    def __str__(self) -> str:
-        """One line: `31.2 ms  cam blocked in clock_nanosleep: libc.so.6:usleep, called at a.py:7:f`."""
-        doing = f"blocked in {self.system_call}" if self.state == "blocked" else "on the CPU"
-        who = names(self.native, self.python, self.program)
-        return f"{self.duration * 1e3:.1f} ms  {self.thread} {doing}: {who}"
-
-
-def _thread_name(native_id: int, known: str) -> str:
-    """Its name now; what the watch knows when it has ended. Another may have its get_ident() by then."""
-    names = {thread.native_id: thread.name for thread in threading.enumerate()}
-    return names.get(native_id) or known or "unknown"
-
-
-def _stall(raw: tuple[Any, ...]) -> GilStall:
-    duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, share = raw
-    python = tuple(place(frame) for frame in frames)
-    return GilStall(
-        duration=duration,
-        started=started,
-        thread=_thread_name(native_id, thread),
-        thread_id=python_id,
-        native_id=native_id,
-        share=share,
-        native=native,
-        native_stack=chain,
-        python=python[0] if python else None,
-        program=own_place(frames),
-        python_stack=python,
-        state="blocked" if blocked else "cpu",
-        system_call=call if blocked else None,
-    )
-
-
-def _key(stall: GilStall) -> tuple[str | None, str | None]:
-    """Equal for stalls of the same culprit; a loop in bytecode is met at a different line each time."""
-    if stall.native is None and stall.python is not None:
-        file, _, function = stall.python.rsplit(":", 2)
-        return None, f"{file}:{function}"
-    return stall.native, stall.python
-
-
-@dataclass(slots=True)
-class _Count:
-    """What one culprit did so far."""
-
-    native: str | None
-    python: str | None
-    program: str | None = None
-    count: int = 0
-    total: float = 0.0
-    longest: float = 0.0
-    durations: deque[float] = field(default_factory=lambda: deque(maxlen=_MAX_DURATIONS))
-
-    def add(self, stall: GilStall) -> None:
-        if stall.duration > self.longest and self.native != _EVERYTHING_ELSE:
-            self.python = stall.python
-            self.program = stall.program
-        self.count += 1
-        self.total += stall.duration
-        self.longest = max(self.longest, stall.duration)
-        self.durations.append(stall.duration)
-
-    def culprit(self) -> GilCulprit:
-        p50 = statistics.median(self.durations)
-        return GilCulprit(self.native, self.python, self.count, self.total, self.longest, p50, self.program)
-
+_SHOWN = 5  # culprits in stats()
 
 _lock = threading.Lock()
 _active: GilWatch | None = None  # guarded by _lock
@@ -178,7 +67,6 @@ class GilWatch:
         self._complained = False
         self._guard = threading.Lock()
         self._stalls: deque[GilStall] = deque(maxlen=keep)  # guarded by _guard
-        self._counts: dict[tuple[str | None, str | None], _Count] = {}  # guarded by _guard
         self._native: _gil.Watch | None = None
         self._thread: threading.Thread | None = None
 
@@ -203,7 +91,7 @@ class GilWatch:
             self._thread.start()
             try:
                 ready.wait()
-                self._native.start(self._thread.ident or 0)
+                self._native.start(self._thread.ident or 0, list(LIBRARIES))
             except BaseException:
                 self._native.stop()  # ends the thread in serve()
                 raise
@@ -245,9 +133,8 @@ class GilWatch:
 
     def summary(self) -> list[GilCulprit]:
         """What each culprit did, the one with the most seconds first."""
-        with self._guard:
-            found = [count.culprit() for count in self._counts.values()]
-        return sorted(found, key=lambda culprit: -culprit.total)
+        native = self._native
+        return [] if native is None else [GilCulprit(*culprit) for culprit in native.summary()[2]]
 
     def table(self) -> str:
         """The summary as a table for people."""
@@ -261,26 +148,22 @@ class GilWatch:
         return "\n".join(lines)
 
     def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:
-        found = self.summary()
-        return sum(each.count for each in found), sum(each.total for each in found), tuple(found[:5])
+        assert self._native is not None
+        stalls, stalled, worst = self._native.summary(_SHOWN)
+        return stalls, stalled, tuple(GilCulprit(*culprit) for culprit in worst)
 
     def _serve(self) -> None:
         assert self._native is not None
         self._ready.set()
         while (stalls := self._native.serve()) is not None:
             for raw in stalls:
-                self._take(_stall(raw))
+                self._take(stall_of(raw))
 
     def _take(self, stall: GilStall) -> None:
         with self._guard:
             if len(self._stalls) == self._stalls.maxlen:
                 self.dropped += 1
             self._stalls.append(stall)
-            key = _key(stall)
-            if key not in self._counts and len(self._counts) >= _MAX_CULPRITS:
-                key = (_EVERYTHING_ELSE, None)
-            count = self._counts.setdefault(key, _Count(key[0], stall.python if key[0] is None else key[1]))
-            count.add(stall)
         if self._on_stall is None:
             return
         try:
@@ -323,7 +206,7 @@ def watch(
         OptionTypeError: An argument is of the wrong type.
         OptionError: An argument is out of range.
         StateError: When it is entered on an interpreter that is not supported, or beside another watch.
-    GIL: held. The thread that watches never takes it; a second one does, when somebody looks stuck.
+    The thread that watches never takes the GIL; a second one does, when somebody looks stuck.
     """
     return GilWatch(threshold, on_stall, keep)
 

@@ -4,13 +4,12 @@
 
 #include "freshframe/log.hpp"
 
-#include <cmath>
-#include <cstdint>
+#include <limits>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "bindings/node_loop.hpp"
+#include "bindings/options.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"
 #include "bindings/reader.hpp"
@@ -19,7 +18,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
@@ -76,92 +74,45 @@ int Engine::clear(gil::Held& held, PyObject* self) {
   return 0;
 }
 
-void Engine::launch() {
-  auto& engine = core();
+void Engine::prepare_start() {
+  const auto& engine = core();
   std::vector<std::string> names;
   for (int i = 0; i < engine.node_count(); ++i) names.push_back(engine.worker(i).name());
   *names_ = std::make_shared<const std::vector<std::string>>(std::move(names));
   launcher_ = std::this_thread::get_id();
-  engine.launch();
 }
 
 namespace {
 
-using QueueTuple = std::tuple<int, std::string, double, std::int64_t>;
-
-WhenFull parse_when_full(const std::string& name) {
-  if (name == "drop_oldest") return WhenFull::DropOldest;
-  if (name == "drop_newest") return WhenFull::DropNewest;
-  if (name == "block") return WhenFull::Block;
-  throw OptionError("when_full must be drop_oldest, drop_newest or block, got '" + name + "'");
-}
-
-std::optional<Queue> parse_queue(const std::optional<QueueTuple>& queue) {
-  if (!queue) return std::nullopt;
-  const auto& [depth, when_full, max_seconds, max_bytes] = *queue;
-  return Queue{depth, parse_when_full(when_full), max_seconds, max_bytes};
-}
-
-OnError parse_on_error(const std::string& name) {
-  if (name == "stop") return OnError::Stop;
-  if (name == "skip") return OnError::Skip;
-  throw OptionError("on_error must be 'stop' or 'skip', got '" + name + "'");
-}
-
-struct AddArguments {
-  std::string name;
-  std::optional<QueueTuple> queue;
-  std::string on_error = "stop";
-  std::optional<double> max_age;
-
-  [[nodiscard]] AddOptions options() const {
-    return {name, parse_queue(queue), parse_on_error(on_error), max_age};
-  }
-};
-
-AddArguments add_arguments(const nb::dict& options) {
-  AddArguments result;
-  result.name = nb::cast<std::string>(options["name"]);
-  result.queue = nb::cast<std::optional<QueueTuple>>(options["queue"]);
-  result.on_error = nb::cast<std::string>(options["on_error"]);
-  if (const nb::object max_age = options["max_age"]; !nb::try_cast(max_age, result.max_age)) {
-    throw OptionTypeError("max_age must be a number of seconds or None, got " +
-                          std::string(nb::repr(max_age).c_str()));
-  }
-  return result;
-}
-
-int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, const nb::dict& options) {
-  auto arguments = add_arguments(options).options();
+int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, AddOptions options) {
   if (!handle.node) {
     throw GraphError("this " + handle.get().default_name() +
                      " belongs to a pipeline already: make a second one");
   }
   auto* const node = handle.node.get();
-  const int index = self.core().add(std::move(handle.node), parents, std::move(arguments));
+  const int index = self.core().add(std::move(handle.node), parents, std::move(options));
   handle.added = node;
   handle.owner = self.shared_core();
   return index;
 }
 
 int add_python(Engine& self, const std::string& label, const std::pair<std::string, std::string>& kinds,
-               const std::vector<int>& parents, const nb::dict& options) {
-  auto records_to = nb::cast<std::optional<std::string>>(options["records_to"]);
+               const std::vector<int>& parents, AddOptions options, std::optional<std::string> records_to) {
   auto node = std::make_unique<PythonNode>(label, type_of_kind(kinds.first), type_of_kind(kinds.second),
                                            std::move(records_to));
-  return self.core().add(std::move(node), parents, add_arguments(options).options());
+  return self.core().add(std::move(node), parents, std::move(options));
 }
 
 int add_python_source(Engine& self, const std::string& label,
                       const std::pair<bool, std::string>& live_and_kind, const std::vector<int>& parents,
-                      const nb::dict& options) {
+                      AddOptions options) {
   auto node = std::make_unique<PythonSource>(label, live_and_kind.first, type_of_kind(live_and_kind.second));
-  return self.core().add(std::move(node), parents, add_arguments(options).options());
+  return self.core().add(std::move(node), parents, std::move(options));
 }
 
-PythonReader reader(Engine& self, const std::vector<int>& parents, const std::optional<QueueTuple>& queue,
+PythonReader reader(Engine& self, const std::vector<int>& parents, std::optional<Queue> queue,
                     const std::string& name, bool frames) {
-  return {self.core().add_reader(parents, {name, parse_queue(queue), frames}), self.names(), nb::find(self)};
+  return {self.core().add_reader(parents, {name, queue, frames}), self.names(), nb::find(self)};
 }
 
 void request_stop(gil::Held& held, Engine& self) {
@@ -179,40 +130,102 @@ void request_stop(gil::Held& held, Engine& self) {
       core, std::span<Worker* const>(threadless));
 }
 
-// ---- waits: each lasts one slice, so that the caller sees signals
+// ---- life: what may wait
 
-enum class Wait { Opened, Ended, Joined };
+Engine& engine_of(PyObject* self) {
+  if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
+  return *nb::inst_ptr<Engine>(self);
+}
 
-template <Wait Kind>
-PyObject* wait_for(gil::Held& held, PyObject* self, PyObject* timeout) {
+// Lets Python's signal handlers run; their exception ends the wait.
+void look_for_signals(gil::Released& released) {
+  gil::acquire(released, [](gil::Held& held) {
+    if (PyErr_CheckSignals() != 0) std::rethrow_exception(take_python_error(held).error);
+  });
+}
+
+// Seconds; forever for None. An exception is set when it is below 0.
+double seconds_of(PyObject* timeout) {
+  return timeout == Py_None ? std::numeric_limits<double>::infinity() : PyFloat_AsDouble(timeout);
+}
+
+PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
   return raw_call(held, [&]() -> PyObject* {
-    const double seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred() != nullptr) return nullptr;
-    if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
-    auto* core = &nb::inst_ptr<Engine>(self)->core();
-    const bool done = gil::release(
+    auto& engine = engine_of(self);
+    engine.prepare_start();
+    const gil::Ref callable(held, start_outside);
+    gil::release(
         held,
-        [](PipelineCore* target, double slice) {
-          if constexpr (Kind == Wait::Opened) return target->wait_opened(Seconds(slice));
-          if constexpr (Kind == Wait::Ended) return target->wait(Seconds(slice));
-          if constexpr (Kind == Wait::Joined) return target->join(Seconds(slice));
+        [](gil::Released& released, PipelineCore* core, const gil::Ref& call) {
+          const auto start_threads = [&] {
+            gil::acquire(released, [&](gil::Held& again) {
+              PyObject* const result = PyObject_CallNoArgs(call.get(again));
+              if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
+              Py_DECREF(result);
+            });
+          };
+          core->start({.start_outside = start_threads, .look = [&] { look_for_signals(released); }});
         },
-        core, seconds);
-    gil::DeferredFree::instance().drain(held);
-    return PyBool_FromLong(done ? 1 : 0);
+        &engine.core(), callable);
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    const bool ended = gil::release(
+        held,
+        [](gil::Released& released, PipelineCore* core, double limit) {
+          return core->wait(Seconds(limit), [&] { look_for_signals(released); });
+        },
+        &engine_of(self).core(), seconds);
+    return PyBool_FromLong(ended ? 1 : 0);
+  });
+}
+
+PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    auto& engine = engine_of(self);
+    request_stop(held, engine);
+    const bool joined = gil::release(
+        held,
+        [](gil::Released& released, PipelineCore* core, double limit) {
+          return core->stop(Seconds(limit), [&] { look_for_signals(released); });
+        },
+        &engine.core(), seconds);
+    return PyBool_FromLong(joined ? 1 : 0);
+  });
+}
+
+PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    const bool joined = gil::release(
+        held, [](PipelineCore* core, double limit) { return core->join(Seconds(limit)); },
+        &engine_of(self).core(), seconds);
+    return PyBool_FromLong(joined ? 1 : 0);
   });
 }
 
 PyMethodDef* raw_methods() {
   static PyMethodDef methods[] = {
-      {"wait_opened", gil::entry<&wait_for<Wait::Opened>>, METH_O,
-       "wait_opened($self, seconds, /)\n--\n\nTrue once every node has opened. GIL: released while waiting"},
-      {"wait_ended", gil::entry<&wait_for<Wait::Ended>>, METH_O,
-       "wait_ended($self, seconds, /)\n--\n\nTrue once the pipeline has ended; raises what failed. GIL: "
-       "released while "
-       "waiting"},
-      {"join", gil::entry<&wait_for<Wait::Joined>>, METH_O,
-       "join($self, seconds, /)\n--\n\nTrue once every thread has ended. GIL: released while waiting"},
+      {"start", gil::entry<&start>, METH_O,
+       "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside, waits until every "
+       "node has opened and lets the sources go. GIL: released while waiting"},
+      {"wait", gil::entry<&wait>, METH_O,
+       "wait($self, seconds, /)\n--\n\nTrue once the pipeline has ended; raises what failed. None: no limit. "
+       "GIL: released while waiting"},
+      {"stop", gil::entry<&stop>, METH_O,
+       "stop($self, seconds, /)\n--\n\nStops and joins; raises StopTimeout. False from a node's own thread, "
+       "which only asks. GIL: released while waiting"},
+      {"join", gil::entry<&join>, METH_O,
+       "join($self, seconds, /)\n--\n\nTrue once every thread has ended; looks for no signals. GIL: released "
+       "while waiting"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -249,17 +262,18 @@ void bind_engine(nb::module_& module) {
   nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
       .def_prop_ro(
           "added", [](const NodeHandle& self) { return self.added != nullptr; },
-          "True when it belongs to a pipeline. GIL: held")
+          "True when it belongs to a pipeline.")
       .def_prop_ro(
           "live",
           [](const NodeHandle& self) {
             const auto* source = dynamic_cast<const SourceBase*>(&self.get());
             return source != nullptr && source->live();
           },
-          "True for a source that cannot wait. GIL: held")
+          "True for a source that cannot wait.")
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
-          "Its name when add() is given none. GIL: held");
+          "Its name when add() is given none.");
+  bind_options(module);
   nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
                             "The native part of a Pipeline.");
   engine
@@ -270,40 +284,30 @@ void bind_engine(nb::module_& module) {
             new (self)
                 Engine({.name = name, .stall_timeout = stall_timeout, .max_held_bytes = max_held_bytes});
           },
-          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"), "GIL: held")
+          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"))
       .def("add_native", &add_native, nb::arg("node"), nb::arg("parents"), nb::arg("options"),
-           "Adds a native node; returns its index. GIL: held")
+           "Adds a native node; returns its index.")
       .def("add_python", &add_python, nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
-           nb::arg("options"), "Adds a place for a Python node; returns its index. GIL: held")
+           nb::arg("options"), nb::arg("records_to").none(),
+           "Adds a place for a Python node; returns its index.")
       .def("add_python_source", &add_python_source, nb::arg("label"), nb::arg("live_and_kind"),
-           nb::arg("parents"), nb::arg("options"),
-           "Adds a place for a Python source; returns its index. GIL: held")
+           nb::arg("parents"), nb::arg("options"), "Adds a place for a Python source; returns its index.")
       .def("reader", &reader, nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"), nb::arg("frames"),
-           "Adds a reader. GIL: held")
+           "Adds a reader.")
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().worker(index).name(); },
-          nb::arg("index"), "GIL: held")
-      .def("launch", &Engine::launch, "Starts the native threads. GIL: held")
-      .def(
-          "go", [](Engine& self) { self.core().go(); }, "Lets the sources go. GIL: held")
+          nb::arg("index"))
       .def(
           "raise_untold", [](Engine& self) { self.core().failure().rethrow_if_untold(); },
-          "Raises what failed, unless a call has raised it already. GIL: held")
+          "Raises what failed, unless a call has raised it already.")
       .def("request_stop", gil::entry<&request_stop>, "Asks everything to stop. GIL: released")
-      .def("call_at_end", &call_at_end, nb::arg("callback"), "GIL: held")
-      .def(
-          "busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); }, "GIL: held")
-      .def(
-          "on_worker_thread", [](const Engine& self) { return self.core().called_from_worker(); },
-          "GIL: held")
-      .def_prop_ro(
-          "started", [](const Engine& self) { return self.core().started(); }, "GIL: held")
-      .def_prop_ro(
-          "ended", [](const Engine& self) { return self.core().ended(); }, "GIL: held")
-      .def_prop_ro(
-          "failed", [](const Engine& self) { return self.core().failure().failed(); }, "GIL: held")
-      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it. GIL: held")
-      .def("describe", [](const Engine& self) { return self.core().describe(); }, "GIL: held");
+      .def("call_at_end", &call_at_end, nb::arg("callback"))
+      .def("busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); })
+      .def_prop_ro("started", [](const Engine& self) { return self.core().started(); })
+      .def_prop_ro("ended", [](const Engine& self) { return self.core().ended(); })
+      .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })
+      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it.")
+      .def("describe", [](const Engine& self) { return self.core().describe(); });
   bind_engine_stats(engine);
   bind_serve(module, engine);
 }

@@ -50,7 +50,8 @@ class Engine {
   [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
   /// For what must outlive this object.
   [[nodiscard]] const std::shared_ptr<PipelineCore>& shared_core() const noexcept { return core_; }
-  void launch();
+  /// Before the start: which nodes there are, and on which thread it happens.
+  void prepare_start();
   /// The exception that ended the pipeline; the first one stays.
   void keep_failure(SharedError error) {
     if (!failure_) failure_ = std::move(error);
@@ -94,6 +95,7 @@ void bind_engine_stats(nanobind::class_<Engine>& engine);
 /// Factories of native nodes, and functions of media and vision.
 void bind_nodes(nanobind::module_& module);
 void bind_trackers(nanobind::module_& module);
+void bind_box_painter(nanobind::module_& module);
 void bind_frame(nanobind::module_& module);
 /// How notebooks show it.
 void bind_frame_display(nanobind::class_<Frame>& frame);

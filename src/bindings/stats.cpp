@@ -18,10 +18,6 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-std::string state_name(NodeState state) {
-  return state == NodeState::WaitingLock ? "waiting_gil" : std::string(to_string(state));
-}
-
 template <class Map>
 nb::dict drops_of(const Map& drops) {
   nb::dict result;
@@ -44,7 +40,7 @@ nb::object source_fields(const std::optional<SourceStats>& source) {
 }
 
 nb::list node_fields(const NodeStats& node) {
-  auto fields = fields_of(kNodeFields, node, state_name(node.state));
+  auto fields = fields_of(kNodeFields, node, std::string(to_string(node.state)));
   fields.append(drops_of(node.drops));
   fields.append(source_fields(node.source));
   fields.append(node.last_error);
@@ -93,10 +89,9 @@ nb::tuple progress_tuple(const Engine& self) {
 }  // namespace
 
 void bind_engine_stats(nb::class_<Engine>& engine) {
-  engine.def(
-            "stats", [](const Engine& self) { return stats_tuple(self.core().stats()); }, "GIL: held")
-      .def("report", &report_tuple, "GIL: held")
-      .def("progress", &progress_tuple, "GIL: held");
+  engine.def("stats", [](const Engine& self) { return stats_tuple(self.core().stats()); })
+      .def("report", &report_tuple)
+      .def("progress", &progress_tuple);
 }
 
 }  // namespace freshframe::python

@@ -2,16 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
+#include "freshframe/mutex.hpp"
+
 #include <memory>
-#include <mutex>
 #include <utility>
 
 namespace freshframe {
 namespace {
 
 struct Current {
-  std::mutex mutex;
-  std::shared_ptr<const LogSink> sink;  // guarded by mutex
+  Mutex mutex;
+  std::shared_ptr<const LogSink> sink FRESHFRAME_GUARDED_BY(mutex);
 };
 
 /// Never destroyed: a thread that was left behind in a call may log while the process ends.
@@ -21,7 +22,7 @@ Current& current() {
 }
 
 std::shared_ptr<const LogSink> sink() {
-  const std::lock_guard lock(current().mutex);
+  const Lock lock(current().mutex);
   return current().sink;
 }
 
@@ -29,7 +30,7 @@ std::shared_ptr<const LogSink> sink() {
 
 void set_log_sink(LogSink sink) {
   auto next = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
-  const std::lock_guard lock(current().mutex);
+  const Lock lock(current().mutex);
   current().sink.swap(next);
 }
 

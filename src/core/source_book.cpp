@@ -29,29 +29,29 @@ std::string_view to_string(SourceState state) noexcept {
 }
 
 void SourceBook::enter(SourceState state) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   stats_.state = state;
 }
 
 SourceState SourceBook::state() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return stats_.state;
 }
 
 void SourceBook::stall() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (stats_.state != SourceState::Reading && stats_.state != SourceState::WaitingKeyFrame) return;
   before_stall_ = std::exchange(stats_.state, SourceState::Stalled);
   ++stats_.stalls;
 }
 
 void SourceBook::flow() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (stats_.state == SourceState::Stalled) stats_.state = before_stall_;
 }
 
 void SourceBook::lose(TimePoint since, std::string why) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   stats_.last_error = std::move(why);
   if (lost_since_) return;
   lost_since_ = since;
@@ -59,12 +59,12 @@ void SourceBook::lose(TimePoint since, std::string why) {
 }
 
 bool SourceBook::is_lost() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return lost_since_.has_value();
 }
 
 std::optional<double> SourceBook::recover(TimePoint now) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (!lost_since_) return std::nullopt;
   const double lasted = Seconds(now - *lost_since_).count();
   stats_.outage_seconds += lasted;
@@ -74,22 +74,22 @@ std::optional<double> SourceBook::recover(TimePoint now) {
 }
 
 void SourceBook::count_size_change() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   ++stats_.size_changes;
 }
 
 void SourceBook::set_decoder_delay(int frames) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   stats_.decoder_delay = frames;
 }
 
 void SourceBook::set_wall_clock(std::optional<double> seconds) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   stats_.wall_clock = seconds;
 }
 
 SourceStats SourceBook::snapshot(TimePoint now) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   SourceStats result = stats_;
   if (lost_since_ && now > *lost_since_) result.outage_seconds += Seconds(now - *lost_since_).count();
   return result;

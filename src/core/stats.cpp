@@ -86,8 +86,8 @@ std::string_view to_string(NodeState state) noexcept {
       return "working";
     case NodeState::Blocked:
       return "blocked";
-    case NodeState::WaitingLock:
-      return "waiting_lock";
+    case NodeState::WaitingGil:
+      return "waiting_gil";
     case NodeState::Ended:
       return "ended";
     case NodeState::Failed:

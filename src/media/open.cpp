@@ -16,8 +16,9 @@
 #include "media/demo/source.hpp"
 #include "media/file/file_source.hpp"
 #include "media/file/picture_sequence.hpp"
+#include "media/masked_url.hpp"
 #include "media/network/live_source.hpp"
-#include "media/url.hpp"
+#include "media/source_url.hpp"
 
 namespace freshframe {
 namespace {

@@ -14,8 +14,9 @@
 #include "media/camera/options.hpp"
 #include "media/file/number_pattern.hpp"
 #include "media/file/picture_list.hpp"
+#include "media/masked_url.hpp"
 #include "media/network/url.hpp"
-#include "media/url.hpp"
+#include "media/source_url.hpp"
 
 namespace {
 

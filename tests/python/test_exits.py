@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from support import run_program
 
@@ -15,10 +17,14 @@ pipeline = ff.Pipeline()
 """
 
 
-@pytest.mark.slow
+# A node that is still busy is let go 5 s after the exit began, which is long for a test.
+HURRY = "import freshframe._life; freshframe._life._EXIT_TIMEOUT = 0.3\n"
+
+
 def test_a_node_that_sleeps_does_not_keep_the_interpreter_and_is_named() -> None:
     ended = run_program(
         BUILD
+        + HURRY
         + """
 here = threading.Event()
 
@@ -95,6 +101,7 @@ reader.get()
 def test_a_thread_that_the_exit_leaves_behind_does_not_crash_it(body: str) -> None:
     ended = run_program(
         BUILD
+        + HURRY
         + f"""
 here = threading.Event()
 class Stuck(ff.Source):
@@ -268,10 +275,9 @@ os._exit(9)
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", ["get()", "latest()", "poll()", "__next__()"])
 def test_daemon_threads_in_a_reader_do_not_crash_the_exit(verb: str) -> None:
-    for _ in range(3):
-        ended = run_program(
-            BUILD
-            + f"""
+    program = (
+        BUILD
+        + f"""
 port = pipeline.add(Ticker(0.001))
 readers = [pipeline.reader(port) for _ in range(8)]
 pipeline.start()
@@ -286,9 +292,9 @@ for thread in threads: thread.start()
 readers[0].close()
 threads[0].join()
 """
-            if verb != "latest()"
-            else BUILD
-            + """
+        if verb != "latest()"
+        else BUILD
+        + """
 port = pipeline.add(Ticker(0.001))
 reader = pipeline.reader(port)
 pipeline.start()
@@ -299,8 +305,10 @@ def read():
 threading.Thread(target=read, daemon=True).start()
 while pipeline.stats().edges[0].delivered < 5: time.sleep(0)
 """
-        )
-        assert (ended.code, ended.complaints) == (0, ""), ended.err
+    )
+    with ThreadPoolExecutor(3) as pool:
+        for ended in pool.map(run_program, [program] * 3):
+            assert (ended.code, ended.complaints) == (0, ""), ended.err
 
 
 def test_a_daemon_thread_that_waits_for_the_pipeline_does_not_disturb_the_exit() -> None:

@@ -44,6 +44,21 @@ def test_a_queue_that_cannot_be_is_a_value_error(arguments: tuple[int, str], mes
         ff.Queue(*arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("bound", ["max_seconds", "max_bytes"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_bound_of_a_queue_is_more_than_zero(bound: str, value: int) -> None:
+    with pytest.raises(ff.OptionError, match=f"{bound} of a queue must be more than 0, got {value}"):
+        ff.Queue(4, **{bound: value})  # type: ignore[arg-type]
+
+
+def test_a_queue_may_hold_more_bytes_than_an_int_of_32_bits() -> None:
+    queue = ff.Queue(4, "drop_newest", max_bytes=8 << 30)
+    pipeline, source = ff.Pipeline(), Push()
+    pipeline.reader(pipeline.add(source), queue=queue)
+    with pipeline:
+        assert edge(pipeline, "reader").queue == queue
+
+
 def read_after_pushing(count: int, queue: ff.Queue | None) -> tuple[list[int], ff.EdgeStats]:
     """Pushes `count` numbers through a live source at a reader that reads only afterwards."""
     pipeline, source = ff.Pipeline(), Push()

@@ -27,12 +27,14 @@ inline constexpr bool kHasToken =
     ((std::is_same_v<std::remove_cvref_t<T>, Held> || std::is_same_v<std::remove_cvref_t<T>, Released>) ||
      ...);
 
+// The calls are constexpr in name only: a lambda that makes one is implicitly constexpr, and g++ 16 warns there of
+// a function that is not (-Winvalid-constexpr).
 template <auto Function, class R, class... A>
 struct EntryCall {
   static_assert(!kHasToken<R>, "gil::entry: the function returns a token, which must not leave its scope");
   static_assert(!kHasToken<A...>, "gil::entry: the function takes a second token; Python can give it none");
 
-  static R call(A... args) {
+  static constexpr R call(A... args) {
     return Access::with_held([&](Held& held) -> R {
       held.check();
       return Function(held, std::forward<A>(args)...);
@@ -44,7 +46,7 @@ template <auto Function, class F>
 struct Entry {
   static_assert(kNever<F>,
                 "gil::entry: the function must take gil::Held& or gil::Released& as its first parameter");
-  static void call() {}
+  static constexpr void call() {}
 };
 template <auto Function, class R, class... A>
 struct Entry<Function, R (*)(Held&, A...)> : EntryCall<Function, R, A...> {};
@@ -54,7 +56,7 @@ struct Entry<Function, R (*)(Held&, A...) noexcept> : EntryCall<Function, R, A..
 // The GIL is released around the whole function. What it refers to is copied, as release() does.
 template <auto Function, class R, class... A>
 struct ReleasedEntryCall {
-  static std::decay_t<R> call(A... args) {
+  static constexpr std::decay_t<R> call(A... args) {
     return Access::with_held(
         [&](Held& held) -> std::decay_t<R> { return release(held, Function, std::forward<A>(args)...); });
   }
@@ -141,7 +143,7 @@ struct CEntry<Function, R (*)(A...)> {
       "gil::c_entry: a failure is reported as nullptr or -1; the function must return a pointer or a "
       "signed number");
 
-  static R call(A... args) {
+  static constexpr R call(A... args) {
     // A destructor may run while an exception is on its way, which is not its own.
     [[maybe_unused]] PyObject* pending[3] = {};
     if constexpr (std::is_void_v<R>) PyErr_Fetch(&pending[0], &pending[1], &pending[2]);

@@ -124,7 +124,7 @@ CallableNames collect_names() {
 // ---- the watch
 
 Target find_target() {
-  return {.lock = find_lock(&_PyRuntime, PyInterpreterState_Get()),
+  return {.gil = find_gil(&_PyRuntime, PyInterpreterState_Get()),
           .types = {.code = &PyCode_Type, .integer = &PyLong_Type, .real = &PyFloat_Type},
           .pthread_id = find_pthread_id()};
 }
@@ -137,21 +137,21 @@ std::string unsupported(Held& /*held*/) {
   std::string found = mismatch(&_PyRuntime);
   if (!found.empty()) return found;
   const Target target = find_target();
-  if (target.lock == 0) return "its lock cannot be found";
-  LockRecord lock{};
+  if (target.gil == 0) return "its lock cannot be found";
+  GilRecord gil{};
   unsigned long ident = 0;
-  const bool mine = read_value(target.lock, lock) && lock.locked == 1 &&
-                    read_value(lock.last_holder + compiled_layout().thread_ident, ident) &&
+  const bool mine = read_value(target.gil, gil) && gil.locked == 1 &&
+                    read_value(gil.last_holder + compiled_layout().thread_ident, ident) &&
                     ident == PyThread_get_thread_ident();
   return mine ? "" : "its lock is laid out differently";
 }
 
 std::vector<std::tuple<std::string, std::string, int>> frames_now(Held& /*held*/) {
   const Target target = find_target();
-  LockRecord lock{};
+  GilRecord gil{};
   std::vector<std::tuple<std::string, std::string, int>> found;
-  if (!read_value(target.lock, lock)) return found;
-  for (PythonFrame& frame : FrameReader(target.types).frames(lock.last_holder)) {
+  if (!read_value(target.gil, gil)) return found;
+  for (PythonFrame& frame : FrameReader(target.types).frames(gil.last_holder)) {
     found.emplace_back(std::move(frame.file), std::move(frame.function), frame.line);
   }
   return found;
@@ -173,7 +173,10 @@ class Watch {
             .threshold = to_duration(threshold), .period = to_duration(period), .timer_only = timer_only},
         watcher_(std::make_unique<Watcher>(
             find_target(), options_, [this](Stall&& stall) { keep(std::move(stall)); },
-            [](Stall&& stall) { Findings::instance().going_on(stall); })) {}
+            [this](Stall&& stall) {
+              name_program(stall);
+              Findings::instance().going_on(stall);
+            })) {}
   ~Watch() {
     if (watcher_ != nullptr && pid_ != ::getpid()) leak();
   }
@@ -184,17 +187,22 @@ class Watch {
     names_ = collect_names();
     called_ = sample_here();
   }
-  void start(unsigned long ignored) {
+  void start(unsigned long ignored, std::vector<std::string> libraries) {
+    libraries_ = std::move(libraries);
     Findings::instance().begin();
     watcher_->start(std::move(names_), ignored, std::move(called_));
   }
   void stop() {
     watcher_->stop();
+    const std::lock_guard lock(mutex_);
+    if (summary_) return;
+    summary_ = Findings::instance().summary();
     Findings::instance().end();
   }
   // The child of a fork has the parent's records and none of its threads: nothing can be joined or freed.
   void abandon() {
     Findings::renew();
+    summary_.emplace();
     watcher_->abandon();
     leak();
   }
@@ -211,6 +219,14 @@ class Watch {
     const std::lock_guard lock(mutex_);
     return std::exchange(pending_, {});
   }
+  /// What this watch has found, also after its end and when another one has begun.
+  Findings::Summary summary(std::size_t most) const {
+    const std::lock_guard lock(mutex_);
+    if (!summary_) return Findings::instance().summary(most);
+    auto found = *summary_;
+    found.culprits.resize(std::min(most, found.culprits.size()));
+    return found;
+  }
   std::size_t lost() const {
     const std::lock_guard lock(mutex_);
     return lost_ + (watcher_ ? static_cast<std::size_t>(watcher_->lost()) : 0);
@@ -224,7 +240,20 @@ class Watch {
   static Clock::duration to_duration(double seconds) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
+  // The program's own line: the nearest outside of the standard library and of installed packages.
+  void name_program(Stall& stall) const {
+    const auto own = std::find_if(stall.python_frames.begin(), stall.python_frames.end(),
+                                  [this](const PythonFrame& frame) { return is_own(frame.file); });
+    if (own != stall.python_frames.end()) stall.program = *own;
+  }
+  [[nodiscard]] bool is_own(const std::string& file) const {
+    const bool library = std::any_of(libraries_.begin(), libraries_.end(),
+                                     [&](const std::string& folder) { return file.rfind(folder, 0) == 0; });
+    return !library && file.rfind("<frozen ", 0) != 0 && file.find("/site-packages/") == std::string::npos &&
+           file.find("/dist-packages/") == std::string::npos;
+  }
   void keep(Stall&& stall) {
+    name_program(stall);
     Findings::instance().add(stall);
     {
       const std::lock_guard lock(mutex_);
@@ -240,8 +269,10 @@ class Watch {
   WatchOptions options_;
   pid_t pid_ = ::getpid();
   mutable std::mutex mutex_;
-  std::deque<Stall> pending_;  // guarded by mutex_
-  std::size_t lost_ = 0;       // guarded by mutex_
+  std::deque<Stall> pending_;                 // guarded by mutex_
+  std::size_t lost_ = 0;                      // guarded by mutex_
+  std::optional<Findings::Summary> summary_;  // guarded by mutex_; of a watch that has ended
+  std::vector<std::string> libraries_;        // folders; fixed before the watcher's thread starts
   CallableNames names_;
   StackSample called_;
   std::unique_ptr<Watcher> watcher_;
@@ -275,6 +306,19 @@ nb::str to_text(const std::string& bytes) {
       PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));
 }
 
+std::string place_of(const PythonFrame& frame) {
+  return frame.file + ":" + std::to_string(frame.line) + ":" + frame.function;
+}
+
+nb::object to_text_or_none(const std::string& bytes) {
+  return bytes.empty() ? nb::none() : nb::object(to_text(bytes));
+}
+
+nb::tuple to_tuple(const Findings::Culprit& culprit) {
+  return nb::make_tuple(to_text_or_none(culprit.native), to_text_or_none(culprit.python), culprit.count,
+                        culprit.total, culprit.max, culprit.p50, to_text_or_none(culprit.program));
+}
+
 nb::tuple to_tuple(const Stall& stall) {
   const auto seconds = [](auto time) { return std::chrono::duration<double>(time).count(); };
   nb::list native;
@@ -287,7 +331,8 @@ nb::tuple to_tuple(const Stall& stall) {
   return nb::make_tuple(seconds(stall.duration), seconds(stall.began.time_since_epoch()),
                         to_text(stall.thread), stall.python_id, static_cast<long>(stall.native_id),
                         bytecode ? nb::none() : nb::object(to_text(stall.native)), nb::tuple(native),
-                        nb::tuple(python), stall.blocked, stall.system_call, seconds(stall.share));
+                        nb::tuple(python), stall.blocked, stall.system_call, seconds(stall.share),
+                        stall.program ? nb::object(to_text(place_of(*stall.program))) : nb::none());
 }
 
 }  // namespace
@@ -297,9 +342,14 @@ inline constexpr bool python_free<Watch> = true;  // the watcher's side; its cal
 
 namespace {
 
-void start(Held& held, Watch& self, unsigned long ignored) {
+void start(Held& held, Watch& self, unsigned long ignored, std::vector<std::string> libraries) {
   self.prepare();
-  release(held, [](Watch* watch, unsigned long ident) { watch->start(ident); }, &self, ignored);
+  release(
+      held,
+      [](Watch* watch, unsigned long ident, std::vector<std::string> folders) {
+        watch->start(ident, std::move(folders));
+      },
+      &self, ignored, std::move(libraries));
 }
 
 void stop(Held& held, Watch& self) {
@@ -324,6 +374,13 @@ std::optional<nb::list> serve(Held& held, Watch& self) {
   }
 }
 
+nb::tuple summary(Held& /*held*/, Watch& self, std::size_t most) {
+  const auto found = self.summary(most);
+  nb::list culprits;
+  for (const auto& culprit : found.culprits) culprits.append(to_tuple(culprit));
+  return nb::make_tuple(found.stalls, found.stalled, culprits);
+}
+
 std::size_t lost(Held& /*held*/, Watch& self) {
   return self.lost();
 }
@@ -340,23 +397,32 @@ NB_MODULE(_gil, module) {
   using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
   module.doc() = "Who holds the GIL: what freshframe.gil is made of.";
   module.def("unsupported", entry<&unsupported>,
-             "Why no watch is possible on this interpreter; empty when one is.\n\nGIL: held");
+             "Why no watch is possible on this interpreter; empty when one is.");
   module.def("frames_now", entry<&frames_now>,
              "This thread's frames as (file, function, line), innermost first, read by the watch's "
-             "offsets.\n\nGIL: held");
+             "offsets.");
   module.def("line_of", entry<&line_of>, nb::arg("table"), nb::arg("first_line"), nb::arg("offset"),
-             "The line of a bytecode offset by a code object's co_linetable; 0: none.\n\nGIL: held");
+             "The line of a bytecode offset by a code object's co_linetable; 0: none.");
   module.def("findings", entry<&findings>,
-             "What the watch has found, for native code: a capsule of FindingsTable.\n\nGIL: held");
+             "What the watch has found, for native code: a capsule of FindingsTable.");
   nb::class_<Watch>(module, "Watch", "A watcher thread and what it shares with the probe's thread.")
       .def(nb::init<double, double, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
            nb::arg("timer_only") = false,
            "Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's "
-           "sampling.\n\nGIL: held")
+           "sampling.")
       .def(
-          "start", [](Watch& self, unsigned long ignored) { return entry<&start>(self, ignored); },
-          nb::arg("ignored"),
-          "Starts the watcher; `ignored` is the ident of the probe's thread.\n\nGIL: released while waiting")
+          "start",
+          [](Watch& self, unsigned long ignored, std::vector<std::string> libraries) {
+            return entry<&start>(self, ignored, std::move(libraries));
+          },
+          nb::arg("ignored"), nb::arg("libraries") = std::vector<std::string>(),
+          "Starts the watcher; `ignored` is the ident of the probe's thread, below `libraries` are files that "
+          "are not the program's own.\n\nGIL: released while waiting")
+      .def(
+          "summary", [](Watch& self, std::size_t most) { return entry<&summary>(self, most); },
+          nb::arg("most") = Findings::kMaxCulprits + 1,
+          "What it has found: stalls, their seconds, and the culprits, the worst first, each as (native, python, "
+          "count, total, max, p50, program).\n\nGIL: held")
       .def(
           "serve", [](Watch& self) { return entry<&serve>(self); },
           "The probe's thread lives in here. Returns stalls, or None when the watch has been stopped.\n\n"
@@ -366,9 +432,8 @@ NB_MODULE(_gil, module) {
           "Ends the watcher's thread and what waits in serve().\n\nGIL: released while waiting")
       .def(
           "abandon", [](Watch& self) { return entry<&abandon>(self); },
-          "In the child of a fork: lets go of threads that are not there.\n\nGIL: held")
+          "In the child of a fork: lets go of threads that are not there.")
       .def(
           "lost", [](Watch& self) { return entry<&lost>(self); },
-          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.\n\nGIL: "
-          "held");
+          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.");
 }

@@ -12,15 +12,13 @@ namespace {
 
 // The mutex is held for less time than it takes to put a thread to sleep, so a short wait for it is spent
 // awake.
-std::unique_lock<std::mutex> lock_soon(std::mutex& mutex) {
+void lock_soon(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) {
   constexpr int kTries = 64;
-  std::unique_lock lock(mutex, std::try_to_lock);
-  for (int i = 0; !lock.owns_lock() && i < kTries; ++i) {
+  for (int i = 0; i < kTries; ++i) {
+    if (mutex.try_lock()) return;
     relax_core();
-    static_cast<void>(lock.try_lock());
   }
-  if (!lock.owns_lock()) lock.lock();
-  return lock;
+  mutex.lock();
 }
 
 std::int64_t picture_bytes(const AnySample& sample) noexcept {
@@ -39,21 +37,21 @@ int Inbox::add_edge(EdgeOptions options) {
   edge->ring.resize(static_cast<std::size_t>(std::max(1, options.queue.depth)));
   options_.push_back(std::move(options));
   ages_.push_back(std::make_unique<Histogram>());
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   edges_.push_back(std::move(edge));
   return static_cast<int>(edges_.size()) - 1;
 }
 
 void Inbox::set_ready_hook(std::function<void()> hook) {
   auto next = hook ? std::make_shared<const std::function<void()>>(std::move(hook)) : nullptr;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   has_hook_.store(next != nullptr);
   hook_.swap(next);
 }
 
 AnySample Inbox::pop_locked(Edge& edge) {
   auto sample = std::move(edge.ring[edge.head]);
-  if (edge.queue.max_bytes > 0) edge.bytes -= picture_bytes(sample);
+  if (edge.queue.max_bytes) edge.bytes -= picture_bytes(sample);
   edge.head = edge.head + 1 == edge.ring.size() ? 0 : edge.head + 1;
   --edge.size;
   return sample;
@@ -62,7 +60,7 @@ AnySample Inbox::pop_locked(Edge& edge) {
 void Inbox::push_locked(Edge& edge, AnySample sample) {
   auto slot = edge.head + edge.size;
   if (slot >= edge.ring.size()) slot -= edge.ring.size();
-  if (edge.queue.max_bytes > 0) edge.bytes += picture_bytes(sample);
+  if (edge.queue.max_bytes) edge.bytes += picture_bytes(sample);
   edge.ring[slot] = std::move(sample);
   ++edge.size;
 }
@@ -71,10 +69,10 @@ bool Inbox::full_locked(const Edge& edge, const AnySample& next) {
   if (full_locked(edge)) return true;
   if (edge.size == 0) return false;
   const auto& queue = edge.queue;
-  if (queue.max_bytes > 0 && edge.bytes + picture_bytes(next) > queue.max_bytes) return true;
+  if (queue.max_bytes && edge.bytes + picture_bytes(next) > *queue.max_bytes) return true;
   const auto& oldest = edge.ring[edge.head];
-  return queue.max_seconds > 0 &&
-         Seconds(next.stamp.captured - oldest.stamp.captured).count() > queue.max_seconds;
+  return queue.max_seconds &&
+         Seconds(next.stamp.captured - oldest.stamp.captured).count() > *queue.max_seconds;
 }
 
 bool Inbox::drop_locked(Edge& edge, DropCause cause) {
@@ -83,11 +81,11 @@ bool Inbox::drop_locked(Edge& edge, DropCause cause) {
   return cause == DropCause::QueueFull && !std::exchange(edge.reported, true);
 }
 
-bool Inbox::wait_awake_locked(std::unique_lock<std::mutex>& lock, const std::function<bool()>& ready) {
+bool Inbox::wait_awake_locked(const std::function<bool()>& ready) {
   const auto seen = moves_.load(std::memory_order_relaxed);
-  lock.unlock();
+  mutex_.unlock();
   AdaptiveSpin::spin(moves_, seen);
-  lock = lock_soon(mutex_);
+  lock_soon(mutex_);
   return ready();
 }
 
@@ -95,15 +93,15 @@ void Inbox::moved_locked() noexcept {
   moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-void Inbox::wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked) {
-  const auto ready = [&] { return closed_ || !full_locked(edge); };
+void Inbox::wait_for_room_locked(Edge& edge, std::atomic<bool>& blocked) {
+  const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) { return closed_ || !full_locked(edge); };
   if (ready()) return;
   const auto began = AdaptiveSpin::Clock::now();
-  const bool sleeps = !edge.spin.worth_it() || !wait_awake_locked(lock, ready);
+  const bool sleeps = !edge.spin.worth_it() || !wait_awake_locked(ready);
   if (sleeps) {
     blocked.store(true, std::memory_order_relaxed);
     edge.producer_asleep = true;
-    edge.room.wait(lock, ready);
+    edge.room.wait(mutex_, ready);
     edge.producer_asleep = false;
     blocked.store(false, std::memory_order_relaxed);
   }
@@ -111,9 +109,8 @@ void Inbox::wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge,
 }
 
 // Unless the sample went in, `sample` still holds it.
-Inbox::Admitted Inbox::admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
-                                    std::atomic<bool>& blocked) {
-  if (edge.queue.when_full == WhenFull::Block) wait_for_room_locked(lock, edge, blocked);
+Inbox::Admitted Inbox::admit_locked(Edge& edge, AnySample& sample, std::atomic<bool>& blocked) {
+  if (edge.queue.when_full == WhenFull::Block) wait_for_room_locked(edge, blocked);
   ++edge.passed_in;  // after the wait, which lets others look at the books
   if (closed_) {
     drop_locked(edge, DropCause::Stop);
@@ -137,9 +134,10 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
   AnySample evicted;  // destroyed without the mutex, as are those that the bound in bytes evicts
   std::vector<AnySample> more_evicted;
   {
-    auto lock = lock_soon(mutex_);
+    lock_soon(mutex_);
+    const Lock lock(mutex_, std::adopt_lock);
     Edge& edge = *edges_[index];
-    auto admitted = admit_locked(lock, edge, sample, blocked);
+    auto admitted = admit_locked(edge, sample, blocked);
     if (admitted == Admitted::Full) {  // the policy drops
       first_drop = drop_locked(edge, DropCause::QueueFull);
       if (edge.queue.when_full == WhenFull::DropOldest) {
@@ -165,14 +163,15 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
 bool Inbox::would_wait(int edge_index) const {
   const auto index = static_cast<std::size_t>(edge_index);
   if (options_[index].queue.when_full != WhenFull::Block) return false;
-  const auto lock = lock_soon(mutex_);
+  lock_soon(mutex_);
+  const Lock lock(mutex_, std::adopt_lock);
   return !closed_ && full_locked(*edges_[index]);
 }
 
 void Inbox::end(int edge_index) {
   std::shared_ptr<const std::function<void()>> hook;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     edges_[static_cast<std::size_t>(edge_index)]->ended = true;
     moved_locked();
     hook = hook_;
@@ -185,7 +184,7 @@ void Inbox::close() {
   std::vector<AnySample> dropped;
   std::shared_ptr<const std::function<void()>> hook;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     closed_ = true;
     moved_locked();
     for (auto& edge : edges_) {
@@ -203,7 +202,7 @@ void Inbox::close() {
 
 void Inbox::close_for_new(TimePoint deadline) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
     moved_locked();
     for (auto& edge : edges_) edge->room.notify_all();
@@ -258,7 +257,8 @@ Taken Inbox::finish_take(Taken taken, const AnySample& sample, const Aftermath& 
 
 Taken Inbox::take(AnySample& sample, TimePoint deadline) {
   Aftermath after;
-  auto lock = lock_soon(mutex_);
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
   auto taken = take_locked(sample, false, after);
   while (taken == Taken::Nothing) {
     if (!after.dropped.empty()) {  // stale ones: a wait may be long, their pictures are freed before it
@@ -267,11 +267,11 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
       lock.lock();
     }
     waiting_ = true;
-    const auto ready = [&] {
+    const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
       return closed_ || all_ended_locked() ||
              std::any_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge->size > 0; });
     };
-    const bool in_time = wait_for_sample_locked(lock, deadline, ready);
+    const bool in_time = wait_for_sample_locked(deadline, ready);
     waiting_ = false;
     taken = take_locked(sample, false, after);
     if (!in_time) break;
@@ -281,14 +281,13 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
 }
 
 // Returns ready(); false: the deadline has passed.
-bool Inbox::wait_for_sample_locked(std::unique_lock<std::mutex>& lock, TimePoint deadline,
-                                   const std::function<bool()>& ready) {
+bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready) {
   if (deadline == TimePoint::min()) return ready();
   const auto began = AdaptiveSpin::Clock::now();
-  const bool sleeps = !spin_.worth_it() || !wait_awake_locked(lock, ready);
+  const bool sleeps = !spin_.worth_it() || !wait_awake_locked(ready);
   if (sleeps) {
     consumer_asleep_ = true;
-    const bool in_time = ready() || clock_->wait_until(lock, ready_, deadline, ready);
+    const bool in_time = ready() || ready_.wait_until(mutex_, *clock_, deadline, ready);
     consumer_asleep_ = false;
     if (!in_time) return false;
   }
@@ -297,13 +296,14 @@ bool Inbox::wait_for_sample_locked(std::unique_lock<std::mutex>& lock, TimePoint
 }
 
 void Inbox::arm(bool waits) {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   waiting_ = waits;
 }
 
 Taken Inbox::try_take(AnySample& sample) {
   Aftermath after;
-  auto lock = lock_soon(mutex_);
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
   const auto taken = take_locked(sample, false, after);
   lock.unlock();
   return finish_take(taken, sample, after);
@@ -311,7 +311,8 @@ Taken Inbox::try_take(AnySample& sample) {
 
 Taken Inbox::take_newest(AnySample& sample) {
   Aftermath after;
-  auto lock = lock_soon(mutex_);
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
   const auto taken = take_locked(sample, true, after);
   lock.unlock();
   return finish_take(taken, sample, after);
@@ -322,7 +323,7 @@ bool Inbox::all_ended_locked() const {
 }
 
 bool Inbox::ended() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return closed_ || (all_ended_locked() && std::all_of(edges_.begin(), edges_.end(),
                                                        [](const auto& edge) { return edge->size == 0; }));
 }
@@ -330,7 +331,7 @@ bool Inbox::ended() const {
 std::vector<EdgeStats> Inbox::stats() const {
   std::vector<EdgeStats> result(options_.size());
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (std::size_t i = 0; i < edges_.size(); ++i) {
       const Edge& edge = *edges_[i];
       result[i].passed_in = edge.passed_in;
@@ -355,14 +356,14 @@ std::vector<EdgeStats> Inbox::stats() const {
 }
 
 std::uint64_t Inbox::delivered() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::uint64_t sum = 0;
   for (const auto& edge : edges_) sum += edge->delivered;
   return sum;
 }
 
 std::optional<std::string> Inbox::full_blocking_parent() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (closed_) return std::nullopt;
   for (std::size_t i = 0; i < edges_.size(); ++i) {
     if (edges_[i]->queue.when_full == WhenFull::Block && full_locked(*edges_[i]))

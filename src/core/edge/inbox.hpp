@@ -3,18 +3,17 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
 #include "freshframe/queue.hpp"
 #include "freshframe/sample.hpp"
 #include "freshframe/stats.hpp"
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -98,7 +97,7 @@ class Inbox {
     std::uint64_t dropped_since = 0;  // since the last delivered sample
     AdaptiveSpin spin;                // the producer's
     bool producer_asleep = false;
-    std::condition_variable room;
+    Condition room;
   };
 
   [[nodiscard]] static bool full_locked(const Edge& edge) { return edge.size >= edge.ring.size(); }
@@ -109,25 +108,25 @@ class Inbox {
   /// Books a drop; true for the edge's first one because of a full queue.
   static bool drop_locked(Edge& edge, DropCause cause);
   /// Lets go of the mutex for a moment, or until something moves; returns ready().
-  bool wait_awake_locked(std::unique_lock<std::mutex>& lock, const std::function<bool()>& ready);
-  bool wait_for_sample_locked(std::unique_lock<std::mutex>& lock, TimePoint deadline,
-                              const std::function<bool()>& ready);
-  void moved_locked() noexcept;
-  void wait_for_room_locked(std::unique_lock<std::mutex>& lock, Edge& edge, std::atomic<bool>& blocked);
+  bool wait_awake_locked(const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
+  bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
+      FRESHFRAME_REQUIRES(mutex_);
+  void moved_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
+  void wait_for_room_locked(Edge& edge, std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
   enum class Admitted : std::uint8_t { In, Dropped, Full };
-  Admitted admit_locked(std::unique_lock<std::mutex>& lock, Edge& edge, AnySample& sample,
-                        std::atomic<bool>& blocked);
+  Admitted admit_locked(Edge& edge, AnySample& sample, std::atomic<bool>& blocked)
+      FRESHFRAME_REQUIRES(mutex_);
   /// What a take leaves to do once the mutex is free.
   struct Aftermath {
     std::vector<AnySample> dropped;  // destroyed then
     std::size_t edge = 0;            // that the sample came from
   };
-  Taken take_locked(AnySample& sample, bool newest, Aftermath& after);
+  Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
   /// Books the age of a sample that was taken; without the mutex.
   Taken finish_take(Taken taken, const AnySample& sample, const Aftermath& after);
   [[nodiscard]] bool stale_locked(const Edge& edge, const AnySample& sample) const;
-  void deliver_locked(std::size_t index, AnySample& sample);
-  [[nodiscard]] bool all_ended_locked() const;
+  void deliver_locked(std::size_t index, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_);
   void report_first_drop(const EdgeOptions& edge) const;
 
   const std::string consumer_;
@@ -138,16 +137,17 @@ class Inbox {
   std::atomic<bool> has_hook_{false};
   std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
 
-  mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Edge>> edges_;  // the vector is fixed; guarded by mutex_: what is in them
-  std::shared_ptr<const std::function<void()>> hook_;  // guarded by mutex_
-  std::size_t next_edge_ = 0;                          // guarded by mutex_: where round-robin goes on
-  bool waiting_ = false;                               // guarded by mutex_: the consumer is in take()
-  AdaptiveSpin spin_;                                  // guarded by mutex_: the consumer's
-  bool consumer_asleep_ = false;                       // guarded by mutex_: it waits on ready_
-  bool closed_ = false;                                // guarded by mutex_
-  TimePoint drained_by_ = TimePoint::min();  // guarded by mutex_: closed_, but what waits can be taken
-  std::condition_variable ready_;
+  mutable Mutex mutex_;
+  std::vector<std::unique_ptr<Edge>> edges_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::size_t next_edge_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // where round-robin goes on
+  bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()
+  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);             // the consumer's
+  bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_
+  bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
+      TimePoint::min();  // closed_, but what waits can be taken
+  Condition ready_;
 };
 
 }  // namespace freshframe

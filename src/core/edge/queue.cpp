@@ -66,9 +66,17 @@ std::string to_string(const Queue& queue) {
   if (queue == kLossless) return "LOSSLESS";
   if (queue == kRecording) return "RECORDING";
   auto text = "Queue(" + std::to_string(queue.depth) + ", " + std::string(to_string(queue.when_full));
-  if (queue.max_seconds > 0) text += ", max_seconds=" + number_text(queue.max_seconds);
-  if (queue.max_bytes > 0) text += ", max_bytes=" + std::to_string(queue.max_bytes);
+  if (queue.max_seconds) text += ", max_seconds=" + number_text(*queue.max_seconds);
+  if (queue.max_bytes) text += ", max_bytes=" + std::to_string(*queue.max_bytes);
   return text + ")";
+}
+
+WhenFull when_full_of(std::string_view name) {
+  for (const auto policy : {WhenFull::DropOldest, WhenFull::DropNewest, WhenFull::Block}) {
+    if (to_string(policy) == name) return policy;
+  }
+  throw OptionError("when_full must be one of drop_oldest, drop_newest, block, got '" + std::string(name) +
+                    "'");
 }
 
 void validate(const Queue& queue) {
@@ -85,17 +93,18 @@ void validate(const Queue& queue) {
         "when_full at its default, got " +
         std::string(to_string(queue.when_full)));
   }
-  if (!(queue.max_seconds >= 0)) {
-    throw GraphError("max_seconds of a queue must be more than 0, got " + std::to_string(queue.max_seconds));
+  if (queue.max_seconds && !(*queue.max_seconds > 0)) {
+    throw OptionError("max_seconds of a queue must be more than 0, got " + number_text(*queue.max_seconds));
   }
-  if (queue.max_bytes < 0) {
-    throw GraphError("max_bytes of a queue must be more than 0, got " + std::to_string(queue.max_bytes));
+  if (queue.max_bytes && *queue.max_bytes <= 0) {
+    throw OptionError("max_bytes of a queue must be more than 0, got " + std::to_string(*queue.max_bytes));
   }
-  const bool bounded = queue.max_seconds > 0 || queue.max_bytes > 0;
+  const bool bounded = queue.max_seconds || queue.max_bytes;
   if (bounded && (queue.when_full == WhenFull::Block || queue.depth == 0)) {
-    throw GraphError(
+    throw OptionError(
         "max_seconds and max_bytes bound a queue that drops: give it drop_oldest or drop_newest and a depth "
-        "of 1 or more");
+        "of 1 or more, got " +
+        to_string(queue));
   }
 }
 

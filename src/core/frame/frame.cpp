@@ -66,7 +66,7 @@ void FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
 const FrameBody::Form& FrameBody::form(PixelFormat format) {
   auto& target = form_slot(*this, format);
   if (target.made.load(std::memory_order_acquire)) return target;
-  const std::lock_guard lock(convert_mutex);
+  const Lock lock(convert_mutex);
   if (target.made.load(std::memory_order_relaxed)) return target;
   return convert(target, format);
 }
@@ -97,7 +97,7 @@ std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
     return std::span<const std::uint8_t>(memory, size);
   };
   if (target.packed.load(std::memory_order_acquire)) return result();
-  const std::lock_guard lock(convert_mutex);
+  const Lock lock(convert_mutex);
   if (target.packed.load(std::memory_order_relaxed)) return result();
   if (!lies_packed(target.picture)) {
     target.packed_memory = FramePool::shared().take(size);
@@ -110,7 +110,7 @@ std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
 }
 
 void FrameBody::settle() noexcept {
-  const std::lock_guard lock(budget_mutex);
+  const Lock lock(budget_mutex);
   if (!budget) return;
   const auto word = holders.load(std::memory_order_acquire);
   const bool held = engine_count(word) > 0;
@@ -127,7 +127,7 @@ void FrameBody::settle() noexcept {
 
 void FrameBody::attach(const std::shared_ptr<FrameBudget>& to) noexcept {
   {
-    const std::lock_guard lock(budget_mutex);
+    const Lock lock(budget_mutex);
     if (budget) return;
     budget = to;
     lender.store(to.get(), std::memory_order_release);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "freshframe/frame.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <array>
 #include <atomic>
@@ -11,7 +12,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 
 namespace freshframe {
 
@@ -61,17 +61,17 @@ struct FrameBody {
   const PixelOps* ops;
   std::function<void()> release;
   std::atomic<std::size_t> bytes;
-  std::mutex convert_mutex;
+  Mutex convert_mutex;
 
   std::atomic<FrameBudget*> lender{nullptr};  // what `budget` keeps alive, once it is there
 
-  std::mutex budget_mutex;
-  std::shared_ptr<FrameBudget> budget;  // guarded by budget_mutex
-  bool counted = false;                 // guarded by budget_mutex: in budget's published frames
-  std::size_t charged = 0;              // guarded by budget_mutex: bytes in budget's loans
+  Mutex budget_mutex;
+  std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
+  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;     // in budget's published frames
+  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // bytes in budget's loans
 
  private:
-  const Form& convert(Form& target, PixelFormat format);
+  const Form& convert(Form& target, PixelFormat format) FRESHFRAME_REQUIRES(convert_mutex);
 };
 
 }  // namespace freshframe

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
+
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -57,8 +57,8 @@ class FrameBudget {
   std::atomic<std::ptrdiff_t> held_bytes_{0};
   std::atomic<int> waiters_{0};
   std::atomic<bool> stopped_{false};
-  std::mutex mutex_;
-  std::condition_variable room_;
+  Mutex mutex_;
+  Condition room_;
 };
 
 }  // namespace freshframe

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <map>
-#include <mutex>
 #include <new>
 #include <utility>
 #include <vector>
@@ -40,9 +40,9 @@ struct FramePool::Impl {
     }
   }
 
-  std::mutex mutex;
-  std::map<std::size_t, std::vector<std::uint8_t*>> idle;  // guarded by mutex
-  Stats stats;                                             // guarded by mutex
+  Mutex mutex;
+  std::map<std::size_t, std::vector<std::uint8_t*>> idle FRESHFRAME_GUARDED_BY(mutex);
+  Stats stats FRESHFRAME_GUARDED_BY(mutex);
 };
 
 FramePool::FramePool() : impl_(std::make_shared<Impl>()) {}
@@ -50,7 +50,7 @@ FramePool::~FramePool() = default;
 
 void FramePool::Recycle::operator()(std::uint8_t* memory) const noexcept {
   if (pool) {
-    const std::lock_guard lock(pool->mutex);
+    const Lock lock(pool->mutex);
     if (pool->stats.idle_bytes + bytes <= kMaxIdleBytes) {
       try {
         pool->idle[bytes].push_back(memory);
@@ -66,7 +66,7 @@ void FramePool::Recycle::operator()(std::uint8_t* memory) const noexcept {
 FramePool::Buffer FramePool::take(std::size_t bytes) {
   const auto size = aligned(bytes);
   {
-    const std::lock_guard lock(impl_->mutex);
+    const Lock lock(impl_->mutex);
     const auto found = impl_->idle.find(size);
     if (found != impl_->idle.end() && !found->second.empty()) {
       auto* memory = found->second.back();
@@ -81,7 +81,7 @@ FramePool::Buffer FramePool::take(std::size_t bytes) {
 }
 
 FramePool::Stats FramePool::stats() const {
-  const std::lock_guard lock(impl_->mutex);
+  const Lock lock(impl_->mutex);
   return impl_->stats;
 }
 

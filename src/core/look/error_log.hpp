@@ -3,12 +3,12 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,7 +33,7 @@ class ErrorLog {
 
   void add(ErrorNote note) {
     if (note.text.size() > kMaxText) note.text.resize(kMaxText);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     note.id = ++count_;
     note.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
     if (note.fatal && !first_fatal_) first_fatal_ = note;
@@ -42,7 +42,7 @@ class ErrorLog {
   }
   /// Those after the one with this id, oldest first, as far as they are kept.
   [[nodiscard]] std::vector<ErrorNote> since(std::uint64_t id) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::vector<ErrorNote> result;
     for (const auto& note : notes_) {
       if (note.id > id) result.push_back(note);
@@ -50,12 +50,12 @@ class ErrorLog {
     return result;
   }
   [[nodiscard]] std::optional<ErrorNote> first_fatal() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return first_fatal_;
   }
   /// True at most once a second: making a traceback takes time, and a node may fail on every sample.
   bool has_time_for_traceback() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
     if (last_traceback_ && now - *last_traceback_ < std::chrono::seconds(1)) return false;
     last_traceback_ = now;
@@ -63,11 +63,11 @@ class ErrorLog {
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::deque<ErrorNote> notes_;  // guarded by mutex_, as all below
-  std::optional<ErrorNote> first_fatal_;
-  std::uint64_t count_ = 0;
-  std::optional<std::chrono::steady_clock::time_point> last_traceback_;
+  mutable Mutex mutex_;
+  std::deque<ErrorNote> notes_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::optional<ErrorNote> first_fatal_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::uint64_t count_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  std::optional<std::chrono::steady_clock::time_point> last_traceback_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe

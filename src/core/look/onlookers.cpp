@@ -1,4 +1,4 @@
-// What a pipeline offers to those who look at it from outside: an overview and taps.
+// What a pipeline offers to those who look at it from outside: the state of its graph, and taps.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -19,7 +19,7 @@ NodeKind kind_of(const NodeBase& node) {
 
 LifePhase PipelineCore::life_phase() const {
   if (failure_->failed()) return LifePhase::Failed;
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   switch (phase_) {
     case Phase::Building:
       return LifePhase::Created;
@@ -33,9 +33,9 @@ LifePhase PipelineCore::life_phase() const {
   return stopped_early_ ? LifePhase::Stopped : LifePhase::Ended;
 }
 
-Overview PipelineCore::overview() const {
+GraphState PipelineCore::graph_state() const {
   const std::lock_guard lock(building_);
-  Overview result;
+  GraphState result;
   result.phase = life_phase();
   result.stats = stats_locked();
   for (const auto& worker : workers_) {

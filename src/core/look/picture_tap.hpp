@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/sample.hpp"
 
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -29,18 +29,18 @@ class PictureTap {
   /// `hook` is called on the node's thread, without a lock, when a picture was caught. It must be short, and
   /// it must own what it uses: a call may still run when disconnect() has returned.
   void connect(Hook hook) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     hook_ = std::make_shared<const Hook>(std::move(hook));
   }
   /// No new call of the hook begins; a caught picture is released.
   void disconnect() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     hook_.reset();
     asked_.store(false, std::memory_order_relaxed);
     caught_.reset();
   }
   [[nodiscard]] bool connected() const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return hook_ != nullptr;
   }
 
@@ -48,12 +48,12 @@ class PictureTap {
   [[nodiscard]] bool asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
   /// No longer; what was caught since is let go.
   void cancel() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     asked_.store(false, std::memory_order_relaxed);
     caught_.reset();
   }
   [[nodiscard]] std::optional<TappedPicture> take() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return std::exchange(caught_, std::nullopt);
   }
 
@@ -62,7 +62,7 @@ class PictureTap {
     if (!asked() || !sample.frame) return;
     std::shared_ptr<const Hook> hook;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       if (!hook_ || !asked_.exchange(false, std::memory_order_relaxed)) return;
       caught_ = TappedPicture{sample.stamp, sample.frame};
       hook = hook_;
@@ -72,9 +72,9 @@ class PictureTap {
 
  private:
   std::atomic<bool> asked_{false};
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Hook> hook_;     // guarded by mutex_
-  std::optional<TappedPicture> caught_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::shared_ptr<const Hook> hook_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::optional<TappedPicture> caught_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe

@@ -32,6 +32,12 @@ bool same_file(const std::string& path, const std::optional<std::string>& other)
 
 }  // namespace
 
+OnError on_error_of(std::string_view name) {
+  if (name == "stop") return OnError::Stop;
+  if (name == "skip") return OnError::Skip;
+  throw OptionError("on_error must be one of stop, skip, got '" + std::string(name) + "'");
+}
+
 std::string PipelineCore::take_name(const std::string& wanted, const std::string& fallback) {
   if (!wanted.empty()) {
     if (!names_.insert(wanted).second) {
@@ -49,7 +55,7 @@ std::string PipelineCore::take_name(const std::string& wanted, const std::string
 }
 
 void PipelineCore::check_building(const char* verb) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (phase_ != Phase::Building) {
     throw StateError(std::string(verb) + " after start(): build the whole graph first; a pipeline runs once");
   }

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/seconds_text.hpp"
 
 namespace freshframe {
 
@@ -43,19 +42,12 @@ std::shared_ptr<ReaderCore> Pipeline::reader_any(std::span<const int> parents, R
   return core_->add_reader(parents, std::move(options));
 }
 
-void Pipeline::start() {
-  core_->launch();
-  try {
-    core_->wait_opened(std::nullopt);
-  } catch (const Error&) {
-    core_->join(Seconds::max());
-    throw;
-  }
-  core_->go();
+void Pipeline::start(const Embedder& embedder) {
+  core_->start(embedder);
 }
 
-bool Pipeline::wait(std::optional<Seconds> timeout) {
-  return core_->wait(timeout);
+bool Pipeline::wait(std::optional<Seconds> timeout, const Look& look) {
+  return core_->wait(timeout, look);
 }
 
 Report Pipeline::run() {
@@ -70,15 +62,8 @@ Report Pipeline::run() {
   return core_->report();
 }
 
-void Pipeline::stop(Seconds timeout) {
-  core_->request_stop();
-  if (core_->called_from_worker()) return;
-  if (core_->join(timeout)) return;
-  auto nodes = core_->busy_nodes();
-  std::string list;
-  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
-  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after stop(): " + list,
-                    std::move(nodes));
+void Pipeline::stop(Seconds timeout, const Look& look) {
+  core_->stop(timeout, look);
 }
 
 Stats Pipeline::stats() const {

@@ -14,6 +14,7 @@
 namespace freshframe {
 namespace {
 
+constexpr Seconds kSlice{0.05};          // of a wait, between two looks
 constexpr Seconds kDrainTime{2};         // a recorder writes what waits for it, but stop() takes no longer
 using Real = std::chrono::steady_clock;  // life is timed by the machine's clock, also in a simulation
 
@@ -37,16 +38,36 @@ std::exception_ptr named_source_error(const std::exception_ptr& error, const std
 
 }  // namespace
 
-PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {}
+PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {
+  if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
+    throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
+  }
+}
 
 PipelineCore::~PipelineCore() {
   request_stop();
   join(Seconds::max());
 }
 
+void PipelineCore::start(const Embedder& embedder) {
+  launch();  // a refusal stops nothing: another start() may have launched it
+  try {
+    if (embedder.start_outside) embedder.start_outside();
+    while (!wait_opened(kSlice)) {
+      if (embedder.look) embedder.look();
+    }
+  } catch (...) {
+    request_stop();
+    // The nodes of an embedder may be what failed to start, so that nobody would end them.
+    if (!embedder.start_outside) join(Seconds::max());
+    throw;
+  }
+  go();
+}
+
 void PipelineCore::launch() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (stop_source_.stop_requested()) {
       throw StateError("start() after stop(): a pipeline runs once, build a new one");
     }
@@ -60,7 +81,7 @@ void PipelineCore::launch() {
     set_bound();
   }
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline started");
     phase_ = Phase::Starting;
     began_ = clock()->now();
@@ -87,18 +108,18 @@ void PipelineCore::spawn() {
     }
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   threads_ = std::move(threads);
 }
 
 bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
   {
-    std::unique_lock lock(mutex_);
-    const auto ready = [&] {
+    const Lock lock(mutex_);
+    const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
       return opened_ == node_count() || failure_->failed() || stop_source_.stop_requested();
     };
-    if (!Clock::real()->wait_until(lock, changed_, deadline, ready)) return false;
+    if (!changed_.wait_until(mutex_, *Clock::real(), deadline, ready)) return false;
   }
   if (failure_->failed()) {
     request_stop();
@@ -109,7 +130,7 @@ bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
 }
 
 void PipelineCore::go() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (phase_ == Phase::Starting) phase_ = Phase::Running;
   began_ = clock()->now();
   go_ = true;
@@ -117,13 +138,13 @@ void PipelineCore::go() {
 }
 
 bool PipelineCore::wait_for_go() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return go_ || stop_source_.stop_requested(); });
+  const Lock lock(mutex_);
+  changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return go_ || stop_source_.stop_requested(); });
   return !stop_source_.stop_requested();
 }
 
 void PipelineCore::arrive_opened() {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   ++opened_;
   changed_.notify_all();
 }
@@ -131,7 +152,7 @@ void PipelineCore::arrive_opened() {
 void PipelineCore::arrive_finished() {
   bool last = false;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     last = ++finished_ == node_count();
     if (last) {
       phase_ = Phase::Ended;
@@ -166,13 +187,20 @@ void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::str
   }
   const bool starting = is_starting();
   if (!starting) log(LogLevel::Error, text);  // before a call can throw it
-  const bool first = failure_->set(std::move(error));
+  // What a source has read before it fails is delivered; a node in the midst of the graph leaves a gap.
+  const bool delivers_rest = worker.is_source() && !starting;
+  const bool first =
+      failure_->set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);
   if (starting && !first) log(LogLevel::Error, text);  // start() throws the first one
-  request_stop();
+  if (delivers_rest) {
+    source_stop_.request_stop();
+  } else {
+    request_stop();
+  }
 }
 
 bool PipelineCore::is_starting() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return phase_ == Phase::Starting;
 }
 
@@ -182,7 +210,7 @@ void PipelineCore::refuse(std::exception_ptr error) {
 }
 
 bool PipelineCore::ended() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return phase_ == Phase::Ended;
 }
 
@@ -191,36 +219,57 @@ bool PipelineCore::called_from_worker() const {
   return current != nullptr && current->belongs_to(*this);
 }
 
-bool PipelineCore::wait(std::optional<Seconds> timeout) {
+bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
   if (!started()) throw StateError("wait() before start(): nothing runs yet");
   if (called_from_worker())
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
-  constexpr auto kSlice = std::chrono::milliseconds(50);
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
   while (true) {
-    failure_->rethrow_if_failed();
+    failure_->rethrow_if_due();
     {
-      std::unique_lock lock(mutex_);
-      const auto until = std::min(deadline, Real::now() + kSlice);
-      changed_.wait_until(lock, until, [&] { return phase_ == Phase::Ended || failure_->failed(); });
+      const Lock lock(mutex_);
+      const auto until = std::min(deadline, Real::now() + to_duration(kSlice));
+      changed_.wait_until(mutex_, *Clock::real(), until, [&]() FRESHFRAME_REQUIRES(mutex_) {
+        return phase_ == Phase::Ended || failure_->due();
+      });
       if (phase_ == Phase::Ended) break;
     }
     check_stalled();
     if (Real::now() >= deadline) return false;
+    if (look) look();
   }
   failure_->rethrow_if_failed();
   return true;
 }
 
+bool PipelineCore::stop(Seconds timeout, const Look& look) {
+  request_stop();
+  if (called_from_worker()) return false;
+  const auto deadline = Real::now() + to_duration(timeout);
+  while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kSlice))) {
+    if (Real::now() >= deadline) throw_still_busy(timeout);
+    if (look) look();
+  }
+  return true;
+}
+
+void PipelineCore::throw_still_busy(Seconds timeout) const {
+  auto nodes = busy_nodes();
+  std::string list;
+  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
+  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after stop(): " + list,
+                    std::move(nodes));
+}
+
 void PipelineCore::request_stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (phase_ == Phase::Building) {
       phase_ = Phase::Ended;
       stopped_early_ = true;
     }
   }
-  stop_source_.request_stop();
+  source_stop_.request_stop();
   budget_->stop();
   const auto drained_by = clock()->now() + to_duration(kDrainTime);
   {
@@ -235,7 +284,8 @@ void PipelineCore::request_stop() {
     }
     for (auto& reader : readers_) reader->inbox().close();
   }
-  const std::lock_guard lock(mutex_);
+  stop_source_.request_stop();  // after the inboxes: a node that it wakes takes no further sample
+  const Lock lock(mutex_);
   changed_.notify_all();
 }
 
@@ -244,9 +294,9 @@ bool PipelineCore::join(Seconds timeout) {
       timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout);
   std::vector<std::jthread> finished;
   {
-    std::unique_lock lock(mutex_);
-    const auto ended = [&] { return phase_ == Phase::Ended; };
-    if (!Clock::real()->wait_until(lock, changed_, deadline, ended)) return false;
+    const Lock lock(mutex_);
+    const auto ended = [&]() FRESHFRAME_REQUIRES(mutex_) { return phase_ == Phase::Ended; };
+    if (!changed_.wait_until(mutex_, *Clock::real(), deadline, ended)) return false;
     finished.swap(threads_);
   }
   return true;  // `finished` joins threads that have nothing left to do
@@ -262,7 +312,7 @@ std::vector<std::string> PipelineCore::busy_nodes() const {
 }
 
 double PipelineCore::uptime() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   if (phase_ == Phase::Building || began_ == TimePoint{}) return 0;
   const auto until = phase_ == Phase::Ended ? ended_at_ : clock()->now();
   return Seconds(until - began_).count();

@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/pipeline.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -25,7 +25,7 @@
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
 #include "core/look/error_log.hpp"
-#include "core/look/overview.hpp"
+#include "core/look/graph_state.hpp"
 #include "core/pipeline/worker.hpp"
 
 namespace freshframe {
@@ -45,7 +45,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, ReaderOptions options);
 
   // ---- life
-  /// Wires the graph and starts the native threads. The embedder then starts those of nodes that run outside.
+  /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
+  void start(const Embedder& embedder);
+  /// Wires the graph and starts the native threads.
   void launch();
   /// Waits until every node has opened; false: not within `timeout`. Throws what failed, after
   /// asking the rest to stop: join() then.
@@ -53,16 +55,19 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Lets the sources go.
   void go();
   /// True: ended. Throws the failure, or Stalled.
-  bool wait(std::optional<Seconds> timeout);
+  bool wait(std::optional<Seconds> timeout, const Look& look = {});
   /// Asks everything to stop; never waits.
   void request_stop();
+  /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeout.
+  bool stop(Seconds timeout, const Look& look = {});
   /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().
   bool join(Seconds timeout);
   [[nodiscard]] std::vector<std::string> busy_nodes() const;
   [[nodiscard]] bool started() const noexcept { return started_->load(); }
   [[nodiscard]] bool ended() const;
   [[nodiscard]] bool called_from_worker() const;
-  /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why.
+  /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why. After a failure
+  /// throws that, since what is left cannot be delivered.
   void check_stalled();
   /// As check_stalled(), for a reader that waits: another reader whose thread is merely slow is a warning.
   void check_stalled_for(const ReaderCore& waiting);
@@ -77,6 +82,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
+  /// Also says so when another source has failed: the rest is delivered, and nothing more is read.
+  [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
   void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const Stamp* stamp);
   /// "node 'x' failed on sample 3 of 'cam': what"; without a stamp it failed outside process().
   [[nodiscard]] std::string failure_text(const Worker& worker, const std::string& what,
@@ -95,7 +102,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
   /// From any thread, also while another one builds the graph.
-  [[nodiscard]] Overview overview() const;
+  [[nodiscard]] GraphState graph_state() const;
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
   /// A tap of the node with this name, for one onlooker at a time; the bound grows by one frame. Throws
@@ -123,6 +130,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
     std::optional<double> max_age;
   };
 
+  [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] std::string source_of(const Worker& worker, const Stamp* stamp) const;
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] Stats stats_locked() const;
@@ -156,6 +164,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
   const std::shared_ptr<std::atomic<bool>> started_ = std::make_shared<std::atomic<bool>>(false);
   std::stop_source stop_source_;
+  std::stop_source source_stop_;
 
   ErrorLog errors_;
   // Held while the graph is built and wired, and while another thread walks it; before every other mutex.
@@ -171,18 +180,18 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::map<std::string, int> numbered_;  // how many names were made of a default name
   std::function<void()> end_hook_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  Phase phase_ = Phase::Building;  // guarded by mutex_, as all below
-  bool stopped_early_ = false;     // stop() came before the end
-  int opened_ = 0;
-  int finished_ = 0;
-  bool go_ = false;
-  TimePoint began_{};
-  TimePoint ended_at_{};
-  std::uint64_t last_delivered_ = 0;
-  std::chrono::steady_clock::time_point last_moved_{};
-  std::vector<std::jthread> threads_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
+  bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
+  int opened_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  int finished_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  TimePoint began_ FRESHFRAME_GUARDED_BY(mutex_){};
+  TimePoint ended_at_ FRESHFRAME_GUARDED_BY(mutex_){};
+  std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point last_moved_ FRESHFRAME_GUARDED_BY(mutex_){};
+  std::vector<std::jthread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe

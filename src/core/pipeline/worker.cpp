@@ -76,7 +76,7 @@ Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<
       source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
       on_error_(on_error),
       inbox_(name_, core.clock()),
-      context_{core.stop_token(), *core.clock(), counters_} {}
+      context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_} {}
 
 Worker* Worker::current() noexcept {
   return current_worker;
@@ -273,7 +273,7 @@ bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySa
                   std::string traceback) {
   errors_.fetch_add(1, std::memory_order_relaxed);
   {
-    const std::lock_guard lock(error_mutex_);
+    const Lock lock(error_mutex_);
     last_error_ = what;
   }
   const bool goes_on = sample != nullptr && on_error_ == OnError::Skip;
@@ -352,9 +352,9 @@ void Worker::report_recording() const {
                              "' is not complete");
 }
 
-void Worker::meter_lock(double waited, double held) noexcept {
-  lock_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
-  lock_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
+void Worker::meter_gil(double waited, double held) noexcept {
+  gil_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
+  gil_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
 }
 
 void Worker::count_rate(TimePoint now) noexcept {
@@ -378,7 +378,7 @@ double Worker::rate(TimePoint now) const noexcept {
 }
 
 std::string Worker::last_error() const {
-  const std::lock_guard lock(error_mutex_);
+  const Lock lock(error_mutex_);
   return last_error_;
 }
 
@@ -393,8 +393,8 @@ NodeStats Worker::stats() const {
   const auto duration = durations_.quantiles();
   result.p50 = duration.p50;
   result.p99 = duration.p99;
-  result.lock_wait = static_cast<double>(lock_wait_ns_.load(std::memory_order_relaxed)) / 1e9;
-  result.lock_hold = static_cast<double>(lock_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
+  result.gil_wait = static_cast<double>(gil_wait_ns_.load(std::memory_order_relaxed)) / 1e9;
+  result.gil_hold = static_cast<double>(gil_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
   result.errors = errors_.load(std::memory_order_relaxed);
   result.last_error = last_error();
   if (source_ != nullptr && source_->has_source_stats())

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/pipeline.hpp"
 #include "freshframe/stats.hpp"
@@ -10,7 +11,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,7 +63,7 @@ class Worker {
 
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   /// Adds to the seconds that the node waited for, and held, its language's lock.
-  void meter_lock(double waited, double held) noexcept;
+  void meter_gil(double waited, double held) noexcept;
   /// Marks the begin and the end of one process() or read() call.
   void begin_work() noexcept;
   void end_work() noexcept;
@@ -158,12 +158,12 @@ class Worker {
   std::atomic<std::uint64_t> processed_{0};
   std::atomic<std::uint64_t> errors_{0};
   std::atomic<std::int64_t> busy_ns_{0};
-  std::atomic<std::int64_t> lock_wait_ns_{0};
-  std::atomic<std::int64_t> lock_hold_ns_{0};
+  std::atomic<std::int64_t> gil_wait_ns_{0};
+  std::atomic<std::int64_t> gil_hold_ns_{0};
   std::atomic<double> rate_{0};
   std::atomic<TimePoint::rep> rate_updated_{0};
-  mutable std::mutex error_mutex_;
-  std::string last_error_;  // guarded by error_mutex_
+  mutable Mutex error_mutex_;
+  std::string last_error_ FRESHFRAME_GUARDED_BY(error_mutex_);
   Histogram durations_;
   NodeCounters counters_;
   // Made once: copying a stop token writes to memory that all workers share.

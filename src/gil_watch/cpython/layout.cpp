@@ -30,9 +30,9 @@ namespace {
 constexpr bool kFreeThreaded = true;
 #else
 constexpr bool kFreeThreaded = false;
-static_assert(offsetof(LockRecord, last_holder) == offsetof(struct _gil_runtime_state, last_holder));
-static_assert(offsetof(LockRecord, locked) == offsetof(struct _gil_runtime_state, locked));
-static_assert(offsetof(LockRecord, switch_number) == offsetof(struct _gil_runtime_state, switch_number));
+static_assert(offsetof(GilRecord, last_holder) == offsetof(struct _gil_runtime_state, last_holder));
+static_assert(offsetof(GilRecord, locked) == offsetof(struct _gil_runtime_state, locked));
+static_assert(offsetof(GilRecord, switch_number) == offsetof(struct _gil_runtime_state, switch_number));
 #endif
 
 std::uintptr_t to_address(const void* pointer) {
@@ -156,14 +156,14 @@ bool compiled_free_threaded() noexcept {
   return kFreeThreaded;
 }
 
-std::uintptr_t find_lock(const void* runtime, [[maybe_unused]] const void* interpreter) noexcept {
+std::uintptr_t find_gil(const void* runtime, [[maybe_unused]] const void* interpreter) noexcept {
 #if PY_VERSION_HEX < 0x030C0000
   return to_address(runtime) + offsetof(_PyRuntimeState, ceval.gil);
 #else
-  std::uintptr_t lock = 0;
+  std::uintptr_t gil = 0;
   (void)runtime;
-  read_value(to_address(interpreter) + offsetof(PyInterpreterState, ceval.gil), lock);
-  return lock;
+  read_value(to_address(interpreter) + offsetof(PyInterpreterState, ceval.gil), gil);
+  return gil;
 #endif
 }
 

@@ -36,8 +36,8 @@ struct Layout {
   std::size_t code_bytecode;  // kNone: the frame has an index
 };
 
-/// The lock's record begins alike in CPython 3.10 to 3.14 (layout.cpp asserts it).
-struct LockRecord {
+/// The GIL's record begins alike in CPython 3.10 to 3.14 (layout.cpp asserts it).
+struct GilRecord {
   unsigned long interval_us;
   std::uintptr_t last_holder;  // a thread state; also after it has let go
   int locked;
@@ -47,8 +47,8 @@ struct LockRecord {
 /// The layout of the Python that this was compiled for.
 const Layout& compiled_layout() noexcept;
 
-/// Address of the lock's record of an interpreter. Reads memory only.
-std::uintptr_t find_lock(const void* runtime, const void* interpreter) noexcept;
+/// Address of the GIL's record of an interpreter. Reads memory only.
+std::uintptr_t find_gil(const void* runtime, const void* interpreter) noexcept;
 
 /// Why the running interpreter does not fit this module; empty when nothing speaks against it.
 std::string mismatch(const void* runtime);

@@ -20,11 +20,11 @@ void gather_computing(Suspect& suspect, CpuSampler& sampler) {
 }
 
 // Does it run bytecode, or is it inside one native call? True when it moved since the look before.
-bool count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
-  const Turn& turn = lock.turn();
+bool count_movement(Suspect& suspect, const HolderWatch& gil, const TaskState& state) {
+  const Turn& turn = gil.turn();
   // At the first look at a turn there is nothing to compare with but what was just read: bytecode moves on
   // within the microseconds that this has taken.
-  const bool moved = turn.seen_before ? turn.moved : lock.frames().mark(suspect.holder.state) != turn.mark;
+  const bool moved = turn.seen_before ? turn.moved : gil.frames().mark(suspect.holder.state) != turn.mark;
   const Clock::duration before = std::exchange(suspect.computed, cpu_time(suspect.holder.native_id));
   if (moved) {
     ++suspect.moved_looks;
@@ -36,13 +36,13 @@ bool count_movement(Suspect& suspect, const LockWatch& lock, const TaskState& st
 
 // Keeps the stack of where it waits most, by the vote of Boyer and Moore (MJRTY, 1981): a stall may begin
 // with a page fault, or with a short call before the long one.
-void gather_waiting(Suspect& suspect, const LockWatch& lock, const TaskState& state) {
+void gather_waiting(Suspect& suspect, const HolderWatch& gil, const TaskState& state) {
   if (suspect.waiting && state == suspect.place) {
     ++suspect.place_votes;
     return;
   }
   if (suspect.waiting && --suspect.place_votes > 0) return;
-  auto python = lock.frames().frames(suspect.holder.state);
+  auto python = gil.frames().frames(suspect.holder.state);
   suspect.libraries = loaded_libraries(suspect.libraries);
   auto sample = sample_waiting(suspect.holder.native_id);
   if (!sample) return;
@@ -60,7 +60,7 @@ void Suspect::take_computing(CpuSampler& sampler) {
   if (computing) computing->libraries = libraries;
 }
 
-void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
+void gather(Suspect& suspect, const HolderWatch& gil, CpuSampler& sampler) {
   const auto state = read_task_state(suspect.holder.native_id);
   if (!state) return;
   ++(state->running ? suspect.running_looks : suspect.waiting_looks);
@@ -69,9 +69,9 @@ void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
   const bool stack_missing = suspect.stack() == nullptr;
   std::vector<PythonFrame> before;
   if (stack_missing) {
-    before = std::exchange(suspect.python, lock.frames().frames(suspect.holder.state));
+    before = std::exchange(suspect.python, gil.frames().frames(suspect.holder.state));
   }
-  const bool moved = count_movement(suspect, lock, *state);
+  const bool moved = count_movement(suspect, gil, *state);
   if (state->running) {
     // A signal costs the thread microseconds; one that runs bytecode needs none to be named.
     if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);
@@ -81,7 +81,7 @@ void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler) {
     return;
   }
   if (sampler.armed() == suspect.holder.native_id) sampler.disarm();
-  gather_waiting(suspect, lock, *state);
+  gather_waiting(suspect, gil, *state);
 }
 
 }  // namespace freshframe::gil

@@ -8,7 +8,7 @@
 
 #include "gil_watch/stacks/cpu_sampler.hpp"
 #include "gil_watch/stacks/stack_sample.hpp"
-#include "gil_watch/watch/lock_watch.hpp"
+#include "gil_watch/watch/holder_watch.hpp"
 #include "gil_watch/watch/task_state.hpp"
 
 namespace freshframe::gil {
@@ -43,6 +43,6 @@ struct Suspect {
 };
 
 /// Looks at the thread whose turn it is, once; takes what is still missing.
-void gather(Suspect& suspect, const LockWatch& lock, CpuSampler& sampler);
+void gather(Suspect& suspect, const HolderWatch& gil, CpuSampler& sampler);
 
 }  // namespace freshframe::gil

@@ -59,12 +59,13 @@ void Findings::end() {
 }
 
 Findings::Words Findings::words_of(const Stall& stall) {
-  Words words{stall.thread, stall.native, {}};
-  if (!stall.python_frames.empty()) {
-    const auto& frame = stall.python_frames.front();
-    words.python = frame.file + ":" + std::to_string(frame.line) + ":" + frame.function;
-  }
-  return words;
+  const auto place = [](const PythonFrame& frame) {
+    return frame.file + ":" + std::to_string(frame.line) + ":" + frame.function;
+  };
+  return {.thread = stall.thread,
+          .native = stall.native,
+          .python = stall.python_frames.empty() ? "" : place(stall.python_frames.front()),
+          .program = stall.program ? place(*stall.program) : ""};
 }
 
 void Findings::add(const Stall& stall) {
@@ -81,7 +82,10 @@ void Findings::add(const Stall& stall) {
   stalled_ += lasted;
   if (counts_.size() >= kMaxCulprits && !counts_.contains(key)) key = {kEverythingElse, {}};
   auto& count = counts_[key];
-  if (lasted > count.max && key.first != kEverythingElse) count.python = words.python;
+  if (lasted > count.max && key.first != kEverythingElse) {
+    count.python = words.python;
+    count.program = words.program;
+  }
   ++count.count;
   count.total += lasted;
   count.max = std::max(count.max, lasted);
@@ -97,30 +101,47 @@ void Findings::going_on(const Stall& stall) {
   now_ = {stall.began, Clock::now(), std::move(words)};
 }
 
+Findings::Summary Findings::summary(std::size_t most) const {
+  const std::lock_guard lock(mutex_);
+  return summary_locked(most);
+}
+
 void Findings::read(const FindingsSink& sink) const {
   const std::lock_guard lock(mutex_);
   sink.totals(sink.context, watching_ ? 1 : 0, stalls_, stalled_);
-  read_culprits_locked(sink);
+  for (const Culprit& each : summary_locked(kShown).culprits) {
+    const std::array<double, 3> times = {each.total, each.max, each.p50};
+    sink.culprit(sink.context, each.native.c_str(), each.python.c_str(), each.program.c_str(), each.count,
+                 times.data());
+  }
   const auto tell = [&](std::uint64_t id, double lasted, const Words& words) {
-    sink.stall(sink.context, id, lasted, words.thread.c_str(), words.native.c_str(), words.python.c_str());
+    sink.stall(sink.context, id, lasted, words.thread.c_str(), words.native.c_str(), words.python.c_str(),
+               words.program.c_str());
   };
   for (const auto& recent : recent_) tell(recent.id, recent.seconds, recent.words);
   const auto now = Clock::now();
   if (now_ && now - now_->said < kGoesOn) tell(0, seconds(now - now_->began), now_->words);
 }
 
-void Findings::read_culprits_locked(const FindingsSink& sink) const {
+Findings::Summary Findings::summary_locked(std::size_t most) const {
   std::vector<const std::pair<const Key, Count>*> worst;
   worst.reserve(counts_.size());
   for (const auto& each : counts_) worst.push_back(&each);
-  const auto shown = worst.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, worst.size()));
+  const auto shown = worst.begin() + static_cast<std::ptrdiff_t>(std::min(most, worst.size()));
   std::partial_sort(worst.begin(), shown, worst.end(),
                     [](const auto* a, const auto* b) { return a->second.total > b->second.total; });
+  Summary summary{.stalls = stalls_, .stalled = stalled_, .culprits = {}};
   for (auto each = worst.begin(); each != shown; ++each) {
     const auto& [key, count] = **each;
-    const std::array<double, 3> times = {count.total, count.max, median(count.durations)};
-    sink.culprit(sink.context, key.first.c_str(), count.python.c_str(), count.count, times.data());
+    summary.culprits.push_back({.native = key.first,
+                                .python = count.python,
+                                .program = count.program,
+                                .count = count.count,
+                                .total = count.total,
+                                .max = count.max,
+                                .p50 = median(count.durations)});
   }
+  return summary;
 }
 
 }  // namespace freshframe::gil

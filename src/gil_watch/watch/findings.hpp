@@ -10,20 +10,37 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gil_watch/watch/findings_table.hpp"
 #include "gil_watch/watch/stall.hpp"
 
 namespace freshframe::gil {
 
-/// The same sums as freshframe.gil keeps in Python, kept without the GIL. Thread-safe.
+/// The one record of what the watch has found: the dashboard, `stats()` and freshframe.gil show it.
+/// Thread-safe.
 class Findings {
  public:
   static constexpr std::size_t kRecent = 32;         // stalls
   static constexpr std::size_t kShown = 5;           // culprits
   static constexpr std::size_t kMaxCulprits = 1000;  // then the rest is counted together
-  static constexpr std::size_t kDurations =
-      1000;  // per culprit, for its median: the latest; freshframe.gil keeps as many
+  static constexpr std::size_t kDurations = 1000;    // per culprit, for its median: the latest
+
+  /// What one culprit did: seconds.
+  struct Culprit {
+    std::string native;
+    std::string python;
+    std::string program;
+    std::uint64_t count = 0;
+    double total = 0;
+    double max = 0;
+    double p50 = 0;
+  };
+  struct Summary {
+    std::uint64_t stalls = 0;
+    double stalled = 0;
+    std::vector<Culprit> culprits;  // the worst first
+  };
 
   /// One per process.
   [[nodiscard]] static Findings& instance();
@@ -36,6 +53,8 @@ class Findings {
   void add(const Stall& stall);
   /// What is known of a stall that goes on; it counts as over when this is not said again for a while.
   void going_on(const Stall& stall);
+  /// At most so many culprits.
+  [[nodiscard]] Summary summary(std::size_t most = kMaxCulprits + 1) const;
   /// Tells everything to `sink`, while the findings are locked.
   void read(const FindingsSink& sink) const;
 
@@ -44,9 +63,11 @@ class Findings {
     std::string thread;
     std::string native;
     std::string python;
+    std::string program;
   };
   struct Count {
     std::string python;
+    std::string program;
     std::uint64_t count = 0;
     double total = 0;
     double max = 0;
@@ -65,7 +86,7 @@ class Findings {
   using Key = std::pair<std::string, std::string>;  // native, python
 
   static Words words_of(const Stall& stall);
-  void read_culprits_locked(const FindingsSink& sink) const;
+  [[nodiscard]] Summary summary_locked(std::size_t most) const;
 
   mutable std::mutex mutex_;
   bool watching_ = false;  // guarded by mutex_, as all below

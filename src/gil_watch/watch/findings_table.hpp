@@ -11,11 +11,11 @@ namespace freshframe::gil {
 struct FindingsSink {
   void* context;
   void (*totals)(void* context, int watching, std::uint64_t stalls, double stalled);
-  void (*culprit)(void* context, const char* native, const char* python, std::uint64_t count,
-                  const double* total_max_p50);
+  void (*culprit)(void* context, const char* native, const char* python, const char* program,
+                  std::uint64_t count, const double* total_max_p50);
   /// A stall; `id` 0: it goes on.
   void (*stall)(void* context, std::uint64_t id, double seconds, const char* thread, const char* native,
-                const char* python);
+                const char* python, const char* program);
 };
 
 /// Lives as long as the process; read() never takes the GIL.
@@ -24,6 +24,6 @@ struct FindingsTable {
 };
 
 /// The name of the capsule that carries the table; a change of either struct changes the number.
-inline constexpr const char* kFindingsCapsule = "freshframe.gil.findings.1";
+inline constexpr const char* kFindingsCapsule = "freshframe.gil.findings.2";
 
 }  // namespace freshframe::gil

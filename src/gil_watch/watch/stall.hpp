@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct Stall {
   std::string native;                      // "library:symbol" of what Python called; empty: bytecode
   std::vector<NativeFrame> native_frames;  // innermost first
   std::vector<PythonFrame> python_frames;  // innermost first
+  std::optional<PythonFrame> program;      // the nearest of them that is the program's own
 };
 
 }  // namespace freshframe::gil

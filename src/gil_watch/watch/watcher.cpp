@@ -1,4 +1,4 @@
-// From looks at the lock to stalls.
+// From looks at the GIL to stalls.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/watcher.hpp"
 
@@ -57,7 +57,7 @@ Watcher::Watcher(const Target& target, const WatchOptions& options, OnStall on_s
       options_(completed(options)),
       on_stall_(std::move(on_stall)),
       on_going_(std::move(on_going)),
-      lock_(target) {}
+      gil_(target) {}
 
 Watcher::~Watcher() {
   stop();
@@ -66,7 +66,7 @@ Watcher::~Watcher() {
 void Watcher::start(CallableNames names, unsigned long ignored_python_id, StackSample called) {
   names_ = std::move(names);
   called_ = std::move(called);
-  lock_.ignore(ignored_python_id);
+  gil_.ignore(ignored_python_id);
   {
     const NoSignals inherited;  // the program's signals are for the program's threads
     thread_ = std::thread([this] { run(); });
@@ -144,7 +144,7 @@ void Watcher::look() {
   const Clock::time_point now = Clock::now();
   const Clock::duration step = last_look_ == Clock::time_point() ? Clock::duration() : now - last_look_;
   last_look_ = now;
-  if (!lock_.look(now)) return;
+  if (!gil_.look(now)) return;
   if (open_) {
     follow(now, step);
   } else {
@@ -154,9 +154,9 @@ void Watcher::look() {
 
 // Since when the present holder has been keeping the GIL without a chance for others; `max` when it has not.
 Clock::time_point Watcher::stuck_since() const {
-  const Turn& turn = lock_.turn();
+  const Turn& turn = gil_.turn();
   if (!turn) return Clock::time_point::max();
-  return lock_.interval() < options_.threshold ? turn.still_since : turn.first_seen;
+  return gil_.interval() < options_.threshold ? turn.still_since : turn.first_seen;
 }
 
 void Watcher::consider(Clock::time_point now) {
@@ -169,14 +169,14 @@ void Watcher::consider(Clock::time_point now) {
     probe_.ask();
     open(stuck, now);
   } else if (now - last_beat_ >= options_.threshold * kBeatThresholds) {
-    if (lock_.switches() - beat_switches_ >= kBeatSwitches) probe_.ask();
+    if (gil_.switches() - beat_switches_ >= kBeatSwitches) probe_.ask();
     last_beat_ = now;
-    beat_switches_ = lock_.switches();
+    beat_switches_ = gil_.switches();
   }
 }
 
 void Watcher::open(Clock::time_point began, Clock::time_point now) {
-  open_ = Open{.began = began, .number = lock_.turn().number, .suspects = {}, .told = {}};
+  open_ = Open{.began = began, .number = gil_.turn().number, .suspects = {}, .told = {}};
   follow(now, now - began);
 }
 
@@ -186,7 +186,7 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
     close(taken);
     return;
   }
-  const Turn& turn = lock_.turn();
+  const Turn& turn = gil_.turn();
   const bool waiting = probe_.waiting_since() != Clock::time_point();
   const bool over = !turn || turn.number != open_->number || stuck_since() > open_->began;
   if (!waiting && over) {
@@ -196,7 +196,7 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
   if (!turn) return;
   Suspect& suspect = suspect_of(turn.holder);
   suspect.had += step;
-  gather(suspect, lock_, sampler_);
+  gather(suspect, gil_, sampler_);
   tell_going(now);
 }
 
@@ -238,7 +238,7 @@ void Watcher::close(Clock::time_point end) {
   const auto worst = std::ranges::max_element(stall.suspects, {}, &Suspect::had);
   Clock::duration had{};
   for (const Suspect& suspect : stall.suspects) had += suspect.had;
-  // When the lock was free for most of the time, the probe waited for a processor and not for the GIL.
+  // When the GIL was free for most of the time, the probe waited for a processor and not for the GIL.
   if (had < duration / 2) return;
   on_stall_(describe(*worst, stall.began, duration));
 }

@@ -16,7 +16,7 @@
 #include "gil_watch/stacks/call_stack.hpp"
 #include "gil_watch/watch/culprit.hpp"
 #include "gil_watch/watch/evidence.hpp"
-#include "gil_watch/watch/lock_watch.hpp"
+#include "gil_watch/watch/holder_watch.hpp"
 #include "gil_watch/watch/probe.hpp"
 #include "gil_watch/watch/stall.hpp"
 
@@ -103,7 +103,7 @@ class Watcher {
   ThreadNames thread_names_;  // guarded by names_mutex_
 
   // The thread's own.
-  LockWatch lock_;
+  HolderWatch gil_;
   CpuSampler sampler_;
   std::unique_ptr<CallStacks> stacks_;
   CallableNames names_;

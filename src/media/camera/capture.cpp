@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "media/camera/fault.hpp"
+#include "media/live/refused.hpp"
 #include <linux/videodev2.h>
 
 namespace freshframe {
@@ -243,7 +244,7 @@ void V4l2Capture::lose(int code) const {
 
 void V4l2Capture::refuse(const std::string& why) const {
   const auto name = name_.empty() ? "" : " (" + name_ + ")";
-  throw CameraRefused("cannot open camera '" + path_ + "'" + name + ": " + why, path_, EINVAL);
+  throw SourceRefused("cannot open camera '" + path_ + "'" + name + ": " + why, path_, EINVAL);
 }
 
 }  // namespace freshframe

@@ -2,24 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/fault.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
+#include "core/ascii.hpp"
+#include "media/live/refused.hpp"
 #include <unistd.h>
 
 namespace freshframe {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool all_digits(const std::string& text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
-}
 
 /// How many descriptors of a process are this device.
 int descriptors_on(const fs::path& process, const fs::path& device) {
@@ -83,7 +78,7 @@ std::string camera_fault_text(const std::string& path, int code) {
 
 void throw_camera_fault(const std::string& path, const std::string& doing, int code) {
   const auto text = "cannot " + doing + " camera '" + path + "': " + camera_fault_text(path, code);
-  if (code == EACCES || code == EPERM) throw CameraRefused(text, path, code);
+  if (code == EACCES || code == EPERM) throw SourceRefused(text, path, code);
   throw SourceError(text, path, code);
 }
 

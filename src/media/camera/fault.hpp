@@ -2,17 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/error.hpp"
-
 #include <string>
 
 namespace freshframe {
-
-/// Trying again does not help: no camera, no permission, a wish that cannot be fulfilled.
-class CameraRefused final : public SourceError {
- public:
-  using SourceError::SourceError;
-};
 
 /// "firefox (pid 4242)" for the programs that have the device open, as far as `proc` shows them to this user;
 /// empty when it shows none. `path`: the device.

@@ -5,11 +5,11 @@
 #include "freshframe/camera.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 
+#include "core/ascii.hpp"
 #include "media/camera/fault.hpp"
 #include "media/camera/modes.hpp"
 #include <linux/videodev2.h>
@@ -26,7 +26,7 @@ int number_of(const std::string& name) {
     return -1;
   int number = 0;
   for (const char c : name.substr(kPrefix.size())) {
-    if (std::isdigit(static_cast<unsigned char>(c)) == 0) return -1;
+    if (!is_digit(c)) return -1;
     number = 10 * number + (c - '0');
   }
   return number;

@@ -5,16 +5,14 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <random>
 #include <sstream>
 #include <utility>
 
 #include "media/camera/fault.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/live/outage.hpp"
+#include "media/live/refused.hpp"
 #include "media/live/stall_limit.hpp"
 #include <linux/videodev2.h>
 
@@ -55,64 +53,37 @@ CodecParametersPtr codec_parameters(const V4l2Picture& picture) {
 }  // namespace
 
 V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system)
-    : path_(std::move(path)),
+    : ReconnectingSource("camera '" + path + "'", options.reconnect),
+      path_(std::move(path)),
       options_(std::move(options)),
-      system_(system),
-      back_off_(std::random_device{}()) {}
-
-VideoInfo V4l2Source::info() const {
-  const std::lock_guard lock(mutex_);
-  return info_;
-}
+      system_(system) {}
 
 void V4l2Source::open(const Context& context) {
   stop_.emplace(context.stop);
-  last_packet_ = context.clock.now();
-  try {
-    connect(context);
-  } catch (const SourceError& error) {
-    const bool hopeless = dynamic_cast<const CameraRefused*>(&error) != nullptr;
-    if (options_.reconnect && !hopeless) return lose(error, context);
-    close();  // nobody else does after a failed open(), and others may want the camera
-    throw;
-  }
-}
-
-std::optional<SourceItem<Frame>> V4l2Source::read(const Context& context) {
-  while (!context.stop.stop_requested()) {
-    try {
-      if (must_wait_ && !wait_to_retry(context)) return std::nullopt;
-      if (!capture_) connect(context);
-      return next(context);
-    } catch (const SourceError& error) {
-      const bool hopeless = !connected_ && dynamic_cast<const CameraRefused*>(&error) != nullptr;
-      if (!options_.reconnect || hopeless) throw;
-      lose(error, context);
-    }
-  }
-  return std::nullopt;
+  ReconnectingSource::open(context);
 }
 
 void V4l2Source::close() {
-  decoder_.reset();
-  capture_.reset();
+  ReconnectingSource::close();
   stop_.reset();
 }
 
+void V4l2Source::disconnect() {
+  decoder_.reset();
+  capture_.reset();
+}
+
 void V4l2Source::connect(const Context& context) {
-  auto& book = context.counters.source();
-  book.enter(SourceState::Connecting);
   began_ = context.clock.now();
   capture_.emplace(system_, path_, options_.wish, options_.buffers);
   const bool compressed = readable_format(capture_->picture().code)->compressed;
   if (compressed) make_decoder();
   describe();
-  connected_ = true;
   quiet_since_ = context.clock.now();
   last_sequence_.reset();
   delivering_ = false;
   seen_key_ = capture_->picture().code != V4L2_PIX_FMT_H264;
-  book.enter(seen_key_ ? SourceState::Reading : SourceState::WaitingKeyFrame);
+  context.counters.source().enter(seen_key_ ? SourceState::Reading : SourceState::WaitingKeyFrame);
 }
 
 void V4l2Source::make_decoder() {
@@ -126,11 +97,11 @@ void V4l2Source::make_decoder() {
   } catch (const SourceError&) {
     throw;
   } catch (const Error& error) {
-    throw CameraRefused("cannot open camera '" + path_ + "': " + error.what() + errors.in_brackets(), path_,
+    throw SourceRefused("cannot open camera '" + path_ + "': " + error.what() + errors.in_brackets(), path_,
                         EINVAL);
   }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
-    throw CameraRefused("cannot open camera '" + path_ + "': neither the camera reader nor FFmpeg's " +
+    throw SourceRefused("cannot open camera '" + path_ + "': neither the camera reader nor FFmpeg's " +
                             decoder_->context().codec->name + " decoder knows option " + unknown,
                         path_, EINVAL);
   }
@@ -142,18 +113,19 @@ void V4l2Source::describe() {
   const auto& picture = capture_->picture();
   const auto& format = *readable_format(picture.code);
   if (!format.compressed && !options_.decoder.empty()) {
-    throw CameraRefused("cannot open camera '" + path_ + "': " + std::string(format.name) +
+    throw SourceRefused("cannot open camera '" + path_ + "': " + std::string(format.name) +
                             " pictures need no decoder, and the camera reader knows no option '" +
                             options_.decoder.begin()->first + "'; it knows format and buffers",
                         path_, EINVAL);
   }
-  const std::lock_guard lock(mutex_);
-  info_.codec = format.codec;
-  info_.width = picture.width;
-  info_.height = picture.height;
-  info_.fps = capture_->fps();
-  info_.pixel_format = format.pixel_format;
-  info_.container = "v4l2";
+  VideoInfo info;
+  info.codec = format.codec;
+  info.width = picture.width;
+  info.height = picture.height;
+  info.fps = capture_->fps();
+  info.pixel_format = format.pixel_format;
+  info.container = "v4l2";
+  set_info(std::move(info));
 }
 
 std::optional<SourceItem<Frame>> V4l2Source::next(const Context& context) {
@@ -209,7 +181,8 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
 /// Books one picture that the driver handed over, and those that it says it lost before.
 V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const Context& context) {
   const auto now = context.clock.now();
-  last_packet_ = quiet_since_ = now;
+  quiet_since_ = now;
+  note_packet(now);
   if (last_sequence_) {
     // Unsigned: the driver's counter wraps. One that stands still or jumps back tells nothing.
     const std::uint32_t step = buffer.sequence - *last_sequence_;
@@ -266,39 +239,16 @@ std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
       in_decoder_.pop_front();
     }
     context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
-    return deliver(maker_.make(std::move(spare_)), arrival, context);
+    if (auto frame = make(maker_, std::move(spare_), context))
+      return deliver(*std::move(frame), arrival, context);
   }
 }
 
 SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const Context& context) {
-  auto& book = context.counters.source();
-  if (!delivering_) {
-    delivering_ = true;
-    back_off_.reset();
-    book_frame(book, context.clock.now(), "camera '" + path_ + "'");
-  }
-  if (sizes_.changes_with({frame.width(), frame.height()})) book.count_size_change();
+  delivering_ = true;
+  note_frame(context);
+  note_size({frame.width(), frame.height()}, context);
   return {.value = std::move(frame), .pts = arrival.pts, .captured = arrival.captured, .seq = arrival.seq};
-}
-
-void V4l2Source::lose(const SourceError& error, const Context& context) {
-  book_loss(context.counters.source(), last_packet_, error.what());  // the driver may take its time to let go
-  decoder_.reset();
-  capture_.reset();
-  must_wait_ = true;
-}
-
-/// False: stopped.
-bool V4l2Source::wait_to_retry(const Context& context) {
-  const auto until = context.clock.now() + to_duration(Seconds(back_off_.next()));
-  must_wait_ = false;
-  std::array<pollfd, 1> waiting = {{{stop_->descriptor(), POLLIN, 0}}};
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - context.clock.now()).count();
-    if (left <= 0) return true;
-    system_.poll(waiting, static_cast<int>(left));
-    if (waiting[0].revents != 0) return false;
-  }
 }
 
 }  // namespace freshframe

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -15,21 +14,23 @@
 #include "media/camera/stop_event.hpp"
 #include "media/ffmpeg/decoder.hpp"
 #include "media/ffmpeg/frame_maker.hpp"
-#include "media/live/back_off.hpp"
+#include "media/live/reconnecting_source.hpp"
 
 namespace freshframe {
 
-class V4l2Source final : public VideoSource {
+class V4l2Source final : public ReconnectingSource {
  public:
   V4l2Source(std::string path, V4l2Options options, V4l2System& system = V4l2System::kernel());
 
   [[nodiscard]] std::string url() const override { return path_; }
-  [[nodiscard]] VideoInfo info() const override;
-  [[nodiscard]] bool live() const noexcept override { return true; }
 
   void open(const Context& context) override;
-  std::optional<SourceItem<Frame>> read(const Context& context) override;
   void close() override;
+
+ protected:
+  void connect(const Context& context) override;
+  std::optional<SourceItem<Frame>> next(const Context& context) override;
+  void disconnect() override;
 
  private:
   /// What is known of a picture before it is decoded.
@@ -39,11 +40,8 @@ class V4l2Source final : public VideoSource {
     TimePoint captured{};
   };
 
-  void connect(const Context& context);
   void make_decoder();
   void describe();
-  /// The next frame; nullopt: stopped.
-  [[nodiscard]] std::optional<SourceItem<Frame>> next(const Context& context);
   /// False: stopped.
   [[nodiscard]] bool wait_for_buffer(const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> use_buffer(const Context& context);
@@ -51,8 +49,6 @@ class V4l2Source final : public VideoSource {
   void send(const Arrival& arrival, const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> decoded(const Context& context);
   [[nodiscard]] SourceItem<Frame> deliver(Frame frame, const Arrival& arrival, const Context& context);
-  void lose(const SourceError& error, const Context& context);
-  [[nodiscard]] bool wait_to_retry(const Context& context);
 
   std::string path_;
   V4l2Options options_;
@@ -64,11 +60,7 @@ class V4l2Source final : public VideoSource {
   AvPacketPtr packet_;
   AvFramePtr spare_;
   std::deque<Arrival> in_decoder_;
-  BackOff back_off_;
-  bool must_wait_ = false;
-  bool connected_ = false;  // once at least: then a camera that refuses may be another one in its place
 
-  TimePoint last_packet_{};  // or when the first attempt began
   TimePoint began_{};        // this connection
   TimePoint quiet_since_{};  // last packet of this connection, or its beginning
   bool delivering_ = false;  // this connection has given a frame
@@ -77,10 +69,6 @@ class V4l2Source final : public VideoSource {
   std::optional<std::uint32_t> last_sequence_;  // of the driver, in this connection
   std::optional<TimePoint> first_time_;         // pts 0
   double last_pts_ = 0;
-  SizeWatch sizes_;
-
-  mutable std::mutex mutex_;
-  VideoInfo info_;  // guarded by mutex_
 };
 
 }  // namespace freshframe

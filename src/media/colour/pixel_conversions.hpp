@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "core/frame/color_matrix.hpp"
 
@@ -13,6 +14,29 @@ namespace freshframe {
 
 [[nodiscard]] constexpr bool is_packed_rgb(PixelFormat format) noexcept {
   return format == PixelFormat::Bgr || format == PixelFormat::Rgb;
+}
+
+/// How a gray or YUV format stores chroma. Halved and Interleaved have a sample for two columns.
+enum class ChromaLayout : std::uint8_t { None, Full, Halved, Interleaved };
+
+/// Calls `convert` with the format's layout as a std::integral_constant, so that each has code of its own.
+template <class Convert>
+void with_chroma_layout(PixelFormat format, const Convert& convert) {
+  switch (format) {
+    case PixelFormat::Gray:
+      return convert(std::integral_constant<ChromaLayout, ChromaLayout::None>{});
+    case PixelFormat::I444:
+      return convert(std::integral_constant<ChromaLayout, ChromaLayout::Full>{});
+    case PixelFormat::Nv12:
+      return convert(std::integral_constant<ChromaLayout, ChromaLayout::Interleaved>{});
+    default:
+      return convert(std::integral_constant<ChromaLayout, ChromaLayout::Halved>{});
+  }
+}
+
+/// One row of chroma for two of luma.
+[[nodiscard]] constexpr bool has_half_chroma_rows(PixelFormat format) noexcept {
+  return format == PixelFormat::I420 || format == PixelFormat::Nv12;
 }
 
 [[nodiscard]] inline std::uint8_t* writable(const Picture& picture, int plane, int y = 0) noexcept {

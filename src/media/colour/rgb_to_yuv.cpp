@@ -45,9 +45,6 @@ struct RgbMatrix {
   RgbWeights v;
 };
 
-/// How chroma is stored; Halved and Interleaved have a sample for two columns.
-enum class Chroma : unsigned char { None, Full, Halved, Interleaved };
-
 }  // namespace freshframe::media
 #endif
 
@@ -64,8 +61,8 @@ struct RowPair {
 };
 
 /// log2 of how many pixels a sample of chroma is the mean of; a row stands for two where there is one only.
-template <Chroma kChroma>
-constexpr int kChromaShift = kChroma == Chroma::Halved || kChroma == Chroma::Interleaved ? 2 : 0;
+template <ChromaLayout kChroma>
+constexpr int kChromaShift = kChroma == ChromaLayout::Halved || kChroma == ChromaLayout::Interleaved ? 2 : 0;
 
 #if HWY_TARGET == HWY_SCALAR  // has no lanes: two pixels at a time
 
@@ -73,7 +70,7 @@ inline std::size_t lanes() {
   return 2;
 }
 
-template <Chroma kChroma>
+template <ChromaLayout kChroma>
 class Block {
  public:
   explicit Block(const RgbMatrix& matrix) : matrix_(matrix) {}
@@ -85,7 +82,7 @@ class Block {
         const std::uint8_t* const pixel = rows.rgb[row] + 3 * (x + k);
         const Sums sums{pixel[0], pixel[1], pixel[2]};
         rows.y[row][x + k] = weigh<0>(matrix_.y, sums);
-        if constexpr (kChroma == Chroma::Full) {
+        if constexpr (kChroma == ChromaLayout::Full) {
           rows.u[x + k] = weigh<0>(matrix_.u, sums);
           rows.v[x + k] = weigh<0>(matrix_.v, sums);
         }
@@ -96,7 +93,7 @@ class Block {
       const std::uint8_t* const below = rows.rgb[1] + 3 * x;
       Sums sums{};
       for (std::size_t c = 0; c < 3; ++c) sums[c] = above[c] + above[c + 3] + below[c] + below[c + 3];
-      const bool halved = kChroma == Chroma::Halved;
+      const bool halved = kChroma == ChromaLayout::Halved;
       *(halved ? rows.u + x / 2 : rows.u + x) = weigh<kShift>(matrix_.u, sums);
       *(halved ? rows.v + x / 2 : rows.u + x + 1) = weigh<kShift>(matrix_.v, sums);
     }
@@ -218,7 +215,7 @@ HWY_INLINE V16 at_most_255(V16 v) {  // full range: pure blue is 255.5
 }
 
 /// Converts pixels `x` and following, lanes() of them.
-template <Chroma kChroma>
+template <ChromaLayout kChroma>
 class Block {
  public:
   explicit HWY_INLINE Block(const RgbMatrix& matrix) : y_(matrix.y), u_(matrix.u), v_(matrix.v) {}
@@ -226,12 +223,12 @@ class Block {
   HWY_INLINE void operator()(const RowPair& rows, std::size_t x) const {
     const Rgb above = load_rgb(rows.rgb[0] + 3 * x);
     store_joined(weigh(y_, above), rows.y[0] + x);
-    if constexpr (kChroma == Chroma::Full) {
+    if constexpr (kChroma == ChromaLayout::Full) {
       const Split u = weigh(u_, above);
       const Split v = weigh(v_, above);
       store_joined({at_most_255(u.even), at_most_255(u.odd)}, rows.u + x);
       store_joined({at_most_255(v.even), at_most_255(v.odd)}, rows.v + x);
-    } else if constexpr (kChroma != Chroma::None) {
+    } else if constexpr (kChroma != ChromaLayout::None) {
       const Rgb below = load_rgb(rows.rgb[1] + 3 * x);
       store_joined(weigh(y_, below), rows.y[1] + x);
       const V16 first = sum(above.first, below.first);
@@ -239,7 +236,7 @@ class Block {
       const V16 third = sum(above.third, below.third);
       const V16 u = at_most_255(u_(first, second, third));
       const V16 v = at_most_255(v_(first, second, third));
-      if constexpr (kChroma == Chroma::Interleaved) {
+      if constexpr (kChroma == ChromaLayout::Interleaved) {
         hn::StoreU(join(u, v), D8(), rows.u + x);
       } else {
         hn::StoreU(hn::DemoteTo(DHalf8(), u), DHalf8(), rows.u + x / 2);
@@ -267,7 +264,7 @@ inline std::size_t lanes() {
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES;
 
 /// The pixels from `x` on, fewer than lanes(). The last column stands for the missing ones too.
-template <Chroma kChroma>
+template <ChromaLayout kChroma>
 HWY_NOINLINE void convert_tail(const Block<kChroma>& block, const RowPair& rows, std::size_t x,
                                std::size_t width) {
   const std::size_t left = width - x;
@@ -281,13 +278,13 @@ HWY_NOINLINE void convert_tail(const Block<kChroma>& block, const RowPair& rows,
   }
   block({{rgb[0].data(), rgb[1].data()}, {out[0].data(), out[1].data()}, out[2].data(), out[3].data()}, 0);
   std::memcpy(rows.y[0] + x, out[0].data(), left);
-  if constexpr (kChroma == Chroma::Full) {
+  if constexpr (kChroma == ChromaLayout::Full) {
     std::memcpy(rows.u + x, out[2].data(), left);
     std::memcpy(rows.v + x, out[3].data(), left);
-  } else if constexpr (kChroma != Chroma::None) {
+  } else if constexpr (kChroma != ChromaLayout::None) {
     std::memcpy(rows.y[1] + x, out[1].data(), left);
     const std::size_t samples = (left + 1) / 2;
-    if constexpr (kChroma == Chroma::Interleaved) {
+    if constexpr (kChroma == ChromaLayout::Interleaved) {
       std::memcpy(rows.u + x, out[2].data(), 2 * samples);
     } else {
       std::memcpy(rows.u + x / 2, out[2].data(), samples);
@@ -296,11 +293,11 @@ HWY_NOINLINE void convert_tail(const Block<kChroma>& block, const RowPair& rows,
   }
 }
 
-template <Chroma kChroma>
+template <ChromaLayout kChroma>
 HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, const Picture& to) {
   const auto width = static_cast<std::size_t>(to.format.width);
   const int height = to.format.height;
-  const bool half_height = to.format.format == PixelFormat::I420 || to.format.format == PixelFormat::Nv12;
+  const bool half_height = has_half_chroma_rows(to.format.format);
   const int step = half_height ? 2 : 1;
   const std::size_t at_once = lanes();
   const Block<kChroma> block(matrix);
@@ -310,8 +307,9 @@ HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, con
                  {writable(to, 0, y), writable(to, 0, below)},
                  nullptr,
                  nullptr};
-    if constexpr (kChroma != Chroma::None) rows.u = writable(to, 1, y / step);
-    if constexpr (kChroma == Chroma::Full || kChroma == Chroma::Halved) rows.v = writable(to, 2, y / step);
+    if constexpr (kChroma != ChromaLayout::None) rows.u = writable(to, 1, y / step);
+    if constexpr (kChroma == ChromaLayout::Full || kChroma == ChromaLayout::Halved)
+      rows.v = writable(to, 2, y / step);
     std::size_t x = 0;
     for (; x + at_once <= width; x += at_once) block(rows, x);
     if (x < width) convert_tail(block, rows, x, width);
@@ -319,16 +317,8 @@ HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, con
 }
 
 void convert_rgb(const RgbMatrix& matrix, const Picture& from, const Picture& to) {
-  switch (to.format.format) {
-    case PixelFormat::Gray:
-      return convert_rows<Chroma::None>(matrix, from, to);
-    case PixelFormat::I444:
-      return convert_rows<Chroma::Full>(matrix, from, to);
-    case PixelFormat::Nv12:
-      return convert_rows<Chroma::Interleaved>(matrix, from, to);
-    default:
-      return convert_rows<Chroma::Halved>(matrix, from, to);
-  }
+  with_chroma_layout(to.format.format,
+                     [&](auto layout) { convert_rows<decltype(layout)::value>(matrix, from, to); });
 }
 
 }  // namespace freshframe::media::HWY_NAMESPACE

@@ -42,9 +42,6 @@ struct YuvFactors {
 
 constexpr int kFraction = 5;
 
-/// How chroma is stored; Halved and Interleaved have a sample for two columns.
-enum class YuvChroma : unsigned char { None, Full, Halved, Interleaved };
-
 }  // namespace freshframe::media
 #endif
 
@@ -66,7 +63,7 @@ inline std::size_t yuv_lanes() {
   return 2;
 }
 
-template <YuvChroma kChroma, bool kBlueFirst>
+template <ChromaLayout kChroma, bool kBlueFirst>
 class YuvBlock {
  public:
   explicit YuvBlock(const YuvFactors& factors) : f_(factors) {}
@@ -75,11 +72,11 @@ class YuvBlock {
     for (std::size_t i = x; i < x + 2; ++i) {
       int cb = 0;
       int cr = 0;
-      if constexpr (kChroma == YuvChroma::Interleaved) {
+      if constexpr (kChroma == ChromaLayout::Interleaved) {
         cb = row.u[x] - 128;
         cr = row.u[x + 1] - 128;
-      } else if constexpr (kChroma != YuvChroma::None) {
-        const std::size_t sample = kChroma == YuvChroma::Full ? i : x / 2;
+      } else if constexpr (kChroma != ChromaLayout::None) {
+        const std::size_t sample = kChroma == ChromaLayout::Full ? i : x / 2;
         cb = row.u[sample] - 128;
         cr = row.v[sample] - 128;
       }
@@ -130,7 +127,7 @@ struct Tint {
 };
 
 /// Converts pixels `x` and following, yuv_lanes() of them.
-template <YuvChroma kChroma, bool kBlueFirst>
+template <ChromaLayout kChroma, bool kBlueFirst>
 class YuvBlock {
  public:
   explicit HWY_INLINE YuvBlock(const YuvFactors& f)
@@ -145,16 +142,16 @@ class YuvBlock {
     const SplitYuv luma = split_words(hn::LoadU(D8(), row.y + x));
     const V16 even = scaled(luma.even);
     const V16 odd = scaled(luma.odd);
-    if constexpr (kChroma == YuvChroma::None) {
+    if constexpr (kChroma == ChromaLayout::None) {
       const V8 gray = levels(even, odd);
       return hn::StoreInterleaved3(gray, gray, gray, D8(), row.rgb + 3 * x);
-    } else if constexpr (kChroma == YuvChroma::Full) {
+    } else if constexpr (kChroma == ChromaLayout::Full) {
       const SplitYuv u = split_words(hn::LoadU(D8(), row.u + x));
       const SplitYuv v = split_words(hn::LoadU(D8(), row.v + x));
       store(row.rgb + 3 * x, even, odd, tint(u.even, v.even), tint(u.odd, v.odd));
     } else {
       SplitYuv uv;
-      if constexpr (kChroma == YuvChroma::Interleaved) {
+      if constexpr (kChroma == ChromaLayout::Interleaved) {
         uv = split_words(hn::LoadU(D8(), row.u + x));
       } else {
         uv = {hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.u + x / 2)),
@@ -218,37 +215,37 @@ inline std::size_t yuv_lanes() {
 constexpr std::size_t kMostBytes = HWY_MAX_BYTES;
 
 /// The pixels from `x` on, fewer than yuv_lanes().
-template <YuvChroma kChroma, bool kBlueFirst>
+template <ChromaLayout kChroma, bool kBlueFirst>
 HWY_NOINLINE void convert_tail(const YuvBlock<kChroma, kBlueFirst>& block, const YuvRow& row, std::size_t x,
                                std::size_t width) {
   const std::size_t left = width - x;
   std::array<std::uint8_t, kMostBytes> in[3] = {};
   std::array<std::uint8_t, 3 * kMostBytes> rgb;
   std::memcpy(in[0].data(), row.y + x, left);
-  if constexpr (kChroma == YuvChroma::Full) {
+  if constexpr (kChroma == ChromaLayout::Full) {
     std::memcpy(in[1].data(), row.u + x, left);
     std::memcpy(in[2].data(), row.v + x, left);
-  } else if constexpr (kChroma == YuvChroma::Halved) {
+  } else if constexpr (kChroma == ChromaLayout::Halved) {
     std::memcpy(in[1].data(), row.u + x / 2, (left + 1) / 2);
     std::memcpy(in[2].data(), row.v + x / 2, (left + 1) / 2);
-  } else if constexpr (kChroma == YuvChroma::Interleaved) {
+  } else if constexpr (kChroma == ChromaLayout::Interleaved) {
     std::memcpy(in[1].data(), row.u + x, (left + 1) / 2 * 2);
   }
   block({in[0].data(), in[1].data(), in[2].data(), rgb.data()}, 0);
   std::memcpy(row.rgb + 3 * x, rgb.data(), 3 * left);
 }
 
-template <YuvChroma kChroma, bool kBlueFirst>
+template <ChromaLayout kChroma, bool kBlueFirst>
 HWY_NOINLINE void convert_rows(const YuvFactors& factors, const Picture& from, const Picture& to) {
   const auto width = static_cast<std::size_t>(to.format.width);
-  const bool half_height = from.format.format == PixelFormat::I420 || from.format.format == PixelFormat::Nv12;
+  const bool half_height = has_half_chroma_rows(from.format.format);
   const std::size_t at_once = yuv_lanes();
   const YuvBlock<kChroma, kBlueFirst> block(factors);
   for (int y = 0; y < to.format.height; ++y) {
     const int chroma_y = half_height ? y / 2 : y;
     YuvRow row{plane_of(from, 0).row(y), nullptr, nullptr, writable(to, 0, y)};
-    if constexpr (kChroma != YuvChroma::None) row.u = plane_of(from, 1).row(chroma_y);
-    if constexpr (kChroma == YuvChroma::Full || kChroma == YuvChroma::Halved) {
+    if constexpr (kChroma != ChromaLayout::None) row.u = plane_of(from, 1).row(chroma_y);
+    if constexpr (kChroma == ChromaLayout::Full || kChroma == ChromaLayout::Halved) {
       row.v = plane_of(from, 2).row(chroma_y);
     }
     std::size_t x = 0;
@@ -257,23 +254,15 @@ HWY_NOINLINE void convert_rows(const YuvFactors& factors, const Picture& from, c
   }
 }
 
-template <YuvChroma kChroma>
+template <ChromaLayout kChroma>
 void convert_to(const YuvFactors& factors, const Picture& from, const Picture& to) {
   if (to.format.format == PixelFormat::Bgr) return convert_rows<kChroma, true>(factors, from, to);
   convert_rows<kChroma, false>(factors, from, to);
 }
 
 void convert_yuv(const YuvFactors& factors, const Picture& from, const Picture& to) {
-  switch (from.format.format) {
-    case PixelFormat::Gray:
-      return convert_to<YuvChroma::None>(factors, from, to);
-    case PixelFormat::I444:
-      return convert_to<YuvChroma::Full>(factors, from, to);
-    case PixelFormat::Nv12:
-      return convert_to<YuvChroma::Interleaved>(factors, from, to);
-    default:
-      return convert_to<YuvChroma::Halved>(factors, from, to);
-  }
+  with_chroma_layout(from.format.format,
+                     [&](auto layout) { convert_to<decltype(layout)::value>(factors, from, to); });
 }
 
 }  // namespace freshframe::media::HWY_NAMESPACE

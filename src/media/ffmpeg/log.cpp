@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "media/ffmpeg/visible_text.hpp"
-#include "media/url.hpp"
+#include "media/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/log.h>

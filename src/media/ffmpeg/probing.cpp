@@ -4,19 +4,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "media/ffmpeg/h264_order.hpp"
+
 namespace freshframe {
 namespace {
-
-/// Their readers skip a stream that may not be made; others would call it an error.
-bool skips_new_streams(const AVFormatContext& input) {
-  const std::string_view name = input.iformat->name;
-  return name == "mpegts" || name == "mpeg";
-}
 
 bool is_video(const AVStream& stream) {
   const auto& parameters = *stream.codecpar;
@@ -28,24 +25,43 @@ bool interrupted(const AVFormatContext& input) {
   return check.callback != nullptr && check.callback(check.opaque) != 0;
 }
 
+/// False: the codec's own header does not tell.
+bool take_order(AVCodecParameters& h264) {
+  const auto reordered =
+      h264_reordered_frames({h264.extradata, static_cast<std::size_t>(h264.extradata_size)});
+  if (reordered) h264.video_delay = *reordered;  // as avformat_find_stream_info() does
+  return reordered.has_value();
+}
+
 }  // namespace
 
-bool header_tells_all(const AVFormatContext& input) {
-  const AVStream* video = nullptr;
+bool skips_new_streams(const AVFormatContext& input) {
+  const std::string_view name = input.iformat->name;
+  return name == "mpegts" || name == "mpeg";
+}
+
+bool header_tells_all(AVFormatContext& input) {
+  AVStream* video = nullptr;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
-    const AVStream* stream = input.streams[i];
+    AVStream* stream = input.streams[i];
     const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
     if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || cover) continue;
     if (video != nullptr) return false;
     video = stream;
   }
   if (video == nullptr || video->r_frame_rate.num <= 0 || video->r_frame_rate.den <= 0) return false;
-  const auto& parameters = *video->codecpar;
+  auto& parameters = *video->codecpar;
   if (parameters.width <= 0 || parameters.height <= 0) return false;
   const std::string_view name = input.iformat->name;
   switch (parameters.codec_id) {
-    case AV_CODEC_ID_H264:  // the reader of MP4 learns the reordering from the times in the index
-      return name.rfind("mov,", 0) == 0 && video->nb_frames > 0 && parameters.extradata_size > 0;
+    case AV_CODEC_ID_H264:
+      if (parameters.extradata_size <= 0) return false;
+      // The reader of MP4 learns the reordering from the times in the index.
+      if (name.rfind("mov,", 0) == 0) return video->nb_frames > 0;
+      return name.rfind("matroska,", 0) == 0 && take_order(parameters);
+    case AV_CODEC_ID_HEVC:  // its own header always tells the reordering
+      return parameters.extradata_size > 0 &&
+             (name.rfind("matroska,", 0) == 0 || (name.rfind("mov,", 0) == 0 && video->nb_frames > 0));
     case AV_CODEC_ID_VP8:  // nothing is reordered
     case AV_CODEC_ID_VP9:
     case AV_CODEC_ID_FFV1:

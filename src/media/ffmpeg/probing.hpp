@@ -9,12 +9,16 @@
 
 namespace freshframe {
 
+/// Transport and program streams: other streams may begin anywhere in them. Their readers skip a stream that may not
+/// be made; others would call it an error.
+[[nodiscard]] bool skips_new_streams(const AVFormatContext& input);
+
 /// The header has told of no video, and says that there may be more than it tells.
 [[nodiscard]] bool must_read_ahead(const AVFormatContext& input);
 
 /// The container's header says all that avformat_find_stream_info() finds out by decoding frames: size, rate
-/// and reordering of the only video stream.
-[[nodiscard]] bool header_tells_all(const AVFormatContext& input);
+/// and reordering of the only video stream. The last is then among the stream's parameters.
+[[nodiscard]] bool header_tells_all(AVFormatContext& input);
 
 /// As avformat_find_stream_info(), which knows no limit for streams that it finds while it looks: those of
 /// transport and program streams are left out. Call read_ahead() first where that must be.

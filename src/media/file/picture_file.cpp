@@ -4,7 +4,6 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstddef>
@@ -14,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/ascii.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 #include "media/ffmpeg/encoder_frame.hpp"
 #include "media/ffmpeg/error.hpp"
@@ -21,7 +21,8 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/file/file_source.hpp"
 #include "media/file/picture_decoder.hpp"
-#include "media/url.hpp"
+#include "media/masked_url.hpp"
+#include "media/source_url.hpp"
 
 namespace freshframe {
 namespace {
@@ -29,9 +30,7 @@ namespace {
 constexpr int kJpegQuality = 95;  // of 100; what libjpeg's manual calls the most that makes sense
 
 bool is_jpeg(const std::string& path) {
-  auto suffix = std::filesystem::path(path).extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto suffix = lower_case(std::filesystem::path(path).extension().string());
   if (suffix == ".png") return false;
   if (suffix == ".jpg" || suffix == ".jpeg") return true;
   throw Error("cannot write the picture '" + path + "': its name must end in .png, .jpg or .jpeg");

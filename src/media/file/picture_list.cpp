@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/ascii.hpp"
 #include "media/file/number_pattern.hpp"
 #include <dirent.h>
 #include <glob.h>
@@ -32,14 +32,8 @@ constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
 /// Numbers that are times, for example: what is between them is not missing.
 constexpr std::int64_t kMostPlaces = 1'000'000'000;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 bool has_picture_suffix(const std::string& path) {
-  auto suffix = fs::path(path).extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto suffix = lower_case(fs::path(path).extension().string());
   return std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
 }
 

@@ -13,7 +13,8 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
-#include "media/url.hpp"
+#include "media/masked_url.hpp"
+#include "media/source_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

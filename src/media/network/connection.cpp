@@ -12,8 +12,8 @@
 
 #include "media/ffmpeg/error.hpp"
 #include "media/live/stall_limit.hpp"
+#include "media/masked_url.hpp"
 #include "media/network/resolver.hpp"
-#include "media/url.hpp"
 
 namespace freshframe {
 namespace {
@@ -30,21 +30,21 @@ TimePoint in(double seconds) {
 }  // namespace
 
 LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
-                               SideThread& side)
+                               std::optional<DetachedCall>& aside)
     : url_(mask_passwords(url.text)),
       options_(options),
       book_(context.counters.source()),
-      side_(side),
+      aside_(aside),
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
       input_(std::make_shared<LiveInput>(url, options, context.stop)) {
-  book_.enter(SourceState::Connecting);
   const auto place = target(url);
   book_.enter(SourceState::Connecting);
-  check_open(side_.idle(deadline_, stop_));  // an attempt before this one may still wait for a name server
+  check_open(!aside_ ||
+             aside_->wait(deadline_, stop_));  // an attempt before this one may still wait for a name server
   open(place);
   reads_aside_ = input_->connects_again();
-  if (!reads_aside_) side_.leave();
+  if (!reads_aside_) aside_.reset();
   last_packet_ = context.clock.now();
 }
 
@@ -75,13 +75,15 @@ std::string LiveConnection::target(const LiveUrl& url) {
 }
 
 void LiveConnection::open(const std::string& target) {
-  side_.start([input = input_, target, deadline = deadline_] { input->open(target, deadline); });
+  aside_.emplace([input = input_, target, deadline = deadline_] { input->open(target, deadline); });
   check_open(has_ended(deadline_));
 }
 
-/// What runs aside: by `deadline` or a stop, and a little longer.
-bool LiveConnection::has_ended(TimePoint deadline) {
-  return side_.wait(deadline, stop_) || side_.wait(in(kPatience), {});
+/// Whether the call aside has ended by `deadline` or a stop, and a little longer. Throws its exception.
+bool LiveConnection::has_ended(TimePoint deadline) const {
+  if (!aside_->wait(deadline, stop_) && !aside_->wait(in(kPatience), {})) return false;
+  aside_->check();
+  return true;
 }
 
 bool LiveConnection::next(AVPacket& packet, const Context& context) {
@@ -121,11 +123,9 @@ std::optional<int> LiveConnection::read(TimePoint quiet, TimePoint deadline) {
     return input_->read();
   }
   const auto result = std::make_shared<int>(0);
-  side_.start([input = input_, result] { *result = input->read(); });
-  if (!side_.wait(quiet, stop_)) {
-    if (!stop_.stop_requested()) book_.stall();
-    if (!has_ended(deadline)) return std::nullopt;
-  }
+  aside_.emplace([input = input_, result] { *result = input->read(); });
+  if (!aside_->wait(quiet, stop_) && !stop_.stop_requested()) book_.stall();
+  if (!has_ended(deadline)) return std::nullopt;
   return *result;
 }
 

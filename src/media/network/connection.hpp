@@ -9,8 +9,8 @@
 #include <string>
 
 #include "media/ffmpeg/decoder.hpp"
+#include "media/network/detached_call.hpp"
 #include "media/network/input.hpp"
-#include "media/network/side_thread.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe {
@@ -20,8 +20,9 @@ namespace freshframe {
 /// runs aside, and is left behind when it does not come back.
 class LiveConnection {
  public:
-  /// Throws SourceError, SourceTimeout, UnknownOption; after a stop a SourceError that nobody reads.
-  LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context, SideThread& side);
+  /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError that nobody reads.
+  LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
+                 std::optional<DetachedCall>& aside);
 
   /// Fills `packet` with the next one of the video stream; false: stopped. Counts what is damaged. Throws
   /// SourceError when the server has gone (also at the end of its stream), SourceTimeout when it is silent.
@@ -36,7 +37,7 @@ class LiveConnection {
  private:
   [[nodiscard]] std::string target(const LiveUrl& url);
   void open(const std::string& target);
-  [[nodiscard]] bool has_ended(TimePoint deadline);
+  [[nodiscard]] bool has_ended(TimePoint deadline) const;
   [[nodiscard]] std::optional<int> read(TimePoint quiet, TimePoint deadline);
   void learn_interval(const Context& context);
   void check_stop() const;
@@ -46,8 +47,8 @@ class LiveConnection {
   const std::string url_;  // password masked: for messages
   const OpenOptions& options_;
   SourceBook& book_;
-  SideThread& side_;
-  const TimePoint deadline_;  // real time, of the opening
+  std::optional<DetachedCall>& aside_;  // one call at a time; its owner outlives this connection
+  const TimePoint deadline_;            // real time, of the opening
   const std::stop_token stop_;
   std::shared_ptr<LiveInput> input_;  // shared with what runs aside
   bool reads_aside_ = false;

@@ -13,7 +13,8 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/probing.hpp"
-#include "media/url.hpp"
+#include "media/live/refused.hpp"
+#include "media/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -133,8 +134,9 @@ void LiveInput::make_decoder(Dictionary& options) {
   decoder_.emplace(
       *stream_, DecoderSettings{.threads = options_.decoder_threads.value_or(1), .low_delay = true}, options);
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
-    throw UnknownOption(
-        unknown_option_text(masked_, input_->iformat->name, decoder_->context().codec->name, unknown));
+    throw SourceRefused(
+        unknown_option_text(masked_, input_->iformat->name, decoder_->context().codec->name, unknown),
+        masked_, EINVAL);
   }
 }
 

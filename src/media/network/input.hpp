@@ -19,16 +19,6 @@
 
 namespace freshframe {
 
-/// An option that nobody knows: trying again would not help.
-class UnknownOption {
- public:
-  explicit UnknownOption(std::string text) : text_(std::move(text)) {}
-  [[nodiscard]] const std::string& text() const noexcept { return text_; }
-
- private:
-  std::string text_;
-};
-
 /// Owns all that it touches (but for what interrupt() was told of), so that it can be left behind in a call
 /// that has not come back. One thread at a time. The destructor says goodbye to the server for 0.1 s at most.
 class LiveInput {
@@ -39,7 +29,7 @@ class LiveInput {
   ~LiveInput();
 
   /// Blocks until the streams are known and the decoder is made. `target`: the URL to open, perhaps with an
-  /// address for a name. Throws SourceError (also after a stop), SourceTimeout, UnknownOption.
+  /// address for a name. Throws SourceError (also after a stop), SourceTimeout, SourceRefused.
   void open(const std::string& target, TimePoint deadline);
   /// Blocks. Below 0: an error of FFmpeg, or the interrupt's doing, whatever the number says. `packet()` is
   /// then the next one, of any stream.

@@ -3,124 +3,57 @@
 #include "media/network/live_source.hpp"
 
 #include "freshframe/error.hpp"
-#include "freshframe/log.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <exception>
-#include <new>
-#include <random>
-#include <sstream>
 #include <utility>
 
-#include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
-#include "media/live/outage.hpp"
-#include "media/url.hpp"
+#include "media/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
 namespace freshframe {
-namespace {
-
-std::string reason(const std::exception& error) {
-  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "not enough memory" : error.what();
-}
-
-}  // namespace
-
 LiveSource::LiveSource(std::string url, OpenOptions options)
-    : url_(std::move(url)),
+    : ReconnectingSource("'" + mask_passwords(LiveUrl(url).text) + "'", options.reconnect.value_or(true)),
+      url_(std::move(url)),
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
-      reconnect_(options_.reconnect.value_or(true)),
-      back_off_(std::random_device{}()),
       maker_(wanted_size(options_)) {}
 
 std::string LiveSource::url() const {
   return masked_;
 }
 
-VideoInfo LiveSource::info() const {
-  const std::lock_guard lock(info_mutex_);
-  return info_;
-}
-
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
   check_known(options_.options, url());  // whether or not the server is there
-  last_packet_ = context.clock.now();
-  try {
-    connect(context);
-  } catch (...) {
-    close();  // nobody else does after a failed open()
-    throw;
-  }
+  ReconnectingSource::open(context);
 }
 
-/// One attempt. Afterwards there is a connection, or the loss is booked, or `context.stop` was requested.
 void LiveSource::connect(const Context& context) {
   seen_key_ = false;
   in_decoder_.clear();
-  try {
-    connection_ = std::make_unique<LiveConnection>(url_, options_, context, side_);
-  } catch (const UnknownOption& unknown) {
-    throw SourceError(unknown.text(), masked_, EINVAL);
-  } catch (const SourceError& error) {
-    if (context.stop.stop_requested()) return;
-    if (!reconnect_) throw;
-    lose(context, error.what());
-    return;
-  } catch (const std::exception& error) {  // this machine has no thread, no memory: that may pass
-    if (!reconnect_) throw;
-    lose(context, "cannot open '" + masked_ + "': " + reason(error));
-    return;
-  }
+  connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_);
   maker_.set_turn(connection_->input().turn());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
-  const std::lock_guard lock(info_mutex_);
-  if (!info_known_) info_ = connection_->input().info();
+  if (!info_known_) set_info(connection_->input().info());
 }
 
-void LiveSource::lose(const Context& context, const std::string& why) {
-  auto& book = context.counters.source();
-  book_loss(book, last_packet_, why);
+void LiveSource::disconnect() {
   connection_.reset();
   lost_ = nullptr;
   timeline_.restart();
   wall_offset_.reset();
   pace_.reset();
-  book.set_wall_clock(std::nullopt);
 }
 
-void LiveSource::back_off(const Context& context) {
-  const auto until = context.clock.now() + to_duration(Seconds(back_off_.next()));
-  static_cast<void>(context.clock.sleep_until(until, context.stop));
-}
-
-std::optional<SourceItem<Frame>> LiveSource::read(const Context& context) {
-  while (!context.stop.stop_requested()) {
-    if (!connection_) {
-      back_off(context);
-      if (!context.stop.stop_requested()) connect(context);
-      continue;
-    }
-    try {
-      auto frame = pull(context);
-      if (!frame) continue;
-      if (auto item = deliver(std::move(frame), context)) return item;
-    } catch (const SourceError& error) {
-      if (!reconnect_) throw;
-      lose(context, error.what());
-    } catch (const std::exception& error) {
-      if (!reconnect_) throw;
-      lose(context, "lost '" + masked_ + "': " + reason(error));
-    }
-  }
-  return std::nullopt;
+std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
+  auto frame = pull(context);
+  return frame ? deliver(std::move(frame), context) : std::nullopt;
 }
 
 AvFramePtr LiveSource::pull(const Context& context) {
@@ -155,7 +88,7 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   const TimePoint captured = context.clock.now();
-  last_packet_ = captured;
+  note_packet(captured);
   if (const auto wall = LiveConnection::wall_clock(*packet_)) {
     if (const auto time = connection_->input().seconds(packet_->pts)) wall_offset_ = *wall - *time;
   }
@@ -180,32 +113,16 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   const double pts = timeline_.place(time, captured);
   if (wall_offset_ && time) book.set_wall_clock(*wall_offset_ + *time - pts);
   note_delay(captured, context);
-  note_size(*frame, context);
+  note_size({frame->width, frame->height}, context);
   const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
-  auto made = make(std::move(frame), context);
+  auto made = make(maker_, std::move(frame), context);
   if (!made) return std::nullopt;
-  back_off_.reset();
-  book_frame(book, context.clock.now(), "'" + masked_ + "'");
+  note_frame(context);
   note_info(*made, first);
   if (connection_->input().is_bursty()) {
     static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
   }
   return SourceItem<Frame>{*std::move(made), pts, captured};
-}
-
-std::optional<Frame> LiveSource::make(AvFramePtr frame, const Context& context) {
-  const FfmpegErrorCapture errors;  // FFmpeg would complain of each frame
-  try {
-    return maker_.make(std::move(frame));
-  } catch (const std::exception& error) {
-    if (!reconnect_) throw;
-    context.counters.drop(NodeDropCause::Decode);
-    if (const auto why = reason(error); why != complaint_) {
-      complaint_ = why;
-      log(LogLevel::Warning, "'" + masked_ + "': frames are lost: " + why);
-    }
-    return std::nullopt;
-  }
 }
 
 void LiveSource::note_delay(TimePoint captured, const Context& context) {
@@ -214,16 +131,6 @@ void LiveSource::note_delay(TimePoint captured, const Context& context) {
   if (found != in_decoder_.end()) in_decoder_.erase(found);
   while (in_decoder_.size() > kMostReordered) in_decoder_.pop_front();
   context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
-}
-
-void LiveSource::note_size(const AVFrame& frame, const Context& context) {
-  const auto before = sizes_.changes_with({frame.width, frame.height});
-  if (!before) return;
-  context.counters.source().count_size_change();
-  std::ostringstream text;
-  text << "'" << masked_ << "' changed its size from " << before->width << "x" << before->height << " to "
-       << frame.width << "x" << frame.height;
-  log(LogLevel::Info, text.str());
 }
 
 /// The first frame knows what its server did not say.
@@ -239,8 +146,7 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   const AVRational rate = connection_->decoder().context().framerate;
   if (!info.fps && !connection_->input().is_timeless() && rate.num > 0 && rate.den > 0)
     info.fps = av_q2d(rate);
-  const std::lock_guard lock(info_mutex_);
-  info_ = info;
+  set_info(std::move(info));
 }
 
 /// When a frame of a bursty stream is to be shown: at its distance from the first, unless that has become
@@ -258,8 +164,8 @@ TimePoint LiveSource::due(double pts, const Context& context) {
 }
 
 void LiveSource::close() {
-  connection_.reset();
-  side_.leave();
+  ReconnectingSource::close();
+  aside_.reset();
   spare_.reset();
   packet_.reset();
 }

@@ -2,16 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/resolver.hpp"
 
-#include <algorithm>
 #include <array>
-#include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
 
-#include "media/network/left_threads.hpp"
+#include "media/network/detached_call.hpp"
 #include "media/network/per_process.hpp"
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -22,56 +18,45 @@ namespace freshframe {
 namespace {
 
 struct Lookup {
-  explicit Lookup(std::string name) : host(std::move(name)) {}
+  Lookup(std::string name, HostLookup lookup)
+      : host(std::move(name)), call([host = host, answer = answer, lookup] {
+          try {
+            *answer = lookup(host);
+          } catch (const std::exception& error) {
+            answer->error = error.what();
+          }
+        }) {}
 
   const std::string host;
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::optional<HostAnswer> answer;  // guarded by mutex
-  std::atomic<bool> ended{false};    // its thread
+  const std::shared_ptr<HostAnswer> answer = std::make_shared<HostAnswer>();  // the call's until it has ended
+  const DetachedCall call;
 };
 
-/// What is being looked up. A lookup cannot be ended: its thread is left behind from the beginning.
-class Registry {
+/// The lookups that are under way: one per name, for all that wait for it.
+class Lookups {
  public:
   /// The lookup of this name that is under way, or a new one.
-  std::shared_ptr<Lookup> find(const std::string& host, HostLookup lookup) {
+  std::shared_ptr<const Lookup> join(const std::string& host, HostLookup lookup) {
     const std::lock_guard lock(mutex_);
-    forget_answered_locked();
+    forget_ended_locked();
     for (const auto& known : lookups_) {
       if (known->host == host) return known;
     }
-    auto made = std::make_shared<Lookup>(host);
-    std::thread thread([made, lookup] {
-      HostAnswer answer;
-      try {
-        answer = lookup(made->host);
-      } catch (const std::exception& error) {
-        answer.error = error.what();
-      }
-      {
-        const std::lock_guard held(made->mutex);
-        made->answer = std::move(answer);
-        made->changed.notify_all();
-      }
-      made->ended.store(true, std::memory_order_release);
-    });
-    leave_behind(std::move(thread), {made, &made->ended});
-    lookups_.push_back(made);
-    return made;
+    return lookups_.emplace_back(std::make_shared<const Lookup>(host, lookup));
+  }
+
+  void forget_ended() {
+    const std::lock_guard lock(mutex_);
+    forget_ended_locked();
   }
 
  private:
-  void forget_answered_locked() {
-    const auto answered = [](const std::shared_ptr<Lookup>& lookup) {
-      const std::lock_guard lock(lookup->mutex);
-      return lookup->answer.has_value();
-    };
-    lookups_.erase(std::remove_if(lookups_.begin(), lookups_.end(), answered), lookups_.end());
+  void forget_ended_locked() {
+    std::erase_if(lookups_, [](const auto& lookup) { return lookup->call.wait(TimePoint{}, {}); });
   }
 
   std::mutex mutex_;
-  std::vector<std::shared_ptr<Lookup>> lookups_;  // guarded by mutex_
+  std::vector<std::shared_ptr<const Lookup>> lookups_;  // guarded by mutex_
 };
 
 }  // namespace
@@ -107,14 +92,12 @@ bool is_address(const std::string& host) {
 
 std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                        const std::stop_token& stop, HostLookup lookup) {
-  const auto query = PerProcess<Registry>::get().find(host, lookup);
+  auto& lookups = PerProcess<Lookups>::get();
+  const auto query = lookups.join(host, lookup);
   std::optional<HostAnswer> answer;
-  {
-    std::unique_lock lock(query->mutex);
-    query->changed.wait_until(lock, stop, deadline, [&] { return query->answer.has_value(); });
-    answer = query->answer;
-  }
-  join_ended();
+  if (query->call.wait(deadline, stop)) answer = *query->answer;
+  lookups.forget_ended();
+  join_ended_calls();
   return answer;
 }
 

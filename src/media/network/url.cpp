@@ -4,30 +4,23 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
+
+#include "core/ascii.hpp"
+#include "media/url_authority.hpp"
 
 namespace freshframe {
 
 LiveUrl::LiveUrl(std::string url) : text(std::move(url)) {
   const auto colon = text.find("://");
   if (colon == std::string::npos) return;
-  scheme = text.substr(0, colon);
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  scheme = lower_case(std::string_view(text).substr(0, colon));
   text.replace(0, colon, scheme);  // FFmpeg knows small letters only
-  const auto begin = colon + 3;
-  const auto end = std::min(text.find_first_of("/?#", begin), text.size());
-  const auto at_sign = end == begin ? std::string::npos : text.rfind('@', end - 1);
-  host_begin = at_sign != std::string::npos && at_sign >= begin ? at_sign + 1 : begin;
-  if (host_begin < end && text[host_begin] == '[') {
-    const auto bracket = std::min(text.find(']', host_begin), end);
-    host = text.substr(host_begin + 1, bracket - host_begin - 1);
-    host_end = std::min(bracket + 1, end);
-  } else {
-    host_end = std::min(text.find(':', host_begin), end);
-    host = text.substr(host_begin, host_end - host_begin);
-  }
+  const auto parts = parse_authority(text, colon + 3);
+  host_begin = parts.host_begin;
+  host_end = parts.host_end;
+  host = text.substr(host_begin, host_end - host_begin);
+  if (parts.bracketed) host = host.substr(1, host.find(']') - 1);
 }
 
 std::string LiveUrl::at(const std::string& address) const {

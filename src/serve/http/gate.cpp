@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/ascii.hpp"
 #include <boost/asio/ip/address.hpp>
 #include <sys/random.h>
 
@@ -29,13 +30,6 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return result;
 }
 
 // "host:8080" and "[::1]:8080" without the port; nullopt when it is no authority.
@@ -125,7 +119,7 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port)
     : token_(std::move(token)),
       loopback_(loopback),
-      machine_(lower(machine)),
+      machine_(lower_case(machine)),
       cookie_name_("freshframe_" + std::to_string(port)) {}
 
 bool Gate::is_token(std::string_view text) const noexcept {
@@ -136,14 +130,14 @@ bool Gate::is_our_host(std::string_view host) const {
   const auto name = without_port(host);
   if (!name) return false;
   if (const auto address = address_of(*name)) return !loopback_ || address->is_loopback();
-  const auto known = lower(*name);
+  const auto known = lower_case(*name);
   return known == "localhost" || (!loopback_ && !machine_.empty() && known == machine_);
 }
 
 bool Gate::has_token(const RequestHead& head) const {
   constexpr std::string_view kBearer = "bearer ";
   const auto& given = head.authorization;
-  if (given.size() > kBearer.size() && lower(given.substr(0, kBearer.size())) == kBearer &&
+  if (given.size() > kBearer.size() && lower_case(given.substr(0, kBearer.size())) == kBearer &&
       is_token(given.substr(kBearer.size()))) {
     return true;
   }

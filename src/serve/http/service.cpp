@@ -107,7 +107,7 @@ void Service::look_now(Clock::time_point now) {
   auto& seen = sampler_.seen();
   seen.views = hub_.info();
   seen.viewers = viewers_.size();
-  hub_.set_over(seen.overview.phase >= LifePhase::Ended);
+  hub_.set_over(seen.graph.phase >= LifePhase::Ended);
 }
 
 const Sampler& Service::look() {
@@ -137,10 +137,10 @@ void Service::tick() {
 // Nodes may be added until the start: all that send frames can be viewed, unless the views were named.
 void Service::open_views() {
   if (options_.view) return;
-  const auto overview = core_->overview();
-  for (std::size_t i = 0; i < overview.nodes.size(); ++i) {
-    const auto& name = overview.stats.nodes[i].name;
-    if (!overview.nodes[i].sends_frames || hub_.has(name)) continue;
+  const auto graph = core_->graph_state();
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto& name = graph.stats.nodes[i].name;
+    if (!graph.nodes[i].sends_frames || hub_.has(name)) continue;
     try {
       hub_.add_port(name);
     } catch (const StateError&) {  // another server views it

@@ -81,7 +81,7 @@ void EventLog::follow(const Snapshot& seen, const PipelineCore& core) {
 }
 
 void EventLog::follow_phase(const Snapshot& seen) {
-  const auto phase = seen.overview.phase;
+  const auto phase = seen.graph.phase;
   if (phase == phase_) return;
   const bool first = !phase_;
   phase_ = phase;
@@ -104,13 +104,13 @@ void EventLog::follow_errors(const Snapshot& seen, const PipelineCore& core) {
     errors.line = tail(note.text);
     errors.text = tail(note.traceback.empty() ? note.text : note.traceback);
     if (!note.fatal) continue;
-    const auto node = std::ranges::find(seen.overview.stats.nodes, note.node, &NodeStats::name);
-    const auto counted = node != seen.overview.stats.nodes.end() ? node->errors : 0;
+    const auto node = std::ranges::find(seen.graph.stats.nodes, note.node, &NodeStats::name);
+    const auto counted = node != seen.graph.stats.nodes.end() ? node->errors : 0;
     const auto more = std::max<std::uint64_t>(1, counted - std::min(counted, errors.counted));
     errors.counted += more;
     add(note.time, "error", note.node, errors.text, {.count = more});
   }
-  for (const auto& node : seen.overview.stats.nodes) {
+  for (const auto& node : seen.graph.stats.nodes) {
     auto& errors = errors_[node.name];
     if (node.errors <= errors.counted || errors.text.empty()) continue;  // its text comes with the next look
     const auto more = node.errors - std::exchange(errors.counted, node.errors);
@@ -120,7 +120,7 @@ void EventLog::follow_errors(const Snapshot& seen, const PipelineCore& core) {
 
 // A queue that drops by design is told once; what another one loses is counted.
 void EventLog::follow_edges(const Snapshot& seen) {
-  const auto& edges = seen.overview.stats.edges;
+  const auto& edges = seen.graph.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
     for (const auto& [cause, count] : edges[i].drops) {
       if (cause == DropCause::Stop) continue;
@@ -138,7 +138,7 @@ void EventLog::follow_edges(const Snapshot& seen) {
 }
 
 void EventLog::follow_sources(const Snapshot& seen) {
-  for (const auto& node : seen.overview.stats.nodes) {
+  for (const auto& node : seen.graph.stats.nodes) {
     if (!node.source) continue;
     const auto& now = *node.source;
     auto& before = sources_[node.name];
@@ -162,7 +162,7 @@ void EventLog::follow_sources(const Snapshot& seen) {
 }
 
 void EventLog::follow_stall(const Snapshot& seen) {
-  const bool stalled = seen.overview.phase == LifePhase::Running && seen.still >= seen.still_limit;
+  const bool stalled = seen.graph.phase == LifePhase::Running && seen.still >= seen.still_limit;
   if (stalled && !stalled_) add(seen.time, "stall", seen.pipeline, health_of(seen).reason);
   stalled_ = stalled;
 }

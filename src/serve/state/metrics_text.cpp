@@ -128,7 +128,7 @@ void write_away(MetricsWriter& out, const Snapshot& seen) {
   out.begin("source_away_seconds", "gauge",
             "For how long the source has delivered nothing because its connection is away; 0: it is not.");
   for (std::size_t i = 0; i < seen.away.size(); ++i) {
-    const auto& node = seen.overview.stats.nodes[i];
+    const auto& node = seen.graph.stats.nodes[i];
     if (node.source) out.sample({{"node", node.name}}, seen.away[i].value_or(0));
   }
 }
@@ -161,16 +161,16 @@ void write_drops(MetricsWriter& out, const Stats& stats) {
 
 void write_states(MetricsWriter& out, const Snapshot& seen) {
   out.begin("node_state", "gauge", "1 for the state that the node is in.");
-  for (const auto& node : seen.overview.stats.nodes) {
-    out.sample({{"node", node.name}, {"state", state_name(node.state)}}, 1);
+  for (const auto& node : seen.graph.stats.nodes) {
+    out.sample({{"node", node.name}, {"state", freshframe::to_string(node.state)}}, 1);
   }
   out.begin("source_state", "gauge", "1 for the state that the source is in.");
-  for (const auto& node : seen.overview.stats.nodes) {
+  for (const auto& node : seen.graph.stats.nodes) {
     if (!node.source) continue;
     out.sample({{"node", node.name}, {"state", freshframe::to_string(node.source->state)}}, 1);
   }
   out.begin("pipeline_phase", "gauge", "1 for the phase that the pipeline is in.");
-  out.sample({{"phase", to_string(seen.overview.phase)}}, 1);
+  out.sample({{"phase", to_string(seen.graph.phase)}}, 1);
   out.begin("pipeline_healthy", "gauge", "1 while frames flow, as /healthz says it.");
   out.sample({}, health_of(seen).good ? 1 : 0);
 }
@@ -206,7 +206,7 @@ void write_viewers(MetricsWriter& out, const Snapshot& seen) {
 
 std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   MetricsWriter out(seen.pipeline);
-  const auto& stats = seen.overview.stats;
+  const auto& stats = seen.graph.stats;
   out.begin("info", "gauge", "The version that runs.");
   out.sample({{"version", FRESHFRAME_VERSION}}, 1);
   write_states(out, seen);

@@ -41,7 +41,7 @@ bool is_recent(double time, const Snapshot& seen) {
 
 // The card that a thread belongs to: nodes' threads have their names.
 std::string node_of_thread(const std::string& thread, const Snapshot& seen) {
-  for (const auto& node : seen.overview.stats.nodes) {
+  for (const auto& node : seen.graph.stats.nodes) {
     if (!thread.empty() && (node.name == thread || node.name.substr(0, kThreadName) == thread))
       return node.name;
   }
@@ -49,7 +49,7 @@ std::string node_of_thread(const std::string& thread, const Snapshot& seen) {
 }
 
 void add_error(std::vector<Problem>& out, const Snapshot& seen) {
-  if (seen.overview.phase != LifePhase::Failed) return;
+  if (seen.graph.phase != LifePhase::Failed) return;
   const bool known = seen.error.has_value();
   out.push_back({"error", known ? seen.error->node : seen.pipeline,
                  known ? "failed: " + seen.error->text : "the pipeline failed"});
@@ -58,7 +58,7 @@ void add_error(std::vector<Problem>& out, const Snapshot& seen) {
 void add_sources(std::vector<Problem>& out, const Snapshot& seen) {
   for (std::size_t i = 0; i < seen.away.size(); ++i) {
     if (!seen.away[i] || *seen.away[i] < kAway) continue;
-    const auto& node = seen.overview.stats.nodes[i];
+    const auto& node = seen.graph.stats.nodes[i];
     auto text = "no frames for " + seconds_text(*seen.away[i]);
     if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
     out.push_back({"source", node.name, std::move(text)});
@@ -77,8 +77,8 @@ void add_gil(std::vector<Problem>& out, const Snapshot& seen) {
                        " of the last 5 s: " + holder_of(last)});
   }
   for (std::size_t i = 0; i < seen.node_rates.size(); ++i) {
-    const auto& name = seen.overview.stats.nodes[i].name;
-    if (seen.overview.phase != LifePhase::Running || seen.node_rates[i].gil_hold < kHoldShare) continue;
+    const auto& name = seen.graph.stats.nodes[i].name;
+    if (seen.graph.phase != LifePhase::Running || seen.node_rates[i].gil_hold < kHoldShare) continue;
     if (std::ranges::any_of(out, [&](const auto& one) { return one.kind == "gil" && one.subject == name; })) {
       continue;
     }
@@ -88,7 +88,7 @@ void add_gil(std::vector<Problem>& out, const Snapshot& seen) {
 
 void add_node_trouble(std::vector<Problem>& out, const Snapshot& seen, const EventLog& log) {
   for (std::size_t i = 0; i < seen.trouble.size(); ++i) {
-    const auto& node = seen.overview.stats.nodes[i];
+    const auto& node = seen.graph.stats.nodes[i];
     const bool ended_it = seen.error && seen.error->node == node.name;
     if (is_recent(seen.trouble[i].error, seen) && !ended_it) {
       const auto line = log.error_of(node.name);
@@ -104,7 +104,7 @@ void add_node_trouble(std::vector<Problem>& out, const Snapshot& seen, const Eve
 void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
   for (std::size_t i = 0; i < seen.loss_times.size(); ++i) {
     if (!is_recent(seen.loss_times[i], seen)) continue;
-    const auto& edge = seen.overview.stats.edges[i];
+    const auto& edge = seen.graph.stats.edges[i];
     out.push_back({"loss", edge_name(edge),
                    counted(lost_on(edge), "sample") + " lost: " + edge.child +
                        " is slower than its source, and its queue " + freshframe::to_string(edge.queue) +
@@ -113,7 +113,7 @@ void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
 }
 
 void add_stall(std::vector<Problem>& out, const Snapshot& seen) {
-  if (seen.overview.phase != LifePhase::Running || seen.still < seen.still_limit) return;
+  if (seen.graph.phase != LifePhase::Running || seen.still < seen.still_limit) return;
   out.push_back({"stall", seen.pipeline, "no sample has moved for " + seconds_text(seen.still)});
 }
 

@@ -56,7 +56,7 @@ Sampler::Sampler(std::shared_ptr<PipelineCore> core, std::optional<double> away_
 
 void Sampler::look(Time now, GilFindings gil) {
   seen_.time = unix_time();
-  const auto before = std::exchange(seen_.overview, core_->overview()).stats;
+  const auto before = std::exchange(seen_.graph, core_->graph_state()).stats;
   seen_.error = core_->errors().first_fatal();
   seen_.gil = std::move(gil);
   compute_rates(now);
@@ -69,7 +69,7 @@ void Sampler::look(Time now, GilFindings gil) {
 }
 
 void Sampler::compute_rates(Time now) {
-  const auto& stats = seen_.overview.stats;
+  const auto& stats = seen_.graph.stats;
   if (!looks_.empty() && (looks_.back().stats.edges.size() != stats.edges.size() ||
                           looks_.back().stats.nodes.size() != stats.nodes.size())) {
     looks_.clear();  // the graph grew, or it was started
@@ -86,8 +86,8 @@ void Sampler::compute_rates(Time now) {
     const auto& node = stats.nodes[i];
     const auto& old = before.nodes[i];
     seen_.node_rates[i] = {static_cast<double>(node.processed - old.processed) / span,
-                           rates_of(node.drops, old.drops, span), (node.lock_wait - old.lock_wait) / span,
-                           (node.lock_hold - old.lock_hold) / span};
+                           rates_of(node.drops, old.drops, span), (node.gil_wait - old.gil_wait) / span,
+                           (node.gil_hold - old.gil_hold) / span};
   }
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
@@ -97,7 +97,7 @@ void Sampler::compute_rates(Time now) {
 }
 
 void Sampler::follow_trouble(const Stats& before) {
-  const auto& stats = seen_.overview.stats;
+  const auto& stats = seen_.graph.stats;
   seen_.trouble.resize(stats.nodes.size());
   seen_.loss_times.resize(stats.edges.size());
   const auto grew = [](std::uint64_t now, std::uint64_t old) { return now > old; };
@@ -116,8 +116,8 @@ void Sampler::follow_trouble(const Stats& before) {
 }
 
 void Sampler::follow_sources(Time now) {
-  const auto& nodes = seen_.overview.stats.nodes;
-  const bool runs = seen_.overview.phase == LifePhase::Running;
+  const auto& nodes = seen_.graph.stats.nodes;
+  const bool runs = seen_.graph.phase == LifePhase::Running;
   away_since_.resize(nodes.size());
   seen_.away.assign(nodes.size(), std::nullopt);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -143,9 +143,9 @@ void Sampler::follow_stalls(Time now) {
 
 void Sampler::follow_movement(Time now) {
   std::uint64_t moved = 0;
-  for (const auto& node : seen_.overview.stats.nodes) moved += node.processed;
-  for (const auto& edge : seen_.overview.stats.edges) moved += edge.delivered;
-  if (!moved_at_ || moved != moved_ || seen_.overview.phase != LifePhase::Running) moved_at_ = now;
+  for (const auto& node : seen_.graph.stats.nodes) moved += node.processed;
+  for (const auto& edge : seen_.graph.stats.edges) moved += edge.delivered;
+  if (!moved_at_ || moved != moved_ || seen_.graph.phase != LifePhase::Running) moved_at_ = now;
   moved_ = moved;
   seen_.still = duration<double>(now - *moved_at_).count();
 }
@@ -157,7 +157,7 @@ void Sampler::extend_history(Time now) {
   history_.time = seen_.time;
   history_.points = std::min(history_.points + 1, History::kPoints);
   const auto points = history_.points;
-  const auto& stats = seen_.overview.stats;
+  const auto& stats = seen_.graph.stats;
   history_.edges.resize(stats.edges.size());
   history_.node_fps.resize(stats.nodes.size());
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
@@ -169,7 +169,7 @@ void Sampler::extend_history(Time now) {
     extend(series.waiting, static_cast<double>(stats.edges[i].waiting), points);
     extend(series.age_p50, measured(stats.edges[i].age_p50), points);
   }
-  const bool runs = seen_.overview.phase == LifePhase::Running;
+  const bool runs = seen_.graph.phase == LifePhase::Running;
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
     extend(history_.node_fps[i], runs ? std::optional(seen_.node_rates[i].processed) : std::nullopt, points);
   }

@@ -18,7 +18,7 @@ std::string one_digit(double seconds) {
 
 std::string stalled_text(const Snapshot& seen) {
   auto text = "stalled: no sample has moved for " + one_digit(seen.still);
-  for (const auto& node : seen.overview.stats.nodes) {
+  for (const auto& node : seen.graph.stats.nodes) {
     if (!node.source || node.source->state == SourceState::Reading) continue;
     text += "; source '" + node.name + "' is " + std::string(freshframe::to_string(node.source->state));
     if (!node.source->last_error.empty()) text += " (" + node.source->last_error + ")";
@@ -31,7 +31,7 @@ std::string too_long_away(const Snapshot& seen) {
   std::string text;
   for (std::size_t i = 0; i < seen.away.size(); ++i) {
     if (!seen.away_limit || !seen.away[i] || *seen.away[i] <= *seen.away_limit) continue;
-    const auto& node = seen.overview.stats.nodes[i];
+    const auto& node = seen.graph.stats.nodes[i];
     if (!text.empty()) text += "; ";
     text += "source '" + node.name + "' has been away for " + one_digit(*seen.away[i]) + ", its limit is " +
             one_digit(*seen.away_limit);
@@ -72,22 +72,18 @@ std::string_view to_string(NodeKind kind) noexcept {
   return "?";
 }
 
-std::string_view state_name(NodeState state) noexcept {
-  return state == NodeState::WaitingLock ? "waiting_gil" : freshframe::to_string(state);
-}
-
 std::string edge_name(const EdgeStats& edge) {
   return edge.parent + "->" + edge.child;
 }
 
 Health health_of(const Snapshot& seen) {
-  switch (seen.overview.phase) {
+  switch (seen.graph.phase) {
     case LifePhase::Failed:
       return {false, "failed: " + (seen.error ? seen.error->node + ": " + seen.error->text : "unknown")};
     case LifePhase::Running:
       break;
     default:
-      return {false, "no frames flow: the pipeline is " + std::string(to_string(seen.overview.phase))};
+      return {false, "no frames flow: the pipeline is " + std::string(to_string(seen.graph.phase))};
   }
   if (seen.still >= seen.still_limit) return {false, stalled_text(seen)};
   if (auto away = too_long_away(seen); !away.empty()) return {false, std::move(away)};
@@ -104,6 +100,7 @@ std::string holder_of(const GilFindings::Stall& stall) {
   auto text = stall.native.empty() ? stall.python : stall.native;
   if (!stall.native.empty() && !stall.python.empty()) text += ", called at " + stall.python;
   if (text.empty()) text = "unknown";
+  if (!stall.program.empty() && stall.program != stall.python) text += ", from " + stall.program;
   return stall.thread.empty() ? text : text + " (thread " + stall.thread + ")";
 }
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/look/error_log.hpp"
-#include "core/look/overview.hpp"
+#include "core/look/graph_state.hpp"
 
 namespace freshframe::serve {
 
@@ -63,12 +63,12 @@ struct ViewInfo {
 struct Snapshot {
   double time = 0;  // Unix time
   std::string pipeline;
-  Overview overview;
-  std::vector<NodeRates> node_rates;  // as overview.stats.nodes
-  std::vector<EdgeRates> edge_rates;  // as overview.stats.edges
-  std::vector<NodeTrouble> trouble;   // as overview.stats.nodes
-  std::vector<double> loss_times;     // as overview.stats.edges: Unix time of the newest loss; 0: none
-  /// As overview.stats.nodes: seconds that a source has delivered nothing because its connection is away.
+  GraphState graph;
+  std::vector<NodeRates> node_rates;  // as graph.stats.nodes
+  std::vector<EdgeRates> edge_rates;  // as graph.stats.edges
+  std::vector<NodeTrouble> trouble;   // as graph.stats.nodes
+  std::vector<double> loss_times;     // as graph.stats.edges: Unix time of the newest loss; 0: none
+  /// As graph.stats.nodes: seconds that a source has delivered nothing because its connection is away.
   std::vector<std::optional<double>> away;
   std::optional<double> away_limit;  // seconds; longer is unhealthy
   std::optional<ErrorNote> error;    // what ended the pipeline
@@ -113,8 +113,6 @@ struct Health {
 
 [[nodiscard]] std::string_view to_string(LifePhase phase) noexcept;
 [[nodiscard]] std::string_view to_string(NodeKind kind) noexcept;
-/// "waiting_gil" for a Python node that waits for its lock.
-[[nodiscard]] std::string_view state_name(NodeState state) noexcept;
 /// What was measured; nullopt when nothing was: quantiles of nothing are 0.
 [[nodiscard]] inline std::optional<double> measured(double quantile) {
   return quantile > 0 ? std::optional(quantile) : std::nullopt;

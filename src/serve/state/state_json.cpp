@@ -71,13 +71,13 @@ void write_source(JsonWriter& json, const std::optional<SourceStats>& source, st
 }
 
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
-  const auto& node = seen.overview.stats.nodes[index];
-  const auto& about = seen.overview.nodes[index];
+  const auto& node = seen.graph.stats.nodes[index];
+  const auto& about = seen.graph.nodes[index];
   json.begin_object()
       .member("name", std::string_view(node.name))
       .member("kind", to_string(about.kind))
       .member("language", about.outside ? "python" : "native")
-      .member("state", state_name(node.state));
+      .member("state", freshframe::to_string(node.state));
   for_each_field(kNodeFields, [&](const auto& field) {
     if (!about.outside && field.name.starts_with("gil_")) {
       json.key(field.name).null();  // a native node never waits for it
@@ -99,8 +99,8 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
 }
 
 void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
-  const auto& edge = seen.overview.stats.edges[index];
-  const auto& readers = seen.overview.readers;
+  const auto& edge = seen.graph.stats.edges[index];
+  const auto& readers = seen.graph.readers;
   json.begin_object()
       .member("parent", std::string_view(edge.parent))
       .member("child", std::string_view(edge.child))
@@ -122,10 +122,10 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
 void write_gil(JsonWriter& json, const Snapshot& seen) {
   double wait = 0;
   double hold = 0;
-  for (std::size_t i = 0; i < seen.overview.nodes.size(); ++i) {
-    if (!seen.overview.nodes[i].outside) continue;
-    wait += seen.overview.stats.nodes[i].lock_wait;
-    hold += seen.overview.stats.nodes[i].lock_hold;
+  for (std::size_t i = 0; i < seen.graph.nodes.size(); ++i) {
+    if (!seen.graph.nodes[i].outside) continue;
+    wait += seen.graph.stats.nodes[i].gil_wait;
+    hold += seen.graph.stats.nodes[i].gil_hold;
   }
   const auto& gil = seen.gil;
   json.key("gil")
@@ -143,6 +143,7 @@ void write_gil(JsonWriter& json, const Snapshot& seen) {
     write_text(json, "thread", gil.now->thread);
     write_text(json, "native", gil.now->native);
     write_text(json, "python", gil.now->python);
+    write_text(json, "program", gil.now->program);
     json.end_object();
   } else {
     json.null();
@@ -152,6 +153,7 @@ void write_gil(JsonWriter& json, const Snapshot& seen) {
     json.begin_object();
     write_text(json, "native", culprit.native);
     write_text(json, "python", culprit.python);
+    write_text(json, "program", culprit.program);
     json.member("count", culprit.count)
         .member("total", culprit.total)
         .member("max", culprit.max)
@@ -211,14 +213,14 @@ void write_series(JsonWriter& json, std::string_view key, const Series& points) 
 
 std::string state_json(const Sampler& sampler, bool typed) {
   const auto& seen = sampler.seen();
-  const auto& stats = seen.overview.stats;
+  const auto& stats = seen.graph.stats;
   JsonWriter json;
   json.begin_object();
   if (typed) json.member("type", "state");
   json.member("schema", kSchema)
       .member("version", FRESHFRAME_VERSION)
       .member("name", std::string_view(seen.pipeline))
-      .member("phase", to_string(seen.overview.phase));
+      .member("phase", to_string(seen.graph.phase));
   write_error(json, seen.error);
   json.member("time", seen.time).member("uptime", stats.uptime);
   json.key("nodes").begin_array();

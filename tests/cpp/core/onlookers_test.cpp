@@ -1,4 +1,4 @@
-// What a pipeline offers to those who look at it from outside: taps, the overview, the newest errors.
+// What a pipeline offers to those who look at it from outside: taps, the state of the graph, the newest errors.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 
@@ -92,14 +92,14 @@ TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
   core.close_tap(*tap);
 }
 
-TEST(Overview, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {
+TEST(GraphState, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {
   CheckedPipeline pipeline;
   std::atomic<bool> done{false};
   std::barrier start(2);
   std::thread onlooker([&] {
     start.arrive_and_wait();
     while (!done) {
-      const auto seen = pipeline.core()->overview();
+      const auto seen = pipeline.core()->graph_state();
       EXPECT_EQ(seen.nodes.size(), seen.stats.nodes.size());
     }
   });
@@ -114,31 +114,31 @@ TEST(Overview, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {
   onlooker.join();
 }
 
-TEST(Overview, TellsThePhaseAndTheKinds) {
+TEST(GraphState, TellsThePhaseAndTheKinds) {
   {
     CheckedPipeline pipeline;
     const auto source = pipeline.add(count_source(3));
     pipeline.add(make_node<int, Nothing>([](const Sample<int>&, const Context&) { return Nothing{}; }),
                  source);
     auto& core = *pipeline.core();
-    EXPECT_EQ(core.overview().phase, LifePhase::Created);
-    EXPECT_EQ(core.overview().nodes[0].kind, NodeKind::Source);
-    EXPECT_EQ(core.overview().nodes[1].kind, NodeKind::Sink);
+    EXPECT_EQ(core.graph_state().phase, LifePhase::Created);
+    EXPECT_EQ(core.graph_state().nodes[0].kind, NodeKind::Source);
+    EXPECT_EQ(core.graph_state().nodes[1].kind, NodeKind::Sink);
     pipeline.run();
     pipeline.stop();
-    EXPECT_EQ(core.overview().phase, LifePhase::Ended);
+    EXPECT_EQ(core.graph_state().phase, LifePhase::Ended);
   }
   Feed<int> feed;
   CheckedPipeline stopped;
   stopped.add(feed_source(feed, Kind::Live));
   stopped.start();
-  EXPECT_EQ(stopped.core()->overview().phase, LifePhase::Running);
+  EXPECT_EQ(stopped.core()->graph_state().phase, LifePhase::Running);
   stopped.stop();
-  EXPECT_EQ(stopped.core()->overview().phase, LifePhase::Stopped);
+  EXPECT_EQ(stopped.core()->graph_state().phase, LifePhase::Stopped);
   CheckedPipeline never;
   never.add(count_source(1));
   never.stop();
-  EXPECT_EQ(never.core()->overview().phase, LifePhase::Stopped);
+  EXPECT_EQ(never.core()->graph_state().phase, LifePhase::Stopped);
 }
 
 TEST(ErrorLog, KeepsTheNewestAndTheFirstThatEndedThePipeline) {
@@ -169,7 +169,7 @@ TEST(ErrorLog, TellsWhatFailedAndWhatWasSkipped) {
   ASSERT_TRUE(failed);
   EXPECT_EQ(failed->node, "fails");
   EXPECT_EQ(failed->text, "no 3");
-  EXPECT_EQ(pipeline.core()->overview().phase, LifePhase::Failed);
+  EXPECT_EQ(pipeline.core()->graph_state().phase, LifePhase::Failed);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Nodes that an embedder runs on threads of its own, step by step, as the Python layer does.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -63,17 +65,50 @@ TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
   CheckedPipeline pipeline;
   const int outside = add_outside(pipeline, pipeline.add(count_source(50)), {.name = "outside"});
   pipeline.add(collect_into<int>(seen), Port<int>{outside});
-  auto& core = *pipeline.core();
-  core.launch();
-  const std::jthread thread([&] { run_outside(core.worker(outside)); });
-  EXPECT_TRUE(core.wait_opened(std::nullopt));
-  core.go();
+  std::jthread thread;
+  pipeline.start({.start_outside = [&] {
+    thread = std::jthread([&] { run_outside(pipeline.core()->worker(outside)); });
+  }});
   EXPECT_TRUE(pipeline.wait());
   EXPECT_TRUE(pipeline.report().complete);
   EXPECT_EQ(seen.all().size(), 50U);
   EXPECT_EQ(seen.all().at(49).value, 490);
   EXPECT_EQ(node_of(pipeline, "outside").processed, 50U);
   EXPECT_EQ(node_of(pipeline, "outside").state, NodeState::Ended);
+}
+
+/// An embedder's own exception, such as Ctrl-C.
+struct Interrupted {};
+
+TEST(Outside, AnExceptionOfTheEmbeddersEndsTheStartAndStopsEverything) {
+  CheckedPipeline pipeline;
+  const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
+  EXPECT_THROW(pipeline.start({.start_outside = [] { throw Interrupted(); }}), Interrupted);
+  EXPECT_THROW(pipeline.stop(Seconds{0}), StopTimeout) << "its node has not ended";
+  run_outside(pipeline.core()->worker(outside));
+  pipeline.stop();
+  EXPECT_EQ(node_of(pipeline, "source").processed, 0U);
+}
+
+TEST(Outside, ALookEndsAWaitOfEveryKindAndOnlyTheWait) {
+  Gate gate(/*heeds_stop=*/false);
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
+  pipeline.add(collect_behind<int>(gate, seen), Port<int>{outside});
+  std::jthread thread;
+  const auto interrupt = [] { throw Interrupted(); };
+  const auto start_outside = [&] {
+    thread = std::jthread([&] { run_outside(pipeline.core()->worker(outside)); });
+  };
+  pipeline.start({.start_outside = start_outside, .look = [] {}});
+  gate.wait_entered(1);
+  EXPECT_THROW(pipeline.wait(std::nullopt, interrupt), Interrupted);
+  EXPECT_FALSE(pipeline.wait(Seconds{0}, interrupt));
+  EXPECT_THROW(pipeline.stop(Seconds{1000}, interrupt), Interrupted);
+  gate.open();
+  pipeline.stop(Seconds{1000}, [] {});
+  EXPECT_TRUE(pipeline.wait());
 }
 
 TEST(Outside, WaitOpenedRunsOutOfTimeUntilTheEmbedderHasOpenedItsNode) {

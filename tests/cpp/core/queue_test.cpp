@@ -3,7 +3,9 @@
 #include "freshframe/queue.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/pipeline.hpp"
 
+#include <cstdint>
 #include <string>
 
 #include "cpp/core/test_nodes.hpp"
@@ -73,6 +75,23 @@ TEST(Queue, AddAndReaderRefuseAPolicyThatCannotBe) {
   EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{-1}}), OptionError);
   EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{0, WhenFull::DropNewest}}), OptionError);
   EXPECT_FALSE(contains(pipeline.to_string(), "->"));  // what was refused left nothing behind
+}
+
+TEST(Queue, ABoundIsMoreThanZeroAndOfAQueueThatDrops) {
+  const auto refuses = [](Queue queue) { return message_of<OptionError>([&] { validate(queue); }); };
+  EXPECT_EQ(refuses({.max_seconds = 0}), "max_seconds of a queue must be more than 0, got 0");
+  EXPECT_EQ(refuses({.max_bytes = -1}), "max_bytes of a queue must be more than 0, got -1");
+  EXPECT_TRUE(contains(refuses({8, WhenFull::Block, 2.0}), "got Queue(8, block, max_seconds=2)"));
+  EXPECT_NO_THROW(validate({.max_seconds = 0.5, .max_bytes = std::int64_t{1} << 40}));
+}
+
+TEST(Queue, NamesOfPoliciesAreReadAsTheyAreWritten) {
+  for (const auto policy : {WhenFull::DropOldest, WhenFull::DropNewest, WhenFull::Block}) {
+    EXPECT_EQ(when_full_of(to_string(policy)), policy);
+  }
+  EXPECT_THROW(static_cast<void>(when_full_of("drop")), OptionError);
+  EXPECT_EQ(on_error_of("skip"), OnError::Skip);
+  EXPECT_THROW(static_cast<void>(on_error_of("ignore")), OptionError);
 }
 
 }  // namespace

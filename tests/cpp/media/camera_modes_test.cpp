@@ -11,6 +11,7 @@
 #include "cpp/media/camera_rig.hpp"
 #include "media/camera/fault.hpp"
 #include "media/camera/list.hpp"
+#include "media/live/refused.hpp"
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
@@ -113,7 +114,7 @@ TEST(CameraRefusal, ListsWhatTheCameraCan) {
   CameraRig rig;
   rig.camera.modes = {
       {kYuyv, 640, 480, {30, 15}}, {kMjpeg, 1280, 720, {30}}, {V4L2_PIX_FMT_HEVC, 64, 48, {}}};
-  const auto message = message_of<CameraRefused>([&] { rig.open({.width = 800, .height = 600, .fps = 30}); });
+  const auto message = message_of<SourceRefused>([&] { rig.open({.width = 800, .height = 600, .fps = 30}); });
   EXPECT_EQ(message,
             "cannot open camera '/dev/video7' (Fake Camera): it cannot deliver 800x600 at 30 fps; it can: "
             "yuyv 640x480 (30, 15 fps); mjpeg 1280x720 (30 fps); what freshframe cannot read: HEVC");
@@ -124,7 +125,7 @@ TEST(CameraRefusal, IsAnErrorAtOnceThoughLostCamerasComeBack) {
                           const std::string& part) {
     CameraRig rig;
     set(rig.camera);
-    const auto message = message_of<CameraRefused>([&] { rig.open(options); });
+    const auto message = message_of<SourceRefused>([&] { rig.open(options); });
     EXPECT_PRED2(contains, message, part);
     EXPECT_EQ(rig.camera.open_now(), 0) << "the camera is still held";
   };
@@ -142,7 +143,7 @@ TEST(CameraRefusal, IsAnErrorAtOnceThoughLostCamerasComeBack) {
 TEST(CameraRefusal, WhatADriverGrantsInsteadIsNotTakenSilently) {
   CameraRig rig;
   rig.camera.lists_sizes = false;
-  const auto message = message_of<CameraRefused>([&] { rig.open({.width = 800, .height = 600}); });
+  const auto message = message_of<SourceRefused>([&] { rig.open({.width = 800, .height = 600}); });
   EXPECT_PRED2(contains, message, "asked for 800x600 in yuyv its driver offered 64x48 in yuyv");
 }
 

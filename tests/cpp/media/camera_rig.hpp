@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,9 +20,30 @@ namespace freshframe::test {
 
 using Step = FakeCamera::Step;
 
+/// Its waits take no real time. A stop that the camera's script asks for comes while they wait.
+class PassingClock final : public Clock {
+ public:
+  PassingClock(SimulatedClock& clock, FakeCamera& camera) : clock_(clock), camera_(camera) {}
+
+  [[nodiscard]] TimePoint now() const override { return clock_.now(); }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& /*condition*/,
+                  TimePoint deadline, const std::function<bool()>& ready) const override {
+    lock.unlock();  // the stop wants it
+    camera_.pass_until(deadline);
+    lock.lock();
+    return ready();
+  }
+
+ private:
+  SimulatedClock& clock_;
+  FakeCamera& camera_;
+};
+
 /// Deletes the source before the fake, which then checks that nothing is left open or mapped.
 struct CameraRig : Rig {
   FakeCamera camera{clock, stop};
+  PassingClock waits{clock, camera};
+  Context context{stop.get_token(), waits, counters};
   std::unique_ptr<V4l2Source> source;
 
   /// Opens the source; the fake stops the pipeline when its script has ended.

@@ -177,6 +177,12 @@ class FakeCamera final : public V4l2System {
     }
   }
 
+  /// A wait of its source outside poll().
+  void pass_until(TimePoint deadline) {
+    if (stop_while_waiting) stop_.request_stop();
+    if (!stop_.stop_requested()) clock_.advance(std::max(Seconds(0), Seconds(deadline - clock_.now())));
+  }
+
  private:
   static int listed(bool there) { return there ? 0 : -EINVAL; }
 

@@ -16,7 +16,6 @@
 #include "media/network/live_timeline.hpp"
 #include "media/network/resolver.hpp"
 #include "media/network/url.hpp"
-#include "media/url.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

@@ -1,7 +1,5 @@
 // What a URL names, which options are refused before anything is opened, and passwords that nobody sees.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/url.hpp"
-
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
@@ -12,6 +10,8 @@
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/camera/options.hpp"
+#include "media/masked_url.hpp"
+#include "media/source_url.hpp"
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

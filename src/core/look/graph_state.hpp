@@ -14,17 +14,17 @@ enum class LifePhase : std::uint8_t { Created, Starting, Running, Ended, Stopped
 
 enum class NodeKind : std::uint8_t { Source, Node, Sink };
 
-struct NodeOverview {
+struct GraphNode {
   NodeKind kind = NodeKind::Node;
   bool outside = false;  // run by the embedder: a Python node
   bool sends_frames = false;
 };
 
 /// Taken in one go, so that `nodes` and `stats.nodes` are the same ones in the same order.
-struct Overview {
+struct GraphState {
   LifePhase phase = LifePhase::Created;
   Stats stats;
-  std::vector<NodeOverview> nodes;
+  std::vector<GraphNode> nodes;
   std::vector<std::string> readers;
 };
 

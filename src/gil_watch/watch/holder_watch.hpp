@@ -1,4 +1,4 @@
-// Who has the GIL now and since when, by looking at the lock's record: the lock itself is never touched.
+// Who has the GIL now and since when, by looking at the GIL's record: the GIL itself is never touched.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@ namespace freshframe::gil {
 
 /// Where this process keeps what the watch looks at. Filled in with the GIL held, before a watch starts.
 struct Target {
-  std::uintptr_t lock = 0;  // find_lock()
+  std::uintptr_t gil = 0;  // find_gil()
   KnownTypes types;
   std::size_t pthread_id = 0;  // offset of the kernel's id in glibc's thread record; for CPython 3.10
 };
@@ -30,7 +30,7 @@ struct Holder {
 /// One uninterrupted hold, as far as looks at intervals can tell.
 struct Turn {
   Holder holder;
-  unsigned long number = 0;  // the lock's count of changes of the holder
+  unsigned long number = 0;  // the GIL's count of changes of the holder
   Clock::time_point first_seen;
   Clock::time_point still_since;  // since when it has been at `mark`
   PlaceMark mark;
@@ -40,12 +40,12 @@ struct Turn {
   explicit operator bool() const { return holder.state != 0; }
 };
 
-/// Follows the lock from look to look. For one thread.
-class LockWatch {
+/// Follows the GIL from look to look. For one thread.
+class HolderWatch {
  public:
-  explicit LockWatch(const Target& target) : target_(target), frames_(target.types) {}
+  explicit HolderWatch(const Target& target) : target_(target), frames_(target.types) {}
 
-  /// Looks once. False: the lock's record cannot be read.
+  /// Looks once. False: the GIL's record cannot be read.
   bool look(Clock::time_point now);
 
   [[nodiscard]] const Turn& turn() const { return turn_; }

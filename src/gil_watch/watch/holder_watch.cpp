@@ -1,6 +1,6 @@
-// Reads the lock's record and the holder's thread state.
+// Reads the GIL's record and the holder's thread state.
 // SPDX-License-Identifier: Apache-2.0
-#include "gil_watch/watch/lock_watch.hpp"
+#include "gil_watch/watch/holder_watch.hpp"
 
 #include "gil_watch/cpython/layout.hpp"
 #include "gil_watch/stacks/memory.hpp"
@@ -19,7 +19,7 @@ std::size_t find_pthread_id() noexcept {
   return 0;
 }
 
-Holder LockWatch::read_holder(std::uintptr_t state) const noexcept {
+Holder HolderWatch::read_holder(std::uintptr_t state) const noexcept {
   const Layout& layout = compiled_layout();
   Holder holder{.state = state};
   if (!read_value(state + layout.thread_ident, holder.python_id)) return {};
@@ -33,27 +33,27 @@ Holder LockWatch::read_holder(std::uintptr_t state) const noexcept {
   return holder;
 }
 
-bool LockWatch::look(Clock::time_point now) {
-  LockRecord lock{};
-  if (!read_value(target_.lock, lock)) return false;
-  interval_ = std::chrono::microseconds(lock.interval_us);
-  switches_ = lock.switch_number;
-  if (lock.locked != 1 || lock.last_holder == 0) {
+bool HolderWatch::look(Clock::time_point now) {
+  GilRecord gil{};
+  if (!read_value(target_.gil, gil)) return false;
+  interval_ = std::chrono::microseconds(gil.interval_us);
+  switches_ = gil.switch_number;
+  if (gil.locked != 1 || gil.last_holder == 0) {
     turn_ = {};
     return true;
   }
-  if (turn_.holder.state != lock.last_holder || turn_.number != lock.switch_number) {
-    const Holder holder = read_holder(lock.last_holder);
+  if (turn_.holder.state != gil.last_holder || turn_.number != gil.switch_number) {
+    const Holder holder = read_holder(gil.last_holder);
     turn_ = {};
     if (holder.python_id == ignored_) return true;
     turn_ = {.holder = holder,
-             .number = lock.switch_number,
+             .number = gil.switch_number,
              .first_seen = now,
              .still_since = now,
              .mark = frames_.mark(holder.state)};
     return true;
   }
-  const PlaceMark mark = frames_.mark(lock.last_holder);
+  const PlaceMark mark = frames_.mark(gil.last_holder);
   turn_.seen_before = true;
   turn_.moved = mark != turn_.mark;
   if (turn_.moved) {

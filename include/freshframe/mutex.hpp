@@ -1,0 +1,103 @@
+// Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety: a member says which
+// mutex guards it, and the compiler proves that it is held. ./dev lint runs the proof.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <utility>
+
+#ifdef __clang__
+#define FRESHFRAME_THREAD_SAFETY(attribute) __attribute__((attribute))
+#else
+#define FRESHFRAME_THREAD_SAFETY(attribute)
+#endif
+
+/// Of a member: only with this mutex.
+#define FRESHFRAME_GUARDED_BY(mutex) FRESHFRAME_THREAD_SAFETY(guarded_by(mutex))
+/// Of a function: the caller holds this mutex.
+#define FRESHFRAME_REQUIRES(mutex) FRESHFRAME_THREAD_SAFETY(requires_capability(mutex))
+/// Of a function: it locks this mutex for the caller.
+#define FRESHFRAME_ACQUIRES(mutex) FRESHFRAME_THREAD_SAFETY(acquire_capability(mutex))
+
+namespace freshframe {
+
+class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
+ public:
+  Mutex() = default;
+  Mutex(const Mutex&) = delete;
+  Mutex& operator=(const Mutex&) = delete;
+
+  void lock() FRESHFRAME_THREAD_SAFETY(acquire_capability()) { mutex_.lock(); }
+  void unlock() FRESHFRAME_THREAD_SAFETY(release_capability()) { mutex_.unlock(); }
+  [[nodiscard]] bool try_lock() FRESHFRAME_THREAD_SAFETY(try_acquire_capability(true)) {
+    return mutex_.try_lock();
+  }
+
+ private:
+  friend class Condition;
+  std::mutex mutex_;
+};
+
+/// Holds a mutex until its end, but for what lies between unlock() and lock(). One thread.
+class FRESHFRAME_THREAD_SAFETY(scoped_lockable) Lock {
+ public:
+  explicit Lock(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) : mutex_(mutex) { mutex_.lock(); }
+  /// Of a mutex that this thread holds already.
+  Lock(Mutex& mutex, std::adopt_lock_t /*adopt*/) FRESHFRAME_REQUIRES(mutex) : mutex_(mutex) {}
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  ~Lock() FRESHFRAME_THREAD_SAFETY(release_capability()) {
+    if (held_) mutex_.unlock();
+  }
+
+  void unlock() FRESHFRAME_THREAD_SAFETY(release_capability()) {
+    held_ = false;
+    mutex_.unlock();
+  }
+  void lock() FRESHFRAME_THREAD_SAFETY(acquire_capability()) {
+    mutex_.lock();
+    held_ = true;
+  }
+
+ private:
+  Mutex& mutex_;
+  bool held_ = true;
+};
+
+/// A condition variable. Its waits let go of the mutex, which the caller holds.
+class Condition {
+ public:
+  void notify_one() noexcept { condition_.notify_one(); }
+  void notify_all() noexcept { condition_.notify_all(); }
+
+  template <class Ready>
+  void wait(Mutex& mutex, Ready ready) FRESHFRAME_REQUIRES(mutex) {
+    Borrowed lock(mutex);
+    condition_.wait(lock.native, std::move(ready));
+  }
+  /// Returns ready(); false: it is `deadline` by the clock.
+  template <class Ready>
+  bool wait_until(Mutex& mutex, const Clock& clock, TimePoint deadline, Ready ready)
+      FRESHFRAME_REQUIRES(mutex) {
+    Borrowed lock(mutex);
+    return clock.wait_until(lock.native, condition_, deadline, std::move(ready));
+  }
+
+ private:
+  /// The caller's hold of the mutex in the form that the standard library wants.
+  struct Borrowed {
+    explicit Borrowed(Mutex& mutex) : native(mutex.mutex_, std::adopt_lock) {}
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+    ~Borrowed() { native.release(); }
+    std::unique_lock<std::mutex> native;
+  };
+
+  std::condition_variable condition_;
+};
+
+}  // namespace freshframe

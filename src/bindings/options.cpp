@@ -1,0 +1,41 @@
+// Options of Python calls as the engine's types: Python decides about types, the engine about values.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/options.hpp"
+
+#include "freshframe/pipeline.hpp"
+#include "freshframe/queue.hpp"
+
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string>
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+void bind_options(nb::module_& module) {
+  nb::class_<Queue>(module, "QueuePolicy", nb::is_final(), "What the engine knows of a Queue.")
+      .def(
+          "__init__",
+          [](Queue* self, int depth, const std::string& when_full, std::optional<double> max_seconds,
+             std::optional<std::int64_t> max_bytes) {
+            const Queue queue{depth, when_full_of(when_full), max_seconds, max_bytes};
+            validate(queue);
+            new (self) Queue(queue);
+          },
+          nb::arg("depth"), nb::arg("when_full"), nb::arg("max_seconds").none(), nb::arg("max_bytes").none());
+  nb::class_<AddOptions>(module, "AddOptions", nb::is_final(), "Options of Pipeline.add().")
+      .def(
+          "__init__",
+          [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
+             const std::string& on_error, std::optional<double> max_age) {
+            new (self) AddOptions{name, queue, on_error_of(on_error), max_age};
+          },
+          nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none());
+}
+
+}  // namespace freshframe::python

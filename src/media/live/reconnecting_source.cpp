@@ -1,0 +1,134 @@
+// A live source that connects again when its connection is lost: cameras and network streams.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/live/reconnecting_source.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <iomanip>
+#include <new>
+#include <random>
+#include <sstream>
+#include <utility>
+
+#include "media/ffmpeg/log.hpp"
+#include "media/live/refused.hpp"
+
+namespace freshframe {
+namespace {
+
+std::string reason(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "not enough memory" : error.what();
+}
+
+}  // namespace
+
+ReconnectingSource::ReconnectingSource(std::string title, bool reconnect)
+    : title_(std::move(title)), reconnect_(reconnect), back_off_(std::random_device{}()) {}
+
+VideoInfo ReconnectingSource::info() const {
+  const std::lock_guard lock(info_mutex_);
+  return info_;
+}
+
+void ReconnectingSource::set_info(VideoInfo info) {
+  const std::lock_guard lock(info_mutex_);
+  info_ = std::move(info);
+}
+
+void ReconnectingSource::open(const Context& context) {
+  last_packet_ = context.clock.now();
+  try {
+    try_to_connect(context);
+  } catch (...) {
+    close();  // nobody else does after a failed open(), and others may want the camera
+    throw;
+  }
+}
+
+std::optional<SourceItem<Frame>> ReconnectingSource::read(const Context& context) {
+  while (!context.stop.stop_requested()) {
+    if (!connected_) {
+      back_off(context);
+      if (!context.stop.stop_requested()) try_to_connect(context);
+      continue;
+    }
+    try {
+      if (auto item = next(context)) return item;
+    } catch (const std::exception& error) {
+      lose("lost", error, context);
+    }
+  }
+  return std::nullopt;
+}
+
+/// Afterwards there is a connection, or the loss is counted, or `context.stop` was requested.
+void ReconnectingSource::try_to_connect(const Context& context) {
+  context.counters.source().enter(SourceState::Connecting);
+  try {
+    connect(context);
+    connected_ = was_connected_ = true;
+  } catch (const std::exception& error) {
+    lose("cannot open", error, context);
+  }
+}
+
+void ReconnectingSource::back_off(const Context& context) {
+  const auto until = context.clock.now() + to_duration(Seconds(back_off_.next()));
+  static_cast<void>(context.clock.sleep_until(until, context.stop));
+}
+
+/// In the handler of `error`, which it throws again when there shall be no other attempt.
+void ReconnectingSource::lose(const std::string& doing, const std::exception& error, const Context& context) {
+  connected_ = false;
+  if (context.stop.stop_requested()) return disconnect();
+  const bool refused = dynamic_cast<const SourceRefused*>(&error) != nullptr && !was_connected_;
+  if (!reconnect_ || refused) throw;
+  const bool named = dynamic_cast<const SourceError*>(&error) != nullptr;
+  const auto why = named ? error.what() : doing + " " + title_ + ": " + reason(error);
+  auto& book = context.counters.source();
+  const bool first = !book.is_lost();
+  book.lose(last_packet_, why);
+  book.enter(SourceState::BackingOff);
+  book.set_wall_clock(std::nullopt);
+  log(first ? LogLevel::Warning : LogLevel::Info, why + "; trying again");
+  disconnect();  // last: a driver may take its time to let go
+}
+
+void ReconnectingSource::note_size(FrameSize size, const Context& context) {
+  const auto before = sizes_.changes_with(size);
+  if (!before) return;
+  context.counters.source().count_size_change();
+  std::ostringstream text;
+  text << title_ << " changed its size from " << before->width << "x" << before->height << " to "
+       << size.width << "x" << size.height;
+  log(LogLevel::Info, text.str());
+}
+
+void ReconnectingSource::note_frame(const Context& context) {
+  back_off_.reset();
+  auto& book = context.counters.source();
+  if (book.state() == SourceState::WaitingKeyFrame) book.enter(SourceState::Reading);
+  const auto lasted = book.recover(context.clock.now());
+  if (!lasted) return;
+  std::ostringstream text;
+  text << title_ << " is back after " << std::fixed << std::setprecision(1) << *lasted << " s";
+  log(LogLevel::Warning, text.str());
+}
+
+std::optional<Frame> ReconnectingSource::make(FrameMaker& maker, AvFramePtr frame, const Context& context) {
+  const FfmpegErrorCapture errors;  // FFmpeg would complain of each frame
+  try {
+    return maker.make(std::move(frame));
+  } catch (const std::exception& error) {
+    if (!reconnect_) throw;
+    context.counters.drop(NodeDropCause::Decode);
+    if (const auto why = reason(error); why != complaint_) {
+      complaint_ = why;
+      log(LogLevel::Warning, title_ + ": frames are lost: " + why);
+    }
+    return std::nullopt;
+  }
+}
+
+}  // namespace freshframe

@@ -1,0 +1,71 @@
+// A live source that connects again when its connection is lost: cameras and network streams.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "media/ffmpeg/frame_maker.hpp"
+#include "media/live/back_off.hpp"
+
+namespace freshframe {
+
+/// Its states and their transitions are pictured in docs/live-sources.md. open() makes one attempt. After it,
+/// and after each loss, read() backs off and makes another. Without `reconnect`, and for a SourceRefused
+/// before the first connection, the error is thrown. All but url() and info() on one thread.
+class ReconnectingSource : public VideoSource {
+ public:
+  [[nodiscard]] VideoInfo info() const final;
+  [[nodiscard]] bool live() const noexcept final { return true; }
+
+  void open(const Context& context) override;
+  std::optional<SourceItem<Frame>> read(const Context& context) final;
+  void close() override { disconnect(); }
+
+ protected:
+  /// `title` is its name in messages: "camera '/dev/video0'".
+  ReconnectingSource(std::string title, bool reconnect);
+
+  /// One attempt. Throws any std::exception; SourceRefused when another attempt would fail as well.
+  virtual void connect(const Context& context) = 0;
+  /// The next frame of the connection. nullopt: the pipeline stops, or the frame could not be made. Throws
+  /// when the connection is lost.
+  virtual std::optional<SourceItem<Frame>> next(const Context& context) = 0;
+  /// Ends the connection, also one of which connect() made a part only.
+  virtual void disconnect() = 0;
+
+  [[nodiscard]] const std::string& title() const noexcept { return title_; }
+  void set_info(VideoInfo info);
+  /// An outage is counted from the last packet.
+  void note_packet(TimePoint arrived) noexcept { last_packet_ = arrived; }
+  /// Counts and logs a change of the stream's size.
+  void note_size(FrameSize size, const Context& context);
+  /// Ends an outage: the connection has given a frame.
+  void note_frame(const Context& context);
+  /// nullopt: the frame could not be made. It counts as `decode`, and the log has the reason once. Throws
+  /// without `reconnect`.
+  [[nodiscard]] std::optional<Frame> make(FrameMaker& maker, AvFramePtr frame, const Context& context);
+
+ private:
+  void try_to_connect(const Context& context);
+  void back_off(const Context& context);
+  void lose(const std::string& doing, const std::exception& error, const Context& context);
+
+  const std::string title_;
+  const bool reconnect_;
+  bool connected_ = false;
+  bool was_connected_ = false;  // once at least: then a camera that refuses may be another one in its place
+  BackOff back_off_;
+  TimePoint last_packet_{};  // or when the first attempt began
+  SizeWatch sizes_;
+  std::string complaint_;  // why frames could not be made
+
+  mutable std::mutex info_mutex_;
+  VideoInfo info_;  // guarded by info_mutex_
+};
+
+}  // namespace freshframe

@@ -1,0 +1,15 @@
+// An error of a live source that another attempt would not cure.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+
+namespace freshframe {
+
+/// No permission, an unknown option, a size that the camera does not have.
+class SourceRefused final : public SourceError {
+ public:
+  using SourceError::SourceError;
+};
+
+}  // namespace freshframe

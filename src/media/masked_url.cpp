@@ -1,0 +1,97 @@
+// URLs without their passwords.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/masked_url.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/ascii.hpp"
+#include "media/url_authority.hpp"
+
+namespace freshframe {
+namespace {
+
+/// What a URL in a text ends at for sure: a quote may be a part of a password.
+constexpr std::string_view kSpaces = " \t\r\n";
+
+/// `text` ends with "http://" or "https://", in small or capital letters.
+bool is_http(std::string_view text) {
+  constexpr std::string_view kLongest = "https://";
+  const auto end = lower_case(text.substr(text.size() - std::min(text.size(), kLongest.size())));
+  return end.ends_with("http://") || end.ends_with("https://");
+}
+
+/// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing. One with an
+/// unescaped '/', '?' or '@' in it cannot be told from a path with an '@': then all up to the last '@' counts
+/// as the password.
+std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin) {
+  const auto url = text.substr(0, text.find_first_of(kSpaces, begin));
+  const auto parts = parse_authority(url, begin);
+  const auto colon = url.substr(0, parts.end).find(':', begin);
+  if (colon == std::string_view::npos || (parts.user_end && colon > *parts.user_end)) {
+    // A name alone, which is none over HTTP: "https://token@host/".
+    const bool token = parts.user_end && is_http(text.substr(0, begin));
+    return token ? std::pair(begin, *parts.user_end) : std::pair(std::size_t{0}, std::size_t{0});
+  }
+  const bool before_port = parts.bracketed || all_digits(url.substr(colon + 1, parts.end - colon - 1));
+  if (colon >= parts.host_begin && before_port) return {0, 0};
+  const auto at = url.rfind('@');
+  if (at == std::string_view::npos || at < colon) return {0, 0};
+  return {colon + 1, at};
+}
+
+/// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras have them.
+bool is_secret(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kWords{"pas",  "pw",  "token",   "secret", "key",
+                                                   "auth", "sig", "session", "jwt"};
+  constexpr std::array<std::string_view, 3> kWhole{"p", "sid", "pin"};
+  const auto small = lower_case(name);
+  return std::find(kWhole.begin(), kWhole.end(), small) != kWhole.end() ||
+         std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view word) { return small.find(word) != std::string::npos; });
+}
+
+/// The values of secret parameters, masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
+/// some cameras have as their path. All up to the next '&', '#' or space is the value.
+std::string mask_parameters(const std::string& text) {
+  std::string masked;
+  std::size_t done = 0;
+  for (auto equals = text.find('='); equals != std::string::npos; equals = text.find('=', equals + 1)) {
+    const auto scheme = text.rfind("://", equals);
+    if (equals < done || scheme == std::string::npos || text.find_first_of(kSpaces, scheme) < equals)
+      continue;
+    const auto name = text.find_last_of("?&;,/=", equals - 1) + 1;
+    if (!is_secret(std::string_view(text).substr(name, equals - name))) continue;
+    auto end = std::min(text.find_first_of("&# \t\r\n", equals + 1), text.size());
+    end = std::max(text.find_last_not_of("'\":,.;)>", end - 1) + 1, equals + 1);  // of the sentence around it
+    masked += text.substr(done, equals + 1 - done) + "***";
+    done = end;
+  }
+  return masked + text.substr(done);
+}
+
+std::string mask_once(std::string_view text) {
+  std::string masked;
+  std::size_t done = 0;
+  for (auto at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
+    const auto [first, last] = password_span(text, at + 3);
+    if (first == last || first < done) continue;
+    masked += text.substr(done, first - done);
+    masked += "***";
+    done = last;
+  }
+  masked += text.substr(done);
+  return mask_parameters(masked);
+}
+
+}  // namespace
+
+std::string mask_passwords(std::string_view text) {
+  auto masked = mask_once(text);
+  // What is left may read as another URL once a part of it is masked.
+  for (auto again = mask_once(masked); again != masked; again = mask_once(masked)) masked = std::move(again);
+  return masked;
+}
+
+}  // namespace freshframe

@@ -1,0 +1,105 @@
+// A blocking call on a thread of its own, which its callers can leave behind.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/detached_call.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "media/network/per_process.hpp"
+#include <pthread.h>
+
+namespace freshframe {
+namespace {
+
+struct LeftThread {
+  std::thread thread;
+  std::shared_ptr<const std::atomic<bool>> ended;
+};
+
+/// The threads of the calls that nobody waits for any more.
+class LeftThreads {
+ public:
+  void add(LeftThread thread) {
+    const std::lock_guard lock(mutex_);
+    threads_.push_back(std::move(thread));
+  }
+
+  void join_ended() {
+    const std::lock_guard lock(mutex_);
+    const auto first = std::partition(threads_.begin(), threads_.end(), [](const LeftThread& one) {
+      return !one.ended->load(std::memory_order_acquire);
+    });
+    std::for_each(first, threads_.end(), [](LeftThread& one) { one.thread.join(); });
+    threads_.erase(first, threads_.end());
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<LeftThread> threads_;  // guarded by mutex_
+};
+
+}  // namespace
+
+struct DetachedCall::Shared {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  bool done = false;               // guarded by mutex
+  std::exception_ptr failure;      // guarded by mutex
+  std::atomic<bool> ended{false};  // the last act of the thread
+};
+
+DetachedCall::DetachedCall(Job job) : shared_(std::make_shared<Shared>()) {
+  join_ended_calls();
+  thread_ = std::thread([shared = shared_, job = std::move(job)]() mutable {
+    run(*shared, std::move(job));
+    shared->ended.store(true, std::memory_order_release);
+  });
+}
+
+void DetachedCall::run(Shared& shared, Job job) {
+  pthread_setname_np(pthread_self(), "ff aside");
+  std::exception_ptr failure;
+  try {
+    job();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  job = nullptr;  // the job's data goes before anybody hears of its end
+  const std::lock_guard lock(shared.mutex);
+  shared.failure = std::move(failure);
+  shared.done = true;
+  shared.changed.notify_all();
+}
+
+bool DetachedCall::wait(TimePoint until, const std::stop_token& stop) const {
+  std::unique_lock lock(shared_->mutex);
+  return shared_->changed.wait_until(lock, stop, until, [&] { return shared_->done; });
+}
+
+void DetachedCall::check() const {
+  std::exception_ptr failure;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    failure = shared_->failure;
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+DetachedCall::~DetachedCall() {
+  if (wait(TimePoint{}, {})) {
+    thread_.join();
+  } else {
+    PerProcess<LeftThreads>::get().add({std::move(thread_), {shared_, &shared_->ended}});
+  }
+}
+
+void join_ended_calls() {
+  PerProcess<LeftThreads>::get().join_ended();
+}
+
+}  // namespace freshframe

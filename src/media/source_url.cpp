@@ -1,0 +1,88 @@
+// What a source's URL names.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/source_url.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+#include "core/ascii.hpp"
+#include "media/file/picture_list.hpp"
+#include "media/masked_url.hpp"
+#include "media/network/url.hpp"
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+namespace freshframe {
+namespace {
+
+constexpr std::string_view kSupported =
+    "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
+    "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
+    "udp), cameras (\"0\", \"/dev/video0\") and \"demo:circles\"";
+
+/// "rtsp:/host" or "rtsp:host", which no file is called. Not shown: its password could not be told from a
+/// path.
+void check_slashes(const std::string& url) {
+  const auto word = lower_case(std::string_view(url).substr(0, url.find(':')));
+  struct stat status{};
+  if (word.size() == url.size() || !is_live_scheme(word) || ::stat(url.c_str(), &status) == 0) return;
+  throw OptionError("there is no file whose name begins with '" + word +
+                    ":'; a network stream is written \"" + word +
+                    "://host/path\", and as text: a pathlib.Path takes one slash away");
+}
+
+/// "rtsp" of "rtsp://host"; empty when there is none.
+std::string scheme_of(const std::string& url) {
+  const auto end = url.find("://");
+  if (end == std::string::npos || end == 0) return {};
+  const auto word = url.substr(0, end);
+  const bool valid = std::all_of(word.begin(), word.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' || c == '.';
+  });
+  return valid ? word : std::string();
+}
+
+/// By its name, as it may not be plugged in yet, or a device of that kind under another name.
+bool is_camera(const std::string& url) {
+  for (const std::string_view prefix : {"", "/dev/video"}) {
+    if (url.rfind(prefix, 0) == 0 && all_digits(std::string_view(url).substr(prefix.size()))) return true;
+  }
+  for (const std::string_view prefix : {"/dev/v4l/by-id/", "/dev/v4l/by-path/"}) {
+    if (url.rfind(prefix, 0) == 0 && url.size() > prefix.size()) return true;
+  }
+  constexpr unsigned kVideoDevices = 81;  // Documentation/admin-guide/devices.txt of Linux
+  struct stat status{};
+  return ::stat(url.c_str(), &status) == 0 && S_ISCHR(status.st_mode) &&
+         major(status.st_rdev) == kVideoDevices;
+}
+
+}  // namespace
+
+UrlKind url_kind(const std::string& url) {
+  if (url.empty()) throw OptionError("cannot open a source without a name: " + std::string(kSupported));
+  if (url.find('\0') != std::string::npos)
+    throw OptionError("cannot open a source whose name has a zero byte in it");
+  if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
+  if (is_camera(url)) return UrlKind::Camera;
+  const auto scheme = scheme_of(url);
+  if (is_live_scheme(LiveUrl(url).scheme)) return UrlKind::Live;
+  if (!scheme.empty() && scheme != "file") {
+    throw OptionError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
+                      std::string(kSupported));
+  }
+  if (scheme.empty()) check_slashes(url);
+  if (names_pictures(local_path(url))) return UrlKind::Pictures;
+  return UrlKind::File;
+}
+
+std::string local_path(const std::string& url) {
+  for (const std::string_view prefix : {"file://", "file:"}) {
+    if (url.rfind(prefix, 0) == 0) return url.substr(prefix.size());
+  }
+  return url;
+}
+
+}  // namespace freshframe

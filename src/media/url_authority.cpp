@@ -1,0 +1,22 @@
+// The authority of a URL: the user, the host and the port between "://" and the path (RFC 3986, section 3.2).
+// SPDX-License-Identifier: Apache-2.0
+#include "media/url_authority.hpp"
+
+#include <algorithm>
+
+namespace freshframe {
+
+UrlAuthority parse_authority(std::string_view url, std::size_t begin) {
+  UrlAuthority parts{.begin = begin};
+  parts.end = std::min(url.find_first_of("/?#", begin), url.size());
+  const auto text = url.substr(0, parts.end);
+  const auto at = text.rfind('@');
+  if (at != std::string_view::npos && at >= begin) parts.user_end = at;
+  parts.host_begin = parts.user_end ? *parts.user_end + 1 : begin;
+  parts.bracketed = text.substr(parts.host_begin).starts_with('[');
+  parts.host_end = parts.bracketed ? std::min(text.find(']', parts.host_begin), parts.end - 1) + 1
+                                   : std::min(text.find(':', parts.host_begin), parts.end);
+  return parts;
+}
+
+}  // namespace freshframe
