@@ -12,7 +12,7 @@ export class Gil {
   constructor() {
     const list = byId("gil-facts");
     this.wait = fact(list, "waited", "seconds that Python nodes waited for the GIL, in total");
-    this.hold = fact(list, "held", "seconds that Python nodes computed with the GIL, in total");
+    this.hold = fact(list, "held", "seconds that Python nodes kept the GIL from others, in total");
     this.stalls = fact(list, "stalls", "times that the whole process was kept from the GIL");
     this.frames = fact(list, "frames", "pictures that the engine holds / may hold");
     this.idle = fact(list, "idle memory", "bytes kept for reuse");

@@ -93,7 +93,7 @@ struct NodeStats {
   double p50 = 0;               // seconds per sample
   double p99 = 0;
   double gil_wait = 0;  // seconds in total that the node waited for Python's global lock
-  double gil_hold = 0;  // seconds in total that it held it
+  double gil_hold = 0;  // seconds in total that it kept it from others
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened

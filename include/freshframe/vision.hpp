@@ -196,4 +196,28 @@ class Annotate final : public Node<Circles, Frame> {
   std::unique_ptr<Impl> impl_;
 };
 
+/// A box to draw and what is written at it. Its id decides the colour or, without one, its confidence.
+struct LabelledBox {
+  Detection box;
+  std::optional<std::int64_t> id = {};
+  std::string label = {};
+};
+
+/// Draws boxes and labels into copies of frames, in the frame's own format; a gray frame becomes I420. Leaves
+/// out boxes with numbers that are none, beyond 1e6 pixels or turned inside out. One thread at a time.
+class BoxPainter {
+ public:
+  /// `line_width` in pixels; 0: chosen from the picture's size.
+  explicit BoxPainter(float line_width = 0);
+  BoxPainter(BoxPainter&&) noexcept;
+  BoxPainter& operator=(BoxPainter&&) noexcept;
+  ~BoxPainter();
+
+  [[nodiscard]] Frame draw(const Frame& frame, std::span<const LabelledBox> boxes);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace freshframe

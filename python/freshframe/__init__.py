@@ -2,6 +2,8 @@
 
 Python reads the freshest result when it wants one, or is called on its own node's thread; memory is bounded
 and every drop is counted with its edge and cause. Start with Pipeline, open and CircleTracker.
+
+A call holds the GIL unless its docstring says ``GIL: released``.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -12,6 +14,7 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
+from ._annotate_boxes import AnnotateBoxes
 from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
@@ -30,6 +33,7 @@ from ._errors import (
 )
 from ._extend import get_cmake_dir, get_include
 from ._life import stop_all
+from ._mock_camera import MockCamera
 from ._native import Frame, Reader, Sample, StopToken
 from ._nodes import Node, Source
 from ._pipeline import Pipeline
@@ -39,7 +43,6 @@ from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._stream import Stream, stream
 from ._tracker import BoxTracker
 from ._video import (
-    MockCamera,
     VideoFile,
     VideoInfo,
     VideoSource,
@@ -122,6 +125,7 @@ __all__ = [
     "NEXT",
     "RECORDING",
     "Annotate",
+    "AnnotateBoxes",
     "BoxTracker",
     "CircleDetector",
     "CircleTracker",

@@ -10,6 +10,14 @@ from typing import Any
 
 from ._errors import OptionError, OptionTypeError
 
+_MOST_SHOWN = 100  # letters of a value in a message
+
+
+def shown(value: object) -> str:
+    """A value in a message: one line, and not a long one."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... ({type(value).__name__})"
+
 
 def number(what: str, value: Any) -> float:
     """A number that is finite, of Python or NumPy.
@@ -19,13 +27,13 @@ def number(what: str, value: Any) -> float:
         OptionError: It is infinite or nan.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
-        raise OptionTypeError(f"{what} must be a number, got {value!r}")
+        raise OptionTypeError(f"{what} must be a number, got {shown(value)}")
     try:
         real = float(value)
     except OverflowError:  # an int beyond all floats
         real = math.inf
     if not math.isfinite(real):
-        raise OptionError(f"{what} must be a finite number, got {value!r}")
+        raise OptionError(f"{what} must be a finite number, got {shown(value)}")
     return real
 
 
@@ -37,11 +45,11 @@ def integer(what: str, value: Any, bits: int = 32) -> int:
         OptionError: It is too large.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise OptionTypeError(f"{what} must be a whole number, got {value!r}")
+        raise OptionTypeError(f"{what} must be a whole number, got {shown(value)}")
     whole = int(value)
     limit = 1 << (bits - 1)
     if not -limit <= whole < limit:
-        raise OptionError(f"{what} must be below {limit}, got {value!r}")
+        raise OptionError(f"{what} must be below {limit}, got {shown(value)}")
     return whole
 
 
@@ -52,7 +60,7 @@ def flag(what: str, value: Any) -> bool:
         OptionTypeError: It is something else.
     """
     if not isinstance(value, bool):
-        raise OptionTypeError(f"{what} must be True or False, got {value!r}")
+        raise OptionTypeError(f"{what} must be True or False, got {shown(value)}")
     return value
 
 
@@ -64,9 +72,9 @@ def text(what: str, value: Any) -> str:
         OptionError: It is empty, or has lone surrogates in it.
     """
     if not isinstance(value, str):
-        raise OptionTypeError(f"{what} must be a text, got {value!r}")
+        raise OptionTypeError(f"{what} must be a text, got {shown(value)}")
     if not value or not is_utf8(value):
-        raise OptionError(f"{what} must be a text that is not empty and is UTF-8, got {value!r}")
+        raise OptionError(f"{what} must be a text that is not empty and is UTF-8, got {shown(value)}")
     return value
 
 
@@ -78,12 +86,12 @@ def path(what: str, value: Any) -> str:
         OptionError: It is no UTF-8.
     """
     if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
-        raise OptionTypeError(f"{what} must be a path, got {value!r}")
+        raise OptionTypeError(f"{what} must be a path, got {shown(value)}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise OptionTypeError(f"{what} must be a path as text, got {value!r}")
+        raise OptionTypeError(f"{what} must be a path as text, got {shown(value)}")
     if not is_utf8(text):
-        raise OptionError(f"{what} must be UTF-8, got {value!r}: rename it, or make a link that is")
+        raise OptionError(f"{what} must be UTF-8, got {shown(value)}: rename it, or make a link that is")
     return text
 
 
@@ -104,6 +112,6 @@ def pair(what: str, value: Any) -> tuple[float, float]:
         OptionError: One of them is infinite or nan.
     """
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-        raise OptionTypeError(f"{what} must be two numbers, got {value!r}")
+        raise OptionTypeError(f"{what} must be two numbers, got {shown(value)}")
     first, second = value
     return number(what, first), number(what, second)

@@ -43,12 +43,12 @@ class Dashboard:
 
     @property
     def url(self) -> str:
-        """The first of ``urls``. GIL: held."""
+        """The first of ``urls``."""
         return self.urls[0]
 
     @property
     def closed(self) -> bool:
-        """Whether it serves no more. GIL: held."""
+        """Whether it serves no more."""
         pipeline = self._pipeline()
         return pipeline is None or of(pipeline) is not self
 
@@ -111,6 +111,8 @@ class Request:
         """Checks them; raises OptionTypeError, OptionError, GraphError."""
         if not isinstance(host, str):
             raise OptionTypeError(f"host must be an address as a text, such as '127.0.0.1', got {host!r}")
+        if not _check.is_utf8(host):
+            raise OptionError(f"host must be UTF-8, got {host!r}")
         wanted = "port must be a whole number from 0 (any that is free) to 65535"
         if type(port) is not int:
             raise OptionTypeError(f"{wanted}, got {port!r}")
@@ -119,7 +121,7 @@ class Request:
         wanted = "token must be a text of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
         if token is not None and not isinstance(token, str):
             raise OptionTypeError(f"{wanted}, got one of type {type(token).__name__}")
-        if token == "":
+        if token is not None and (token == "" or not token.isascii()):
             raise OptionError(wanted)
         if source_timeout is not None and not _check.number("source_timeout", source_timeout) > 0:
             raise OptionError(f"source_timeout must be more than 0 seconds or None, got {source_timeout!r}")

@@ -26,8 +26,6 @@ def get_include() -> str:
 
     Raises:
         FileNotFoundError: This installation has no headers.
-
-    GIL: held
     """
     return _find("include", os.path.join("freshframe", "gil.hpp"))
 
@@ -39,7 +37,5 @@ def get_cmake_dir() -> str:
 
     Raises:
         FileNotFoundError: This installation has no CMake package.
-
-    GIL: held
     """
     return _find("cmake", "freshframe-config.cmake")

@@ -4,32 +4,20 @@ from typing_extensions import CapsuleType
 
 
 def unsupported() -> str:
-    """
-    Why no watch is possible on this interpreter; empty when one is.
-
-    GIL: held
-    """
+    """Why no watch is possible on this interpreter; empty when one is."""
 
 def frames_now() -> list[tuple[str, str, int]]:
     """
     This thread's frames as (file, function, line), innermost first, read by the watch's offsets.
-
-    GIL: held
     """
 
 def line_of(table: bytes, first_line: int, offset: int) -> int:
     """
     The line of a bytecode offset by a code object's co_linetable; 0: none.
-
-    GIL: held
     """
 
 def findings() -> CapsuleType:
-    """
-    What the watch has found, for native code: a capsule of FindingsTable.
-
-    GIL: held
-    """
+    """What the watch has found, for native code: a capsule of FindingsTable."""
 
 class Watch:
     """A watcher thread and what it shares with the probe's thread."""
@@ -37,8 +25,6 @@ class Watch:
     def __init__(self, threshold: float, period: float = 0.0, timer_only: bool = False) -> None:
         """
         Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's sampling.
-
-        GIL: held
         """
 
     def start(self, ignored: int) -> None:
@@ -63,15 +49,9 @@ class Watch:
         """
 
     def abandon(self) -> None:
-        """
-        In the child of a fork: lets go of threads that are not there.
-
-        GIL: held
-        """
+        """In the child of a fork: lets go of threads that are not there."""
 
     def lost(self) -> int:
         """
         Stalls that were thrown away: Python did not fetch them, or there was no memory for them.
-
-        GIL: held
         """

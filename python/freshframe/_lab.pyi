@@ -35,11 +35,7 @@ def sum(values: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C',
     """
 
 def call_held(n: int, seconds: float, computes: bool) -> int:
-    """
-    Sums 0 to n - 1, then waits or computes for so long.
-
-    GIL: held.
-    """
+    """Sums 0 to n - 1, then waits or computes for so long."""
 
 def call_guarded(n: int, seconds: float, computes: bool) -> int:
     """

@@ -29,34 +29,34 @@ class Frame:
 
     @property
     def width(self) -> int:
-        """Pixels. GIL: held"""
+        """Pixels."""
 
     @property
     def height(self) -> int:
-        """Pixels. GIL: held"""
+        """Pixels."""
 
     @property
     def format(self, /) -> Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']:
-        """As decoded. GIL: held"""
+        """As decoded."""
 
     @property
     def color_range(self, /) -> Literal['limited', 'full']:
-        """'limited': luma 16 to 235, as video has it. GIL: held"""
+        """'limited': luma 16 to 235, as video has it."""
 
     @property
     def color_space(self) -> str:
-        """'bt601', 'bt709', 'bt2020' or 'unspecified'. GIL: held"""
+        """'bt601', 'bt709', 'bt2020' or 'unspecified'."""
 
     @property
     def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]:
         """
-        The component arrays as they lie in memory: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3); read-only views. GIL: held
+        The component arrays as they lie in memory: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3); read-only views.
         """
 
     @property
     def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        (H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range; of bgr and rgb converted once. GIL: held; released for the first conversion
+        (H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range; of bgr and rgb converted once. GIL: released for the first conversion
         """
 
     @property
@@ -101,42 +101,40 @@ class Frame:
         Raises:
             OptionError: The shape does not fit the format.
             OptionTypeError: Not a uint8 array.
-        GIL: held; released for a copy of more than about half a millisecond
+        GIL: released for a copy of more than about half a millisecond
         """
 
     def __copy__(self) -> object:
-        """The same frame. GIL: held"""
+        """The same frame."""
 
     def __deepcopy__(self, memo: object) -> object:
-        """The same frame: it never changes. GIL: held"""
+        """The same frame: it never changes."""
 
     def __reduce__(self) -> object:
-        """Refuses. GIL: held"""
+        """Refuses."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
         """
-        `array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError. GIL: held
+        `array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError.
         """
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         """
-        `array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of version 1.0 or newer, a copy of their own for older ones. GIL: held; released while copying
+        `array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of version 1.0 or newer, a copy of their own for older ones. GIL: released while copying
         """
 
     def __dlpack_device__(self) -> tuple:
-        """The CPU: (1, 0). GIL: held"""
+        """The CPU: (1, 0)."""
 
     def __eq__(self, other: object, /) -> bool:
-        """Same memory, not same pixels. GIL: held"""
+        """Same memory, not same pixels."""
 
-    def __hash__(self) -> int:
-        """GIL: held"""
+    def __hash__(self) -> int: ...
 
-    def __repr__(self) -> str:
-        """GIL: held"""
+    def __repr__(self) -> str: ...
 
     def _nbytes(self) -> int:
-        """Bytes behind this frame, conversions included. GIL: held"""
+        """Bytes behind this frame, conversions included."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -149,52 +147,52 @@ class Sample(Generic[T_co]):
 
     @property
     def value(self, /) -> T_co:
-        """The value; made at first use and kept. GIL: held"""
+        """The value; made at first use and kept."""
 
     @property
     def frame(self, /) -> Frame | None:
         """
-        The frame that the value was made from; the value itself on an edge of frames; None below a source of other things or with frames=False. GIL: held
+        The frame that the value was made from; the value itself on an edge of frames; None below a source of other things or with frames=False.
         """
 
     @property
     def seq(self) -> int:
-        """Frame number at the source, from 0. GIL: held"""
+        """Frame number at the source, from 0."""
 
     @property
     def pts(self) -> float:
-        """Seconds in the source's own time. GIL: held"""
+        """Seconds in the source's own time."""
 
     @property
     def captured(self) -> float:
-        """
-        time.monotonic() when device, file or network handed the packet over. GIL: held
-        """
+        """time.monotonic() when device, file or network handed the packet over."""
 
     @property
     def source(self) -> str:
-        """Name of the source node. GIL: held"""
+        """Name of the source node."""
 
     @property
     def node(self) -> str:
         """
-        Name of the node that gave this sample: tells the parents of a merge apart. GIL: held
+        Name of the node that gave this sample: tells the parents of a merge apart.
         """
 
     @property
     def path(self, /) -> str | None:
-        """File of this picture of a sequence; None for other sources. GIL: held"""
+        """File of this picture of a sequence; None for other sources."""
 
     @property
     def dropped(self) -> int:
-        """Samples dropped on this edge since the previous one. GIL: held"""
+        """Samples dropped on this edge since the previous one."""
 
     @property
     def age(self) -> float:
-        """Seconds since `captured`. GIL: held"""
+        """Seconds since `captured`."""
 
-    def __repr__(self) -> str:
-        """GIL: held"""
+    def __reduce__(self) -> object:
+        """Refuses."""
+
+    def __repr__(self) -> str: ...
 
 class Reader(Generic[T_co]):
     """
@@ -226,7 +224,7 @@ class Reader(Generic[T_co]):
         """
 
     def _take(self) -> Sample[T_co] | None:
-        """What `async for` polls with: the next sample or None. GIL: held"""
+        """What `async for` polls with: the next sample or None."""
 
     def latest(self) -> Sample[T_co] | None:
         """
@@ -238,7 +236,6 @@ class Reader(Generic[T_co]):
             GraphError: The reader's queue blocks (a file) or is NEXT.
             NodeError: A node failed.
             FramesHeld: Python holds more frames than max_held_bytes.
-        GIL: held
         """
 
     def poll(self) -> Sample[T_co] | None:
@@ -249,76 +246,70 @@ class Reader(Generic[T_co]):
             EndOfStream: Every parent ended and the queue is empty.
             NodeError: A node failed.
             FramesHeld: Python holds more frames than max_held_bytes.
-        GIL: held
         """
 
     @property
     def ended(self) -> bool:
-        """True when nothing will come any more and nothing waits. GIL: held"""
+        """True when nothing will come any more and nothing waits."""
 
     @property
     def name(self) -> str:
-        """The reader's name in stats and messages. GIL: held"""
+        """The reader's name in stats and messages."""
 
     def __repr__(self) -> str:
-        """Its name. GIL: held"""
+        """Its name."""
 
     def close(self) -> None:
         """
-        Ends this reader: later samples are dropped as ``stop`` and never block anybody. GIL: held
+        Ends this reader: later samples are dropped as ``stop`` and never block anybody.
         """
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
         """
-        Samples until the end, one wake-up of the event loop for any number of them. GIL: held
+        Samples until the end, one wake-up of the event loop for any number of them.
         """
 
     def _wake_fd(self) -> int:
-        """Descriptor for the event loop. GIL: held"""
+        """Descriptor for the event loop."""
 
     def _reset_wake(self) -> None:
-        """
-        Called before _take(), so that what comes after it wakes the loop. GIL: held
-        """
+        """Called before _take(), so that what comes after it wakes the loop."""
 
     def _check_stalled(self) -> None:
-        """Raises Stalled when waiting on can lead to nothing. GIL: held"""
+        """Raises Stalled when waiting on can lead to nothing."""
 
     def _arm(self, waits: bool) -> None:
-        """Called before and after the event loop waits. GIL: held"""
+        """Called before and after the event loop waits."""
 
 class NodeHandle:
     """A native node before and after it is added."""
 
     @property
     def added(self) -> bool:
-        """True when it belongs to a pipeline. GIL: held"""
+        """True when it belongs to a pipeline."""
 
     @property
     def live(self) -> bool:
-        """True for a source that cannot wait. GIL: held"""
+        """True for a source that cannot wait."""
 
     @property
     def default_name(self) -> str:
-        """Its name when add() is given none. GIL: held"""
+        """Its name when add() is given none."""
 
 class QueuePolicy:
     """What the engine knows of a Queue."""
 
-    def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None:
-        """GIL: held"""
+    def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
 
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None) -> None:
-        """GIL: held"""
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
 
-    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None:
-        """GIL: held"""
+    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None: ...
 
     def start(self, start_outside: Callable[[], None], /) -> None:
         """
@@ -341,62 +332,52 @@ class Engine:
         """
 
     def add_native(self, node: NodeHandle, parents: Sequence[int], options: AddOptions) -> int:
-        """Adds a native node; returns its index. GIL: held"""
+        """Adds a native node; returns its index."""
 
     def add_python(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: AddOptions, records_to: str | None) -> int:
-        """Adds a place for a Python node; returns its index. GIL: held"""
+        """Adds a place for a Python node; returns its index."""
 
     def add_python_source(self, label: str, live_and_kind: tuple[bool, str], parents: Sequence[int], options: AddOptions) -> int:
-        """Adds a place for a Python source; returns its index. GIL: held"""
+        """Adds a place for a Python source; returns its index."""
 
     def reader(self, parents: Sequence[int], queue: QueuePolicy | None, name: str, frames: bool) -> Reader:
-        """Adds a reader. GIL: held"""
+        """Adds a reader."""
 
-    def node_name(self, index: int) -> str:
-        """GIL: held"""
+    def node_name(self, index: int) -> str: ...
 
     def raise_untold(self) -> None:
-        """Raises what failed, unless a call has raised it already. GIL: held"""
+        """Raises what failed, unless a call has raised it already."""
 
     def request_stop(self) -> None:
         """Asks everything to stop. GIL: released"""
 
-    def call_at_end(self, callback: Callable) -> None:
-        """GIL: held"""
+    def call_at_end(self, callback: Callable) -> None: ...
 
-    def busy_nodes(self) -> list[str]:
-        """GIL: held"""
+    def busy_nodes(self) -> list[str]: ...
 
     @property
-    def started(self) -> bool:
-        """GIL: held"""
+    def started(self) -> bool: ...
 
     @property
-    def ended(self) -> bool:
-        """GIL: held"""
+    def ended(self) -> bool: ...
 
     @property
-    def failed(self) -> bool:
-        """GIL: held"""
+    def failed(self) -> bool: ...
 
     @property
     def forked(self) -> bool:
-        """True in a child of the process that made it. GIL: held"""
+        """True in a child of the process that made it."""
 
-    def describe(self) -> str:
-        """GIL: held"""
+    def describe(self) -> str: ...
 
-    def stats(self) -> tuple:
-        """GIL: held"""
+    def stats(self) -> tuple: ...
 
-    def report(self) -> tuple:
-        """GIL: held"""
+    def report(self) -> tuple: ...
 
-    def progress(self) -> tuple:
-        """GIL: held"""
+    def progress(self) -> tuple: ...
 
     def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, source_timeout: float | None) -> list[str]:
-        """Starts the dashboard's server; returns its URLs. GIL: held"""
+        """Starts the dashboard's server; returns its URLs."""
 
     def close_server(self) -> None:
         """Ends it. GIL: released while waiting"""
@@ -405,20 +386,20 @@ class Engine:
         """What /metrics tells of this pipeline. GIL: released"""
 
     def forget_server(self) -> None:
-        """In the child of a fork: closes its socket there. GIL: held"""
+        """In the child of a fork: closes its socket there."""
 
 def set_gil_findings(capsule: CapsuleType) -> None:
-    """Where the server hears of the GIL watch, without the GIL. GIL: held"""
+    """Where the server hears of the GIL watch, without the GIL."""
 
 class StopToken:
     """Tells a source that its pipeline stops; given to Source.read()."""
 
     @property
     def stopped(self) -> bool:
-        """True once the pipeline stops. GIL: held"""
+        """True once the pipeline stops."""
 
     def __bool__(self) -> bool:
-        """As `stopped`. GIL: held"""
+        """As `stopped`."""
 
     def wait(self, seconds: float) -> bool:
         """
@@ -428,40 +409,30 @@ class StopToken:
 def run_node(engine: Engine, index: int, node: Any, takes_values: bool, /) -> None:
     """The body of a Python node's thread. GIL: released while waiting"""
 
-def make_video_source(url: str, options: dict) -> NodeHandle:
-    """GIL: held"""
+def make_video_source(url: str, options: dict) -> NodeHandle: ...
 
-def video_url(node: NodeHandle) -> str:
-    """GIL: held"""
+def video_url(node: NodeHandle) -> str: ...
 
-def video_info(node: NodeHandle) -> tuple:
-    """GIL: held"""
+def video_info(node: NodeHandle) -> tuple: ...
 
-def make_mock_camera(picture: object, fps: float) -> NodeHandle:
-    """GIL: held"""
+def make_mock_camera(picture: object, fps: float) -> NodeHandle: ...
 
-def make_circle_detector(radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> NodeHandle:
-    """GIL: held"""
+def make_circle_detector(radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> NodeHandle: ...
 
 def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> freshframe.results.Circles:
     """GIL: released"""
 
-def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float) -> NodeHandle:
-    """GIL: held"""
+def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float) -> NodeHandle: ...
 
 def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.results.Circles:
     """GIL: released"""
 
-def make_annotate(ids: bool, confidences: bool, trail: float, line_width: float) -> NodeHandle:
-    """GIL: held"""
+def make_annotate(ids: bool, confidences: bool, trail: float, line_width: float) -> NodeHandle: ...
 
 def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
-    """
-    A line of anti-aliased text: how much of each pixel is covered. GIL: held
-    """
+    """A line of anti-aliased text: how much of each pixel is covered."""
 
-def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str]) -> NodeHandle:
-    """GIL: held"""
+def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str]) -> NodeHandle: ...
 
 def read_picture(path: str, at: float | None) -> Frame:
     """GIL: released"""
@@ -469,33 +440,37 @@ def read_picture(path: str, at: float | None) -> Frame:
 def write_picture(frame: Frame, path: str) -> None:
     """GIL: released"""
 
-def demo_truth(url: str, seq: int) -> list:
-    """GIL: held"""
+def demo_truth(url: str, seq: int) -> list: ...
 
 def cameras() -> list[dict[str, Any]]:
     """The cameras of this machine and what they offer. GIL: released"""
 
 def media_versions() -> dict:
-    """FFmpeg's versions, licence and build flags. GIL: held"""
+    """FFmpeg's versions, licence and build flags."""
 
 class BoxTracker:
     """The core of freshframe.BoxTracker."""
 
-    def __init__(self, max_gap: float, min_confidence: float, iou: float) -> None:
-        """GIL: held"""
+    def __init__(self, max_gap: float, min_confidence: float, iou: float) -> None: ...
 
     def update(self, pts: float, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], class_id: numpy.typing.NDArray[numpy.int32]) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
         """
         (rows, ids, velocity, age, track_confidence) of the boxes with a confirmed track. GIL: released for a hundred boxes or more, else held
         """
 
+class BoxPainter:
+    """The core of freshframe.AnnotateBoxes."""
+
+    def __init__(self, line_width: float) -> None: ...
+
+    def draw(self, frame: Frame, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], ids: numpy.typing.NDArray[numpy.int64] | None, labels: list[str]) -> Frame:
+        """A copy of the frame with boxes and labels. GIL: released"""
+
 def collect_log(on: bool) -> None:
-    """
-    Collects the log lines of the engine from now on, or drops them. GIL: held
-    """
+    """Collects the log lines of the engine from now on, or drops them."""
 
 def take_log() -> list:
-    """Takes what was collected: (level 0..3, text) each. GIL: held"""
+    """Takes what was collected: (level 0..3, text) each."""
 
 def wait_log() -> bool:
     """
@@ -503,17 +478,17 @@ def wait_log() -> bool:
     """
 
 def end_log() -> None:
-    """Ends one wait_log(), of now or later. GIL: held"""
+    """Ends one wait_log(), of now or later."""
 
 def register_classes(classes: dict) -> None:
-    """Tells the module the package's classes, once. GIL: held"""
+    """Tells the module the package's classes, once."""
 
 def forget_classes() -> None:
-    """The opposite, when the interpreter exits. GIL: held"""
+    """The opposite, when the interpreter exits."""
 
 def let_leaks_pass() -> None:
     """
-    For an exit with a node that is still busy: what it holds outlives the interpreter. GIL: held
+    For an exit with a node that is still busy: what it holds outlives the interpreter.
     """
 
 __version__: str

@@ -32,7 +32,7 @@ class Node(Generic[In, Out]):
     records_to: str | None = None
 
     def open(self) -> None:
-        """Called once before the first sample. GIL: held."""
+        """Called once before the first sample."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
         """Called once per sample, by one thread at a time.
@@ -42,12 +42,11 @@ class Node(Generic[In, Out]):
 
         Returns:
             What the children get, with the sample's stamp; None emits nothing.
-        GIL: held.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
 
     def close(self) -> None:
-        """Called once after the last sample if open() succeeded, also after a failure. GIL: held."""
+        """Called once after the last sample if open() succeeded, also after a failure."""
 
 
 class Source(Node[None, Out]):
@@ -68,7 +67,6 @@ class Source(Node[None, Out]):
 
         Yields:
             ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
-        GIL: held.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method read(self, stop)")
 
@@ -97,7 +95,7 @@ class NativeNode(Native, Node[In, Out]):
     """A node that the engine runs on a native thread without the GIL."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
-        """Not for calling: the engine runs this node natively. GIL: held."""
+        """Not for calling: the engine runs this node natively."""
         raise StateError(
             f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
         )

@@ -45,6 +45,8 @@ class Pipeline:
         """See the class."""
         if not isinstance(name, str):
             raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
+        if not _check.is_utf8(name):
+            raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
         _life.forget_ended()
@@ -106,7 +108,6 @@ class Pipeline:
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline was started before.
-        GIL: held.
         """
         _wiring.check_node(node)
         parents = self._parents(parent, _wiring.label(node))
@@ -145,12 +146,13 @@ class Pipeline:
         parents = [parent] if isinstance(parent, Port) else parent
         if not isinstance(parents, Sequence) or isinstance(parents, str):
             raise OptionTypeError(
-                f"the parent of {label!r} must be a port, as add() returns it, or several; got {parent!r}"
+                f"the parent of {label!r} must be a port, as add() returns it, or several; "
+                f"got {_check.shown(parent)}"
             )
         for port in parents:
             if not isinstance(port, Port):
                 raise OptionTypeError(
-                    f"a parent of {label!r} must be a port, as add() returns it; got {port!r}"
+                    f"a parent of {label!r} must be a port, as add() returns it; got {_check.shown(port)}"
                 )
             if port._pipeline is not self:
                 raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
@@ -172,7 +174,6 @@ class Pipeline:
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline was started before.
-        GIL: held.
         """
         label = _wiring.checked_name(name) or "reader"
         parents = self._parents(list(ports), label)
@@ -352,17 +353,16 @@ class Pipeline:
             OptionTypeError: An argument is of the wrong type.
             StateError: It is served already, with other arguments.
             FreshframeError: The port is taken or not permitted.
-        GIL: held.
         """
         return _dashboard.serve(self, _dashboard.Request.of(self, host, port, view, token, source_timeout))
 
     @property
     def dashboard(self) -> Dashboard | None:
-        """What serve() returned, until it is closed. GIL: held."""
+        """What serve() returned, until it is closed.."""
         return _dashboard.of(self)
 
     def stats(self) -> Stats:
-        """A snapshot; never blocks the pipeline, works after stop(). GIL: held."""
+        """A snapshot; never blocks the pipeline, works after stop()."""
         from ._stats import make_stats  # noqa: PLC0415
 
         return make_stats(self._engine.stats())

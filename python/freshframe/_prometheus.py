@@ -27,7 +27,7 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
         OptionTypeError: An argument is no Pipeline.
         OptionError: There is none, or two have the same name.
         ImportError: The package prometheus_client is not installed.
-    GIL: held; released while the text is made.
+    GIL: released while the text is made.
     """
     try:
         from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  (optional)

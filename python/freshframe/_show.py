@@ -46,7 +46,6 @@ def show(what: Port[Any] | Pipeline | Dashboard, *, window: bool = True) -> Dash
         OptionError: The port cannot be viewed.
         FreshframeError: There is no display or no browser. The pipeline is served all the same; the message
             has the URL.
-    GIL: held.
     """
     dashboard = _dashboard_of(what)
     url = dashboard.url + _fragment(what)

@@ -63,8 +63,9 @@ class NodeStats:
         p50: Median seconds per sample.
         p99: 99th percentile of seconds per sample.
         gil_wait: Seconds in total that a Python node waited for the GIL.
-        gil_hold: Seconds in total that it computed with the GIL, keeping it from others. What it sleeps or
-            waits for without the GIL does not count; nor does a C function that blocks with the GIL held.
+        gil_hold: Seconds in total that it kept the GIL from others: while it computed, and while a C function
+            blocked with the GIL held, of which the first is not counted. What it sleeps or waits for without
+            the GIL does not count.
         errors: Exceptions.
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that happened.

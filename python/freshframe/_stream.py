@@ -228,6 +228,5 @@ def stream(
         GraphError: It cannot be wired so.
         OptionError: An option is out of range.
         OptionTypeError: An argument is of the wrong type.
-    GIL: held.
     """
     return Stream(source, nodes, _Options(queue, frames, name, on_error, max_held_bytes))

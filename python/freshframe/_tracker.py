@@ -70,11 +70,11 @@ class BoxTracker(Node[Detections, Detections]):
             raise StateError(
                 "this BoxTracker is a node of a pipeline, which calls it: make another one for update()"
             )
-        return self._tracked(_boxes(detections, "update() got a"), seconds, "")
+        return self._tracked(boxes_of("BoxTracker", detections, "update() got a"), seconds, "")
 
     def process(self, sample: Sample[Detections], /) -> Detections:
         """The boxes that have an identity, by ascending `tracker_id`. GIL: released for 100 boxes or more."""
-        found = _boxes(sample.value, f"{sample.node!r} gave a")
+        found = boxes_of("BoxTracker", sample.value, f"{sample.node!r} gave a")
         return self._tracked(found, sample.pts, sample.source)
 
     def _tracked(self, found: Detections, time: float, source: str) -> Detections:
@@ -90,13 +90,14 @@ class BoxTracker(Node[Detections, Detections]):
         )
 
 
-def _boxes(given: Any, giver: str) -> Detections:
+def boxes_of(taker: str, given: Any, giver: str) -> Detections:
+    """Detections of what was given; `giver` begins the sentence about what was given instead."""
     if isinstance(given, Detections):
         return given
     if all(hasattr(given, name) for name in ("xyxy", "confidence", "class_id", "tracker_id", "data")):
         return Detections.from_supervision(given)
     raise OptionTypeError(
-        "BoxTracker takes Detections (freshframe's or supervision's), but "
+        f"{taker} takes Detections (freshframe's or supervision's), but "
         f"{giver} {type(given).__name__}: make them of your boxes, "
         "ff.Detections(xyxy, confidence, class_id)"
     )

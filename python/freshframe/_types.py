@@ -10,8 +10,9 @@ from typing import Any
 
 from . import _native
 from ._circles import Annotate, CircleDetector, CircleTracker
+from ._mock_camera import MockCamera
 from ._nodes import Node, Source
-from ._video import MockCamera, VideoFile, VideoSource
+from ._video import VideoFile, VideoSource
 from .results import Circles
 
 _NATIVE: dict[type, tuple[Any, Any]] = {

@@ -34,7 +34,6 @@ def demo_truth(url: str, seq: int) -> list[DemoCircle]:
 
     Raises:
         OptionError: Any other URL, or a negative seq.
-    GIL: held.
     """
     return [
         DemoCircle(*circle)

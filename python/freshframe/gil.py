@@ -214,7 +214,7 @@ def watch(
         OptionTypeError: An argument is of the wrong type.
         OptionError: An argument is out of range.
         StateError: When it is entered on an interpreter that is not supported, or beside another watch.
-    GIL: held. The thread that watches never takes it; a second one does, when somebody looks stuck.
+    The thread that watches never takes the GIL; a second one does, when somebody looks stuck.
     """
     return GilWatch(threshold, on_stall, keep)
 

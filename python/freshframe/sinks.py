@@ -41,6 +41,7 @@ class _TextSink(Node[Any, None]):
         self.path = _check.path("path", path)
         self.records_to = self.path
         self._file: TextFile | TextIO | None = None
+        self._label: str | None = None  # a source's name, where lines of several follow each other
 
     def open(self) -> None:
         """Creates the file unless it exists; the first line replaces what it holds."""
@@ -95,6 +96,7 @@ class JsonLines(_TextSink):
             "seq": sample.seq,
             "pts": _finite(sample.pts),
             "captured": _finite(round(sample.captured, 6)),
+            **({} if self._label is None else {"source": _utf8(self._label)}),
             **({} if sample.path is None else {"path": _utf8(sample.path)}),
             key: content,
         }

@@ -262,17 +262,17 @@ void bind_engine(nb::module_& module) {
   nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
       .def_prop_ro(
           "added", [](const NodeHandle& self) { return self.added != nullptr; },
-          "True when it belongs to a pipeline. GIL: held")
+          "True when it belongs to a pipeline.")
       .def_prop_ro(
           "live",
           [](const NodeHandle& self) {
             const auto* source = dynamic_cast<const SourceBase*>(&self.get());
             return source != nullptr && source->live();
           },
-          "True for a source that cannot wait. GIL: held")
+          "True for a source that cannot wait.")
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
-          "Its name when add() is given none. GIL: held");
+          "Its name when add() is given none.");
   bind_options(module);
   nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
                             "The native part of a Pipeline.");
@@ -284,35 +284,30 @@ void bind_engine(nb::module_& module) {
             new (self)
                 Engine({.name = name, .stall_timeout = stall_timeout, .max_held_bytes = max_held_bytes});
           },
-          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"), "GIL: held")
+          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"))
       .def("add_native", &add_native, nb::arg("node"), nb::arg("parents"), nb::arg("options"),
-           "Adds a native node; returns its index. GIL: held")
+           "Adds a native node; returns its index.")
       .def("add_python", &add_python, nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
            nb::arg("options"), nb::arg("records_to").none(),
-           "Adds a place for a Python node; returns its index. GIL: held")
+           "Adds a place for a Python node; returns its index.")
       .def("add_python_source", &add_python_source, nb::arg("label"), nb::arg("live_and_kind"),
-           nb::arg("parents"), nb::arg("options"),
-           "Adds a place for a Python source; returns its index. GIL: held")
+           nb::arg("parents"), nb::arg("options"), "Adds a place for a Python source; returns its index.")
       .def("reader", &reader, nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"), nb::arg("frames"),
-           "Adds a reader. GIL: held")
+           "Adds a reader.")
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().worker(index).name(); },
-          nb::arg("index"), "GIL: held")
+          nb::arg("index"))
       .def(
           "raise_untold", [](Engine& self) { self.core().failure().rethrow_if_untold(); },
-          "Raises what failed, unless a call has raised it already. GIL: held")
+          "Raises what failed, unless a call has raised it already.")
       .def("request_stop", gil::entry<&request_stop>, "Asks everything to stop. GIL: released")
-      .def("call_at_end", &call_at_end, nb::arg("callback"), "GIL: held")
-      .def(
-          "busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); }, "GIL: held")
-      .def_prop_ro(
-          "started", [](const Engine& self) { return self.core().started(); }, "GIL: held")
-      .def_prop_ro(
-          "ended", [](const Engine& self) { return self.core().ended(); }, "GIL: held")
-      .def_prop_ro(
-          "failed", [](const Engine& self) { return self.core().failure().failed(); }, "GIL: held")
-      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it. GIL: held")
-      .def("describe", [](const Engine& self) { return self.core().describe(); }, "GIL: held");
+      .def("call_at_end", &call_at_end, nb::arg("callback"))
+      .def("busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); })
+      .def_prop_ro("started", [](const Engine& self) { return self.core().started(); })
+      .def_prop_ro("ended", [](const Engine& self) { return self.core().ended(); })
+      .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })
+      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it.")
+      .def("describe", [](const Engine& self) { return self.core().describe(); });
   bind_engine_stats(engine);
   bind_serve(module, engine);
 }

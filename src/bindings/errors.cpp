@@ -234,13 +234,16 @@ void translate(gil::Held& held, const std::exception_ptr* error) {
   raise_known(held, *error);
 }
 
+// nanobind calls this with the GIL held; what it rethrows is nanobind's to map. No lambda: g++ 16 takes one for a
+// constant expression that cannot be (-Winvalid-constexpr).
+void translate_exception(const std::exception_ptr& error, void* /*unused*/) {
+  gil::entry<&translate>(&error);
+}
+
 }  // namespace
 
 void register_exception_translator() {
-  nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {
-    gil::entry<&translate>(
-        &error);  // nanobind calls this with the GIL held; what it rethrows is nanobind's to map
-  });
+  nb::register_exception_translator(&translate_exception);
 }
 
 }  // namespace freshframe::python

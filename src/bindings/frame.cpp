@@ -113,30 +113,30 @@ void bind_frame(nb::module_& module) {
       "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
       "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
   bind_frame_display(frame);
-  frame.def_prop_ro("width", &Frame::width, "Pixels. GIL: held")
-      .def_prop_ro("height", &Frame::height, "Pixels. GIL: held")
+  frame.def_prop_ro("width", &Frame::width, "Pixels.")
+      .def_prop_ro("height", &Frame::height, "Pixels.")
       .def_prop_ro(
           "format", [](const Frame& self) { return std::string(to_string(self.format())); },
           nb::sig("def format(self, /) -> typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', "
                   "'rgb']"),
-          "As decoded. GIL: held")
+          "As decoded.")
       .def_prop_ro(
           "color_range",
           [](const Frame& self) { return std::string(to_string(self.picture_format().range)); },
           nb::sig("def color_range(self, /) -> typing.Literal['limited', 'full']"),
-          "'limited': luma 16 to 235, as video has it. GIL: held")
+          "'limited': luma 16 to 235, as video has it.")
       .def_prop_ro(
           "color_space",
           [](const Frame& self) { return std::string(to_string(self.picture_format().space)); },
-          "'bt601', 'bt709', 'bt2020' or 'unspecified'. GIL: held")
+          "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
       .def_prop_ro(
           "planes", &planes, nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
           "The component arrays as they lie in memory: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "
-          "(h, w, 3); read-only views. GIL: held")
+          "(h, w, 3); read-only views.")
       .def_prop_ro(
           "luma", gil::entry<&luma>, nb::sig("def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
           "(H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range; of bgr and rgb "
-          "converted once. GIL: held; released for the first conversion")
+          "converted once. GIL: released for the first conversion")
       .def_prop_ro("bgr", gil::entry<&bgr>, nb::sig("def bgr(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
                    "(H, W, 3) uint8, read-only; converted once, then shared by all. copy('bgr') gives an "
                    "array to draw "
@@ -167,33 +167,30 @@ void bind_frame(nb::module_& module) {
           "more.\n\n"
           "Raises:\n    OptionError: The shape does not fit the format.\n    OptionTypeError: Not a uint8 "
           "array.\n"
-          "GIL: held; released for a copy of more than about half a millisecond")
+          "GIL: released for a copy of more than about half a millisecond")
       .def(
-          "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame. GIL: held")
+          "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame.")
       .def(
           "__deepcopy__", [](nb::handle_t<Frame> self, nb::handle /*memo*/) { return nb::borrow(self); },
-          nb::arg("memo"), "The same frame: it never changes. GIL: held")
-      .def("__reduce__", &refuse_pickle, "Refuses. GIL: held")
+          nb::arg("memo"), "The same frame: it never changes.")
+      .def("__reduce__", &refuse_pickle, "Refuses.")
       .def("__array__", &as_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
                    "numpy.typing.NDArray[typing.Any]"),
-           "`array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError. GIL: held")
+           "`array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError.")
       .def("__dlpack__", &dlpack, nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"),
            "`array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of "
            "version 1.0 or newer, a copy of "
            "their own for "
-           "older ones. GIL: held; released while copying")
+           "older ones. GIL: released while copying")
       .def(
-          "__dlpack_device__", [](const Frame&) { return nb::make_tuple(1, 0); },
-          "The CPU: (1, 0). GIL: held")
+          "__dlpack_device__", [](const Frame&) { return nb::make_tuple(1, 0); }, "The CPU: (1, 0).")
       .def(
           "__eq__", [](const Frame& self, const Frame& other) { return self == other; }, nb::is_operator(),
-          nb::sig("def __eq__(self, other: object, /) -> bool"), "Same memory, not same pixels. GIL: held")
-      .def(
-          "__hash__", [](const Frame& self) { return std::hash<const void*>{}(self.planes()[0].data); },
-          "GIL: held")
-      .def("__repr__", &represent, "GIL: held")
-      .def("_nbytes", &Frame::size_bytes, "Bytes behind this frame, conversions included. GIL: held");
+          nb::sig("def __eq__(self, other: object, /) -> bool"), "Same memory, not same pixels.")
+      .def("__hash__", [](const Frame& self) { return std::hash<const void*>{}(self.planes()[0].data); })
+      .def("__repr__", &represent)
+      .def("_nbytes", &Frame::size_bytes, "Bytes behind this frame, conversions included.");
 }
 
 }  // namespace freshframe::python

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <ctime>
+#include <semaphore>
 #include <thread>
 #include <utility>
 
@@ -42,7 +45,8 @@ class NodeThreads {
       stretch_began_.store(now, std::memory_order_relaxed);  // others had their time already
       return false;
     }
-    if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed)) return false;
+    if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed))
+      return false;
     std::this_thread::sleep_for(kWakeUp);
     stretch_began_.store(Clock::now(), std::memory_order_relaxed);
     return true;
@@ -52,8 +56,9 @@ class NodeThreads {
   void slept(Clock::duration waited) {
     const auto patience = patience_.load(std::memory_order_relaxed);
     const bool used = waited > kFree;
-    patience_.store(used ? Clock::duration(GilTurn::kLongest) : std::min<Clock::duration>(2 * patience, kSwitchInterval),
-                    std::memory_order_relaxed);
+    patience_.store(
+        used ? Clock::duration(GilTurn::kLongest) : std::min<Clock::duration>(2 * patience, kSwitchInterval),
+        std::memory_order_relaxed);
   }
 
   void released(Clock::time_point now) { released_.store(now, std::memory_order_relaxed); }
@@ -70,7 +75,43 @@ class NodeThreads {
 
 NodeThreads node_threads;
 
+// Note [Leaving in a queue]
+// At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that waits for
+// the GIL wakes every 5 ms to ask for a switch, so thousands of them at once leave no time for anything else: 5000
+// took 25 s. So only a few ask at a time. A node's close() may wait for another node's, therefore a thread asks
+// without a place when no other has left for kPatience.
+class Leaving {
+ public:
+  bool enter() {
+    constexpr std::chrono::milliseconds kPatience{500};
+    for (auto left = left_.load(std::memory_order_relaxed); !places_.try_acquire_for(kPatience);) {
+      if (left == left_.load(std::memory_order_relaxed)) return false;
+      left = left_.load(std::memory_order_relaxed);
+    }
+    return true;
+  }
+  void leave() {
+    left_.fetch_add(1, std::memory_order_relaxed);
+    places_.release();
+  }
+
+ private:
+  static constexpr std::ptrdiff_t kPlaces = 16;
+  std::counting_semaphore<kPlaces> places_{kPlaces};
+  std::atomic<std::uint64_t> left_{0};
+};
+
+Leaving leaving;
+
 }  // namespace
+
+GilTurn::~GilTurn() {
+  if (leaving_) leaving.leave();
+}
+
+void GilTurn::queue_to_leave() {
+  leaving_ = leaving.enter();
+}
 
 void GilTurn::let_others_in() {
   let_in_ = node_threads.let_others_in(Clock::now());
@@ -81,11 +122,12 @@ void GilTurn::begin(Worker& worker, Clock::time_point wanted) {
   if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
   worker.meter_lock(seconds(began_ - wanted), 0);
   if (was_long_) computed_ = thread_cpu_seconds();
+  seat_.begin();
 }
 
-// What the thread computes in its turn keeps the GIL from others, what it sleeps does not. A turn after a
-// short one is expected to be short. When it is not, what the thread computed since it was last asked counts,
-// which is a little more.
+// What the thread computes in its turn keeps the GIL from others, what it sleeps does not, unless it has the
+// GIL meanwhile (see Note [Waiting with the GIL]). A turn after a short one is expected to be short. When it
+// is not, what the thread computed since it was last asked counts, which is a little more.
 void GilTurn::end(Worker& worker) {
   const auto now = Clock::now();
   node_threads.released(now);
@@ -94,8 +136,10 @@ void GilTurn::end(Worker& worker) {
   was_long_ = lasted > kShort;
   if (was_long_) {
     const auto computed = thread_cpu_seconds();
-    held = std::min(held, computed - computed_);
+    const double busy = std::min(held, computed - computed_);
     computed_ = computed;
+    const auto share = seat_.share_held(lasted - to_duration(Seconds(busy)));
+    held = share ? std::max(busy, held * *share) : busy;
   }
   worker.meter_lock(0, held);
 }

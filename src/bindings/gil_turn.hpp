@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "bindings/hold_sampler.hpp"
 #include "core/pipeline/worker.hpp"
 
 namespace freshframe::python {
@@ -19,6 +20,13 @@ class GilTurn {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::microseconds kLongest{200};
 
+  GilTurn() = default;
+  GilTurn(const GilTurn&) = delete;
+  GilTurn& operator=(const GilTurn&) = delete;
+  ~GilTurn();
+
+  /// The thread, without the GIL, has processed its last sample. May sleep, see Note [Leaving in a queue].
+  void queue_to_leave();
   /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in].
   void let_others_in();
   /// The thread got the GIL, for which it had waited since `wanted`.
@@ -33,6 +41,8 @@ class GilTurn {
   double computed_ = 0;   // the thread's processor time when the turn began, or at an earlier time
   bool was_long_ = true;  // the turn before this one
   bool let_in_ = false;   // whether the thread slept before this turn
+  bool leaving_ = false;  // whether it has a place among those that leave
+  HoldSampler::Seat seat_;
 };
 
 }  // namespace freshframe::python

@@ -129,10 +129,10 @@ void bind_log(nb::module_& module) {
   renew_log_lines();
   pthread_atfork(nullptr, nullptr, &renew_log_lines);
   module.def("collect_log", &collect_log, nb::arg("on"),
-             "Collects the log lines of the engine from now on, or drops them. GIL: held");
-  module.def("take_log", &take_log, "Takes what was collected: (level 0..3, text) each. GIL: held");
+             "Collects the log lines of the engine from now on, or drops them.");
+  module.def("take_log", &take_log, "Takes what was collected: (level 0..3, text) each.");
   module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
-  module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(), of now or later. GIL: held");
+  module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(), of now or later.");
 }
 
 }  // namespace freshframe::python

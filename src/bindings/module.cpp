@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "bindings/circles_pool.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
@@ -50,6 +51,7 @@ void forget_classes(gil::Held& held) {
                           &known.read_timeout, &known.stalled, &known.stop_timeout, &known.reader_iterator}) {
     Py_CLEAR(*kept);
   }
+  forget_pooled_circles(held);
   forget_end_callback();
 }
 
@@ -72,12 +74,13 @@ NB_MODULE(_native, module) {
   bind_python_nodes(module);
   bind_nodes(module);
   bind_trackers(module);
+  bind_box_painter(module);
   bind_log(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
-             "Tells the module the package's classes, once. GIL: held");
+             "Tells the module the package's classes, once.");
   module.def("forget_classes", freshframe::gil::entry<&forget_classes>,
-             "The opposite, when the interpreter exits. GIL: held");
+             "The opposite, when the interpreter exits.");
   module.def(
       "let_leaks_pass", [] { nb::set_leak_warnings(false); },
-      "For an exit with a node that is still busy: what it holds outlives the interpreter. GIL: held");
+      "For an exit with a node that is still busy: what it holds outlives the interpreter.");
 }

@@ -254,39 +254,37 @@ nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>> text_mask(const std::string& t
 }  // namespace
 
 void bind_nodes(nb::module_& module) {
-  module.def("make_video_source", &make_video_source, nb::arg("url"), nb::arg("options"), "GIL: held");
-  module.def(
-      "video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"),
-      "GIL: held");
-  module.def("video_info", &video_info, nb::arg("node"), "GIL: held");
-  module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"), "GIL: held");
+  module.def("make_video_source", &make_video_source, nb::arg("url"), nb::arg("options"));
+  module.def("video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"));
+  module.def("video_info", &video_info, nb::arg("node"));
+  module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
   module.def("make_circle_detector", &make_circle_detector, nb::arg("radius"), nb::arg("max_circles"),
-             nb::arg("min_confidence"), nb::arg("concentric"), "GIL: held");
+             nb::arg("min_confidence"), nb::arg("concentric"));
   module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("image").none(), nb::arg("radius"),
              nb::arg("max_circles"), nb::arg("min_confidence"), nb::arg("concentric"),
              nb::sig("def detect_circles(image: typing.Any, radius: tuple[float, float], max_circles: int, "
                      "min_confidence: float, concentric: bool) -> freshframe.results.Circles"),
              "GIL: released");
   module.def("make_circle_tracker", &make_circle_tracker, nb::arg("radius"), nb::arg("max_circles"),
-             nb::arg("max_gap"), nb::arg("full_every"), "GIL: held");
+             nb::arg("max_gap"), nb::arg("full_every"));
   module.def("update_circle_tracker", gil::entry<&update_circle_tracker>, nb::arg("tracker"),
              nb::arg("image").none(), nb::arg("time"),
              nb::sig("def update_circle_tracker(tracker: NodeHandle, image: typing.Any, time: float) -> "
                      "freshframe.results.Circles"),
              "GIL: released");
   module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("confidences"), nb::arg("trail"),
-             nb::arg("line_width"), "GIL: held");
+             nb::arg("line_width"));
   module.def("text_mask", &text_mask, nb::arg("text"), nb::arg("height"),
-             "A line of anti-aliased text: how much of each pixel is covered. GIL: held");
+             "A line of anti-aliased text: how much of each pixel is covered.");
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("codec"), nb::arg("fps").none(),
-             nb::arg("quality"), nb::arg("options"), "GIL: held");
+             nb::arg("quality"), nb::arg("options"));
   module.def("read_picture", gil::entry<&load_picture>, nb::arg("path"), nb::arg("at").none(),
              "GIL: released");
   module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");
-  module.def("demo_truth", &truth, nb::arg("url"), nb::arg("seq"), "GIL: held");
+  module.def("demo_truth", &truth, nb::arg("url"), nb::arg("seq"));
   module.def("cameras", gil::entry<&list_cameras>, nb::sig("def cameras() -> list[dict[str, typing.Any]]"),
              "The cameras of this machine and what they offer. GIL: released");
-  module.def("media_versions", &versions, "FFmpeg's versions, licence and build flags. GIL: held");
+  module.def("media_versions", &versions, "FFmpeg's versions, licence and build flags.");
 }
 
 }  // namespace freshframe::python

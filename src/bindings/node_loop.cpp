@@ -154,9 +154,13 @@ void emit_output(Worker& worker, AnySample& sample, std::optional<Output>& outpu
 }
 
 // Emits what was made of `sample` and takes the next one into it, in one go without the GIL.
-bool emit_and_take(Worker& worker, AnySample* sample, std::optional<Output>* output, FormatUse use) {
+bool emit_and_take(Worker& worker, AnySample* sample, std::optional<Output>* output, FormatUse use,
+                   GilTurn* turn) {
   emit_output(worker, *sample, *output);
-  if (!worker.take(*sample)) return false;
+  if (!worker.take(*sample)) {
+    turn->queue_to_leave();
+    return false;
+  }
   use.make(sample->frame);
   return true;
 }
@@ -174,7 +178,7 @@ void node_loop(gil::Held& held, Loop& loop) {
   while (true) {
     const auto use = FormatUse::next(&loop);
     if (!go_on(loop, sample, output, use) &&
-        !without_gil<&emit_and_take>(held, loop, &sample, &output, use)) {
+        !without_gil<&emit_and_take>(held, loop, &sample, &output, use, &loop.turn)) {
       return;
     }
     gil::DeferredFree::instance().drain(held);
@@ -264,7 +268,9 @@ std::optional<SourceItem<Output>> next_item(gil::Held& held, Loop& loop, PyObjec
 
 PyObject* open_iterator(gil::Held& held, Loop& loop) {
   PyObject* token = raw_call(held, [&] {
-    return nb::cast(StopToken{loop.engine.core().stop_token(), loop.engine.core().clock()}).release().ptr();
+    return nb::cast(StopToken{loop.engine.core().source_stop_token(), loop.engine.core().clock()})
+        .release()
+        .ptr();
   });
   if (token == nullptr) return nullptr;
   PyObject* iterable = PyObject_CallMethod(loop.node, "read", "(O)", token);
@@ -409,10 +415,9 @@ void bind_python_nodes(nb::module_& module) {
                         "Tells a source that its pipeline stops; given to Source.read().")
       .def_prop_ro(
           "stopped", [](const StopToken& self) { return self.token.stop_requested(); },
-          "True once the pipeline stops. GIL: held")
+          "True once the pipeline stops.")
       .def(
-          "__bool__", [](const StopToken& self) { return self.token.stop_requested(); },
-          "As `stopped`. GIL: held")
+          "__bool__", [](const StopToken& self) { return self.token.stop_requested(); }, "As `stopped`.")
       .def("wait", gil::entry<&stop_wait>, nb::arg("seconds"),
            nb::sig("def wait(self, seconds: float) -> bool"),
            "Sleeps for `seconds`, or until the pipeline stops; returns `stopped`. Use it instead of "

@@ -27,8 +27,7 @@ void bind_options(nb::module_& module) {
             validate(queue);
             new (self) Queue(queue);
           },
-          nb::arg("depth"), nb::arg("when_full"), nb::arg("max_seconds").none(), nb::arg("max_bytes").none(),
-          "GIL: held");
+          nb::arg("depth"), nb::arg("when_full"), nb::arg("max_seconds").none(), nb::arg("max_bytes").none());
   nb::class_<AddOptions>(module, "AddOptions", nb::is_final(), "Options of Pipeline.add().")
       .def(
           "__init__",
@@ -36,8 +35,7 @@ void bind_options(nb::module_& module) {
              const std::string& on_error, std::optional<double> max_age) {
             new (self) AddOptions{name, queue, on_error_of(on_error), max_age};
           },
-          nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
-          "GIL: held");
+          nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none());
 }
 
 }  // namespace freshframe::python

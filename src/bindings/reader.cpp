@@ -29,7 +29,7 @@ PythonReader::~PythonReader() {
 
 nb::object PythonReader::keep(AnySample sample) {
   FormatUse::next(core_.get());
-  last_ = make_sample(std::move(sample), *names_);
+  if (!PythonSample::renew(last_, sample, *names_)) last_ = make_sample(std::move(sample), *names_);
   return last_;
 }
 
@@ -155,9 +155,6 @@ PythonReader& reader_of(PyObject* self) {
   return *nb::inst_ptr<PythonReader>(self);
 }
 
-nb::object latest(gil::Held& held, PythonReader& self) {
-  return self.latest(held);
-}
 nb::object poll(gil::Held& held, PythonReader& self) {
   return self.poll(held);
 }
@@ -194,6 +191,10 @@ PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
   return raw_call(held, [&] { return reader_of(self).wait(held, 0); });
 }
 
+PyObject* latest(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
+  return raw_call(held, [&] { return reader_of(self).latest(held).release().ptr(); });
+}
+
 PyObject* iterate(PyObject* self) {
   return Py_NewRef(self);
 }
@@ -213,7 +214,15 @@ PyMethodDef* raw_methods() {
        "reader, whose queue blocks, is not read.\n"
        "GIL: released while waiting."},
       {"_take", gil::entry<&take>, METH_NOARGS,
-       "_take($self)\n--\n\nWhat `async for` polls with: the next sample or None. GIL: held"},
+       "_take($self)\n--\n\nWhat `async for` polls with: the next sample or None."},
+      {"latest", gil::entry<&latest>, METH_NOARGS,
+       "latest($self)\n--\n\nThe newest sample; the same object again when nothing is newer, None before the "
+       "first.\n\n"
+       "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
+       "reader's "
+       "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "
+       "more frames "
+       "than max_held_bytes."},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -238,37 +247,27 @@ void bind_reader(nb::module_& module) {
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }
   reader
-      .def("latest", gil::entry<&latest>, nb::sig("def latest(self) -> Sample[T_co] | None"),
-           "The newest sample; the same object again when nothing is newer, None before the first.\n\n"
-           "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
-           "reader's "
-           "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "
-           "more frames "
-           "than max_held_bytes.\nGIL: held")
       .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
            "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStream: Every parent ended and "
            "the queue "
            "is empty.\n    NodeError: A node failed.\n    FramesHeld: Python holds more frames than "
-           "max_held_bytes.\nGIL: held")
-      .def_prop_ro("ended", &PythonReader::ended,
-                   "True when nothing will come any more and nothing waits. GIL: held")
-      .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages. GIL: held")
+           "max_held_bytes.")
+      .def_prop_ro("ended", &PythonReader::ended, "True when nothing will come any more and nothing waits.")
+      .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
-          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; },
-          "Its name. GIL: held")
+          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "Its name.")
       .def("close", &PythonReader::close,
-           "Ends this reader: later samples are dropped as ``stop`` and never block anybody. GIL: held")
+           "Ends this reader: later samples are dropped as ``stop`` and never block anybody.")
       .def(
           "__aiter__", [](nb::object self) { return nb::handle(classes().reader_iterator)(self); },
           nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),
-          "Samples until the end, one wake-up of the event loop for any number of them. GIL: held")
-      .def("_wake_fd", &PythonReader::wake_fd, "Descriptor for the event loop. GIL: held")
+          "Samples until the end, one wake-up of the event loop for any number of them.")
+      .def("_wake_fd", &PythonReader::wake_fd, "Descriptor for the event loop.")
       .def("_reset_wake", &PythonReader::reset_wake,
-           "Called before _take(), so that what comes after it wakes the loop. GIL: held")
+           "Called before _take(), so that what comes after it wakes the loop.")
       .def("_check_stalled", &PythonReader::check_stalled,
-           "Raises Stalled when waiting on can lead to nothing. GIL: held")
-      .def("_arm", &PythonReader::arm, nb::arg("waits"),
-           "Called before and after the event loop waits. GIL: held");
+           "Raises Stalled when waiting on can lead to nothing.")
+      .def("_arm", &PythonReader::arm, nb::arg("waits"), "Called before and after the event loop waits.");
 }
 
 }  // namespace freshframe::python

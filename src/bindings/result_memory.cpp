@@ -12,13 +12,14 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// Owns the result. It exports the table that `array()` is about to make an array of; NumPy asks for it at
-// once and keeps the exporter.
+// Owns the result, or ends with the room for a copy. It exports the table that `array()` is about to make an
+// array of; NumPy asks for it at once and keeps the exporter.
 struct Exporter {
-  PyObject_HEAD ValueRef value;
+  PyObject_VAR_HEAD ValueRef value;
   const void* table;
   Py_ssize_t bytes;
 };
+static_assert(sizeof(Exporter) % alignof(std::int64_t) == 0, "the room behind it is aligned");
 
 Exporter& exporter_of(PyObject* object) {
   return *reinterpret_cast<Exporter*>(object);
@@ -40,7 +41,7 @@ PyTypeObject* exporter_type() {
   static PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(&free_exporter)},
                                 {Py_bf_getbuffer, reinterpret_cast<void*>(&export_buffer)},
                                 {0, nullptr}};
-  static PyType_Spec spec = {"freshframe._native._ResultMemory", sizeof(Exporter), 0,
+  static PyType_Spec spec = {"freshframe._native._ResultMemory", sizeof(Exporter), 1,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   static PyObject* const type = PyType_FromSpec(&spec);
   if (type == nullptr) throw nb::python_error();
@@ -78,12 +79,20 @@ nb::object tuple_of(Py_ssize_t first, Py_ssize_t second, bool both) {
 
 }  // namespace
 
-ResultMemory::ResultMemory(gil::Held& held, ValueRef value) {
+ResultMemory::ResultMemory(gil::Held& held, ValueRef value) : ResultMemory(held, 0) {
+  exporter_of(exporter_.ptr()).value = std::move(value);
+}
+
+ResultMemory::ResultMemory(gil::Held& held, std::size_t bytes) {
   held.check();
   auto* const type = exporter_type();
-  exporter_ = nb::steal(type->tp_alloc(type, 0));
+  exporter_ = nb::steal(type->tp_alloc(type, static_cast<Py_ssize_t>(bytes)));
   if (!exporter_.is_valid()) throw nb::python_error();
-  new (&exporter_of(exporter_.ptr()).value) ValueRef(std::move(value));
+  new (&exporter_of(exporter_.ptr()).value) ValueRef;
+}
+
+void* ResultMemory::room() const noexcept {
+  return &exporter_of(exporter_.ptr()) + 1;
 }
 
 nb::object ResultMemory::array(const Column& column, const void* table, std::size_t rows) const {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "bindings/raw_call.hpp"
 #include "bindings/value.hpp"
 
 #include <nanobind/stl/string.h>
@@ -28,6 +29,20 @@ nb::object PythonSample::frame() {
 nb::object PythonSample::value(gil::Held& held) {
   if (!value_.is_valid()) value_ = sample_.value ? to_python(held, sample_.value) : frame();
   return value_;
+}
+
+bool PythonSample::renew(nb::handle only, AnySample& sample, const NodeNames& names) {
+#ifndef Py_GIL_DISABLED  // there, that no other thread has a reference cannot be seen
+  if (!only.is_valid() || Py_REFCNT(only.ptr()) != 1) return false;
+  auto* self = nb::inst_ptr<PythonSample>(only);
+  if (self->names_ != names) return false;
+  const AnySample before = std::exchange(self->sample_, std::move(sample));
+  const nb::object value = std::move(self->value_);  // released after the members are empty
+  const nb::object frame = std::move(self->frame_);
+  return true;
+#else
+  return false;
+#endif
 }
 
 int PythonSample::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
@@ -56,14 +71,26 @@ double seconds(TimePoint time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
-nb::object value_of(gil::Held& held, PythonSample& self) {
-  return self.value(held);
+PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
+  return raw_call(held, [&] {
+    if (!nb::inst_ready(self)) throw nb::type_error("this Sample was not made by a reader or for a node");
+    return nb::inst_ptr<PythonSample>(self)->value(held).release().ptr();
+  });
 }
+
+PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr,
+                            "The value; made at first use and kept.", nullptr};
 
 nb::object path_of(const PythonSample& self) {
   const auto& path = self.sample().stamp.path;
   if (!path) return nb::none();
   return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
+}
+
+[[noreturn]] nb::object refuse_pickle(const PythonSample& /*self*/) {
+  throw OptionTypeError(
+      "a Sample cannot be pickled: it may hold a frame, shared picture memory of this process; send what is "
+      "needed of it, such as sample.value, sample.seq and sample.pts");
 }
 
 std::string represent(const PythonSample& self) {
@@ -78,41 +105,44 @@ void bind_sample(nb::module_& module) {
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
                                       {0, nullptr}};
   module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
-  nb::class_<PythonSample>(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
-                           nb::sig("class Sample(typing.Generic[T_co])"),
-                           "A value, the stamp of its birth and the frame that it was made from.\n\n"
-                           "Compares by identity. Made by readers and for nodes, not by hand.")
-      .def_prop_ro("value", gil::entry<&value_of>, nb::sig("def value(self, /) -> T_co"),
-                   "The value; made at first use and kept. GIL: held")
+  nb::class_<PythonSample> sample(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
+                                  nb::sig("class Sample(typing.Generic[T_co])"),
+                                  "A value, the stamp of its birth and the frame that it was made from.\n\n"
+                                  "Compares by identity. Made by readers and for nodes, not by hand.");
+  // As a plain C function: a game asks once per frame, with cold caches (see Note [Results are used again]).
+  sample.attr(value_getter.name) =
+      nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
+  sample
       .def_prop_ro(
           "frame", &PythonSample::frame, nb::sig("def frame(self, /) -> Frame | None"),
           "The frame that the value was made from; the value itself on an edge of frames; None below a "
-          "source of other things or with frames=False. GIL: held")
+          "source of other things or with frames=False.")
       .def_prop_ro(
           "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
-          "Frame number at the source, from 0. GIL: held")
+          "Frame number at the source, from 0.")
       .def_prop_ro(
           "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },
-          "Seconds in the source's own time. GIL: held")
+          "Seconds in the source's own time.")
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
-          "time.monotonic() when device, file or network handed the packet over. GIL: held")
-      .def_prop_ro("source", &PythonSample::source, "Name of the source node. GIL: held")
+          "time.monotonic() when device, file or network handed the packet over.")
+      .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
       .def_prop_ro("node", &PythonSample::node,
-                   "Name of the node that gave this sample: tells the parents of a merge apart. GIL: held")
+                   "Name of the node that gave this sample: tells the parents of a merge apart.")
       .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
-                   "File of this picture of a sequence; None for other sources. GIL: held")
+                   "File of this picture of a sequence; None for other sources.")
       .def_prop_ro(
           "dropped", [](const PythonSample& self) { return self.sample().dropped; },
-          "Samples dropped on this edge since the previous one. GIL: held")
+          "Samples dropped on this edge since the previous one.")
       .def_prop_ro(
           "age",
           [](const PythonSample& self) {
             const auto now = std::chrono::steady_clock::now();
             return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
           },
-          "Seconds since `captured`. GIL: held")
-      .def("__repr__", &represent, "GIL: held");
+          "Seconds since `captured`.")
+      .def("__reduce__", &refuse_pickle, "Refuses.")
+      .def("__repr__", &represent);
 }
 
 }  // namespace freshframe::python

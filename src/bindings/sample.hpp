@@ -27,6 +27,9 @@ class PythonSample {
   nanobind::object frame();
   nanobind::object value(gil::Held& held);
 
+  /// Becomes another sample, when `only` is the one reference to a Python Sample; false: it is not.
+  static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);
+
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
   static int clear(PyObject* self) noexcept;
 

@@ -89,10 +89,9 @@ nb::tuple progress_tuple(const Engine& self) {
 }  // namespace
 
 void bind_engine_stats(nb::class_<Engine>& engine) {
-  engine.def(
-            "stats", [](const Engine& self) { return stats_tuple(self.core().stats()); }, "GIL: held")
-      .def("report", &report_tuple, "GIL: held")
-      .def("progress", &progress_tuple, "GIL: held");
+  engine.def("stats", [](const Engine& self) { return stats_tuple(self.core().stats()); })
+      .def("report", &report_tuple)
+      .def("progress", &progress_tuple);
 }
 
 }  // namespace freshframe::python

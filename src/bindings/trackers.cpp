@@ -109,7 +109,7 @@ void bind_trackers(nb::module_& module) {
           [](BoxTracker* self, double max_gap, float min_confidence, float iou) {
             new (self) BoxTracker({.max_gap = max_gap, .min_confidence = min_confidence, .iou = iou});
           },
-          nb::arg("max_gap"), nb::arg("min_confidence"), nb::arg("iou"), "GIL: held")
+          nb::arg("max_gap"), nb::arg("min_confidence"), nb::arg("iou"))
       .def("update", gil::entry<&update>, nb::arg("pts"), nb::arg("xyxy"), nb::arg("confidence"),
            nb::arg("class_id"),
            nb::sig("def update(self, pts: float, xyxy: numpy.typing.NDArray[numpy.float32], confidence: "

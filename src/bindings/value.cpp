@@ -5,15 +5,12 @@
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
 
-#include <array>
 #include <cstddef>
-#include <memory>
 #include <utility>
-#include <vector>
 
 #include "bindings/arrays.hpp"
+#include "bindings/circles_pool.hpp"
 #include "bindings/classes.hpp"
-#include "bindings/result_memory.hpp"
 
 #include <nanobind/ndarray.h>
 
@@ -21,58 +18,6 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 namespace {
-
-constexpr Py_ssize_t kCircleFloats = sizeof(Circle) / sizeof(float);
-constexpr Py_ssize_t kTrackFloats = sizeof(TrackInfo) / sizeof(float);
-static_assert(offsetof(TrackInfo, age) == 2 * sizeof(float));
-static_assert(offsetof(TrackInfo, track_confidence) == 3 * sizeof(float));
-
-// The columns of the package's Circles in their order.
-using Columns = std::array<nb::object, 6>;
-
-// Makes a frozen, slotted dataclass without its __init__, which costs more than everything else here.
-nb::object make_circles(const Columns& columns) {
-  static PyObject* const names[] = {
-      PyUnicode_InternFromString("xyr"),        PyUnicode_InternFromString("confidence"),
-      PyUnicode_InternFromString("tracker_id"), PyUnicode_InternFromString("velocity"),
-      PyUnicode_InternFromString("age"),        PyUnicode_InternFromString("track_confidence")};
-  auto* const type = reinterpret_cast<PyTypeObject*>(classes().circles);
-  if (type == nullptr) throw Error("results have no value any more: the interpreter is exiting");
-  const nb::object result = nb::steal(type->tp_alloc(type, 0));
-  if (!result.is_valid()) throw nb::python_error();
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (PyObject_GenericSetAttr(result.ptr(), names[i], columns[i].ptr()) != 0) throw nb::python_error();
-  }
-  return result;
-}
-
-// The arrays are views of the native result.
-nb::object circles_to_python(gil::Held& held, const ValueRef& value, const Circles& circles) {
-  const ResultMemory memory(held, value);
-  const auto count = circles.circles.size();
-  const auto* data = circles.circles.data();
-  Columns columns = {memory.array({.first = 0, .width = 3, .row_numbers = kCircleFloats}, data, count),
-                     memory.array({.first = 3, .row_numbers = kCircleFloats}, data, count),
-                     nb::none(),
-                     nb::none(),
-                     nb::none(),
-                     nb::none()};
-  const bool tracked = count > 0 || circles.tracked;
-  if (circles.ids.size() == count && tracked) {
-    columns[2] = memory.array({.number = Column::Number::Int64}, circles.ids.data(), count);
-  }
-  if (circles.tracks.size() == count && tracked) {
-    const auto* tracks = circles.tracks.data();
-    const auto& known = circles.columns;
-    if (known.velocity) {
-      columns[3] = memory.array({.first = 0, .width = 2, .row_numbers = kTrackFloats}, tracks, count);
-    }
-    if (known.age) columns[4] = memory.array({.first = 2, .row_numbers = kTrackFloats}, tracks, count);
-    if (known.track_confidence)
-      columns[5] = memory.array({.first = 3, .row_numbers = kTrackFloats}, tracks, count);
-  }
-  return make_circles(columns);
-}
 
 [[noreturn]] void refuse_circles(const char* column, const char* wanted) {
   throw OptionError(std::string("Circles.") + column + " must be " + wanted);

@@ -11,9 +11,9 @@ namespace freshframe {
 /// Positions in the text that was parsed. "user:se@cret@[::1]:554/a": the last '@' ends the user.
 struct UrlAuthority {
   std::size_t begin = 0;
-  std::size_t end = 0;                  // of the first '/', '?' or '#', or of the text
-  std::optional<std::size_t> user_end;  // of the '@'
-  std::size_t host_begin = 0;           // brackets included
+  std::size_t end = 0;                    // of the first '/', '?' or '#', or of the text
+  std::optional<std::size_t> user_end{};  // of the '@'
+  std::size_t host_begin = 0;             // brackets included
   std::size_t host_end = 0;
   bool bracketed = false;  // "[::1]"
 };

@@ -1,18 +1,21 @@
-"""What is checked after every test: the books of every edge, and that no thread is left behind."""
+"""What is checked after every test: counters balance and no thread is left. Fixtures of the command."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import SCENE, Process
 from support import Gate, check_books, until
 
 import freshframe as ff
+from freshframe._cli import main
 
 
 def threads() -> dict[int, str]:
@@ -52,3 +55,51 @@ def pipelines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ff.Pipeline]]:
         lambda: set(threads()) <= before,
         lambda: f"the end of {[v for k, v in threads().items() if k not in before]}",
     )
+
+
+@pytest.fixture
+def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command in this process: exit code, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """H.264 of the scene, 60 fps."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.VideoFile(path), pipeline.add(ff.open(SCENE)))
+    assert pipeline.run().complete
+    return path
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Callable[[str], str]:
+    """Writes a program and returns its path."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "app.py"
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[..., Process]]:
+    made: list[Process] = []
+
+    def start(*arguments: str) -> Process:
+        made.append(Process(*arguments))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.process.kill()
+        one.process.communicate()

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freshframe import gil
+
 HOLD_MS = 30
 
 
@@ -196,3 +198,8 @@ def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
 def environment() -> dict[str, str]:
     """For programs that import this module."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+
+
+def blocked(watch: gil.GilWatch) -> list[gil.GilStall]:
+    """What the extension did; on a loaded machine others are held up with the GIL, too."""
+    return [stall for stall in watch.stalls if stall.native == WAYS["extension-block"].expected]

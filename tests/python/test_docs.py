@@ -57,11 +57,31 @@ def test_the_page_has_the_programs_that_are_tried_here() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("nanobind") is None, reason="needs nanobind")
 @pytest.mark.parametrize("number", range(len(programs("cpp"))))
 def test_the_cpp_of_the_page_compiles(number: int) -> None:
+    check_compiles(programs("cpp")[number], [f"-isystem{path}" for path in headers()[1:]])
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
+def test_the_program_of_the_page_about_cpp_compiles() -> None:
+    page = (ROOT / "docs" / "cpp.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```cpp\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    check_compiles(program, [])
+
+
+def check_compiles(program: str, include: list[str]) -> None:
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
-    include = [f"-I{headers()[0]}", *(f"-isystem{path}" for path in headers()[1:])]
     done = subprocess.run(
-        [str(COMPILER), "-std=c++20", "-fsyntax-only", *warnings, *include, "-x", "c++", "-"],
-        input=programs("cpp")[number],
+        [
+            str(COMPILER),
+            "-std=c++20",
+            "-fsyntax-only",
+            *warnings,
+            f"-I{ROOT / 'include'}",
+            *include,
+            "-x",
+            "c++",
+            "-",
+        ],
+        input=program,
         text=True,
         capture_output=True,
         timeout=WATCHDOG,

@@ -15,10 +15,14 @@ pipeline = ff.Pipeline()
 """
 
 
-@pytest.mark.slow
+# A node that is still busy is let go 5 s after the exit began, which is long for a test.
+HURRY = "import freshframe._life; freshframe._life._EXIT_TIMEOUT = 0.3\n"
+
+
 def test_a_node_that_sleeps_does_not_keep_the_interpreter_and_is_named() -> None:
     ended = run_program(
         BUILD
+        + HURRY
         + """
 here = threading.Event()
 
@@ -95,6 +99,7 @@ reader.get()
 def test_a_thread_that_the_exit_leaves_behind_does_not_crash_it(body: str) -> None:
     ended = run_program(
         BUILD
+        + HURRY
         + f"""
 here = threading.Event()
 class Stuck(ff.Source):

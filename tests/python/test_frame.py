@@ -3,48 +3,14 @@
 
 from __future__ import annotations
 
-import copy
 import gc
-import sys
-import threading
-import time
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from support import picture
+from frame_arrays import FORMATS, SHAPES, Array, noise
 
 import freshframe as ff
-
-Array = npt.NDArray[np.uint8]
-SHAPES = {
-    "gray": (48, 64),
-    "bgr": (48, 64, 3),
-    "rgb": (48, 64, 3),
-    "nv12": (72, 64),
-    "i420": (72, 64),
-    "i422": (96, 64),
-    "i444": (3, 48, 64),
-}
-FORMATS: list[Any] = list(SHAPES)
-
-
-def noise(format_: str, seed: int = 1) -> Array:
-    return np.random.default_rng(seed).integers(0, 256, SHAPES[format_], np.uint8)
-
-
-def uniform(y: int, u: int, v: int, size: tuple[int, int] = (64, 48)) -> ff.Frame:
-    """An i420 frame of one colour."""
-    width, height = size
-    array = np.empty((height * 3 // 2, width), np.uint8)
-    array[:height] = y
-    array[height : height + height // 4] = u
-    array[height + height // 4 :] = v
-    return ff.Frame.from_array(array, "i420")
-
-
-# --- from arrays and back -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -123,9 +89,6 @@ def test_an_odd_size_of_a_subsampled_format_has_no_single_array_but_says_what_to
     assert frame.bgr.shape == (5, 7, 3)
 
 
-# --- views --------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("format_", FORMATS)
 def test_every_array_of_a_frame_is_read_only(format_: Any) -> None:
     frame = ff.Frame.from_array(noise(format_), format_)
@@ -172,21 +135,6 @@ def test_nv12_has_one_plane_of_luma_and_one_of_pairs() -> None:
     assert np.array_equal(chroma.reshape(24, 64), array[48:])
 
 
-def test_luma_of_a_colour_frame_is_converted_once() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    assert np.shares_memory(frame.luma, frame.luma)
-    grey = ff.Frame.from_array(np.full((4, 4, 3), 128, np.uint8), "bgr").luma
-    assert np.abs(grey.astype(int) - 126).max() <= 2  # 16 + 128 * 219 / 255
-
-
-@pytest.mark.parametrize("format_", FORMATS)
-def test_conversions_are_made_once_and_shared(format_: Any) -> None:
-    frame = ff.Frame.from_array(noise(format_), format_)
-    for name in ("bgr", "rgb", "array"):
-        assert np.shares_memory(getattr(frame, name), getattr(frame, name)), name
-    assert np.shares_memory(copy.copy(frame).bgr, frame.bgr)
-
-
 def test_pixels_live_as_long_as_any_view() -> None:
     frame = ff.Frame.from_array(noise("i420"), "i420")
     expected = {name: getattr(frame, name).copy() for name in ("luma", "bgr", "array")}
@@ -203,147 +151,6 @@ def test_pixels_live_as_long_as_any_view() -> None:
     assert np.array_equal(plane, chroma)
 
 
-# --- colours ------------------------------------------------------------------------------------------------
-
-COLOURS = [  # limited range BT.601: (Y, U, V) and (R, G, B)
-    ((16, 128, 128), (0, 0, 0)),
-    ((235, 128, 128), (255, 255, 255)),
-    ((126, 128, 128), (128, 128, 128)),
-    ((81, 90, 240), (255, 0, 0)),
-    ((145, 54, 34), (0, 255, 0)),
-    ((41, 240, 110), (0, 0, 255)),
-]
-
-
-@pytest.mark.parametrize(("yuv", "rgb"), COLOURS)
-def test_small_video_is_taken_as_bt601_limited(yuv: tuple[int, int, int], rgb: tuple[int, int, int]) -> None:
-    frame = uniform(*yuv)
-    assert np.abs(frame.rgb.astype(int) - rgb).max() <= 3
-    assert np.array_equal(frame.bgr, frame.rgb[..., ::-1])
-
-
-@pytest.mark.parametrize("format_", ["i420", "nv12", "i422", "i444"])
-@pytest.mark.parametrize("rgb", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 50), (128, 128, 128)])
-def test_a_colour_survives_the_way_through_each_yuv_format(format_: Any, rgb: tuple[int, int, int]) -> None:
-    array = np.empty((48, 64, 3), np.uint8)
-    array[:] = rgb
-    there = ff.Frame.from_array(array, "rgb").to(format_)
-    assert there.format == format_
-    assert np.abs(there.rgb.astype(int) - rgb).max() <= 4
-    assert np.abs(there.to("bgr").array.astype(int) - np.array(rgb)[::-1]).max() <= 4
-
-
-def test_to_its_own_format_is_the_same_pixels() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    assert np.shares_memory(frame.to("bgr").array, frame.array)
-
-
-def test_to_gray_of_video_is_its_luma() -> None:
-    frame = ff.Frame.from_array(noise("i420"), "i420")
-    assert np.array_equal(frame.to("gray").array, frame.luma)
-
-
-def test_gray_becomes_colour_with_three_equal_channels() -> None:
-    frame = ff.Frame.from_array(picture(99), "gray")
-    assert np.ptp(frame.bgr.astype(int), axis=2).max() == 0
-
-
-def test_range_and_matrix_are_told() -> None:
-    frame = uniform(16, 128, 128)
-    assert frame.color_range in ("limited", "full")
-    assert isinstance(frame.color_space, str)
-
-
-# --- copies and protocols -----------------------------------------------------------------------------------
-
-
-def test_a_copy_is_writable_and_independent() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    mine = frame.copy()
-    mine[:] = 0
-    assert np.array_equal(frame.array, noise("bgr"))
-    assert mine.flags.c_contiguous
-    assert mine.flags.owndata or mine.base is not frame.array
-
-
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_copy_in_another_format_is_writable(format_: Any) -> None:
-    mine = ff.Frame.from_array(noise("bgr"), "bgr").copy(format_)
-    assert mine.shape == SHAPES[format_]
-    mine[:] = 1
-
-
-def test_numpy_takes_a_frame_as_its_array() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    assert np.shares_memory(np.asarray(frame), frame.array)
-    assert np.asarray(frame, dtype=np.float32).dtype == np.float32
-    mine = np.array(frame)
-    mine[:] = 0
-    assert np.array_equal(frame.array, noise("bgr"))
-
-
-@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="copy= came with NumPy 2")
-def test_numpy_may_forbid_the_copy() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    assert np.shares_memory(np.array(frame, copy=False), frame.array)
-    with pytest.raises(ValueError, match="copy"):
-        np.array(frame, dtype=np.float32, copy=False)
-
-
-@pytest.mark.parametrize("format_", ["nv12", "i420", "i422", "i444"])
-def test_a_frame_with_planes_is_no_array_of_pixels_and_says_what_is(format_: Any) -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr").to(format_)
-    message = (
-        rf"a frame in {format_} is not an array of pixels: use frame\.bgr or frame\.luma, or frame\.array"
-    )
-    with pytest.raises(ff.OptionError, match=message):
-        np.asarray(frame)
-    with pytest.raises(ff.OptionError, match=message):
-        np.from_dlpack(frame)
-    assert np.asarray(frame.to("gray")).ndim == 2
-
-
-def test_dlpack_gives_the_array_without_a_copy_where_read_only_can_be_said() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    assert frame.__dlpack_device__() == (1, 0)  # the CPU
-    array = np.from_dlpack(frame)
-    assert np.array_equal(array, frame.array)
-    if np.shares_memory(array, frame.array):
-        assert not array.flags.writeable
-
-
-def test_dlpack_of_old_consumers_is_a_copy_that_nobody_else_sees() -> None:
-    class Old:
-        def __init__(self, frame: ff.Frame) -> None:
-            self.frame = frame
-
-        def __dlpack__(self, **_: object) -> object:
-            return self.frame.__dlpack__()
-
-        def __dlpack_device__(self) -> tuple[int, int]:
-            return self.frame.__dlpack_device__()
-
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    array = np.from_dlpack(Old(frame))  # type: ignore[arg-type]
-    assert np.array_equal(array, frame.array)
-    assert not np.shares_memory(array, frame.array)
-
-
-def test_a_dlpack_capsule_that_nobody_takes_is_freed() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    for _ in range(10):
-        frame.__dlpack__(max_version=(1, 0))
-        frame.__dlpack__()
-    gc.collect()
-    assert np.array_equal(frame.array, noise("bgr"))
-
-
-def test_copying_a_frame_object_copies_no_pixels() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    for other in (copy.copy(frame), copy.deepcopy(frame)):
-        assert np.shares_memory(other.array, frame.array)
-
-
 def test_a_frame_is_immutable_and_has_a_telling_repr() -> None:
     frame = ff.Frame.from_array(noise("bgr"), "bgr")
     for name in ("width", "height", "format", "luma", "bgr", "array", "planes", "color_range"):
@@ -351,30 +158,6 @@ def test_a_frame_is_immutable_and_has_a_telling_repr() -> None:
             setattr(frame, name, 1)
     assert "64x48" in repr(frame)
     assert "bgr" in repr(frame)
-
-
-def test_many_threads_may_convert_one_frame_at_once() -> None:
-    for seed in range(10):
-        frame = ff.Frame.from_array(noise("i420", seed), "i420")
-        barrier = threading.Barrier(4)
-        results: list[Array] = []
-
-        def convert(
-            frame: ff.Frame = frame, barrier: threading.Barrier = barrier, results: list[Array] = results
-        ) -> None:
-            barrier.wait()
-            results.append(frame.bgr)
-
-        threads = [threading.Thread(target=convert) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert all(np.shares_memory(result, results[0]) for result in results)
-
-
-def test_the_pixel_formats_of_the_type_are_those_of_the_engine() -> None:
-    assert set(get_args(ff.types.PixelFormat)) == set(SHAPES)
 
 
 def disc(dark: int, bright: int) -> Array:
@@ -400,38 +183,6 @@ def test_circles_are_found_in_an_array_and_in_a_frame_alike() -> None:
     found = ff.detect_circles(array)
     assert len(found.xyr) >= 1
     assert np.array_equal(ff.detect_circles(ff.Frame.from_array(array, "gray").luma).xyr, found.xyr)
-
-
-# --- the GIL ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("format_", "shape"), [("bgr", (480, 640, 3)), ("i420", (720, 640))])
-def test_a_short_copy_lets_no_other_thread_in(format_: Any, shape: tuple[int, ...]) -> None:
-    array = np.zeros(shape, np.uint8)
-    gate = threading.Lock()
-    ran: list[bool] = []
-
-    def other() -> None:
-        with gate:
-            ran.append(True)
-
-    interval = sys.getswitchinterval()
-    gate.acquire()
-    thread = threading.Thread(target=other)
-    thread.start()
-    try:
-        sys.setswitchinterval(100)  # from here on it runs only when this thread lets the GIL go
-        gate.release()
-        wanted = time.perf_counter() + 0.02
-        while time.perf_counter() < wanted:
-            pass
-        for _ in range(20):
-            ff.Frame.from_array(array, format_)
-        let_in = bool(ran)
-    finally:
-        sys.setswitchinterval(interval)
-        thread.join()
-    assert not let_in
 
 
 def test_an_array_with_more_rows_than_a_frame_can_have_is_refused() -> None:

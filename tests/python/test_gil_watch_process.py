@@ -232,24 +232,29 @@ import _ctypes, ctypes, threading
 from freshframe import gil
 libraries = {[str(library) for library in libraries]}
 with gil.watch(0.005) as watch:
-    for i in range(30):
-        library = ctypes.PyDLL(libraries[i % 3])
-        spin = library["spin_%d" % (i % 3)]
-        thread = threading.Thread(target=spin, args=(30_000_000,), name="gone%d" % (i % 3))
+    for i in range(60):
+        # Back and forth, so that a name may be asked for while another library is there and checked when the
+        # first one is there again.
+        k = (0, 1, 0, 2, 1, 2)[i % 6]
+        library = ctypes.PyDLL(libraries[k])
+        spin = library["spin_%d" % k]
+        thread = threading.Thread(target=spin, args=(12_000_000,), name="gone%d" % k)
         thread.start()
         thread.join()
         _ctypes.dlclose(library._handle)
 for stall in watch.stalls:
-    if stall.thread.startswith("gone") and stall.native is not None:
-        print(stall.thread, stall.native)
+    if stall.thread.startswith("gone"):
+        print(stall.thread, len(stall.native_stack), stall.native)
 """
     )
     assert ended.code == 0, ended
-    named = [line.split() for line in ended.out.splitlines()]  # no name may be given, a wrong one never
-    assert len(named) > 3
-    for thread, native in named:
-        number = thread[-1]
-        assert native.startswith((f"libgone{number}.so:spin_{number}", f"libgone{number}.so:0x")), named
+    stalls = [line.split() for line in ended.out.splitlines()]
+    looked_at = [(thread[-1], native) for thread, depth, native in stalls if depth != "0"]
+    assert len(looked_at) > 3
+    for number, native in looked_at:
+        assert native.startswith((f"libgone{number}.so:spin_{number}", f"libgone{number}.so:0x")), stalls
+    # On a loaded machine the watch comes too late to look at some: these have no name.
+    assert {native for _, depth, native in stalls if depth == "0"} <= {"None"}
 
 
 # --- sandboxes ----------------------------------------------------------------------------------------------

@@ -197,7 +197,7 @@ def test_a_source_that_gives_a_wrong_type_is_named() -> None:
 def test_a_tracker_names_the_node_that_gave_no_detections(value: object) -> None:
     pipeline = ff.Pipeline()
     detect = pipeline.add(lambda _: value, pipeline.add(Count(1)), name="detect")
-    pipeline.add(ff.BoxTracker(), detect)
+    pipeline.add(ff.BoxTracker(), detect)  # type: ignore[misc]
     with pytest.raises(
         ff.NodeError, match=f"takes Detections .*, but 'detect' gave a {type(value).__name__}"
     ):

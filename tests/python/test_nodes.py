@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -261,6 +262,6 @@ def test_nodes_that_never_wait_let_other_threads_have_the_gil(burn: int) -> None
         for _ in range(100):
             time.sleep(0)  # lets the GIL go and wants it back
             made.append(source.made)
-    between = sorted(after - before for before, after in zip(made, made[1:], strict=False))
+    between = sorted(after - before for before, after in itertools.pairwise(made))
     # At most 5 ms of its calls go by, some thousands; without a fair share it makes hundreds of thousands.
     assert between[50] < 20_000, between[-10:]

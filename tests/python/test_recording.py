@@ -60,7 +60,7 @@ def wait_until(condition: Any) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts"])
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])
 def test_a_killed_recorder_leaves_files_that_can_be_read(tmp_path: Path, suffix: str, how: int) -> None:
     video, lines = tmp_path / f"a.{suffix}", tmp_path / "a.jsonl"
     child = subprocess.Popen([sys.executable, "-c", RECORD, str(video), str(lines)])

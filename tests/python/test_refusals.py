@@ -99,6 +99,7 @@ def each_option(function: Callable[..., object], *first: Any) -> list[Callable[[
 # Name in the package: what each of its arguments is refused with.
 CALLS: dict[str, list[Callable[[], object]]] = {
     "Annotate": each_option(ff.Annotate),
+    "AnnotateBoxes": each_option(ff.AnnotateBoxes),
     "CircleDetector": each_option(ff.CircleDetector),
     "CircleTracker": each_option(ff.CircleTracker),
     "Csv": [lambda: ff.Csv(THING)],

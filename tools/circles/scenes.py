@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import coded
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ Image = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 SIZES = ((640, 480), (640, 480), (640, 480), (1280, 720))
-FRAMES, FPS = 3, 30.0  # per scene; the last one counts, so that H.264 has something to predict from
+FRAMES, FPS = coded.FRAMES, 30.0  # per scene
 QUALITIES = (20, 25, 29, 33, 36)  # H.264 constant rate factors
 LOOKS = (*["flat"] * 2, *["shaded"] * 2, *["glossy"] * 2, "striped", "patched", "grained", "concentric")
 # Radius of a two-coloured ball's inner disc; it is a circle too, so finding it is neither right nor wrong.
@@ -328,53 +328,6 @@ def render(rng: Rng, scene: Scene) -> Iterator[npt.NDArray[np.uint8]]:
             ball.y += ball.vy / FPS
 
 
-def through_h264(pictures: list[npt.NDArray[np.uint8]], quality: int) -> list[npt.NDArray[np.uint8]]:
-    """Encodes runs of FRAMES pictures of one size and returns the luma plane of each run's last one."""
-    height, width = pictures[0].shape
-    raw = ["-f", "rawvideo", "-s", f"{width}x{height}"]
-    encode = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(quality), "-g", str(FRAMES), "-bf", "0"]
-    command = [
-        "ffmpeg",
-        "-loglevel",
-        "error",
-        *raw,
-        "-pix_fmt",
-        "gray",
-        "-i",
-        "-",
-        *encode,
-        "-sc_threshold",
-        "0",
-    ]
-    command += ["-threads", "1", "-pix_fmt", "yuv420p", "-f", "h264", "-"]
-    stream = subprocess.run(
-        command, input=b"".join(p.tobytes() for p in pictures), capture_output=True, check=True
-    )
-    command = [
-        "ffmpeg",
-        "-loglevel",
-        "error",
-        "-f",
-        "h264",
-        "-i",
-        "-",
-        "-pix_fmt",
-        "yuv420p",
-        "-f",
-        "rawvideo",
-        "-",
-    ]
-    planes = subprocess.run(command, input=stream.stdout, capture_output=True, check=True).stdout
-    frames = np.frombuffer(planes, np.uint8).reshape(len(pictures), height * 3 // 2, width)
-    return [np.ascontiguousarray(f[:height]) for f in frames[FRAMES - 1 :: FRAMES]]
-
-
-def through_jpeg(rng: Rng, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Encodes one picture and returns its decoded luma."""
-    _, packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(50, 95))])
-    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
-
-
 def write_set(
     out: Path, seed: int | list[int], scenes: int, backdrops: list[Image], mix: Mix = PLAIN
 ) -> None:
@@ -395,10 +348,10 @@ def write_set(
             quality = int(QUALITIES[rng.integers(len(QUALITIES))])
             groups.setdefault((width, height, quality), []).append((name, pictures))
         else:
-            ready.append((name, through_jpeg(rng, pictures[-1]) if codec < 0.85 else pictures[-1]))
+            ready.append((name, coded.through_jpeg(rng, pictures[-1]) if codec < 0.85 else pictures[-1]))
         for key in [k for k, g in groups.items() if len(g) == 20 or number == scenes - 1]:
             group = groups.pop(key)
-            planes = through_h264([p for _, run in group for p in run], key[2])
+            planes = coded.through_h264([p for _, run in group for p in run], key[2])
             ready += [(n, plane) for (n, _), plane in zip(group, planes, strict=True)]
         for done, plane in ready:
             plane.tofile(out / f"{done}.y")

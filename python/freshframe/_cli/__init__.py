@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with messages.log_to_stderr(), interruptible(options.timeout):
             code = options.run(options, messages)
     except BaseException as error:
-        code = explain(error, messages)
+        code = explain(error, messages, options)
     return _flushed(code)
 
 

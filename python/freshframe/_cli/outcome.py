@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import os
 import signal
 import threading
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import freshframe as ff
 
@@ -103,7 +105,13 @@ def interruptible(timeout: float | None) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def explain(error: BaseException, messages: Messages) -> ExitCode:
+def _refuses_option(error: BaseException, options: Any) -> bool:
+    """Whether a source that is there cannot do what an option asks for, such as --fps of a video."""
+    asked = any(getattr(options, name, None) is not None for name in ("fps", "start", "end"))
+    return asked and isinstance(error, ff.SourceError) and error.errno == errno.EINVAL
+
+
+def explain(error: BaseException, messages: Messages, options: Any = None) -> ExitCode:
     """Tells people why the command ended and returns the exit code for it."""
     if isinstance(error, Interrupted):
         messages.say(f"stopped by {error}")
@@ -112,6 +120,8 @@ def explain(error: BaseException, messages: Messages) -> ExitCode:
         return ExitCode.OK  # whoever read stdout has seen enough
     for kinds, code in _CODES:
         if isinstance(error, kinds):
+            if _refuses_option(error, options):
+                code = ExitCode.USAGE  # noqa: PLW2901
             messages.complain(str(error))
             if messages.level > 0 and error.__cause__ is not None:
                 traceback.print_exception(error.__cause__)

@@ -6,90 +6,23 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
-import math
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import freshframe as ff
 
-_UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
+from .option_values import count, moment, port, radius, rate, seconds, share, source
 
 _SOURCE = (
     "a camera (0, /dev/video0), a video or picture file, frames/%%05d.png, a folder or glob of pictures, "
     "a stream such as rtsp://host/path, or demo:circles"
 )
 
+QUOTES = "put a pattern in quotes: 'frames/*.png'"  # else the shell makes many sources of it
+
 _FPS = "frames per second of pictures in sequence (default 25), or asked of a camera"
-
-
-def seconds(text: str) -> float:
-    """A duration: `10s`, `500ms`, `2m`, `1h` or a plain number of seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", text)
-    if match is None or match[2] not in _UNITS or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(
-            f"expected a duration above 0 such as 10s, 500ms or 2m, got {text!r}"
-        )
-    return float(match[1]) * _UNITS[match[2]]
-
-
-def moment(text: str) -> float:
-    """A time of a file: a duration, or 0."""
-    return 0.0 if re.fullmatch(r"0+(\.0*)?s?", text) else seconds(text)
-
-
-def share(text: str) -> float:
-    """A probability above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
-    return value
-
-
-def count(text: str) -> int:
-    """A whole number above 0."""
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return int(text)
-
-
-def rate(text: str) -> float:
-    """Frames per second; what is too many ff.open() says."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected frames per second above 0 such as 25, got {text!r}")
-    return value
-
-
-def radius(text: str) -> tuple[float, float]:
-    """A range of radii in pixels, `8:120`."""
-    try:
-        least, most = (float(part) for part in text.split(":"))
-    except ValueError:
-        least, most = math.nan, math.nan
-    if not 0 < least <= most < math.inf:
-        raise argparse.ArgumentTypeError(f"expected two radii in pixels such as 8:120, got {text!r}")
-    return least, most
-
-
-def port(text: str) -> int:
-    """A TCP port; 0 takes one that is free."""
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
-    return int(text)
-
-
-def source(text: str) -> int | str:
-    """What ff.open() takes: a camera's number, a path or a URL."""
-    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def parse(arguments: Sequence[str]) -> Any:
@@ -115,8 +48,10 @@ def parse(arguments: Sequence[str]) -> Any:
     arguments, own = _split_at_dashes(arguments)
     options, rest = parser.parse_known_args(arguments, argparse.Namespace(arguments=own))
     if rest:
-        shell_did_it = all(os.path.exists(text) for text in rest)
-        hint = "; put a pattern in quotes: 'frames/*.png'" if shell_did_it else ""
+        hint = ""
+        if all(os.path.exists(text) for text in rest):
+            several = options.command == "track"
+            hint = "; name all sources before the options" if several else f"; {QUOTES}"
         command: argparse.ArgumentParser = commands.choices[options.command]
         command.error(f"unrecognized arguments: {' '.join(rest[:3])}{' ...' if len(rest) > 3 else ''}{hint}")
     return options
@@ -175,10 +110,16 @@ def _track(commands: Any) -> None:
         commands,
         "track",
         "find and follow the circles of a video",
-        "  freshframe track match.mp4 -o tracks.jsonl -o annotated.mp4\n"
-        "  freshframe track match.mp4 --start 2m --for 10s --realtime --json | head",
+        "  freshframe track match.mp4 --start 2m --for 10s -o tracks.jsonl -o annotated.mp4\n"
+        "  freshframe track *.mp4 -o 'tracks/{stem}.csv'",
     )
-    parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
+    parser.add_argument(
+        "sources",
+        type=source,
+        nargs="+",
+        metavar="SOURCE",
+        help=f"{_SOURCE}; several files: one after the other",
+    )
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
     parser.add_argument(
         "-o",
@@ -186,7 +127,8 @@ def _track(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write FILE: .jsonl and .csv hold the circles, .mp4 the video with circles drawn; repeatable",
+        help="write FILE: .jsonl and .csv hold the circles, .mp4 the video with circles drawn; repeatable. "
+        "{stem} in it stands for the source's name without suffix",
     )
     parser.add_argument(
         "--detect", action="store_true", help="find circles in each frame alone, without identities"

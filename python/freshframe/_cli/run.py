@@ -15,6 +15,7 @@ from typing import Any
 
 import freshframe as ff
 from freshframe._progress import progress_display
+from freshframe._stats import make_report
 
 from .dashboard import serve_if_asked
 from .messages import Messages
@@ -39,10 +40,17 @@ def run(options: Any, messages: Messages) -> ExitCode:
         pipeline = _pipeline(_loaded(path, options.arguments), path, name)
     except AppError as failure:
         return failure.code
-    with watched(pipeline):
-        serve_if_asked(pipeline, options, messages)
-        with pipeline, _display(messages, pipeline.name) as show:
-            report = pipeline.run(progress=show)
+    try:
+        with watched(pipeline):
+            serve_if_asked(pipeline, options, messages)
+            with pipeline, _display(messages, pipeline.name) as show:
+                pipeline.run(progress=show)
+    except BaseException:
+        report = make_report(pipeline._engine.report())
+        if report.frames > 0:
+            _summarise(report, pipeline.name, options, messages)
+        raise
+    report = make_report(pipeline._engine.report())
     _summarise(report, pipeline.name, options, messages)
     lossless = all(edge.queue.when_full == "block" for edge in report.edges)
     if lossless and not report.complete:

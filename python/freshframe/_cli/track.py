@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,185 +15,50 @@ from freshframe._progress import progress_display
 
 from .dashboard import serve_if_asked
 from .messages import Messages
-from .outcome import ExitCode, UsageError, watched
-from .summary import Tally, never_opened, shortfalls, summarise
+from .outcome import ExitCode, UsageError, explain
+from .parser import QUOTES
+from .summary import never_opened, shortfalls, summarise
+from .track_run import TrackRun
 
 _TEXT_SUFFIXES = (".jsonl", ".csv")
-_TICK = 0.1  # seconds between two looks at a running pipeline
-
-
-class Pick(ff.Node[ff.Frame, ff.Frame]):
-    """Lets a random share of the frames through, and none after the last one that was asked for.
-
-    The choice depends on the seed and the frame's number alone, so it is the same in every run, whatever is
-    dropped before.
-    """
-
-    def __init__(self, keep: float, seed: int, max_frames: int | None, seconds: float | None) -> None:
-        self.keep = keep
-        self.seed = seed
-        self.max_frames = max_frames
-        self.seconds = seconds
-        self.picked = 0
-        self.full = threading.Event()
-        self._first_pts: float | None = None
-
-    def process(self, sample: ff.Sample[ff.Frame]) -> ff.Frame | None:
-        """Returns the frame or, when it is not wanted, nothing."""
-        if self.full.is_set():
-            return None
-        if self._first_pts is None:
-            self._first_pts = sample.pts
-        if self.seconds is not None and sample.pts - self._first_pts >= self.seconds:
-            self.full.set()
-            return None
-        if self.keep < 1 and random.Random(f"{self.seed}:{sample.seq}").random() >= self.keep:
-            return None
-        self.picked += 1
-        if self.picked == self.max_frames:
-            self.full.set()
-        return sample.value
-
-
-class StdoutLines(ff.JsonLines):
-    """JSON lines on stdout, each written out at once: whoever reads them wants the newest.
-
-    Attributes:
-        unwanted: Set when the reader of stdout has gone away; what comes then is thrown away.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("<stdout>")
-        self.unwanted = threading.Event()
-
-    def open(self) -> None:
-        """Takes stdout as it is."""
-        self._file = sys.stdout
-
-    def process(self, sample: ff.Sample[Any]) -> None:
-        """Writes one line."""
-        if self.unwanted.is_set():
-            return
-        try:
-            super().process(sample)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            self.unwanted.set()
-
-    def close(self) -> None:
-        """Leaves stdout open for the rest of the program."""
-        self._file = None
-
-
-class TrackRun:
-    """The graph of one `track` and how it is run."""
-
-    def __init__(self, options: Any, outputs: list[str]) -> None:
-        self.pipeline = ff.Pipeline("track")
-        source = ff.open(
-            options.source, fps=options.fps, realtime=options.realtime, start=options.start, end=options.end
-        )
-        self.label = source.url  # without its password
-        self.live = source.live
-        self.wait = options.wait or "://" in source.url  # a stream's server may come later
-        frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
-        self.source = frames.name
-        self.pick = self._pick(options)
-        # Of a live source the clock decides, so that the end comes even when the frames do not.
-        self.deadline = options.duration if self.live else None
-        if self.pick is not None:
-            frames = self.pipeline.add(self.pick, frames, name="pick")
-        radius = {} if options.radius is None else {"radius": options.radius}
-        finder = ff.CircleDetector(**radius) if options.detect else ff.CircleTracker(**radius)
-        circles = self.pipeline.add(finder, frames)
-        self.finder = circles.name
-        self.stdout: StdoutLines | None = None
-        self.tally = Tally()
-        self.pipeline.add(self.tally, circles, name="tally")
-        # Pictures to look at are drawn only when somebody can; a slow drawing would slow a file's reading.
-        self.drawn = self.pipeline.add(ff.Annotate(), circles) if options.serve is not None else None
-        self.sinks = self._add_outputs(circles, outputs, options.json)
-        self.started = False
-
-    def _pick(self, options: Any) -> Pick | None:
-        seconds = None if self.live else options.duration
-        if options.keep == 1 and options.max_frames is None and seconds is None:
-            return None
-        return Pick(options.keep, options.seed, options.max_frames, seconds)
-
-    def _add_outputs(self, circles: ff.Port[ff.Circles], outputs: list[str], stdout: bool) -> list[str]:
-        sinks = []
-        if stdout:
-            self.stdout = StdoutLines()
-            sinks.append(self.pipeline.add(self.stdout, circles, name="stdout").name)
-        drawn = self.drawn
-        for path in outputs:
-            match Path(path).suffix.lower():
-                case ".jsonl":
-                    port = self.pipeline.add(ff.JsonLines(path), circles)
-                case ".csv":
-                    port = self.pipeline.add(ff.Csv(path), circles)
-                case _:
-                    drawn = drawn or self.pipeline.add(ff.Annotate(), circles)
-                    port = self.pipeline.add(ff.VideoFile(path), drawn)
-            sinks.append(port.name)
-        return sinks
-
-    def run(self, show: Callable[[ff.Progress], None]) -> ff.Report:
-        """Runs to the end of the source or to the limit that was asked for."""
-
-        def tick(progress: ff.Progress) -> None:
-            show(progress)
-            if self._has_enough(progress.elapsed):
-                self.pipeline.stop()
-
-        # Leaving the block stops the pipeline, whatever ended it.
-        with watched(self.pipeline), self.pipeline:
-            self.started = True
-            self._require_camera()
-            return self.pipeline.run(progress=tick, progress_interval=_TICK)
-
-    def _require_camera(self) -> None:
-        """Start() waits for a camera's first attempt, and goes on trying when it fails."""
-        connection = self.pipeline.stats().nodes[self.source].source
-        if not self.wait and connection is not None and connection.state == "backing_off":
-            raise ff.SourceError(f"{connection.last_error}; --wait waits for it")
-
-    @property
-    def picked(self) -> int:
-        """How many frames were let through, where a share or a number was asked for."""
-        return 0 if self.pick is None else self.pick.picked
-
-    @property
-    def unwanted(self) -> bool:
-        """Whether whoever read the lines on stdout has seen enough."""
-        return self.stdout is not None and self.stdout.unwanted.is_set()
-
-    def failed_to_close(self, error: ff.NodeError) -> bool:
-        """Whether all frames were worked on and only an output could not be finished."""
-        return self.started and error.seq < 0 and error.node in self.sinks
-
-    def _has_enough(self, elapsed: float) -> bool:
-        if self.unwanted:
-            return True
-        if self.deadline is not None and elapsed >= self.deadline:
-            return True
-        return self.pick is not None and self.pick.full.is_set() and self._drained(self.pick.picked)
-
-    def _drained(self, picked: int) -> bool:
-        """Whether everything that was picked has gone through every node, or is counted as dropped.
-
-        Every node of this graph but `pick` emits one sample for each that it takes.
-        """
-        edges = [edge for edge in self.pipeline.stats().edges if edge.parent != self.source]
-        emitted = {edge.child: edge.delivered for edge in edges} | {"pick": picked}
-        return all(edge.waiting == 0 and edge.passed_in == emitted[edge.parent] for edge in edges)
+_STEM = "{stem}"
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
-    outputs = _checked(options.output, options.source)
-    work = TrackRun(options, outputs)
+    outputs = _checked(options.output, options.sources)
+    if len(options.sources) == 1:
+        return _track(options.sources[0], outputs[0], options, messages)
+    _check_several(options)
+    codes = []
+    for source, written in zip(options.sources, outputs, strict=True):
+        try:
+            codes.append(_track(source, written, options, messages))
+        except ff.FreshframeError as error:  # one bad file keeps none of the others from being tracked
+            codes.append(explain(error, messages, options))
+        if codes[-1] == ExitCode.USAGE:
+            break
+    failed = [code for code in codes if code is not ExitCode.OK]
+    messages.say(
+        f"{len(codes)} of {len(options.sources)} files tracked, {len(failed)} of them not completely"
+    )
+    return failed[0] if failed else ExitCode.OK
+
+
+def _check_several(options: Any) -> None:
+    """Refuses several sources that cannot be tracked one after the other."""
+    if options.serve is not None:
+        raise UsageError("--serve shows one source; name one")
+    if all(Path(str(source)).suffix.lower() in _PICTURE_SUFFIXES for source in options.sources):
+        raise UsageError(f"several pictures are one source: {QUOTES}")
+    for source in options.sources:
+        if ff.open(source).live:
+            raise UsageError(f"{source!r} never ends; of several sources each must be a file")
+
+
+def _track(source: int | str, outputs: list[str], options: Any, messages: Messages) -> ExitCode:
+    work = TrackRun(source, outputs, options)
     label = work.label
     try:
         serve_if_asked(work.pipeline, options, messages, view=None if work.drawn is None else [work.drawn])
@@ -234,18 +97,31 @@ def _verbs(many: bool, written: bool) -> str:
     return (" were" if many else " was") + " looked at" + (" and written" if written else "")
 
 
-def _checked(outputs: list[str], source: int | str) -> list[str]:
-    """Refuses outputs that cannot be meant."""
+def _checked(outputs: Sequence[str], sources: Sequence[int | str]) -> list[list[str]]:
+    """The outputs of each source; refuses those that cannot be meant."""
+    read = {os.path.realpath(source) for source in sources if isinstance(source, str)}
     seen: set[str] = set()
     for path in outputs:
+        if len(sources) > 1 and _STEM not in path:
+            example = Path(path).with_name(_STEM + Path(path).suffix)
+            raise UsageError(
+                f"-o {path!r} would hold the last of {len(sources)} sources only; {_STEM} stands for the "
+                f"name of each without its suffix: -o '{example}'"
+            )
+    result = [[path.replace(_STEM, _stem(source)) for path in outputs] for source in sources]
+    for path in (path for paths in result for path in paths):
         _check_output(path)
         place = os.path.realpath(path)
         if place in seen:
             raise UsageError(f"-o names {path!r} twice")
-        if isinstance(source, str) and os.path.realpath(source) == place:
+        if place in read:
             raise UsageError(f"-o {path!r} would overwrite the source")
         seen.add(place)
-    return outputs
+    return result
+
+
+def _stem(source: int | str) -> str:
+    return Path(str(source)).stem
 
 
 def _check_output(path: str) -> None:

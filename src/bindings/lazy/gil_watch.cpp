@@ -340,19 +340,19 @@ NB_MODULE(_gil, module) {
   using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
   module.doc() = "Who holds the GIL: what freshframe.gil is made of.";
   module.def("unsupported", entry<&unsupported>,
-             "Why no watch is possible on this interpreter; empty when one is.\n\nGIL: held");
+             "Why no watch is possible on this interpreter; empty when one is.");
   module.def("frames_now", entry<&frames_now>,
              "This thread's frames as (file, function, line), innermost first, read by the watch's "
-             "offsets.\n\nGIL: held");
+             "offsets.");
   module.def("line_of", entry<&line_of>, nb::arg("table"), nb::arg("first_line"), nb::arg("offset"),
-             "The line of a bytecode offset by a code object's co_linetable; 0: none.\n\nGIL: held");
+             "The line of a bytecode offset by a code object's co_linetable; 0: none.");
   module.def("findings", entry<&findings>,
-             "What the watch has found, for native code: a capsule of FindingsTable.\n\nGIL: held");
+             "What the watch has found, for native code: a capsule of FindingsTable.");
   nb::class_<Watch>(module, "Watch", "A watcher thread and what it shares with the probe's thread.")
       .def(nb::init<double, double, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
            nb::arg("timer_only") = false,
            "Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's "
-           "sampling.\n\nGIL: held")
+           "sampling.")
       .def(
           "start", [](Watch& self, unsigned long ignored) { return entry<&start>(self, ignored); },
           nb::arg("ignored"),
@@ -366,9 +366,8 @@ NB_MODULE(_gil, module) {
           "Ends the watcher's thread and what waits in serve().\n\nGIL: released while waiting")
       .def(
           "abandon", [](Watch& self) { return entry<&abandon>(self); },
-          "In the child of a fork: lets go of threads that are not there.\n\nGIL: held")
+          "In the child of a fork: lets go of threads that are not there.")
       .def(
           "lost", [](Watch& self) { return entry<&lost>(self); },
-          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.\n\nGIL: "
-          "held");
+          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.");
 }

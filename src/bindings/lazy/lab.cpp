@@ -181,7 +181,7 @@ NB_MODULE(_lab, module) {
   module.def("sum", gil::entry<&sum>, nb::arg("values").noconvert(), "release"_a,
              "Adds float64 values one after the other, in one accumulator.\n\nGIL: released when told so.");
   module.def("call_held", gil::entry<&call_held>, "n"_a, "seconds"_a, "computes"_a,
-             "Sums 0 to n - 1, then waits or computes for so long.\n\nGIL: held.");
+             "Sums 0 to n - 1, then waits or computes for so long.");
   module.def("call_guarded", gil::entry<&call_guarded>, "n"_a, "seconds"_a, "computes"_a,
              "The same, without the GIL from beginning to end.\n\nGIL: released.");
   module.def("call_scoped", gil::entry<&call_scoped>, "n"_a, "seconds"_a, "computes"_a,

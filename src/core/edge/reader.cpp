@@ -61,7 +61,7 @@ void ReaderCore::check(Verb verb) const {
                      "' was read before its pipeline started: call start() first, or use "
                      "`with pipeline:`");
   }
-  context_.failure->rethrow_if_failed();
+  context_.failure->rethrow_if_due();
   if (next_ && verb != Verb::Get) {
     throw GraphError("reader '" + name() +
                      "' has queue=NEXT, which hands a sample only to a waiting reader: use "
@@ -89,18 +89,25 @@ AnySample ReaderCore::hand_over(AnySample sample) const {
   return sample;
 }
 
-std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) const {
+std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
-  context_.failure->rethrow_if_failed();
-  if (taken == Taken::Ended) throw EndOfStream("reader '" + name() + "': the stream has ended");
+  if (taken == Taken::Ended) {
+    context_.failure->rethrow_if_failed();
+    throw EndOfStream("reader '" + name() + "': the stream has ended");
+  }
+  context_.failure->rethrow_if_due();
+  if (context_.failure->failed()) check_stalled();
   return std::nullopt;
 }
 
 std::optional<AnySample> ReaderCore::newest() {
   check(Verb::Latest);
   AnySample sample;
-  if (inbox_.take_newest(sample) != Taken::Sample) return std::nullopt;
-  return hand_over(std::move(sample));
+  const auto taken = inbox_.take_newest(sample);
+  if (taken == Taken::Sample) return hand_over(std::move(sample));
+  if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
+  if (context_.failure->failed()) check_stalled();  // who polls never waits, so nothing else looks
+  return std::nullopt;
 }
 
 std::optional<AnySample> ReaderCore::take_newest() {

@@ -79,7 +79,7 @@ class ReaderCore {
   void check(Verb verb) const;
   void check_held() const;
   AnySample hand_over(AnySample sample) const;
-  std::optional<AnySample> finish(Taken taken, AnySample sample) const;
+  std::optional<AnySample> finish(Taken taken, AnySample sample);
 
   const bool frames_;
   const ReaderContext context_;

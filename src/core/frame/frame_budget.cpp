@@ -5,7 +5,9 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 #include <utility>
 
 namespace freshframe {
@@ -70,7 +72,12 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
   const bool known = knows(holder) && greatest != 0;
   const auto lent = [&](std::uint16_t of) { return lent_[of - 1U].load(std::memory_order_relaxed); };
   if (known && lent(holder) < lent(greatest) && held / 2 <= limit) return;
-  const auto mebibytes = [](std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  const auto mebibytes = [](std::size_t bytes) {
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(bytes < (std::size_t{100} << 20) ? 1 : 0)
+         << static_cast<double>(bytes) / (1 << 20) << " MiB";
+    return text.str();
+  };
   std::string text = (knows(holder) ? names_[holder - 1U] : std::string("this consumer")) +
                      " gets no more frames: " + mebibytes(held) +
                      " of pictures are held outside the engine, the limit is " + mebibytes(limit);

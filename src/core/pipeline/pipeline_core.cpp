@@ -187,9 +187,16 @@ void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::str
   }
   const bool starting = is_starting();
   if (!starting) log(LogLevel::Error, text);  // before a call can throw it
-  const bool first = failure_->set(std::move(error));
+  // What a source has read before it fails is delivered; a node in the midst of the graph leaves a gap.
+  const bool delivers_rest = worker.is_source() && !starting;
+  const bool first =
+      failure_->set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);
   if (starting && !first) log(LogLevel::Error, text);  // start() throws the first one
-  request_stop();
+  if (delivers_rest) {
+    source_stop_.request_stop();
+  } else {
+    request_stop();
+  }
 }
 
 bool PipelineCore::is_starting() const {
@@ -218,12 +225,12 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
   while (true) {
-    failure_->rethrow_if_failed();
+    failure_->rethrow_if_due();
     {
       const Lock lock(mutex_);
       const auto until = std::min(deadline, Real::now() + to_duration(kSlice));
       changed_.wait_until(mutex_, *Clock::real(), until, [&]() FRESHFRAME_REQUIRES(mutex_) {
-        return phase_ == Phase::Ended || failure_->failed();
+        return phase_ == Phase::Ended || failure_->due();
       });
       if (phase_ == Phase::Ended) break;
     }
@@ -263,6 +270,7 @@ void PipelineCore::request_stop() {
     }
   }
   stop_source_.request_stop();
+  source_stop_.request_stop();
   budget_->stop();
   const auto drained_by = clock()->now() + to_duration(kDrainTime);
   {

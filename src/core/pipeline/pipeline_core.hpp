@@ -66,7 +66,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] bool started() const noexcept { return started_->load(); }
   [[nodiscard]] bool ended() const;
   [[nodiscard]] bool called_from_worker() const;
-  /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why.
+  /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why. After a failure
+  /// throws that, since what is left cannot be delivered.
   void check_stalled();
   /// As check_stalled(), for a reader that waits: another reader whose thread is merely slow is a warning.
   void check_stalled_for(const ReaderCore& waiting);
@@ -81,6 +82,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
+  /// Also says so when another source has failed: the rest is delivered, and nothing more is read.
+  [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
   void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const Stamp* stamp);
   /// "node 'x' failed on sample 3 of 'cam': what"; without a stamp it failed outside process().
   [[nodiscard]] std::string failure_text(const Worker& worker, const std::string& what,
@@ -161,6 +164,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
   const std::shared_ptr<std::atomic<bool>> started_ = std::make_shared<std::atomic<bool>>(false);
   std::stop_source stop_source_;
+  std::stop_source source_stop_;
 
   ErrorLog errors_;
   // Held while the graph is built and wired, and while another thread walks it; before every other mutex.

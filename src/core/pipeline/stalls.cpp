@@ -29,7 +29,9 @@ std::uint64_t PipelineCore::delivered() const {
 }
 
 bool PipelineCore::anyone_busy() const {
-  return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+  const bool failed = failure_->failed();
+  return std::any_of(workers_.begin(), workers_.end(), [failed](const auto& worker) {
+    if (failed && worker->is_source()) return false;  // what it reads now is not waited for
     const auto state = worker->state();
     const bool in_call =
         state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
@@ -50,7 +52,8 @@ std::optional<std::string> PipelineCore::full_edge() const {
 }
 
 bool PipelineCore::stands_still() {
-  if (!options_.stall_timeout) return false;
+  constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
+  if (!options_.stall_timeout && !failure_->failed()) return false;
   const auto moved = delivered();
   const bool busy = anyone_busy();
   const Lock lock(mutex_);
@@ -59,7 +62,7 @@ bool PipelineCore::stands_still() {
     last_moved_ = Real::now();
     return false;
   }
-  return Seconds(Real::now() - last_moved_).count() >= *options_.stall_timeout;
+  return Seconds(Real::now() - last_moved_).count() >= options_.stall_timeout.value_or(kLimitAfterFailure);
 }
 
 void PipelineCore::throw_stalled(const std::string& why) const {
@@ -69,6 +72,7 @@ void PipelineCore::throw_stalled(const std::string& why) const {
 
 void PipelineCore::check_stalled() {
   if (!stands_still()) return;
+  failure_->rethrow_if_failed();
   if (const auto edge = full_edge()) {
     throw_stalled(*edge + ", and its queue blocks. Read it, close() it, or give it another queue");
   }
@@ -83,6 +87,7 @@ void PipelineCore::check_budget_stalled() const {
 
 void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
   if (!stands_still()) return;
+  failure_->rethrow_if_failed();
   for (const auto& reader : readers_) {
     if (reader.get() == &waiting || !reader->inbox().full_blocking_parent()) continue;
     const auto text = "the queue of reader '" + reader->name() + "' is full and blocks";

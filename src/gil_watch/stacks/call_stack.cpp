@@ -14,7 +14,6 @@
 #include <cxxabi.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
-#include <link.h>
 #include <unistd.h>
 
 namespace freshframe::gil {
@@ -60,22 +59,22 @@ struct CallStacks::Session {
   std::vector<std::uintptr_t> counters;  // of the frames found; an address inside of the call
   std::size_t read_to = 0;               // how far up the copy of the stack has been read
 
-  std::vector<std::uintptr_t> loops;  // where functions that run bytecode begin
-  unsigned long long loads = 0;  // libraries that had been loaded and unloaded when the modules were reported
+  std::vector<std::uintptr_t> loops;           // where functions that run bytecode begin
+  std::shared_ptr<const Libraries> libraries;  // the modules that libdw knows, which all names come from
 
-  // dwfl_addrmodule() gives an address between two modules to one of them, so its list must be complete.
+  // The list is the loader's own and not /proc/self/maps, which may change while it is read. So names come from
+  // the libraries of one moment, and a comparison shows whether the sample is of the same.
   void report_modules() {
-    unsigned long long now = 0;
-    dl_iterate_phdr(
-        [](dl_phdr_info* info, std::size_t /*size*/, void* out) {
-          *static_cast<unsigned long long*>(out) = info->dlpi_adds + info->dlpi_subs;
-          return 1;  // the first one tells
-        },
-        &now);
-    if (now == loads) return;
-    loads = now;
+    auto now = loaded_libraries(libraries);
+    if (now == libraries) return;
+    libraries = std::move(now);
     dwfl_report_begin(dwfl);
-    dwfl_linux_proc_report(dwfl, ::getpid());
+    for (const Library& library : libraries->all) {
+      const std::string name = library.path.starts_with("linux-vdso")
+                                   ? "[vdso: " + std::to_string(::getpid()) + "]"
+                                   : library.path;
+      if (library.begin < library.end) dwfl_report_module(dwfl, name.c_str(), library.begin, library.end);
+    }
     dwfl_report_end(dwfl, nullptr, nullptr);
   }
 
@@ -214,16 +213,14 @@ void CallStacks::run(const StackSample& sample) {
   session.sample = nullptr;
 }
 
-// Another library may lie by now where the sampled code was. The list is read after the naming, so what it
-// says is true of all that was named.
+// Another library may lie by now where the sampled code was.
 void CallStacks::forget_unloaded(const StackSample& sample, std::vector<NativeFrame>& frames) {
-  if (sample.libraries == nullptr) return;
-  const auto now = loaded_libraries(sample.libraries);
-  if (now->unloads == sample.libraries->unloads) return;
+  const Libraries& named = *session_->libraries;
+  if (sample.libraries == nullptr || named.unloads == sample.libraries->unloads) return;
   for (NativeFrame& frame : frames) {
     const Library* const then = sample.libraries->at(frame.address);
-    const Library* const today = now->at(frame.address);
-    if (then != nullptr && today != nullptr && *then == *today) continue;
+    const Library* const now = named.at(frame.address);
+    if (then != nullptr && now != nullptr && *then == *now) continue;
     NativeFrame unnamed;
     unnamed.address = frame.address;
     unnamed.guessed = frame.guessed;

@@ -10,9 +10,10 @@
 namespace freshframe::gil {
 
 struct Library {
-  std::uintptr_t base = 0;  // what its addresses count from
-  std::uintptr_t end = 0;
-  std::string path;
+  std::uintptr_t base = 0;   // what its addresses count from; 0 for a program that is not relocated
+  std::uintptr_t begin = 0;  // of its first page
+  std::uintptr_t end = 0;    // behind its last page
+  std::string path;          // absolute; of the kernel's own: its name
 
   friend bool operator==(const Library&, const Library&) = default;
 };

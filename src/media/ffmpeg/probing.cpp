@@ -12,12 +12,6 @@
 namespace freshframe {
 namespace {
 
-/// Their readers skip a stream that may not be made; others would call it an error.
-bool skips_new_streams(const AVFormatContext& input) {
-  const std::string_view name = input.iformat->name;
-  return name == "mpegts" || name == "mpeg";
-}
-
 bool is_video(const AVStream& stream) {
   const auto& parameters = *stream.codecpar;
   return parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE;
@@ -29,6 +23,11 @@ bool interrupted(const AVFormatContext& input) {
 }
 
 }  // namespace
+
+bool skips_new_streams(const AVFormatContext& input) {
+  const std::string_view name = input.iformat->name;
+  return name == "mpegts" || name == "mpeg";
+}
 
 bool header_tells_all(const AVFormatContext& input) {
   const AVStream* video = nullptr;

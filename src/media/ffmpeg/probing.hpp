@@ -9,6 +9,10 @@
 
 namespace freshframe {
 
+/// Transport and program streams: other streams may begin anywhere in them. Their readers skip a stream that may not
+/// be made; others would call it an error.
+[[nodiscard]] bool skips_new_streams(const AVFormatContext& input);
+
 /// The header has told of no video, and says that there may be more than it tells.
 [[nodiscard]] bool must_read_ahead(const AVFormatContext& input);
 

@@ -183,9 +183,10 @@ void Demuxer::choose_stream() {
     fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +
          ") can be decoded; it is damaged or cut off");
   }
-  streams_ = input_->nb_streams;
-  for (unsigned i = 0; i < streams_; ++i) {
-    if (static_cast<int>(i) != index) input_->streams[i]->discard = AVDISCARD_ALL;
+  for (unsigned i = 0; i < input_->nb_streams; ++i) {
+    AVStream& other = *input_->streams[i];
+    const bool may_go_on = skips_new_streams(*input_) && other.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    if (static_cast<int>(i) != index && !may_go_on) other.discard = AVDISCARD_ALL;
   }
 }
 
@@ -208,10 +209,9 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
       return Result::Damaged;
     }
     damaged_in_row_ = 0;
-    if (packet.stream_index == stream_->index) return Result::Packet;
-    const bool late = static_cast<unsigned>(packet.stream_index) >= streams_;
     const auto& parameters = *input_->streams[packet.stream_index]->codecpar;
-    if (late && parameters.codec_type == AVMEDIA_TYPE_VIDEO) ++unread_;
+    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO) spans_.add(packet.stream_index, packet.pos);
+    if (packet.stream_index == stream_->index) return Result::Packet;
     av_packet_unref(&packet);
   }
 }

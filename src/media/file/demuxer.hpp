@@ -10,6 +10,7 @@
 #include "media/ffmpeg/decoder.hpp"
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
+#include "media/file/stream_spans.hpp"
 
 namespace freshframe {
 
@@ -64,8 +65,8 @@ class Demuxer {
   [[nodiscard]] bool complained() const noexcept { return complained_; }
   /// After End: how many packets the file was cut off before, by its index; at least 1 if it complained.
   [[nodiscard]] std::int64_t missing_packets() const;
-  /// Packets so far of other video streams that began after the file was opened.
-  [[nodiscard]] std::int64_t unread_packets() const noexcept { return unread_; }
+  /// Packets so far of other video streams that lie before or behind the chosen one.
+  [[nodiscard]] std::int64_t unread_packets() const { return spans_.packets_apart_from(stream_->index); }
 
  private:
   void open_file(Dictionary& options);
@@ -86,8 +87,7 @@ class Demuxer {
   InputPtr input_;
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets tell which streams there are, not the tables
-  unsigned streams_ = 0;      // that there were when the video was chosen
-  std::int64_t unread_ = 0;   // packets of a video stream that was found later
+  StreamSpans spans_;         // of the video streams, as far as they were read
   int damaged_in_row_ = 0;
   bool complained_ = false;
 };

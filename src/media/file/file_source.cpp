@@ -269,8 +269,8 @@ bool FileSource::start_again(const Context& context) {
 void FileSource::count_cut_off(const Context& context) {
   if (const auto unread = demuxer_->unread_packets(); unread > 0) {
     context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(unread));
-    log(LogLevel::Warning, "the file goes on with another video stream: " + std::to_string(unread) +
-                               " packets were not read: '" + url() + "'");
+    log(LogLevel::Warning, "the file has another video stream before or behind the one that was read: " +
+                               std::to_string(unread) + " packets of it were not read: '" + url() + "'");
   }
   const auto missing = demuxer_->missing_packets();
   if (missing == 0) return;

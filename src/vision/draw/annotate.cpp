@@ -4,8 +4,6 @@
 #include "freshframe/vision.hpp"
 
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <iomanip>
 #include <memory>
 #include <optional>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "vision/draw/canvas.hpp"
+#include "vision/draw/drawable_copy.hpp"
 #include "vision/draw/shapes.hpp"
 #include "vision/draw/trails.hpp"
 
@@ -22,7 +21,6 @@ namespace {
 
 constexpr double kMaxTrail = 60;  // seconds
 constexpr float kMaxLineWidth = 100;
-constexpr int kNeutral = 128;  // chroma without a colour
 
 void check(const AnnotateOptions& options) {
   std::ostringstream text;
@@ -35,29 +33,6 @@ void check(const AnnotateOptions& options) {
     return;
   }
   throw OptionError(text.str());
-}
-
-/// The frame's pixels in memory of their own and in its own format. Gray becomes I420, which has colour.
-FrameBuilder drawable_copy(const Frame& frame) {
-  const Picture from = frame.picture();
-  const bool gray = from.format.format == PixelFormat::Gray;
-  PictureFormat format = from.format;
-  if (gray) format.format = PixelFormat::I420;
-  FrameBuilder copy(format);
-  const Picture to = copy.picture();
-  for (int i = 0; i < to.format.plane_count(); ++i) {
-    const Plane& target = to.planes[static_cast<std::size_t>(i)];
-    const auto size = static_cast<std::size_t>(target.row_bytes);
-    for (int y = 0; y < target.rows; ++y) {
-      std::uint8_t* const row = copy.plane(i) + y * copy.stride(i);
-      if (gray && i > 0) {
-        std::memset(row, kNeutral, size);
-      } else {
-        std::memcpy(row, from.planes[static_cast<std::size_t>(i)].row(y), size);
-      }
-    }
-  }
-  return copy;
 }
 
 std::string confidence_text(float confidence) {

@@ -36,6 +36,17 @@ bool drawable(const Circle& circle) {
          std::abs(circle.y) < kFarthest;
 }
 
+bool drawable(const Detection& box) {
+  const auto near = [](float value) { return std::abs(value) < kFarthest; };
+  return near(box.x1) && near(box.y1) && near(box.x2) && near(box.y2) && box.x1 < box.x2 && box.y1 < box.y2;
+}
+
+/// In pixels that are counted from the centre of the top left one, as everything here.
+Box area_of(const Detection& box) {
+  constexpr double kCorner = 0.5;
+  return {box.x1 - kCorner, box.y1 - kCorner, box.x2 - kCorner, box.y2 - kCorner};
+}
+
 /// Half of what a line at distance `y` from the middle of a circle has in common with it; 0: nothing.
 double half_chord(double r, double y) {
   return r > std::abs(y) ? std::sqrt(r * r - y * y) : 0;
@@ -119,6 +130,23 @@ void AnnotatePen::ring(const Circle& circle, const Color& color) {
   canvas_.paint(color);
 }
 
+void AnnotatePen::draw_edges(const Box& box, double half_width) {
+  const double width = box.right - box.left;
+  const double height = box.bottom - box.top;
+  draw_stroke(canvas_.mask(), {.x = box.left, .y = box.top, .dx = width, .half_width = half_width});
+  draw_stroke(canvas_.mask(), {.x = box.left, .y = box.bottom, .dx = width, .half_width = half_width});
+  draw_stroke(canvas_.mask(), {.x = box.left, .y = box.top, .dy = height, .half_width = half_width});
+  draw_stroke(canvas_.mask(), {.x = box.right, .y = box.top, .dy = height, .half_width = half_width});
+}
+
+void AnnotatePen::box(const Detection& box, const Color& color) {
+  if (!drawable(box)) return;
+  draw_edges(area_of(box), 0.5 * line_ + 1);
+  canvas_.paint(kBlack, 0.55);
+  draw_edges(area_of(box), 0.5 * line_);
+  canvas_.paint(color);
+}
+
 void AnnotatePen::trail(const Trail& trail, double length, const Color& color) {
   if (trail.size() < 2) return;
   struct End {
@@ -145,20 +173,28 @@ void AnnotatePen::trail(const Trail& trail, double length, const Color& color) {
 }
 
 void AnnotatePen::label(const Circle& circle, const std::string& text, const Color& color, Labels& labels) {
+  if (!drawable(circle)) return;
+  label_at({circle.x - circle.r, circle.y - circle.r, circle.x + circle.r, circle.y + circle.r}, text, color,
+           labels);
+}
+
+void AnnotatePen::label(const Detection& box, const std::string& text, const Color& color, Labels& labels) {
+  if (drawable(box)) label_at(area_of(box), text, color, labels);
+}
+
+void AnnotatePen::label_at(const Box& area, const std::string& text, const Color& color, Labels& labels) {
   const double margin = line_ + 3;
-  const double reach = circle.r + margin;
-  if (text.empty() || !drawable(circle) ||
-      !canvas_.meets({circle.x - reach, circle.y - reach, circle.x + reach, circle.y + reach})) {
-    return;
-  }
+  const Box around{area.left - margin, area.top - margin, area.right + margin, area.bottom + margin};
+  if (text.empty() || !canvas_.meets(around)) return;
   const Label& label = labels.label(text, font_);
   const double width = label.width - 2 * Label::kMargin;
   const double height = label.height - 2 * Label::kMargin;
-  // Inside the picture, wherever the circle is. Its place is a whole pixel: the letters stay sharp.
-  const double above = circle.y - reach - height;
-  const double left = std::clamp(circle.x - 0.5 * width, 0.0, std::max(0.0, canvas_.width() - width));
+  // Inside the picture, wherever the thing is. Its place is a whole pixel: the letters stay sharp.
+  const double above = around.top - height;
+  const double middle = 0.5 * (area.left + area.right);
+  const double left = std::clamp(middle - 0.5 * width, 0.0, std::max(0.0, canvas_.width() - width));
   const double top =
-      std::clamp(above < 0 ? circle.y + reach : above, 0.0, std::max(0.0, canvas_.height() - height));
+      std::clamp(above < 0 ? around.bottom : above, 0.0, std::max(0.0, canvas_.height() - height));
   const int x = static_cast<int>(std::lround(left)) - Label::kMargin;
   const int y = static_cast<int>(std::lround(top)) - Label::kMargin;
   canvas_.mask().stamp(label.tag, label.width, x, y);

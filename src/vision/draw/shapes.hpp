@@ -1,4 +1,4 @@
-// The shapes that Annotate draws: rings, fading trails, labels.
+// The shapes that are drawn: rings, boxes, fading trails, labels.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,12 +25,18 @@ class AnnotatePen {
   AnnotatePen(AnnotateCanvas& canvas, double line_width);
 
   void ring(const Circle& circle, const Color& color);
+  void box(const Detection& box, const Color& color);
   /// `length`: seconds after which a point has faded.
   void trail(const Trail& trail, double length, const Color& color);
   /// A tag with `text` above the circle, or below where there is no room above.
   void label(const Circle& circle, const std::string& text, const Color& color, Labels& labels);
+  void label(const Detection& box, const std::string& text, const Color& color, Labels& labels);
 
  private:
+  /// At the middle of the area's upper edge, or of its lower one.
+  void label_at(const Box& area, const std::string& text, const Color& color, Labels& labels);
+  void draw_edges(const Box& box, double half_width);
+
   AnnotateCanvas& canvas_;
   double line_;
   double font_;  // pixels

@@ -17,6 +17,12 @@ namespace {
 constexpr std::size_t kAround = 11;
 constexpr std::size_t kProfile = std::size_t{kFeatures} - std::size_t{kEdgeFeatures} - kAround;
 
+// Features of a flawless disc: their places above, and the least or greatest values.
+constexpr std::size_t kTightAt = 0, kScatterAt = 3, kUnevenAt = 14, kClearAt = 26, kMiddleAt = 28,
+                      kLopsidedAt = 34;
+constexpr float kMinTight = 0.9F, kMaxScatter = 0.25F, kMaxUneven = 0.4F, kMinClear = 0.9F, kMaxMiddle = 1,
+                kMaxLopsided = 0.25F;
+
 // Grey levels enter as logarithms: it is ratios that matter.
 std::array<double, kProfile> profile_numbers(const RimProfile& profile) {
   std::array<double, kProfile> numbers = {
@@ -102,6 +108,12 @@ void add_brightness_features(const GradientField& field, const Circle& circle, c
           strength - std::log(1 + 8 * difference),  // 30 sharpness: slope against contrast
       });
   put(features, kEdgeFeatures + kAround, profile_numbers(measure_rim_profile(field, circle, rim)));
+}
+
+bool is_flawless(const Features& features) noexcept {
+  return features[kTightAt] >= kMinTight && features[kScatterAt] <= kMaxScatter &&
+         features[kUnevenAt] <= kMaxUneven && features[kClearAt] >= kMinClear &&
+         features[kMiddleAt] <= kMaxMiddle && features[kLopsidedAt] <= kMaxLopsided;
 }
 
 }  // namespace freshframe::vision

@@ -26,4 +26,8 @@ RimEdges add_edge_features(const GradientField& field, const Circle& circle, con
 void add_brightness_features(const GradientField& field, const Circle& circle, const Rim& rim,
                              const RimEdges& edges, Features& features) noexcept;
 
+/// Whether the rim is all there, clear and even, and the inside too even for a letter, so that only what lies
+/// around speaks against a disc.
+[[nodiscard]] bool is_flawless(const Features& features) noexcept;
+
 }  // namespace freshframe::vision

@@ -1,10 +1,9 @@
-// Locates the middle of the edge on rays from a circle's centre and fits the circle to them.
+// Fits circle and smear to the brightness on rays across the rim.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Blur keeps the amount of light: a blurred disc of radius r has  integral of f'(d) d^2  =  r^2  over the
-// distance d from its centre, where f is the brightness relative to inside and outside. So the root of the
-// mean square distance, weighted by the slope, is the radius, while the steepest place lies further in by
-// sigma^2 / 2r, which shows on small circles.
+// A disc that moves while the shutter is open has an edge that is as wide as the motion in its direction and
+// sharp across it. The square of the width in the direction n is  n' M n,  M of rank one for even motion along a
+// line. So M and the circle are the unknowns of all rays, found by Gauss-Newton with a weight for each ray.
 #include "vision/rim/polish.hpp"
 
 #include <algorithm>
@@ -12,118 +11,31 @@
 #include <cmath>
 #include <cstddef>
 #include <numbers>
-#include <numeric>
+#include <optional>
+#include <span>
 
-#include "vision/rim/move.hpp"
+#include "vision/rim/smeared_edge.hpp"
 
 namespace freshframe::vision {
 namespace {
 
-constexpr int kRays = 48;      // a multiple of eight
-constexpr int kMinEdges = 12;  // fewer say nothing
-// Pixels to look inwards and outwards: a fraction of the radius, at least and at most.
-constexpr float kReachOfRadius = 0.15F, kMinReach = 3, kMaxReach = 5;
-constexpr std::size_t kMaxSamples = 2 * 5 + 2;
-constexpr float kFarDiscount = 0.5F;  // what the furthest edge must be stronger than one on the rim
-constexpr float kFoot = 0.5F;         // of the steepest slope, where an edge ends and shading begins
-constexpr float kMinSlope = 1;        // grey levels per pixel; weaker ones are noise
-// A ray has the weight (s / (1 + s))^3, s its slope in units of kUsualSlope times the mean of all rays: sharp
-// edges are exact, those that motion has blurred are not.
-constexpr float kUsualSlope = 3;
-constexpr double kScale = 60;  // brings the weights to order 1
-constexpr int kRounds = 3;
-// Tukey's biweight with a cut-off of so many times the median distance, in pixels at least and at most.
-constexpr float kCutOff = 2, kMinCutOff = 0.3F, kMaxCutOff = 2.5F;
-constexpr float kMaxMove = 1.5F;  // pixels; whatever moves further was no edge of this circle
-
-struct EdgeOnRay {
-  float ux = 0, uy = 0;
-  float offset = 0;  // outwards from the rim, pixels
-  float slope = 0;   // grey levels per pixel; 0: no edge was found
-};
-
-class Profile {
- public:
-  Profile(const GradientField& field, const Circle& circle)
-      : field_(field),
-        circle_(circle),
-        reach_(static_cast<int>(std::clamp(kReachOfRadius * circle.r, kMinReach, kMaxReach))) {}
-
-  [[nodiscard]] EdgeOnRay edge(float ux, float uy) {
-    EdgeOnRay found{.ux = ux, .uy = uy};
-    if (!sample(ux, uy)) return found;
-    const int slopes = 2 * reach_ + 1;
-    int steepest = -1;
-    float best = kMinSlope;
-    for (int k = 0; k < slopes; ++k) {
-      const float far = static_cast<float>(std::abs(k - reach_)) / static_cast<float>(reach_ + 1);
-      const float value = std::abs(slope(k)) * (1 - kFarDiscount * far);
-      if (value > best) {
-        best = value;
-        steepest = k;
-      }
-    }
-    if (steepest < 0) return found;
-    const float sign = slope(steepest) > 0 ? 1.0F : -1.0F;
-    const float top = sign * slope(steepest);
-    const float foot = kFoot * top;
-    float sum = 0;
-    float squares = 0;
-    const auto take = [&](int k) {
-      const float value = sign * slope(k);
-      if (value <= foot) return false;
-      const float distance = circle_.r + static_cast<float>(k - reach_);
-      sum += value;
-      squares += value * distance * distance;
-      return true;
-    };
-    for (int k = steepest; k >= 0 && take(k); --k) {
-    }
-    for (int k = steepest + 1; k < slopes && take(k); ++k) {
-    }
-    found.offset = std::sqrt(squares / sum) - circle_.r;
-    found.slope = top;
-    return found;
-  }
-
- private:
-  // Brightness at whole pixels and a half from the rim; false when a place lies outside of the picture.
-  bool sample(float ux, float uy) {
-    const auto right = static_cast<float>(field_.width() - 2);
-    const auto bottom = static_cast<float>(field_.height() - 2);
-    for (int k = 0; k < 2 * reach_ + 2; ++k) {
-      const float distance = circle_.r + static_cast<float>(k - reach_) - 0.5F;
-      const float x = circle_.x + distance * ux;
-      const float y = circle_.y + distance * uy;
-      if (!(x >= 0 && y >= 0 && x < right && y < bottom)) return false;
-      const int column = static_cast<int>(x);
-      const int row = static_cast<int>(y);
-      const float part_x = x - static_cast<float>(column);
-      const float part_y = y - static_cast<float>(row);
-      const int pixel = row * field_.stride() + column;
-      const float above = mix(pixel, part_x);
-      const float below = mix(pixel + field_.stride(), part_x);
-      samples_[static_cast<std::size_t>(k)] = above + part_y * (below - above);
-    }
-    return true;
-  }
-  [[nodiscard]] float mix(int pixel, float part) const {
-    const auto left = static_cast<float>(field_.smoothed(pixel));
-    const auto right = static_cast<float>(field_.smoothed(pixel + 1));
-    return (left + part * (right - left)) / kLumaScale;
-  }
-  [[nodiscard]] float slope(int k) const {
-    const auto at = static_cast<std::size_t>(k);
-    return samples_[at + 1] - samples_[at];
-  }
-
-  const GradientField& field_;
-  Circle circle_;
-  int reach_;
-  std::array<float, kMaxSamples> samples_{};
-};
-
-using Edges = std::array<EdgeOnRay, kRays>;
+constexpr std::size_t kRays = 32;
+constexpr std::size_t kMinEdges = kRays / 4;  // rays in the picture; fewer say nothing
+constexpr int kRounds = 5;
+constexpr int kMinRounds = 3;      // the first ones find the smear
+constexpr double kSettled = 0.02;  // pixels; a smaller move ends the search
+// Pixels to look inwards and outwards: half the smear and a margin, at least and at most, and no further inwards
+// than most of a small circle.
+constexpr float kMargin = 3, kMinReach = 4, kMaxReach = kMaxEdgeReach;
+constexpr float kReachOfRadius = 0.7F, kMinReachOfSmall = 3;
+constexpr float kBellVariance = 0.5F;  // pixels^2; of lens and smoothing, as it shows in small discs
+constexpr float kFirstWidth2 = 4;      // square of the width that the first round expects
+constexpr double kMaxWidth2 = 250;
+constexpr double kMaxStep = 1, kMaxWidening = 25;  // of one round
+// A ray has the weight (1 + e / m)^-2, e its mean square error, m a multiple of the median.
+constexpr double kUsualError = 2.25, kLeastError = 0.05;  // grey levels, squared
+constexpr double kCircleDamping = 0.05, kSmearDamping = 0.02;
+constexpr float kMaxMove = 3;  // pixels; whatever moves further was no edge of this circle
 
 struct Direction {
   float x = 0;
@@ -142,55 +54,191 @@ const std::array<Direction, kRays>& directions() {
   return all;
 }
 
-int find_edges(const GradientField& field, const Circle& circle, Edges& edges) {
-  Profile profile(field, circle);
-  int found = 0;
-  for (const Direction& direction : directions()) {
-    const EdgeOnRay edge = profile.edge(direction.x, direction.y);
-    if (edge.slope > 0) edges[static_cast<std::size_t>(found++)] = edge;
+// M above.
+struct Smear {
+  double xx = double{kFirstWidth2};
+  double xy = 0;
+  double yy = double{kFirstWidth2};
+
+  [[nodiscard]] float width2(const Direction& n) const {
+    const double x{n.x};
+    const double y{n.y};
+    return static_cast<float>(xx * x * x + 2 * xy * x * y + yy * y * y);
   }
-  return found;
-}
+  [[nodiscard]] float largest_width2() const { return static_cast<float>((xx + yy) / 2 + radius()); }
+  // The nearest of rank one, and no wider than can be measured.
+  void straighten() {
+    const double length = radius();
+    const double largest = std::clamp((xx + yy) / 2 + length, 0.0, kMaxWidth2);
+    const double half = length > 0 ? largest / (2 * length) : 0;
+    const double difference = half * (xx - yy) / 2;
+    xx = largest / 2 + difference;
+    yy = largest / 2 - difference;
+    xy *= half;
+  }
 
-float cut_off(const Edges& edges, int found) {
-  std::array<float, kRays> distances{};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(found); ++i) distances[i] = std::abs(edges[i].offset);
-  const auto middle = distances.begin() + found / 2;
-  std::nth_element(distances.begin(), middle, distances.begin() + found);
-  return std::clamp(kCutOff * *middle, kMinCutOff, kMaxCutOff);
-}
+ private:
+  [[nodiscard]] double radius() const { return std::hypot((xx - yy) / 2, xy); }
+};
 
-float mean_slope(const Edges& edges, int found) {
-  const auto add = [](float sum, const EdgeOnRay& edge) { return sum + edge.slope; };
-  return std::accumulate(edges.begin(), edges.begin() + found, 0.0F, add) / static_cast<float>(found);
+class RaySampler {
+ public:
+  RaySampler(const GradientField& field, const Circle& circle, int reach)
+      : field_(field), circle_(circle), reach_(reach) {}
+
+  // Brightness at whole pixels from the rim; empty when a place lies outside of the picture.
+  [[nodiscard]] EdgeSamples sample(const Direction& n) {
+    const auto right = static_cast<float>(field_.width() - 2);
+    const auto bottom = static_cast<float>(field_.height() - 2);
+    const std::size_t size = 2 * static_cast<std::size_t>(reach_) + 1;
+    for (std::size_t k = 0; k < size; ++k) {
+      const float distance = circle_.r + static_cast<float>(static_cast<int>(k) - reach_);
+      const float x = circle_.x + distance * n.x;
+      const float y = circle_.y + distance * n.y;
+      if (!(x >= 0 && y >= 0 && x < right && y < bottom)) return {};
+      const int column = static_cast<int>(x);
+      const int row = static_cast<int>(y);
+      const float part_x = x - static_cast<float>(column);
+      const float part_y = y - static_cast<float>(row);
+      const int pixel = row * field_.stride() + column;
+      const float above = mix(pixel, part_x);
+      const float below = mix(pixel + field_.stride(), part_x);
+      samples_[k] = above + part_y * (below - above);
+    }
+    return std::span(samples_).first(size);
+  }
+
+ private:
+  [[nodiscard]] float mix(int pixel, float part) const {
+    const auto left = static_cast<float>(field_.smoothed(pixel));
+    const auto right = static_cast<float>(field_.smoothed(pixel + 1));
+    return (left + part * (right - left)) / kLumaScale;
+  }
+
+  const GradientField& field_;
+  Circle circle_;
+  int reach_;
+  std::array<float, kMaxEdgeSamples> samples_{};
+};
+
+struct RayEvidence {
+  Direction n;
+  EdgeEvidence edge;
+};
+
+class Evidence {
+ public:
+  Evidence(const GradientField& field, const Circle& circle, const Smear& smear) {
+    const float largest = smear.largest_width2();
+    const float wanted = std::clamp(std::ceil(std::sqrt(largest) / 2 + kMargin), kMinReach, kMaxReach);
+    const float reach = std::min(wanted, std::max(kReachOfRadius * circle.r, kMinReachOfSmall));
+    RaySampler sampler(field, circle, static_cast<int>(reach));
+    for (const Direction& n : directions()) {
+      const EdgeSamples samples = sampler.sample(n);
+      if (samples.empty()) continue;
+      const float width2 = std::max(smear.width2(n), kMinEdgeWidth * kMinEdgeWidth);
+      // Blur moves the middle of a bent edge inwards, by its variance over 2r; a box has width^2 / 12.
+      const float across2 = std::max(0.0F, largest - width2) / 12;
+      const float offset = -(across2 + kBellVariance) / (2 * circle.r);
+      rays_[size_++] = {n, fit_edge(samples, std::sqrt(width2), offset)};
+    }
+  }
+  [[nodiscard]] std::span<const RayEvidence> rays() const { return std::span(rays_).first(size_); }
+  [[nodiscard]] double median_residual() const {
+    std::array<double, kRays> all{};
+    for (std::size_t i = 0; i < size_; ++i) all[i] = rays_[i].edge.residual;
+    const auto middle = all.begin() + static_cast<std::ptrdiff_t>(size_ / 2);
+    std::nth_element(all.begin(), middle, all.begin() + static_cast<std::ptrdiff_t>(size_));
+    return *middle;
+  }
+
+ private:
+  std::array<RayEvidence, kRays> rays_;
+  std::size_t size_ = 0;
+};
+
+constexpr std::size_t kUnknowns = 6;  // x, y, r; xx, xy, yy of the smear
+using Unknowns = std::array<double, kUnknowns>;
+
+// Normal equations of all rays.
+class Equations {
+ public:
+  void add(const RayEvidence& ray, double weight) {
+    const double x{ray.n.x};
+    const double y{ray.n.y};
+    const Unknowns row{x, y, 1, x * x, 2 * x * y, y * y};
+    const auto& [of_offset, of_both, of_width] = ray.edge.curvature;
+    for (std::size_t i = 0; i < kUnknowns; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        const double curvature = i < 3 ? of_offset : j < 3 ? of_both : of_width;
+        left_[i][j] += weight * curvature * row[i] * row[j];
+      }
+      right_[i] += weight * ray.edge.direction[i < 3 ? 0 : 1] * row[i];
+    }
+  }
+
+  // Cholesky's decomposition; nullopt when too little is known.
+  [[nodiscard]] std::optional<Unknowns> solve() {
+    for (std::size_t i = 0; i < kUnknowns; ++i) left_[i][i] += i < 3 ? kCircleDamping : kSmearDamping;
+    for (std::size_t i = 0; i < kUnknowns; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        double sum = left_[i][j];
+        for (std::size_t k = 0; k < j; ++k) sum -= left_[i][k] * left_[j][k];
+        if (i == j && !(sum > 0)) return std::nullopt;
+        left_[i][j] = i == j ? std::sqrt(sum) : sum / left_[j][j];
+      }
+    }
+    Unknowns x = right_;
+    for (std::size_t i = 0; i < kUnknowns; ++i) {
+      for (std::size_t k = 0; k < i; ++k) x[i] -= left_[i][k] * x[k];
+      x[i] /= left_[i][i];
+    }
+    for (std::size_t i = kUnknowns; i-- > 0;) {
+      for (std::size_t k = i + 1; k < kUnknowns; ++k) x[i] -= left_[k][i] * x[k];
+      x[i] /= left_[i][i];
+    }
+    return x;
+  }
+
+ private:
+  std::array<Unknowns, kUnknowns> left_{};  // the lower half
+  Unknowns right_{};
+};
+
+std::optional<Unknowns> step_of(const Evidence& evidence) {
+  if (evidence.rays().size() < kMinEdges) return std::nullopt;
+  const double median = evidence.median_residual();
+  const double usual = kUsualError * median + 1e-6;
+  Equations equations;
+  for (const RayEvidence& ray : evidence.rays()) {
+    const double trust = 1 / (1 + ray.edge.residual / usual);
+    equations.add(ray, trust * trust / (median + kLeastError));
+  }
+  return equations.solve();
 }
 
 }  // namespace
 
 Circle polished(const GradientField& field, const Circle& circle) noexcept {
   Circle now = circle;
+  Smear smear;
   for (int round = 0; round < kRounds; ++round) {
-    Edges edges;
-    const int found = find_edges(field, now, edges);
-    if (found < kMinEdges) return circle;
-    const double limit{cut_off(edges, found)};
-    const float usual = kUsualSlope * mean_slope(edges, found);
-    MoveEquations equations;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(found); ++i) {
-      const EdgeOnRay& edge = edges[i];
-      const double t = double{edge.offset} / limit;
-      if (std::abs(t) >= 1) continue;
-      const double trust{edge.slope / (edge.slope + usual)};
-      const double weight = (1 - t * t) * (1 - t * t) * kScale * trust * trust * trust;
-      equations.add(double{edge.ux}, double{edge.uy}, double{edge.offset}, weight);
-    }
-    const auto move = equations.solve();
-    if (!move) return circle;
-    now.x += static_cast<float>(move->x);
-    now.y += static_cast<float>(move->y);
-    now.r += static_cast<float>(move->r);
+    const auto step = step_of(Evidence(field, now, smear));
+    if (!step) return circle;
+    const auto limited = [&](std::size_t i, double limit) { return std::clamp((*step)[i], -limit, limit); };
+    now.x += static_cast<float>(limited(0, kMaxStep));
+    now.y += static_cast<float>(limited(1, kMaxStep));
+    now.r += static_cast<float>(limited(2, kMaxStep));
+    smear.xx = std::max(0.0, smear.xx + limited(3, kMaxWidening));
+    smear.xy += limited(4, kMaxWidening);
+    smear.yy = std::max(0.0, smear.yy + limited(5, kMaxWidening));
+    const double limit = std::sqrt(smear.xx * smear.yy);
+    smear.xy = std::clamp(smear.xy, -limit, limit);
+    if (round > 0) smear.straighten();
     const float moved = std::hypot(now.x - circle.x, now.y - circle.y) + std::abs(now.r - circle.r);
     if (!(moved <= kMaxMove)) return circle;
+    const double last = std::hypot((*step)[0], (*step)[1]) + std::abs((*step)[2]);
+    if (round + 1 >= kMinRounds && last < kSettled) break;
   }
   return now;
 }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "vision/arcs/candidates.hpp"
+#include "vision/rim/features.hpp"
 
 namespace freshframe {
 namespace vision {
@@ -103,8 +104,9 @@ void CircleSearch::set_observer(Observer observer) {
 void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus& focus) {
   const auto keep = [&](const Circle& circle, const Features& features, float coverage) {
     if (observer_) observer_(circle, features);
-    if (circle.confidence < kWorthKeeping * options_.min_confidence) return false;
-    selection_.add(circle, coverage, pass);
+    const bool flawless = is_flawless(features);
+    if (!flawless && circle.confidence < kWorthKeeping * options_.min_confidence) return false;
+    selection_.add(circle, coverage, pass, flawless);
     return true;
   };
   // Training wants to see all candidates.

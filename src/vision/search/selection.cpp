@@ -22,16 +22,21 @@ constexpr float kSameRing = 0.9F;     // ... when rings around one centre are wa
 constexpr float kOneCentrePixels = 1, kOneCentreOfRadius = 0.1F;
 constexpr float kMinUntaken = 0.75F;      // of the rim that a circle must have for itself
 constexpr float kSizePreference = 0.25F;  // a big circle explains more edges than a small one of equal score
+constexpr float kInRow = 0.9F;            // least score of a flawless circle in a row of equal ones
 
 bool around_one_centre(const Circle& a, const Circle& b) {
   const float limit = kOneCentrePixels + kOneCentreOfRadius * std::min(a.r, b.r);
   return std::hypot(a.x - b.x, a.y - b.y) < limit;
 }
 
+float rank_of(const Circle& circle) {
+  return circle.confidence * (1 + kSizePreference * std::log(circle.r));
+}
+
 }  // namespace
 
-void Selection::add(const Circle& circle, float coverage, SearchPass& pass) {
-  const Found entry{circle, coverage, circle.confidence * (1 + kSizePreference * std::log(circle.r)), &pass};
+void Selection::add(const Circle& circle, float coverage, SearchPass& pass, bool flawless) {
+  const Found entry{circle, coverage, rank_of(circle), &pass, flawless};
   for (Found& other : found_) {
     if (overlap(other.circle, circle) <= kSameCircle) continue;
     if (circle.confidence > other.circle.confidence) other = entry;
@@ -51,6 +56,7 @@ bool Selection::knows(const Circle& circle) const {
 
 std::vector<Circle> Selection::choose(std::span<SearchPass* const> passes,
                                       const CircleDetectorOptions& options) {
+  trust_rows();
   std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) { return a.rank > b.rank; });
   chosen_.clear();
   for (const Found& entry : found_) {
@@ -66,6 +72,21 @@ std::vector<Circle> Selection::choose(std::span<SearchPass* const> passes,
     chosen_.resize(static_cast<std::size_t>(options.max_circles));
   }
   return {chosen_.begin(), chosen_.end()};
+}
+
+// The learned validation takes the neighbours in a row for texture.
+void Selection::trust_rows() {
+  flawless_.clear();
+  for (const Found& found : found_) {
+    if (found.flawless) flawless_.push_back(found.circle);
+  }
+  rows_.find(flawless_);
+  std::size_t at = 0;
+  for (Found& found : found_) {
+    if (!found.flawless || !rows_.holds(at++)) continue;
+    found.circle.confidence = std::max(found.circle.confidence, kInRow);
+    found.rank = rank_of(found.circle);
+  }
 }
 
 bool Selection::is_repeat(const Circle& circle, bool concentric) const {

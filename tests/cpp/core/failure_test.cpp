@@ -225,6 +225,93 @@ TEST(SourceFailure, WhileReadingIsItsSourceErrorUnchangedAfterEverythingBeforeIt
   EXPECT_THROW((void)reader.get(), SourceError);
 }
 
+TEST(SourceFailure, ComesAfterAllThatWasReadBeforeItAndWaitsForASlowConsumer) {
+  Feed<int> feed;
+  Gate gate;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::File));
+  auto reader = pipeline.reader(source);
+  pipeline.add(collect_behind<int>(gate, seen), source, {.name = "slow"});
+  pipeline.start();
+  for (int i = 0; i < 5; ++i) feed.push(i);
+  feed.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
+  wait_until([&] { return node_of(pipeline, "source").state == NodeState::Failed; });
+  EXPECT_FALSE(pipeline.wait(Seconds{0}));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(reader.get()->value, i);
+  EXPECT_THROW((void)reader.get(), SourceError);
+  gate.open();
+  EXPECT_THROW((void)pipeline.wait(), SourceError);
+  EXPECT_EQ(seen.all().size(), 5U);
+  EXPECT_FALSE(pipeline.report().complete);
+}
+
+TEST(SourceFailure, EndsTheOtherSourcesWhoseSamplesAreDelivered) {
+  Feed<int> bad;
+  Feed<int> good;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(bad, Kind::Live), {.name = "bad"});
+  auto reader = pipeline.reader(pipeline.add(feed_source(good, Kind::Live), {.name = "good"}));
+  pipeline.start();
+  good.push_and_settle(7);
+  bad.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
+  EXPECT_THROW((void)pipeline.wait(), SourceError);
+  EXPECT_EQ(reader.latest()->value, 7);
+  EXPECT_THROW((void)reader.latest(), SourceError);
+}
+
+TEST(SourceFailure, IsThrownByWaitThoughAnUnreadReaderBlocksTheRest) {
+  for (const std::optional<double> timeout : {std::optional(0.1), std::optional<double>()}) {
+    Feed<int> feed;
+    Pipeline::Options options;
+    options.stall_timeout = timeout;
+    CheckedPipeline pipeline(options);
+    const auto source = pipeline.add(feed_source(feed, Kind::File));
+    auto reader = pipeline.reader(pipeline.add(
+        make_node<int, int>([](const Sample<int>& s, const Context&) { return std::optional<int>(s.value); }),
+        source));
+    pipeline.start();
+    for (int i = 0; i < 12; ++i) feed.push(i);
+    feed.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
+    if (timeout) {
+      EXPECT_THROW((void)pipeline.wait(), SourceError);
+    }
+    for (int i = 0; i < 12; ++i) EXPECT_EQ(reader.get()->value, i);
+    EXPECT_THROW((void)reader.get(), SourceError);
+  }
+}
+
+TEST(SourceFailure, ReachesEverybodyThoughAnotherSourceIsStuckInARead) {
+  Feed<int> bad;
+  std::atomic<bool> let_go{false};
+  Pipeline::Options options;
+  options.stall_timeout = 0.1;
+  CheckedPipeline pipeline(options);
+  pipeline.add(feed_source(bad, Kind::Live), {.name = "bad"});
+  auto reader = pipeline.reader(pipeline.add(
+      make_source<int>({.live = true, .read = [&](const Context&) -> std::optional<SourceItem<int>> {
+                          wait_until([&] { return let_go.load(); });  // heeds no stop
+                          return std::nullopt;
+                        }})));
+  pipeline.start();
+  bad.fail(std::make_exception_ptr(SourceError("lost", "rtsp://x", 104)));
+  EXPECT_THROW((void)pipeline.wait(), SourceError);
+  const auto until_it_throws = [](auto look) {
+    wait_until([&] {
+      try {
+        (void)look();
+      } catch (const SourceError&) {
+        return true;
+      }
+      return false;
+    });
+  };
+  until_it_throws([&] { return reader.latest(); });
+  until_it_throws([&] { return reader.poll(); });
+  EXPECT_THROW((void)reader.get(), SourceError);
+  let_go = true;
+}
+
 TEST(SourceFailure, OfAnotherKindIsANodeErrorThatNamesTheSource) {
   Feed<int> feed;
   CheckedPipeline pipeline;

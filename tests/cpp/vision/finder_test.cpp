@@ -4,6 +4,7 @@
 #include "freshframe/vision.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -110,6 +111,26 @@ Canvas target() {
   canvas.disc(120.3, 99.6, 22, 60);
   canvas.noise(2, 11);
   return canvas;
+}
+
+// Only the sides of a smeared disc are sharp: the middle of the motion follows from how wide the other edges are.
+TEST(CircleFinder, PlacesADiscHalfWayThroughItsMotion) {
+  CircleFinder finder(kWide);
+  constexpr int kPictures = 12;
+  double off = 0;
+  double off_radius = 0;
+  for (int i = 0; i < kPictures; ++i) {
+    const double x = 120 + 0.31 * i;
+    const double y = 80 + 0.17 * i;
+    const double r = 15 + i;
+    Canvas canvas = test::moving_disc(240, 160, x, y, r, 120, 9);
+    canvas.noise(7, static_cast<unsigned>(i));
+    const Circle c = nearest(finder.find(canvas.plane()), x, y);
+    off += std::hypot(double{c.x} - x, double{c.y} - y) / kPictures;
+    off_radius += std::abs(double{c.r} - r) / kPictures;
+  }
+  EXPECT_LT(off, 0.25);
+  EXPECT_LT(off_radius, 0.13);
 }
 
 TEST(CircleFinder, ReportsTheRingsOfATargetWhenAsked) {

@@ -1,0 +1,77 @@
+"""The forms of options' values: durations, rates, ranges, ports and sources."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+
+_UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds(text: str) -> float:
+    """A duration: `10s`, `500ms`, `2m`, `1h` or a plain number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", text)
+    if match is None or match[2] not in _UNITS or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(
+            f"expected a duration above 0 such as 10s, 500ms or 2m, got {text!r}"
+        )
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def moment(text: str) -> float:
+    """A time of a file: a duration, or 0."""
+    return 0.0 if re.fullmatch(r"0+(\.0*)?s?", text) else seconds(text)
+
+
+def share(text: str) -> float:
+    """A probability above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """Frames per second; what is too many ff.open() says."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected frames per second above 0 such as 25, got {text!r}")
+    return value
+
+
+def radius(text: str) -> tuple[float, float]:
+    """A range of radii in pixels, `8:120`."""
+    try:
+        least, most = (float(part) for part in text.split(":"))
+    except ValueError:
+        least, most = math.nan, math.nan
+    if not 0 < least <= most < math.inf:
+        raise argparse.ArgumentTypeError(f"expected two radii in pixels such as 8:120, got {text!r}")
+    return least, most
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 takes one that is free."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def source(text: str) -> int | str:
+    """What ff.open() takes: a camera's number, a path or a URL."""
+    return int(text) if text.isascii() and text.isdigit() else text

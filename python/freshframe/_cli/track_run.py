@@ -1,0 +1,190 @@
+"""The graph of one `track`, and how it is run."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+from .outcome import watched
+from .summary import Tally
+
+_TICK = 0.1  # seconds between two looks at a running pipeline
+
+
+class Pick(ff.Node[ff.Frame, ff.Frame]):
+    """Lets a random share of the frames through, and none after the last one that was asked for.
+
+    The choice depends on the seed and the frame's number alone, so it is the same in every run, whatever is
+    dropped before.
+    """
+
+    def __init__(self, keep: float, seed: int, max_frames: int | None, seconds: float | None) -> None:
+        self.keep = keep
+        self.seed = seed
+        self.max_frames = max_frames
+        self.seconds = seconds
+        self.picked = 0
+        self.full = threading.Event()
+        self._first_pts: float | None = None
+
+    def process(self, sample: ff.Sample[ff.Frame]) -> ff.Frame | None:
+        """Returns the frame or, when it is not wanted, nothing."""
+        if self.full.is_set():
+            return None
+        if self._first_pts is None:
+            self._first_pts = sample.pts
+        if self.seconds is not None and sample.pts - self._first_pts >= self.seconds:
+            self.full.set()
+            return None
+        if self.keep < 1 and random.Random(f"{self.seed}:{sample.seq}").random() >= self.keep:
+            return None
+        self.picked += 1
+        if self.picked == self.max_frames:
+            self.full.set()
+        return sample.value
+
+
+class StdoutLines(ff.JsonLines):
+    """JSON lines on stdout, each written out at once: whoever reads them wants the newest.
+
+    Args:
+        label: The source, where several are written one after the other.
+
+    Attributes:
+        unwanted: Set when the reader of stdout has gone away; what comes then is thrown away.
+    """
+
+    def __init__(self, label: str | None = None) -> None:
+        super().__init__("<stdout>")
+        self._label = label
+        self.unwanted = threading.Event()
+
+    def open(self) -> None:
+        """Takes stdout as it is."""
+        self._file = sys.stdout
+
+    def process(self, sample: ff.Sample[Any]) -> None:
+        """Writes one line."""
+        if self.unwanted.is_set():
+            return
+        try:
+            super().process(sample)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self.unwanted.set()
+
+    def close(self) -> None:
+        """Leaves stdout open for the rest of the program."""
+        self._file = None
+
+
+class TrackRun:
+    """The graph of one `track` and how it is run."""
+
+    def __init__(self, url: int | str, outputs: list[str], options: Any) -> None:
+        self.pipeline = ff.Pipeline("track")
+        source = ff.open(
+            url, fps=options.fps, realtime=options.realtime, start=options.start, end=options.end
+        )
+        self.label = source.url  # without its password
+        self.live = source.live
+        self.wait = options.wait or "://" in source.url  # a stream's server may come later
+        frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
+        self.source = frames.name
+        self.pick = self._pick(options)
+        # Of a live source the clock decides, so that the end comes even when the frames do not.
+        self.deadline = options.duration if self.live else None
+        if self.pick is not None:
+            frames = self.pipeline.add(self.pick, frames, name="pick")
+        radius = {} if options.radius is None else {"radius": options.radius}
+        finder = ff.CircleDetector(**radius) if options.detect else ff.CircleTracker(**radius)
+        circles = self.pipeline.add(finder, frames)
+        self.finder = circles.name
+        self.stdout: StdoutLines | None = None
+        self.tally = Tally()
+        self.pipeline.add(self.tally, circles, name="tally")
+        # Pictures to look at are drawn only when somebody can; a slow drawing would slow a file's reading.
+        self.drawn = self.pipeline.add(ff.Annotate(), circles) if options.serve is not None else None
+        self.sinks = self._add_outputs(circles, outputs, options)
+        self.started = False
+
+    def _pick(self, options: Any) -> Pick | None:
+        seconds = None if self.live else options.duration
+        if options.keep == 1 and options.max_frames is None and seconds is None:
+            return None
+        return Pick(options.keep, options.seed, options.max_frames, seconds)
+
+    def _add_outputs(self, circles: ff.Port[ff.Circles], outputs: list[str], options: Any) -> list[str]:
+        sinks = []
+        if options.json:
+            self.stdout = StdoutLines(self.label if len(options.sources) > 1 else None)
+            sinks.append(self.pipeline.add(self.stdout, circles, name="stdout").name)
+        drawn = self.drawn
+        for path in outputs:
+            match Path(path).suffix.lower():
+                case ".jsonl":
+                    port = self.pipeline.add(ff.JsonLines(path), circles)
+                case ".csv":
+                    port = self.pipeline.add(ff.Csv(path), circles)
+                case _:
+                    drawn = drawn or self.pipeline.add(ff.Annotate(), circles)
+                    port = self.pipeline.add(ff.VideoFile(path), drawn)
+            sinks.append(port.name)
+        return sinks
+
+    def run(self, show: Callable[[ff.Progress], None]) -> ff.Report:
+        """Runs to the end of the source or to the limit that was asked for."""
+
+        def tick(progress: ff.Progress) -> None:
+            show(progress)
+            if self._has_enough(progress.elapsed):
+                self.pipeline.stop()
+
+        # Leaving the block stops the pipeline, whatever ended it.
+        with watched(self.pipeline), self.pipeline:
+            self.started = True
+            self._require_camera()
+            return self.pipeline.run(progress=tick, progress_interval=_TICK)
+
+    def _require_camera(self) -> None:
+        """Start() waits for a camera's first attempt, and goes on trying when it fails."""
+        connection = self.pipeline.stats().nodes[self.source].source
+        if not self.wait and connection is not None and connection.state == "backing_off":
+            raise ff.SourceError(f"{connection.last_error}; --wait waits for it")
+
+    @property
+    def picked(self) -> int:
+        """How many frames were let through, where a share or a number was asked for."""
+        return 0 if self.pick is None else self.pick.picked
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether whoever read the lines on stdout has seen enough."""
+        return self.stdout is not None and self.stdout.unwanted.is_set()
+
+    def failed_to_close(self, error: ff.NodeError) -> bool:
+        """Whether all frames were worked on and only an output could not be finished."""
+        return self.started and error.seq < 0 and error.node in self.sinks
+
+    def _has_enough(self, elapsed: float) -> bool:
+        if self.unwanted:
+            return True
+        if self.deadline is not None and elapsed >= self.deadline:
+            return True
+        return self.pick is not None and self.pick.full.is_set() and self._drained(self.pick.picked)
+
+    def _drained(self, picked: int) -> bool:
+        """Whether everything that was picked has gone through every node, or is counted as dropped.
+
+        Every node of this graph but `pick` emits one sample for each that it takes.
+        """
+        edges = [edge for edge in self.pipeline.stats().edges if edge.parent != self.source]
+        emitted = {edge.child: edge.delivered for edge in edges} | {"pick": picked}
+        return all(edge.waiting == 0 and edge.passed_in == emitted[edge.parent] for edge in edges)

@@ -1,0 +1,60 @@
+"""A camera that shows one picture: for tests, and for work away from the real one."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from . import _check, _native
+from ._nodes import NativeSource
+
+if TYPE_CHECKING:
+    from ._native import Frame
+
+
+class MockCamera(NativeSource["Frame"]):
+    """Shows one picture over and over, ``fps`` times a second, as a camera would.
+
+    Frames that it cannot make in time count as ``device``.
+
+    Args:
+        image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array. Default: a red disc
+            on white, 640x480.
+        fps: Frames per second, more than 0 and at most 1000.
+
+    Raises:
+        OptionError: fps is out of range, or the array has another shape.
+        OptionTypeError: An argument is of the wrong type.
+    """
+
+    def __init__(self, image: Any = None, fps: float = 14.0) -> None:
+        """See the class."""
+        if isinstance(image, (str, os.PathLike)):
+            picture: str | Frame = os.fspath(image)
+        elif isinstance(image, _native.Frame):
+            picture = image
+        elif image is None:
+            picture = _red_disc()
+        else:
+            gray = _dimensions(image) == 2
+            picture = _native.Frame.from_array(image, "gray" if gray else "bgr")
+        self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
+
+
+def _dimensions(image: Any) -> int | None:
+    if hasattr(image, "ndim"):
+        return int(image.ndim)
+    try:
+        return memoryview(image).ndim
+    except TypeError:  # from_array() says what is wrong with it
+        return None
+
+
+def _red_disc() -> Frame:
+    import numpy as np  # noqa: PLC0415
+
+    y, x = np.mgrid[:480, :640]
+    pixels = np.full((480, 640, 3), 255, np.uint8)
+    pixels[np.hypot(x - 320, y - 240) < 120] = (40, 40, 200)
+    return _native.Frame.from_array(pixels, "bgr")

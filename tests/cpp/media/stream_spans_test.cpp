@@ -1,0 +1,45 @@
+// Which video streams of a file were passed over.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/file/stream_spans.hpp"
+
+#include <cstdint>
+#include <initializer_list>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+StreamSpans spans_of(std::initializer_list<std::pair<int, std::int64_t>> packets) {
+  StreamSpans spans;
+  for (const auto& [stream, position] : packets) spans.add(stream, position);
+  return spans;
+}
+
+TEST(StreamSpans, CountStreamsThatLieBeforeOrBehindTheChosenOne) {
+  const auto spans = spans_of({{0, 100}, {0, 200}, {1, 300}, {1, 400}, {2, 500}});
+  EXPECT_EQ(spans.packets_apart_from(1), 3);
+  EXPECT_EQ(spans.packets_apart_from(0), 3);
+}
+
+TEST(StreamSpans, CountNoStreamThatRunsBesideTheChosenOne) {
+  const auto spans = spans_of({{0, 100}, {1, 110}, {0, 200}, {1, 210}});
+  EXPECT_EQ(spans.packets_apart_from(0), 0);
+  EXPECT_EQ(spans.packets_apart_from(1), 0);
+}
+
+TEST(StreamSpans, GoByThePlaceInTheFileNotByTheOrderOfDelivery) {
+  // The last packet of a stream is known to be whole only at the end of the file.
+  const auto spans = spans_of({{0, 100}, {1, 300}, {0, 200}, {1, 400}});
+  EXPECT_EQ(spans.packets_apart_from(1), 2);
+}
+
+TEST(StreamSpans, CountPacketsWithoutAPlaceToo) {
+  EXPECT_EQ(spans_of({{0, 100}, {0, -1}, {1, 300}}).packets_apart_from(1), 2);
+  EXPECT_EQ(spans_of({{0, -1}, {1, 300}}).packets_apart_from(1), 0);
+  EXPECT_EQ(StreamSpans().packets_apart_from(0), 0);
+}
+
+}  // namespace
+}  // namespace freshframe::test

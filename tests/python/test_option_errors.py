@@ -1,0 +1,144 @@
+"""Options and addresses that cannot be meant are refused, never adjusted."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Collect, Count, picture
+
+import freshframe as ff
+
+Errors = type[Exception] | tuple[type[Exception], ...]
+
+GREY = picture(0)
+
+OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
+    "stall_timeout of zero": (lambda: ff.Pipeline(stall_timeout=0), ff.OptionError, r"stall_timeout"),
+    "stall_timeout that is negative": (
+        lambda: ff.Pipeline(stall_timeout=-1),
+        ff.OptionError,
+        r"stall_timeout.*-1",
+    ),
+    "a name that is no text at all": (
+        lambda: ff.Pipeline("\udcff"),
+        ff.OptionError,
+        r"name of a pipeline.*UTF-8",
+    ),
+    "a host that is no text at all": (
+        lambda: ff.Pipeline().serve("\udcff"),
+        ff.OptionError,
+        r"host must be UTF-8",
+    ),
+    "a token that is no text at all": (
+        lambda: ff.Pipeline().serve(token="\udcff" * 20),
+        ff.OptionError,
+        r"token must be",
+    ),
+    "a long value is cut": (
+        lambda: ff.Annotate(trail=np.zeros((300, 4))),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"trail must be a number, got array.{90,100} \.\.\. \(ndarray\)$",
+    ),
+    "max_held_bytes that is negative": (
+        lambda: ff.Pipeline(max_held_bytes=-1),
+        ff.OptionError,
+        r"held|int",
+    ),
+    "fps of zero": (lambda: ff.MockCamera(GREY, fps=0), ff.OptionError, r"fps.*0"),
+    "fps that is negative": (lambda: ff.MockCamera(GREY, fps=-3), ff.OptionError, r"fps.*-3"),
+    "fps that is no number": (lambda: ff.MockCamera(GREY, fps=float("nan")), ff.OptionError, r"fps"),
+    "radii the wrong way round": (
+        lambda: ff.CircleTracker(radius=(50, 10)),
+        ff.OptionError,
+        r"radius.*50.*10",
+    ),
+    "a radius that is negative": (lambda: ff.CircleTracker(radius=(-1, 10)), ff.OptionError, r"radius.*-1"),
+    "no circles at all": (lambda: ff.CircleTracker(max_circles=0), ff.OptionError, r"max_circles.*0"),
+    "rings neither wanted nor not": (
+        lambda: ff.CircleDetector(concentric=1),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"concentric must be True or False, got 1",
+    ),
+    "full searches less than never": (
+        lambda: ff.CircleTracker(full_every=-1),
+        ff.OptionError,
+        r"full_every.*-1",
+    ),
+    "a gap that is negative": (lambda: ff.CircleTracker(max_gap=-0.5), ff.OptionError, r"max_gap.*-0\.5"),
+    "an unknown codec": (lambda: ff.VideoFile("a.mp4", codec="nonsense"), ff.OptionError, r"nonsense"),
+    "an unknown container": (lambda: ff.VideoFile("a.nonsense"), ff.OptionError, r"nonsense"),
+    "a progress that cannot be called": (
+        lambda: _with_count().run(progress=3),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"progress",
+    ),
+    "progress_interval of zero": (
+        lambda: _with_count().run(progress=lambda p: None, progress_interval=0),
+        ff.OptionError,
+        r"progress_interval",
+    ),
+    "wait for less than nothing": (
+        lambda: _with_count().start().wait(timeout=-1),
+        ff.OptionError,
+        r"timeout",
+    ),
+}
+
+
+def _with_count() -> ff.Pipeline:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Count(1)))
+    return pipeline
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_an_option_out_of_range_is_refused_and_never_adjusted(case: str) -> None:
+    use, error, message = OPTIONS[case]
+    with pytest.raises(error, match=message):
+        use()
+
+
+URLS = {
+    "nothing": ("", r"without a name.*clip\.mp4"),
+    "an unknown scheme": ("gopher://host/film", r"gopher"),
+    "an unknown demo": ("demo:squares", r"squares"),
+    "an unknown option of a demo": ("demo:circles?speed=3", r"speed"),
+    "a demo without speed": ("demo:circles?fps=0", r"fps"),
+    "a demo of strange size": ("demo:circles?size=big", r"size"),
+    "a demo with minus two balls": ("demo:circles?balls=-2", r"balls"),
+}
+
+
+@pytest.mark.parametrize("case", URLS)
+def test_an_address_of_wrong_form_is_refused_by_open(case: str) -> None:
+    url, message = URLS[case]
+    with pytest.raises(ff.OptionError, match=message):
+        ff.open(url)
+
+
+OPEN_OPTIONS = {
+    "size": ({"size": (0, 10)}, r"size.*0"),
+    "size of one number": ({"size": (10,)}, r"size"),
+    "fps": ({"fps": -1.0}, r"fps.*-1"),
+    "open_timeout": ({"open_timeout": -1.0}, r"open_timeout"),
+    "read_timeout": ({"read_timeout": 0.0}, r"read_timeout"),
+    "decoder_threads": ({"decoder_threads": 0}, r"decoder_threads"),
+    "an unknown option": ({"speed": 2}, r"speed"),
+}
+
+
+@pytest.mark.parametrize("case", OPEN_OPTIONS)
+def test_an_option_of_open_out_of_range_is_refused(case: str) -> None:
+    options, message = OPEN_OPTIONS[case]
+    with pytest.raises((ValueError, TypeError), match=message):
+        ff.open("clip.mp4", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", [3.5, None, b"clip.mp4", ["a"]], ids=repr)
+def test_an_address_of_wrong_type_is_refused(url: Any) -> None:
+    with pytest.raises(ff.OptionTypeError, match=r"(?i)url|path|str|float|NoneType|bytes|list"):
+        ff.open(url)
