@@ -8,7 +8,6 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <utility>
 
 #ifdef __clang__
 #define FRESHFRAME_THREAD_SAFETY(attribute) __attribute__((attribute))
@@ -75,16 +74,16 @@ class Condition {
   void notify_all() noexcept { condition_.notify_all(); }
 
   template <class Ready>
-  void wait(Mutex& mutex, Ready ready) FRESHFRAME_REQUIRES(mutex) {
+  void wait(Mutex& mutex, const Ready& ready) FRESHFRAME_REQUIRES(mutex) {
     Borrowed lock(mutex);
-    condition_.wait(lock.native, std::move(ready));
+    condition_.wait(lock.native, ready);
   }
   /// Returns ready(); false: it is `deadline` by the clock.
   template <class Ready>
-  bool wait_until(Mutex& mutex, const Clock& clock, TimePoint deadline, Ready ready)
+  bool wait_until(Mutex& mutex, const Clock& clock, TimePoint deadline, const Ready& ready)
       FRESHFRAME_REQUIRES(mutex) {
     Borrowed lock(mutex);
-    return clock.wait_until(lock.native, condition_, deadline, std::move(ready));
+    return clock.wait_until(lock.native, condition_, deadline, ready);
   }
 
  private:

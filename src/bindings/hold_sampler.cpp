@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kLong{1};  // a shorter wait is hardly met b
 constexpr std::chrono::seconds kPatience{2};
 
 // The record lives as long as the interpreter, in which node threads run.
-gil::GilRecord read_lock(std::uintptr_t address) noexcept {
+gil::GilRecord read_gil(std::uintptr_t address) noexcept {
   const auto& record =
       *reinterpret_cast<const gil::GilRecord*>(address);  // NOLINT(performance-no-int-to-ptr)
   return {.interval_us = 0,
@@ -35,12 +35,12 @@ gil::GilRecord read_lock(std::uintptr_t address) noexcept {
 }
 
 // Where the lock's record is; 0 where this thread, which has the GIL, does not find itself in it.
-std::uintptr_t find_known_lock(std::uintptr_t thread) {
+std::uintptr_t find_known_gil(std::uintptr_t thread) {
   if (gil::compiled_free_threaded() || !gil::mismatch(&_PyRuntime).empty()) return 0;
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return 0;
   const auto address = gil::find_gil(&_PyRuntime, PyInterpreterState_Get());
   if (address == 0) return 0;
-  const auto lock = read_lock(address);
+  const auto lock = read_gil(address);
   return lock.locked == 1 && lock.last_holder == thread ? address : 0;
 }
 
@@ -50,7 +50,7 @@ std::shared_ptr<HoldSampler> sampler_for(std::uintptr_t thread) {
   static int generation = -1;  // the child of a fork has none of its parent's threads
   auto sampler = generation == fork_generation() ? shared.lock() : nullptr;
   if (sampler) return sampler;
-  const auto lock = find_known_lock(thread);
+  const auto lock = find_known_gil(thread);
   if (lock == 0) return nullptr;
   sampler = std::make_shared<HoldSampler>(lock);
   shared = sampler;
@@ -139,7 +139,7 @@ void HoldSampler::run() {
 }
 
 void HoldSampler::look_locked() {
-  const auto record = read_lock(lock_);
+  const auto record = read_gil(lock_);
   for (Seat* seat : seats_) {
     seat->looks_.fetch_add(1, std::memory_order_relaxed);
     if (record.locked == 1 && record.last_holder == seat->thread_)
