@@ -120,7 +120,7 @@ void GilTurn::let_others_in() {
 void GilTurn::begin(Worker& worker, Clock::time_point wanted) {
   began_ = Clock::now();
   if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
-  worker.meter_lock(seconds(began_ - wanted), 0);
+  worker.meter_gil(seconds(began_ - wanted), 0);
   if (was_long_) computed_ = thread_cpu_seconds();
   seat_.begin();
 }
@@ -141,7 +141,7 @@ void GilTurn::end(Worker& worker) {
     const auto share = seat_.share_held(lasted - to_duration(Seconds(busy)));
     held = share ? std::max(busy, held * *share) : busy;
   }
-  worker.meter_lock(0, held);
+  worker.meter_gil(0, held);
 }
 
 }  // namespace freshframe::python

@@ -352,7 +352,7 @@ void Worker::report_recording() const {
                              "' is not complete");
 }
 
-void Worker::meter_lock(double waited, double held) noexcept {
+void Worker::meter_gil(double waited, double held) noexcept {
   gil_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
   gil_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
 }

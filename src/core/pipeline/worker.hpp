@@ -63,7 +63,7 @@ class Worker {
 
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   /// Adds to the seconds that the node waited for, and held, its language's lock.
-  void meter_lock(double waited, double held) noexcept;
+  void meter_gil(double waited, double held) noexcept;
   /// Marks the begin and the end of one process() or read() call.
   void begin_work() noexcept;
   void end_work() noexcept;
