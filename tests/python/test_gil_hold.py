@@ -39,7 +39,7 @@ def test_a_call_that_blocks_with_the_gil_holds_it() -> None:
 
 
 def test_a_call_that_sleeps_without_the_gil_does_not() -> None:
-    assert hold_per_call(lambda: time.sleep(PAUSE), 10) < 0.3 * PAUSE
+    assert hold_per_call(lambda: time.sleep(PAUSE), 10) < 0.6 * PAUSE
 
 
 def test_a_call_that_does_both_is_charged_for_its_part() -> None:
@@ -49,7 +49,7 @@ def test_a_call_that_does_both_is_charged_for_its_part() -> None:
         usleep(int(PAUSE * 1e6))
         time.sleep(PAUSE)
 
-    assert 0.5 * PAUSE < hold_per_call(both, 10) < 1.6 * PAUSE
+    assert 0.5 * PAUSE < hold_per_call(both, 10) < 1.8 * PAUSE
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
