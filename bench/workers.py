@@ -192,6 +192,12 @@ def shared_trip() -> tuple[float, float]:
 # ---- the GIL
 
 
+def fill(source: Push) -> None:
+    """More than the node can burn."""
+    for _ in range(1000):
+        source.items.put(1)
+
+
 def heartbeat(process: bool | None) -> float:
     """p99 in ms of how late a 1 ms heartbeat is beside a node that burns; None: beside another program."""
     pipeline = ff.Pipeline()
@@ -203,7 +209,7 @@ def heartbeat(process: bool | None) -> float:
     else:
         pipeline.add(burn_long, pipeline.add(source), process=process, queue=ff.Queue(1, "block"))
         pipeline.start()
-        threading.Thread(target=lambda: [source.items.put(1) for _ in range(1000)], daemon=True).start()
+        threading.Thread(target=fill, args=(source,), daemon=True).start()
         time.sleep(0.3)
     late = []
     for _ in range(HEARTBEATS):
