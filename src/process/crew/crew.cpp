@@ -54,6 +54,7 @@ void Crew::run() {
   opening_ = false;
   const bool goes = worker_.open_step() && !failed_;
   if (!goes) begin_end();
+  bell_->ring();  // nobody rings for what came while the workers opened
   while (!all_ended()) step();
   worker_.inbox().set_ready_hook({});
   emitter_.finish();
