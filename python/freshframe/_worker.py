@@ -17,6 +17,7 @@ from . import _native, _pickling
 
 _SOCKET = 3
 _MOST_RECORDS = 1000  # per second
+_MOST_TRACEBACK = 12_000  # characters; its end tells most
 
 
 class _ToParent(logging.Handler):
@@ -58,8 +59,10 @@ def _log_to_parent(end: Any, levels: dict[str, int]) -> None:
 def _describe(error: BaseException) -> tuple[str, str]:
     text = str(error)
     name = type(error).__name__
-    lines = traceback.format_exception(type(error), error, error.__traceback__)
-    return (f"{name}: {text}" if text else name), "".join(lines).rstrip("\n")
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip("\n")
+    if len(lines) > _MOST_TRACEBACK:
+        lines = "...\n" + lines[-_MOST_TRACEBACK:]
+    return (f"{name}: {text}" if text else name), lines
 
 
 def _fail(end: Any, in_call: bool, error: BaseException) -> None:

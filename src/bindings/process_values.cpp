@@ -95,9 +95,14 @@ nb::object pickling(const char* function) {
 }  // namespace
 
 nb::object PickledBytes::open(gil::Held& held) {
-  if (PyObject* known = object_.get(held)) return nb::borrow(known);
+  {
+    const std::lock_guard lock(mutex_);
+    if (PyObject* known = object_.get(held)) return nb::borrow(known);
+  }
   nb::object made = pickling("opened")(parts_list(bytes_), producer_);
-  // Opening may let the GIL go: all who look get the same object, the one that was there first.
+  // Another thread may have opened it meanwhile: all who look get the same object, the one that was there
+  // first.
+  const std::lock_guard lock(mutex_);
   if (!object_) object_ = gil::Ref(held, made.ptr());
   return nb::borrow(object_.get(held));
 }

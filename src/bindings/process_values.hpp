@@ -6,6 +6,7 @@
 #include "freshframe/sample.hpp"
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "process/wire/value.hpp"
@@ -27,7 +28,8 @@ class PickledBytes {
  private:
   const process::ReceivedValue bytes_;
   const std::string producer_;
-  gil::Ref object_;  // guarded by the GIL
+  std::mutex mutex_;  // held while object_ is read or written, never while the object is made
+  gil::Ref object_;   // guarded by mutex_
 };
 
 /// The value on an edge.

@@ -96,10 +96,10 @@ void fail(gil::Held& held, PythonWorkerEnd& self, bool in_call,
 void bind_worker_end(nb::module_& module) {
   nb::class_<PythonWorkerEnd>(module, "WorkerEnd", nb::is_final(),
                               "A worker process's end of its socket. Not an interface.")
-      .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"), "GIL: held")
+      .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
       .def("init", &init, "What the worker is for, and where its stacks are dumped.")
       .def(
-          "opened", [](PythonWorkerEnd& self) { self.end.opened(); }, "GIL: held")
+          "opened", [](PythonWorkerEnd& self) { self.end.opened(); })
       .def("receive", gil::entry<&receive>,
            "The next sample; None: there are no more. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
@@ -107,7 +107,7 @@ void bind_worker_end(nb::module_& module) {
       .def("fail", gil::entry<&fail>, nb::arg("in_call"), nb::arg("texts"), nb::arg("parts").none(),
            "Says that the node raised.")
       .def(
-          "closed", [](PythonWorkerEnd& self) { self.end.closed(); }, "GIL: held")
+          "closed", [](PythonWorkerEnd& self) { self.end.closed(); })
       .def(
           "log",
           [](PythonWorkerEnd& self, int level, const std::string& logger, const std::string& text) {

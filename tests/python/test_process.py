@@ -13,6 +13,7 @@ import numpy as np
 import process_nodes
 import pytest
 from support import Collect, Count, Pictures, Push, run_node, until
+from web_client import request
 
 import freshframe as ff
 
@@ -351,3 +352,23 @@ def test_a_picture_cannot_be_changed_by_its_worker() -> None:
     [result] = run_node(process_nodes.WritesToItsInput(), [frame], process=True)
     assert result.value == "refused"
     assert not frame.luma.any()
+
+
+def test_the_dashboard_and_metrics_show_workers() -> None:
+    pipeline = ff.Pipeline()
+    push = Push(live=False)
+    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="w")
+    reader = pipeline.reader(port)
+    with pipeline, pipeline.serve() as dashboard:
+        push.push(1)
+        reader.get()
+        nodes = {node["name"]: node for node in request(dashboard.url, "/api/state").json()["nodes"]}
+        [worker] = nodes["w"]["workers"]
+        assert worker["pid"] == pipeline.stats().nodes["w"].workers[0].pid
+        assert (worker["samples"], worker["restarts"]) == (1, 0)
+        assert nodes["w"]["in_flight"] == 0
+        assert "workers" not in nodes["Push"]
+        metrics = request(dashboard.url, "/metrics").body.decode()
+        [line] = [line for line in metrics.splitlines() if line.startswith("freshframe_worker_samples_total")]
+        assert line.endswith(" 1")
+        assert 'worker="0"' in line

@@ -267,7 +267,7 @@ def test_memory_is_a_memory_error_in_the_node() -> None:
 
 
 def test_a_result_beyond_the_limit_is_refused() -> None:
-    with pytest.raises(ff.NodeError, match=r"a result of 300 MiB is more than a worker may send, 256 MiB"):
+    with pytest.raises(ff.NodeError, match=r"a result of 301 MiB is more than a worker may send, 256 MiB"):
         run_node(process_nodes.shared_array, [1], process=ff.Process(memory="256MiB"))
 
 
@@ -425,6 +425,28 @@ def test_a_forked_child_is_refused_its_parents_pipeline() -> None:
         assert os.waitpid(pid, 0)[1] == 0
         push.push(4)
         assert reader.get().value == 8
+
+
+def test_a_forked_child_is_refused_shared_pictures_and_spares_them() -> None:
+    pipeline = ff.Pipeline()
+    push = Push()
+    port = pipeline.add(process_nodes.mean, pipeline.add(push), process=True)
+    reader = pipeline.reader(port)
+    with pipeline:
+        frame = ff.Frame.from_array(np.full((480, 640), 5, np.uint8), "gray")
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            with contextlib.suppress(BaseException):
+                try:
+                    frame.luma  # noqa: B018
+                except ff.StateError:
+                    frame = ff.Frame.from_array(np.full((480, 640), 6, np.uint8), "gray")
+                    code = 0 if frame.luma[0, 0] == 6 else 2
+            os._exit(code)
+        assert os.waitpid(pid, 0)[1] == 0
+        push.push(frame)
+        assert reader.get().value == 5
 
 
 # ---- output

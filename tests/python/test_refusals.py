@@ -36,6 +36,7 @@ RECORDS = {
     "SourceStats",
     "Stats",
     "VideoInfo",
+    "WorkerStats",
 }
 FRAME = ff.Frame.from_array(GRAY, "gray")
 
@@ -118,6 +119,15 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Pipeline(stall_timeout=THING),
         lambda: ff.Pipeline(max_held_bytes=THING),
     ],
+    "Process": [
+        lambda: ff.Process(THING),
+        lambda: ff.Process(ordered=THING),
+        lambda: ff.Process(timeout=THING),
+        lambda: ff.Process(memory=THING),
+        lambda: ff.Process(restarts=THING),
+        lambda: ff.Process(restart_window=THING),
+        lambda: ff.Process(env=THING),
+    ],
     "Queue": [lambda: ff.Queue(THING), lambda: ff.Queue(1, THING)],
     "BoxTracker": each_option(ff.BoxTracker),
     "VideoFile": [lambda: ff.VideoFile(THING), *each_option(ff.VideoFile, "a.mp4")],
@@ -141,7 +151,7 @@ METHODS: dict[str, Callable[[], object]] = {
     "Pipeline.add, parent": lambda: ff.Pipeline().add(print, THING),
     **{
         f"Pipeline.add, {name}": partial(_added, **{name: THING})
-        for name in ("name", "queue", "on_error", "max_age")
+        for name in ("name", "queue", "on_error", "max_age", "process")
     },
     "Pipeline.reader": lambda: ff.Pipeline().reader(THING),
     **{f"Pipeline.reader, {name}": partial(_read, **{name: THING}) for name in ("queue", "name", "frames")},

@@ -167,7 +167,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         source = node["kind"] == "source"  # its time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
-            "node": Text(node["name"]),
+            "node": Text(node["name"] + _workers(node)),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
@@ -180,6 +180,15 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         }
         table.add_row(*(cell for column, cell in cells.items() if column not in left_out))
     return table
+
+
+def _workers(node: dict[str, Any]) -> str:
+    workers = node.get("workers", [])
+    if not workers:
+        return ""
+    restarts = sum(worker["restarts"] for worker in workers)
+    plural = "" if len(workers) == 1 else "s"
+    return f" ({len(workers)} worker{plural}{f', {restarts} restarted' if restarts else ''})"
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:

@@ -54,6 +54,7 @@ void Crew::run() {
   opening_ = false;
   const bool goes = worker_.open_step() && !failed_;
   if (!goes) begin_end();
+  bell_->ring();  // nobody rings for what came while the workers opened
   while (!all_ended()) step();
   worker_.inbox().set_ready_hook({});
   emitter_.finish();
@@ -96,9 +97,6 @@ void Crew::show(Seat& seat) {
 void Crew::step() {
   poll_all();
   const auto time = now();
-  for (auto& seat : seats_) {
-    if (auto end = seat->reap()) bury(*seat, *end);
-  }
   if (core_.stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
   on_time(time);
   if (!opening_ && !ending_ && !failed_) take_samples();
@@ -119,7 +117,10 @@ void Crew::poll_all() {
   if (got <= 0) return;
   if (watched[0].revents != 0) bell_->hush();
   for (std::size_t i = 0; i < seats_.size(); ++i) {
-    if (watched[1 + 2 * i].revents != 0) read(*seats_[i]);
+    auto& seat = *seats_[i];
+    if (watched[1 + 2 * i].revents != 0) read(seat);
+    if (watched[2 + 2 * i].revents == 0) continue;
+    if (const auto end = seat.reap()) bury(seat, *end);
   }
 }
 

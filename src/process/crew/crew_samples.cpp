@@ -142,6 +142,8 @@ void Crew::read(Seat& seat) {
       if (!seat.killed_at) handle(seat, channel->bytes());
     } catch (const ProtocolError& error) {
       seat.kill(now(), std::string("it sent what cannot be: ") + error.what());
+    } catch (const Error& error) {
+      seat.kill(now(), error.what());
     }
   }
 }

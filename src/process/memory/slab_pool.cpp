@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "process/memory/headroom.hpp"
+#include <pthread.h>
 
 namespace freshframe::process {
 namespace {
@@ -41,6 +42,7 @@ std::uint8_t* SlabPool::take_locked(std::size_t bytes) {
 }
 
 std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
+  if (is_parents_.load(std::memory_order_relaxed)) return nullptr;
   try {
     {
       const std::lock_guard lock(mutex_);
@@ -106,6 +108,7 @@ bool SlabPool::grow(std::size_t bytes) {
 }
 
 void SlabPool::deallocate(std::uint8_t* memory) noexcept {
+  if (is_parents_.load(std::memory_order_relaxed)) return;
   bool trims = false;
   {
     const std::lock_guard lock(mutex_);
@@ -188,14 +191,35 @@ std::shared_ptr<SlabPool>& shared_pool() {
   return *pool;
 }
 
+// Pools of the processes above, of which this one is a fork. Changed only in a child that has one thread.
+std::vector<std::shared_ptr<SlabPool>>& inherited() {
+  static auto* const pools = new std::vector<std::shared_ptr<SlabPool>>;
+  return *pools;
+}
+
 }  // namespace
 
 SlabPool& SlabPool::shared() {
   return *shared_pool();
 }
 
+// In a forked child, which begins with a pool of its own.
+void SlabPool::leave_to_parent() {
+  auto& pool = shared_pool();
+  pool->is_parents_.store(true);
+  inherited().push_back(std::move(pool));
+  pool = std::make_shared<SlabPool>([] { return memory_headroom(); });
+  users = 0;
+}
+
+bool SlabPool::is_inherited(const void* address) noexcept {
+  const auto& pools = inherited();
+  return std::any_of(pools.begin(), pools.end(), [&](const auto& pool) { return pool->owns(address); });
+}
+
 void SlabPool::begin_use() {
   const std::lock_guard lock(use_mutex);
+  [[maybe_unused]] static const int watched = ::pthread_atfork(nullptr, nullptr, &SlabPool::leave_to_parent);
   if (++users > 1) return;
   SlabPool::shared().keep_empty(true);
   FramePool::shared().use(shared_pool());
@@ -203,7 +227,7 @@ void SlabPool::begin_use() {
 
 void SlabPool::end_use() noexcept {
   const std::lock_guard lock(use_mutex);
-  if (--users > 0) return;
+  if (users == 0 || --users > 0) return;  // 0: a user of the parent, in a forked child
   FramePool::shared().use(nullptr);
   shared().keep_empty(false);
 }

@@ -55,6 +55,9 @@ class SlabPool final : public PictureMemory {
   void keep_empty(bool keeps);
   /// Takes no lock: also for a forked child, where a lock may be held by a thread that is not there.
   [[nodiscard]] bool owns(const void* address) const noexcept;
+  /// In a forked child: the address lies in slabs of its parent, which goes on writing to them. They are no
+  /// copies.
+  [[nodiscard]] static bool is_inherited(const void* address) noexcept;
 
   /// The one of this process, and how many nodes use it. While there are any, FramePool::shared() takes its
   /// memory.
@@ -77,6 +80,7 @@ class SlabPool final : public PictureMemory {
   [[nodiscard]] std::size_t next_size_locked(std::size_t bytes) const;
   bool grow(std::size_t bytes);
   void write_ranges_locked() noexcept;
+  static void leave_to_parent();
 
   const std::function<std::size_t()> headroom_;
   std::mutex growing_;  // held while a slab is made, before mutex_; guards nothing
@@ -87,6 +91,7 @@ class SlabPool final : public PictureMemory {
   std::string refused_;        // guarded by mutex_
   TimePoint refused_at_{};     // guarded by mutex_
   std::atomic<std::uint64_t> generation_{0};
+  std::atomic<bool> is_parents_{false};   // this process was forked: nothing in here is its own
   std::array<Range, kMostSlabs> ranges_;  // written with mutex_, read without
 };
 

@@ -4,12 +4,14 @@
 
 #include "freshframe/stats_fields.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -202,6 +204,32 @@ void write_viewers(MetricsWriter& out, const Snapshot& seen) {
   for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.encoded);
 }
 
+template <class Value>
+void write_each_worker(MetricsWriter& out, const Stats& stats, Value WorkerStats::* field) {
+  for (const auto& node : stats.nodes) {
+    for (std::size_t i = 0; i < node.workers.size(); ++i) {
+      out.sample({{"node", node.name}, {"worker", std::to_string(i)}}, node.workers[i].*field);
+    }
+  }
+}
+
+void write_workers(MetricsWriter& out, const Stats& stats) {
+  const bool any = std::ranges::any_of(stats.nodes, [](const auto& node) { return !node.workers.empty(); });
+  if (!any) return;
+  out.begin("node_in_flight_samples", "gauge", "Samples that the node's workers have not finished.");
+  for (const auto& node : stats.nodes) {
+    if (!node.workers.empty()) out.sample({{"node", node.name}}, node.in_flight);
+  }
+  out.begin("worker_samples_total", "counter", "Samples that a worker process has finished.");
+  write_each_worker(out, stats, &WorkerStats::samples);
+  out.begin("worker_restarts_total", "counter", "How often a worker process that had died was replaced.");
+  write_each_worker(out, stats, &WorkerStats::restarts);
+  out.begin("worker_resident_bytes", "gauge", "Resident memory of a worker process.");
+  write_each_worker(out, stats, &WorkerStats::rss_bytes);
+  out.begin("worker_cpu_seconds", "gauge", "Processor time of the worker process that runs now.");
+  write_each_worker(out, stats, &WorkerStats::cpu);
+}
+
 }  // namespace
 
 std::string metrics_text(const Snapshot& seen, Viewers viewers) {
@@ -215,6 +243,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   write_away(out, seen);
   write_edges(out, stats);
   write_drops(out, stats);
+  write_workers(out, stats);
   if (seen.gil.watching) {
     write_one(out, "gil_stalls_total", "counter",
               "How often the process was kept from the GIL for longer than the watch's threshold.",

@@ -70,6 +70,23 @@ void write_source(JsonWriter& json, const std::optional<SourceStats>& source, st
   json.member("away", away).end_object();
 }
 
+// Of nodes in worker processes only.
+void write_workers(JsonWriter& json, const NodeStats& node) {
+  if (node.workers.empty()) return;
+  json.member("in_flight", node.in_flight).key("workers").begin_array();
+  for (const auto& worker : node.workers) {
+    json.begin_object()
+        .member("pid", worker.pid)
+        .member("state", freshframe::to_string(worker.state))
+        .member("samples", worker.samples)
+        .member("restarts", worker.restarts)
+        .member("rss_bytes", worker.rss_bytes)
+        .member("cpu", worker.cpu)
+        .end_object();
+  }
+  json.end_array();
+}
+
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& node = seen.graph.stats.nodes[index];
   const auto& about = seen.graph.nodes[index];
@@ -93,6 +110,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   write_causes(json, "drops", node.drops);
   write_causes(json, "drop_rate", seen.node_rates[index].drops);
   write_source(json, node.source, seen.away[index]);
+  write_workers(json, node);
   const bool viewed =
       std::ranges::any_of(seen.views, [&](const auto& view) { return view.port == node.name; });
   json.member("view", viewed).end_object();
