@@ -39,8 +39,6 @@ class Watch:
     def summary(self, most: int = 1001) -> tuple:
         """
         What it has found: stalls, their seconds, and the culprits, the worst first, each as (native, python, count, total, max, p50, program).
-
-        GIL: held
         """
 
     def serve(self) -> list | None:

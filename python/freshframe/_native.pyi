@@ -388,13 +388,8 @@ class Engine:
     def forget_server(self) -> None:
         """In the child of a fork: closes its socket there."""
 
-    def add_process(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: dict) -> int:
-        """
-        Adds a place for a node in worker processes; returns its index. GIL: held
-        """
-
-    def limit_stop(self, seconds: float) -> None:
-        """Says how long a stop may take, before it is asked for. GIL: held"""
+    def add_process(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: AddOptions, recipe: dict, records_to: str | None) -> int:
+        """Adds a place for a node in worker processes; returns its index."""
 
 def set_gil_findings(capsule: CapsuleType) -> None:
     """Where the server hears of the GIL watch, without the GIL."""
@@ -421,6 +416,30 @@ class StopToken:
 
 def run_node(engine: Engine, index: int, node: Any, takes_values: bool, /) -> None:
     """The body of a Python node's thread. GIL: released while waiting"""
+
+class WorkerEnd:
+    """A worker process's end of its socket. Not an interface."""
+
+    def __init__(self, socket: int, parent: int) -> None: ...
+
+    def init(self) -> tuple:
+        """What the worker is for, and where its stacks are dumped."""
+
+    def opened(self) -> None: ...
+
+    def receive(self) -> object:
+        """The next sample; None: there are no more. GIL: released while waiting"""
+
+    def reply(self, result: object | None) -> None:
+        """Answers the sample that was received last. GIL: released while copying"""
+
+    def fail(self, in_call: bool, texts: tuple[str, str], parts: object | None) -> None:
+        """Says that the node raised."""
+
+    def closed(self) -> None: ...
+
+    def log(self, level: int, logger: str, text: str) -> bool:
+        """False: the parent is too slow."""
 
 def make_video_source(url: str, options: dict) -> NodeHandle: ...
 
@@ -483,7 +502,9 @@ def collect_log(on: bool) -> None:
     """Collects the log lines of the engine from now on, or drops them."""
 
 def take_log() -> list:
-    """Takes what was collected: (level 0..3, text) each."""
+    """
+    Takes what was collected: (level 0..3, text, "") each, or (Python's level, text, logger) of a worker.
+    """
 
 def wait_log() -> bool:
     """

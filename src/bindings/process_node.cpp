@@ -104,7 +104,7 @@ class PythonEmbedder final : public process::Embedder {
     });
     const std::chrono::duration<double> waited = got - wanted;
     const std::chrono::duration<double> kept = Time::now() - got;
-    run_.worker->meter_lock(waited.count(), kept.count());
+    run_.worker->meter_gil(waited.count(), kept.count());
     if (raised) std::rethrow_exception(raised);
   }
 

@@ -422,7 +422,7 @@ NB_MODULE(_gil, module) {
           "summary", [](Watch& self, std::size_t most) { return entry<&summary>(self, most); },
           nb::arg("most") = Findings::kMaxCulprits + 1,
           "What it has found: stalls, their seconds, and the culprits, the worst first, each as (native, python, "
-          "count, total, max, p50, program).\n\nGIL: held")
+          "count, total, max, p50, program).")
       .def(
           "serve", [](Watch& self) { return entry<&serve>(self); },
           "The probe's thread lives in here. Returns stalls, or None when the watch has been stopped.\n\n"
