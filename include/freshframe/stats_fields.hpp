@@ -41,7 +41,7 @@ inline constexpr auto kNodeFields = std::tuple{
     StatsField{"gil_wait", &NodeStats::gil_wait, "node_gil_wait_seconds_total", "counter",
                "Seconds that a Python node waited for the GIL."},
     StatsField{"gil_hold", &NodeStats::gil_hold, "node_gil_hold_seconds_total", "counter",
-               "Seconds that a Python node computed with the GIL."},
+               "Seconds that a Python node kept the GIL from others."},
     StatsField{"errors", &NodeStats::errors, "node_errors_total", "counter",
                "Exceptions that the node has thrown."},
     StatsField{"dropped", &NodeStats::dropped, "", "", ""},

@@ -56,26 +56,24 @@ def dumps(value: Any) -> tuple[bytes | memoryview, ...]:
     Raises:
         OptionTypeError: It cannot be pickled.
     """
-    buffers = _Buffers()
-    stream = io.BytesIO()
     try:
-        _Pickler(stream, _PROTOCOL, buffer_callback=buffers).dump(value)
+        return _parts(_Pickler, value)
     except (_Local, pickle.PicklingError, AttributeError, TypeError):
-        return _dumps_with_classes(value)
-    return stream.getvalue(), *buffers.kept
-
-
-def _dumps_with_classes(value: Any) -> tuple[bytes | memoryview, ...]:
+        pass
     import cloudpickle  # noqa: PLC0415  (few programs need it)
 
-    buffers = _Buffers()
-    stream = io.BytesIO()
     try:
-        cloudpickle.Pickler(stream, _PROTOCOL, buffer_callback=buffers).dump(value)
+        return _parts(cloudpickle.Pickler, value)
     except Exception as error:
         raise OptionTypeError(
             f"a {type(value).__qualname__} cannot go to another process: {error}"
         ) from error
+
+
+def _parts(pickler: Any, value: Any) -> tuple[bytes | memoryview, ...]:
+    buffers = _Buffers()
+    stream = io.BytesIO()
+    pickler(stream, _PROTOCOL, buffer_callback=buffers).dump(value)
     return stream.getvalue(), *buffers.kept
 
 

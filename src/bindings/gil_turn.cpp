@@ -113,8 +113,10 @@ void GilTurn::queue_to_leave() {
   leaving_ = leaving.enter();
 }
 
-void GilTurn::let_others_in() {
-  let_in_ = node_threads.let_others_in(Clock::now());
+GilTurn::Clock::time_point GilTurn::let_others_in() {
+  const auto now = Clock::now();
+  let_in_ = node_threads.let_others_in(now);
+  return let_in_ ? Clock::now() : now;
 }
 
 void GilTurn::begin(Worker& worker, Clock::time_point wanted) {

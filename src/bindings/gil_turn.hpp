@@ -27,8 +27,9 @@ class GilTurn {
 
   /// The thread, without the GIL, has processed its last sample. May sleep, see Note [Leaving in a queue].
   void queue_to_leave();
-  /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in].
-  void let_others_in();
+  /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in]. Returns when it
+  /// is done.
+  Clock::time_point let_others_in();
   /// The thread got the GIL, for which it had waited since `wanted`.
   void begin(Worker& worker, Clock::time_point wanted);
   /// The thread is about to let the GIL go.

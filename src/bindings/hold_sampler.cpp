@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/hold_sampler.hpp"
 
+#include "freshframe/gil.hpp"
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
@@ -61,7 +63,7 @@ std::shared_ptr<HoldSampler> sampler_for(std::uintptr_t thread) {
 }  // namespace
 
 HoldSampler::Seat::Seat() {
-  const auto thread = reinterpret_cast<std::uintptr_t>(PyThreadState_Get());
+  const auto thread = reinterpret_cast<std::uintptr_t>(gil::detail::unchecked_thread_state());
   sampler_ = sampler_for(thread);
   if (!sampler_) return;
   thread_ = thread;

@@ -54,8 +54,7 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
       held,
       [](Worker* worker, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
         const bool value = Step(*worker, step_args...);
-        turn->let_others_in();
-        *done = GilTurn::Clock::now();
+        *done = turn->let_others_in();
         if (!worker->finished()) worker->set_state(NodeState::WaitingGil);
         return value;
       },

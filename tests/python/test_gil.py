@@ -78,7 +78,7 @@ SHOWN = {
 
 def test_the_gil_is_changed_in_one_file_only() -> None:
     changes = re.compile(
-        r"PyGILState_|PyEval_(Save|Restore)Thread|PyEval_(Acquire|Release)|PyThreadState_(Swap|New)"
+        r"PyGILState_|PyEval_(Save|Restore)Thread|PyEval_(Acquire|Release)|PyThreadState_(Swap|Get|New)"
         r"|Py_(BEGIN|END|BLOCK|UNBLOCK)_(ALLOW_)?THREADS|gil_scoped"
     )
     files = [

@@ -30,7 +30,7 @@ import scenes
 Floats = npt.NDArray[np.floating[Any]]
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = ROOT / "src" / "vision" / "circle_model.inc"
+MODEL = ROOT / "src" / "vision" / "rim" / "model.inc"
 TRAIN_SEED, VALID_SEED, LOOKALIKE_SEED = 1, 2, 3
 # Overlap with the truth from which a candidate begins to count as a hit, and from which it does fully.
 NO_HIT, FULL_HIT = 0.65, 0.85

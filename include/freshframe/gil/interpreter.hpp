@@ -57,18 +57,26 @@ struct Where {
   Py_FatalError(text);
 }
 
+#if !defined(Py_LIMITED_API)
+/// The state of this thread if it holds the GIL. Otherwise null, or up to Python 3.11 that of the thread that does.
+inline PyThreadState* unchecked_thread_state() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return PyThreadState_GetUnchecked();
+#else
+  return _PyThreadState_UncheckedGet();
+#endif
+}
+#endif
+
 /// Whether this thread may touch Python objects. Without the GIL's own help (Py_LIMITED_API) it is not known.
 inline std::optional<bool> holds_gil() noexcept {
 #if defined(Py_LIMITED_API)
   return std::nullopt;
-#elif PY_VERSION_HEX >= 0x030D0000
-  return PyThreadState_GetUnchecked() != nullptr;
 #elif PY_VERSION_HEX >= 0x030C0000
-  return _PyThreadState_UncheckedGet() != nullptr;
+  return unchecked_thread_state() != nullptr;
 #else
-  // Not PyGILState_Check(): it answers yes for ever once there has been a subinterpreter. The unchecked state
-  // is that of whoever holds the GIL.
-  PyThreadState* const holder = _PyThreadState_UncheckedGet();
+  // Not PyGILState_Check(): it answers yes for ever once there has been a subinterpreter.
+  PyThreadState* const holder = unchecked_thread_state();
   return holder != nullptr && holder == PyGILState_GetThisThreadState();
 #endif
 }

@@ -21,9 +21,7 @@ namespace freshframe::process {
 namespace {
 
 constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() says otherwise
-constexpr auto kCloseTime = std::chrono::seconds(5);         // from "closed" to the process's end
 constexpr auto kKillTime = std::chrono::seconds(5);          // that a killed process may take to end
-constexpr auto kStreamTime = std::chrono::seconds(1);        // from the socket's end to the process's end
 constexpr auto kTidyTime = std::chrono::seconds(1);
 
 TimePoint now() {

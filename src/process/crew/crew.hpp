@@ -63,6 +63,8 @@ class Crew {
   void give(Seat& seat, AnySample sample);
   void send(Seat& seat);
   [[nodiscard]] ValueMessage place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed) const;
+  void fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
+                   const std::string& traceback = {});
   void drop_job(Seat& seat, NodeDropCause cause);
 
   // ---- messages

@@ -14,6 +14,10 @@
 namespace freshframe::process {
 namespace {
 
+constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the process's end
+constexpr auto kStreamTime =
+    std::chrono::seconds(1);  // from the socket's end, which is usually that of the process
+
 TimePoint now() {
   return std::chrono::steady_clock::now();
 }
@@ -61,11 +65,7 @@ void Crew::give(Seat& seat, AnySample sample) {
     send(seat);
   } catch (const std::exception& error) {  // of what is to be sent, not of the worker
     job = *std::exchange(seat.job, std::nullopt);
-    const bool goes_on = worker_.fail(std::current_exception(), error.what(), &job.sample);
-    if (!goes_on) {
-      worker_.context().counters.drop(NodeDropCause::Error);
-      failed_ = true;
-    }
+    fail_sample(std::current_exception(), error.what(), job.sample);
     emitter_.offer(job.ticket, {std::move(job.sample)});
     return;
   }
@@ -136,7 +136,7 @@ void Crew::read(Seat& seat) {
       if (received == Channel::Received::Nothing) return;
       if (received == Channel::Received::End) {
         seat.stream_ended = true;
-        if (!seat.closed) seat.kill_at = now() + std::chrono::seconds(1);  // its end is usually already there
+        if (!seat.closed) seat.kill_at = now() + kStreamTime;
         return;
       }
       if (!seat.killed_at) handle(seat, channel->bytes());
@@ -184,7 +184,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
     case ToParent::Closed:
       if (seat.state != WorkerState::Closing) throw ProtocolError("it closed unasked");
       seat.closed = true;
-      seat.kill_at = now() + std::chrono::seconds(5);
+      seat.kill_at = now() + kCloseTime;
       break;
   }
 }
@@ -212,10 +212,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
     } catch (const std::exception& error) {
       outcome.processed = false;
       outcome.output.reset();
-      if (!worker_.fail(std::current_exception(), error.what(), &outcome.from)) {
-        worker_.context().counters.drop(NodeDropCause::Error);
-        failed_ = true;
-      }
+      fail_sample(std::current_exception(), error.what(), outcome.from);
     }
   }
   ++seat.samples;
@@ -296,13 +293,17 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   worker_.count_call(now() - seat.job->sent);
   const auto error = options_.skips_errors ? std::make_exception_ptr(Error(message.text)) : cause();
   end_job(seat, message.released);
-  const bool goes_on = worker_.fail(error, message.text, &sample, message.traceback);
-  if (!goes_on) {
-    worker_.context().counters.drop(NodeDropCause::Error);
-    failed_ = true;
-  }
+  fail_sample(error, message.text, sample, message.traceback);
   emitter_.offer(ticket, {sample});
   after_job(seat);
+}
+
+// Counts the sample as an error. When the node does not go on after one, the crew has failed.
+void Crew::fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
+                       const std::string& traceback) {
+  if (worker_.fail(std::move(error), text, &sample, traceback)) return;
+  worker_.context().counters.drop(NodeDropCause::Error);
+  failed_ = true;
 }
 
 void Crew::drop_job(Seat& seat, NodeDropCause cause) {

@@ -133,6 +133,18 @@ struct Ends {
   WorkerEnd worker;
 };
 
+/// A worker that has received sample 5, with a picture.
+struct AskedWorker : Ends {
+  AskedWorker() {
+    announce(slab);
+    ask(5, 0);
+    EXPECT_TRUE(worker.receive(request));
+  }
+
+  const Slab slab{1, 1 << 20};
+  WorkerRequest request;
+};
+
 TEST(WorkerEnd, SeesThePictureWhereItLies) {
   Ends ends;
   const Slab slab(1, 1 << 20);
@@ -147,32 +159,22 @@ TEST(WorkerEnd, SeesThePictureWhereItLies) {
 }
 
 TEST(WorkerEnd, GivesTheLeaseBackWithTheReplyOnceTheFrameIsDropped) {
-  Ends ends;
-  const Slab slab(1, 1 << 20);
-  ends.announce(slab);
-  ends.ask(5, 0);
-  WorkerRequest request;
-  ASSERT_TRUE(ends.worker.receive(request));
-  const auto kept = request.sample.frame;
-  request = {};
+  AskedWorker ends;
+  const auto kept = ends.request.sample.frame;
+  ends.request = {};
   ends.worker.reply_nothing();
   EXPECT_TRUE(ends.answer(ToParent::Reply, &read_reply).released.empty());
   ends.ask(6, 0);
-  ASSERT_TRUE(ends.worker.receive(request));
-  request = {};
+  ASSERT_TRUE(ends.worker.receive(ends.request));
+  ends.request = {};
   ends.worker.reply_nothing();
   EXPECT_EQ(ends.answer(ToParent::Reply, &read_reply).released, std::vector<std::uint64_t>{6});
 }
 
 TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
-  Ends ends;
-  const Slab slab(1, 1 << 20);
-  ends.announce(slab);
-  ends.ask(5, 0);
-  WorkerRequest request;
-  ASSERT_TRUE(ends.worker.receive(request));
-  auto kept = request.sample.frame;
-  request = {};
+  AskedWorker ends;
+  auto kept = ends.request.sample.frame;
+  ends.request = {};
   ends.worker.reply_nothing();
   (void)ends.answer(ToParent::Reply, &read_reply);
   kept = {};
@@ -180,25 +182,15 @@ TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
 }
 
 TEST(WorkerEnd, SendsItsInputBackByItsFormat) {
-  Ends ends;
-  const Slab slab(1, 1 << 20);
-  ends.announce(slab);
-  ends.ask(5, 0);
-  WorkerRequest request;
-  ASSERT_TRUE(ends.worker.receive(request));
-  ends.worker.reply_frame(request.sample.frame);
+  AskedWorker ends;
+  ends.worker.reply_frame(ends.request.sample.frame);
   const auto reply = ends.answer(ToParent::Reply, &read_reply);
   EXPECT_EQ(reply.kind, ResultKind::Input);
   EXPECT_EQ(reply.form, PixelFormat::Gray);
 }
 
 TEST(WorkerEnd, CopiesAPictureOfItsOwnIntoMemoryOfTheParent) {
-  Ends ends;
-  const Slab slab(1, 1 << 20);
-  ends.announce(slab);
-  ends.ask(5, 0);
-  WorkerRequest request;
-  ASSERT_TRUE(ends.worker.receive(request));
+  AskedWorker ends;
   FrameBuilder builder({.width = 100, .height = 10, .format = PixelFormat::Gray});
   std::memset(builder.plane(0), 77, builder.size_bytes());
   const auto made = std::move(builder).publish();
