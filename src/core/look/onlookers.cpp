@@ -7,7 +7,7 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 NodeKind kind_of(const NodeBase& node) {
@@ -66,4 +66,4 @@ void PipelineCore::close_tap(PictureTap& tap) {
   budget_->extend(-1);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

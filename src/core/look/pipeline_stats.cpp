@@ -6,7 +6,7 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 // Edges are read after nodes, so what a node has taken is never less than what it has finished or dropped.
@@ -123,4 +123,4 @@ std::string PipelineCore::describe() const {
   return out.str();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -13,7 +13,7 @@
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/seconds_text.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 std::string type_name(const TypeInfo* type) {
@@ -31,12 +31,6 @@ bool same_file(const std::string& path, const std::optional<std::string>& other)
 }
 
 }  // namespace
-
-OnError on_error_of(std::string_view name) {
-  if (name == "stop") return OnError::Stop;
-  if (name == "skip") return OnError::Skip;
-  throw OptionError("on_error must be one of stop, skip, got '" + std::string(name) + "'");
-}
 
 std::string PipelineCore::take_name(const std::string& wanted, const std::string& fallback) {
   if (!wanted.empty()) {
@@ -254,4 +248,4 @@ void PipelineCore::set_bound() {
   budget_->set_bound(bound);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

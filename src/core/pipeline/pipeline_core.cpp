@@ -11,7 +11,7 @@
 
 #include "core/seconds_text.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 constexpr Seconds kSlice{0.05};          // of a wait, between two looks
@@ -320,4 +320,4 @@ double PipelineCore::average_rate(std::uint64_t count) const {
   return seconds > 0 ? static_cast<double>(count) / seconds : 0;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

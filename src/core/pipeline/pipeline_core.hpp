@@ -28,7 +28,7 @@
 #include "core/look/graph_state.hpp"
 #include "core/pipeline/worker.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// Thread-safe as Pipeline says. Lock order: mutex_ is never held while an inbox's mutex, a node or a
 /// callback is entered.
@@ -194,4 +194,4 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::vector<std::jthread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

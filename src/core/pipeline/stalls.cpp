@@ -11,7 +11,7 @@
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/seconds_text.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 using Real = std::chrono::steady_clock;
 
@@ -127,4 +127,4 @@ std::string PipelineCore::trouble_of_sources(const ReaderCore& reader) const {
   return text;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core
