@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Fails when a C++ file includes a header that its layer may not use (rules: tools/layers.toml), or when an
-internal header declares names in the public namespace.
+"""Fails when a C++ file includes a header that its layer may not use (rules: tools/layers.toml).
 
-The compiler cannot do this: headers of FFmpeg or Python may lie in its default search path, and
+Fails also when an internal header declares names in the public namespace. The compiler cannot do this: headers of FFmpeg or Python may lie in its default search path, and
 every layer sees src/.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -88,8 +87,8 @@ def check_namespace(path: Path, layer: Layer, root: Path) -> Iterator[str]:
     """Yields a line when an internal header declares something among the public names."""
     if path.suffix == ".hpp" and PUBLIC_NAMESPACE.search(path.read_text(encoding="utf-8")):
         yield (
-            f"{path.relative_to(root)}: an internal header of layer '{layer.name}' opens namespace freshframe, "
-            f"which is for the public headers; use one of the layer's own"
+            f"{path.relative_to(root)}: an internal header of layer '{layer.name}' opens namespace "
+            "freshframe, which is for the public headers; use one of the layer's own"
         )
 
 
