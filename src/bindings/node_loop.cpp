@@ -97,7 +97,7 @@ bool call_hook(gil::Held& held, Loop& loop, const char* name) {
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   return raw_call(held, [&]() -> PyObject* {
     const auto& core = loop.engine.core();
-    const auto holder = core::PipelineCore::holder_of(static_cast<std::size_t>(loop.worker.index()));
+    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(loop.worker.index()));
     core.budget()->check_held(holder, core.options().max_held_bytes);
     auto given = sample;
     given.frame = given.frame.as_loan(holder);
