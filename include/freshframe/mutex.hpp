@@ -1,11 +1,15 @@
 // Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety: a member says which
 // mutex guards it, and the compiler proves that it is held. ./dev lint runs the proof.
+//
+// Mutexes have ranks, and a thread locks them in ascending order only. A build with FRESHFRAME_CHECK_LOCKS (every
+// build with a sanitizer) ends the program with a message where that, or "no lock around foreign code", is broken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/clock.hpp"
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 
@@ -24,20 +28,60 @@
 
 namespace freshframe {
 
+/// A thread that holds a mutex may lock those of higher rank.
+enum class LockRank : std::uint8_t {
+  Graph,       // the lists of nodes and readers
+  Conversion,  // the making of a frame's other formats
+  Place,       // a frame's place in the budget
+  Leaf,        // all others: no further mutex is locked
+};
+
+namespace core {
+#ifdef FRESHFRAME_CHECK_LOCKS
+/// Notes that this thread locks (unlocks) a mutex of that rank.
+void note_lock(LockRank rank);
+void note_unlock(LockRank rank) noexcept;
+/// Foreign code, such as a node, is about to run on this thread, which may hold no mutex then.
+void expect_no_lock();
+#else
+inline void note_lock(LockRank /*rank*/) {}
+inline void note_unlock(LockRank /*rank*/) noexcept {}
+inline void expect_no_lock() {}
+#endif
+}  // namespace core
+
 class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
  public:
-  Mutex() = default;
+#ifdef FRESHFRAME_CHECK_LOCKS
+  explicit Mutex(LockRank rank = LockRank::Leaf) noexcept : rank_(rank) {}
+#else
+  explicit Mutex(LockRank /*rank*/ = LockRank::Leaf) noexcept {}
+#endif
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void lock() FRESHFRAME_THREAD_SAFETY(acquire_capability()) { mutex_.lock(); }
-  void unlock() FRESHFRAME_THREAD_SAFETY(release_capability()) { mutex_.unlock(); }
+  void lock() FRESHFRAME_THREAD_SAFETY(acquire_capability()) {
+    core::note_lock(rank());
+    mutex_.lock();
+  }
+  void unlock() FRESHFRAME_THREAD_SAFETY(release_capability()) {
+    mutex_.unlock();
+    core::note_unlock(rank());
+  }
   [[nodiscard]] bool try_lock() FRESHFRAME_THREAD_SAFETY(try_acquire_capability(true)) {
-    return mutex_.try_lock();
+    if (!mutex_.try_lock()) return false;
+    core::note_lock(rank());
+    return true;
   }
 
  private:
   friend class Condition;
+#ifdef FRESHFRAME_CHECK_LOCKS
+  [[nodiscard]] LockRank rank() const noexcept { return rank_; }
+  const LockRank rank_;
+#else
+  [[nodiscard]] static constexpr LockRank rank() noexcept { return LockRank::Leaf; }
+#endif
   std::mutex mutex_;
 };
 

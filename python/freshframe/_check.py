@@ -37,6 +37,19 @@ def number(what: str, value: Any) -> float:
     return real
 
 
+def positive_seconds(what: str, value: Any) -> float:
+    """A duration above 0.
+
+    Raises:
+        OptionTypeError: It is no number.
+        OptionError: It is 0, negative, infinite or nan.
+    """
+    seconds = number(what, value)
+    if not seconds > 0:
+        raise OptionError(f"{what} must be more than 0 seconds, got {shown(value)}")
+    return seconds
+
+
 def integer(what: str, value: Any, bits: int = 32) -> int:
     """An integer of Python or NumPy that native code can hold in so many bits.
 

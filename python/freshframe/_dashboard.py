@@ -123,8 +123,8 @@ class Request:
             raise OptionTypeError(f"{wanted}, got one of type {type(token).__name__}")
         if token is not None and (token == "" or not token.isascii()):
             raise OptionError(wanted)
-        if source_timeout is not None and not _check.number("source_timeout", source_timeout) > 0:
-            raise OptionError(f"source_timeout must be more than 0 seconds or None, got {source_timeout!r}")
+        if source_timeout is not None:
+            _check.positive_seconds("source_timeout", source_timeout)
         return cls(host, port, None if view is None else _names(pipeline, view), token, source_timeout)
 
 

@@ -294,8 +294,7 @@ class Pipeline:
             raise OptionTypeError(
                 f"progress must be True, False or a callable that takes a Progress, got {progress!r}"
             )
-        if not _check.number("progress_interval", progress_interval) > 0:
-            raise OptionError(f"progress_interval must be more than 0 seconds, got {progress_interval!r}")
+        _check.positive_seconds("progress_interval", progress_interval)
         try:
             if not self._engine.started:
                 self.start()
@@ -380,7 +379,7 @@ class Pipeline:
 
     @property
     def dashboard(self) -> Dashboard | None:
-        """What serve() returned, until it is closed.."""
+        """What serve() returned, until it is closed."""
         return _dashboard.of(self)
 
     def stats(self) -> Stats:

@@ -86,21 +86,14 @@ class Process:
         values = {
             "workers": count,
             "ordered": _check.flag("ordered", ordered),
-            "timeout": None if timeout is None else _positive("timeout", timeout),
+            "timeout": None if timeout is None else _check.positive_seconds("timeout", timeout),
             "memory": None if memory is None else _bytes("memory", memory),
             "restarts": deaths,
-            "restart_window": _positive("restart_window", restart_window),
+            "restart_window": _check.positive_seconds("restart_window", restart_window),
             "env": None if env is None else _environment(env),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-
-
-def _positive(what: str, value: Any) -> float:
-    seconds = _check.number(what, value)
-    if not seconds > 0:
-        raise OptionError(f"{what} must be more than 0 seconds, got {value!r}")
-    return seconds
 
 
 def _bytes(what: str, value: Any) -> int:

@@ -112,7 +112,9 @@ def node(**drops: int) -> ff.NodeStats:
     return ff.NodeStats("ended", 100, 60.0, 0.5, 0.001, 0.002, 0.1, 0.2, 0, sum(drops.values()), drops)  # type: ignore[arg-type]
 
 
-def measured(edges: list[ff.EdgeStats], *, late: int = 0, missed: int = 0) -> demo_report.Measured:
+def measured(
+    edges: list[ff.EdgeStats], *, late: int = 0, missed: int = 0, on_thread: demo_report.Live | None = None
+) -> demo_report.Measured:
     nodes = {
         "scene": node(**({"device": late} if late else {})),
         "tracker": node(),
@@ -128,6 +130,7 @@ def measured(edges: list[ff.EdgeStats], *, late: int = 0, missed: int = 0) -> de
         alone=Diary([0.0], [1e-7]),
         beside_burning=Diary([0.0], [1e-7], missed=1),
         game=game,
+        on_thread=on_thread,
         stats=stats,
         accuracy=compare(SCENE, [Truthful(0)]),  # type: ignore[list-item]
         recording=report,
@@ -163,6 +166,27 @@ def test_the_report_says_when_the_machine_was_too_slow() -> None:
     assert "could not paint 7 frames" in text
     assert "The game missed 3 of 6 frames. Without any video it misses 0 of 1, and 1 of 2 beside" in text
     assert "busy when 100 frames came" in text
+
+
+def test_the_report_compares_a_process_with_a_thread() -> None:
+    before = measured(GOOD)
+    busy = Diary([0.0, 0.05, 0.06], [], [], [], 4)
+    lines = demo_report.as_text(measured(GOOD, on_thread=demo_report.Live(before.stats, busy)))
+    assert max(map(len, lines)) <= 110
+    text = "\n".join(lines)
+    assert (
+        "on a thread it kept the GIL for 1% of the time; the game's longest frame was 50.0 ms, 4 of 7 missed"
+        in text
+    )
+    assert (
+        "in a worker it kept the GIL for 1% of the time; the game's longest frame was 16.7 ms, 0 of 3 missed"
+        in text
+    )
+    assert "--process" not in text
+    found = demo_report.as_json(measured(GOOD, on_thread=demo_report.Live(before.stats, busy)))["process"]
+    assert found["thread"]["longest_frame"] == pytest.approx(0.05)
+    assert found["worker"]["longest_frame"] == pytest.approx(1 / 60)
+    assert demo_report.as_json(before)["process"] is None
 
 
 def test_the_report_says_when_books_do_not_balance() -> None:

@@ -80,6 +80,14 @@ def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
         assert int(passed_in) == sum(map(int, parts))
 
 
+def test_four_ways_of_computing_are_compared() -> None:
+    out = run("1_slow_consumer/four_ways.py", "--seconds", 1.5, "--compute", 0.1)
+    ways = ("a thread pool", "a node ", "a node, process=True", "a node, Process(workers=2)")
+    for way in ways:
+        line = next(line for line in out.splitlines() if line.startswith(way))
+        assert re.search(r"\d/s +\d+\.\d\d/s +\d+\.\d\d s ", line), line  # there were results
+
+
 def test_a_file_is_tracked_losslessly(clip: Path, tmp_path: Path) -> None:
     out = run("lossless_file.py", clip, tmp_path / "tracks.jsonl")
     assert "complete" in out

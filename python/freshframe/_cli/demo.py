@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import freshframe as ff
 
 from .accuracy import compare
 from .dashboard import serve_if_asked
-from .demo_report import Measured, as_json, as_text
+from .demo_report import Live, Measured, as_json, as_text
 from .demo_table import live_table
 from .game import Burns, Diary, Sleeps, burning, play
 from .messages import Messages
@@ -23,6 +24,7 @@ from .outcome import ExitCode, UsageError, watched
 SCENE = "demo:circles?fps=60&size=1280x720&balls=4&seed=1"
 _RECORDED = 300  # frames
 _PICTURED = 150  # the number of the frame that is saved as a picture
+_COMPARED_SECONDS = 5.0  # of the game beside the computing node's thread, with --process
 _ALONE_SECONDS = 1.0  # of the game without any video, for comparison
 
 
@@ -51,7 +53,8 @@ def run(options: Any, messages: Messages) -> ExitCode:
     alone = play(_ALONE_SECONDS, lambda: None)
     with burning():
         beside_burning = play(_ALONE_SECONDS, lambda: None)
-    live, diary = _play_live(options, messages)
+    on_thread = _on_thread_first(options, messages) if options.process else None
+    live, diary = _play_live(options, messages, options.seconds, process=options.process)
     peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts KiB
     accuracy = compare(SCENE, diary.seen)
     messages.say(f"recording {_RECORDED} frames of the same scene, this time losslessly ...")
@@ -62,6 +65,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         alone=alone,
         beside_burning=beside_burning,
         game=diary,
+        on_thread=on_thread,
         stats=live,
         accuracy=accuracy,
         recording=recording,
@@ -87,17 +91,25 @@ def _made(folder: str) -> Path:
     return path.resolve()
 
 
-def _play_live(options: Any, messages: Messages) -> tuple[ff.Stats, Diary]:
+def _on_thread_first(options: Any, messages: Messages) -> Live:
+    """The computing node on its thread for a while, to compare its worker process with."""
+    seconds = min(options.seconds, _COMPARED_SECONDS)
+    messages.say(f"first {seconds:g} s with the computing node on its thread, then in a worker process ...")
+    quiet = argparse.Namespace(**{**vars(options), "serve": None})
+    return Live(*_play_live(quiet, messages, seconds, process=False))
+
+
+def _play_live(options: Any, messages: Messages, seconds: float, *, process: bool) -> tuple[ff.Stats, Diary]:
     pipeline = ff.Pipeline("demo")
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE), name="scene"), name="tracker")
     pipeline.add(Sleeps(), circles, name="sleeps")
-    pipeline.add(Burns(), circles, name="burns")
+    pipeline.add(Burns(), circles, name="burns", process=process)
     # The diary keeps every sample, so they come without the pictures that they would hold.
     reader = pipeline.reader(circles, name="game", frames=False)
     view = [] if options.serve is None else [pipeline.add(ff.Annotate(), circles)]
     serve_if_asked(pipeline, options, messages, view)
     with watched(pipeline), pipeline.start(), live_table(pipeline, messages) as show:
-        diary = play(options.seconds, reader.latest, show)
+        diary = play(seconds, reader.latest, show)
         stats = pipeline.stats()
     return stats, diary
 

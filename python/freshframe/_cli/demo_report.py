@@ -18,6 +18,24 @@ from .summary import causes
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """One live part of the demo."""
+
+    stats: ff.Stats
+    game: Diary
+
+    @property
+    def longest(self) -> float:
+        """Seconds between two frames of the game, at most."""
+        return max(self.game.frame_times, default=0.0)
+
+    @property
+    def gil_share(self) -> float:
+        """Of the time in which the computing node kept the GIL."""
+        return self.stats.nodes["burns"].gil_hold / self.stats.uptime if self.stats.uptime else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Everything that a demo run found out."""
 
@@ -25,6 +43,7 @@ class Measured:
     alone: Diary  # the same loop without any pipeline
     beside_burning: Diary  # the same beside a plain Python thread that computes, still without any pipeline
     game: Diary
+    on_thread: Live | None  # before, with the computing node on its thread; it had a process then
     stats: ff.Stats
     accuracy: Accuracy
     recording: ff.Report
@@ -53,6 +72,16 @@ def as_json(measured: Measured) -> dict[str, Any]:
             "frame_time": _spread(game.frame_times),
             "pull": _spread(game.pulls),
             "age_at_pull": _spread(game.ages),
+        },
+        "process": None
+        if measured.on_thread is None
+        else {
+            name: {
+                "missed_share": live.game.missed_share,
+                "longest_frame": live.longest,
+                "gil_share": live.gil_share,
+            }
+            for name, live in (("thread", measured.on_thread), ("worker", Live(stats, game)))
         },
         "tracking": {
             "frames": accuracy.frames,
@@ -108,7 +137,7 @@ def as_text(measured: Measured) -> list[str]:
         *_game(measured.game),
         *_freshness(measured.game.ages),
         *_tracking(measured.accuracy),
-        *_hindrances(measured.stats),
+        *_hindrances(measured),
         *_books(measured.stats),
         *_item(
             "memory", f"{measured.peak_rss / 2**20:.0f} MiB at most: a slow node costs frames, never memory"
@@ -153,10 +182,10 @@ def _tracking(accuracy: Accuracy) -> list[str]:
     )
 
 
-def _hindrances(stats: ff.Stats) -> list[str]:
+def _hindrances(measured: Measured) -> list[str]:
+    stats = measured.stats
     incoming = {edge.child: edge for edge in stats.edges}
     sleeps, burns = incoming["sleeps"], incoming["burns"]
-    kept = f"{stats.nodes['burns'].gil_hold:.1f} of {stats.uptime:.1f} s"
     return [
         *_item(
             "neighbours",
@@ -164,12 +193,28 @@ def _hindrances(stats: ff.Stats) -> list[str]:
             f"{burns.delivered} of {burns.passed_in}",
             "Each gets the newest when it is ready; what it missed is counted and slows nobody else.",
         ),
-        *_item(
-            "GIL",
-            f"the computing node kept it for {kept}; whoever wants it waits 5 ms",
-            "That delays the game's frames. Scene and tracker are native threads and never need it.",
-        ),
+        *_gil(Live(stats, measured.game), measured.on_thread),
     ]
+
+
+def _gil(live: Live, on_thread: Live | None) -> list[str]:
+    if on_thread is None:
+        kept = f"{live.stats.nodes['burns'].gil_hold:.1f} of {live.stats.uptime:.1f} s"
+        return _item(
+            "GIL",
+            f"the computing node kept it for {kept}; a thread that wants it waits 5 ms",
+            "That delays the game's frames. Scene and tracker are native threads and never need it.",
+            "With --process the computing node has a process, and a GIL, of its own.",
+        )
+    return _item(
+        "process",
+        *(
+            f"{where} it kept the GIL for {part.gil_share:.0%} of the time; the game's longest frame was "
+            f"{part.longest * 1e3:.1f} ms, {missed(part.game)} missed"
+            for where, part in (("on a thread", on_thread), ("in a worker", live))
+        ),
+        "It is the node that computes. Its worker process has a GIL of its own.",
+    )
 
 
 def _books(stats: ff.Stats) -> list[str]:

@@ -241,13 +241,18 @@ def _demo(commands: Any) -> None:
         commands,
         "demo",
         "show what this is for, without camera or display",
-        "  freshframe demo\n  freshframe demo --seconds 5 --out results --json",
+        "  freshframe demo\n  freshframe demo --process\n  freshframe demo --seconds 5 --out results --json",
     )
     parser.add_argument(
         "--seconds", type=seconds, default=15.0, metavar="TIME", help="of the live part (default 15)"
     )
     parser.add_argument(
         "--out", default="out", metavar="DIR", help="where the video and the picture go (default out)"
+    )
+    parser.add_argument(
+        "--process",
+        action="store_true",
+        help="run the node that computes in a worker process, after 5 s on its thread to compare with",
     )
     _serving(parser)
 

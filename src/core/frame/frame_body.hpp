@@ -64,11 +64,11 @@ struct FrameBody {
   const PixelOps* ops;
   std::function<void()> release;
   std::atomic<std::size_t> bytes;
-  Mutex convert_mutex;
+  Mutex convert_mutex{LockRank::Conversion};
 
   std::atomic<FrameBudget*> lender{nullptr};  // what `budget` keeps alive, once it is there
 
-  Mutex budget_mutex;
+  Mutex budget_mutex{LockRank::Place};
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
   bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;     // in budget's published frames
   std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // bytes in budget's loans

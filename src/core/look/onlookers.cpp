@@ -34,7 +34,7 @@ LifePhase PipelineCore::life_phase() const {
 }
 
 GraphState PipelineCore::graph_state() const {
-  const std::lock_guard lock(building_);
+  const Lock lock(building_);
   GraphState result;
   result.phase = life_phase();
   result.stats = stats_locked();
@@ -47,7 +47,7 @@ GraphState PipelineCore::graph_state() const {
 }
 
 PictureTap& PipelineCore::open_tap(const std::string& node, PictureTap::Hook hook) {
-  const std::lock_guard lock(building_);
+  const Lock lock(building_);
   const auto found = std::ranges::find(graph_.workers(), node,
                                        [](const auto& worker) -> const auto& { return worker->name(); });
   if (found == graph_.workers().end()) throw OptionError("there is no node '" + node + "' to view");

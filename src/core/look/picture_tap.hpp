@@ -34,10 +34,12 @@ class PictureTap {
   }
   /// No new call of the hook begins; a caught picture is released.
   void disconnect() {
+    std::shared_ptr<const Hook> hook;  // destroyed without the mutex, as is the picture
+    std::optional<TappedPicture> caught;
     const Lock lock(mutex_);
-    hook_.reset();
+    hook.swap(hook_);
     asked_.store(false, std::memory_order_relaxed);
-    caught_.reset();
+    caught.swap(caught_);
   }
   [[nodiscard]] bool connected() const {
     const Lock lock(mutex_);
@@ -48,9 +50,10 @@ class PictureTap {
   [[nodiscard]] bool asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
   /// No longer; what was caught since is let go.
   void cancel() {
+    std::optional<TappedPicture> caught;  // destroyed without the mutex
     const Lock lock(mutex_);
     asked_.store(false, std::memory_order_relaxed);
-    caught_.reset();
+    caught.swap(caught_);
   }
   [[nodiscard]] std::optional<TappedPicture> take() {
     const Lock lock(mutex_);
@@ -67,6 +70,7 @@ class PictureTap {
       caught_ = TappedPicture{sample.stamp, sample.frame};
       hook = hook_;
     }
+    expect_no_lock();
     (*hook)();
   }
 

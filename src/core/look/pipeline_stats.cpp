@@ -25,7 +25,7 @@ void count_in_flight(Stats& stats) {
 }  // namespace
 
 Stats PipelineCore::stats() const {
-  const std::lock_guard building(building_);
+  const Lock building(building_);
   return stats_locked();
 }
 
@@ -45,7 +45,7 @@ Stats PipelineCore::stats_locked() const {
 }
 
 Report PipelineCore::report() const {
-  const std::lock_guard building(building_);
+  const Lock building(building_);
   Report result;
   result.stats = stats_locked();
   result.elapsed = result.stats.uptime;
@@ -63,7 +63,7 @@ Report PipelineCore::report() const {
 }
 
 std::optional<std::int64_t> PipelineCore::total() const {
-  const std::lock_guard building(building_);
+  const Lock building(building_);
   return graph_.total();
 }
 
@@ -85,7 +85,7 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
 }  // namespace
 
 std::string PipelineCore::describe() const {
-  const std::lock_guard building(building_);
+  const Lock building(building_);
   std::ostringstream out;
   out << "pipeline '" << options_.name << "': " << node_count() << " nodes, " << graph_.readers().size()
       << " readers\n";

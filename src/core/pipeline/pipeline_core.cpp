@@ -60,7 +60,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const int> par
                       const AddOptions& options) {
   check_building("add()");
   const auto name = graph_.admit(node.get(), parents, options);
-  const std::lock_guard lock(building_);
+  const Lock lock(building_);
   auto worker = std::make_unique<Worker>(*this, node_count(), name, std::move(node), options.on_error);
   return graph_.add(std::move(worker), parents, options);
 }
@@ -72,7 +72,7 @@ std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const int> parent
   auto reader = std::make_shared<ReaderCore>(
       name, options.frames,
       ReaderContext{clock(), failure_, budget_, started_, options_.max_held_bytes, weak_from_this()});
-  const std::lock_guard lock(building_);
+  const Lock lock(building_);
   graph_.add_reader(reader, parents, options);
   return reader;
 }
@@ -104,7 +104,7 @@ void PipelineCore::launch() {
     }
   }
   {
-    const std::lock_guard building(building_);
+    const Lock building(building_);
     graph_.wire();
     budget_->set_holders(graph_.holders());
     budget_->set_bound(graph_.frame_bound());
@@ -190,6 +190,7 @@ void PipelineCore::arrive_finished() {
     }
     changed_.notify_all();
   }
+  expect_no_lock();
   if (last && end_hook_) end_hook_();
 }
 
@@ -330,7 +331,7 @@ bool PipelineCore::join(Seconds timeout) {
 }
 
 std::vector<std::string> PipelineCore::busy_nodes() const {
-  const std::lock_guard building(building_);
+  const Lock building(building_);
   std::vector<std::string> names;
   for (const auto& worker : graph_.workers()) {
     if (!worker->finished()) names.push_back(worker->name());

@@ -138,7 +138,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
 
   ErrorLog errors_;
   // Held while the graph is built and wired, and while another thread walks it; before every other mutex.
-  mutable std::mutex building_;
+  mutable Mutex building_{LockRank::Graph};
   Graph graph_;  // fixed once launched
   std::function<void()> end_hook_;
 

@@ -101,6 +101,7 @@ bool Worker::open_step() {
   try {
     if (!context_.stop.stop_requested()) {
       counters_.source().enter(SourceState::Connecting);
+      expect_no_lock();
       node_->open(context_);
       opened_ = true;
       // A source that is still looking for its key frame, or backing off, has said so itself.
@@ -130,6 +131,7 @@ bool Worker::process_one(const AnySample& sample) {
   std::optional<Output> output;
   begin_work();
   try {
+    expect_no_lock();
     output = node_->process_any(sample, context_);
   } catch (const abi::__forced_unwind&) {
     throw;
@@ -148,6 +150,7 @@ void Worker::source_loop() {
     std::optional<SourceItem<Output>> item;
     const auto began = core_.clock()->now();
     try {
+      expect_no_lock();
       item = source_->read_any(context_);
     } catch (const abi::__forced_unwind&) {
       throw;
@@ -326,6 +329,7 @@ void Worker::close_step() {
     set_state(NodeState::Working);
     counters_.source().enter(SourceState::Closing);
     try {
+      expect_no_lock();
       node_->close();
     } catch (const abi::__forced_unwind&) {
       throw;
@@ -377,48 +381,6 @@ void Worker::count_rate(TimePoint now) noexcept {
   rate_window_ = now;
   rate_count_ = 0;
   if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
-}
-
-double Worker::rate(TimePoint now) const noexcept {
-  constexpr double kForgotten = 3.0;  // seconds without a full window: it no longer runs at that rate
-  const auto updated = TimePoint(TimePoint::duration(rate_updated_.load(std::memory_order_relaxed)));
-  if (updated == TimePoint{} || Seconds(now - updated).count() > kForgotten)
-    return core_.average_rate(processed());
-  return rate_.load(std::memory_order_relaxed);
-}
-
-std::string Worker::last_error() const {
-  const Lock lock(error_mutex_);
-  return last_error_;
-}
-
-NodeStats Worker::stats() const {
-  NodeStats result;
-  result.name = name_;
-  result.state = blocked() ? NodeState::Blocked : state();
-  result.processed = processed();
-  const auto uptime = core_.uptime();
-  result.fps = finished() ? core_.average_rate(result.processed) : rate(core_.clock()->now());
-  result.busy = uptime > 0 ? static_cast<double>(busy_ns_.load(std::memory_order_relaxed)) / 1e9 / uptime : 0;
-  const auto duration = durations_.quantiles();
-  result.p50 = duration.p50;
-  result.p99 = duration.p99;
-  result.gil_wait = static_cast<double>(gil_wait_ns_.load(std::memory_order_relaxed)) / 1e9;
-  result.gil_hold = static_cast<double>(gil_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
-  result.errors = errors_.load(std::memory_order_relaxed);
-  result.last_error = last_error();
-  result.workers = node_->workers();
-  if (source_ != nullptr && source_->has_source_stats())
-    // What happens to the server after the end is no outage of this source.
-    result.source = counters_.source().snapshot(finished() ? closed_at_ : core_.clock()->now());
-  for (int i = 0; i < kNodeDropCauses; ++i) {
-    const auto cause = static_cast<NodeDropCause>(i);
-    if (const auto count = counters_.drops(cause); count > 0) {
-      result.drops[cause] = count;
-      result.dropped += count;
-    }
-  }
-  return result;
 }
 
 }  // namespace freshframe::core

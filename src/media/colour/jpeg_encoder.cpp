@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "media/colour/jfif_colours.hpp"
@@ -43,6 +45,21 @@ Frame planar(const Frame& frame) {
   return std::move(builder).publish(pixel_ops());
 }
 
+constexpr int even(int size) {
+  return size + size % 2;
+}
+
+// Fills the last column and row of a plane whose memory is even where its size is odd.
+void repeat_edges(const Plane& plane, std::uint8_t* memory) {
+  const auto stride = static_cast<std::size_t>(plane.stride);
+  const auto width = static_cast<std::size_t>(plane.row_bytes);
+  const auto rows = static_cast<std::size_t>(plane.rows);
+  if (stride > width) {
+    for (std::size_t y = 0; y < rows; ++y) memory[y * stride + width] = memory[y * stride + width - 1];
+  }
+  if (plane.rows % 2 != 0) std::memcpy(memory + rows * stride, memory + (rows - 1) * stride, stride);
+}
+
 }  // namespace
 
 struct JpegEncoder::Handle {
@@ -57,6 +74,26 @@ struct JpegEncoder::Handle {
 
 JpegEncoder::JpegEncoder() : handle_(std::make_unique<Handle>()) {}
 JpegEncoder::~JpegEncoder() = default;
+
+// The picture in planes of this encoder, scaled and with JPEG's colours. libjpeg-turbo reads as many luma samples
+// as the chroma covers, so an odd side has one column or row more in memory: the last one again.
+Picture JpegEncoder::own_planes(const Picture& picture, const PictureFormat& wanted) {
+  Picture own{wanted, {}};
+  for (int i = 0; i < wanted.plane_count(); ++i) {
+    auto& plane = own.planes[static_cast<std::size_t>(i)];
+    plane = wanted.plane_shape(i);
+    plane.stride = even(plane.row_bytes);
+    auto& memory = planes_[static_cast<std::size_t>(i)];
+    memory.resize(static_cast<std::size_t>(plane.stride) * static_cast<std::size_t>(even(plane.rows)));
+    plane.data = memory.data();
+    const auto& from = plane_of(picture, i);
+    libyuv::ScalePlane(from.data, static_cast<int>(from.stride), from.row_bytes, from.rows, memory.data(),
+                       static_cast<int>(plane.stride), plane.row_bytes, plane.rows, libyuv::kFilterBox);
+  }
+  if (!has_jfif_colours(wanted)) to_jfif_colours(own, shift_);
+  repeat_edges(own.planes[0], planes_[0].data());
+  return own;
+}
 
 JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) {
   const Frame source = planar(frame);
@@ -73,22 +110,8 @@ JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) 
     wanted.height = std::max(1, static_cast<int>(std::int64_t{wanted.height} * max_width / wanted.width));
     wanted.width = max_width;
   }
-  if (wanted != picture.format || !has_jfif_colours(wanted)) {
-    Picture own{wanted, {}};
-    for (int i = 0; i < wanted.plane_count(); ++i) {
-      auto& plane = own.planes[static_cast<std::size_t>(i)];
-      plane = wanted.plane_shape(i);
-      plane.stride = plane.row_bytes;
-      auto& memory = planes_[static_cast<std::size_t>(i)];
-      memory.resize(static_cast<std::size_t>(plane.stride) * static_cast<std::size_t>(plane.rows));
-      plane.data = memory.data();
-      const auto& from = plane_of(picture, i);
-      libyuv::ScalePlane(from.data, static_cast<int>(from.stride), from.row_bytes, from.rows, memory.data(),
-                         static_cast<int>(plane.stride), plane.row_bytes, plane.rows, libyuv::kFilterBox);
-    }
-    if (!has_jfif_colours(wanted)) to_jfif_colours(own, shift_);
-    picture = own;
-  }
+  const bool odd = !gray && (wanted.width % 2 != 0 || wanted.height % 2 != 0);
+  if (wanted != picture.format || odd || !has_jfif_colours(wanted)) picture = own_planes(picture, wanted);
   const int subsampling = gray ? TJSAMP_GRAY : TJSAMP_420;
   out_.resize(tjBufSize(wanted.width, wanted.height, subsampling));
   const unsigned char* planes[3] = {picture.planes[0].data, picture.planes[1].data, picture.planes[2].data};

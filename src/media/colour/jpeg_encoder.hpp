@@ -32,6 +32,8 @@ class JpegEncoder {
 
  private:
   struct Handle;
+  [[nodiscard]] Picture own_planes(const Picture& picture, const PictureFormat& wanted);
+
   std::unique_ptr<Handle> handle_;
   std::array<std::vector<std::uint8_t>, 3> planes_;
   std::vector<int> shift_;

@@ -108,7 +108,7 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
     : impl_(std::make_unique<Impl>()) {
   const auto address = address_of(options.host);
   if (options.source_timeout && !(*options.source_timeout > 0)) {
-    throw GraphError("source_timeout must be more than 0 seconds or none, got " +
+    throw OptionError("source_timeout must be more than 0 seconds or none, got " +
                      std::to_string(*options.source_timeout));
   }
   const auto token = checked_token(options.token, address.is_loopback());
