@@ -54,7 +54,7 @@ from ._video import (
 from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
-    from . import demo, gil, numeric, types
+    from . import demo, gil, native, numeric, types
     from ._prometheus import prometheus_collector
     from ._show import show
     from ._stats import (
@@ -94,7 +94,7 @@ _STATISTICS = {
 
 def __getattr__(name: str) -> _typing.Any:
     """Loads what most programs do without when it is first used."""
-    if name in ("demo", "gil", "numeric", "types"):
+    if name in ("demo", "gil", "native", "numeric", "types"):
         import importlib  # noqa: PLC0415
 
         return importlib.import_module(f".{name}", __name__)
@@ -180,6 +180,7 @@ __all__ = [
     "get_cmake_dir",
     "get_include",
     "gil",
+    "native",
     "numeric",
     "open",
     "probe",
