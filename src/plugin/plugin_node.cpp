@@ -154,6 +154,7 @@ std::optional<Output> Instance::result(std::int32_t code, const freshframe_value
   if (code == 0) return std::nullopt;
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
     if (value.release != nullptr) value.release(value.owner);
+    if (value.frame != nullptr) (void)host_.take(value.frame);
     throw Error(std::string("gave a value of type ") + (value.type != nullptr ? value.type : "null") +
                 ", but promised " + (output_ != nullptr ? std::string(output_->name) : "none"));
   }
