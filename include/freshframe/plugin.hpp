@@ -452,8 +452,8 @@ struct Item {
 namespace detail {
 
 struct Attached {
-  Context context;
-  bool given = false;  // to a pipeline, by a capsule
+  Context freshframe_context;
+  bool freshframe_given = false;  // to a pipeline, by a capsule
 };
 
 }  // namespace detail
@@ -595,21 +595,21 @@ struct Shim {
   static void destroy(void* self) noexcept { delete static_cast<Class*>(self); }
   static std::int32_t open(void* self, const freshframe_host* host, freshframe_error* error) noexcept {
     auto& node = *static_cast<Class*>(self);
-    node.context.attach(host);
-    return guarded(error, [&] { return node.open(node.context), 0; });
+    node.freshframe_context.attach(host);
+    return guarded(error, [&] { return node.open(node.freshframe_context), 0; });
   }
   static std::int32_t process(void* self, const freshframe_sample* sample, freshframe_value* out,
                               freshframe_error* error) noexcept {
     if constexpr (!kIsSource) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
-        const auto* const host = node.context.host();
+        const auto* const host = node.freshframe_context.host();
         const In value = value_of<In>(host, *sample->value);
         const Frame frame(host, sample->frame);
         const auto& stamp = *sample->stamp;
         const Sample<In> given{
             {stamp.seq, stamp.pts, stamp.captured_ns, stamp.dropped, stamp.source}, value, frame};
-        std::optional<Out> result = node.process(given, node.context);
+        std::optional<Out> result = node.process(given, node.freshframe_context);
         return result ? give<Out>(std::move(*result), out) : 0;
       });
     } else {
@@ -621,7 +621,7 @@ struct Shim {
     if constexpr (kIsSource) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
-        std::optional<Item<Out>> item = node.read(node.context);
+        std::optional<Item<Out>> item = node.read(node.freshframe_context);
         if (!item) return 0;
         stamp->pts = item->pts;
         stamp->captured_ns = item->captured_ns;
@@ -676,7 +676,7 @@ constexpr freshframe_node node_table(const char* name) {
 template <class Class>
 PyObject* node_capsule(Class& node, const char* name) {
   static const freshframe_node table = node_table<Class>(name);
-  if (node.given) {
+  if (node.freshframe_given) {
     PyErr_SetString(PyExc_RuntimeError, "this node belongs to a pipeline already: make a second one");
     return nullptr;
   }
@@ -687,7 +687,7 @@ PyObject* node_capsule(Class& node, const char* name) {
   });
   if (capsule == nullptr) return nullptr;
   (void)object.release();
-  node.given = true;
+  node.freshframe_given = true;
   return capsule;
 }
 #endif

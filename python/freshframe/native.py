@@ -164,9 +164,9 @@ def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
             option that it does not ask for is an error that lists those that it knows.
 
     Returns:
-        A Plugin, or a PluginSource. Its values are of the type that it promises: Frame, Circles, Detections, a
-        float, a read-only array, or a dict of read-only arrays by name ("table"), which lie in the library's
-        memory.
+        A Plugin, or a PluginSource. Its values are of the type that it promises: Frame, Circles, Detections,
+        a float, a read-only array, or a dict of read-only arrays by name ("table"), which lie in the
+        library's memory.
 
     Raises:
         OptionError: No library, no such node, compiled for another version, or an unknown option.

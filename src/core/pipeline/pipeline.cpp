@@ -3,8 +3,13 @@
 #include "freshframe/pipeline.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/mutex.hpp"
 
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
 
@@ -29,9 +34,26 @@ void reader_verbs::close(ReaderCore& reader) {
 Pipeline::Pipeline() : Pipeline(Options{}) {}
 Pipeline::Pipeline(Options options) : core_(std::make_shared<PipelineCore>(std::move(options))) {}
 
+namespace {
+
+// Pipelines whose nodes do not end: their threads are in there, so it is never freed.
+void let_go(std::shared_ptr<PipelineCore> core) {
+  static Mutex mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<PipelineCore>>;
+  std::string names;
+  for (const auto& name : core->busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
+  log(LogLevel::Warning,
+      "still busy after the end of pipeline '" + core->options().name + "': " + names + ", let go");
+  const Lock lock(mutex);
+  kept->push_back(std::move(core));
+}
+
+}  // namespace
+
 Pipeline::~Pipeline() {
+  constexpr Seconds kPatience{5};
   core_->request_stop();
-  core_->join(Seconds::max());
+  if (!core_->join(kPatience)) let_go(std::move(core_));
 }
 
 int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options) {
