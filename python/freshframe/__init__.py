@@ -56,6 +56,7 @@ from .results import Circles, Detections
 if _typing.TYPE_CHECKING:
     from . import demo, gil, native, numeric, types
     from ._prometheus import prometheus_collector
+    from ._run_node import run_node
     from ._show import show
     from ._stats import (
         EdgeStats,
@@ -110,6 +111,10 @@ def __getattr__(name: str) -> _typing.Any:
         from ._prometheus import prometheus_collector  # noqa: PLC0415
 
         return prometheus_collector
+    if name == "run_node":
+        from ._run_node import run_node  # noqa: PLC0415
+
+        return run_node
     if name == "show":
         from ._show import show  # noqa: PLC0415
 
@@ -187,6 +192,7 @@ __all__ = [
     "prometheus_collector",
     "read_picture",
     "results",
+    "run_node",
     "show",
     "stop_all",
     "stream",

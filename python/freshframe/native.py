@@ -199,7 +199,7 @@ def _library(path: Any) -> str:
 def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state: Any) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415
 
-    if pixels not in ("gray", "bgr", "rgb"):
+    if _check.text("pixels", pixels) not in ("gray", "bgr", "rgb"):
         raise OptionError(f"pixels must be gray, bgr or rgb, got {_check.shown(pixels)}")
     if not isinstance(out, tuple):
         raise OptionTypeError(f"out must be a tuple of sizes, such as (2,), got {_check.shown(out)}")

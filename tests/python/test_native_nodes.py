@@ -162,8 +162,8 @@ def test_a_bad_option_is_refused_by_the_constructor_or_by_name(plugin: Path) -> 
         ff.native.node(plugin, "mean", scale="big")
     with pytest.raises(ff.FreshframeError, match=r"option 'count' must be within the range"):
         ff.native.node(plugin, "told", count=256)
-    with pytest.raises(ff.OptionError, match=r"has no option 'treshold'; it knows negative, scale"):
-        ff.native.node(plugin, "mean", treshold=1)
+    with pytest.raises(ff.OptionError, match=r"has no option 'thresh'; it knows negative, scale"):
+        ff.native.node(plugin, "mean", thresh=1)
     with pytest.raises(ff.OptionTypeError, match=r"option 'scale' must be a bool, an int"):
         ff.native.node(plugin, "mean", scale=object())
 
