@@ -28,18 +28,18 @@ void require(int result) {
 int bare(const std::string& path, int threads) {
   AVFormatContext* raw = nullptr;
   require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const freshframe::InputPtr input(raw);
+  const freshframe::media::InputPtr input(raw);
   require(avformat_find_stream_info(raw, nullptr));
   const AVCodec* codec = nullptr;
   const int index = av_find_best_stream(raw, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
   require(index);
-  const auto decoder = freshframe::make_codec(codec);
+  const auto decoder = freshframe::media::make_codec(codec);
   require(avcodec_parameters_to_context(decoder.get(), raw->streams[index]->codecpar));
   decoder->thread_count = threads;
   decoder->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
   require(avcodec_open2(decoder.get(), codec, nullptr));
-  const auto packet = freshframe::make_av_packet();
-  const auto frame = freshframe::make_av_frame();
+  const auto packet = freshframe::media::make_av_packet();
+  const auto frame = freshframe::media::make_av_frame();
   int frames = 0;
   for (bool more = true; more;) {
     more = av_read_frame(raw, packet.get()) >= 0;

@@ -107,7 +107,7 @@ void jpeg(int rounds) {
       {"jpeg colours, 1280", full, 1280},   {"jpeg colours again, 1280", full, 1280},
       {"video colours, 1280", video, 1280}, {"video colours, 960", video, 960},
       {"video colours, 640", video, 640},   {"rgb, 1280", video.to(PixelFormat::Rgb), 1280}};
-  JpegEncoder encoder;
+  media::JpegEncoder encoder;
   std::vector<std::vector<double>> times(kinds.size());
   std::vector<std::size_t> bytes(kinds.size());
   for (int i = 0; i < rounds; ++i) {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fails when a C++ file includes a header that its layer may not use (rules: tools/layers.toml).
 
-The compiler cannot do this: headers of FFmpeg or Python may lie in its default search path, and
-every layer sees src/.
+Fails also when an internal header declares names in the public namespace. The compiler cannot do
+this: headers of FFmpeg or Python may lie in its default search path, and every layer sees src/.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -21,6 +21,7 @@ else:
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 STANDARD = re.compile(r"[a-z0-9_]+")  # <vector>, <cstdint>: no slash, no suffix
+PUBLIC_NAMESPACE = re.compile(r"^namespace freshframe \{", re.MULTILINE)
 SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".inc"}
 
 
@@ -82,6 +83,15 @@ def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -
             yield f"{where}:{number}: layer '{layer.name}' may not include '{header}' (tools/layers.toml)"
 
 
+def check_namespace(path: Path, layer: Layer, root: Path) -> Iterator[str]:
+    """Yields a line when an internal header declares something among the public names."""
+    if path.suffix == ".hpp" and PUBLIC_NAMESPACE.search(path.read_text(encoding="utf-8")):
+        yield (
+            f"{path.relative_to(root)}: an internal header of layer '{layer.name}' opens namespace "
+            "freshframe, which is for the public headers; use one of the layer's own"
+        )
+
+
 def violations(root: Path) -> tuple[list[str], int]:
     """Returns the complaints and the number of files read."""
     layers = read_rules(root)
@@ -95,6 +105,7 @@ def violations(root: Path) -> tuple[list[str], int]:
                 found.append(f"{path.relative_to(root)}: belongs to no layer of tools/layers.toml")
             else:
                 found.extend(check_file(path, layers[name], root, layers))
+                found.extend(check_namespace(path, layers[name], root))
     public = root / "include/freshframe"
     for path in sorted(p for p in public.rglob("*") if p.suffix in SUFFIXES):
         name = path.relative_to(public).with_suffix("").parts[0]

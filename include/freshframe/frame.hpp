@@ -11,6 +11,12 @@
 #include <span>
 #include <string_view>
 
+namespace freshframe::core {
+class FrameBudget;    // src/core/frame/frame_budget.hpp
+class PictureMemory;  // src/core/frame/picture_memory.hpp
+struct FrameBody;     // src/core/frame/frame_body.hpp
+}  // namespace freshframe::core
+
 namespace freshframe {
 
 /// Layout of the samples in memory, 8 bits each. I422 and I444 are what webcam MJPEG decodes to.
@@ -78,10 +84,6 @@ class PixelOps {
 /// Core's own: planar YUV to gray (drops the chroma) and copies between equal formats, nothing else.
 [[nodiscard]] const PixelOps& basic_pixel_ops() noexcept;
 
-class FrameBudget;    // src/core/frame/frame_budget.hpp
-class PictureMemory;  // src/core/frame/picture_memory.hpp
-struct FrameBody;     // src/core/frame/frame_body.hpp
-
 /// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
 ///
 /// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program behind a
@@ -139,7 +141,7 @@ class Frame {
   [[nodiscard]] bool is_loan() const noexcept { return loan_; }
 
   /// Counts this frame towards `budget` from now on, once; a frame that has a budget keeps it.
-  void attach(const std::shared_ptr<FrameBudget>& budget) const;
+  void attach(const std::shared_ptr<core::FrameBudget>& budget) const;
 
   /// Wraps memory that somebody else owns. `release` is called once, on whichever thread drops the last
   /// handle.
@@ -152,10 +154,10 @@ class Frame {
 
  private:
   friend class FrameBuilder;
-  Frame(FrameBody* body, PixelFormat form, bool loan, std::uint16_t holder = 0) noexcept
+  Frame(core::FrameBody* body, PixelFormat form, bool loan, std::uint16_t holder = 0) noexcept
       : body_(body), form_(form), loan_(loan), holder_(holder) {}
 
-  FrameBody* body_ = nullptr;
+  core::FrameBody* body_ = nullptr;
   PixelFormat form_ = PixelFormat::Gray;
   bool loan_ = false;
   std::uint16_t holder_ = 0;
@@ -180,7 +182,7 @@ class FramePool {
   struct Recycle {
     std::shared_ptr<Impl> pool;
     std::size_t bytes = 0;
-    std::shared_ptr<PictureMemory> memory = {};  // that it came from; null: the heap
+    std::shared_ptr<core::PictureMemory> memory = {};  // that it came from; null: the heap
     void operator()(std::uint8_t* memory) const noexcept;
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;
@@ -188,7 +190,7 @@ class FramePool {
   [[nodiscard]] Stats stats() const;
   /// From now on take() asks `memory` first, and the heap when that has none; null: the heap alone. What was
   /// taken goes back to where it came from.
-  void use(std::shared_ptr<PictureMemory> memory);
+  void use(std::shared_ptr<core::PictureMemory> memory);
   [[nodiscard]] static FramePool& shared();
 
  private:

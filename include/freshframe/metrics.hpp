@@ -8,15 +8,18 @@
 #include <memory>
 #include <string>
 
-namespace freshframe {
-
+namespace freshframe::core {
 class PipelineCore;
+}  // namespace freshframe::core
+
+namespace freshframe {
 
 /// The text of /metrics without viewer counts. Thread-safe; text() waits only for another thread's text().
 class Metrics {
  public:
   /// `gil_findings` is called on the thread that calls text(), without a lock. Empty: nothing is known.
-  explicit Metrics(std::shared_ptr<PipelineCore> pipeline, std::function<GilFindings()> gil_findings = {});
+  explicit Metrics(std::shared_ptr<core::PipelineCore> pipeline,
+                   std::function<GilFindings()> gil_findings = {});
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;

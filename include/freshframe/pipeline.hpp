@@ -19,6 +19,12 @@
 #include <string_view>
 #include <vector>
 
+namespace freshframe::core {
+class ReaderCore;    // src/core/edge/reader.hpp
+class PipelineCore;  // src/core/pipeline/pipeline_core.hpp
+class Worker;        // src/core/pipeline/worker.hpp
+}  // namespace freshframe::core
+
 namespace freshframe {
 
 enum class OnError : std::uint8_t { Stop, Skip };
@@ -59,17 +65,13 @@ struct Port {
   int node = -1;
 };
 
-class ReaderCore;    // src/core/edge/reader.hpp
-class PipelineCore;  // src/core/pipeline/pipeline_core.hpp
-class Worker;        // src/core/pipeline/worker.hpp
-
 /// The verbs of a reader, untyped: what Reader<T> and bindings call.
 namespace reader_verbs {
-[[nodiscard]] std::optional<AnySample> latest(ReaderCore& reader);
-[[nodiscard]] std::optional<AnySample> poll(ReaderCore& reader);
-[[nodiscard]] AnySample get(ReaderCore& reader, std::optional<Seconds> timeout);
-[[nodiscard]] bool ended(const ReaderCore& reader);
-void close(ReaderCore& reader);
+[[nodiscard]] std::optional<AnySample> latest(core::ReaderCore& reader);
+[[nodiscard]] std::optional<AnySample> poll(core::ReaderCore& reader);
+[[nodiscard]] AnySample get(core::ReaderCore& reader, std::optional<Seconds> timeout);
+[[nodiscard]] bool ended(const core::ReaderCore& reader);
+void close(core::ReaderCore& reader);
 }  // namespace reader_verbs
 
 /// Pulls samples from one or more nodes. One thread at a time. Frames that it hands out are on loan. What
@@ -77,7 +79,7 @@ void close(ReaderCore& reader);
 template <class T>
 class Reader {
  public:
-  explicit Reader(std::shared_ptr<ReaderCore> core) : core_(std::move(core)) {}
+  explicit Reader(std::shared_ptr<core::ReaderCore> core) : core_(std::move(core)) {}
 
   /// The newest sample, the same again when nothing is newer, nullopt before the first. Never waits.
   [[nodiscard]] std::optional<Sample<T>> latest() { return typed(reader_verbs::latest(*core_)); }
@@ -101,7 +103,7 @@ class Reader {
     return Sample<T>(*std::move(sample));
   }
 
-  std::shared_ptr<ReaderCore> core_;
+  std::shared_ptr<core::ReaderCore> core_;
 };
 
 /// A graph of nodes, each on a thread of its own. Runs once. Thread-safe: stop(), stats(), wait() from any
@@ -158,7 +160,7 @@ class Pipeline {
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.
   int add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options);
-  std::shared_ptr<ReaderCore> reader_any(std::span<const int> parents, ReaderOptions options);
+  std::shared_ptr<core::ReaderCore> reader_any(std::span<const int> parents, ReaderOptions options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
   /// NodeError. After an exception of the embedder's everything is asked to stop: end its nodes, then stop().
@@ -177,10 +179,10 @@ class Pipeline {
   /// The graph as text, one edge per line with policy and counts.
   [[nodiscard]] std::string to_string() const;
 
-  [[nodiscard]] const std::shared_ptr<PipelineCore>& core() const noexcept { return core_; }
+  [[nodiscard]] const std::shared_ptr<core::PipelineCore>& core() const noexcept { return core_; }
 
  private:
-  std::shared_ptr<PipelineCore> core_;
+  std::shared_ptr<core::PipelineCore> core_;
 };
 
 }  // namespace freshframe

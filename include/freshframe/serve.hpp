@@ -12,10 +12,13 @@
 #include <string>
 #include <vector>
 
+namespace freshframe::core {
+class PipelineCore;
+}  // namespace freshframe::core
+
 namespace freshframe {
 
 class Pipeline;
-class PipelineCore;
 
 /// Limits on one client's use of resources. Times in seconds.
 struct ServeLimits {
@@ -52,7 +55,7 @@ class Server {
   /// viewed already, Error when it cannot listen. Of a pipeline there can be one server that views the same
   /// node.
   Server(const Pipeline& pipeline, ServeOptions options = {});
-  Server(std::shared_ptr<PipelineCore> pipeline, ServeOptions options);
+  Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options);
   /// close().
   ~Server();
   Server(const Server&) = delete;

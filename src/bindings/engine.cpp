@@ -41,7 +41,7 @@ Engine::~Engine() {
   }
   if (!guard_.forked()) core_->request_stop();
   static auto* const let_go =
-      new std::vector<std::shared_ptr<PipelineCore>>;  // never freed: threads are in there
+      new std::vector<std::shared_ptr<core::PipelineCore>>;  // never freed: threads are in there
   let_go->push_back(std::move(core_));
 }
 
@@ -50,8 +50,8 @@ bool Engine::begin(int index) {
   return begun_.insert(index).second;
 }
 
-std::vector<Worker*> Engine::claim_threadless() {
-  std::vector<Worker*> claimed;
+std::vector<core::Worker*> Engine::claim_threadless() {
+  std::vector<core::Worker*> claimed;
   if (!core_->started()) return claimed;
   for (int i = 0; i < core_->node_count(); ++i) {
     auto& worker = core_->worker(i);
@@ -120,14 +120,14 @@ void request_stop(gil::Held& held, Engine& self) {
   const auto threadless = self.claim_threadless();
   gil::release(
       held,
-      [](PipelineCore* target, std::span<Worker* const> without_thread) {
+      [](core::PipelineCore* target, std::span<core::Worker* const> without_thread) {
         target->request_stop();
         for (auto* worker : without_thread) {
           worker->open_step();  // after a stop it opens nothing
           worker->close_step();
         }
       },
-      core, std::span<Worker* const>(threadless));
+      core, std::span<core::Worker* const>(threadless));
 }
 
 // ---- life: what may wait
@@ -156,7 +156,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
     const gil::Ref callable(held, start_outside);
     gil::release(
         held,
-        [](gil::Released& released, PipelineCore* core, const gil::Ref& call) {
+        [](gil::Released& released, core::PipelineCore* core, const gil::Ref& call) {
           const auto start_threads = [&] {
             gil::acquire(released, [&](gil::Held& again) {
               PyObject* const result = PyObject_CallNoArgs(call.get(again));
@@ -177,7 +177,7 @@ PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
     const bool ended = gil::release(
         held,
-        [](gil::Released& released, PipelineCore* core, double limit) {
+        [](gil::Released& released, core::PipelineCore* core, double limit) {
           return core->wait(Seconds(limit), [&] { look_for_signals(released); });
         },
         &engine_of(self).core(), seconds);
@@ -194,7 +194,7 @@ PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
     request_stop(held, engine);
     const bool joined = gil::release(
         held,
-        [](gil::Released& released, PipelineCore* core, double limit) {
+        [](gil::Released& released, core::PipelineCore* core, double limit) {
           return core->stop(Seconds(limit), [&] { look_for_signals(released); });
         },
         &engine.core(), seconds);
@@ -207,7 +207,7 @@ PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
     const double seconds = seconds_of(timeout);
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
     const bool joined = gil::release(
-        held, [](PipelineCore* core, double limit) { return core->join(Seconds(limit)); },
+        held, [](core::PipelineCore* core, double limit) { return core->join(Seconds(limit)); },
         &engine_of(self).core(), seconds);
     return PyBool_FromLong(joined ? 1 : 0);
   });

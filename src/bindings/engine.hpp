@@ -25,8 +25,8 @@ namespace freshframe::python {
 /// A native node before it is added; add() takes it out, once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
-  NodeBase* added = nullptr;            // what it became, for its properties
-  std::shared_ptr<PipelineCore> owner;  // keeps it
+  NodeBase* added = nullptr;                  // what it became, for its properties
+  std::shared_ptr<core::PipelineCore> owner;  // keeps it
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
 };
@@ -36,20 +36,21 @@ struct NodeHandle {
 class Engine {
  public:
   explicit Engine(Pipeline::Options options)
-      : core_(std::make_shared<PipelineCore>(std::move(options))), names_(std::make_shared<NodeNames>()) {}
+      : core_(std::make_shared<core::PipelineCore>(std::move(options))),
+        names_(std::make_shared<NodeNames>()) {}
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
   /// The core; throws StateError in a forked child.
-  [[nodiscard]] PipelineCore& core() const {
+  [[nodiscard]] core::PipelineCore& core() const {
     guard_.check("this pipeline");
     return *core_;
   }
   [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
   [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
   /// For what must outlive this object.
-  [[nodiscard]] const std::shared_ptr<PipelineCore>& shared_core() const noexcept { return core_; }
+  [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
   /// Before the start: which nodes there are, and on which thread it happens.
   void prepare_start();
   /// The exception that ended the pipeline; the first one stays.
@@ -68,13 +69,13 @@ class Engine {
   /// True once for each node: for its own thread, or for claim_threadless().
   bool begin(int index);
   /// The Python nodes whose threads have not started: a stop ends them, and their threads then do nothing.
-  std::vector<Worker*> claim_threadless();
+  std::vector<core::Worker*> claim_threadless();
 
   static int traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg);
   static int clear(gil::Held& held, PyObject* self);
 
  private:
-  std::shared_ptr<PipelineCore> core_;
+  std::shared_ptr<core::PipelineCore> core_;
   std::shared_ptr<NodeNames> names_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Metrics> metrics_;

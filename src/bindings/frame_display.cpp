@@ -18,7 +18,7 @@ nb::bytes jpeg(gil::Held& held, const Frame& self) {
   const std::string bytes = gil::release(
       held,
       [](const Frame& frame) {
-        JpegEncoder encoder;
+        media::JpegEncoder encoder;
         return encoder.encode(frame, kMaxWidth, kQuality).bytes;
       },
       self);

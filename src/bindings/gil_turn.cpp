@@ -119,7 +119,7 @@ GilTurn::Clock::time_point GilTurn::let_others_in() {
   return let_in_ ? Clock::now() : now;
 }
 
-void GilTurn::begin(Worker& worker, Clock::time_point wanted) {
+void GilTurn::begin(core::Worker& worker, Clock::time_point wanted) {
   began_ = Clock::now();
   if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
   worker.meter_gil(seconds(began_ - wanted), 0);
@@ -130,7 +130,7 @@ void GilTurn::begin(Worker& worker, Clock::time_point wanted) {
 // What the thread computes in its turn keeps the GIL from others, what it sleeps does not, unless it has the
 // GIL meanwhile (see Note [Waiting with the GIL]). A turn after a short one is expected to be short. When it
 // is not, what the thread computed since it was last asked counts, which is a little more.
-void GilTurn::end(Worker& worker) {
+void GilTurn::end(core::Worker& worker) {
   const auto now = Clock::now();
   node_threads.released(now);
   const auto lasted = now - began_;

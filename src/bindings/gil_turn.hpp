@@ -31,9 +31,9 @@ class GilTurn {
   /// is done.
   Clock::time_point let_others_in();
   /// The thread got the GIL, for which it had waited since `wanted`.
-  void begin(Worker& worker, Clock::time_point wanted);
+  void begin(core::Worker& worker, Clock::time_point wanted);
   /// The thread is about to let the GIL go.
-  void end(Worker& worker);
+  void end(core::Worker& worker);
   /// Whether there is time for one more sample.
   [[nodiscard]] bool has_time() const { return Clock::now() - began_ < kLongest; }
 

@@ -243,11 +243,11 @@ nb::dict versions() {
 
 /// A line of text as (H, W) uint8: how much of each pixel the letters cover.
 nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>> text_mask(const std::string& text, double height) {
-  auto drawn = std::make_unique<Lettering>(lettering(text, height));
+  auto drawn = std::make_unique<vision::Lettering>(vision::lettering(text, height));
   std::uint8_t* const data = drawn->mask.data();
   const std::array shape = {static_cast<std::size_t>(drawn->height), static_cast<std::size_t>(drawn->width)};
   const nb::capsule owner(drawn.release(),
-                          [](void* object) noexcept { delete static_cast<Lettering*>(object); });
+                          [](void* object) noexcept { delete static_cast<vision::Lettering*>(object); });
   return {data, shape.size(), shape.data(), owner};
 }
 

@@ -29,7 +29,7 @@ namespace {
 // What one node's loop knows.
 struct Loop {
   Engine& engine;
-  Worker& worker;
+  core::Worker& worker;
   PyObject* node;     // borrowed from the caller
   bool takes_values;  // a function: it gets the value, not the sample
   GilTurn turn{};
@@ -52,7 +52,7 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
   GilTurn::Clock::time_point wanted;
   const bool result = gil::release(
       held,
-      [](Worker* worker, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
+      [](core::Worker* worker, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
         const bool value = Step(*worker, step_args...);
         *done = turn->let_others_in();
         if (!worker->finished()) worker->set_state(NodeState::WaitingGil);
@@ -97,7 +97,7 @@ bool call_hook(gil::Held& held, Loop& loop, const char* name) {
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   return raw_call(held, [&]() -> PyObject* {
     const auto& core = loop.engine.core();
-    const auto holder = PipelineCore::holder_of(static_cast<std::size_t>(loop.worker.index()));
+    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(loop.worker.index()));
     core.budget()->check_held(holder, core.options().max_held_bytes);
     auto given = sample;
     given.frame = given.frame.as_loan(holder);
@@ -147,13 +147,13 @@ std::optional<Output> call(gil::Held& held, Loop& loop, const AnySample& sample)
   return output;
 }
 
-void emit_output(Worker& worker, AnySample& sample, std::optional<Output>& output) {
+void emit_output(core::Worker& worker, AnySample& sample, std::optional<Output>& output) {
   if (output && (output->value || output->frame)) worker.emit(*std::exchange(output, std::nullopt), sample);
   sample = {};
 }
 
 // Emits what was made of `sample` and takes the next one into it, in one go without the GIL.
-bool emit_and_take(Worker& worker, AnySample* sample, std::optional<Output>* output, FormatUse use,
+bool emit_and_take(core::Worker& worker, AnySample* sample, std::optional<Output>* output, FormatUse use,
                    GilTurn* turn) {
   emit_output(worker, *sample, *output);
   if (!worker.take(*sample)) {
@@ -201,7 +201,7 @@ struct StopToken {
 
 constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
 
-bool publish(Worker& worker, SourceItem<Output>* item) {
+bool publish(core::Worker& worker, SourceItem<Output>* item) {
   return worker.publish(std::move(*item));
 }
 
@@ -210,7 +210,7 @@ bool publish_next(gil::Held& held, Loop& loop, SourceItem<Output>& item) {
   if (loop.turn.has_time() && !loop.worker.would_wait(item)) return loop.worker.publish(std::move(item));
   return without_gil<&publish>(held, loop, &item);
 }
-bool wait_for_go(Worker& worker) {
+bool wait_for_go(core::Worker& worker) {
   return worker.wait_for_go();
 }
 
@@ -312,10 +312,10 @@ void run_source(gil::Held& held, Loop& loop) {
 
 // ---- the thread's body
 
-bool open_step(Worker& worker) {
+bool open_step(core::Worker& worker) {
   return worker.open_step();
 }
-bool close_step(Worker& worker) {
+bool close_step(core::Worker& worker) {
   worker.close_step();
   return true;
 }
@@ -395,14 +395,14 @@ PyMethodDef run_node_method = {"run_node", gil::entry<&run>, METH_VARARGS,
 
 // A "thread" that is no thread of the system, as gevent and eventlet make: a wait in it would stop the
 // program.
-void refuse_green_thread(gil::Held& held, Engine& engine, Worker& worker) {
+void refuse_green_thread(gil::Held& held, Engine& engine, core::Worker& worker) {
   engine.core().refuse(std::make_exception_ptr(StateError(
       "node '" + worker.name() +
       "' needs a thread of its own, but threading.Thread runs on the thread that called start(): gevent "
       "or eventlet has replaced it. Leave threads alone, as with gevent.monkey.patch_all(thread=False)")));
   gil::release(
       held,
-      [](Worker* target) {
+      [](core::Worker* target) {
         target->open_step();
         target->close_step();
       },

@@ -57,7 +57,7 @@ class PythonSource final : public SourceBase {
 class Engine;
 
 /// For a thread that is none: start() throws, and the node ends.
-void refuse_green_thread(gil::Held& held, Engine& engine, Worker& worker);
+void refuse_green_thread(gil::Held& held, Engine& engine, core::Worker& worker);
 /// Adds run_node and StopToken to the module.
 void bind_python_nodes(nanobind::module_& module);
 

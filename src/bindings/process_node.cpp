@@ -31,7 +31,7 @@ namespace {
 // What the node's thread runs with.
 struct ProcessRun {
   Engine* engine;
-  Worker* worker;
+  core::Worker* worker;
 };
 
 }  // namespace

@@ -27,11 +27,11 @@ inline constexpr bool python_free<Output> = true;
 template <>
 inline constexpr bool python_free<SourceItem<Output>> = true;
 template <>
-inline constexpr bool python_free<Worker> = true;
+inline constexpr bool python_free<core::Worker> = true;
 template <>
-inline constexpr bool python_free<ReaderCore> = true;
+inline constexpr bool python_free<core::ReaderCore> = true;
 template <>
-inline constexpr bool python_free<PipelineCore> = true;
+inline constexpr bool python_free<core::PipelineCore> = true;
 template <>
 inline constexpr bool python_free<Server> = true;
 template <>

@@ -58,7 +58,7 @@ PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
   const auto deadline = core_->clock().now() + to_duration(Seconds(timeout));
   return given(gil::release(
       held,
-      [](ReaderCore* core, TimePoint until, FormatUse ahead) {
+      [](core::ReaderCore* core, TimePoint until, FormatUse ahead) {
         auto sample = core->wait_until(until);
         if (sample) ahead.make(sample->frame);
         return sample;
@@ -100,7 +100,7 @@ void PythonReader::stop_after_interrupt(gil::Held& held) {
   auto* core = &nb::inst_ptr<Engine>(engine_.ptr())->core();
   gil::release(
       held,
-      [](PipelineCore* target) {
+      [](core::PipelineCore* target) {
         target->request_stop();
         target->join(Seconds(kLimit));
       },

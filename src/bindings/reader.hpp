@@ -22,7 +22,8 @@ class WakeUp;
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
-  PythonReader(std::shared_ptr<ReaderCore> core, std::shared_ptr<NodeNames> names, nanobind::object engine)
+  PythonReader(std::shared_ptr<core::ReaderCore> core, std::shared_ptr<NodeNames> names,
+               nanobind::object engine)
       : core_(std::move(core)), names_(std::move(names)), engine_(std::move(engine)) {}
   PythonReader(PythonReader&&) noexcept = default;
   ~PythonReader();
@@ -58,7 +59,7 @@ class PythonReader {
   PyObject* given(std::optional<AnySample> sample);
   void stop_after_interrupt(gil::Held& held);
 
-  std::shared_ptr<ReaderCore> core_;
+  std::shared_ptr<core::ReaderCore> core_;
   std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
   nanobind::object engine_;
   nanobind::object last_;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace freshframe {
+namespace freshframe::core {
 
 [[nodiscard]] constexpr bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
@@ -28,4 +28,4 @@ namespace freshframe {
   return !text.empty() && std::ranges::all_of(text, is_digit);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

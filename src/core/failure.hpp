@@ -7,7 +7,7 @@
 #include <atomic>
 #include <exception>
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// Thread-safe. Keeps the first exception that is set.
 class Failure {
@@ -55,4 +55,4 @@ class Failure {
   std::exception_ptr error_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

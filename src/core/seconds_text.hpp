@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <string>
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// "0.3 s", "5 s".
 inline std::string seconds_text(double seconds) {
@@ -15,4 +15,4 @@ inline std::string seconds_text(double seconds) {
   return text.data();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -9,7 +9,7 @@
 #include "core/ascii.hpp"
 #include "media/url_authority.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// What a URL in a text ends at for sure: a quote may be a part of a password.
@@ -18,7 +18,7 @@ constexpr std::string_view kSpaces = " \t\r\n";
 /// `text` ends with "http://" or "https://", in small or capital letters.
 bool is_http(std::string_view text) {
   constexpr std::string_view kLongest = "https://";
-  const auto end = lower_case(text.substr(text.size() - std::min(text.size(), kLongest.size())));
+  const auto end = core::lower_case(text.substr(text.size() - std::min(text.size(), kLongest.size())));
   return end.ends_with("http://") || end.ends_with("https://");
 }
 
@@ -34,7 +34,7 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
     const bool token = parts.user_end && is_http(text.substr(0, begin));
     return token ? std::pair(begin, *parts.user_end) : std::pair(std::size_t{0}, std::size_t{0});
   }
-  const bool before_port = parts.bracketed || all_digits(url.substr(colon + 1, parts.end - colon - 1));
+  const bool before_port = parts.bracketed || core::all_digits(url.substr(colon + 1, parts.end - colon - 1));
   if (colon >= parts.host_begin && before_port) return {0, 0};
   const auto at = url.rfind('@');
   if (at == std::string_view::npos || at < colon) return {0, 0};
@@ -46,7 +46,7 @@ bool is_secret(std::string_view name) {
   constexpr std::array<std::string_view, 9> kWords{"pas",  "pw",  "token",   "secret", "key",
                                                    "auth", "sig", "session", "jwt"};
   constexpr std::array<std::string_view, 3> kWhole{"p", "sid", "pin"};
-  const auto small = lower_case(name);
+  const auto small = core::lower_case(name);
   return std::find(kWhole.begin(), kWhole.end(), small) != kWhole.end() ||
          std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
@@ -94,4 +94,4 @@ std::string mask_passwords(std::string_view text) {
   return masked;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// "rtsp://user:secret@host/?pwd=a" -> "rtsp://user:***@host/?pwd=***", for every URL in the text.
 [[nodiscard]] std::string mask_passwords(std::string_view text);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -23,6 +23,18 @@
 namespace freshframe {
 namespace {
 
+using media::camera_path;
+using media::FileSource;
+using media::LiveSource;
+using media::LiveUrl;
+using media::mask_passwords;
+using media::open_demo;
+using media::PictureSequence;
+using media::url_kind;
+using media::UrlKind;
+using media::v4l2_options;
+using media::V4l2Source;
+
 constexpr int kLargestSide = 32768;  // pixels
 constexpr int kMostThreads = 64;
 constexpr double kHighestFps = 1000;

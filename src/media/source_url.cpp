@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr std::string_view kSupported =
@@ -26,7 +26,7 @@ constexpr std::string_view kSupported =
 /// "rtsp:/host" or "rtsp:host", which no file is called. Not shown: its password could not be told from a
 /// path.
 void check_slashes(const std::string& url) {
-  const auto word = lower_case(std::string_view(url).substr(0, url.find(':')));
+  const auto word = core::lower_case(std::string_view(url).substr(0, url.find(':')));
   struct stat status{};
   if (word.size() == url.size() || !is_live_scheme(word) || ::stat(url.c_str(), &status) == 0) return;
   throw OptionError("there is no file whose name begins with '" + word +
@@ -48,7 +48,8 @@ std::string scheme_of(const std::string& url) {
 /// By its name, as it may not be plugged in yet, or a device of that kind under another name.
 bool is_camera(const std::string& url) {
   for (const std::string_view prefix : {"", "/dev/video"}) {
-    if (url.rfind(prefix, 0) == 0 && all_digits(std::string_view(url).substr(prefix.size()))) return true;
+    if (url.rfind(prefix, 0) == 0 && core::all_digits(std::string_view(url).substr(prefix.size())))
+      return true;
   }
   for (const std::string_view prefix : {"/dev/v4l/by-id/", "/dev/v4l/by-path/"}) {
     if (url.rfind(prefix, 0) == 0 && url.size() > prefix.size()) return true;
@@ -85,4 +86,4 @@ std::string local_path(const std::string& url) {
   return url;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

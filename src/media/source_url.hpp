@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace freshframe {
+namespace freshframe::media {
 
 enum class UrlKind { File, Pictures, Demo, Live, Camera };
 
@@ -13,4 +13,4 @@ enum class UrlKind { File, Pictures, Demo, Live, Camera };
 /// The path of a local file: the URL itself, or what follows "file:" or "file://".
 [[nodiscard]] std::string local_path(const std::string& url);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

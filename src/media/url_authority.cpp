@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace freshframe {
+namespace freshframe::media {
 
 UrlAuthority parse_authority(std::string_view url, std::size_t begin) {
   UrlAuthority parts{.begin = begin};
@@ -19,4 +19,4 @@ UrlAuthority parse_authority(std::string_view url, std::size_t begin) {
   return parts;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Positions in the text that was parsed. "user:se@cret@[::1]:554/a": the last '@' ends the user.
 struct UrlAuthority {
@@ -21,4 +21,4 @@ struct UrlAuthority {
 /// `begin`: after the "://".
 [[nodiscard]] UrlAuthority parse_authority(std::string_view url, std::size_t begin);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -54,7 +54,7 @@ void check(const TrackedBoxes& tracked, const std::vector<Detection>& found) {
     require(std::isfinite(box.x1) && std::isfinite(box.y2) && box.x2 >= box.x1 && box.y2 >= box.y1);
     const TrackInfo& track = tracked.tracks[i];
     require(std::isfinite(track.velocity_x) && std::isfinite(track.velocity_y));
-    require(track.age >= 0 && std::isfinite(track.confidence));
+    require(track.age >= 0 && std::isfinite(track.track_confidence));
   }
 }
 

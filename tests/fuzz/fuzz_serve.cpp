@@ -71,7 +71,7 @@ class Target {
   }
 
  private:
-  std::shared_ptr<PipelineCore> core() {
+  std::shared_ptr<core::PipelineCore> core() {
     pipeline_.add(std::make_unique<Silent>(), {.name = "<script>"});
     return pipeline_.core();
   }

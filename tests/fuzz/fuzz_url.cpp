@@ -21,6 +21,7 @@
 namespace {
 
 using namespace freshframe;
+using namespace freshframe::media;
 
 void require(bool holds) {
   if (!holds) std::abort();

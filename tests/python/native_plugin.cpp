@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <freshframe/plugin.hpp>
+#include <poll.h>
 
 namespace {
 
@@ -216,6 +217,17 @@ class Counter : public ff::Source<double> {
   std::int64_t next_ = 0;
 };
 FRESHFRAME_NODE(Counter, "counter");
+
+// Waits as an SDK does that knows file descriptors only.
+class Poller : public ff::Source<double> {
+ public:
+  std::optional<ff::Item<double>> read(ff::Context& context) override {
+    pollfd stopped{context.stop_fd(), POLLIN, 0};
+    while (poll(&stopped, 1, -1) < 1) continue;
+    return std::nullopt;
+  }
+};
+FRESHFRAME_NODE(Poller, "poller");
 
 class Camera : public ff::Source<ff::Frame> {
  public:

@@ -192,9 +192,10 @@ def test_a_source_ends_and_numbers_its_samples(plugin: Path) -> None:
         assert [(s.seq, s.pts, s.value) for s in reader] == [(0, 0, 0), (1, 0.25, 10), (2, 0.5, 20)]
 
 
-def test_a_source_that_waits_heeds_the_stop(plugin: Path) -> None:
+@pytest.mark.parametrize(("name", "options"), [("counter", {"period": 1e6}), ("poller", {})])
+def test_a_source_that_waits_heeds_the_stop(plugin: Path, name: str, options: dict[str, Any]) -> None:
     pipeline = ff.Pipeline()
-    pipeline.add(ff.native.node(plugin, "counter", period=1e6))
+    pipeline.add(ff.native.node(plugin, name, **options))
     pipeline.start()
     pipeline.stop(timeout=50)
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace freshframe {
+namespace freshframe::core {
 
 void relax_core() noexcept {
 #if defined(__x86_64__)
@@ -30,4 +30,4 @@ void AdaptiveSpin::waited(Clock::duration time, bool slept) noexcept {
   short_waits_ = std::min(short_waits_ + 1, kMostPatience);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

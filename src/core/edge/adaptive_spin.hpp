@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// Tells the core that this thread spins.
 void relax_core() noexcept;
@@ -40,4 +40,4 @@ class AdaptiveSpin {
   int patience_ = 1;     // how many of them it takes
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 // The mutex is held for less time than it takes to put a thread to sleep, so a short wait for it is spent
@@ -386,4 +386,4 @@ void Inbox::report_first_drop(const EdgeOptions& edge) const {
   log(by_choice ? LogLevel::Info : LogLevel::Warning, which + "the consumer is slower than its source");
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

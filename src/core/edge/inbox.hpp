@@ -20,7 +20,7 @@
 
 #include "core/edge/adaptive_spin.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// What a wait ended with.
 enum class Taken : std::uint8_t { Sample, Nothing, Ended };
@@ -150,4 +150,4 @@ class Inbox {
   Condition ready_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -12,7 +12,7 @@
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/seconds_text.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 constexpr std::size_t kWarnHeldBytes = std::size_t{256} << 20;
@@ -163,4 +163,4 @@ void ReaderCore::time_out(double seconds) const {
   throw ReadTimeout(text);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -14,7 +14,7 @@
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 class PipelineCore;
 
@@ -95,4 +95,4 @@ class ReaderCore {
   std::atomic<bool> warned_unread_{false};
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -4,7 +4,7 @@
 
 #include "freshframe/frame.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// The matrix that counts: an unspecified one is BT.601 below 720 rows, else BT.709.
 [[nodiscard]] constexpr ColorSpace matrix_of(const PictureFormat& format) noexcept {
@@ -36,4 +36,4 @@ struct Levels {
   return range == ColorRange::Full ? Levels{0, 255, 255} : Levels{16, 219, 224};
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

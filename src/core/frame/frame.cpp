@@ -14,25 +14,25 @@
 namespace freshframe {
 namespace {
 
-FrameBody::Form& form_slot(FrameBody& body, PixelFormat format) {
+core::FrameBody::Form& form_slot(core::FrameBody& body, PixelFormat format) {
   return body.forms[static_cast<std::size_t>(format)];
 }
 
-const Picture& made_picture(const FrameBody& body, PixelFormat format) {
+const Picture& made_picture(const core::FrameBody& body, PixelFormat format) {
   return body.forms[static_cast<std::size_t>(format)].picture;
 }
 
 }  // namespace
 
-FrameBody::FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
-                     const PixelOps& pixel_ops)
+core::FrameBody::FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
+                           const PixelOps& pixel_ops)
     : primary(picture.format.format), ops(&pixel_ops), release(std::move(on_release)), bytes(size) {
   auto& first = form_slot(*this, primary);
   first.picture = picture;
   first.made.store(true, std::memory_order_release);
 }
 
-FrameBody::~FrameBody() {
+core::FrameBody::~FrameBody() {
   if (budget) {
     if (counted) budget->unpublish();
     if (charged > 0) budget->charge(-static_cast<std::ptrdiff_t>(charged));
@@ -40,13 +40,13 @@ FrameBody::~FrameBody() {
   if (release) release();
 }
 
-void FrameBody::hold(bool loan, std::uint16_t holder) noexcept {
+void core::FrameBody::hold(bool loan, std::uint16_t holder) noexcept {
   if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, 1);
   const auto before = holders.fetch_add(loan ? kLoan : kEngine, std::memory_order_relaxed);
   if (!loan && engine_count(before) == 0) settle();  // the caller's loan keeps the body alive meanwhile
 }
 
-void FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
+void core::FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
   if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, -1);
   auto word = holders.load(std::memory_order_relaxed);
   const auto unit = loan ? kLoan : kEngine;
@@ -63,7 +63,7 @@ void FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
   if (next == 0) delete this;
 }
 
-const FrameBody::Form& FrameBody::form(PixelFormat format) {
+const core::FrameBody::Form& core::FrameBody::form(PixelFormat format) {
   auto& target = form_slot(*this, format);
   if (target.made.load(std::memory_order_acquire)) return target;
   const Lock lock(convert_mutex);
@@ -71,7 +71,7 @@ const FrameBody::Form& FrameBody::form(PixelFormat format) {
   return convert(target, format);
 }
 
-const FrameBody::Form& FrameBody::convert(Form& target, PixelFormat format) {
+const core::FrameBody::Form& core::FrameBody::convert(Form& target, PixelFormat format) {
   const auto& from = made_picture(*this, primary);
   PictureFormat wanted = from.format;
   wanted.format = format;
@@ -89,9 +89,9 @@ const FrameBody::Form& FrameBody::convert(Form& target, PixelFormat format) {
   return target;
 }
 
-std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
+std::span<const std::uint8_t> core::FrameBody::pack(PixelFormat format) {
   auto& target = form_slot(*this, format);
-  const auto size = packed_size(target.picture.format);
+  const auto size = core::packed_size(target.picture.format);
   const auto result = [&] {
     const auto* memory = target.packed_memory ? target.packed_memory.get() : target.picture.planes[0].data;
     return std::span<const std::uint8_t>(memory, size);
@@ -99,9 +99,9 @@ std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
   if (target.packed.load(std::memory_order_acquire)) return result();
   const Lock lock(convert_mutex);
   if (target.packed.load(std::memory_order_relaxed)) return result();
-  if (!lies_packed(target.picture)) {
+  if (!core::lies_packed(target.picture)) {
     target.packed_memory = FramePool::shared().take(size);
-    copy_packed(target.picture, target.packed_memory.get());
+    core::copy_packed(target.picture, target.packed_memory.get());
     bytes.fetch_add(size, std::memory_order_relaxed);
     settle();
   }
@@ -109,7 +109,7 @@ std::span<const std::uint8_t> FrameBody::pack(PixelFormat format) {
   return result();
 }
 
-Picture FrameBody::pool(PixelFormat format) {
+Picture core::FrameBody::pool(PixelFormat format) {
   auto& target = form_slot(*this, format);
   const Lock lock(convert_mutex);
   if (target.pooled_memory) return target.pooled;
@@ -122,7 +122,7 @@ Picture FrameBody::pool(PixelFormat format) {
   return target.pooled;
 }
 
-void FrameBody::settle() noexcept {
+void core::FrameBody::settle() noexcept {
   const Lock lock(budget_mutex);
   if (!budget) return;
   const auto word = holders.load(std::memory_order_acquire);
@@ -138,7 +138,7 @@ void FrameBody::settle() noexcept {
   }
 }
 
-void FrameBody::attach(const std::shared_ptr<FrameBudget>& to) noexcept {
+void core::FrameBody::attach(const std::shared_ptr<core::FrameBudget>& to) noexcept {
   {
     const Lock lock(budget_mutex);
     if (budget) return;
@@ -234,7 +234,7 @@ Frame Frame::as_engine() const noexcept {
   return {body_, form_, false};
 }
 
-void Frame::attach(const std::shared_ptr<FrameBudget>& budget) const {
+void Frame::attach(const std::shared_ptr<core::FrameBudget>& budget) const {
   if (body_ != nullptr) body_->attach(budget);
 }
 
@@ -251,7 +251,7 @@ Frame Frame::wrap(std::span<const Picture> forms, std::size_t bytes, std::functi
 
 Frame Frame::wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
                   const PixelOps& ops) {
-  return {new FrameBody(picture, bytes, std::move(release), ops), picture.format.format, false};
+  return {new core::FrameBody(picture, bytes, std::move(release), ops), picture.format.format, false};
 }
 
 }  // namespace freshframe

@@ -13,7 +13,7 @@
 #include <functional>
 #include <memory>
 
-namespace freshframe {
+namespace freshframe::core {
 
 // Note [Who holds a frame]
 // One word counts three kinds of holders: engine handles, loans, and pins. The body is freed when the word
@@ -77,4 +77,4 @@ struct FrameBody {
   const Form& convert(Form& target, PixelFormat format) FRESHFRAME_REQUIRES(convert_mutex);
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -10,7 +10,7 @@
 #include <sstream>
 #include <utility>
 
-namespace freshframe {
+namespace freshframe::core {
 
 std::size_t FrameBudget::held_bytes() const noexcept {
   // Two threads may book a loan and its return in the other order, so the sum can be below 0 for a moment.
@@ -85,4 +85,4 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
   throw FramesHeld(text + ". Let frames go, read with frames=False, or raise max_held_bytes");
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// Thread-safe. Sources ask it for room before they publish; see "Frames and memory" in docs/queues.md.
 class FrameBudget {
@@ -61,4 +61,4 @@ class FrameBudget {
   Condition room_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -46,7 +46,7 @@ struct FramePool::Impl {
   Mutex mutex;
   std::map<std::size_t, std::vector<std::uint8_t*>> idle FRESHFRAME_GUARDED_BY(mutex);
   Stats stats FRESHFRAME_GUARDED_BY(mutex);
-  std::shared_ptr<PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
+  std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
 };
 
 FramePool::FramePool() : impl_(std::make_shared<Impl>()) {}
@@ -71,14 +71,14 @@ void FramePool::Recycle::operator()(std::uint8_t* buffer) const noexcept {
   deallocate(buffer);
 }
 
-void FramePool::use(std::shared_ptr<PictureMemory> memory) {
+void FramePool::use(std::shared_ptr<core::PictureMemory> memory) {
   const Lock lock(impl_->mutex);
   impl_->memory.swap(memory);
 }
 
 FramePool::Buffer FramePool::take(std::size_t bytes) {
   const auto size = aligned(bytes);
-  std::shared_ptr<PictureMemory> memory;
+  std::shared_ptr<core::PictureMemory> memory;
   {
     const Lock lock(impl_->mutex);
     memory = impl_->memory;
@@ -111,7 +111,7 @@ FramePool& FramePool::shared() {
   return *pool;
 }
 
-std::size_t lay_out(Picture& picture, std::uint8_t* memory) {
+std::size_t core::lay_out(Picture& picture, std::uint8_t* memory) {
   const auto& format = picture.format;
   if (format.width < 1 || format.height < 1 || format.width > kMaxSide || format.height > kMaxSide) {
     throw Error("a frame must be 1x1 to 65536x65536 pixels, got " + std::to_string(format.width) + "x" +
@@ -130,9 +130,9 @@ std::size_t lay_out(Picture& picture, std::uint8_t* memory) {
 
 FrameBuilder::FrameBuilder(const PictureFormat& format, FramePool& pool) {
   picture_.format = format;
-  bytes_ = lay_out(picture_, nullptr);
+  bytes_ = core::lay_out(picture_, nullptr);
   memory_ = pool.take(bytes_);
-  lay_out(picture_, memory_.get());
+  core::lay_out(picture_, memory_.get());
 }
 
 FrameBuilder::FrameBuilder(FrameBuilder&&) noexcept = default;

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-namespace freshframe {
+namespace freshframe::core {
 
 std::size_t packed_size(const PictureFormat& format) {
   const bool half_width = format.format == PixelFormat::Nv12 || format.format == PixelFormat::I420 ||
@@ -46,4 +46,4 @@ void copy_packed(const Picture& picture, std::uint8_t* to) noexcept {
   }
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

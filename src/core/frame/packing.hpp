@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// Bytes of the packed picture. Throws OptionError for an odd size of a subsampled format, which has no
 /// packed form.
@@ -15,4 +15,4 @@ namespace freshframe {
 [[nodiscard]] bool lies_packed(const Picture& picture) noexcept;
 void copy_packed(const Picture& picture, std::uint8_t* to) noexcept;
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// Thread-safe. Kept alive by every buffer that came from it.
 class PictureMemory {
@@ -20,4 +20,4 @@ class PictureMemory {
   virtual void deallocate(std::uint8_t* memory) noexcept = 0;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::core {
 
 struct ErrorNote {
   std::uint64_t id = 0;  // from 1
@@ -70,4 +70,4 @@ class ErrorLog {
   std::optional<std::chrono::steady_clock::time_point> last_traceback_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::core {
 
 enum class LifePhase : std::uint8_t { Created, Starting, Running, Ended, Stopped, Failed };
 
@@ -28,4 +28,4 @@ struct GraphState {
   std::vector<std::string> readers;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

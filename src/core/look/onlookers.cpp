@@ -7,7 +7,7 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 NodeKind kind_of(const NodeBase& node) {
@@ -38,19 +38,19 @@ GraphState PipelineCore::graph_state() const {
   GraphState result;
   result.phase = life_phase();
   result.stats = stats_locked();
-  for (const auto& worker : workers_) {
+  for (const auto& worker : graph_.workers()) {
     const auto& node = std::as_const(*worker).node();
     result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>()});
   }
-  for (const auto& reader : readers_) result.readers.push_back(reader->name());
+  for (const auto& reader : graph_.readers()) result.readers.push_back(reader->name());
   return result;
 }
 
 PictureTap& PipelineCore::open_tap(const std::string& node, PictureTap::Hook hook) {
   const std::lock_guard lock(building_);
-  const auto found =
-      std::ranges::find(workers_, node, [](const auto& worker) -> const auto& { return worker->name(); });
-  if (found == workers_.end()) throw OptionError("there is no node '" + node + "' to view");
+  const auto found = std::ranges::find(graph_.workers(), node,
+                                       [](const auto& worker) -> const auto& { return worker->name(); });
+  if (found == graph_.workers().end()) throw OptionError("there is no node '" + node + "' to view");
   if (std::as_const(**found).node().output_type() == type_of<Nothing>()) {
     throw GraphError("'" + node + "' is a sink and sends no pictures to view");
   }
@@ -66,4 +66,4 @@ void PipelineCore::close_tap(PictureTap& tap) {
   budget_->extend(-1);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// What a tap caught.
 struct TappedPicture {
@@ -77,4 +77,4 @@ class PictureTap {
   std::optional<TappedPicture> caught_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -6,7 +6,7 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 // Edges are read after nodes, so what a node has taken is never less than what it has finished or dropped.
@@ -31,9 +31,9 @@ Stats PipelineCore::stats() const {
 
 Stats PipelineCore::stats_locked() const {
   Stats result;
-  for (const auto& worker : workers_) result.nodes.push_back(worker->stats());
+  for (const auto& worker : graph_.workers()) result.nodes.push_back(worker->stats());
   if (started()) {  // before, start() may be wiring the edges on another thread
-    for (const auto* inbox : inboxes()) {
+    for (const auto* inbox : graph_.inboxes()) {
       for (auto& edge : inbox->stats()) result.edges.push_back(std::move(edge));
     }
   }
@@ -53,11 +53,10 @@ Report PipelineCore::report() const {
                                           [](const auto& edge) { return edge.dropped == 0; });
   const bool nodes_kept_all = std::all_of(result.stats.nodes.begin(), result.stats.nodes.end(),
                                           [](const auto& node) { return node.dropped == 0; });
-  const bool whole = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-    return worker->closed_cleanly() && !worker->cut_short();
-  });
+  const bool whole = std::ranges::all_of(
+      graph_.workers(), [](const auto& worker) { return worker->closed_cleanly() && !worker->cut_short(); });
   result.complete = ended() && edges_kept_all && nodes_kept_all && whole && !failure_->failed();
-  for (const auto& worker : workers_) {
+  for (const auto& worker : graph_.workers()) {
     if (worker->is_source()) result.frames += worker->processed();
   }
   return result;
@@ -65,15 +64,7 @@ Report PipelineCore::report() const {
 
 std::optional<std::int64_t> PipelineCore::total() const {
   const std::lock_guard building(building_);
-  std::int64_t sum = 0;
-  for (const auto& worker : workers_) {
-    const auto* source = std::as_const(*worker).source();
-    if (source == nullptr) continue;
-    const auto total = source->total();
-    if (!total) return std::nullopt;
-    sum += *total;
-  }
-  return sum;
+  return graph_.total();
 }
 
 namespace {
@@ -96,25 +87,27 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
 std::string PipelineCore::describe() const {
   const std::lock_guard building(building_);
   std::ostringstream out;
-  out << "pipeline '" << options_.name << "': " << node_count() << " nodes, " << readers_.size()
+  out << "pipeline '" << options_.name << "': " << node_count() << " nodes, " << graph_.readers().size()
       << " readers\n";
   if (!started()) {
-    const auto wires = [&](const std::string& child, const std::vector<Wire>& list) {
+    const auto wires = [&](const std::string& child, const Graph::Wires& list) {
       for (const auto& wire : list) {
         out << "  " << worker(wire.parent).name() << " -> " << child << "  "
             << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()") << "\n";
       }
     };
-    for (std::size_t i = 0; i < workers_.size(); ++i) wires(workers_[i]->name(), wires_[i]);
-    for (std::size_t i = 0; i < readers_.size(); ++i) wires(readers_[i]->name(), reader_wires_[i]);
+    for (std::size_t i = 0; i < graph_.workers().size(); ++i)
+      wires(graph_.workers()[i]->name(), graph_.wires_of(static_cast<int>(i)));
+    for (std::size_t i = 0; i < graph_.readers().size(); ++i)
+      wires(graph_.readers()[i]->name(), graph_.wires_of_reader(i));
     return out.str();
   }
-  for (const auto* inbox : inboxes()) {
+  for (const auto* inbox : graph_.inboxes()) {
     const auto edges = inbox->stats();
     for (std::size_t i = 0; i < edges.size(); ++i) {
       describe_edge(out, edges[i], true);
       const int parent = inbox->edges()[i].parent;
-      if (edges[i].queue.when_full == WhenFull::Block && is_live(parent)) {
+      if (edges[i].queue.when_full == WhenFull::Block && graph_.is_live(parent)) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";
       }
       out << "\n";
@@ -123,4 +116,4 @@ std::string PipelineCore::describe() const {
   return out.str();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

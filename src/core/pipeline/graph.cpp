@@ -1,6 +1,7 @@
-// Building a pipeline: names, wiring, the choice of queues, and everything that is refused before a thread
-// runs.
+// Building a graph: names, wiring, the choice of queues, and everything that is refused before a thread runs.
 // SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/graph.hpp"
+
 #include "freshframe/error.hpp"
 
 #include <algorithm>
@@ -10,10 +11,9 @@
 #include <system_error>
 #include <utility>
 
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/seconds_text.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 std::string type_name(const TypeInfo* type) {
@@ -32,13 +32,7 @@ bool same_file(const std::string& path, const std::optional<std::string>& other)
 
 }  // namespace
 
-OnError on_error_of(std::string_view name) {
-  if (name == "stop") return OnError::Stop;
-  if (name == "skip") return OnError::Skip;
-  throw OptionError("on_error must be one of stop, skip, got '" + std::string(name) + "'");
-}
-
-std::string PipelineCore::take_name(const std::string& wanted, const std::string& fallback) {
+std::string Graph::take_name(const std::string& wanted, const std::string& fallback) {
   if (!wanted.empty()) {
     if (!names_.insert(wanted).second) {
       throw GraphError("the name '" + wanted +
@@ -54,18 +48,10 @@ std::string PipelineCore::take_name(const std::string& wanted, const std::string
   return name;
 }
 
-void PipelineCore::check_building(const char* verb) const {
-  const Lock lock(mutex_);
-  if (phase_ != Phase::Building) {
-    throw StateError(std::string(verb) + " after start(): build the whole graph first; a pipeline runs once");
-  }
-}
-
-void PipelineCore::check_parents(const NodeBase* node, const std::string& name,
-                                 std::span<const int> parents) const {
+void Graph::check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const {
   const auto* input = node != nullptr ? node->input_type() : nullptr;
   for (const int parent : parents) {
-    if (parent < 0 || parent >= node_count()) {
+    if (parent < 0 || parent >= size()) {
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
     }
     const auto& from = *workers_[static_cast<std::size_t>(parent)];
@@ -80,8 +66,8 @@ void PipelineCore::check_parents(const NodeBase* node, const std::string& name,
   }
 }
 
-void PipelineCore::check_queue(const std::string& name, std::span<const int> parents,
-                               const std::optional<Queue>& queue, bool recorder) const {
+void Graph::check_queue(const std::string& name, std::span<const int> parents,
+                        const std::optional<Queue>& queue, bool recorder) const {
   if (!queue) return;
   validate(*queue);
   if (queue->depth == 0 && parents.size() > 1) {
@@ -104,9 +90,8 @@ void PipelineCore::check_queue(const std::string& name, std::span<const int> par
   }
 }
 
-int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents, AddOptions options) {
-  check_building("add()");
-  if (!node) throw GraphError("add() needs a node, got none");
+std::string Graph::admit(const NodeBase* node, std::span<const int> parents, const AddOptions& options) {
+  if (node == nullptr) throw GraphError("add() needs a node, got none");
   const auto label = options.name.empty() ? node->default_name() : options.name;
   if (node->is_source() && !parents.empty()) {
     throw GraphError("'" + label + "' is a source and takes no parent, got " +
@@ -123,19 +108,12 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const int> par
     throw OptionError("max_age of '" + label + "' must be more than 0 seconds, got " +
                       seconds_text(*options.max_age));
   }
-  check_parents(node.get(), label, parents);
+  check_parents(node, label, parents);
   check_queue(label, parents, options.queue, node->records_to().has_value());
-  const auto name = take_name(options.name, node->default_name());
-  std::vector<Wire> wires;
-  for (const int parent : parents) wires.push_back({parent, options.queue, options.max_age});
-  const std::lock_guard lock(building_);
-  workers_.push_back(std::make_unique<Worker>(*this, node_count(), name, std::move(node), options.on_error));
-  wires_.push_back(std::move(wires));
-  return node_count() - 1;
+  return take_name(options.name, node->default_name());
 }
 
-std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const int> parents, ReaderOptions options) {
-  check_building("reader()");
+std::string Graph::admit_reader(std::span<const int> parents, const ReaderOptions& options) {
   const auto label = options.name.empty() ? std::string("reader") : options.name;
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
   check_parents(nullptr, label, parents);
@@ -146,19 +124,26 @@ std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const int> parent
                        "' are frames: read them with frames=True");
     }
   }
-  const auto name = take_name(options.name, "reader");
-  auto reader = std::make_shared<ReaderCore>(
-      name, options.frames,
-      ReaderContext{clock(), failure_, budget_, started_, options_.max_held_bytes, weak_from_this()});
-  std::vector<Wire> wires;
-  for (const int parent : parents) wires.push_back({parent, options.queue, std::nullopt});
-  const std::lock_guard lock(building_);
-  readers_.push_back(reader);
-  reader_wires_.push_back(std::move(wires));
-  return reader;
+  return take_name(options.name, "reader");
 }
 
-Queue PipelineCore::resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const {
+int Graph::add(std::unique_ptr<Worker> worker, std::span<const int> parents, const AddOptions& options) {
+  Wires wires;
+  for (const int parent : parents) wires.push_back({parent, options.queue, options.max_age});
+  workers_.push_back(std::move(worker));
+  wires_.push_back(std::move(wires));
+  return size() - 1;
+}
+
+void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const int> parents,
+                       const ReaderOptions& options) {
+  Wires wires;
+  for (const int parent : parents) wires.push_back({parent, options.queue, std::nullopt});
+  readers_.push_back(std::move(reader));
+  reader_wires_.push_back(std::move(wires));
+}
+
+Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const {
   const bool live = is_live(wire.parent);
   const auto queue = wire.queue.value_or(!live ? kLossless : recorder ? kRecording : kLatest);
   if (wire.max_age && !live) {
@@ -169,7 +154,7 @@ Queue PipelineCore::resolve_queue(const Wire& wire, const std::string& consumer,
   return queue;
 }
 
-void PipelineCore::connect(Inbox& inbox, const std::vector<Wire>& wires, bool recorder) {
+void Graph::connect(Inbox& inbox, const Wires& wires, bool recorder) {
   for (const auto& wire : wires) {
     auto& parent = worker(wire.parent);
     const auto queue = resolve_queue(wire, inbox.consumer(), recorder);
@@ -178,7 +163,7 @@ void PipelineCore::connect(Inbox& inbox, const std::vector<Wire>& wires, bool re
   }
 }
 
-std::string PipelineCore::why_lossless(const std::vector<Wire>& wires) const {
+std::string Graph::why_lossless(const Wires& wires) const {
   for (const auto& wire : wires) {
     if (resolve_queue(wire, {}, false).when_full != WhenFull::Block) continue;
     if (wire.queue) return "its queue blocks";
@@ -189,13 +174,7 @@ std::string PipelineCore::why_lossless(const std::vector<Wire>& wires) const {
   return {};
 }
 
-// Numbers of the budget's holders: the nodes, then the readers.
-std::uint16_t PipelineCore::holder_of(std::size_t consumer) {
-  return static_cast<std::uint16_t>(
-      std::min<std::size_t>(consumer + 1, std::numeric_limits<std::uint16_t>::max()));
-}
-
-void PipelineCore::check_recordings() const {
+void Graph::check_recordings() const {
   for (const auto& recorder : workers_) {
     const auto path = recorder->node().records_to();
     if (!path) continue;
@@ -213,45 +192,114 @@ void PipelineCore::check_recordings() const {
   }
 }
 
-void PipelineCore::resolve() {
-  if (workers_.empty()) throw GraphError("there is nothing to run: add() a source first");
+void Graph::find_live() {
   live_.assign(workers_.size(), false);
   for (std::size_t i = 0; i < workers_.size(); ++i) {  // parents come before their children
     if (const auto* source = workers_[i]->source(); source != nullptr) live_[i] = source->live();
     for (const auto& wire : wires_[i]) live_[i] = live_[i] || is_live(wire.parent);
   }
+}
+
+void Graph::wire() {
+  if (workers_.empty()) throw GraphError("there is nothing to run: add() a source first");
+  find_live();
   for (std::size_t i = 0; i < workers_.size(); ++i) {  // everything is refused before anything is wired
     for (const auto& wire : wires_[i]) (void)resolve_queue(wire, workers_[i]->name(), false);
   }
   check_recordings();
+  connect_nodes();
+  connect_readers();
+}
+
+void Graph::connect_nodes() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     connect(workers_[i]->inbox(), wires_[i], workers_[i]->is_recorder());
     const auto* input = workers_[i]->node().input_type();
+    if (input == nullptr || workers_[i]->node().runs_outside()) continue;
     for (const auto& wire : wires_[i]) {
       auto& parent = worker(wire.parent);
-      const bool checks = input != nullptr && !workers_[i]->node().runs_outside();
-      if (checks && parent.node().output_type() == nullptr) {
-        parent.set_demand({input, workers_[i]->name()});
-      }
+      if (parent.node().output_type() == nullptr) parent.set_demand({input, workers_[i]->name()});
     }
   }
+}
+
+void Graph::connect_readers() {
   for (std::size_t i = 0; i < readers_.size(); ++i) {
     connect(readers_[i]->inbox(), reader_wires_[i], false);
     readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]), holder_of(workers_.size() + i));
   }
-  std::vector<std::string> holders;
-  for (const auto& worker : workers_) holders.push_back("node '" + worker->name() + "'");
-  for (const auto& reader : readers_) holders.push_back("reader '" + reader->name() + "'");
-  budget_->set_holders(std::move(holders));
 }
 
-void PipelineCore::set_bound() {
+std::vector<const Inbox*> Graph::inboxes() const {
+  std::vector<const Inbox*> all;
+  for (const auto& worker : workers_) all.push_back(&std::as_const(*worker).inbox());
+  for (const auto& reader : readers_) all.push_back(&reader->inbox());
+  return all;
+}
+
+int Graph::frame_bound() const {
   constexpr int kSlack = 4;  // a source's frame in hand, a decoder's delay, a frame on its way to Python
-  int bound = node_count() + kSlack;
+  int bound = size() + kSlack;
   for (const auto* inbox : inboxes()) {
     for (const auto& edge : inbox->edges()) bound += edge.queue.depth + 1;
   }
-  budget_->set_bound(bound);
+  return bound;
 }
 
-}  // namespace freshframe
+std::vector<std::string> Graph::holders() const {
+  std::vector<std::string> holders;
+  for (const auto& worker : workers_) holders.push_back("node '" + worker->name() + "'");
+  for (const auto& reader : readers_) holders.push_back("reader '" + reader->name() + "'");
+  return holders;
+}
+
+std::uint16_t Graph::holder_of(std::size_t consumer) {
+  return static_cast<std::uint16_t>(
+      std::min<std::size_t>(consumer + 1, std::numeric_limits<std::uint16_t>::max()));
+}
+
+std::uint64_t Graph::delivered() const {
+  std::uint64_t sum = 0;
+  for (const auto* inbox : inboxes()) sum += inbox->delivered();
+  return sum;
+}
+
+std::optional<std::string> Graph::full_edge() const {
+  for (const auto* inbox : inboxes()) {
+    if (const auto parent = inbox->full_blocking_parent()) {
+      const bool is_reader = std::any_of(readers_.begin(), readers_.end(),
+                                         [&](const auto& reader) { return &reader->inbox() == inbox; });
+      if (is_reader) return "nobody reads reader '" + inbox->consumer() + "'";
+      return "'" + inbox->consumer() + "' takes nothing from '" + *parent + "'";
+    }
+  }
+  return std::nullopt;
+}
+
+void Graph::find_ancestors(int node, std::set<int>& found) const {
+  if (!found.insert(node).second) return;
+  for (const auto& wire : wires_of(node)) find_ancestors(wire.parent, found);
+}
+
+std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
+  std::set<int> nodes;
+  for (std::size_t i = 0; i < readers_.size(); ++i) {
+    if (readers_[i].get() != &reader) continue;
+    for (const auto& wire : reader_wires_[i]) find_ancestors(wire.parent, nodes);
+  }
+  return nodes;
+}
+
+std::optional<std::int64_t> Graph::total() const {
+  std::int64_t sum = 0;
+  for (const auto& worker : workers_) {
+    const auto* source = std::as_const(*worker).source();
+    if (source == nullptr) continue;
+    const auto total = source->total();
+    if (!total) return std::nullopt;
+    sum += *total;
+  }
+  return sum;
+}
+
+}  // namespace freshframe::core

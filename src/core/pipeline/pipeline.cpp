@@ -15,37 +15,43 @@
 
 namespace freshframe {
 
-std::optional<AnySample> reader_verbs::latest(ReaderCore& reader) {
+OnError on_error_of(std::string_view name) {
+  if (name == "stop") return OnError::Stop;
+  if (name == "skip") return OnError::Skip;
+  throw OptionError("on_error must be one of stop, skip, got '" + std::string(name) + "'");
+}
+
+std::optional<AnySample> reader_verbs::latest(core::ReaderCore& reader) {
   return reader.latest();
 }
-std::optional<AnySample> reader_verbs::poll(ReaderCore& reader) {
-  return reader.poll(ReaderCore::Keep::Last);
+std::optional<AnySample> reader_verbs::poll(core::ReaderCore& reader) {
+  return reader.poll(core::ReaderCore::Keep::Last);
 }
-AnySample reader_verbs::get(ReaderCore& reader, std::optional<Seconds> timeout) {
-  return reader.get(timeout, ReaderCore::Keep::Last);
+AnySample reader_verbs::get(core::ReaderCore& reader, std::optional<Seconds> timeout) {
+  return reader.get(timeout, core::ReaderCore::Keep::Last);
 }
-bool reader_verbs::ended(const ReaderCore& reader) {
+bool reader_verbs::ended(const core::ReaderCore& reader) {
   return reader.ended();
 }
-void reader_verbs::close(ReaderCore& reader) {
+void reader_verbs::close(core::ReaderCore& reader) {
   reader.close();
 }
 
 Pipeline::Pipeline() : Pipeline(Options{}) {}
-Pipeline::Pipeline(Options options) : core_(std::make_shared<PipelineCore>(std::move(options))) {}
+Pipeline::Pipeline(Options options) : core_(std::make_shared<core::PipelineCore>(std::move(options))) {}
 
 namespace {
 
 // Pipelines whose nodes do not end: their threads are in there, so it is never freed.
-void let_go(std::shared_ptr<PipelineCore> core) {
+void let_go(std::shared_ptr<core::PipelineCore> pipeline) {
   static Mutex mutex;
-  static auto* const kept = new std::vector<std::shared_ptr<PipelineCore>>;
+  static auto* const kept = new std::vector<std::shared_ptr<core::PipelineCore>>;
   std::string names;
-  for (const auto& name : core->busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
+  for (const auto& name : pipeline->busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
   log(LogLevel::Warning,
-      "still busy after the end of pipeline '" + core->options().name + "': " + names + ", let go");
+      "still busy after the end of pipeline '" + pipeline->options().name + "': " + names + ", let go");
   const Lock lock(mutex);
-  kept->push_back(std::move(core));
+  kept->push_back(std::move(pipeline));
 }
 
 }  // namespace
@@ -60,7 +66,7 @@ int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const int> paren
   return core_->add(std::move(node), parents, std::move(options));
 }
 
-std::shared_ptr<ReaderCore> Pipeline::reader_any(std::span<const int> parents, ReaderOptions options) {
+std::shared_ptr<core::ReaderCore> Pipeline::reader_any(std::span<const int> parents, ReaderOptions options) {
   return core_->add_reader(parents, std::move(options));
 }
 

@@ -1,4 +1,4 @@
-// The life of a pipeline: launch, open, go, end, stop, join.
+// The life of a pipeline: add, launch, open, go, end, stop, join.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/pipeline_core.hpp"
 
@@ -11,7 +11,7 @@
 
 #include "core/seconds_text.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 constexpr Seconds kSlice{0.05};          // of a wait, between two looks
@@ -49,6 +49,34 @@ PipelineCore::~PipelineCore() {
   join(Seconds::max());
 }
 
+void PipelineCore::check_building(const char* verb) const {
+  const Lock lock(mutex_);
+  if (phase_ != Phase::Building) {
+    throw StateError(std::string(verb) + " after start(): build the whole graph first; a pipeline runs once");
+  }
+}
+
+int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents,
+                      const AddOptions& options) {
+  check_building("add()");
+  const auto name = graph_.admit(node.get(), parents, options);
+  const std::lock_guard lock(building_);
+  auto worker = std::make_unique<Worker>(*this, node_count(), name, std::move(node), options.on_error);
+  return graph_.add(std::move(worker), parents, options);
+}
+
+std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const int> parents,
+                                                     const ReaderOptions& options) {
+  check_building("reader()");
+  const auto name = graph_.admit_reader(parents, options);
+  auto reader = std::make_shared<ReaderCore>(
+      name, options.frames,
+      ReaderContext{clock(), failure_, budget_, started_, options_.max_held_bytes, weak_from_this()});
+  const std::lock_guard lock(building_);
+  graph_.add_reader(reader, parents, options);
+  return reader;
+}
+
 void PipelineCore::start(const Embedder& embedder) {
   launch();  // a refusal stops nothing: another start() may have launched it
   try {
@@ -77,8 +105,9 @@ void PipelineCore::launch() {
   }
   {
     const std::lock_guard building(building_);
-    resolve();
-    set_bound();
+    graph_.wire();
+    budget_->set_holders(graph_.holders());
+    budget_->set_bound(graph_.frame_bound());
   }
   {
     const Lock lock(mutex_);
@@ -93,15 +122,16 @@ void PipelineCore::launch() {
 
 void PipelineCore::spawn() {
   std::vector<std::jthread> threads;
-  threads.reserve(workers_.size());
-  auto next = workers_.begin();
+  const auto& workers = graph_.workers();
+  threads.reserve(workers.size());
+  auto next = workers.begin();
   try {
-    for (; next != workers_.end(); ++next) {
+    for (; next != workers.end(); ++next) {
       if (!(*next)->node().runs_outside()) threads.emplace_back([&worker = **next] { worker.run(); });
     }
   } catch (const std::exception& error) {  // the machine has no more threads
     request_stop();
-    for (auto worker = workers_.begin(); worker != workers_.end(); ++worker) {
+    for (auto worker = workers.begin(); worker != workers.end(); ++worker) {
       if (worker < next && !(*worker)->node().runs_outside()) continue;
       (*worker)->open_step();  // opens nothing after a stop: nobody else will end this one
       (*worker)->close_step();
@@ -272,14 +302,14 @@ void PipelineCore::request_stop() {
   {
     std::unique_lock building(building_, std::defer_lock);
     if (!started()) building.lock();  // add() may be at work; later the lists are fixed
-    for (auto& worker : workers_) {
+    for (auto& worker : graph_.workers()) {
       if (worker->is_recorder()) {
         worker->inbox().close_for_new(drained_by);
       } else {
         worker->inbox().close();
       }
     }
-    for (auto& reader : readers_) reader->inbox().close();
+    for (auto& reader : graph_.readers()) reader->inbox().close();
   }
   stop_source_.request_stop();  // after the inboxes: a node that it wakes takes no further sample
   const Lock lock(mutex_);
@@ -302,7 +332,7 @@ bool PipelineCore::join(Seconds timeout) {
 std::vector<std::string> PipelineCore::busy_nodes() const {
   const std::lock_guard building(building_);
   std::vector<std::string> names;
-  for (const auto& worker : workers_) {
+  for (const auto& worker : graph_.workers()) {
     if (!worker->finished()) names.push_back(worker->name());
   }
   return names;
@@ -320,4 +350,4 @@ double PipelineCore::average_rate(std::uint64_t count) const {
   return seconds > 0 ? static_cast<double>(count) / seconds : 0;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -1,5 +1,4 @@
-// The engine of one pipeline: its workers and readers, their wiring, and its life from add() to the last
-// join.
+// The engine of one pipeline: a graph, and its life from add() to the last join.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,11 +9,9 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -26,9 +23,9 @@
 #include "core/frame/frame_budget.hpp"
 #include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
-#include "core/pipeline/worker.hpp"
+#include "core/pipeline/graph.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 /// Thread-safe as Pipeline says. Lock order: mutex_ is never held while an inbox's mutex, a node or a
 /// callback is entered.
@@ -41,8 +38,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
 
   // ---- building, one thread
   /// Takes the node over only when it returns.
-  int add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents, AddOptions options);
-  std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, ReaderOptions options);
+  int add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents, const AddOptions& options);
+  std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, const ReaderOptions& options);
 
   // ---- life
   /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
@@ -90,8 +87,6 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
                                          const Stamp* stamp) const;
   /// An embedder cannot run one of its nodes: start() throws `error`.
   void refuse(std::exception_ptr error);
-  /// Number of a node or, after all nodes, a reader among those who hold loans.
-  [[nodiscard]] static std::uint16_t holder_of(std::size_t consumer);
   void arrive_opened();
   void arrive_finished();
   bool wait_for_go();
@@ -111,12 +106,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void close_tap(PictureTap& tap);
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
-  [[nodiscard]] Worker& worker(int index) { return *workers_.at(static_cast<std::size_t>(index)); }
-  [[nodiscard]] const Worker& worker(int index) const {
-    return *workers_.at(static_cast<std::size_t>(index));
-  }
-  [[nodiscard]] int node_count() const noexcept { return static_cast<int>(workers_.size()); }
-  [[nodiscard]] bool is_live(int index) const { return live_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] Worker& worker(int index) { return graph_.worker(index); }
+  [[nodiscard]] const Worker& worker(int index) const { return graph_.worker(index); }
+  [[nodiscard]] int node_count() const noexcept { return graph_.size(); }
   [[nodiscard]] const Failure& failure() const noexcept { return *failure_; }
   /// Samples to come in all, when every source knows its number.
   [[nodiscard]] std::optional<std::int64_t> total() const;
@@ -124,39 +116,17 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
 
-  struct Wire {
-    int parent;
-    std::optional<Queue> queue;
-    std::optional<double> max_age;
-  };
-
   [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] std::string source_of(const Worker& worker, const Stamp* stamp) const;
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] Stats stats_locked() const;
-  std::string take_name(const std::string& wanted, const std::string& fallback);
   void check_building(const char* verb) const;
-  void check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const;
-  void check_queue(const std::string& name, std::span<const int> parents, const std::optional<Queue>& queue,
-                   bool recorder) const;
-  void resolve();
-  /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
-  void check_recordings() const;
-  void connect(Inbox& inbox, const std::vector<Wire>& wires, bool recorder);
-  Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
-  /// Why a reader behind these wires cannot have latest(); empty when it can.
-  [[nodiscard]] std::string why_lossless(const std::vector<Wire>& wires) const;
-  void set_bound();
   void spawn();
-  [[nodiscard]] std::uint64_t delivered() const;
   [[nodiscard]] bool anyone_busy() const;
-  [[nodiscard]] std::optional<std::string> full_edge() const;
   /// Whether nothing has moved for stall_timeout.
   [[nodiscard]] bool stands_still();
   [[noreturn]] void throw_stalled(const std::string& why) const;
   void check_budget_stalled() const;
-  void find_ancestors(int node, std::set<int>& found) const;
-  [[nodiscard]] std::vector<const Inbox*> inboxes() const;
   [[nodiscard]] LifePhase life_phase() const;
 
   const Pipeline::Options options_;
@@ -169,15 +139,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   ErrorLog errors_;
   // Held while the graph is built and wired, and while another thread walks it; before every other mutex.
   mutable std::mutex building_;
-
-  // Fixed once launched.
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<std::vector<Wire>> wires_;  // of each worker
-  std::vector<std::shared_ptr<ReaderCore>> readers_;
-  std::vector<std::vector<Wire>> reader_wires_;
-  std::vector<bool> live_;
-  std::set<std::string> names_;
-  std::map<std::string, int> numbered_;  // how many names were made of a default name
+  Graph graph_;  // fixed once launched
   std::function<void()> end_hook_;
 
   mutable Mutex mutex_;
@@ -194,4 +156,4 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::vector<std::jthread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

@@ -11,26 +11,13 @@
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/seconds_text.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 using Real = std::chrono::steady_clock;
 
-std::vector<const Inbox*> PipelineCore::inboxes() const {
-  std::vector<const Inbox*> all;
-  for (const auto& worker : workers_) all.push_back(&std::as_const(*worker).inbox());
-  for (const auto& reader : readers_) all.push_back(&reader->inbox());
-  return all;
-}
-
-std::uint64_t PipelineCore::delivered() const {
-  std::uint64_t sum = 0;
-  for (const auto* inbox : inboxes()) sum += inbox->delivered();
-  return sum;
-}
-
 bool PipelineCore::anyone_busy() const {
   const bool failed = failure_->failed();
-  return std::any_of(workers_.begin(), workers_.end(), [failed](const auto& worker) {
+  return std::ranges::any_of(graph_.workers(), [failed](const auto& worker) {
     if (failed && worker->is_source()) return false;  // what it reads now is not waited for
     const auto state = worker->state();
     const bool in_call =
@@ -39,22 +26,10 @@ bool PipelineCore::anyone_busy() const {
   });
 }
 
-std::optional<std::string> PipelineCore::full_edge() const {
-  for (const auto* inbox : inboxes()) {
-    if (const auto parent = inbox->full_blocking_parent()) {
-      const bool is_reader = std::any_of(readers_.begin(), readers_.end(),
-                                         [&](const auto& reader) { return &reader->inbox() == inbox; });
-      if (is_reader) return "nobody reads reader '" + inbox->consumer() + "'";
-      return "'" + inbox->consumer() + "' takes nothing from '" + *parent + "'";
-    }
-  }
-  return std::nullopt;
-}
-
 bool PipelineCore::stands_still() {
   constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
   if (!options_.stall_timeout && !failure_->failed()) return false;
-  const auto moved = delivered();
+  const auto moved = graph_.delivered();
   const bool busy = anyone_busy();
   const Lock lock(mutex_);
   if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
@@ -73,7 +48,7 @@ void PipelineCore::throw_stalled(const std::string& why) const {
 void PipelineCore::check_stalled() {
   if (!stands_still()) return;
   failure_->rethrow_if_failed();
-  if (const auto edge = full_edge()) {
+  if (const auto edge = graph_.full_edge()) {
     throw_stalled(*edge + ", and its queue blocks. Read it, close() it, or give it another queue");
   }
   check_budget_stalled();
@@ -88,7 +63,7 @@ void PipelineCore::check_budget_stalled() const {
 void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
   if (!stands_still()) return;
   failure_->rethrow_if_failed();
-  for (const auto& reader : readers_) {
+  for (const auto& reader : graph_.readers()) {
     if (reader.get() == &waiting || !reader->inbox().full_blocking_parent()) continue;
     const auto text = "the queue of reader '" + reader->name() + "' is full and blocks";
     if (!reader->was_read() || reader->read_by_this_thread()) {
@@ -105,19 +80,9 @@ void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
   check_budget_stalled();
 }
 
-void PipelineCore::find_ancestors(int node, std::set<int>& found) const {
-  if (!found.insert(node).second) return;
-  for (const auto& wire : wires_[static_cast<std::size_t>(node)]) find_ancestors(wire.parent, found);
-}
-
 std::string PipelineCore::trouble_of_sources(const ReaderCore& reader) const {
-  std::set<int> nodes;
-  for (std::size_t i = 0; i < readers_.size(); ++i) {
-    if (readers_[i].get() != &reader) continue;
-    for (const auto& wire : reader_wires_[i]) find_ancestors(wire.parent, nodes);
-  }
   std::string text;
-  for (const int node : nodes) {
+  for (const int node : graph_.ancestors_of(reader)) {
     const auto stats = worker(node).stats();
     if (!stats.source || stats.source->state == SourceState::Reading) continue;
     text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +
@@ -127,4 +92,4 @@ std::string PipelineCore::trouble_of_sources(const ReaderCore& reader) const {
   return text;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

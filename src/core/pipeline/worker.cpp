@@ -15,7 +15,7 @@
 #include <cxxabi.h>
 #include <pthread.h>
 
-namespace freshframe {
+namespace freshframe::core {
 namespace {
 
 thread_local Worker* current_worker = nullptr;
@@ -421,4 +421,4 @@ NodeStats Worker::stats() const {
   return result;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::core

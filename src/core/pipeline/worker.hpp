@@ -18,7 +18,7 @@
 #include "core/edge/inbox.hpp"
 #include "core/look/picture_tap.hpp"
 
-namespace freshframe {
+namespace freshframe::core {
 
 class PipelineCore;
 
@@ -174,4 +174,4 @@ class Worker {
   const Context context_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::core

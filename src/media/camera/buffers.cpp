@@ -8,7 +8,7 @@
 #include "media/camera/fault.hpp"
 #include <linux/videodev2.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr std::uint32_t kMostBuffers = 64;
@@ -96,4 +96,4 @@ std::span<const std::uint8_t> V4l2Buffers::bytes(const v4l2_buffer& buffer) cons
   return {static_cast<const std::uint8_t*>(mapped.memory), buffer.bytesused};
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

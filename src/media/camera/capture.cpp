@@ -16,7 +16,7 @@
 #include "media/live/refused.hpp"
 #include <linux/videodev2.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // bytes: 32768 pixels of 4 bytes, twice
@@ -247,4 +247,4 @@ void V4l2Capture::refuse(const std::string& why) const {
   throw SourceRefused("cannot open camera '" + path_ + "'" + name + ": " + why, path_, EINVAL);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

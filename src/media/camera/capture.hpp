@@ -18,7 +18,7 @@
 
 struct v4l2_buffer;
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// The driver's buffers, mapped. One thread.
 class V4l2Buffers {
@@ -99,4 +99,4 @@ class V4l2Capture {
   bool streaming_ = false;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -11,7 +11,7 @@
 #include "media/live/refused.hpp"
 #include <unistd.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 namespace fs = std::filesystem;
@@ -44,7 +44,7 @@ std::string camera_holder(const std::string& path, const std::string& proc) {
   std::string holders;
   for (fs::directory_iterator entry(proc, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
     const auto pid = entry->path().filename().string();
-    if (!all_digits(pid)) continue;
+    if (!core::all_digits(pid)) continue;
     const int count = descriptors_on(entry->path(), device);
     // One descriptor of this process is the one that was just refused.
     if (count == 0 || (pid == self && count == 1)) continue;
@@ -82,4 +82,4 @@ void throw_camera_fault(const std::string& path, const std::string& doing, int c
   throw SourceError(text, path, code);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

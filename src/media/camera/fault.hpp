@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// "firefox (pid 4242)" for the programs that have the device open, as far as `proc` shows them to this user;
 /// empty when it shows none. `path`: the device.
@@ -16,4 +16,4 @@ namespace freshframe {
 /// `doing`: "open", "start", ...: "cannot open camera '/dev/video0': ..."
 [[noreturn]] void throw_camera_fault(const std::string& path, const std::string& doing, int code);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

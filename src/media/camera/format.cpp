@@ -11,7 +11,7 @@
 #include <libyuv.h>
 #include <linux/videodev2.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 // Note [Copies]
@@ -168,4 +168,4 @@ Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes)
   return std::move(builder).publish(pixel_ops());
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

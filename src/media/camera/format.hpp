@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// One that can be read.
 struct V4l2Format {
@@ -48,4 +48,4 @@ struct V4l2Picture {
 /// `bytes` holds at least raw_size().
 [[nodiscard]] Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

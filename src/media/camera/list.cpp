@@ -14,7 +14,7 @@
 #include "media/camera/modes.hpp"
 #include <linux/videodev2.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 namespace fs = std::filesystem;
@@ -26,7 +26,7 @@ int number_of(const std::string& name) {
     return -1;
   int number = 0;
   for (const char c : name.substr(kPrefix.size())) {
-    if (!is_digit(c)) return -1;
+    if (!core::is_digit(c)) return -1;
     number = 10 * number + (c - '0');
   }
   return number;
@@ -78,10 +78,14 @@ std::vector<std::string> camera_paths(const std::string& folder) {
   return paths;
 }
 
+}  // namespace freshframe::media
+
+namespace freshframe {
+
 std::vector<CameraInfo> cameras() {
   std::vector<CameraInfo> result;
-  for (const auto& path : camera_paths("/dev")) {
-    if (auto info = camera_info(V4l2System::kernel(), path)) result.push_back(*std::move(info));
+  for (const auto& path : media::camera_paths("/dev")) {
+    if (auto info = media::camera_info(media::V4l2System::kernel(), path)) result.push_back(*std::move(info));
   }
   return result;
 }

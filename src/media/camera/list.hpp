@@ -10,11 +10,11 @@
 
 #include "media/camera/system.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// nullopt: not a camera (a device for output, for metadata, or none of V4L2's).
 [[nodiscard]] std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& path);
 /// Every "video<number>" of a folder, by number.
 [[nodiscard]] std::vector<std::string> camera_paths(const std::string& folder);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

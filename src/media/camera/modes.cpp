@@ -14,7 +14,7 @@
 #include "media/camera/format.hpp"
 #include <linux/videodev2.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr std::uint32_t kMostEntries = 128;  // of one list; real cameras have at most a few dozen
@@ -246,4 +246,4 @@ std::string offer_text(const std::vector<CameraFormat>& formats) {
   return text.empty() ? "nothing" : text;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -11,7 +11,7 @@
 
 #include "media/camera/system.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// What the user asked for; what is empty is chosen.
 struct CameraWish {
@@ -53,4 +53,4 @@ struct CameraOffer {
 /// "mjpeg 1920x1080 (30, 15 fps), 640x480 (30 fps); yuyv 640x480 (30 fps)", for messages.
 [[nodiscard]] std::string offer_text(const std::vector<CameraFormat>& formats);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

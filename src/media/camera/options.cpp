@@ -12,7 +12,7 @@
 
 #include "media/camera/format.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr int kFewestBuffers = 2;
@@ -65,4 +65,4 @@ V4l2Options v4l2_options(const OpenOptions& options) {
   return result;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

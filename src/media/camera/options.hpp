@@ -9,7 +9,7 @@
 
 #include "media/camera/modes.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct V4l2Options {
   CameraWish wish;
@@ -26,4 +26,4 @@ struct V4l2Options {
 /// Takes "format" and "buffers" out of the user's options. Throws OptionError.
 [[nodiscard]] V4l2Options v4l2_options(const OpenOptions& options);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -16,7 +16,7 @@
 #include "media/live/stall_limit.hpp"
 #include <linux/videodev2.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// Of a decoder that never says what it held back.
@@ -251,4 +251,4 @@ SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const
   return {.value = std::move(frame), .pts = arrival.pts, .captured = arrival.captured, .seq = arrival.seq};
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

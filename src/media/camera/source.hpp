@@ -16,7 +16,7 @@
 #include "media/ffmpeg/frame_maker.hpp"
 #include "media/live/reconnecting_source.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 class V4l2Source final : public ReconnectingSource {
  public:
@@ -71,4 +71,4 @@ class V4l2Source final : public ReconnectingSource {
   double last_pts_ = 0;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

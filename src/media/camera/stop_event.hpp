@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-namespace freshframe {
+namespace freshframe::media {
 
 class StopEvent {
  public:
@@ -44,4 +44,4 @@ class StopEvent {
   std::stop_callback<Write> callback_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

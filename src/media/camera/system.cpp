@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 int or_error(int result) {
@@ -41,4 +41,4 @@ V4l2System& V4l2System::kernel() {
   return system;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

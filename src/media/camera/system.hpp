@@ -12,7 +12,7 @@
 
 #include <poll.h>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Every call returns what the system call does, or -errno. Thread-safe.
 class V4l2System {
@@ -77,4 +77,4 @@ class V4l2Handle {
   int result_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

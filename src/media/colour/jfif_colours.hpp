@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// True when `format` has JPEG's colours already: full range and, unless gray, BT.601.
 [[nodiscard]] bool has_jfif_colours(const PictureFormat& format) noexcept;
@@ -15,4 +15,4 @@ namespace freshframe {
 /// range and BT.601 (ITU-T T.871). `scratch` is memory to use again.
 void to_jfif_colours(const Picture& picture, std::vector<int>& scratch);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

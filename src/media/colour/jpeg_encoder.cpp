@@ -14,7 +14,7 @@
 #include <libyuv.h>
 #include <turbojpeg.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr int kMaxSide = 65500;  // libjpeg's limit
@@ -68,7 +68,7 @@ JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) 
   }
   const bool gray = wanted.format == PixelFormat::Gray;
   if (!gray) wanted.format = PixelFormat::I420;
-  wanted.space = matrix_of(picture.format);  // it follows from the unscaled height
+  wanted.space = core::matrix_of(picture.format);  // it follows from the unscaled height
   if (wanted.width > max_width) {
     wanted.height = std::max(1, static_cast<int>(std::int64_t{wanted.height} * max_width / wanted.width));
     wanted.width = max_width;
@@ -105,4 +105,4 @@ JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) 
   return {std::string(reinterpret_cast<const char*>(target), size), wanted.width, wanted.height};
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

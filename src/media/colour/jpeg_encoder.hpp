@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct JpegPicture {
   std::string bytes;
@@ -38,4 +38,4 @@ class JpegEncoder {
   std::vector<std::uint8_t> out_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -10,7 +10,7 @@
 
 #include "core/frame/color_matrix.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 [[nodiscard]] constexpr bool is_packed_rgb(PixelFormat format) noexcept {
   return format == PixelFormat::Bgr || format == PixelFormat::Rgb;
@@ -54,4 +54,4 @@ void rgb_to_yuv(const Picture& from, const Picture& to);
 /// Between gray and YUV layouts: luma is copied, chroma resampled. Ranges and matrices must be equal.
 void yuv_to_yuv(const Picture& from, const Picture& to);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

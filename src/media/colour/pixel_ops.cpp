@@ -11,6 +11,13 @@
 namespace freshframe {
 namespace {
 
+using media::is_packed_rgb;
+using media::plane_of;
+using media::rgb_to_yuv;
+using media::writable;
+using media::yuv_to_rgb;
+using media::yuv_to_yuv;
+
 /// Red and blue change places: libyuv's name for both directions.
 bool swap_rgb(const Picture& from, const Picture& to) {
   return libyuv::RAWToRGB24(plane_of(from, 0).data, static_cast<int>(plane_of(from, 0).stride),
@@ -34,7 +41,7 @@ class MediaPixelOps final : public PixelOps {
       yuv_to_rgb(from, to);
       return true;
     }
-    if (source.range != wanted.range || matrix_of(source) != matrix_of(wanted)) return false;
+    if (source.range != wanted.range || core::matrix_of(source) != core::matrix_of(wanted)) return false;
     if (source.format == wanted.format) return basic_pixel_ops().convert(from, to);
     yuv_to_yuv(from, to);
     return true;

@@ -325,8 +325,7 @@ void convert_rgb(const RgbMatrix& matrix, const Picture& from, const Picture& to
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace freshframe {
-namespace media {
+namespace freshframe::media {
 namespace {
 
 HWY_EXPORT(convert_rgb);
@@ -341,8 +340,8 @@ RgbWeights fixed(double r, double b, double sum, int zero, bool red_first) {
 }
 
 RgbMatrix matrix(const PictureFormat& format, bool red_first) {
-  const auto k = luma_weights(matrix_of(format));
-  const auto levels = levels_of(format.range);
+  const auto k = core::luma_weights(core::matrix_of(format));
+  const auto levels = core::levels_of(format.range);
   const double luma = levels.luma / 255;
   const double chroma = 0.5 * levels.chroma / 255;
   return {.y = fixed(luma * k.red, luma * k.blue, luma, static_cast<int>(levels.black), red_first),
@@ -356,11 +355,10 @@ void convert(const Picture& from, const Picture& to) {
 }
 
 }  // namespace
-}  // namespace media
 
 void rgb_to_yuv(const Picture& from, const Picture& to) {
-  media::convert(from, to);
+  convert(from, to);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media
 #endif

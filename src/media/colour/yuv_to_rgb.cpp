@@ -269,15 +269,14 @@ void convert_yuv(const YuvFactors& factors, const Picture& from, const Picture& 
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace freshframe {
-namespace media {
+namespace freshframe::media {
 namespace {
 
 HWY_EXPORT(convert_yuv);
 
 YuvFactors factors(const PictureFormat& format) {
-  const auto k = luma_weights(matrix_of(format));
-  const auto levels = levels_of(format.range);
+  const auto k = core::luma_weights(core::matrix_of(format));
+  const auto levels = core::levels_of(format.range);
   const double luma = 255 / levels.luma;
   const double chroma = 2 * 255 / levels.chroma;
   const auto fixed = [](double value, int bits) {
@@ -298,11 +297,10 @@ void convert(const Picture& from, const Picture& to) {
 }
 
 }  // namespace
-}  // namespace media
 
 void yuv_to_rgb(const Picture& from, const Picture& to) {
-  media::convert(from, to);
+  convert(from, to);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media
 #endif

@@ -9,7 +9,7 @@
 #include "media/colour/pixel_conversions.hpp"
 #include <libyuv.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr std::uint8_t kNeutral = 128;
@@ -119,4 +119,4 @@ void yuv_to_yuv(const Picture& from, const Picture& to) {
   }
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -8,7 +8,7 @@
 #include <numbers>
 #include <utility>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 DemoColor mix(const DemoColor& a, const DemoColor& b, float share) {
@@ -137,4 +137,4 @@ std::array<std::vector<std::uint8_t>, 3> paint_backdrop(const PictureFormat& for
   return planes;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

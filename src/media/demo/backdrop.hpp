@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// A colour in R'G'B', each 0..1.
 struct DemoColor {
@@ -32,4 +32,4 @@ struct DemoYuv {
                                                                       double horizon, std::uint64_t seed,
                                                                       const std::stop_token& stop);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

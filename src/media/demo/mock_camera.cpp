@@ -10,6 +10,11 @@
 #include "media/live/pacer.hpp"
 
 namespace freshframe {
+namespace {
+
+using media::Pacer;
+
+}  // namespace
 
 struct MockCamera::Impl {
   Frame picture;

@@ -8,7 +8,7 @@
 
 #include "media/demo/backdrop.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 // Ball and shadow are functions of u and v, the place in radii from the centre, and of t = u * u + v * v.
@@ -161,4 +161,4 @@ void DemoPainter::paint_ball(const DemoBall& ball, const Tint& tint, FrameBuilde
   }
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

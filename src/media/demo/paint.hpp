@@ -11,7 +11,7 @@
 
 #include "media/demo/scene.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Immutable after construction, so thread-safe. The same options and balls give the same pixels.
 class DemoPainter {
@@ -40,4 +40,4 @@ class DemoPainter {
   std::vector<Tint> tints_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

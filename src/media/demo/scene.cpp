@@ -7,7 +7,7 @@
 #include <numbers>
 #include <utility>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr double kHorizon = 0.74;  // share of the picture's height
@@ -149,4 +149,4 @@ std::vector<DemoCircle> DemoScene::truth(std::int64_t seq) const {
   return circles;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -9,7 +9,7 @@
 
 #include "media/demo/url.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// A ball at one moment, in pixels; the centre of the top left pixel is (0, 0).
 struct DemoBall {
@@ -53,4 +53,4 @@ class DemoScene {
   std::vector<Path> paths_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

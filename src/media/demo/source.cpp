@@ -12,7 +12,7 @@
 #include "media/demo/url.hpp"
 #include "media/live/pacer.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 class DemoSource final : public VideoSource {
@@ -84,10 +84,14 @@ std::unique_ptr<VideoSource> open_demo(const std::string& url) {
   return std::make_unique<DemoSource>(url, parse_demo_url(url));
 }
 
+}  // namespace freshframe::media
+
+namespace freshframe {
+
 std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq) {
-  const DemoOptions options = parse_demo_url(url);
+  const auto options = media::parse_demo_url(url);
   if (seq < 0) throw OptionError("demo_truth() needs a frame number from 0, got " + std::to_string(seq));
-  return DemoScene(options).truth(seq);
+  return media::DemoScene(options).truth(seq);
 }
 
 }  // namespace freshframe

@@ -7,9 +7,9 @@
 #include <memory>
 #include <string>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// `url` is "demo:circles?...". Throws OptionError, which lists what is accepted.
 [[nodiscard]] std::unique_ptr<VideoSource> open_demo(const std::string& url);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr std::string_view kScene = "demo:circles";
@@ -101,4 +101,4 @@ DemoOptions parse_demo_url(const std::string& url) {
   return options;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct DemoOptions {
   double fps = 60;  // (0, 1000]
@@ -21,4 +21,4 @@ struct DemoOptions {
 /// Throws OptionError, which lists what is accepted.
 [[nodiscard]] DemoOptions parse_demo_url(const std::string& url);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

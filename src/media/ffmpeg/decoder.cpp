@@ -9,7 +9,7 @@
 
 #include "media/ffmpeg/error.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// While it hands out its last frames a decoder may fail once per frame that it holds, not for ever.
@@ -89,4 +89,4 @@ TimePoint Decoder::captured_of(const AVFrame& frame) {
   return TimePoint(TimePoint::duration(ticks));
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -10,7 +10,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct DecoderSettings {
   int threads = 1;
@@ -61,4 +61,4 @@ class Decoder {
   int failures_in_row_ = 0;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

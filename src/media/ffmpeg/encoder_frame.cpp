@@ -20,7 +20,7 @@ extern "C" {
 #include <libavutil/buffer.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 void drop_frame(void* opaque, std::uint8_t* /*data*/) noexcept {
@@ -104,7 +104,7 @@ AvFramePtr to_av_frame(const Frame& frame) {
 Frame as_video(const Frame& frame) {
   auto to = frame.picture_format();
   if (is_packed_rgb(to.format)) to.range = ColorRange::Limited;
-  to.space = matrix_of(to);
+  to.space = core::matrix_of(to);
   if (to.format == PixelFormat::I420) return frame;
   to.format = PixelFormat::I420;
   return converted(frame, to);
@@ -119,7 +119,7 @@ Frame as_jpeg(const Frame& frame) {
   FrameBuilder builder(to);
   Picture picture = builder.picture();
   picture.format.range = own.range;
-  picture.format.space = matrix_of(own);
+  picture.format.space = core::matrix_of(own);
   convert(frame.picture(), picture);
   if (!has_jfif_colours(picture.format)) {
     std::vector<int> scratch;
@@ -128,4 +128,4 @@ Frame as_jpeg(const Frame& frame) {
   return std::move(builder).publish(pixel_ops());
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

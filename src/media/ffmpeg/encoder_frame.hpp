@@ -6,7 +6,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// The same pixels as FFmpeg's frame, without a copy: it holds a handle of `frame`.
 [[nodiscard]] AvFramePtr to_av_frame(const Frame& frame);
@@ -17,4 +17,4 @@ namespace freshframe {
 /// The picture as Motion JPEG stores it: I420, full range, BT.601.
 [[nodiscard]] Frame as_jpeg(const Frame& frame);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

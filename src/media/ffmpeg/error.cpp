@@ -9,7 +9,7 @@ extern "C" {
 #include <libavutil/error.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 
 std::string ffmpeg_text(int error) {
   std::array<char, AV_ERROR_MAX_STRING_SIZE> buffer{};
@@ -31,4 +31,4 @@ int ffmpeg_errno(int error) noexcept {
   return code > 0 && code <= kLargestErrno ? code : 0;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

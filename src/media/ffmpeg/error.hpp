@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// FFmpeg's own words for an error code, without a capital or a full stop.
 [[nodiscard]] std::string ffmpeg_text(int error);
@@ -14,4 +14,4 @@ namespace freshframe {
 /// The errno behind FFmpeg's code, 0 when there is none (its own codes, such as "invalid data").
 [[nodiscard]] int ffmpeg_errno(int error) noexcept;
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -17,7 +17,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// The format whose memory layout `format` has. An alpha plane is left out.
@@ -210,7 +210,7 @@ Frame FrameMaker::convert(const AVFrame& frame, std::optional<FrameSize> size) {
   const auto from = without_range(static_cast<AVPixelFormat>(frame.format));
   auto format = described(frame, nearest(from));
   if (size) {
-    format.space = matrix_of(format);  // an unspecified one follows from the height before scaling
+    format.space = core::matrix_of(format);  // an unspecified one follows from the height before scaling
     format.width = size->width;
     format.height = size->height;
   }
@@ -237,4 +237,4 @@ Frame FrameMaker::convert(const AVFrame& frame, std::optional<FrameSize> size) {
   return std::move(builder).publish(pixel_ops());
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

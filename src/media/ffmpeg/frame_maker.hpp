@@ -11,7 +11,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/upright.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct FrameSize {
   int width = 0;
@@ -65,4 +65,4 @@ class FrameMaker {
   ScalerPtr scaler_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

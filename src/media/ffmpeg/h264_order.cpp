@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// Bits of a NAL unit's payload, most significant first. Behind the end all bits are 0 and `ok()` is false.
@@ -173,4 +173,4 @@ std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc) {
   return reordered_in(avcc.subspan(kHead, length));
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

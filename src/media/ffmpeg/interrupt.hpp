@@ -15,7 +15,7 @@ extern "C" {
 #include <libavformat/avio.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// FFmpeg polls it about every 100 ms while it waits. One thread arms it and calls FFmpeg; the poll reads
 /// atomics, the stop token and the real clock (a simulated clock cannot hurry a device). Once per quiet spell
@@ -79,4 +79,4 @@ class Interrupt {
   std::atomic<bool> closing_{false};
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -19,7 +19,7 @@ extern "C" {
 #include <libavutil/log.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 thread_local FfmpegErrorCapture* capture = nullptr;
@@ -128,4 +128,4 @@ bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {
   return purpose_ != Purpose::Reader;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Installs the callback, once per process. Everything in media that touches FFmpeg calls it first.
 void install_ffmpeg_log();
@@ -43,4 +43,4 @@ class FfmpegErrorCapture {
   FfmpegErrorCapture* outer_ = nullptr;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -10,7 +10,7 @@
 
 #include "media/ffmpeg/error.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 void check(int result) {
@@ -82,4 +82,4 @@ std::vector<std::uint8_t> Mp4Index::finish(std::int64_t position) {
   return std::move(sink_->kept);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -8,7 +8,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// A second MP4 muxer that is given the same packets and told where they lie. It writes nothing but the
 /// `moov` box of a file without fragments, which finish() returns. One thread; throws Error.
@@ -43,4 +43,4 @@ class Mp4Index {
   OutputPtr output_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -12,7 +12,7 @@ extern "C" {
 #include <libavutil/opt.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// Of a class or of those below it: all protocols and containers are below AVFormatContext's, all codecs
@@ -36,4 +36,4 @@ void check_known(const std::map<std::string, std::string>& options, const std::s
       EINVAL);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -12,7 +12,7 @@
 
 #include "media/ffmpeg/h264_order.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 bool is_video(const AVStream& stream) {
@@ -106,4 +106,4 @@ int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
   return 0;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

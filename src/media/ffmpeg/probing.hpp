@@ -7,7 +7,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Transport and program streams: other streams may begin anywhere in them. Their readers skip a stream that may not
 /// be made; others would call it an error.
@@ -30,4 +30,4 @@ namespace freshframe {
 /// error of FFmpeg, its end included.
 [[nodiscard]] int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

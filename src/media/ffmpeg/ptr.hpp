@@ -20,7 +20,7 @@ extern "C" {
 #error "freshframe needs FFmpeg 5.1 or newer (libavformat 59)"
 #endif
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct FreeFrame {
   void operator()(AVFrame* frame) const noexcept { av_frame_free(&frame); }
@@ -115,4 +115,4 @@ class Dictionary {
   AVDictionary* entries_ = nullptr;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

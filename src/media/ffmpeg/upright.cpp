@@ -20,7 +20,7 @@ extern "C" {
 #include <libavutil/display.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// Where pixel (x, y) of the stored picture goes: x' = xx * x + xy * y, y' = yx * x + yy * y, each -1, 0
@@ -164,7 +164,7 @@ Frame turned(const Frame& frame, Turn turn) {
   if (turn.lies() && frame.format() == PixelFormat::I422) return turned(frame.to(PixelFormat::I444), turn);
   auto format = frame.picture_format();
   if (turn.lies()) {
-    format.space = matrix_of(format);  // an unspecified one follows from the height as stored
+    format.space = core::matrix_of(format);  // an unspecified one follows from the height as stored
     std::swap(format.width, format.height);
   }
   FrameBuilder builder(format);
@@ -172,4 +172,4 @@ Frame turned(const Frame& frame, Turn turn) {
   return std::move(builder).publish(pixel_ops());
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -8,7 +8,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// What makes a stored picture upright: first its rows top to bottom, then clockwise quarter turns.
 struct Turn {
@@ -34,4 +34,4 @@ struct Turn {
 /// A turned copy in pooled memory. 4:2:2 on its side becomes 4:4:4.
 [[nodiscard]] Frame turned(const Frame& frame, Turn turn);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -10,7 +10,7 @@ extern "C" {
 #include <libavutil/opt.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr int kWorstQuality = 51;
@@ -96,4 +96,4 @@ void set_up_quality(AVCodecContext& codec, int quality) {
   codec.global_quality = FF_QP2LAMBDA * (kBest + (kWorst - kBest) * quality / kWorstQuality);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -8,7 +8,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// The codec that a file of this container gets when none is named.
 [[nodiscard]] std::string default_codec(const AVOutputFormat& container);
@@ -20,4 +20,4 @@ namespace freshframe {
 /// Speed and constant quality, 0 (best) to 51.
 void set_up_quality(AVCodecContext& codec, int quality);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -22,7 +22,7 @@ extern "C" {
 #include <libavutil/opt.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// Ticks per second: a multiple of the usual frame rates, and what MPEG counts in.
@@ -173,10 +173,11 @@ void VideoEncoder::check_format(const PictureFormat& format) const {
          " to " + std::to_string(format.width) + "x" + std::to_string(format.height) +
          "; one file has one size");
   }
-  if (format.range != format_.range || matrix_of(format) != matrix_of(format_)) {
-    fail("the colours changed from " + std::string(to_string(matrix_of(format_))) + " " +
-         std::string(to_string(format_.range)) + " range to " + std::string(to_string(matrix_of(format))) +
-         " " + std::string(to_string(format.range)) + " range; one file has one kind");
+  if (format.range != format_.range || core::matrix_of(format) != core::matrix_of(format_)) {
+    fail("the colours changed from " + std::string(to_string(core::matrix_of(format_))) + " " +
+         std::string(to_string(format_.range)) + " range to " +
+         std::string(to_string(core::matrix_of(format))) + " " + std::string(to_string(format.range)) +
+         " range; one file has one kind");
   }
 }
 
@@ -238,4 +239,4 @@ void VideoEncoder::check(int result, const char* doing) const {
   if (result < 0) throw Error("cannot " + std::string(doing) + " '" + path_ + "': " + ffmpeg_text(result));
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

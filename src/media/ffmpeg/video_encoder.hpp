@@ -11,7 +11,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/video_muxer.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Throws OptionError when the name or the options cannot make a video file, before anything is written.
 void check_video_file(const std::string& path, const VideoFileOptions& options);
@@ -55,4 +55,4 @@ class VideoEncoder {
   std::int64_t last_tick_ = 0;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

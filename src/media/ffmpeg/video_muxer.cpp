@@ -12,7 +12,7 @@
 
 #include "media/ffmpeg/error.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr std::chrono::seconds kFlushInterval{1};
@@ -132,4 +132,4 @@ void VideoMuxer::check(int result, const char* doing) {
   if (result < 0) fail(result, doing);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -12,7 +12,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/file/output_file.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Note [Files that survive]
 /// Once a second everything that was muxed goes to the operating system, so a process that is killed leaves a
@@ -61,4 +61,4 @@ class VideoMuxer {
 /// The container that the name stands for, or nullptr.
 [[nodiscard]] const AVOutputFormat* find_container(const std::string& path);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

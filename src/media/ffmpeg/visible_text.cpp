@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace freshframe {
+namespace freshframe::media {
 
 std::string visible_text(std::string_view text) {
   constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
@@ -23,4 +23,4 @@ std::string visible_text(std::string_view text) {
   return result;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

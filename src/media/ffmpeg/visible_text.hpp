@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Control characters (C0, DEL, and C1 in UTF-8), which move a terminal's cursor or forge a line of a log,
 /// become U+FFFD.
 [[nodiscard]] std::string visible_text(std::string_view text);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -21,7 +21,7 @@
 #include "media/ffmpeg/probing.hpp"
 #include <sys/stat.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// More damage than this in a row is not a damaged packet but a dead disk or a file of garbage.
@@ -335,4 +335,4 @@ void Demuxer::check_interrupt(const char* doing, double limit) const {
   }
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

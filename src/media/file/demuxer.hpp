@@ -12,7 +12,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/file/stream_spans.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 
@@ -92,4 +92,4 @@ class Demuxer {
   bool complained_ = false;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -21,7 +21,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// FFmpeg warns that more do not help.
@@ -294,4 +294,4 @@ void FileSource::close() {
   demuxer_.reset();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -17,7 +17,7 @@
 #include "media/file/start_scan.hpp"
 #include "media/file/timeline.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Lossless by default: as fast as it is read. With `realtime` it is a camera: each frame is handed over at
 /// its time in the file, whether the pipeline is ready or not.
@@ -106,4 +106,4 @@ class FileSource final : public VideoSource {
   bool ended_ = false;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

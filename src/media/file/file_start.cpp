@@ -11,7 +11,7 @@
 
 #include "media/file/file_source.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// Counts nothing while frames before the start are decoded.
@@ -131,4 +131,4 @@ double FileSource::tolerance() const {
   return std::min(av_q2d(demuxer_->stream().time_base) / 2, kMost);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -9,14 +9,12 @@
 #include <filesystem>
 #include <system_error>
 
-namespace freshframe {
+#include "core/ascii.hpp"
+
+namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kMostDigits = 18;  // every number of so many fits into 64 bits
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// A "%...d" within a text: [begin, end).
 struct Field {
@@ -31,7 +29,7 @@ Field find_field(std::string_view text, std::size_t from) {
       continue;
     }
     auto end = at + 1;
-    while (end < text.size() && is_digit(text[end])) ++end;
+    while (end < text.size() && core::is_digit(text[end])) ++end;
     if (end < text.size() && text[end] == 'd') return {at, end + 1};
   }
   return {};
@@ -85,7 +83,7 @@ std::string_view NumberPattern::digits_of(std::string_view name) const noexcept 
   if (name.substr(0, before_.size()) != before_) return {};
   if (name.substr(name.size() - after_.size()) != after_) return {};
   const auto digits = name.substr(before_.size(), name.size() - before_.size() - after_.size());
-  return std::all_of(digits.begin(), digits.end(), is_digit) ? digits : std::string_view();
+  return std::all_of(digits.begin(), digits.end(), core::is_digit) ? digits : std::string_view();
 }
 
 std::optional<std::int64_t> NumberPattern::number_of(std::string_view name) const {
@@ -97,4 +95,4 @@ std::optional<std::int64_t> NumberPattern::number_of(std::string_view name) cons
   return number;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

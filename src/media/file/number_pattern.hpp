@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// One %d or %05d in the name of the file; %% is a percent sign. The number is written as printf would.
 class NumberPattern {
@@ -31,4 +31,4 @@ class NumberPattern {
   std::size_t width_ = 0;  // least number of digits; 0: no leading zeros
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

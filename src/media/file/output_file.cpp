@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace freshframe {
+namespace freshframe::media {
 
 int OutputFile::write(void* opaque, WrittenByte* data, int size) noexcept {
   const auto& file = *static_cast<OutputFile*>(opaque);
@@ -95,4 +95,4 @@ void OutputFile::fail(int error, const char* doing) const {
   throw Error(std::string("cannot ") + doing + " '" + path_ + "': " + ffmpeg_text(AVERROR(error)));
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -9,7 +9,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
 using WrittenByte = const std::uint8_t;
@@ -63,4 +63,4 @@ class OutputFile {
   std::unique_ptr<AVIOContext, FreeIo> io_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

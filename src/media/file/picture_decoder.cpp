@@ -6,7 +6,7 @@
 
 #include "media/ffmpeg/log.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// Null: damaged.
@@ -61,4 +61,4 @@ DecodedPicture decode_picture(const DemuxerSettings& settings, int threads, Dict
       settings.url);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -8,7 +8,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/file/demuxer.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct DecodedPicture {
   AvFramePtr frame;  // never null
@@ -22,4 +22,4 @@ struct DecodedPicture {
 [[nodiscard]] DecodedPicture decode_picture(const DemuxerSettings& settings, int threads,
                                             Dictionary& options);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -27,10 +27,25 @@
 namespace freshframe {
 namespace {
 
+using media::decode_picture;
+using media::Dictionary;
+using media::ffmpeg_text;
+using media::FileSource;
+using media::FrameMaker;
+using media::install_ffmpeg_log;
+using media::JpegEncoder;
+using media::local_path;
+using media::make_av_packet;
+using media::make_codec;
+using media::mask_passwords;
+using media::to_av_frame;
+using media::url_kind;
+using media::UrlKind;
+
 constexpr int kJpegQuality = 95;  // of 100; what libjpeg's manual calls the most that makes sense
 
 bool is_jpeg(const std::string& path) {
-  const auto suffix = lower_case(std::filesystem::path(path).extension().string());
+  const auto suffix = core::lower_case(std::filesystem::path(path).extension().string());
   if (suffix == ".png") return false;
   if (suffix == ".jpg" || suffix == ".jpeg") return true;
   throw Error("cannot write the picture '" + path + "': its name must end in .png, .jpg or .jpeg");

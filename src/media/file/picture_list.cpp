@@ -19,7 +19,7 @@
 #include <glob.h>
 #include <sys/stat.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,7 +33,7 @@ constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
 constexpr std::int64_t kMostPlaces = 1'000'000'000;
 
 bool has_picture_suffix(const std::string& path) {
-  const auto suffix = lower_case(fs::path(path).extension().string());
+  const auto suffix = core::lower_case(fs::path(path).extension().string());
   return std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
 }
 
@@ -217,14 +217,14 @@ bool natural_less(std::string_view a, std::string_view b) noexcept {
   const auto whole_b = b;
   const auto take = [](std::string_view& text) {
     std::size_t length = 0;
-    while (length < text.size() && is_digit(text[length])) ++length;
+    while (length < text.size() && core::is_digit(text[length])) ++length;
     auto digits = text.substr(0, length);
     text.remove_prefix(length);
     digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
     return digits;
   };
   while (!a.empty() && !b.empty()) {
-    if (is_digit(a.front()) && is_digit(b.front())) {
+    if (core::is_digit(a.front()) && core::is_digit(b.front())) {
       const auto x = take(a);
       const auto y = take(b);
       if (x.size() != y.size()) return x.size() < y.size();
@@ -239,4 +239,4 @@ bool natural_less(std::string_view a, std::string_view b) noexcept {
   return whole_a < whole_b;  // "a1" and "a01"
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// One picture and its place in the sequence, from 0.
 struct ListedPicture {
@@ -42,4 +42,4 @@ void check_picture_names(const std::string& path, const std::string& url);
 /// Numbers in the names count as numbers: "img2" < "img10". A total order.
 [[nodiscard]] bool natural_less(std::string_view a, std::string_view b) noexcept;
 
-}  // namespace freshframe
+}  // namespace freshframe::media

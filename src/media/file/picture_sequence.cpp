@@ -20,7 +20,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 
 PictureSequence::PictureSequence(std::string url, OpenOptions options)
     : url_(std::move(url)), options_(std::move(options)), maker_(wanted_size(options_)) {
@@ -198,4 +198,4 @@ bool PictureSequence::start_again() {
   return true;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

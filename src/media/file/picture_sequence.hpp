@@ -13,7 +13,7 @@
 #include "media/file/picture_list.hpp"
 #include "media/live/pacer.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Picture n has the number n and lies at n / fps. One that is not there or cannot be decoded leaves its
 /// place empty and counts as `decode`. Lossless by default; with `realtime` a camera that shows each picture
@@ -69,4 +69,4 @@ class PictureSequence final : public VideoSource {
   std::int64_t decoded_in_pass_ = 0;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 /// No codec lets more frames with a later time precede a frame in decoding order.
@@ -176,4 +176,4 @@ std::optional<StartPoint> find_start(Demuxer& demuxer, std::int64_t ticks, bool 
   return Scan(demuxer, ticks, jumped).run();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

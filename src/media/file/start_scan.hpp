@@ -10,7 +10,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/file/demuxer.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// A key frame before the wanted time, and what has been read of the file since.
 struct StartPoint {
@@ -32,4 +32,4 @@ struct StartPoint {
 /// the whole file from its beginning tells. Throws what Demuxer::next() throws; SourceError after a stop.
 [[nodiscard]] std::optional<StartPoint> find_start(Demuxer& demuxer, std::int64_t ticks, bool jumped);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

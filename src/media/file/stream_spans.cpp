@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace freshframe {
+namespace freshframe::media {
 
 void StreamSpans::add(int stream, std::int64_t position) {
   auto& span = spans_[stream];
@@ -26,4 +26,4 @@ std::int64_t StreamSpans::packets_apart_from(int chosen) const {
   return packets;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Where the packets of each video stream lie in a file. A stream that lies wholly before or behind the chosen one
 /// continues it under another number, as at a change of programmes; one beside it is another view of the same time.
@@ -26,4 +26,4 @@ class StreamSpans {
   std::map<int, Span> spans_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -6,7 +6,7 @@
 #include <limits>
 #include <optional>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// One per stream; one thread. A missing time is one step after the last. A time that lies a little before
 /// the last is held at the last; one that jumps back (concatenated files), or by more than `leap` seconds
@@ -49,4 +49,4 @@ class Timeline {
   bool joins_ = false;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

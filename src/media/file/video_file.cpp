@@ -14,6 +14,9 @@
 namespace freshframe {
 namespace {
 
+using media::check_video_file;
+using media::VideoEncoder;
+
 constexpr double kFallbackFps = 25;  // of a file with a single frame
 
 }  // namespace

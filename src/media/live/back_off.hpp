@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <random>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// 0.5 s, then twice as long each time, up to 10 s, each with up to 20 % less or more, so that many sources
 /// of one server do not come back at the same moment. One thread.
@@ -31,4 +31,4 @@ class BackOff {
   std::uniform_real_distribution<double> jitter_{0.8, 1.2};
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

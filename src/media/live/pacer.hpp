@@ -10,7 +10,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Behaves like a camera with room for one frame: whoever reads late gets the newest frame that is due, and
 /// those before it are missed. t0 is the time of the first next(). One thread at a time; blocks in next().
@@ -51,4 +51,4 @@ class Pacer {
   std::int64_t next_ = 0;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

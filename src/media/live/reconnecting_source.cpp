@@ -14,7 +14,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/live/refused.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 std::string reason(const std::exception& error) {
@@ -131,4 +131,4 @@ std::optional<Frame> ReconnectingSource::make(FrameMaker& maker, AvFramePtr fram
   }
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -12,7 +12,7 @@
 #include "media/ffmpeg/frame_maker.hpp"
 #include "media/live/back_off.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Its states and their transitions are pictured in docs/live-sources.md. open() makes one attempt. After it,
 /// and after each loss, read() backs off and makes another. Without `reconnect`, and for a SourceRefused
@@ -68,4 +68,4 @@ class ReconnectingSource : public VideoSource {
   VideoInfo info_;  // guarded by info_mutex_
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

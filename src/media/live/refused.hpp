@@ -4,7 +4,7 @@
 
 #include "freshframe/error.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// No permission, an unknown option, a size that the camera does not have.
 class SourceRefused final : public SourceError {
@@ -12,4 +12,4 @@ class SourceRefused final : public SourceError {
   using SourceError::SourceError;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Seconds without a packet that are a stall: 1 s, or four intervals in a stream of few frames; at most half
 /// of `limit`, after which the source counts as lost. `interval`: seconds between two packets, 0 when it is
@@ -15,4 +15,4 @@ namespace freshframe {
   return std::min(std::max(kLeast, kIntervals * interval), limit / 2);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -15,7 +15,7 @@
 #include "media/masked_url.hpp"
 #include "media/network/resolver.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr int kMostDamagedInRow = 100;
@@ -168,4 +168,4 @@ void LiveConnection::lose(const std::string& why, int code) const {
   throw SourceError("lost '" + url_ + "': " + why, url_, code);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

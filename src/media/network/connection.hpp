@@ -13,7 +13,7 @@
 #include "media/network/input.hpp"
 #include "media/network/url.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
 /// the pipeline stops. FFmpeg looks names up as it connects, which nothing can interrupt: what may connect
@@ -57,4 +57,4 @@ class LiveConnection {
   double interval_ = 0;  // seconds between two packets, smoothed
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -13,7 +13,7 @@
 #include "media/network/per_process.hpp"
 #include <pthread.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 struct LeftThread {
@@ -102,4 +102,4 @@ void join_ended_calls() {
   PerProcess<LeftThreads>::get().join_ended();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <thread>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// The call begins with the constructor. It must own the data that it touches: it may outlive this object and
 /// the caller. The destructor joins a call that has ended. Any other is left behind, and a later call joins
@@ -40,4 +40,4 @@ class DetachedCall {
 /// Joins the calls that were left behind and have ended. Any thread.
 void join_ended_calls();
 
-}  // namespace freshframe
+}  // namespace freshframe::media

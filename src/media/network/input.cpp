@@ -20,7 +20,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 constexpr double kGoodbye = 0.1;  // seconds for RTSP's TEARDOWN
@@ -203,4 +203,4 @@ void LiveInput::fail(const std::string& why, int code) const {
   throw SourceError("cannot open '" + masked_ + "': " + why, masked_, code);
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

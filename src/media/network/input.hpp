@@ -17,7 +17,7 @@
 #include "media/ffmpeg/upright.hpp"
 #include "media/network/url.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Owns all that it touches (but for what interrupt() was told of), so that it can be left behind in a call
 /// that has not come back. One thread at a time. The destructor says goodbye to the server for 0.1 s at most.
@@ -79,4 +79,4 @@ class LiveInput {
   bool joined_ = false;  // a key frame has come
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

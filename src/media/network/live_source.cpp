@@ -16,7 +16,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 LiveSource::LiveSource(std::string url, OpenOptions options)
     : ReconnectingSource("'" + mask_passwords(LiveUrl(url).text) + "'", options.reconnect.value_or(true)),
       url_(std::move(url)),
@@ -170,4 +170,4 @@ void LiveSource::close() {
   packet_.reset();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -18,7 +18,7 @@
 #include "media/network/live_timeline.hpp"
 #include "media/network/url.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 class LiveSource final : public ReconnectingSource {
  public:
@@ -70,4 +70,4 @@ class LiveSource final : public ReconnectingSource {
   std::optional<Pace> pace_;  // of a bursty stream: this pts is due at that time
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <optional>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// The first frame lies at 0. Where the stream says nothing, or jumps, and after restart(), the time between
 /// two frames is the time between their arrivals: an outage is as long in pts as it was. One thread.
@@ -42,4 +42,4 @@ class LiveTimeline {
   std::optional<double> shift_;  // from the stream's time to ours
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

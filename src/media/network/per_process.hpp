@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// Never destroyed: threads that were left behind may outlive static objects. The child of a fork has none of
 /// the parent's threads, and may have been born while one of them held a lock: it begins with a new T. Any
@@ -30,4 +30,4 @@ class PerProcess {
   static inline std::atomic<T*> current_{nullptr};
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::media

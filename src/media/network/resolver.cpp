@@ -14,7 +14,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 struct Lookup {
@@ -101,4 +101,4 @@ std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadli
   return answer;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::media {
 
 struct HostAnswer {
   std::vector<std::string> addresses;  // numeric, best first; empty: `error` says why
@@ -31,4 +31,4 @@ using HostLookup = HostAnswer (*)(const std::string& host);
                                                      const std::stop_token& stop,
                                                      HostLookup lookup = system_lookup);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

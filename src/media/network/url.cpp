@@ -9,12 +9,12 @@
 #include "core/ascii.hpp"
 #include "media/url_authority.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 
 LiveUrl::LiveUrl(std::string url) : text(std::move(url)) {
   const auto colon = text.find("://");
   if (colon == std::string::npos) return;
-  scheme = lower_case(std::string_view(text).substr(0, colon));
+  scheme = core::lower_case(std::string_view(text).substr(0, colon));
   text.replace(0, colon, scheme);  // FFmpeg knows small letters only
   const auto parts = parse_authority(text, colon + 3);
   host_begin = parts.host_begin;
@@ -37,4 +37,4 @@ bool is_live_scheme(std::string_view scheme) {
   return std::find(kSchemes.begin(), kSchemes.end(), scheme) != kSchemes.end();
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace freshframe {
+namespace freshframe::media {
 
 /// "rtsp://user:secret@[::1]:8554/a": scheme "rtsp", host "::1".
 struct LiveUrl {
@@ -26,4 +26,4 @@ struct LiveUrl {
 /// The schemes of live sources: "rtsp", "http" and so on.
 [[nodiscard]] bool is_live_scheme(std::string_view scheme);
 
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -30,7 +30,7 @@ TimePoint now() {
 
 }  // namespace
 
-Crew::Crew(PipelineCore& core, Worker& worker, Embedder& embedder)
+Crew::Crew(core::PipelineCore& core, core::Worker& worker, Embedder& embedder)
     : core_(core),
       worker_(worker),
       node_(dynamic_cast<ProcessNode&>(worker.node())),
@@ -152,7 +152,7 @@ void Crew::on_time(TimePoint time) {
     } else if (seat.killed_at && time - *seat.killed_at >= kKillTime) {
       log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + worker_.name() +
                                "' was killed and has not ended after " +
-                               seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
+                               core::seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
                                seat.child().waits_in() + ": it is let go");
       seat.abandon();
       bury(seat, {});
@@ -165,7 +165,7 @@ void Crew::on_time(TimePoint time) {
       const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last look
       seat.last_dump = text;
       if (whole || time >= *seat.dump_until) {
-        seat.kill(time, "it took longer than timeout=" + seconds_text(options_.timeout->count()));
+        seat.kill(time, "it took longer than timeout=" + core::seconds_text(options_.timeout->count()));
       }
     } else if (options_.timeout && seat.job && !seat.killed_at &&
                time - seat.job->sent >= to_duration(*options_.timeout)) {
@@ -253,7 +253,7 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
     const auto times = deaths_.in_window();
     fail_all("its worker " + text +
              (times > 1 ? ", " + std::to_string(times) + " times in " +
-                              seconds_text(options_.restart_window.count())
+                              core::seconds_text(options_.restart_window.count())
                         : std::string()) +
              (dump.empty() ? "" : "\n" + dump));
     return;
@@ -263,7 +263,7 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
   seat.start_at = time + delay;
   const auto whole = "worker of '" + worker_.name() + "' " + text;
   core_.errors().add({.node = worker_.name(), .text = whole, .traceback = dump, .fatal = false});
-  log(LogLevel::Warning, whole + "; another one starts in " + seconds_text(Seconds(delay).count()) +
+  log(LogLevel::Warning, whole + "; another one starts in " + core::seconds_text(Seconds(delay).count()) +
                              (dump.empty() ? "" : "\n" + dump));
 }
 

@@ -32,7 +32,7 @@ namespace freshframe::process {
 /// run() is the whole life of the node's workers. `worker` must be of a ProcessNode.
 class Crew {
  public:
-  Crew(PipelineCore& core, Worker& worker, Embedder& embedder);
+  Crew(core::PipelineCore& core, core::Worker& worker, Embedder& embedder);
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
@@ -78,8 +78,8 @@ class Crew {
   void end_job(Seat& seat, std::span<const std::uint64_t> released);
   void after_job(Seat& seat);
 
-  PipelineCore& core_;
-  Worker& worker_;
+  core::PipelineCore& core_;
+  core::Worker& worker_;
   ProcessNode& node_;
   Embedder& embedder_;
   const CrewOptions& options_;

@@ -43,11 +43,11 @@ void Crew::take_samples() {
     AnySample sample;
     bell_->want_samples(true);  // before the look: what comes after it rings
     const auto taken = worker_.inbox().try_take(sample);
-    if (taken == Taken::Sample) {
+    if (taken == core::Taken::Sample) {
       give(*seat, std::move(sample));
       continue;
     }
-    input_ended_ = taken == Taken::Ended;
+    input_ended_ = taken == core::Taken::Ended;
     break;
   }
   bell_->want_samples(wants);
@@ -84,7 +84,7 @@ void Crew::send(Seat& seat) {
                          .value = {}};
   PlacedFrame placed;
   if (job.sample.frame) {
-    const auto holder = PipelineCore::holder_of(static_cast<std::size_t>(worker_.index()));
+    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(worker_.index()));
     core_.budget()->check_held(holder, core_.options().max_held_bytes);
     placed = place(job.sample.frame, SlabPool::shared());
     message.forms = placed.forms;
@@ -256,7 +256,7 @@ void Crew::check_demand(const Output& output) const {
 void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   const auto lease = seat.job->lease;
   if (lease != 0) {
-    const auto holder = PipelineCore::holder_of(static_cast<std::size_t>(worker_.index()));
+    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(worker_.index()));
     seat.lend(lease, seat.job->sample.frame.as_loan(holder));
   }
   seat.job.reset();

@@ -6,7 +6,7 @@
 
 namespace freshframe::process {
 
-Emitter::Emitter(Worker& worker, bool ordered, std::shared_ptr<Bell> bell)
+Emitter::Emitter(core::Worker& worker, bool ordered, std::shared_ptr<Bell> bell)
     : worker_(worker), ordered_(ordered), bell_(std::move(bell)) {}
 
 Emitter::~Emitter() {

@@ -31,7 +31,7 @@ struct Outcome {
 /// would wait.
 class Emitter {
  public:
-  Emitter(Worker& worker, bool ordered, std::shared_ptr<Bell> bell);
+  Emitter(core::Worker& worker, bool ordered, std::shared_ptr<Bell> bell);
   Emitter(const Emitter&) = delete;
   Emitter& operator=(const Emitter&) = delete;
   ~Emitter();
@@ -51,7 +51,7 @@ class Emitter {
   void run();
   void done() noexcept;
 
-  Worker& worker_;
+  core::Worker& worker_;
   const bool ordered_;
   const std::shared_ptr<Bell> bell_;
   std::map<std::uint64_t, Outcome> early_;  // those that wait for others before them; the control thread's

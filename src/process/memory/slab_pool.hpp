@@ -27,7 +27,7 @@ struct SlabPlace {
 };
 
 /// Thread-safe. A slab is made when the others are full and given back when it has been empty for a while.
-class SlabPool final : public PictureMemory {
+class SlabPool final : public core::PictureMemory {
  public:
   static constexpr std::size_t kSlabBytes = std::size_t{32} << 20;
   static constexpr std::size_t kMostSlabs = 16;  // descriptors of this process and of each worker's messages

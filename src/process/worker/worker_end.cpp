@@ -203,7 +203,7 @@ Frame WorkerEnd::frame_of(const RequestMessage& message) {
   for (const auto& form : message.forms) {
     forms.push_back(picture_of(form));
     Picture layout{form.format, {}};
-    bytes += lay_out(layout, nullptr);
+    bytes += core::lay_out(layout, nullptr);
     for (const auto& plane : form.planes) mappings.push_back(slabs_.at(plane.slab));
   }
   auto release = [leases = leases_, lease = message.lease, mappings = std::move(mappings)]() mutable {
@@ -266,8 +266,8 @@ void WorkerEnd::reply_frame(const Frame& frame) {
   message.kind = ResultKind::Picture;
   message.picture = frame.picture_format();
   Picture copy{message.picture, {}};
-  need(lay_out(copy, nullptr));
-  lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data()));
+  need(core::lay_out(copy, nullptr));
+  core::lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data()));
   if (!basic_pixel_ops().convert(frame.picture(), copy)) throw Error("cannot copy a picture");
   reply(std::move(message));
 }

@@ -119,7 +119,7 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port)
     : token_(std::move(token)),
       loopback_(loopback),
-      machine_(lower_case(machine)),
+      machine_(core::lower_case(machine)),
       cookie_name_("freshframe_" + std::to_string(port)) {}
 
 bool Gate::is_token(std::string_view text) const noexcept {
@@ -130,14 +130,14 @@ bool Gate::is_our_host(std::string_view host) const {
   const auto name = without_port(host);
   if (!name) return false;
   if (const auto address = address_of(*name)) return !loopback_ || address->is_loopback();
-  const auto known = lower_case(*name);
+  const auto known = core::lower_case(*name);
   return known == "localhost" || (!loopback_ && !machine_.empty() && known == machine_);
 }
 
 bool Gate::has_token(const RequestHead& head) const {
   constexpr std::string_view kBearer = "bearer ";
   const auto& given = head.authorization;
-  if (given.size() > kBearer.size() && lower_case(given.substr(0, kBearer.size())) == kBearer &&
+  if (given.size() > kBearer.size() && core::lower_case(given.substr(0, kBearer.size())) == kBearer &&
       is_token(given.substr(kBearer.size()))) {
     return true;
   }

@@ -104,7 +104,7 @@ struct Server::Impl {
 Server::Server(const Pipeline& pipeline, ServeOptions options)
     : Server(pipeline.core(), std::move(options)) {}
 
-Server::Server(std::shared_ptr<PipelineCore> pipeline, ServeOptions options)
+Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options)
     : impl_(std::make_unique<Impl>()) {
   const auto address = address_of(options.host);
   if (options.source_timeout && !(*options.source_timeout > 0)) {

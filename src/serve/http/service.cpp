@@ -18,7 +18,7 @@
 
 namespace freshframe::serve {
 
-Service::Service(std::shared_ptr<PipelineCore> core, ServeOptions options, Gate gate)
+Service::Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options, Gate gate)
     : core_(std::move(core)),
       options_(std::move(options)),
       gate_(std::move(gate)),
@@ -107,7 +107,7 @@ void Service::look_now(Clock::time_point now) {
   auto& seen = sampler_.seen();
   seen.views = hub_.info();
   seen.viewers = viewers_.size();
-  hub_.set_over(seen.graph.phase >= LifePhase::Ended);
+  hub_.set_over(seen.graph.phase >= core::LifePhase::Ended);
 }
 
 const Sampler& Service::look() {

@@ -33,7 +33,7 @@ class Service final : public StateSource {
   static constexpr auto kTick = std::chrono::milliseconds(250);
 
   /// Without listening: for connections that come by other ways.
-  Service(std::shared_ptr<PipelineCore> core, ServeOptions options, Gate gate);
+  Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options, Gate gate);
   ~Service() override;
 
   void listen(net::ip::tcp::acceptor acceptor);
@@ -46,7 +46,7 @@ class Service final : public StateSource {
   [[nodiscard]] const Gate& gate() const noexcept { return gate_; }
   [[nodiscard]] const ServeLimits& limits() const noexcept { return options_.limits; }
   [[nodiscard]] PictureHub& hub() noexcept { return hub_; }
-  [[nodiscard]] PipelineCore& core() noexcept { return *core_; }
+  [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
   [[nodiscard]] const Sampler& look() override;
   [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.has(name); }
   /// Who looks at which pictures has changed.
@@ -70,7 +70,7 @@ class Service final : public StateSource {
   void check_connections(Clock::time_point now);
 
   net::io_context io_{1};
-  std::shared_ptr<PipelineCore> core_;
+  std::shared_ptr<core::PipelineCore> core_;
   ServeOptions options_;
   Gate gate_;
   Sampler sampler_;

@@ -34,8 +34,9 @@ int step_up(int width) {
 
 }  // namespace
 
-PictureHub::PictureHub(std::shared_ptr<PipelineCore> core, std::function<void(std::function<void()>)> post)
-    : core_(std::move(core)), post_(std::move(post)), jpeg_(std::make_unique<JpegEncoder>()) {}
+PictureHub::PictureHub(std::shared_ptr<core::PipelineCore> core,
+                       std::function<void(std::function<void()>)> post)
+    : core_(std::move(core)), post_(std::move(post)), jpeg_(std::make_unique<media::JpegEncoder>()) {}
 
 PictureHub::~PictureHub() {
   {

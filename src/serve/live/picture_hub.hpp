@@ -21,7 +21,7 @@
 #include "core/pipeline/pipeline_core.hpp"
 #include "serve/state/snapshot.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 class JpegEncoder;
 }
 
@@ -75,7 +75,7 @@ class PictureHub {
   static constexpr int kMaxWidth = 1920;
 
   /// `post` runs a function on the network's thread soon; it is called on any thread.
-  PictureHub(std::shared_ptr<PipelineCore> core, std::function<void(std::function<void()>)> post);
+  PictureHub(std::shared_ptr<core::PipelineCore> core, std::function<void(std::function<void()>)> post);
   /// Ends the encoder and closes the taps.
   ~PictureHub();
   PictureHub(const PictureHub&) = delete;
@@ -101,7 +101,7 @@ class PictureHub {
   struct Port {
     std::size_t index = 0;
     std::string name;
-    PictureTap* tap = nullptr;
+    core::PictureTap* tap = nullptr;
     bool busy = false;  // asked, caught or being encoded
     Time due{};
     std::uint64_t encoded = 0;
@@ -125,13 +125,13 @@ class PictureHub {
   [[nodiscard]] bool any_ready(std::size_t index) const;
   [[nodiscard]] int wanted_width(std::size_t index) const;
 
-  std::shared_ptr<PipelineCore> core_;
+  std::shared_ptr<core::PipelineCore> core_;
   std::function<void(std::function<void()>)> post_;
   std::deque<Port> ports_;  // addresses stay
   std::vector<PictureClient*> clients_;
   bool over_ = false;
 
-  std::unique_ptr<JpegEncoder> jpeg_;  // the encoder's
+  std::unique_ptr<media::JpegEncoder> jpeg_;  // the encoder's
   std::shared_ptr<Queue> caught_ = std::make_shared<Queue>();
   std::thread encoder_;
 };

@@ -71,7 +71,7 @@ std::string EventLog::error_of(const std::string& node) const {
   return found != errors_.end() ? found->second.line : std::string();
 }
 
-void EventLog::follow(const Snapshot& seen, const PipelineCore& core) {
+void EventLog::follow(const Snapshot& seen, const core::PipelineCore& core) {
   follow_edges(seen);
   follow_sources(seen);
   follow_stall(seen);
@@ -85,19 +85,19 @@ void EventLog::follow_phase(const Snapshot& seen) {
   if (phase == phase_) return;
   const bool first = !phase_;
   phase_ = phase;
-  if (phase == LifePhase::Running) add(seen.time, "start", seen.pipeline, "the pipeline runs");
-  if (phase < LifePhase::Ended) return;
-  if (phase == LifePhase::Failed) {
+  if (phase == core::LifePhase::Running) add(seen.time, "start", seen.pipeline, "the pipeline runs");
+  if (phase < core::LifePhase::Ended) return;
+  if (phase == core::LifePhase::Failed) {
     add(seen.time, "end", seen.pipeline, "the pipeline failed" + (seen.error ? ": " + seen.error->text : ""));
   } else {
     add(seen.time, "end", seen.pipeline,
         "the pipeline " + std::string(first ? "had " : "has ") +
-            (phase == LifePhase::Stopped ? "been stopped" : "ended"));
+            (phase == core::LifePhase::Stopped ? "been stopped" : "ended"));
   }
 }
 
 // The texts are of the errors' log, which keeps a few; how many there were is in the node's counters.
-void EventLog::follow_errors(const Snapshot& seen, const PipelineCore& core) {
+void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& core) {
   for (const auto& note : core.errors().since(last_error_)) {
     last_error_ = note.id;
     auto& errors = errors_[note.node];
@@ -162,7 +162,7 @@ void EventLog::follow_sources(const Snapshot& seen) {
 }
 
 void EventLog::follow_stall(const Snapshot& seen) {
-  const bool stalled = seen.graph.phase == LifePhase::Running && seen.still >= seen.still_limit;
+  const bool stalled = seen.graph.phase == core::LifePhase::Running && seen.still >= seen.still_limit;
   if (stalled && !stalled_) add(seen.time, "stall", seen.pipeline, health_of(seen).reason);
   stalled_ = stalled;
 }

@@ -23,7 +23,7 @@ class EventLog {
  public:
   static constexpr std::size_t kKept = 100;
 
-  void follow(const Snapshot& seen, const PipelineCore& core);
+  void follow(const Snapshot& seen, const core::PipelineCore& core);
   /// Oldest first, by their newest repetition.
   [[nodiscard]] std::vector<Event> events() const;
   /// The newest error of a node, in one line; "": it had none.
@@ -56,7 +56,7 @@ class EventLog {
            const Repeated& repeated);
   void make_room();
   void follow_phase(const Snapshot& seen);
-  void follow_errors(const Snapshot& seen, const PipelineCore& core);
+  void follow_errors(const Snapshot& seen, const core::PipelineCore& core);
   void follow_edges(const Snapshot& seen);
   void follow_sources(const Snapshot& seen);
   void follow_stall(const Snapshot& seen);
@@ -64,7 +64,7 @@ class EventLog {
 
   std::deque<Entry> entries_;
   std::uint64_t count_ = 0;
-  std::optional<LifePhase> phase_;
+  std::optional<core::LifePhase> phase_;
   std::uint64_t last_error_ = 0;
   std::map<std::string, NodeErrors> errors_;                          // by node
   std::map<std::pair<std::size_t, DropCause>, std::uint64_t> drops_;  // that were told, by edge and cause

@@ -12,7 +12,7 @@
 namespace freshframe {
 
 struct Metrics::Impl {
-  Impl(std::shared_ptr<PipelineCore> pipeline, std::function<GilFindings()> read)
+  Impl(std::shared_ptr<core::PipelineCore> pipeline, std::function<GilFindings()> read)
       : gil_findings(std::move(read)), sampler(std::move(pipeline)) {}
 
   const std::function<GilFindings()> gil_findings;
@@ -20,7 +20,7 @@ struct Metrics::Impl {
   serve::Sampler sampler;  // guarded by mutex: it remembers when a sample has moved last
 };
 
-Metrics::Metrics(std::shared_ptr<PipelineCore> pipeline, std::function<GilFindings()> gil_findings)
+Metrics::Metrics(std::shared_ptr<core::PipelineCore> pipeline, std::function<GilFindings()> gil_findings)
     : impl_(std::make_unique<Impl>(std::move(pipeline), std::move(gil_findings))) {}
 
 Metrics::~Metrics() = default;

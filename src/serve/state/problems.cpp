@@ -49,7 +49,7 @@ std::string node_of_thread(const std::string& thread, const Snapshot& seen) {
 }
 
 void add_error(std::vector<Problem>& out, const Snapshot& seen) {
-  if (seen.graph.phase != LifePhase::Failed) return;
+  if (seen.graph.phase != core::LifePhase::Failed) return;
   const bool known = seen.error.has_value();
   out.push_back({"error", known ? seen.error->node : seen.pipeline,
                  known ? "failed: " + seen.error->text : "the pipeline failed"});
@@ -78,7 +78,7 @@ void add_gil(std::vector<Problem>& out, const Snapshot& seen) {
   }
   for (std::size_t i = 0; i < seen.node_rates.size(); ++i) {
     const auto& name = seen.graph.stats.nodes[i].name;
-    if (seen.graph.phase != LifePhase::Running || seen.node_rates[i].gil_hold < kHoldShare) continue;
+    if (seen.graph.phase != core::LifePhase::Running || seen.node_rates[i].gil_hold < kHoldShare) continue;
     if (std::ranges::any_of(out, [&](const auto& one) { return one.kind == "gil" && one.subject == name; })) {
       continue;
     }
@@ -113,7 +113,7 @@ void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
 }
 
 void add_stall(std::vector<Problem>& out, const Snapshot& seen) {
-  if (seen.graph.phase != LifePhase::Running || seen.still < seen.still_limit) return;
+  if (seen.graph.phase != core::LifePhase::Running || seen.still < seen.still_limit) return;
   out.push_back({"stall", seen.pipeline, "no sample has moved for " + seconds_text(seen.still)});
 }
 

@@ -46,7 +46,7 @@ void extend(Series& series, std::optional<double> point, std::size_t points) {
 
 }  // namespace
 
-Sampler::Sampler(std::shared_ptr<PipelineCore> core, std::optional<double> away_limit)
+Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit)
     : core_(std::move(core)) {
   seen_.away_limit = away_limit;
   constexpr double kDefaultLimit = 5.0;  // seconds, where stalls are not looked for
@@ -117,7 +117,7 @@ void Sampler::follow_trouble(const Stats& before) {
 
 void Sampler::follow_sources(Time now) {
   const auto& nodes = seen_.graph.stats.nodes;
-  const bool runs = seen_.graph.phase == LifePhase::Running;
+  const bool runs = seen_.graph.phase == core::LifePhase::Running;
   away_since_.resize(nodes.size());
   seen_.away.assign(nodes.size(), std::nullopt);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -145,7 +145,7 @@ void Sampler::follow_movement(Time now) {
   std::uint64_t moved = 0;
   for (const auto& node : seen_.graph.stats.nodes) moved += node.processed;
   for (const auto& edge : seen_.graph.stats.edges) moved += edge.delivered;
-  if (!moved_at_ || moved != moved_ || seen_.graph.phase != LifePhase::Running) moved_at_ = now;
+  if (!moved_at_ || moved != moved_ || seen_.graph.phase != core::LifePhase::Running) moved_at_ = now;
   moved_ = moved;
   seen_.still = duration<double>(now - *moved_at_).count();
 }
@@ -169,7 +169,7 @@ void Sampler::extend_history(Time now) {
     extend(series.waiting, static_cast<double>(stats.edges[i].waiting), points);
     extend(series.age_p50, measured(stats.edges[i].age_p50), points);
   }
-  const bool runs = seen_.graph.phase == LifePhase::Running;
+  const bool runs = seen_.graph.phase == core::LifePhase::Running;
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
     extend(history_.node_fps[i], runs ? std::optional(seen_.node_rates[i].processed) : std::nullopt, points);
   }

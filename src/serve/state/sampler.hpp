@@ -22,7 +22,7 @@ class Sampler {
   using Time = std::chrono::steady_clock::time_point;
 
   /// `away_limit`: seconds that a source may deliver nothing before health_of() says so; nullopt: any time.
-  explicit Sampler(std::shared_ptr<PipelineCore> core, std::optional<double> away_limit = {});
+  explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit = {});
 
   void look(Time now, GilFindings gil);
   [[nodiscard]] const Snapshot& seen() const noexcept { return seen_; }
@@ -47,7 +47,7 @@ class Sampler {
   void follow_movement(Time now);
   void extend_history(Time now);
 
-  std::shared_ptr<PipelineCore> core_;
+  std::shared_ptr<core::PipelineCore> core_;
   Snapshot seen_;
   History history_;
   EventLog events_;

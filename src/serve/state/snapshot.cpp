@@ -42,31 +42,31 @@ std::string too_long_away(const Snapshot& seen) {
 
 }  // namespace
 
-std::string_view to_string(LifePhase phase) noexcept {
+std::string_view to_string(core::LifePhase phase) noexcept {
   switch (phase) {
-    case LifePhase::Created:
+    case core::LifePhase::Created:
       return "created";
-    case LifePhase::Starting:
+    case core::LifePhase::Starting:
       return "starting";
-    case LifePhase::Running:
+    case core::LifePhase::Running:
       return "running";
-    case LifePhase::Ended:
+    case core::LifePhase::Ended:
       return "ended";
-    case LifePhase::Stopped:
+    case core::LifePhase::Stopped:
       return "stopped";
-    case LifePhase::Failed:
+    case core::LifePhase::Failed:
       return "failed";
   }
   return "?";
 }
 
-std::string_view to_string(NodeKind kind) noexcept {
+std::string_view to_string(core::NodeKind kind) noexcept {
   switch (kind) {
-    case NodeKind::Source:
+    case core::NodeKind::Source:
       return "source";
-    case NodeKind::Node:
+    case core::NodeKind::Node:
       return "node";
-    case NodeKind::Sink:
+    case core::NodeKind::Sink:
       return "sink";
   }
   return "?";
@@ -78,9 +78,9 @@ std::string edge_name(const EdgeStats& edge) {
 
 Health health_of(const Snapshot& seen) {
   switch (seen.graph.phase) {
-    case LifePhase::Failed:
+    case core::LifePhase::Failed:
       return {false, "failed: " + (seen.error ? seen.error->node + ": " + seen.error->text : "unknown")};
-    case LifePhase::Running:
+    case core::LifePhase::Running:
       break;
     default:
       return {false, "no frames flow: the pipeline is " + std::string(to_string(seen.graph.phase))};

@@ -63,15 +63,15 @@ struct ViewInfo {
 struct Snapshot {
   double time = 0;  // Unix time
   std::string pipeline;
-  GraphState graph;
+  core::GraphState graph;
   std::vector<NodeRates> node_rates;  // as graph.stats.nodes
   std::vector<EdgeRates> edge_rates;  // as graph.stats.edges
   std::vector<NodeTrouble> trouble;   // as graph.stats.nodes
   std::vector<double> loss_times;     // as graph.stats.edges: Unix time of the newest loss; 0: none
   /// As graph.stats.nodes: seconds that a source has delivered nothing because its connection is away.
   std::vector<std::optional<double>> away;
-  std::optional<double> away_limit;  // seconds; longer is unhealthy
-  std::optional<ErrorNote> error;    // what ended the pipeline
+  std::optional<double> away_limit;      // seconds; longer is unhealthy
+  std::optional<core::ErrorNote> error;  // what ended the pipeline
   GilFindings gil;
   double gil_stalled_share = 0;  // of the last seconds: stalls that have ended
   double still = 0;              // seconds since a sample moved
@@ -111,8 +111,8 @@ struct Health {
 /// Who keeps the GIL, for people.
 [[nodiscard]] std::string holder_of(const GilFindings::Stall& stall);
 
-[[nodiscard]] std::string_view to_string(LifePhase phase) noexcept;
-[[nodiscard]] std::string_view to_string(NodeKind kind) noexcept;
+[[nodiscard]] std::string_view to_string(core::LifePhase phase) noexcept;
+[[nodiscard]] std::string_view to_string(core::NodeKind kind) noexcept;
 /// What was measured; nullopt when nothing was: quantiles of nothing are 0.
 [[nodiscard]] inline std::optional<double> measured(double quantile) {
   return quantile > 0 ? std::optional(quantile) : std::nullopt;

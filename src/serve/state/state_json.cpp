@@ -46,7 +46,7 @@ void write_fields(JsonWriter& json, const Fields& fields, const Stats& stats) {
   for_each_field(fields, [&](const auto& field) { write_field(json, field.name, stats.*field.member); });
 }
 
-void write_error(JsonWriter& json, const std::optional<ErrorNote>& error) {
+void write_error(JsonWriter& json, const std::optional<core::ErrorNote>& error) {
   json.key("error");
   if (!error) {
     json.null();

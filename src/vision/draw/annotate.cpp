@@ -45,9 +45,9 @@ std::string confidence_text(float confidence) {
 
 struct Annotate::Impl {
   AnnotateOptions options;
-  Trails trails;
-  AnnotateCanvas canvas;
-  Labels labels;
+  vision::Trails trails;
+  vision::AnnotateCanvas canvas;
+  vision::Labels labels;
 
   void draw(const Sample<Circles>& sample);
   [[nodiscard]] std::string text(const Circles& found, std::size_t index) const;
@@ -70,9 +70,10 @@ void Annotate::Impl::draw(const Sample<Circles>& sample) {
   const Circles& found = sample.value;
   const bool tracked = !found.ids.empty();
   const auto color = [&](std::size_t index) {
-    return tracked ? color_of_id(found.ids[index]) : color_of_confidence(found.circles[index].confidence);
+    return tracked ? vision::color_of_id(found.ids[index])
+                   : vision::color_of_confidence(found.circles[index].confidence);
   };
-  AnnotatePen pen(canvas, options.line_width);
+  vision::AnnotatePen pen(canvas, options.line_width);
   if (tracked && options.trail > 0) {
     trails.add(found, sample.stamp.source, sample.stamp.pts);
     for (std::size_t i = 0; i < found.circles.size(); ++i) {
@@ -87,7 +88,7 @@ void Annotate::Impl::draw(const Sample<Circles>& sample) {
 
 Annotate::Annotate(const AnnotateOptions& options) {
   check(options);
-  impl_ = std::make_unique<Impl>(Impl{options, Trails(options.trail), {}, {}});
+  impl_ = std::make_unique<Impl>(Impl{options, vision::Trails(options.trail), {}, {}});
 }
 
 Annotate::~Annotate() = default;
@@ -101,7 +102,7 @@ std::optional<Frame> Annotate::process(const Sample<Circles>& sample, const Cont
     throw Error("Annotate needs as many ids as circles or none, got " + std::to_string(found.ids.size()) +
                 " ids for " + std::to_string(found.circles.size()) + " circles");
   }
-  FrameBuilder picture = drawable_copy(sample.frame);
+  FrameBuilder picture = vision::drawable_copy(sample.frame);
   impl_->canvas.begin(picture.picture());
   impl_->draw(sample);
   return std::move(picture).publish(sample.frame.ops());

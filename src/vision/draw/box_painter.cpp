@@ -14,8 +14,8 @@ namespace freshframe {
 
 struct BoxPainter::Impl {
   float line_width;
-  AnnotateCanvas canvas;
-  Labels labels;
+  vision::AnnotateCanvas canvas;
+  vision::Labels labels;
 };
 
 BoxPainter::BoxPainter(float line_width) {
@@ -34,11 +34,11 @@ BoxPainter& BoxPainter::operator=(BoxPainter&&) noexcept = default;
 BoxPainter::~BoxPainter() = default;
 
 Frame BoxPainter::draw(const Frame& frame, std::span<const LabelledBox> boxes) {
-  FrameBuilder picture = drawable_copy(frame);
+  FrameBuilder picture = vision::drawable_copy(frame);
   impl_->canvas.begin(picture.picture());
-  AnnotatePen pen(impl_->canvas, impl_->line_width);
+  vision::AnnotatePen pen(impl_->canvas, impl_->line_width);
   const auto color = [](const LabelledBox& box) {
-    return box.id ? color_of_id(*box.id) : color_of_confidence(box.box.confidence);
+    return box.id ? vision::color_of_id(*box.id) : vision::color_of_confidence(box.box.confidence);
   };
   for (const auto& box : boxes) pen.box(box.box, color(box));
   // Last, so that no line runs through a text.

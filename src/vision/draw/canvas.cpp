@@ -9,7 +9,7 @@
 #include "core/frame/color_matrix.hpp"
 #include "vision/draw/rows.hpp"
 
-namespace freshframe {
+namespace freshframe::vision {
 namespace {
 
 std::uint8_t level(double value) {
@@ -22,8 +22,8 @@ bool is_packed(PixelFormat format) {
 
 /// Luma, Cb, Cr.
 std::array<std::uint8_t, 3> yuv(const Color& color, const PictureFormat& format) {
-  const auto k = luma_weights(matrix_of(format));
-  const auto levels = levels_of(format.range);
+  const auto k = core::luma_weights(core::matrix_of(format));
+  const auto levels = core::levels_of(format.range);
   const double y = k.red * color.r + k.green * color.g + k.blue * color.b;
   return {level(levels.black + levels.luma * y),
           level(128 + levels.chroma * 0.5 * (color.b - y) / (1 - k.blue)),
@@ -45,7 +45,7 @@ struct AnnotateCanvas::Layers {
   int opacity = 256;
 
   /// The components of a pixel from number `first` on.
-  [[nodiscard]] vision::Paint from(std::size_t first) const {
+  [[nodiscard]] Paint from(std::size_t first) const {
     return {{levels[first], levels[std::min<std::size_t>(first + 1, 2)], levels[2]}, opacity};
   }
 };
@@ -90,8 +90,8 @@ void AnnotateCanvas::paint_plane(int plane, const Layers& layers) {
   const auto paint = layers.from(static_cast<std::size_t>(plane));
   for (int y = mask_.top(); y < mask_.bottom(); ++y) {
     const auto [left, right] = mask_.columns(y);
-    vision::mix(paint, components, mask_.row(y) + left, right - left,
-                row(plane, y) + static_cast<std::ptrdiff_t>(components) * left);
+    mix(paint, components, mask_.row(y) + left, right - left,
+        row(plane, y) + static_cast<std::ptrdiff_t>(components) * left);
   }
 }
 
@@ -116,13 +116,12 @@ void AnnotateCanvas::paint_halved(const Layers& layers) {
           mask_.row(next) + 2 * static_cast<std::ptrdiff_t>(left), count, halved_.data());
     const int chroma_y = y / step;
     if (interleaved) {
-      vision::mix(layers.from(1), 2, halved_.data(), count,
-                  row(1, chroma_y) + 2 * static_cast<std::ptrdiff_t>(left));
+      mix(layers.from(1), 2, halved_.data(), count, row(1, chroma_y) + 2 * static_cast<std::ptrdiff_t>(left));
     } else {
-      vision::mix(layers.from(1), 1, halved_.data(), count, row(1, chroma_y) + left);
-      vision::mix(layers.from(2), 1, halved_.data(), count, row(2, chroma_y) + left);
+      mix(layers.from(1), 1, halved_.data(), count, row(1, chroma_y) + left);
+      mix(layers.from(2), 1, halved_.data(), count, row(2, chroma_y) + left);
     }
   }
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

@@ -9,7 +9,7 @@
 
 #include "vision/draw/mask.hpp"
 
-namespace freshframe {
+namespace freshframe::vision {
 
 /// R'G'B', each 0..1.
 struct Color {
@@ -54,4 +54,4 @@ class AnnotateCanvas {
   std::vector<std::uint8_t> halved_;  // a row of the mask at half the width
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

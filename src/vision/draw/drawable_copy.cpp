@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace freshframe {
+namespace freshframe::vision {
 
 FrameBuilder drawable_copy(const Frame& frame) {
   constexpr int kNeutral = 128;  // chroma without a colour
@@ -31,4 +31,4 @@ FrameBuilder drawable_copy(const Frame& frame) {
   return copy;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

@@ -4,9 +4,9 @@
 
 #include "freshframe/frame.hpp"
 
-namespace freshframe {
+namespace freshframe::vision {
 
 /// The frame's pixels in memory of their own and in its own format. Gray becomes I420, which has colour.
 [[nodiscard]] FrameBuilder drawable_copy(const Frame& frame);
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

@@ -12,7 +12,7 @@
 
 #include <cairo.h>
 
-namespace freshframe {
+namespace freshframe::vision {
 namespace {
 
 // Note [Font]
@@ -132,4 +132,4 @@ const Label& Labels::label(const std::string& text, double font) {
   return labels_.emplace(text, draw(text, font)).first->second;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

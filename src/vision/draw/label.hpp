@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::vision {
 
 /// A rounded tag with a text in it, in masks of the same size.
 struct Label {
@@ -44,4 +44,4 @@ class Labels {
   std::map<std::string, Label> labels_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

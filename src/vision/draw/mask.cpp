@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-namespace freshframe {
+namespace freshframe::vision {
 
 void AnnotateMask::resize(int width, int height) {
   width_ = width;
@@ -53,4 +53,4 @@ void AnnotateMask::clear() {
   bottom_ = 0;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

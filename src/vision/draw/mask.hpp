@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace freshframe {
+namespace freshframe::vision {
 
 /// Columns of a row; `right` is not one of them.
 struct Columns {
@@ -57,4 +57,4 @@ class AnnotateMask {
   std::vector<Columns> columns_;  // per row
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

@@ -9,7 +9,7 @@
 
 #include "vision/draw/rows.hpp"
 
-namespace freshframe {
+namespace freshframe::vision {
 namespace {
 
 /// Circles that are larger or farther away are left out; trails are cut there.
@@ -62,7 +62,7 @@ struct Rows {
         end(static_cast<int>(std::clamp(std::floor(bottom) + 1, 0.0, static_cast<double>(height)))) {}
 };
 
-void draw_rim(AnnotateMask& mask, const vision::Rim& rim) {
+void draw_rim(AnnotateMask& mask, const Rim& rim) {
   const double outer = rim.r + rim.half_width + kSmooth;
   const double inner = rim.r - rim.half_width - kSmooth;
   const Rows rows(rim.y - outer, rim.y + outer, mask.height());
@@ -71,7 +71,7 @@ void draw_rim(AnnotateMask& mask, const vision::Rim& rim) {
     const double inside = half_chord(inner, y - rim.y);
     const auto draw = [&](double left, double right) {
       const auto columns = mask.mark(y, left, right + 1);
-      if (!columns.empty()) vision::cover(rim, y, columns, mask.row(y));
+      if (!columns.empty()) cover(rim, y, columns, mask.row(y));
     };
     if (outside <= 0) continue;
     if (inside > kSmooth) {
@@ -83,7 +83,7 @@ void draw_rim(AnnotateMask& mask, const vision::Rim& rim) {
   }
 }
 
-void draw_stroke(AnnotateMask& mask, const vision::Stroke& stroke) {
+void draw_stroke(AnnotateMask& mask, const Stroke& stroke) {
   const double margin = std::max(stroke.half_width, stroke.half_width + stroke.half_width_change) + kSmooth;
   const double top = std::min(stroke.y, stroke.y + stroke.dy) - margin;
   const double bottom = std::max(stroke.y, stroke.y + stroke.dy) + margin;
@@ -99,7 +99,7 @@ void draw_stroke(AnnotateMask& mask, const vision::Stroke& stroke) {
     const double begin = stroke.x + first * stroke.dx;
     const double end = stroke.x + last * stroke.dx;
     const auto columns = mask.mark(y, std::min(begin, end) - margin, std::max(begin, end) + margin + 1);
-    if (!columns.empty()) vision::cover(stroke, y, columns, mask.row(y));
+    if (!columns.empty()) cover(stroke, y, columns, mask.row(y));
   }
 }
 
@@ -205,4 +205,4 @@ void AnnotatePen::label_at(const Box& area, const std::string& text, const Color
   canvas_.paint({0.04, 0.05, 0.08});
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

@@ -11,7 +11,7 @@
 #include "vision/draw/label.hpp"
 #include "vision/draw/trails.hpp"
 
-namespace freshframe {
+namespace freshframe::vision {
 
 /// Stable, bright, far from the colours of the ids around it.
 [[nodiscard]] Color color_of_id(std::int64_t id);
@@ -42,4 +42,4 @@ class AnnotatePen {
   double font_;  // pixels
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace freshframe {
+namespace freshframe::vision {
 
 void Trails::add(const Circles& circles, int source, double pts) {
   if (!std::isfinite(pts)) return;
@@ -33,4 +33,4 @@ const Trail& Trails::of(int source, std::int64_t id) const {
   return found == own->second.trails.end() ? none : found->second;
 }
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

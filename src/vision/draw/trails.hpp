@@ -9,7 +9,7 @@
 #include <deque>
 #include <map>
 
-namespace freshframe {
+namespace freshframe::vision {
 
 struct TrailPoint {
   double pts = 0;
@@ -41,4 +41,4 @@ class Trails {
   std::map<int, Source> sources_;
 };
 
-}  // namespace freshframe
+}  // namespace freshframe::vision

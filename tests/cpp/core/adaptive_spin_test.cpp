@@ -8,6 +8,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 constexpr auto kSoon = AdaptiveSpin::kShort / 2;

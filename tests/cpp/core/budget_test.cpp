@@ -14,6 +14,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 std::shared_ptr<FrameBudget> budget_of(int bound) {

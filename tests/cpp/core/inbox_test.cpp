@@ -14,6 +14,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 void expect_books(const Inbox& inbox) {

@@ -15,6 +15,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {

@@ -16,6 +16,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 /// Says that it runs outside; whoever runs it decides what it does.

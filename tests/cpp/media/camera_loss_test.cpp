@@ -10,7 +10,7 @@
 #include "cpp/media/camera_rig.hpp"
 #include <gtest/gtest.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 using test::CameraRig;
@@ -254,4 +254,4 @@ TEST(CameraSource, AWaitEndsWhenAnotherThreadStops) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -15,7 +15,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 using test::CameraRig;
@@ -271,4 +271,4 @@ TEST(CameraList, IsInTheOrderOfTheNumbers) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -18,7 +18,7 @@ extern "C" {
 #include <libavutil/opt.h>
 }
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 using test::CameraRig;
@@ -220,4 +220,4 @@ TEST(CameraSource, CountsAChangeOfSize) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

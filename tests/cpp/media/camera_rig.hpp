@@ -18,6 +18,8 @@
 
 namespace freshframe::test {
 
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 using Step = FakeCamera::Step;
 
 /// Its waits take no real time. A stop that the camera's script asks for comes while they wait.

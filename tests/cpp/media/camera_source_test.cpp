@@ -8,7 +8,7 @@
 #include "cpp/media/camera_rig.hpp"
 #include <gtest/gtest.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 using test::CameraRig;
@@ -150,4 +150,4 @@ TEST(CameraSource, PtsNeverGoesBack) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -16,7 +16,7 @@
 #include "media/demo/url.hpp"
 #include <gtest/gtest.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 using test::pixels_of;
@@ -221,4 +221,4 @@ TEST(MediaDemo, AStopEndsThePaintingOfALargeScene) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -16,6 +16,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 TimePoint in(double seconds) {

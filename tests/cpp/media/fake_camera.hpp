@@ -25,6 +25,8 @@
 
 namespace freshframe::test {
 
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 /// One wait of the reader for a picture.
 struct CameraStep {
   enum class Kind { Picture, Silence, Spurious, Interrupted, Unplugged, Failed, Stop };

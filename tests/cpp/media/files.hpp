@@ -26,6 +26,8 @@
 
 namespace freshframe::test {
 
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 /// A folder of its own, gone at the end.
 class Folder {
  public:

@@ -18,6 +18,9 @@ extern "C" {
 }
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 /// One of FFmpeg's formats, and the Frame that it must become.

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 // Configuration records that x264 made, without B frames and with them.
@@ -70,4 +70,4 @@ TEST(H264Order, NoBytesAreTooMuchForIt) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -18,6 +18,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 using Rgb = std::array<int, 3>;

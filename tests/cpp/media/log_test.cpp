@@ -23,6 +23,9 @@ extern "C" {
 }
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 /// Collects log lines while it lives.

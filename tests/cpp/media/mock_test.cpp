@@ -12,7 +12,7 @@
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 using test::Rig;
@@ -111,4 +111,4 @@ TEST(MockCamera, AMissingPictureIsASourceErrorWhenItOpens) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

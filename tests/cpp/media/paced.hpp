@@ -19,6 +19,8 @@
 
 namespace freshframe::test {
 
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 /// What the engine gives to a source, in the hands of a test.
 struct Rig {
   SimulatedClock clock;

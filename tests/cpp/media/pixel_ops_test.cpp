@@ -18,6 +18,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 constexpr std::array kAll = {PixelFormat::Gray, PixelFormat::Nv12, PixelFormat::I420, PixelFormat::I422,

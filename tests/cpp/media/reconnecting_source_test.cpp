@@ -21,6 +21,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 /// Whoever waits has waited.

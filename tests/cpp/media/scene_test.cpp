@@ -17,7 +17,7 @@
 #include "media/demo/url.hpp"
 #include <gtest/gtest.h>
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
 using test::pixels_of;
@@ -211,4 +211,4 @@ TEST(DemoScene, AnyNumberOfBallsInAnySizeIsPainted) {
 }
 
 }  // namespace
-}  // namespace freshframe
+}  // namespace freshframe::media

@@ -20,6 +20,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 struct Recording {

@@ -9,6 +9,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 StreamSpans spans_of(std::initializer_list<std::pair<int, std::int64_t>> packets) {

@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 TEST(MediaTimeline, TakesTheStreamsOwnTimes) {

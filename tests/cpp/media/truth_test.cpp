@@ -21,6 +21,9 @@ extern "C" {
 }
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 struct Case {

@@ -20,6 +20,9 @@ extern "C" {
 }
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 /// Stored pixel (x, y) goes to (a x + c y, b x + d y), then the picture is moved back to (0, 0).

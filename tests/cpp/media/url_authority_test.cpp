@@ -9,6 +9,9 @@
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 /// "user|host|port and rest of the authority", '-' for no user.

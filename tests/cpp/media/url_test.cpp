@@ -17,6 +17,9 @@
 #include <sys/sysmacros.h>
 
 namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 TEST(MediaUrl, MasksThePasswordOfEveryUrlInAText) {

@@ -16,7 +16,7 @@ Circles one(const Circle& circle, std::int64_t id) {
 }
 
 TEST(Trails, ForgetIdsThatAreNotSeenAndOldPoints) {
-  Trails trails(1.0);
+  vision::Trails trails(1.0);
   trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
   trails.add(one({2, 2, 3, 1}, 7), 0, 0.75);
   EXPECT_EQ(trails.of(0, 7).size(), 2U);
@@ -30,9 +30,9 @@ TEST(Trails, ForgetIdsThatAreNotSeenAndOldPoints) {
 }
 
 TEST(Trails, AreBoundedAlsoWhenTimeStandsStillOrIsNoNumber) {
-  Trails trails(60.0);
-  for (std::size_t i = 0; i < Trails::kMaxPoints + 10; ++i) trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
-  EXPECT_EQ(trails.of(0, 7).size(), Trails::kMaxPoints);
+  vision::Trails trails(60.0);
+  for (std::size_t i = 0; i < vision::Trails::kMaxPoints + 10; ++i) trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
+  EXPECT_EQ(trails.of(0, 7).size(), vision::Trails::kMaxPoints);
   trails.add(one({1, 2, 3, 1}, 9), 0, std::nan(""));
   EXPECT_EQ(trails.of(0, 9).size(), 0U);
 }

@@ -1,0 +1,98 @@
+// The nodes and readers of one pipeline and their wiring, with everything that is refused before a thread runs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/edge/reader.hpp"
+#include "core/pipeline/worker.hpp"
+
+namespace freshframe::core {
+
+/// Not thread-safe; fixed once wire() has returned. Parents have lower numbers than their children.
+class Graph {
+ public:
+  struct Wire {
+    int parent;
+    std::optional<Queue> queue;
+    std::optional<double> max_age;
+  };
+  using Wires = std::vector<Wire>;
+
+  // ---- building
+  /// The name of a node that may be added. Throws what is wrong with it, its parents or its options.
+  std::string admit(const NodeBase* node, std::span<const int> parents, const AddOptions& options);
+  /// Of a reader, likewise.
+  std::string admit_reader(std::span<const int> parents, const ReaderOptions& options);
+  /// A node that was admitted; returns its number.
+  int add(std::unique_ptr<Worker> worker, std::span<const int> parents, const AddOptions& options);
+  void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const int> parents,
+                  const ReaderOptions& options);
+  /// Chooses the queues and connects all. Throws GraphError before the first connection.
+  void wire();
+
+  // ---- the parts
+  [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()); }
+  [[nodiscard]] Worker& worker(int index) { return *workers_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Worker& worker(int index) const {
+    return *workers_.at(static_cast<std::size_t>(index));
+  }
+  [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
+  [[nodiscard]] const std::vector<std::shared_ptr<ReaderCore>>& readers() const noexcept { return readers_; }
+  [[nodiscard]] const Wires& wires_of(int index) const { return wires_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Wires& wires_of_reader(std::size_t index) const { return reader_wires_.at(index); }
+  /// Whether a live source feeds the node. Once wired.
+  [[nodiscard]] bool is_live(int index) const { return live_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] std::vector<const Inbox*> inboxes() const;
+
+  // ---- questions about the whole, once wired
+  /// The frames that its edges and nodes can use at once.
+  [[nodiscard]] int frame_bound() const;
+  /// Those who hold loans, by the number that holder_of() gives them.
+  [[nodiscard]] std::vector<std::string> holders() const;
+  /// Number of a node or, after all nodes, a reader among those who hold loans.
+  [[nodiscard]] static std::uint16_t holder_of(std::size_t consumer);
+  /// Samples that edges have delivered.
+  [[nodiscard]] std::uint64_t delivered() const;
+  /// A full edge that blocks its producer, in words.
+  [[nodiscard]] std::optional<std::string> full_edge() const;
+  /// The nodes that a reader's samples come through.
+  [[nodiscard]] std::set<int> ancestors_of(const ReaderCore& reader) const;
+  /// Samples to come in all, when every source knows its number.
+  [[nodiscard]] std::optional<std::int64_t> total() const;
+
+ private:
+  std::string take_name(const std::string& wanted, const std::string& fallback);
+  void check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const;
+  void check_queue(const std::string& name, std::span<const int> parents, const std::optional<Queue>& queue,
+                   bool recorder) const;
+  /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
+  void check_recordings() const;
+  [[nodiscard]] Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
+  void find_live();
+  void connect(Inbox& inbox, const Wires& wires, bool recorder);
+  void connect_nodes();
+  void connect_readers();
+  /// Why a reader behind these wires cannot have latest(); empty when it can.
+  [[nodiscard]] std::string why_lossless(const Wires& wires) const;
+  void find_ancestors(int node, std::set<int>& found) const;
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Wires> wires_;  // of each worker
+  std::vector<std::shared_ptr<ReaderCore>> readers_;
+  std::vector<Wires> reader_wires_;
+  std::vector<bool> live_;
+  std::set<std::string> names_;
+  std::map<std::string, int> numbered_;  // how many names were made of a default name
+};
+
+}  // namespace freshframe::core
