@@ -8,7 +8,8 @@ foreach(layer IN LISTS FRESHFRAME_LAYERS)
   install(TARGETS freshframe_${layer} EXPORT freshframe-targets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cpp)
 endforeach()
-install(DIRECTORY include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 install(EXPORT freshframe-targets NAMESPACE freshframe:: DESTINATION ${package_dir} COMPONENT cpp)
 
 configure_package_config_file(cmake/freshframe-cpp-config.cmake.in ${PROJECT_BINARY_DIR}/freshframe-config.cmake
@@ -20,7 +21,7 @@ install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR
 
 # Found as freshframe.get_include() and freshframe.get_cmake_dir(); the same two folders serve a checkout as they lie there.
 install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
-  FILES_MATCHING REGEX "/gil(/[a-z_]+)?\\.hpp$")
+  FILES_MATCHING REGEX "/(gil(/[a-z_]+)?|plugin)\\.hpp$|/abi\\.h$")
 install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake DESTINATION freshframe/cmake COMPONENT python)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/python/freshframe-config-version.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)

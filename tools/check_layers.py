@@ -55,7 +55,7 @@ def owner_of(header: str, folder: Path, root: Path, layers: dict[str, Layer]) ->
     """Returns the layer that a header belongs to, None for a foreign one."""
     top, _, rest = header.partition("/")
     if top == "freshframe" and rest:
-        name = rest.removesuffix(".hpp").partition("/")[0]
+        name = rest.removesuffix(".hpp").removesuffix(".h").partition("/")[0]
         return next((layer.name for layer in layers.values() if name in layer.public), "no layer")
     if top in layers and rest:
         return layer_of(header, layers)
@@ -107,7 +107,7 @@ def violations(root: Path) -> tuple[list[str], int]:
                 found.extend(check_file(path, layers[name], root, layers))
                 found.extend(check_namespace(path, layers[name], root))
     public = root / "include/freshframe"
-    for path in sorted(public.rglob("*.hpp")):
+    for path in sorted(p for p in public.rglob("*") if p.suffix in SUFFIXES):
         name = path.relative_to(public).with_suffix("").parts[0]
         owner = next((layer for layer in layers.values() if name in layer.public), None)
         files += 1

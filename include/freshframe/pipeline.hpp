@@ -107,7 +107,8 @@ class Reader {
 };
 
 /// A graph of nodes, each on a thread of its own. Runs once. Thread-safe: stop(), stats(), wait() from any
-/// thread; add() and reader() from one thread, before start(). The destructor stops and joins.
+/// thread; add() and reader() from one thread, before start(). The destructor stops and joins; nodes that are
+/// still busy after 5 s are named in the log and let go for ever.
 class Pipeline {
  public:
   struct Options {

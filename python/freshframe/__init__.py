@@ -54,8 +54,9 @@ from ._video import (
 from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
-    from . import demo, gil, numeric, types
+    from . import demo, gil, native, numeric, types
     from ._prometheus import prometheus_collector
+    from ._run_node import run_node
     from ._show import show
     from ._stats import (
         EdgeStats,
@@ -94,7 +95,7 @@ _STATISTICS = {
 
 def __getattr__(name: str) -> _typing.Any:
     """Loads what most programs do without when it is first used."""
-    if name in ("demo", "gil", "numeric", "types"):
+    if name in ("demo", "gil", "native", "numeric", "types"):
         import importlib  # noqa: PLC0415
 
         return importlib.import_module(f".{name}", __name__)
@@ -110,6 +111,10 @@ def __getattr__(name: str) -> _typing.Any:
         from ._prometheus import prometheus_collector  # noqa: PLC0415
 
         return prometheus_collector
+    if name == "run_node":
+        from ._run_node import run_node  # noqa: PLC0415
+
+        return run_node
     if name == "show":
         from ._show import show  # noqa: PLC0415
 
@@ -180,12 +185,14 @@ __all__ = [
     "get_cmake_dir",
     "get_include",
     "gil",
+    "native",
     "numeric",
     "open",
     "probe",
     "prometheus_collector",
     "read_picture",
     "results",
+    "run_node",
     "show",
     "stop_all",
     "stream",

@@ -20,9 +20,10 @@ def _find(folder: str, file: str) -> str:
 
 
 def get_include() -> str:
-    """The folder for the compiler's ``-I``: ``#include "freshframe/gil.hpp"``.
+    """The folder for the compiler's ``-I``: headers for extensions and for native nodes.
 
-    The header needs C++20 and Python.h, and serves any extension: nanobind, pybind11 or plain C API.
+    ``freshframe/gil.hpp`` needs C++20 and Python.h, and serves any extension: nanobind, pybind11 or plain C
+    API. ``freshframe/plugin.hpp`` (C++17) and ``freshframe/abi.h`` (C11) make native nodes and need nothing.
 
     Raises:
         FileNotFoundError: This installation has no headers.

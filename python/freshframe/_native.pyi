@@ -480,6 +480,35 @@ def cameras() -> list[dict[str, Any]]:
 def media_versions() -> dict:
     """FFmpeg's versions, licence and build flags."""
 
+def make_function_node(address: int, keep: object, options: dict[str, Any]) -> NodeHandle:
+    """A node of a C function; it keeps `keep`."""
+
+def load_function_node(path: str, symbol: str, options: dict[str, Any]) -> NodeHandle:
+    """GIL: released"""
+
+def load_node(path: str, name: str, options: dict[str, Any]) -> NodeHandle:
+    """GIL: released"""
+
+def adopt_node(owner: object, capsule: object) -> NodeHandle:
+    """A node of an extension module's own object."""
+
+def native_types(node: NodeHandle) -> tuple[str, str]:
+    """The names of what it takes and gives; empty: nothing."""
+
+class LoneNode:
+    """A native node without a pipeline."""
+
+    def __init__(self, node: NodeHandle) -> None: ...
+
+    def open(self) -> None:
+        """GIL: released"""
+
+    def process(self, sample: Sample) -> Any:
+        """GIL: released"""
+
+    def close(self) -> None:
+        """GIL: released"""
+
 class BoxTracker:
     """The core of freshframe.BoxTracker."""
 

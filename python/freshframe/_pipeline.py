@@ -116,6 +116,10 @@ class Pipeline:
             OptionTypeError: An argument is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.
         """
+        if hasattr(type(node), "__freshframe_node__"):
+            from ._native_nodes import adopted  # noqa: PLC0415  (few programs need it)
+
+            node = adopted(node)
         _wiring.check_node(node)
         in_process = _process.checked(process, node)
         parents = self._parents(parent, _wiring.label(node))
@@ -145,7 +149,7 @@ class Pipeline:
         options: _native.AddOptions,
         recipe: dict[str, Any] | None,
     ) -> int:
-        if isinstance(node, Native):
+        if isinstance(node, Native) and recipe is None:
             return self._engine.add_native(node._handle, parents, options)
         label = _wiring.label(node)
         kinds = (_types.kind(hints[0]), _types.kind(hints[1]))

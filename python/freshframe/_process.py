@@ -138,7 +138,7 @@ def checked(process: Any, node: Any) -> Process | None:
             f"{_wiring.label(node)!r} is a source and cannot have process=: what opens a device must stay "
             "with the engine that paces it. Give process= to the node below it that computes"
         )
-    if isinstance(node, Native):
+    if isinstance(node, Native) and not getattr(node, "_freshframe_travels", False):
         raise GraphError(
             f"{_wiring.label(node)!r} is native and cannot have process=: it runs on a thread of its own and "
             "never holds the GIL"

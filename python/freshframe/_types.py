@@ -11,7 +11,7 @@ from typing import Any
 from . import _native
 from ._circles import Annotate, CircleDetector, CircleTracker
 from ._mock_camera import MockCamera
-from ._nodes import Node, Source
+from ._nodes import Native, Node, Source
 from ._video import VideoFile, VideoSource
 from .results import Circles
 
@@ -27,6 +27,8 @@ _NATIVE: dict[type, tuple[Any, Any]] = {
 
 def node_types(node: Any) -> tuple[Any, Any]:
     """(input, output) of a node or callable; Any where it doesn't say, None for a sink's output."""
+    if isinstance(node, Native) and hasattr(node, "_freshframe_types"):  # one class, many types
+        return node._freshframe_types  # type: ignore[no-any-return]
     for cls in type(node).__mro__:
         if cls in _NATIVE:
             return _NATIVE[cls]

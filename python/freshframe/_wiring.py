@@ -17,6 +17,8 @@ from ._video import VideoSource
 def label(node: Any) -> str:
     if isinstance(node, VideoSource):
         return "VideoSource"
+    if isinstance(node, Native) and hasattr(node, "_freshframe_label"):
+        return str(node._freshframe_label)
     if isinstance(node, Node):
         return type(node).__name__
     name = getattr(node, "__name__", None)

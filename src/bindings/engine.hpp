@@ -96,6 +96,8 @@ void bind_engine_stats(nanobind::class_<Engine>& engine);
 /// Factories of native nodes, and functions of media and vision.
 void bind_nodes(nanobind::module_& module);
 void bind_trackers(nanobind::module_& module);
+/// Native nodes of users.
+void bind_user_nodes(nanobind::module_& module);
 void bind_box_painter(nanobind::module_& module);
 void bind_frame(nanobind::module_& module);
 /// How notebooks show it.

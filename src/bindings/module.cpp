@@ -74,6 +74,7 @@ NB_MODULE(_native, module) {
   bind_python_nodes(module);
   bind_worker_end(module);
   bind_nodes(module);
+  bind_user_nodes(module);
   bind_trackers(module);
   bind_box_painter(module);
   bind_log(module);

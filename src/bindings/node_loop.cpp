@@ -136,7 +136,7 @@ std::optional<Output> call(gil::Held& held, Loop& loop, const AnySample& sample)
   std::optional<Output> output(std::in_place);
   if (result != Py_None) {
     PyObject* converted = raw_call(held, [&] {
-      output = from_python(held, result);
+      output = from_python(held, result, loop.worker.demand().type);
       check_demand(loop, *output, result);
       return Py_NewRef(Py_None);
     });
@@ -230,13 +230,13 @@ double number(PyObject* object, const char* what) {
 }
 
 // What a source yields: (value, pts) or (value, pts, captured).
-SourceItem<Output> parse_item(gil::Held& held, PyObject* item) {
+SourceItem<Output> parse_item(gil::Held& held, PyObject* item, const TypeInfo* wanted) {
   const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
   if (size != 2 && size != 3) {
     throw OptionTypeError(std::string(kYields) + ", got " + nb::repr(nb::handle(item)).c_str());
   }
   SourceItem<Output> output;
-  output.value = from_python(held, PyTuple_GET_ITEM(item, 0));
+  output.value = from_python(held, PyTuple_GET_ITEM(item, 0), wanted);
   output.pts = number(PyTuple_GET_ITEM(item, 1), "pts");
   if (size == 3)
     output.captured = TimePoint(to_duration(Seconds(number(PyTuple_GET_ITEM(item, 2), "captured"))));
@@ -255,7 +255,7 @@ std::optional<SourceItem<Output>> next_item(gil::Held& held, Loop& loop, PyObjec
   loop.worker.end_read();
   std::optional<SourceItem<Output>> output;
   PyObject* converted = raw_call(held, [&] {
-    output = parse_item(held, item);
+    output = parse_item(held, item, loop.worker.demand().type);
     check_demand(loop, output->value, PyTuple_GET_ITEM(item, 0));
     return Py_NewRef(Py_None);
   });

@@ -3,6 +3,7 @@
 #include "bindings/process_values.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/native.hpp"
 #include "freshframe/vision.hpp"
 
 #include <cstring>
@@ -108,7 +109,7 @@ nb::object PickledBytes::open(gil::Held& held) {
 }
 
 bool needs_python(const ValueRef& value) noexcept {
-  return value.as<PythonObject>() != nullptr;
+  return value.as<PythonObject>() != nullptr || native::table_in(value) != nullptr;
 }
 
 EncodedValue encode_native(const ValueRef& value) {

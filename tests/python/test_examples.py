@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,19 @@ def test_many_cameras_share_a_loop_and_none_starves() -> None:
     for camera in cameras:
         seqs = [record["seq"] for record in records if record["camera"] == camera]
         assert seqs == sorted(set(seqs))
+
+
+def test_the_cpp_node_finds_what_numpy_finds(clip: Path) -> None:
+    if shutil.which(os.environ.get("CXX", "c++")) is None:
+        pytest.skip("no C++ compiler")
+    out = run("native_node/main.py", clip)
+    same, pairs = map(int, re.findall(r"^(\d+) of (\d+) pictures", out)[0])
+    assert pairs == 39
+    assert same >= 38  # a cell at the threshold may fall on either side of it: sums are rounded
+    assert re.findall(r"^(\S+) +\d+ us", out, re.MULTILINE) == ["C++", "NumPy"]
+
+
+def test_the_numba_node_finds_what_numpy_finds(clip: Path) -> None:
+    pytest.importorskip("numba", reason="numba is not installed")
+    out = run("numba_node/main.py", clip)
+    assert float(re.findall(r"at most ([0-9.]+) pixels", out)[0]) < 0.01

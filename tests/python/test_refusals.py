@@ -13,7 +13,7 @@ import pytest
 from support import Count, Push, picture
 
 import freshframe as ff
-from freshframe import gil, numeric
+from freshframe import gil, native, numeric
 
 THING: Any = object()
 GRAY = picture(0)
@@ -136,6 +136,12 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     "probe": [lambda: ff.probe(THING), *each_option(ff.probe, "a.mp4")],
     "prometheus_collector": [lambda: ff.prometheus_collector(THING)],
     "read_picture": [lambda: ff.read_picture(THING), *each_option(ff.read_picture, "a.png")],
+    "run_node": [
+        lambda: ff.run_node(THING, []),
+        lambda: ff.run_node(len, THING),
+        lambda: ff.run_node(len, [], fps=THING),
+        lambda: ff.run_node(len, [], process=THING),
+    ],
     "show": [lambda: ff.show(THING)],
     "stop_all": [lambda: ff.stop_all(THING)],
     "stream": [
@@ -183,6 +189,20 @@ METHODS: dict[str, Callable[[], object]] = {
     "gil.watch, threshold": lambda: gil.watch(threshold=THING),
     "gil.watch, on_stall": lambda: gil.watch(on_stall=THING),
     "gil.watch, keep": lambda: gil.watch(keep=THING),
+    "native.load": lambda: native.load(THING, "f", out=()),
+    "native.load, symbol": lambda: native.load("f.so", THING, out=()),
+    "native.load, out": lambda: native.load("f.so", "f", out=THING),
+    "native.load, size": lambda: native.load("f.so", "f", out=(THING,)),
+    "native.load, pixels": lambda: native.load("f.so", "f", out=(), pixels=THING),
+    "native.load, dtype": lambda: native.load("f.so", "f", out=(), dtype=THING),
+    "native.load, max_rows": lambda: native.load("f.so", "f", out=(None,), max_rows=THING),
+    "native.load, state": lambda: native.load("f.so", "f", out=(), state=THING),
+    "native.load, signature": lambda: native.load("f.so", "f", out=(), signature=THING),
+    "native.function": lambda: native.function(THING, out=()),
+    "native.numba": lambda: native.numba(out=THING),
+    "native.node": lambda: native.node(THING, "f"),
+    "native.node, name": lambda: native.node("f.so", THING),
+    "native.node, option": lambda: native.node("f.so", "f", option=THING),
     "numeric.sum": lambda: numeric.sum(THING),
     "numeric.sum, threads": lambda: numeric.sum(GRAY, threads=THING),
     "numeric.sum, compensated": lambda: numeric.sum(GRAY, compensated=THING),

@@ -3,9 +3,13 @@
 #include "freshframe/pipeline.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/mutex.hpp"
 
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
 
@@ -36,9 +40,26 @@ void reader_verbs::close(core::ReaderCore& reader) {
 Pipeline::Pipeline() : Pipeline(Options{}) {}
 Pipeline::Pipeline(Options options) : core_(std::make_shared<core::PipelineCore>(std::move(options))) {}
 
+namespace {
+
+// Pipelines whose nodes do not end: their threads are in there, so it is never freed.
+void let_go(std::shared_ptr<core::PipelineCore> pipeline) {
+  static Mutex mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<core::PipelineCore>>;
+  std::string names;
+  for (const auto& name : pipeline->busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
+  log(LogLevel::Warning,
+      "still busy after the end of pipeline '" + pipeline->options().name + "': " + names + ", let go");
+  const Lock lock(mutex);
+  kept->push_back(std::move(pipeline));
+}
+
+}  // namespace
+
 Pipeline::~Pipeline() {
+  constexpr Seconds kPatience{5};
   core_->request_stop();
-  core_->join(Seconds::max());
+  if (!core_->join(kPatience)) let_go(std::move(core_));
 }
 
 int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options) {

@@ -119,5 +119,27 @@ TEST_F(Log, TheFirstSkippedFailureIsAWarningThenOneLineAMinuteCountsTheOthers) {
   EXPECT_EQ(lines(LogLevel::Warning, "'skips' failed on 1 more samples").size(), 1U);
 }
 
+TEST_F(Log, ADestroyedPipelineNamesANodeThatDoesNotEndAndLetsItGo) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "its thread is never joined, which TSan reports";
+#endif
+  static Gate* const gate = new Gate(false);  // the node outlives this test
+  Feed<int> feed;
+  {
+    Pipeline pipeline;
+    pipeline.add(make_node<int, Nothing>([](const Sample<int>&, const Context& context) {
+                   gate->pass(context);
+                   return std::optional<Nothing>();
+                 }),
+                 pipeline.add(feed_source(feed, Kind::Live)), {.name = "deaf"});
+    pipeline.start();
+    feed.push(0);
+    gate->wait_entered(1);
+  }
+  EXPECT_EQ(
+      lines(LogLevel::Warning, "still busy after the end of pipeline 'pipeline': 'deaf', let go").size(), 1U);
+  gate->open();
+}
+
 }  // namespace
 }  // namespace freshframe::test

@@ -1,0 +1,104 @@
+// Nodes from shared libraries: functions and classes behind the C border of abi.h, and the tables that they give.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/frame.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/sample.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace freshframe::native {
+
+/// The number type of a column.
+struct Dtype {
+  std::string_view name;  // "float32", as NumPy says it
+  int size_bytes;
+};
+/// The type of that name. Throws OptionError, which lists them.
+[[nodiscard]] const Dtype& dtype(std::string_view name);
+
+/// A named array. Its memory belongs to its table.
+struct Column {
+  std::string name;
+  const Dtype* type = nullptr;
+  int dimensions = 0;  // 0 to 4
+  std::array<std::int64_t, 4> shape{};
+  std::array<std::int64_t, 4> strides{};  // bytes
+  const void* data = nullptr;
+  std::uint64_t bytes = 0;
+};
+
+/// Named columns. Immutable; copies share the memory.
+struct Table {
+  std::vector<Column> columns;
+  std::shared_ptr<const void> owner = {};  // of the memory
+  bool of_python = false;                  // `owner` is what the bindings know
+};
+/// A table that holds one array.
+struct Array : Table {};
+/// A table of boxes: xyxy, confidence, class_id, perhaps tracker_id.
+struct Boxes : Table {};
+
+/// How a function is called and what it gives.
+struct FunctionOptions {
+  PixelFormat pixels = PixelFormat::Gray;  // Gray, Bgr or Rgb
+  const Dtype* type = nullptr;
+  std::vector<std::int64_t> shape = {};          // of the result; empty: one number, given as a double
+  std::optional<std::int32_t> max_rows = {};     // shape[0] is what the function returns, at most this
+  std::vector<std::byte> state = {};             // copied for the node
+  std::string name = "function";                 // of the node
+  std::shared_ptr<const void> keep = {};         // what the function lies in
+  freshframe_function_error describe = nullptr;  // the function's own texts for its errors
+};
+
+/// A node of a function. Throws OptionError.
+[[nodiscard]] std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options);
+/// The same of `symbol` in the shared library at `path`, which stays loaded for ever.
+[[nodiscard]] std::unique_ptr<NodeBase> load_function(const std::string& path, const std::string& symbol,
+                                                      FunctionOptions options);
+
+struct Bytes {
+  std::vector<std::byte> data;
+};
+using OptionValue = std::variant<bool, std::int64_t, double, std::string, Bytes, std::vector<double>>;
+using Options = std::map<std::string, OptionValue>;
+
+/// The node `name` of the shared library at `path`, which stays loaded for ever. `ops` converts the frames that it
+/// makes. Throws OptionError: no library, no such node, another version, an option that it does not know; Error: what its
+/// constructor threw.
+[[nodiscard]] std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name,
+                                                  const Options& options, const PixelOps& ops);
+/// The node behind a freshframe_object; `keep` owns it.
+[[nodiscard]] std::unique_ptr<NodeBase> object_node(const freshframe_object& object,
+                                                    std::shared_ptr<const void> keep, const PixelOps& ops);
+
+/// What a node takes and gives, by the names of abi.h; empty: nothing.
+struct NodeTypes {
+  std::string input;
+  std::string output;
+};
+/// Of a node that one of the functions above has made.
+[[nodiscard]] NodeTypes node_types(const NodeBase& node);
+
+/// The table of a value, whichever of the three it is; null: none.
+[[nodiscard]] const Table* table_in(const ValueRef& value) noexcept;
+
+}  // namespace freshframe::native
+
+template <>
+inline constexpr std::string_view freshframe::kTypeName<freshframe::native::Table> = "table";
+template <>
+inline constexpr std::string_view freshframe::kTypeName<freshframe::native::Array> = "array";
+template <>
+inline constexpr std::string_view freshframe::kTypeName<freshframe::native::Boxes> = "Detections";

@@ -1,0 +1,49 @@
+// One node alone, without a pipeline: for tests of nodes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+
+/// What a node made of one value.
+template <class Out>
+struct NodeResult {
+  std::int64_t seq = 0;  // of the value, from 0
+  Out value;
+};
+
+/// Calls open(), process() for each value in turn, and close(), all on this thread; returns what was emitted. Value
+/// `seq` has the pts seq / `fps`; those that are frames are their samples' frames, too. What the node throws is thrown.
+template <class In, class Out>
+std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
+  const auto clock = Clock::real();
+  NodeCounters counters;
+  const Context context{std::stop_token(), *clock, counters};
+  node.open(context);
+  std::vector<NodeResult<Out>> results;
+  try {
+    for (std::int64_t seq = 0; const auto& value : values) {
+      auto given = detail::to_output<In>(value);
+      AnySample sample{{seq, static_cast<double>(seq) / fps, clock->now(), 0},
+                       std::move(given.frame),
+                       std::move(given.value)};
+      if (auto out = node.process(Sample<In>(std::move(sample)), context))
+        results.push_back({seq, *std::move(out)});
+      ++seq;
+    }
+  } catch (...) {
+    node.close();
+    throw;
+  }
+  node.close();
+  return results;
+}
+
+}  // namespace freshframe

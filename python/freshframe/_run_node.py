@@ -1,0 +1,62 @@
+"""One node alone, for tests of nodes."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from . import _check
+from ._errors import OptionError, OptionTypeError
+from ._nodes import Source
+from ._pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ._native import Sample, StopToken
+    from ._process import Process
+
+
+class _Values(Source[Any]):
+    """The values of a test; waits for whoever is slow."""
+
+    live = False
+
+    def __init__(self, values: Iterable[Any], fps: float) -> None:
+        self._values = values
+        self._fps = fps
+
+    def read(self, stop: StopToken, /) -> Iterator[tuple[Any, float]]:
+        for number, value in enumerate(self._values):
+            if stop.wait(0):
+                return
+            yield value, number / self._fps
+
+
+def run_node(
+    node: Any, values: Iterable[Any], *, fps: float = 30.0, process: bool | Process = False
+) -> list[Sample[Any]]:
+    """Runs one node alone over ``values`` and returns what it emits, for tests of nodes.
+
+    The node runs as in a pipeline, on a thread of its own or natively, and nothing is dropped.
+
+    Args:
+        node: A Node, native or not, or a callable, as of Pipeline.add().
+        values: What it is given, in order; frames are their samples' frames, too.
+        fps: Value number ``seq`` has the pts ``seq / fps``.
+        process: As of Pipeline.add().
+
+    Raises:
+        NodeError: The node failed; ``__cause__`` is its exception.
+        OptionError: An option is out of range.
+        OptionTypeError: An argument is of the wrong type.
+    GIL: released while waiting.
+    """
+    if not _check.number("fps", fps) > 0:
+        raise OptionError(f"fps must be more than 0, got {fps!r}")
+    if not isinstance(values, Iterable):
+        raise OptionTypeError(f"values must be iterable, got {_check.shown(values)}")
+    pipeline = Pipeline("run_node")
+    source = pipeline.add(_Values(values, fps), name="values")
+    reader = pipeline.reader(pipeline.add(node, source, process=process))
+    with pipeline:
+        return list(reader)

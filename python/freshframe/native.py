@@ -1,0 +1,255 @@
+"""Native code of users as nodes: a C function, a numba function, or a class behind the C border of abi.h.
+
+Such a node runs on a native thread and never waits for the GIL.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _check, _native, _pointers
+from ._errors import OptionError, OptionTypeError
+from ._native_nodes import Function, Plugin, PluginSource, plugin
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+__all__ = ["Function", "Plugin", "PluginSource", "function", "load", "node", "numba"]
+
+Pixels = Literal["gray", "bgr", "rgb"]
+
+
+def load(
+    path: str | os.PathLike[str],
+    symbol: str,
+    *,
+    out: tuple[int | None, ...],
+    pixels: Pixels = "gray",
+    dtype: DTypeLike = "float32",
+    max_rows: int | None = None,
+    state: bytes | None = None,
+    signature: int = 1,
+) -> Function:
+    """A node of a C function in a shared library, called once per frame.
+
+    ``int32_t symbol(const uint8_t* pixels, int32_t width, int32_t height, int64_t stride, double pts,
+    int64_t seq, int32_t source, void* out, int32_t max_rows, void* state)`` returns 0, the number of rows, or
+    an error below 0. ``const char* symbol_error(int32_t code)`` beside it may tell what an error means. Each
+    argument is described at ``freshframe_function`` in ``freshframe/abi.h``.
+
+    Args:
+        path: The shared library, which stays loaded. Relative paths are looked up in the working directory,
+            then where the system looks for libraries.
+        symbol: The function's name.
+        out: The result's shape, at most 4 sizes; ``()`` is one number. ``(None, 5)``: as many rows of 5 as
+            the function returns.
+        pixels: "gray" is the luma as decoded, without a copy, in the video's range; "bgr" and "rgb" are
+            converted once and shared, 0 to 255.
+        dtype: Of the result: bool, int8 to int64, uint8 to uint64, float32 or float64.
+        max_rows: With ``out=(None, ...)``: the most rows that ``out`` has room for.
+        state: Bytes of which the node gets a private copy that it may change.
+        signature: The version of the function's signature; there is one.
+
+    Returns:
+        A node of frames. Its values are read-only arrays of shape ``out``, or floats for ``out=()``.
+
+    Raises:
+        OptionError: No library, no such function, or an option is out of range.
+        OptionTypeError: An option is of the wrong type.
+    GIL: released while loading; the function never holds it.
+    """
+    _check_signature(signature)
+    library = _library(path)
+    name = _check.text("symbol", symbol)
+    options = _options(name, out, pixels, dtype, max_rows, state)
+    return Function(
+        lambda: _native.load_function_node(library, name, options), (load, (library, name), _given(options))
+    )
+
+
+def function(
+    pointer: Any,
+    *,
+    out: tuple[int | None, ...],
+    pixels: Pixels = "gray",
+    dtype: DTypeLike = "float32",
+    max_rows: int | None = None,
+    state: bytes | None = None,
+    name: str = "function",
+    signature: int = 1,
+) -> Function:
+    """A node of a C function that this process has already, called once per frame.
+
+    Args:
+        pointer: A function pointer of ctypes or cffi, or a capsule of a Cython module's ``__pyx_capi__``,
+            whose signature is compared. It must have the signature that load() describes.
+        out: As of load().
+        pixels: As of load().
+        dtype: As of load().
+        max_rows: As of load().
+        state: As of load().
+        name: The node's name when add() is given none.
+        signature: As of load().
+
+    Returns:
+        A node of frames, as of load(). It keeps ``pointer``; it cannot go to another process.
+
+    Raises:
+        OptionError: An option is out of range, or the capsule has another signature.
+        OptionTypeError: An option or the pointer is of the wrong type, or the pointer calls Python.
+    GIL: held; the function never holds it.
+    """
+    _check_signature(signature)
+    address = _pointers.address_of(pointer)
+    options = _options(_check.text("name", name), out, pixels, dtype, max_rows, state)
+    return Function(lambda: _native.make_function_node(address, pointer, options), None)
+
+
+def numba(
+    *,
+    out: tuple[int | None, ...],
+    pixels: Pixels = "gray",
+    dtype: DTypeLike = "float32",
+    max_rows: int | None = None,
+    state: bytes | None = None,
+) -> Callable[[Callable[..., Any]], Function]:
+    """Makes a node of a Python function that numba compiles.
+
+    The function takes what it names among its parameters: ``pixels`` (H, W) or (H, W, 3) uint8, not to be
+    written; ``out``, the zeroed result, of shape ``out`` with ``max_rows`` for None; ``pts``, ``seq`` and
+    ``source`` of the sample; ``state`` (n,) uint8, which it may change. With ``out=()`` it returns the
+    number, with ``out=(None, ...)`` the number of rows, else nothing. An exception that it raises is a
+    NodeError without its text, which only Python could make.
+
+    Args:
+        out: As of load().
+        pixels: As of load().
+        dtype: As of load().
+        max_rows: As of load().
+        state: As of load().
+
+    Returns:
+        A decorator that gives a node of frames, as of load().
+
+    Raises:
+        ImportError: numba is not installed.
+        OptionError: An option is out of range, numba cannot compile the function, or the compiled code would
+            take the GIL (``print``, object mode, ``parallel=True``).
+        OptionTypeError: An option is of the wrong type.
+    GIL: held while compiling; the function never holds it.
+    """
+    options = _options("function", out, pixels, dtype, max_rows, state)
+
+    def decorate(written: Callable[..., Any]) -> Function:
+        from . import _numba  # noqa: PLC0415  (numba is optional, and slow to import)
+
+        named = {**options, "name": getattr(written, "__name__", "function")}
+        compiled = _numba.compiled(written, named)
+        recipe = (_numba_again, (_numba.python_function(written),), _given(options))
+        return Function(lambda: _native.make_function_node(compiled.address, compiled, named), recipe)
+
+    return decorate
+
+
+def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
+    """A node of a shared library: a class that ``FRESHFRAME_NODE(Class, "name")`` of plugin.hpp exports.
+
+    Args:
+        path: The shared library, as of load().
+        name: The node's name in the library.
+        **options: For its constructor: bool, int (64 bits), float, text, bytes, or a list of numbers. An
+            option that it does not ask for is an error that lists those that it knows.
+
+    Returns:
+        A Plugin, or a PluginSource. Its values are of the type that it promises: Frame, Circles, Detections,
+        a float, a read-only array, or a dict of read-only arrays by name ("table"), which lie in the
+        library's memory.
+
+    Raises:
+        OptionError: No library, no such node, compiled for another version, or an unknown option.
+        OptionTypeError: An option is of a type that cannot cross.
+        FreshframeError: The constructor failed.
+    GIL: released while loading and in the constructor; the node never holds it.
+    """
+    library = _library(path)
+    checked = {key: _option(key, value) for key, value in options.items()}
+    wanted = _check.text("name", name)
+    return plugin(
+        lambda: _native.load_node(library, wanted, checked), (node, (library, wanted), dict(options))
+    )
+
+
+def _numba_again(written: Callable[..., Any], **options: Any) -> Function:
+    return numba(**options)(written)
+
+
+def _check_signature(signature: Any) -> None:
+    if _check.integer("signature", signature) != 1:
+        raise OptionError(f"signature must be 1, the only one that this freshframe knows, got {signature!r}")
+
+
+def _library(path: Any) -> str:
+    text = _check.path("path", path)
+    return os.path.abspath(text) if os.path.exists(text) else text
+
+
+def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state: Any) -> dict[str, Any]:
+    import numpy as np  # noqa: PLC0415
+
+    if _check.text("pixels", pixels) not in ("gray", "bgr", "rgb"):
+        raise OptionError(f"pixels must be gray, bgr or rgb, got {_check.shown(pixels)}")
+    if not isinstance(out, tuple):
+        raise OptionTypeError(f"out must be a tuple of sizes, such as (2,), got {_check.shown(out)}")
+    varies = len(out) > 0 and out[0] is None
+    if varies and max_rows is None:
+        raise OptionError(f"out={out!r} needs max_rows=, the most rows that there may be")
+    if not varies and max_rows is not None:
+        raise OptionError(f"max_rows needs out=(None, ...), got out={out!r}")
+    if state is not None and not isinstance(state, bytes):
+        raise OptionTypeError(f"state must be bytes or None, got {_check.shown(state)}")
+    try:
+        number_type = np.dtype(dtype).name
+    except TypeError as error:
+        raise OptionTypeError(f"dtype must be a NumPy dtype, got {_check.shown(dtype)}") from error
+    return {
+        "name": name,
+        "shape": [
+            _check.integer("a size of out", size) for size in ((max_rows, *out[1:]) if varies else out)
+        ],
+        "pixels": pixels,
+        "dtype": number_type,
+        "max_rows": None if max_rows is None else _check.integer("max_rows", max_rows),
+        "state": state or b"",
+    }
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The keyword arguments that such options came from."""
+    shape = options["shape"] if options["max_rows"] is None else [None, *options["shape"][1:]]
+    return {
+        "out": tuple(shape),
+        "pixels": options["pixels"],
+        "dtype": options["dtype"],
+        "max_rows": options["max_rows"],
+        "state": options["state"],
+    }
+
+
+def _option(name: str, value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, (bool, float, str, bytes)):
+        return value
+    if hasattr(value, "tolist"):  # of NumPy
+        value = value.tolist()
+    if isinstance(value, (int, float)):
+        return _check.integer(f"option {name!r}", value, bits=64) if isinstance(value, int) else value
+    if isinstance(value, (list, tuple)) and not isinstance(value, Mapping):
+        return [_check.number(f"each entry of option {name!r}", entry) for entry in value]
+    raise OptionTypeError(
+        f"option {name!r} must be a bool, an int, a float, a text, bytes or a list of numbers, "
+        f"got {_check.shown(value)}"
+    )

@@ -1,0 +1,206 @@
+// freshframe.native for Python: making native nodes of users, and running one alone.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+#include "freshframe/native.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/engine.hpp"
+#include "bindings/python_free_types.hpp"
+#include "bindings/raw_call.hpp"
+#include "bindings/value.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+/// A node without a pipeline: in a worker process.
+struct LoneNode {
+  explicit LoneNode(NodeHandle& handle) : node(std::move(handle.node)) {
+    if (!node) throw StateError("this node belongs to a pipeline already");
+    handle.added = node.get();
+  }
+
+  std::unique_ptr<NodeBase> node;
+  std::stop_source stop;
+  std::shared_ptr<const Clock> clock = Clock::real();
+  NodeCounters counters;
+  Context context{stop.get_token(), *clock, counters};
+};
+
+}  // namespace freshframe::python
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<python::LoneNode> = true;
+// What it keeps of Python dies through the deferred queue.
+template <>
+inline constexpr bool python_free<NodeBase> = true;
+template <>
+inline constexpr bool python_free<native::Options> = true;
+template <>
+inline constexpr bool python_free<native::FunctionOptions> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+namespace {
+
+using Handle = std::unique_ptr<NodeHandle>;
+using NodePointer = std::unique_ptr<NodeBase>;
+
+Handle handle_of(NodePointer node) {
+  auto result = std::make_unique<NodeHandle>();
+  result->node = std::move(node);
+  return result;
+}
+
+std::shared_ptr<const void> kept(gil::Held& held, nb::handle object) {
+  return std::make_shared<const gil::Ref>(held, object.ptr());
+}
+
+std::vector<std::byte> bytes_of(nb::handle object) {
+  const auto bytes = nb::cast<nb::bytes>(object);
+  std::vector<std::byte> result(bytes.size());
+  if (!result.empty()) std::memcpy(result.data(), bytes.c_str(), result.size());
+  return result;
+}
+
+native::FunctionOptions function_options(const nb::dict& given) {
+  native::FunctionOptions options;
+  options.pixels = *pixel_format(nb::cast<std::string>(given["pixels"]));
+  options.type = &native::dtype(nb::cast<std::string>(given["dtype"]));
+  options.shape = nb::cast<std::vector<std::int64_t>>(given["shape"]);
+  options.max_rows = nb::cast<std::optional<std::int32_t>>(given["max_rows"]);
+  options.state = bytes_of(given["state"]);
+  options.name = nb::cast<std::string>(given["name"]);
+  return options;
+}
+
+Handle make_function_node(gil::Held& held, std::uintptr_t address, nb::object keep, const nb::dict& given) {
+  auto options = function_options(given);
+  options.keep = kept(held, keep);
+  return handle_of(native::function_node(reinterpret_cast<freshframe_function>(address), std::move(options)));
+}
+
+Handle load_function_node(gil::Held& held, const std::string& path, const std::string& symbol,
+                          const nb::dict& given) {
+  auto options = function_options(given);
+  NodePointer node;
+  gil::release(
+      held,
+      [](NodePointer* made, const std::string& library, const std::string& name,
+         const native::FunctionOptions& how) { *made = native::load_function(library, name, how); },
+      &node, path, symbol, options);
+  return handle_of(std::move(node));
+}
+
+native::OptionValue option_value(nb::handle object) {
+  if (PyBool_Check(object.ptr())) return object.is(nb::handle(Py_True));
+  if (PyLong_Check(object.ptr())) return nb::cast<std::int64_t>(object);
+  if (PyFloat_Check(object.ptr())) return nb::cast<double>(object);
+  if (PyUnicode_Check(object.ptr())) return nb::cast<std::string>(object);
+  if (PyBytes_Check(object.ptr())) return native::Bytes{bytes_of(object)};
+  return nb::cast<std::vector<double>>(object);
+}
+
+Handle load_node(gil::Held& held, const std::string& path, const std::string& name, const nb::dict& given) {
+  native::Options options;
+  for (const auto& [key, value] : given) options.emplace(nb::cast<std::string>(key), option_value(value));
+  NodePointer node;
+  gil::release(
+      held,
+      [](NodePointer* made, const std::string& library, const std::string& wanted,
+         const native::Options& with) { *made = native::load_node(library, wanted, with, pixel_ops()); },
+      &node, path, name, options);
+  return handle_of(std::move(node));
+}
+
+Handle adopt_node(gil::Held& held, nb::object owner, nb::handle capsule) {
+  if (PyCapsule_IsValid(capsule.ptr(), FRESHFRAME_CAPSULE) == 0) {
+    throw OptionTypeError(std::string("__freshframe_node__() must return a new capsule named '") +
+                          FRESHFRAME_CAPSULE + "', got " + nb::repr(capsule).c_str());
+  }
+  const auto* object =
+      static_cast<const freshframe_object*>(PyCapsule_GetPointer(capsule.ptr(), FRESHFRAME_CAPSULE));
+  auto node = native::object_node(*object, kept(held, owner), pixel_ops());
+  PyCapsule_SetName(capsule.ptr(), FRESHFRAME_CAPSULE_USED);
+  return handle_of(std::move(node));
+}
+
+// ---- a node without a pipeline
+
+void open_lone(gil::Held& held, LoneNode& self) {
+  gil::release(held, [](LoneNode* lone) { lone->node->open(lone->context); }, &self);
+}
+
+nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sample) {
+  auto given = sample.sample();
+  std::optional<Output> output;
+  gil::release(
+      held,
+      [](LoneNode* lone, const AnySample& from, std::optional<Output>* into) {
+        *into = lone->node->process_any(from, lone->context);
+      },
+      &self, given, &output);
+  if (!output) return nb::none();
+  if (output->value) return to_python(held, output->value);
+  return nb::cast(output->frame.as_loan());
+}
+
+void close_lone(gil::Held& held, LoneNode& self) {
+  gil::release(held, [](LoneNode* lone) { lone->node->close(); }, &self);
+}
+
+}  // namespace
+
+void bind_user_nodes(nb::module_& module) {
+  module.def(
+      "make_function_node", gil::entry<&make_function_node>, nb::arg("address"), nb::arg("keep").none(),
+      nb::arg("options"),
+      nb::sig(
+          "def make_function_node(address: int, keep: object, options: dict[str, typing.Any]) -> NodeHandle"),
+      "A node of a C function; it keeps `keep`.");
+  module.def(
+      "load_function_node", gil::entry<&load_function_node>, nb::arg("path"), nb::arg("symbol"),
+      nb::arg("options"),
+      nb::sig("def load_function_node(path: str, symbol: str, options: dict[str, typing.Any]) -> NodeHandle"),
+      "GIL: released");
+  module.def("load_node", gil::entry<&load_node>, nb::arg("path"), nb::arg("name"), nb::arg("options"),
+             nb::sig("def load_node(path: str, name: str, options: dict[str, typing.Any]) -> NodeHandle"),
+             "GIL: released");
+  module.def("adopt_node", gil::entry<&adopt_node>, nb::arg("owner"), nb::arg("capsule"),
+             nb::sig("def adopt_node(owner: object, capsule: object) -> NodeHandle"),
+             "A node of an extension module's own object.");
+  module.def(
+      "native_types",
+      [](const NodeHandle& node) {
+        const auto types = native::node_types(node.get());
+        return nb::make_tuple(types.input, types.output);
+      },
+      nb::arg("node"), nb::sig("def native_types(node: NodeHandle) -> tuple[str, str]"),
+      "The names of what it takes and gives; empty: nothing.");
+  nb::class_<LoneNode>(module, "LoneNode", nb::is_final(), "A native node without a pipeline.")
+      .def(nb::init<NodeHandle&>(), nb::arg("node"))
+      .def("open", gil::entry<&open_lone>, "GIL: released")
+      .def("process", gil::entry<&process_lone>, nb::arg("sample"),
+           nb::sig("def process(self, sample: Sample) -> typing.Any"), "GIL: released")
+      .def("close", gil::entry<&close_lone>, "GIL: released");
+}
+
+}  // namespace freshframe::python

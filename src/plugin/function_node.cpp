@@ -1,0 +1,161 @@
+// A node of one function of the user's: pixels in, an array or a number out.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/native.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "plugin/library.hpp"
+#include "plugin/plugin_node.hpp"
+
+namespace freshframe::plugin {
+namespace {
+
+using native::Array;
+using native::Column;
+using native::FunctionOptions;
+
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
+
+// Bytes of the result at its largest. Throws OptionError.
+std::size_t result_bytes(const FunctionOptions& options) {
+  std::int64_t bytes = options.type->size_bytes;
+  for (const auto size : options.shape) {
+    if (size < 0) throw OptionError("out must have sizes of at least 0, got " + std::to_string(size));
+    if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > kMostBytes) {
+      throw OptionError("out must be smaller than 1 GiB");
+    }
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
+double as_double(const native::Dtype& type, const std::byte* data) {
+  const auto read = [&](auto value) {
+    std::memcpy(&value, data, sizeof value);
+    return static_cast<double>(value);
+  };
+  if (type.name == "float32") return read(float{});
+  if (type.name == "float64") return read(double{});
+  if (type.name == "int8") return read(std::int8_t{});
+  if (type.name == "int16") return read(std::int16_t{});
+  if (type.name == "int32") return read(std::int32_t{});
+  if (type.name == "int64") return read(std::int64_t{});
+  if (type.name == "uint16") return read(std::uint16_t{});
+  if (type.name == "uint32") return read(std::uint32_t{});
+  if (type.name == "uint64") return read(std::uint64_t{});
+  return read(std::uint8_t{});
+}
+
+class FunctionNode final : public NodeBase, public NamesTypes {
+ public:
+  FunctionNode(freshframe_function function, FunctionOptions options)
+      : function_(function), options_(std::move(options)), bytes_(result_bytes(options_)) {}
+
+  [[nodiscard]] std::string default_name() const override { return options_.name; }
+  [[nodiscard]] const TypeInfo* input_type() const noexcept override { return type_of<Frame>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override {
+    return is_number() ? type_of<double>() : type_of<Array>();
+  }
+  [[nodiscard]] native::NodeTypes types() const override {
+    return {"frame", is_number() ? "float64" : "array"};
+  }
+
+  std::optional<Output> process_any(const AnySample& sample, const Context& /*context*/) override {
+    if (sample.value || !sample.frame) {
+      throw GraphError("takes a frame, but its parent gave " +
+                       std::string(sample.value ? sample.value.get()->type()->name : "nothing"));
+    }
+    // new[] of bytes is aligned for every type that a column may have.
+    const std::shared_ptr<std::byte[]> memory(new std::byte[std::max<std::size_t>(bytes_, 1)]());
+    const auto rows = call(sample, memory.get());
+    if (is_number()) return Output{ValueRef::make<double>(as_double(*options_.type, memory.get())), {}};
+    return Output{ValueRef::make<Array>({{{column(memory.get(), rows)}, memory}}), {}};
+  }
+
+ private:
+  [[nodiscard]] bool is_number() const noexcept { return options_.shape.empty(); }
+
+  // The rows of the result.
+  std::int32_t call(const AnySample& sample, std::byte* out) {
+    const auto& frame = sample.frame;
+    const auto plane =
+        options_.pixels == PixelFormat::Gray ? frame.luma() : frame.to(options_.pixels).planes()[0];
+    const auto max_rows = options_.max_rows.value_or(0);
+    auto* const state = options_.state.empty() ? nullptr : options_.state.data();
+    const auto code = function_(plane.data, frame.width(), frame.height(), plane.stride, sample.stamp.pts,
+                                sample.stamp.seq, sample.stamp.source, out, max_rows, state);
+    if (code < 0) throw Error(text_of(code));
+    if (!options_.max_rows) {
+      if (code != 0)
+        throw Error("returned " + std::to_string(code) + ", but a function with a fixed shape returns 0");
+      return 0;
+    }
+    if (code > max_rows) {
+      throw Error("returned " + std::to_string(code) + " rows, but out has room for " +
+                  std::to_string(max_rows));
+    }
+    return code;
+  }
+
+  [[nodiscard]] std::string text_of(std::int32_t code) const {
+    const auto* const text = options_.describe != nullptr ? options_.describe(code) : nullptr;
+    if (text != nullptr) return text;
+    if (code == INT32_MIN) return "raised an exception";
+    return "returned the error " + std::to_string(code);
+  }
+
+  [[nodiscard]] Column column(const std::byte* data, std::int32_t rows) const {
+    Column column;
+    column.type = options_.type;
+    column.dimensions = static_cast<int>(options_.shape.size());
+    std::copy(options_.shape.begin(), options_.shape.end(), column.shape.begin());
+    if (options_.max_rows) column.shape[0] = rows;
+    std::int64_t stride = options_.type->size_bytes;
+    for (auto axis = options_.shape.size(); axis-- > 0;) {
+      column.strides[axis] = stride;
+      stride *= options_.shape[axis];
+    }
+    column.data = data;
+    column.bytes = bytes_;
+    return column;
+  }
+
+  const freshframe_function function_;
+  FunctionOptions options_;
+  const std::size_t bytes_;
+};
+
+}  // namespace
+}  // namespace freshframe::plugin
+
+namespace freshframe::native {
+
+std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options) {
+  if (function == nullptr) throw OptionError("a function must not be null");
+  if (options.shape.size() > 4) throw OptionError("out must have at most 4 dimensions");
+  if (options.max_rows) {
+    if (*options.max_rows < 0)
+      throw OptionError("max_rows must be at least 0, got " + std::to_string(*options.max_rows));
+    if (options.shape.empty()) throw OptionError("max_rows needs out=(None, ...)");
+    options.shape[0] = *options.max_rows;
+  }
+  return std::make_unique<plugin::FunctionNode>(function, std::move(options));
+}
+
+std::unique_ptr<NodeBase> load_function(const std::string& path, const std::string& symbol,
+                                        FunctionOptions options) {
+  auto* const found = plugin::find_symbol(path, symbol);
+  if (found == nullptr) {
+    throw OptionError("'" + path + "' has no function '" + symbol + "'; C++ functions need extern \"C\"");
+  }
+  options.describe =
+      reinterpret_cast<freshframe_function_error>(plugin::find_symbol(path, symbol + "_error"));
+  return function_node(reinterpret_cast<freshframe_function>(found), std::move(options));
+}
+
+}  // namespace freshframe::native

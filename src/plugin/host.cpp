@@ -1,0 +1,261 @@
+// Log, clock, stop and frames for plugins.
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/host.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <shared_mutex>
+#include <string_view>
+#include <utility>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace freshframe::plugin {
+namespace {
+
+// A plane of the engine is one of the border: frames are shown without a copy of the table.
+static_assert(sizeof(Plane) == sizeof(freshframe_plane) && sizeof(int) == sizeof(std::int32_t));
+static_assert(offsetof(Plane, rows) == offsetof(freshframe_plane, rows));
+static_assert(offsetof(Plane, row_bytes) == offsetof(freshframe_plane, row_bytes));
+static_assert(offsetof(Plane, stride) == offsetof(freshframe_plane, stride));
+
+constexpr int kMostSide = 1 << 20;  // pixels
+constexpr std::int64_t kMostPixels = 1 << 28;
+
+template <class Enum, std::size_t N>
+std::optional<Enum> named(const char* name, const std::array<Enum, N>& all) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](Enum each) { return to_string(each) == name; });
+  return found == all.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<PictureFormat> format_of(const freshframe_picture& picture) {
+  const auto format = picture.format == nullptr ? std::nullopt : pixel_format(picture.format);
+  const auto range = named(picture.range == nullptr ? "limited" : picture.range,
+                           std::array{ColorRange::Limited, ColorRange::Full});
+  const auto space =
+      named(picture.space == nullptr ? "unspecified" : picture.space,
+            std::array{ColorSpace::Unspecified, ColorSpace::Bt601, ColorSpace::Bt709, ColorSpace::Bt2020});
+  const bool fits = picture.width > 0 && picture.height > 0 && picture.width <= kMostSide &&
+                    picture.height <= kMostSide &&
+                    std::int64_t{picture.width} * picture.height <= kMostPixels;
+  if (!format || !range || !space || !fits) return std::nullopt;
+  return PictureFormat{picture.width, picture.height, *format, *range, *space};
+}
+
+void show(const PictureFormat& format, std::span<const Plane> planes, freshframe_picture* out) {
+  freshframe_picture picture{};
+  picture.size = out->size;
+  picture.width = format.width;
+  picture.height = format.height;
+  picture.format = to_string(format.format).data();  // literals: they end with a zero byte
+  picture.range = to_string(format.range).data();
+  picture.space = to_string(format.space).data();
+  picture.planes = {planes.data(), planes.size(), sizeof(Plane)};
+  std::memcpy(out, &picture, std::min<std::size_t>(out->size, sizeof picture));
+}
+
+bool is_yuv(PixelFormat format) {
+  return format != PixelFormat::Bgr && format != PixelFormat::Rgb;
+}
+
+}  // namespace
+
+// The functions of the table: each looks whether the node is open, and lets no exception out.
+struct Host::Calls {
+  template <class F, class R>
+  static R with(void* self, R otherwise, const F& call) noexcept {
+    auto& host = *static_cast<Host*>(self);
+    const std::shared_lock lock(host.mutex_);
+    if (host.context_ == nullptr) return otherwise;
+    try {
+      return call(host);
+    } catch (const std::exception&) {
+      return otherwise;
+    }
+  }
+
+  static void log(void* self, std::int32_t level, const char* text) {
+    with(self, 0, [&](Host& host) {
+      const auto known = std::clamp(level, 0, 3);
+      freshframe::log(static_cast<LogLevel>(known), "node '" + host.name_ + "': " + text);
+      return 0;
+    });
+  }
+
+  static void count_drops(void* self, const char* cause, std::uint64_t count) {
+    with(self, 0, [&](Host& host) {
+      for (const auto each : {NodeDropCause::Device, NodeDropCause::Decode, NodeDropCause::Error}) {
+        if (to_string(each) == cause) host.context_->counters.drop(each, count);
+      }
+      return 0;
+    });
+  }
+
+  static std::int64_t now_ns(void* self) {
+    return with(self, std::int64_t{0}, [](Host& host) {
+      return std::int64_t{std::chrono::nanoseconds(host.context_->clock.now().time_since_epoch()).count()};
+    });
+  }
+
+  static std::int32_t stop_requested(void* self) {
+    return with(self, 1, [](Host& host) { return host.context_->stop.stop_requested() ? 1 : 0; });
+  }
+
+  static std::int32_t stop_fd(void* self) {
+    return with(self, -1, [](Host& host) { return host.stop_fd_; });
+  }
+
+  // In slices: whoever closes the node waits for a call in flight.
+  static std::int32_t wait(void* self, double seconds) {
+    constexpr double kSlice = 0.05;  // seconds
+    for (double left = std::isnan(seconds) ? 0 : seconds;; left -= kSlice) {
+      const bool stopped = with(self, true, [&](Host& host) {
+        const auto& context = *host.context_;
+        if (left <= 0) return context.stop.stop_requested();
+        const auto slice = to_duration(Seconds(std::min(left, kSlice)));
+        return !context.clock.sleep_until(context.clock.now() + slice, context.stop);
+      });
+      if (stopped || left <= kSlice) return stopped ? 1 : 0;
+    }
+  }
+
+  static std::int32_t picture(void* self, const freshframe_frame* frame, const char* format,
+                              freshframe_picture* out) {
+    return with(self, -1, [&](Host&) {
+      const auto& source = frame->frame;
+      if (format == nullptr) {
+        show(source.picture_format(), source.planes(), out);
+        return 0;
+      }
+      const auto wanted = pixel_format(format);
+      if (!wanted) return -1;
+      if (*wanted == PixelFormat::Gray && is_yuv(source.format())) {
+        auto gray = source.picture_format();
+        gray.format = PixelFormat::Gray;
+        show(gray, source.planes().first(1), out);
+        return 0;
+      }
+      const auto converted =
+          source.to(*wanted);  // its planes belong to the frame's memory, not to the handle
+      show(converted.picture_format(), converted.planes(), out);
+      return 0;
+    });
+  }
+
+  static freshframe_frame* keep_frame(void* self, const freshframe_frame* frame) {
+    return with(self, static_cast<freshframe_frame*>(nullptr),
+                [&](Host&) { return new freshframe_frame{frame->frame.as_loan()}; });
+  }
+
+  static freshframe_frame* make_frame(void* self, const freshframe_picture* wanted, freshframe_picture* out) {
+    return with(self, static_cast<freshframe_frame*>(nullptr), [&](Host&) -> freshframe_frame* {
+      const auto format = format_of(*wanted);
+      if (!format) return nullptr;
+      auto made = std::make_unique<freshframe_frame>(freshframe_frame{{}, FrameBuilder(*format)});
+      const auto& picture = made->builder->picture();
+      show(*format, {picture.planes.data(), static_cast<std::size_t>(format->plane_count())}, out);
+      return made.release();
+    });
+  }
+
+  static freshframe_frame* wrap_frame(void* self, const freshframe_picture* given, void* owner,
+                                      void (*release)(void*)) {
+    return with(self, static_cast<freshframe_frame*>(nullptr), [&](Host& host) -> freshframe_frame* {
+      const auto format = format_of(*given);
+      if (!format || given->planes.count != static_cast<std::uint64_t>(format->plane_count()) ||
+          given->planes.data == nullptr || given->planes.element_size < sizeof(freshframe_plane)) {
+        return nullptr;
+      }
+      Picture picture{*format, {}};
+      std::size_t bytes = 0;
+      for (int i = 0; i < format->plane_count(); ++i) {
+        freshframe_plane plane{};
+        std::memcpy(&plane,
+                    static_cast<const std::byte*>(given->planes.data) +
+                        static_cast<std::uint64_t>(i) * given->planes.element_size,
+                    sizeof plane);
+        const auto shape = format->plane_shape(i);
+        if (plane.data == nullptr || plane.rows != shape.rows || plane.row_bytes != shape.row_bytes ||
+            plane.stride < plane.row_bytes) {
+          return nullptr;
+        }
+        picture.planes[static_cast<std::size_t>(i)] = {plane.data, plane.rows, plane.row_bytes, plane.stride};
+        bytes += static_cast<std::size_t>(plane.rows) * static_cast<std::size_t>(plane.stride);
+      }
+      auto made = std::make_unique<freshframe_frame>();
+      made->frame = Frame::wrap(
+          picture, bytes,
+          [owner, release] {
+            if (release != nullptr) release(owner);
+          },
+          host.ops_);
+      return made.release();
+    });
+  }
+
+  // Works after close(), too: a plugin must be able to let go of what it has.
+  static void release_frame(void* /*self*/, freshframe_frame* frame) {
+    if (frame != nullptr && !frame->is_lent) delete frame;
+  }
+};
+
+Host::Host(const PixelOps& ops)
+    : ops_(ops),
+      table_{sizeof(freshframe_host),
+             FRESHFRAME_ABI_VERSION,
+             this,
+             &Calls::log,
+             &Calls::count_drops,
+             &Calls::now_ns,
+             &Calls::stop_requested,
+             &Calls::stop_fd,
+             &Calls::wait,
+             &Calls::picture,
+             &Calls::keep_frame,
+             &Calls::make_frame,
+             &Calls::wrap_frame,
+             &Calls::release_frame} {}
+
+Host::~Host() {
+  close_stop_fd();
+}
+
+void Host::attach(const Context& context, std::string name) {
+  const std::unique_lock lock(mutex_);
+  context_ = &context;
+  name_ = std::move(name);
+  stop_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  on_stop_.emplace(context.stop, [fd = stop_fd_] {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
+  });
+}
+
+void Host::detach() {
+  const std::unique_lock lock(mutex_);
+  context_ = nullptr;
+  close_stop_fd();
+}
+
+void Host::close_stop_fd() noexcept {
+  on_stop_.reset();
+  if (stop_fd_ >= 0) ::close(std::exchange(stop_fd_, -1));
+}
+
+Frame Host::take(freshframe_frame* given) const {
+  if (given == nullptr) throw Error("gave a frame that is null");
+  if (given->is_lent) return given->frame;
+  const std::unique_ptr<freshframe_frame> owned(given);
+  if (owned->builder) return std::move(*owned->builder).publish(ops_);
+  return owned->frame.as_engine();
+}
+
+}  // namespace freshframe::plugin

@@ -1,0 +1,55 @@
+// What the engine offers to one node: the functions behind freshframe_host.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/frame.hpp"
+#include "freshframe/node.hpp"
+
+#include <functional>
+#include <optional>
+#include <shared_mutex>
+#include <stop_token>
+#include <string>
+
+/// A frame at the C border: one of the engine's, or a new one that is being written.
+struct freshframe_frame {
+  freshframe::Frame frame;
+  std::optional<freshframe::FrameBuilder> builder = {};
+  bool is_lent = false;  // by the engine, for one call: nobody else frees it
+};
+
+namespace freshframe::plugin {
+
+/// Lives as long as its node. Its table may be used from any thread; between attach() and detach() it works on the
+/// pipeline's context, else it refuses.
+class Host {
+ public:
+  explicit Host(const PixelOps& ops);
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  ~Host();
+
+  [[nodiscard]] const freshframe_host& table() const noexcept { return table_; }
+  /// `context` stays valid until detach().
+  void attach(const Context& context, std::string name);
+  /// Waits for calls in flight.
+  void detach();
+
+  /// The frame that a plugin has given out; it is the engine's from now on.
+  [[nodiscard]] Frame take(freshframe_frame* given) const;
+
+ private:
+  struct Calls;
+  void close_stop_fd() noexcept;
+
+  const PixelOps& ops_;
+  mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
+  const Context* context_ = nullptr;  // guarded by mutex_, as the next two
+  std::string name_;
+  int stop_fd_ = -1;
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_;
+  freshframe_host table_;
+};
+
+}  // namespace freshframe::plugin

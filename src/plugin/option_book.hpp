@@ -1,0 +1,32 @@
+// The options of one node while it is made: what was given, and which names the node has asked for.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/native.hpp"
+
+#include <set>
+#include <string>
+
+namespace freshframe::plugin {
+
+/// One thread.
+class OptionBook {
+ public:
+  explicit OptionBook(const native::Options& given);
+  OptionBook(const OptionBook&) = delete;
+  OptionBook& operator=(const OptionBook&) = delete;
+
+  [[nodiscard]] const freshframe_options& table() const noexcept { return table_; }
+  /// Throws OptionError when an option was given that the node has not asked for.
+  void check_all_known(const std::string& node) const;
+
+ private:
+  static std::int32_t get(void* self, const char* name, freshframe_option* out);
+
+  const native::Options& given_;
+  std::set<std::string> asked_;
+  freshframe_options table_;
+};
+
+}  // namespace freshframe::plugin

@@ -1,0 +1,256 @@
+// Checks of a plugin's table, and its calls.
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/plugin_node.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "plugin/library.hpp"
+#include "plugin/option_book.hpp"
+#include "plugin/tables.hpp"
+
+namespace freshframe::plugin {
+namespace {
+
+constexpr std::size_t kTextSize = 4096;
+
+// Room for the text of one call's error.
+class ErrorText {
+ public:
+  [[nodiscard]] freshframe_error* get() noexcept { return &error_; }
+  [[nodiscard]] const char* text() noexcept {
+    text_.back() = '\0';
+    return text_.data();
+  }
+
+ private:
+  std::array<char, kTextSize> text_ = {};
+  freshframe_error error_{sizeof(freshframe_error), text_.data(), kTextSize};
+};
+
+// Of version 1: up to and with close().
+constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
+
+const Type* type_named(const char* name, const std::string& what, const char* role) {
+  if (name == nullptr) return nullptr;
+  if (const auto* type = find_type(name)) return type;
+  throw OptionError(what + " has the " + role + " '" + name + "', which is no type; the types are " +
+                    type_names());
+}
+
+native::NodeTypes names_of(const Instance& instance) {
+  const auto name = [](const Type* type) { return std::string(type != nullptr ? type->name : ""); };
+  return {name(instance.input()), name(instance.output())};
+}
+
+class PluginNode final : public NodeBase, public NamesTypes {
+ public:
+  explicit PluginNode(std::unique_ptr<Instance> instance) : instance_(std::move(instance)) {}
+
+  [[nodiscard]] std::string default_name() const override { return instance_->table().name; }
+  [[nodiscard]] const TypeInfo* input_type() const noexcept override { return instance_->input()->engine; }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override {
+    return instance_->output() != nullptr ? instance_->output()->engine : type_of<Nothing>();
+  }
+  void open(const Context& context) override { instance_->open(context); }
+  std::optional<Output> process_any(const AnySample& sample, const Context& /*context*/) override {
+    const auto* type = sample.value ? sample.value.get()->type() : type_of<Frame>();
+    if (type != input_type()) {  // only possible below a node that promised no type
+      throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
+                       std::string(type->name));
+    }
+    return instance_->process(sample);
+  }
+  void close() override { instance_->close(); }
+
+  [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
+
+ private:
+  std::unique_ptr<Instance> instance_;
+};
+
+class PluginSource final : public SourceBase, public NamesTypes {
+ public:
+  explicit PluginSource(std::unique_ptr<Instance> instance) : instance_(std::move(instance)) {}
+
+  [[nodiscard]] std::string default_name() const override { return instance_->table().name; }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return instance_->output()->engine; }
+  [[nodiscard]] bool live() const noexcept override { return instance_->table().live != 0; }
+  void open(const Context& context) override { instance_->open(context); }
+  std::optional<SourceItem<Output>> read_any(const Context& /*context*/) override {
+    return instance_->read();
+  }
+  void close() override { instance_->close(); }
+
+  [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
+
+ private:
+  std::unique_ptr<Instance> instance_;
+};
+
+}  // namespace
+
+freshframe_node checked_node(const freshframe_node* given, const std::string& what) {
+  std::uint64_t head[2];  // size and version, which every version begins with
+  std::memcpy(head, given, sizeof head);
+  if (head[1] != FRESHFRAME_ABI_VERSION) {
+    throw OptionError(what + " was compiled for version " + std::to_string(head[1]) +
+                      " of freshframe's C border, this engine has version " +
+                      std::to_string(FRESHFRAME_ABI_VERSION) +
+                      ": compile it with the headers of freshframe.get_include()");
+  }
+  if (head[0] < kLeastSize) {
+    throw OptionError(what + " has a table of " + std::to_string(head[0]) +
+                      " bytes, version 1 has at least " + std::to_string(kLeastSize) +
+                      ": its `size` must be sizeof(freshframe_node)");
+  }
+  const auto table = known_part<freshframe_node>(given, head[0]);
+  const auto require = [&](bool is_there, const char* function) {
+    if (!is_there) throw OptionError(what + " has no function '" + function + "', which is required");
+  };
+  require(table.name != nullptr, "name");
+  require(table.create != nullptr, "create");
+  require(table.destroy != nullptr, "destroy");
+  require(table.open != nullptr, "open");
+  if (table.input != nullptr) {
+    require(table.process != nullptr, "process");
+  } else {
+    require(table.read != nullptr, "read");
+    require(table.output != nullptr, "output");
+  }
+  (void)type_named(table.input, what, "input");
+  (void)type_named(table.output, what, "output");
+  return table;
+}
+
+Instance::Instance(const freshframe_node& table, void* self, std::shared_ptr<const void> keep,
+                   const PixelOps& ops)
+    : table_(table),
+      self_(self),
+      keep_(std::move(keep)),
+      input_(type_named(table.input, table.name, "input")),
+      output_(type_named(table.output, table.name, "output")),
+      host_(ops) {}
+
+Instance::~Instance() {
+  if (!keep_) table_.destroy(self_);
+}
+
+void Instance::open(const Context& context) {
+  host_.attach(context, table_.name);
+  ErrorText error;
+  if (table_.open(self_, &host_.table(), error.get()) >= 0) return;
+  host_.detach();
+  throw Error(error.text());
+}
+
+std::optional<Output> Instance::result(std::int32_t code, const freshframe_value& value, const char* error) {
+  if (code < 0) throw Error(error);
+  if (code == 0) return std::nullopt;
+  if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
+    if (value.release != nullptr) value.release(value.owner);
+    if (value.frame != nullptr) (void)host_.take(value.frame);
+    throw Error(std::string("gave a value of type ") + (value.type != nullptr ? value.type : "null") +
+                ", but promised " + (output_ != nullptr ? std::string(output_->name) : "none"));
+  }
+  return output_->from_c(value, host_);
+}
+
+std::optional<Output> Instance::process(const AnySample& sample) {
+  const freshframe_stamp stamp{sizeof(freshframe_stamp),
+                               sample.stamp.seq,
+                               sample.stamp.pts,
+                               std::chrono::nanoseconds(sample.stamp.captured.time_since_epoch()).count(),
+                               sample.dropped,
+                               sample.stamp.source,
+                               0};
+  Lent lent;
+  lent.frame.frame = sample.frame;
+  lent.frame.is_lent = true;
+  lent.value.size = sizeof(freshframe_value);
+  lent.value.type = input_->name.data();  // a literal: ends with a zero byte
+  input_->to_c(sample, lent);
+  const freshframe_sample given{sizeof(freshframe_sample), &stamp, &lent.value,
+                                sample.frame ? &lent.frame : nullptr};
+  freshframe_value value{};
+  value.size = sizeof value;
+  ErrorText error;
+  const auto code = table_.process(self_, &given, &value, error.get());
+  return result(code, value, error.text());
+}
+
+std::optional<SourceItem<Output>> Instance::read() {
+  freshframe_stamp stamp{sizeof(freshframe_stamp), -1, 0, 0, 0, 0, 0};
+  freshframe_value value{};
+  value.size = sizeof value;
+  ErrorText error;
+  const auto code = table_.read(self_, &value, &stamp, error.get());
+  auto output = result(code, value, error.text());
+  if (!output) return std::nullopt;
+  SourceItem<Output> item{*std::move(output), stamp.pts,
+                          TimePoint(std::chrono::nanoseconds(stamp.captured_ns))};
+  if (stamp.seq >= 0) item.seq = stamp.seq;
+  return item;
+}
+
+void Instance::close() {
+  ErrorText error;
+  const auto code = table_.close != nullptr ? table_.close(self_, error.get()) : 0;
+  host_.detach();
+  if (code < 0) throw Error(error.text());
+}
+
+std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& what,
+                               const native::Options& options, const PixelOps& ops) {
+  const OptionBook book(options);
+  ErrorText error;
+  void* const self = table.create(&book.table(), error.get());
+  if (self == nullptr) throw Error(what + " cannot be made: " + error.text());
+  auto instance = std::make_unique<Instance>(table, self, nullptr, ops);
+  book.check_all_known(what);
+  return instance;
+}
+
+std::unique_ptr<NodeBase> as_node(std::unique_ptr<Instance> instance) {
+  if (instance->input() == nullptr) return std::make_unique<PluginSource>(std::move(instance));
+  return std::make_unique<PluginNode>(std::move(instance));
+}
+
+}  // namespace freshframe::plugin
+
+namespace freshframe::native {
+
+using plugin::Instance;
+
+std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name, const Options& options,
+                                    const PixelOps& ops) {
+  const auto symbol = "freshframe_node_1_" + name;
+  const auto* const found = static_cast<const freshframe_node*>(plugin::find_symbol(path, symbol));
+  if (found == nullptr) {
+    throw OptionError("'" + path + "' has no node '" + name + "': it exports no symbol " + symbol +
+                      ", which FRESHFRAME_NODE(Class, \"" + name + "\") makes");
+  }
+  const auto what = "node '" + name + "' of '" + path + "'";
+  return plugin::as_node(plugin::made(plugin::checked_node(found, what), what, options, ops));
+}
+
+std::unique_ptr<NodeBase> object_node(const freshframe_object& object, std::shared_ptr<const void> keep,
+                                      const PixelOps& ops) {
+  if (object.size < sizeof(freshframe_object) || object.node == nullptr || object.self == nullptr) {
+    throw OptionError("the capsule of __freshframe_node__() must point at a whole freshframe_object");
+  }
+  const auto table = plugin::checked_node(object.node, "this node");
+  return plugin::as_node(std::make_unique<Instance>(table, object.self, std::move(keep), ops));
+}
+
+NodeTypes node_types(const NodeBase& node) {
+  const auto* const named = dynamic_cast<const plugin::NamesTypes*>(&node);
+  return named != nullptr ? named->types() : NodeTypes{};
+}
+
+}  // namespace freshframe::native

@@ -1,0 +1,67 @@
+// A node of a plugin as a node, or a source, of the engine.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/native.hpp"
+#include "freshframe/node.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "plugin/host.hpp"
+#include "plugin/values.hpp"
+
+namespace freshframe::plugin {
+
+/// A plugin's object and its functions. Calls of the functions: what they report is thrown as Error.
+class Instance {
+ public:
+  /// `table` is checked; `keep` null: the object is destroyed with this.
+  Instance(const freshframe_node& table, void* self, std::shared_ptr<const void> keep, const PixelOps& ops);
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+  ~Instance();
+
+  [[nodiscard]] const freshframe_node& table() const noexcept { return table_; }
+  [[nodiscard]] const Type* input() const noexcept { return input_; }
+  [[nodiscard]] const Type* output() const noexcept { return output_; }
+
+  void open(const Context& context);
+  std::optional<Output> process(const AnySample& sample);
+  std::optional<SourceItem<Output>> read();
+  void close();
+
+ private:
+  /// Nothing when `code` is 0; throws when it is negative.
+  std::optional<Output> result(std::int32_t code, const freshframe_value& value, const char* error);
+
+  const freshframe_node table_;
+  void* const self_;
+  const std::shared_ptr<const void> keep_;
+  const Type* const input_;
+  const Type* const output_;
+  Host host_;
+};
+
+/// The nodes of this layer: they know their types by name.
+class NamesTypes {
+ public:
+  NamesTypes() = default;
+  NamesTypes(const NamesTypes&) = delete;
+  NamesTypes& operator=(const NamesTypes&) = delete;
+  virtual ~NamesTypes() = default;
+  [[nodiscard]] virtual native::NodeTypes types() const = 0;
+};
+
+/// Makes the engine's node of it.
+[[nodiscard]] std::unique_ptr<NodeBase> as_node(std::unique_ptr<Instance> instance);
+/// Makes the object. Throws OptionError, or Error with the text of its constructor.
+[[nodiscard]] std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& what,
+                                             const native::Options& options, const PixelOps& ops);
+/// A table as this side knows it. Throws OptionError: another version, too small, a required function is missing,
+/// an unknown type. `what` is for messages.
+[[nodiscard]] freshframe_node checked_node(const freshframe_node* given, const std::string& what);
+
+}  // namespace freshframe::plugin

@@ -1,0 +1,201 @@
+// The checks of foreign columns, and copies.
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/tables.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace freshframe::native {
+
+const Dtype& dtype(std::string_view name) {
+  static constexpr std::array<Dtype, 11> kTypes = {{{"bool", 1},
+                                                    {"int8", 1},
+                                                    {"int16", 2},
+                                                    {"int32", 4},
+                                                    {"int64", 8},
+                                                    {"uint8", 1},
+                                                    {"uint16", 2},
+                                                    {"uint32", 4},
+                                                    {"uint64", 8},
+                                                    {"float32", 4},
+                                                    {"float64", 8}}};
+  const auto* const found =
+      std::find_if(kTypes.begin(), kTypes.end(), [&](const Dtype& each) { return each.name == name; });
+  if (found != kTypes.end()) return *found;
+  std::string known;
+  for (const auto& each : kTypes) known += (known.empty() ? "" : ", ") + std::string(each.name);
+  throw OptionError("dtype must be one of " + known + ", got '" + std::string(name) + "'");
+}
+
+const Table* table_in(const ValueRef& value) noexcept {
+  if (const auto* table = value.as<Table>()) return table;
+  if (const auto* array = value.as<Array>()) return array;
+  return value.as<Boxes>();
+}
+
+}  // namespace freshframe::native
+
+namespace freshframe::plugin {
+namespace {
+
+using native::Column;
+using native::Table;
+
+constexpr std::uint64_t kMostColumns = 1000;
+constexpr std::size_t kDimensions = 4;
+
+[[noreturn]] void refuse(const Column& column, const std::string& why) {
+  throw Error("gave a table whose column '" + column.name + "' " + why);
+}
+
+// Bytes from the first element to behind the last one. Shape and strides are not negative.
+std::uint64_t extent(const Column& column) {
+  std::uint64_t last = 0;
+  for (std::size_t axis = 0; axis < static_cast<std::size_t>(column.dimensions); ++axis) {
+    std::uint64_t span = 0;
+    if (__builtin_mul_overflow(static_cast<std::uint64_t>(column.shape[axis] - 1),
+                               static_cast<std::uint64_t>(column.strides[axis]), &span) ||
+        __builtin_add_overflow(last, span, &last)) {
+      refuse(column, "has a shape and strides that overflow");
+    }
+  }
+  if (__builtin_add_overflow(last, static_cast<std::uint64_t>(column.type->size_bytes), &last)) {
+    refuse(column, "has a shape and strides that overflow");
+  }
+  return last;
+}
+
+void check_memory(const Column& column) {
+  bool empty = false;
+  std::int64_t elements = 1;
+  for (std::size_t axis = 0; axis < static_cast<std::size_t>(column.dimensions); ++axis) {
+    const auto size = column.shape[axis];
+    const auto stride = column.strides[axis];
+    if (size < 0) refuse(column, "has a negative size, " + std::to_string(size));
+    if (stride < 0 || stride % column.type->size_bytes != 0) {
+      refuse(column, "has a stride of " + std::to_string(stride) + " bytes; it must be a multiple of " +
+                         std::to_string(column.type->size_bytes) + " and not negative");
+    }
+    empty |= size == 0;
+    if (__builtin_mul_overflow(elements, size, &elements)) refuse(column, "has a shape that overflows");
+  }
+  if (empty) return;
+  if (column.data == nullptr) refuse(column, "has elements but no data");
+  if (reinterpret_cast<std::uintptr_t>(column.data) % static_cast<std::uintptr_t>(column.type->size_bytes) !=
+      0) {
+    refuse(column, "is not aligned for " + std::string(column.type->name));
+  }
+  if (const auto needed = extent(column); needed > column.bytes) {
+    refuse(column, "needs " + std::to_string(needed) + " bytes for its shape and strides, but has " +
+                       std::to_string(column.bytes));
+  }
+}
+
+Column checked_column(const freshframe_column& given) {
+  Column column;
+  if (given.name == nullptr) throw Error("gave a table with a column that has no name");
+  column.name = given.name;
+  if (given.dtype == nullptr) refuse(column, "has no dtype");
+  try {
+    column.type = &native::dtype(given.dtype);
+  } catch (const OptionError& error) {
+    refuse(column, std::string("is wrong: ") + error.what());
+  }
+  if (given.ndim < 0 || given.ndim > static_cast<int>(kDimensions)) {
+    refuse(column, "has " + std::to_string(given.ndim) + " dimensions; at most 4 are possible");
+  }
+  column.dimensions = given.ndim;
+  for (std::size_t axis = 0; axis < static_cast<std::size_t>(given.ndim); ++axis) {
+    column.shape[axis] = given.shape[axis];
+    column.strides[axis] = given.strides[axis];
+  }
+  column.data = given.data;
+  column.bytes = given.bytes;
+  check_memory(column);
+  return column;
+}
+
+}  // namespace
+
+Table checked_table(const freshframe_value& value) {
+  const auto& given = value.columns;
+  if (given.count > kMostColumns) {
+    throw Error("gave a table of " + std::to_string(given.count) + " columns; at most 1000 are possible");
+  }
+  if (given.count > 0 && (given.data == nullptr || given.element_size < sizeof(freshframe_column))) {
+    throw Error("gave columns of " + std::to_string(given.element_size) + " bytes; version 1 has " +
+                std::to_string(sizeof(freshframe_column)));
+  }
+  Table table;
+  for (std::uint64_t i = 0; i < given.count; ++i) {
+    const auto* const at = static_cast<const std::byte*>(given.data) + i * given.element_size;
+    auto column = checked_column(known_part<freshframe_column>(at, sizeof(freshframe_column)));
+    for (const auto& other : table.columns) {
+      if (other.name == column.name) refuse(column, "is there twice");
+    }
+    table.columns.push_back(std::move(column));
+  }
+  return table;
+}
+
+const Column* column_of(const Table& table, const char* name, const char* type, std::int64_t width,
+                        bool required) {
+  const int dimensions = width > 0 ? 2 : 1;
+  const auto rows = table.columns.empty() ? 0 : table.columns.front().shape[0];
+  for (const auto& column : table.columns) {
+    if (column.name != name) continue;
+    const bool fits = column.type->name == type && column.dimensions == dimensions &&
+                      column.shape[0] == rows && (width == 0 || column.shape[1] == width);
+    if (fits) return &column;
+    refuse(column, "must be " + std::string(type) + " of shape (" + std::to_string(rows) + ", " +
+                       (width > 0 ? std::to_string(width) : "") + "), with as many rows as the first column");
+  }
+  if (required) throw Error(std::string("gave a table without the column '") + name + "'");
+  return nullptr;
+}
+
+Table copied(const Table& table) {
+  struct Memory {
+    std::vector<std::vector<std::byte>> columns;
+  };
+  auto memory = std::make_shared<Memory>();
+  Table result;
+  for (const auto& from : table.columns) {
+    auto column = from;
+    const auto size = static_cast<std::size_t>(from.type->size_bytes);
+    auto& bytes = memory->columns.emplace_back();
+    for_each_element(from,
+                     [&](const std::byte* element) { bytes.insert(bytes.end(), element, element + size); });
+    auto stride = static_cast<std::int64_t>(size);
+    for (auto axis = static_cast<std::size_t>(from.dimensions); axis-- > 0;) {
+      column.strides[axis] = stride;
+      stride *= std::max<std::int64_t>(from.shape[axis], 1);
+    }
+    column.data = bytes.data();
+    column.bytes = bytes.size();
+    result.columns.push_back(std::move(column));
+  }
+  result.owner = std::move(memory);
+  return result;
+}
+
+std::vector<freshframe_column> c_columns(const Table& table) {
+  std::vector<freshframe_column> result;
+  for (const auto& column : table.columns) {
+    freshframe_column out{};
+    out.name = column.name.c_str();
+    out.dtype = column.type->name.data();  // a literal: ends with a zero byte
+    out.ndim = column.dimensions;
+    std::copy(column.shape.begin(), column.shape.end(), out.shape);
+    std::copy(column.strides.begin(), column.strides.end(), out.strides);
+    out.data = column.data;
+    out.bytes = column.bytes;
+    result.push_back(out);
+  }
+  return result;
+}
+
+}  // namespace freshframe::plugin

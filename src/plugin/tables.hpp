@@ -1,0 +1,62 @@
+// Tables at the C border: what a plugin claims is checked before anybody reads it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/native.hpp"
+
+#include <cstring>
+#include <vector>
+
+namespace freshframe::plugin {
+
+/// A struct of another size than ours: the part that both sides know, the rest as we make it.
+template <class T>
+[[nodiscard]] T known_part(const void* from, std::uint64_t size) noexcept {
+  T result{};
+  std::memcpy(&result, from, size < sizeof(T) ? size : sizeof(T));
+  return result;
+}
+
+/// The columns of a value. Throws Error that names the column and what is wrong with it. The result has no owner yet.
+[[nodiscard]] native::Table checked_table(const freshframe_value& value);
+/// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless it may be.
+[[nodiscard]] const native::Column* column_of(const native::Table& table, const char* name, const char* type,
+                                              std::int64_t width, bool required);
+/// A table like `table` in memory of its own.
+[[nodiscard]] native::Table copied(const native::Table& table);
+/// As the C side sees it; the names stay `table`'s.
+[[nodiscard]] std::vector<freshframe_column> c_columns(const native::Table& table);
+/// The numbers of a column in row order.
+template <class T>
+[[nodiscard]] std::vector<T> numbers(const native::Column& column);
+
+/// Calls `see(pointer)` for each element in C order.
+template <class F>
+void for_each_element(const native::Column& column, const F& see) {
+  const auto extent = [&](int axis) {
+    return axis < column.dimensions ? column.shape[static_cast<std::size_t>(axis)] : 1;
+  };
+  const auto step = [&](int axis) {
+    return axis < column.dimensions ? column.strides[static_cast<std::size_t>(axis)] : 0;
+  };
+  const auto* const data = static_cast<const std::byte*>(column.data);
+  for (std::int64_t i = 0; i < extent(0); ++i)
+    for (std::int64_t j = 0; j < extent(1); ++j)
+      for (std::int64_t k = 0; k < extent(2); ++k)
+        for (std::int64_t l = 0; l < extent(3); ++l)
+          see(data + i * step(0) + j * step(1) + k * step(2) + l * step(3));
+}
+
+template <class T>
+std::vector<T> numbers(const native::Column& column) {
+  std::vector<T> result;
+  for_each_element(column, [&](const std::byte* element) {
+    T value;
+    std::memcpy(&value, element, sizeof value);
+    result.push_back(value);
+  });
+  return result;
+}
+
+}  // namespace freshframe::plugin

@@ -1,0 +1,209 @@
+// The registry of types.
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/values.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "plugin/tables.hpp"
+
+namespace freshframe::plugin {
+namespace {
+
+using native::Column;
+using native::Table;
+
+// ---- to C
+
+void frame_to_c(const AnySample& /*sample*/, Lent& lent) {
+  lent.value.frame = &lent.frame;
+}
+
+void number_to_c(const AnySample& sample, Lent& lent) {
+  lent.value.number = *sample.value.as<double>();
+}
+
+void show_table(Lent& lent, const Table& table) {
+  lent.columns = c_columns(table);
+  lent.value.columns = {lent.columns.data(), lent.columns.size(), sizeof(freshframe_column)};
+}
+
+void table_to_c(const AnySample& sample, Lent& lent) {
+  show_table(lent, *native::table_in(sample.value));
+}
+
+// A view of one member of an array of structs; `width` 0: one dimension.
+template <class Row, class Member>
+Column member_column(const char* name, const char* type, const std::vector<Row>& rows, Member Row::* first,
+                     std::int64_t width = 0) {
+  Column column;
+  column.name = name;
+  column.type = &native::dtype(type);
+  column.dimensions = width > 0 ? 2 : 1;
+  column.shape = {static_cast<std::int64_t>(rows.size()), width};
+  column.strides = {sizeof(Row), width > 0 ? static_cast<std::int64_t>(sizeof(Member)) : 0};
+  if (!rows.empty()) {
+    column.data = &(rows.front().*first);
+    const auto* const end = reinterpret_cast<const std::byte*>(rows.data() + rows.size());
+    column.bytes = static_cast<std::uint64_t>(end - static_cast<const std::byte*>(column.data));
+  }
+  return column;
+}
+
+Table table_of(const Circles& circles) {
+  Table table;
+  auto& columns = table.columns;
+  columns.push_back(member_column("xyr", "float32", circles.circles, &Circle::x, 3));
+  columns.push_back(member_column("confidence", "float32", circles.circles, &Circle::confidence));
+  if (!circles.tracked && circles.ids.empty()) return table;
+  Column ids;
+  ids.name = "tracker_id";
+  ids.type = &native::dtype("int64");
+  ids.dimensions = 1;
+  ids.shape[0] = static_cast<std::int64_t>(circles.ids.size());
+  ids.strides[0] = sizeof(std::int64_t);
+  ids.data = circles.ids.data();
+  ids.bytes = circles.ids.size() * sizeof(std::int64_t);
+  columns.push_back(std::move(ids));
+  if (circles.tracks.size() != circles.circles.size()) return table;
+  const auto& known = circles.columns;
+  if (known.velocity)
+    columns.push_back(member_column("velocity", "float32", circles.tracks, &TrackInfo::velocity_x, 2));
+  if (known.age) columns.push_back(member_column("age", "float32", circles.tracks, &TrackInfo::age));
+  if (known.track_confidence)
+    columns.push_back(
+        member_column("track_confidence", "float32", circles.tracks, &TrackInfo::track_confidence));
+  return table;
+}
+
+void circles_to_c(const AnySample& sample, Lent& lent) {
+  lent.table = table_of(*sample.value.as<Circles>());
+  show_table(lent, lent.table);
+}
+
+// ---- from C
+
+// Calls a value's `release` once, however the value fares.
+class Claim {
+ public:
+  explicit Claim(const freshframe_value& value) : owner_(value.owner), release_(value.release) {}
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+  ~Claim() {
+    if (release_ != nullptr) release_(owner_);
+  }
+
+ private:
+  void* owner_;
+  void (*release_)(void*);
+};
+
+Output frame_from_c(const freshframe_value& value, const Host& host) {
+  const Claim claim(value);
+  return {{}, host.take(value.frame)};
+}
+
+Output number_from_c(const freshframe_value& value, const Host& /*host*/) {
+  const Claim claim(value);
+  return {ValueRef::make<double>(value.number), {}};
+}
+
+// In the plugin's own memory, without a copy.
+Table shared_table(const freshframe_value& value) {
+  auto owner = std::make_shared<const Claim>(value);
+  auto table = checked_table(value);
+  table.owner = std::move(owner);
+  return table;
+}
+
+Output table_from_c(const freshframe_value& value, const Host& /*host*/) {
+  return {ValueRef::make<Table>(shared_table(value)), {}};
+}
+
+Output array_from_c(const freshframe_value& value, const Host& /*host*/) {
+  auto table = shared_table(value);
+  if (table.columns.size() != 1) {
+    throw Error("gave an array of " + std::to_string(table.columns.size()) + " columns; it must have one");
+  }
+  return {ValueRef::make<native::Array>({std::move(table)}), {}};
+}
+
+Output boxes_from_c(const freshframe_value& value, const Host& /*host*/) {
+  const Claim claim(value);
+  const auto table = checked_table(value);
+  (void)column_of(table, "xyxy", "float32", 4, true);
+  (void)column_of(table, "confidence", "float32", 0, true);
+  (void)column_of(table, "class_id", "int32", 0, true);
+  (void)column_of(table, "tracker_id", "int64", 0, false);
+  return {ValueRef::make<native::Boxes>({copied(table)}), {}};
+}
+
+Circles circles_of(const Table& table) {
+  Circles circles;
+  const auto xyr = numbers<float>(*column_of(table, "xyr", "float32", 3, true));
+  const auto confidence = numbers<float>(*column_of(table, "confidence", "float32", 0, true));
+  for (std::size_t i = 0; i < confidence.size(); ++i) {
+    circles.circles.push_back({xyr[3 * i], xyr[3 * i + 1], xyr[3 * i + 2], confidence[i]});
+  }
+  if (const auto* ids = column_of(table, "tracker_id", "int64", 0, false)) {
+    circles.ids = numbers<std::int64_t>(*ids);
+    circles.tracked = true;
+  }
+  const auto* velocity = column_of(table, "velocity", "float32", 2, false);
+  const auto* age = column_of(table, "age", "float32", 0, false);
+  const auto* certainty = column_of(table, "track_confidence", "float32", 0, false);
+  circles.columns = {velocity != nullptr, age != nullptr, certainty != nullptr};
+  if (velocity == nullptr && age == nullptr && certainty == nullptr) return circles;
+  circles.tracks.resize(circles.circles.size());
+  const auto fill = [&](const Column* column, std::size_t width, float TrackInfo::* member,
+                        std::size_t first) {
+    if (column == nullptr) return;
+    const auto given = numbers<float>(*column);
+    for (std::size_t i = 0; i < circles.tracks.size(); ++i)
+      circles.tracks[i].*member = given[i * width + first];
+  };
+  fill(velocity, 2, &TrackInfo::velocity_x, 0);
+  fill(velocity, 2, &TrackInfo::velocity_y, 1);
+  fill(age, 1, &TrackInfo::age, 0);
+  fill(certainty, 1, &TrackInfo::track_confidence, 0);
+  return circles;
+}
+
+Output circles_from_c(const freshframe_value& value, const Host& /*host*/) {
+  const Claim claim(value);
+  return {ValueRef::make<Circles>(circles_of(checked_table(value))), {}};
+}
+
+const std::array<Type, 6>& types() noexcept {
+  static const std::array<Type, 6> known = {{
+      {"frame", type_of<Frame>(), &frame_to_c, &frame_from_c},
+      {"circles", type_of<Circles>(), &circles_to_c, &circles_from_c},
+      {"detections", type_of<native::Boxes>(), &table_to_c, &boxes_from_c},
+      {"float64", type_of<double>(), &number_to_c, &number_from_c},
+      {"array", type_of<native::Array>(), &table_to_c, &array_from_c},
+      {"table", type_of<Table>(), &table_to_c, &table_from_c},
+  }};
+  return known;
+}
+
+}  // namespace
+
+const Type* find_type(std::string_view name) noexcept {
+  const auto found =
+      std::find_if(types().begin(), types().end(), [&](const Type& each) { return each.name == name; });
+  return found == types().end() ? nullptr : &*found;
+}
+
+std::string type_names() {
+  std::string names;
+  for (const auto& type : types()) names += (names.empty() ? "" : ", ") + std::string(type.name);
+  return names;
+}
+
+}  // namespace freshframe::plugin

@@ -1,0 +1,120 @@
+// What a plugin claims of its columns is checked; copies are whole.
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/tables.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::plugin {
+namespace {
+
+std::array<float, 8> numbers_of_test = {0, 1, 2, 3, 4, 5, 6, 7};
+
+freshframe_column good_column() {
+  freshframe_column column{};
+  column.name = "n";
+  column.dtype = "float32";
+  column.ndim = 2;
+  column.shape[0] = 2;
+  column.shape[1] = 4;
+  column.strides[0] = 16;
+  column.strides[1] = 4;
+  column.data = numbers_of_test.data();
+  column.bytes = sizeof numbers_of_test;
+  return column;
+}
+
+// The error of one column; empty: none.
+std::string error_of(const std::function<void(freshframe_column&)>& spoil) {
+  auto column = good_column();
+  spoil(column);
+  freshframe_value value{};
+  value.columns = {&column, 1, sizeof column};
+  try {
+    (void)checked_table(value);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Tables, AcceptWhatLiesWithinItsMemory) {
+  EXPECT_EQ(error_of([](auto&) {}), "");
+  EXPECT_EQ(error_of([](auto& column) {
+              column.shape[0] = 0;
+              column.data = nullptr;
+            }),
+            "");
+  EXPECT_EQ(error_of([](auto& column) { column.strides[0] = 0; }), "");  // one row shown twice
+}
+
+TEST(Tables, RefuseWhatDoesNot) {
+  EXPECT_NE(error_of([](auto& column) { column.bytes = 31; }), "");
+  EXPECT_NE(error_of([](auto& column) { column.shape[0] = 3; }), "");
+  EXPECT_NE(error_of([](auto& column) { column.strides[0] = 20; }), "");
+  EXPECT_NE(error_of([](auto& column) { column.data = nullptr; }), "");
+}
+
+TEST(Tables, RefuseSizesThatOverflow) {
+  constexpr auto kMost = INT64_MAX;
+  for (const auto shape : {kMost, kMost / 2, kMost / 4, std::int64_t{1} << 62}) {
+    EXPECT_NE(error_of([&](auto& column) { column.shape[0] = shape; }), "") << shape;
+    EXPECT_NE(error_of([&](auto& column) { column.shape[0] = column.shape[1] = shape; }), "") << shape;
+  }
+  for (const auto stride : {kMost - 3, std::int64_t{1} << 62, (std::int64_t{1} << 62) - 4}) {
+    EXPECT_NE(error_of([&](auto& column) {
+                column.strides[0] = stride;
+                column.shape[0] = 5;
+              }),
+              "")
+        << stride;
+  }
+}
+
+TEST(Tables, AnEmptyColumnMayNotHideAWrongOne) {
+  EXPECT_NE(error_of([](auto& column) {
+              column.shape[0] = 0;
+              column.shape[1] = -1;
+            }),
+            "");
+  EXPECT_NE(error_of([](auto& column) {
+              column.shape[0] = 0;
+              column.strides[1] = 3;
+            }),
+            "");
+}
+
+TEST(Tables, AreReadAcrossEntriesThatHaveGrown) {
+  struct Longer {
+    freshframe_column known;
+    std::array<char, 24> more;
+  };
+  std::array<Longer, 2> columns{};
+  columns[0].known = columns[1].known = good_column();
+  columns[1].known.name = "m";
+  freshframe_value value{};
+  value.columns = {columns.data(), columns.size(), sizeof(Longer)};
+  EXPECT_EQ(checked_table(value).columns.at(1).name, "m");
+}
+
+TEST(Tables, CopiesKeepNumbersAndOrder) {
+  auto column = good_column();
+  std::swap(column.shape[0], column.shape[1]);  // the transpose
+  std::swap(column.strides[0], column.strides[1]);
+  freshframe_value value{};
+  value.columns = {&column, 1, sizeof column};
+  const auto copy = copied(checked_table(value));
+  EXPECT_NE(copy.columns[0].data, numbers_of_test.data());
+  EXPECT_EQ(numbers<float>(copy.columns[0]), (std::vector<float>{0, 4, 1, 5, 2, 6, 3, 7}));
+  EXPECT_EQ(copy.columns[0].strides[0], 8);
+}
+
+}  // namespace
+}  // namespace freshframe::plugin
