@@ -59,7 +59,7 @@ void OptionBook::check_all_known(const std::string& node) const {
   for (const auto& [name, value] : given_) {
     if (asked_.contains(name)) continue;
     std::string known;
-    for (const auto& each : asked_) known += (known.empty() ? "" : ", ") + each;
+    for (const auto& each : asked_) known.append(known.empty() ? "" : ", ").append(each);
     throw OptionError("'" + node + "' has no option '" + name + "'; it knows " +
                       (known.empty() ? "none" : known));
   }
