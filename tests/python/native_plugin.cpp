@@ -253,7 +253,7 @@ class Stray : public ff::Node<ff::Frame, double> {
     if (thread_.joinable()) thread_.join();
   }
   void open(ff::Context& context) override {
-    thread_ = std::thread([this, &context] {
+    thread_ = std::thread([&context] {
       ff::Picture like;
       like.width = like.height = 8;
       for (int refused = 0; refused < 100;) {
