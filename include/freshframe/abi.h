@@ -26,6 +26,7 @@
 /* The symbol of the node `name` in a shared library. It is a freshframe_node. */
 #define FRESHFRAME_NODE_SYMBOL(name) freshframe_node_1_##name
 
+/* NOLINTBEGIN(readability-identifier-naming): names of C */
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -267,5 +268,6 @@ typedef struct freshframe_object {
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif /* FRESHFRAME_ABI_H */

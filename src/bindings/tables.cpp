@@ -60,6 +60,7 @@ Column column_of(const std::string& name, nb::handle array) {
     column.strides[i] = stride;
     stride *= column.shape[i];
   }
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): NumPy has it so
   column.data = reinterpret_cast<const void*>(nb::cast<std::uintptr_t>(array.attr("ctypes").attr("data")));
   column.bytes = static_cast<std::uint64_t>(stride);
   return column;
@@ -128,7 +129,7 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
     return ValueRef::make<native::Array>({std::move(columns).table(held)});
   }
   if (wanted == type_of<Table>() && is_mapping(object)) {
-    for (nb::handle item : object.attr("items")()) columns.add(nb::cast<std::string>(item[0]), item[1]);
+    for (const nb::handle item : object.attr("items")()) columns.add(nb::cast<std::string>(item[0]), item[1]);
     return ValueRef::make<Table>(std::move(columns).table(held));
   }
   if (wanted == type_of<native::Boxes>() && is_boxes(object)) {

@@ -92,10 +92,12 @@ native::FunctionOptions function_options(const nb::dict& given) {
   return options;
 }
 
-Handle make_function_node(gil::Held& held, std::uintptr_t address, nb::object keep, const nb::dict& given) {
+Handle make_function_node(gil::Held& held, std::uintptr_t address, nb::handle keep, const nb::dict& given) {
   auto options = function_options(given);
   options.keep = kept(held, keep);
-  return handle_of(native::function_node(reinterpret_cast<freshframe_function>(address), std::move(options)));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): ctypes has it so
+  auto* const function = reinterpret_cast<freshframe_function>(address);
+  return handle_of(native::function_node(function, std::move(options)));
 }
 
 Handle load_function_node(gil::Held& held, const std::string& path, const std::string& symbol,
@@ -131,7 +133,7 @@ Handle load_node(gil::Held& held, const std::string& path, const std::string& na
   return handle_of(std::move(node));
 }
 
-Handle adopt_node(gil::Held& held, nb::object owner, nb::handle capsule) {
+Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   if (PyCapsule_IsValid(capsule.ptr(), FRESHFRAME_CAPSULE) == 0) {
     throw OptionTypeError(std::string("__freshframe_node__() must return a new capsule named '") +
                           FRESHFRAME_CAPSULE + "', got " + nb::repr(capsule).c_str());

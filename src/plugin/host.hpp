@@ -13,7 +13,7 @@
 #include <string>
 
 /// A frame at the C border: one of the engine's, or a new one that is being written.
-struct freshframe_frame {
+struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of abi.h
   freshframe::Frame frame;
   std::optional<freshframe::FrameBuilder> builder = {};
   bool is_lent = false;  // by the engine, for one call: nobody else frees it

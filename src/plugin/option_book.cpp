@@ -39,6 +39,14 @@ freshframe_option to_c(const native::OptionValue& value) {
   return option;
 }
 
+[[noreturn]] void refuse(const std::string& node, const std::string& name,
+                         const std::set<std::string>& asked) {
+  std::string known;
+  for (const auto& each : asked) known.append(known.empty() ? "" : ", ").append(each);
+  throw OptionError("'" + node + "' has no option '" + name + "'; it knows " +
+                    (known.empty() ? "none" : known));
+}
+
 }  // namespace
 
 OptionBook::OptionBook(const native::Options& given)
@@ -57,11 +65,7 @@ std::int32_t OptionBook::get(void* self, const char* name, freshframe_option* ou
 
 void OptionBook::check_all_known(const std::string& node) const {
   for (const auto& [name, value] : given_) {
-    if (asked_.contains(name)) continue;
-    std::string known;
-    for (const auto& each : asked_) known += (known.empty() ? "" : ", ") + each;
-    throw OptionError("'" + node + "' has no option '" + name + "'; it knows " +
-                      (known.empty() ? "none" : known));
+    if (!asked_.contains(name)) refuse(node, name, asked_);
   }
 }
 

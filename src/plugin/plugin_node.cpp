@@ -22,6 +22,7 @@ constexpr std::size_t kTextSize = 4096;
 // Room for the text of one call's error.
 class ErrorText {
  public:
+  ErrorText() noexcept { text_.front() = '\0'; }
   [[nodiscard]] freshframe_error* get() noexcept { return &error_; }
   [[nodiscard]] const char* text() noexcept {
     text_.back() = '\0';
@@ -29,7 +30,7 @@ class ErrorText {
   }
 
  private:
-  std::array<char, kTextSize> text_ = {};
+  std::array<char, kTextSize> text_;  // only its ends are written: each call has one
   freshframe_error error_{sizeof(freshframe_error), text_.data(), kTextSize};
 };
 
