@@ -5,7 +5,16 @@ import { sparkline } from "./charts.js";
 import { attribute, el, text } from "./dom.js";
 import * as format from "./format.js";
 import { stateBeside, textsOf } from "./problems.js";
-import { CAUSES, STATES, designSentence, dropsByDesign, policyName, stateOf, word } from "./words.js";
+import {
+  CAUSES,
+  STATES,
+  WORKER_STATES,
+  designSentence,
+  dropsByDesign,
+  policyName,
+  stateOf,
+  word,
+} from "./words.js";
 
 const LINES = { design: [["--ok", "--ok-area"], ["--dim", "--skip-area"]], loss: [["--ok", "--ok-area"], ["--bad", "--bad-area"]] };
 
@@ -47,6 +56,34 @@ export function stateText(node) {
   return state === "away" ? `away ${format.time(node.source.away)}` : word(STATES, state);
 }
 
+const plural = (number, one) => `${format.count(number)} ${one}${number === 1 ? "" : "s"}`;
+
+// "1 working, 1 idle · 2 restarts · 180 MiB": the worker processes of a node.
+export function workersText(workers) {
+  const states = Object.entries(WORKER_STATES).flatMap(([state, shown]) => {
+    const number = workers.filter((worker) => worker.state === state).length;
+    return number === 0 ? [] : [workers.length === 1 ? shown : `${number} ${shown}`];
+  });
+  const restarts = format.sum(workers.map((worker) => worker.restarts));
+  const memory = format.bytes(format.sum(workers.map((worker) => worker.rss_bytes)));
+  return [states.join(", "), ...(restarts > 0 ? [plural(restarts, "restart")] : []), memory].join(" · ");
+}
+
+// All that is known of one worker process.
+export function workerText(worker) {
+  const parts = [word(WORKER_STATES, worker.state), plural(worker.samples, "sample")];
+  if (worker.restarts > 0) parts.push(plural(worker.restarts, "restart"));
+  if (worker.pid > 0) parts.push(format.bytes(worker.rss_bytes), `${format.time(worker.cpu)} of CPU`, `pid ${worker.pid}`);
+  return parts.join(" · ");
+}
+
+// What is neither is the usual, and the name needs the room.
+export function tagOf(node) {
+  if (node.workers !== undefined) return node.workers.length === 1 ? "process" : `${node.workers.length} processes`;
+  if (node.language === "python") return "Python";
+  return node.kind === "source" ? "source" : null;
+}
+
 function row(list, term, title) {
   const value = el("dd", { class: "num" }, "–");
   list.append(el("dt", { title }, term), value);
@@ -58,8 +95,7 @@ export class NodeCard {
 
   constructor(node, choose) {
     this.button = el("button", { type: "button", title: node.name, onclick: choose }, node.name);
-    // What is neither is the usual, and the name needs the room.
-    const tag = node.language === "python" ? "Python" : node.kind === "source" ? "source" : null;
+    const tag = tagOf(node);
     this.tag = tag && el("span", { class: "tag" }, tag);
     this.rate = el("b", { class: "num" }, "–");
     this.state = el("span", { class: "state" });
@@ -70,6 +106,7 @@ export class NodeCard {
     // Of a source it would be the camera's interval.
     if (node.kind !== "source") this.time = row(list, "time", "per sample: median / 99th percentile");
     if (node.language === "python") this.gil = row(list, "GIL", "waited / held, of the last second");
+    this.workers = el("p", { class: "workers num", hidden: node.workers === undefined });
     this.alarm = el("p", { class: "alarm", hidden: true });
     this.element = el(
       "article",
@@ -85,6 +122,7 @@ export class NodeCard {
       this.place,
       el("div", { class: "bar", "aria-hidden": "true" }, this.bar),
       list,
+      this.workers,
       this.alarm,
     );
   }
@@ -105,6 +143,10 @@ export class NodeCard {
     if (this.time) text(this.time, node.processed > 0 ? format.range(node.p50, node.p99) : "–");
     if (this.gil)
       text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
+    if (node.workers !== undefined) {
+      text(this.workers, workersText(node.workers));
+      attribute(this.workers, "title", node.workers.map(workerText).join("\n"));
+    }
     const line = alarms[0]?.text ?? lostText(node);
     this.alarm.hidden = line === "";
     text(this.alarm, line);

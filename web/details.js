@@ -1,7 +1,7 @@
 // All numbers of one node or edge, with charts; a drawer beside the graph, the whole screen on a phone.
 // SPDX-License-Identifier: Apache-2.0
 
-import { linesOf, stateText } from "./cards.js";
+import { linesOf, stateText, workerText } from "./cards.js";
 import { chart } from "./charts.js";
 import { byId, el, text } from "./dom.js";
 import * as format from "./format.js";
@@ -73,7 +73,7 @@ export class Details {
         { class: "hint" },
         isEdge
           ? policySentence(item.queue)
-          : `${item.language === "python" ? "a Python" : "a native"} ${item.kind}`,
+          : `${item.language === "python" ? "a Python" : "a native"} ${item.kind}${processesOf(item)}`,
       ),
       ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
       this.list,
@@ -144,6 +144,11 @@ export class Details {
   }
 }
 
+function processesOf(node) {
+  if (node.workers === undefined) return "";
+  return node.workers.length === 1 ? " in a process of its own" : ` in ${node.workers.length} processes`;
+}
+
 const title = (item) => (item.parent !== undefined ? `${item.parent} → ${item.child}` : item.name);
 
 const causeRows = (item) =>
@@ -180,6 +185,7 @@ function nodeRows(node) {
     ["time per sample, median", format.time(node.p50)],
     ["time per sample, 99th percentile", format.time(node.p99)],
     ...(node.language === "python" ? python : []),
+    ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
     ["errors", format.count(node.errors)],
     ["lost here", format.count(node.dropped)],
     ...causeRows(node),

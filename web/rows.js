@@ -1,7 +1,7 @@
 // One node or reader of the list, with the edges that lead to it: two lines, and what is wrong with it.
 // SPDX-License-Identifier: Apache-2.0
 
-import { dropText, edgeState, linesOf, lostText, stateText } from "./cards.js";
+import { dropText, edgeState, linesOf, lostText, stateText, tagOf } from "./cards.js";
 import { sparkline } from "./charts.js";
 import { attribute, el, text } from "./dom.js";
 import * as format from "./format.js";
@@ -64,7 +64,7 @@ export class NodeRow {
       { type: "button", onclick: () => choose(node ? { node: this.#index } : { edge: edges[0] }) },
       name,
     );
-    const tag = !node ? "reader" : node.language === "python" ? "Python" : node.kind === "source" ? "source" : null;
+    const tag = node ? tagOf(node) : "reader";
     this.rate = el("span", { class: "num rate" });
     this.state = el("span", { class: "state" });
     this.time = el("span", { class: "num time", title: "per sample: median" });

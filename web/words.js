@@ -33,6 +33,17 @@ export const CAUSES = {
   decode: "could not be decoded",
   pool: "no picture memory was free",
   error: "the node raised an exception",
+  worker: "its worker process died or took too long",
+};
+
+// Of worker processes.
+export const WORKER_STATES = {
+  starting: "starting",
+  idle: "idle",
+  working: "working",
+  resting: "starts again soon",
+  closing: "closing",
+  ended: "ended",
 };
 
 export const EVENTS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -352,6 +353,22 @@ def test_a_picture_cannot_be_changed_by_its_worker() -> None:
     [result] = run_node(process_nodes.WritesToItsInput(), [frame], process=True)
     assert result.value == "refused"
     assert not frame.luma.any()
+
+
+def test_the_death_of_a_worker_is_an_event_of_the_dashboard() -> None:
+    pipeline = ff.Pipeline()
+    push = Push(live=False)
+    pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="w")
+    with pipeline, pipeline.serve() as dashboard:
+        os.kill(pipeline.stats().nodes["w"].workers[0].pid, signal.SIGKILL)
+
+        def deaths() -> list[str]:
+            events = request(dashboard.url, "/api/state").json()["events"]
+            return [event["text"] for event in events if (event["kind"], event["subject"]) == ("error", "w")]
+
+        until(deaths, "the event")
+        assert deaths() == ["worker of 'w' died: killed by signal 9 (Killed)"]
+        assert pipeline.stats().nodes["w"].errors == 0
 
 
 def test_the_dashboard_and_metrics_show_workers() -> None:

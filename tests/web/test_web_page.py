@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +44,29 @@ def example() -> tuple[ff.Pipeline, ff.Port[ff.Frame]]:
     pipeline.add(brightness, camera)
     pipeline.add(tired, drawn)
     return pipeline, drawn
+
+
+def test_a_card_shows_the_processes_of_its_node(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline("processes")
+    camera = pipeline.add(ff.open(SCENE), name="camera")
+    pipeline.add(brightness, camera, name="own", process=True)
+    pipeline.add(brightness, camera, name="shared", process=ff.Process(workers=8))
+    page.open(running(pipeline))
+    line = "return (document.querySelector(arguments[0] + ' .workers')?.textContent ?? '')"
+    shared = "[data-node=shared]"
+    assert page.until(f"{line}.match(/(idle|working).* · \\d+ MiB/)", shared)
+    assert page.text(f"{shared} .tag") == "8 processes"
+    assert page.text("[data-node=own] .tag") == "process"
+    assert page.run(line, "[data-node=camera]") == ""
+    os.kill(pipeline.stats().nodes["shared"].workers[7].pid, signal.SIGKILL)
+    page.until(f"{line}.includes('1 restart ')", shared)
+    page.until("return document.getElementById('event-list').textContent.includes('killed by signal 9')")
+    page.run("document.querySelector(arguments[0] + ' button').click()", shared)
+    page.until(
+        """return /1 restart · .*MiB · .* of CPU · pid [1-9]/.test([...document.querySelectorAll(
+  "#details dt")].find(term => term.textContent === "worker 8")?.nextElementSibling.textContent ?? "")"""
+    )
+    assert page.complaints() == []
 
 
 def number(text: str) -> float:

@@ -23,6 +23,7 @@ struct ErrorNote {
   std::string text;
   std::string traceback;  // of the node's language; empty: none
   bool fatal = false;     // it ended the pipeline
+  bool counted = true;    // among the node's errors; else it is an event of its own, such as a worker's death
 };
 
 /// Thread-safe.

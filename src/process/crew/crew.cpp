@@ -262,7 +262,7 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
   seat.state = WorkerState::Resting;
   seat.start_at = time + delay;
   const auto whole = "worker of '" + worker_.name() + "' " + text;
-  core_.errors().add({.node = worker_.name(), .text = whole, .traceback = dump, .fatal = false});
+  core_.errors().add({.node = worker_.name(), .text = whole, .traceback = dump, .counted = false});
   log(LogLevel::Warning, whole + "; another one starts in " + core::seconds_text(Seconds(delay).count()) +
                              (dump.empty() ? "" : "\n" + dump));
 }

@@ -100,6 +100,11 @@ void EventLog::follow_phase(const Snapshot& seen) {
 void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& core) {
   for (const auto& note : core.errors().since(last_error_)) {
     last_error_ = note.id;
+    if (!note.counted) {
+      const auto dump = note.traceback.empty() ? "" : note.traceback + "\n";
+      add(note.time, "error", note.node, tail(dump + note.text), {.count = 1});
+      continue;
+    }
     auto& errors = errors_[note.node];
     errors.line = tail(note.text);
     errors.text = tail(note.traceback.empty() ? note.text : note.traceback);
