@@ -241,7 +241,7 @@ def _demo(commands: Any) -> None:
         commands,
         "demo",
         "show what this is for, without camera or display",
-        "  freshframe demo\n  freshframe demo --process\n  freshframe demo --seconds 5 --out results --json",
+        "  freshframe demo --process\n  freshframe demo --seconds 5 --out results --json",
     )
     parser.add_argument(
         "--seconds", type=seconds, default=15.0, metavar="TIME", help="of the live part (default 15)"
