@@ -15,6 +15,7 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 # isort: split
 from . import _async, _errors, _native, results
 from ._annotate_boxes import AnnotateBoxes
+from ._clips import ClipRecorder
 from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
@@ -138,6 +139,7 @@ __all__ = [
     "CircleDetector",
     "CircleTracker",
     "Circles",
+    "ClipRecorder",
     "Csv",
     "Dashboard",
     "Detections",
