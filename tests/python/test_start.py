@@ -112,7 +112,7 @@ def run_here(function, args=(), kwargs={}):
 
 def run_joinable_here(function, *, handle=None, daemon=True):
     function()
-    return handle
+    return _thread.start_joinable_thread(lambda: None, handle=handle, daemon=True)
 
 threading._start_new_thread = run_here
 threading._start_joinable_thread = run_joinable_here
