@@ -1,0 +1,171 @@
+"""What is measured of every peer in the same way: ages, losses, a heartbeat, memory, cores, the stop."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import array
+import contextlib
+import itertools
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import psutil
+from camera import number_of
+
+Load = Literal["none", "sleep", "burn"]
+_NOTE = struct.Struct("=qdq")  # frame number, seconds on time.monotonic(), drops since the last one or -1
+
+
+@dataclass
+class Running:
+    """A peer that runs.
+
+    Attributes:
+        stop: Ends it; the time that it takes is measured.
+    """
+
+    stop: Callable[[], object]
+
+
+def burn(steps: int) -> int:
+    """Computes in pure Python."""
+    value = 0
+    for step in range(steps):
+        value = (value * 3 + step) & 0xFFFF
+    return value
+
+
+def steps_of(seconds: float) -> int:
+    """How many steps of burn() take so long on this machine, alone."""
+    best = float("inf")
+    for _ in range(3):
+        began = time.thread_time()
+        burn(200_000)
+        best = min(best, time.thread_time() - began)
+    return int(200_000 * seconds / best)
+
+
+Note = tuple[int, float, int]
+
+
+class Branch:
+    """A consumer: notes which frame it got and when, then works; in every process that it is sent to."""
+
+    def __init__(self, path: Path, load: Load, seconds: float) -> None:
+        """`load`: what it does for each frame, for `seconds`."""
+        self.path = path
+        self.load = load
+        self.seconds = seconds
+        self.steps = steps_of(seconds) if load == "burn" else 0
+        self._file: int | None = None
+        self._owner = 0
+
+    def __call__(self, picture: Any, dropped: int = -1) -> None:
+        """Takes one picture, (H, W, 3) or (H, W) uint8.
+
+        Args:
+            picture: It has its number in it.
+            dropped: How many frames were dropped since the last one, where the peer counts them.
+        """
+        self.note(number_of(picture), dropped)
+        if self.load == "sleep":
+            time.sleep(self.seconds)
+        elif self.load == "burn":
+            burn(self.steps)
+
+    def note(self, number: int, dropped: int) -> None:
+        """Notes the frame's number, the time and the drops."""
+        if self._file is None or self._owner != os.getpid():
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._owner = os.getpid()
+        os.write(self._file, _NOTE.pack(number, time.monotonic(), dropped))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the open file."""
+        return {**self.__dict__, "_file": None}
+
+    def notes(self) -> list[Note]:
+        """All so far."""
+        data = self.path.read_bytes() if self.path.exists() else b""
+        return list(_NOTE.iter_unpack(data[: len(data) // _NOTE.size * _NOTE.size]))
+
+
+class Heartbeat:
+    """A Python thread that sleeps 1 ms again and again; the longest gaps are those of a game's loop."""
+
+    def __init__(self) -> None:
+        """Starts the thread."""
+        self._gaps = array.array("d")
+        self._from = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        last = time.perf_counter()
+        while not self._ended.is_set():
+            time.sleep(0.001)
+            now = time.perf_counter()
+            self._gaps.append(now - last)
+            last = now
+
+    def begin(self) -> None:
+        """What was before does not count."""
+        self._from = len(self._gaps)
+
+    def end(self) -> dict[str, float]:
+        """p50, p99 and max in milliseconds."""
+        self._ended.set()
+        self._thread.join()
+        gaps = 1e3 * np.array(self._gaps[self._from :])
+        return {
+            "p50_ms": float(np.median(gaps)),
+            "p99_ms": float(np.quantile(gaps, 0.99)),
+            "max_ms": float(gaps.max()),
+        }
+
+
+def resources() -> tuple[float, float]:
+    """(resident MB, seconds of processor time) of this process and its children."""
+    memory = used = 0.0
+    me = psutil.Process()
+    for process in [me, *me.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            memory += process.memory_info().rss / 1e6
+            used += times.user + times.system
+    return memory, used
+
+
+def ages(notes: list[Note], t0: float, fps: float, begin: float, end: float) -> dict[str, Any]:
+    """What a branch got between `begin` and `end`.
+
+    Returns:
+        ``frames``; ``missed``: gaps in their numbers; ``counted``: the same as the peer counted it, or None;
+        ages in milliseconds; ``slope``: seconds by which the age grows each second.
+    """
+    window = [
+        (after, after[0] - before[0] - 1)
+        for before, after in itertools.pairwise(notes)
+        if begin <= after[1] < end
+    ]
+    values = [1e3 * (at - t0 - number / fps) for (number, at, _), _ in window]
+    quantiles = np.quantile(values, [0.5, 0.99, 1.0]) if values else [None] * 3
+    counts = [dropped for (_, _, dropped), _ in window]
+    times = [at for (_, at, _), _ in window]
+    return {
+        "frames": len(window),
+        "missed": sum(gap for _, gap in window),
+        "counted": None if min(counts, default=-1) < 0 else sum(counts),
+        "p50_ms": quantiles[0],
+        "p99_ms": quantiles[1],
+        "max_ms": quantiles[2],
+        "slope": float(np.polyfit(times, values, 1)[0] / 1e3) if len(window) > 5 else None,
+    }
