@@ -116,7 +116,8 @@ bool Worker::open_step() {
   }
   set_state(NodeState::Waiting);
   core_.arrive_opened();
-  return opened_ && !context_.stop.stop_requested();
+  // All may have opened, run and been stopped meanwhile: a recorder still writes what waits for it.
+  return opened_ && (is_recorder() || !context_.stop.stop_requested());
 }
 
 void Worker::node_loop() {
