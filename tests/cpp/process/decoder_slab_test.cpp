@@ -82,6 +82,7 @@ TEST_P(DecoderSlabs, ThePicturesAreThoseOfFFmpegsOwnMemory) {
   for (const int threads : {1, 2}) {
     const auto plain = decode(path, threads);
     EXPECT_EQ(plain.in_slabs, 0);
+    EXPECT_TRUE(SlabPool::shared().slabs().empty()) << "without a process node there is no slab";
     EXPECT_EQ(plain.pixels.size(), std::size_t{kFrames});
     const SlabUse use;
     const auto shared = decode(path, threads);
@@ -94,6 +95,7 @@ TEST_P(DecoderSlabs, ThePicturesAreThoseOfFFmpegsOwnMemory) {
 INSTANTIATE_TEST_SUITE_P(Clips, DecoderSlabs,
                          ::testing::Values(Clip{"h264.mp4"}, Clip{"ffv1.mkv", AV_CODEC_ID_FFV1},
                                            Clip{"ffv1_444.mkv", AV_CODEC_ID_FFV1, AV_PIX_FMT_YUV444P},
+                                           Clip{"ffv1_alpha.mkv", AV_CODEC_ID_FFV1, AV_PIX_FMT_YUVA420P},
                                            Clip{"mpeg4.avi", AV_CODEC_ID_MPEG4},
                                            Clip{"mjpeg.avi", AV_CODEC_ID_MJPEG, AV_PIX_FMT_YUVJ422P},
                                            Clip{"gray.mkv", AV_CODEC_ID_FFV1, AV_PIX_FMT_GRAY8}),
