@@ -37,7 +37,7 @@ void Emitter::pass_on(Outcome outcome) {
     done();
     return;
   }
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   // Only this thread fills the queue: while it is empty and nobody is busy, nobody else emits.
   if (queue_.empty() && !busy_ && !worker_.would_wait()) {
     lock.unlock();
@@ -52,9 +52,9 @@ void Emitter::pass_on(Outcome outcome) {
 }
 
 void Emitter::run() {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return !queue_.empty() || ends_; });
+    changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return !queue_.empty() || ends_; });
     if (queue_.empty()) return;
     auto outcome = std::move(queue_.front());
     queue_.pop_front();
@@ -75,7 +75,7 @@ void Emitter::done() noexcept {
 
 void Emitter::finish() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     ends_ = true;
   }
   changed_.notify_one();
