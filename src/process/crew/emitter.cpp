@@ -37,18 +37,23 @@ void Emitter::pass_on(Outcome outcome) {
     done();
     return;
   }
-  Lock lock(mutex_);
   // Only this thread fills the queue: while it is empty and nobody is busy, nobody else emits.
-  if (queue_.empty() && !busy_ && !worker_.would_wait()) {
-    lock.unlock();
+  if (is_idle() && !worker_.would_wait()) {
     worker_.emit(*std::move(outcome.output), outcome.from);
     done();
     return;
   }
-  queue_.push_back(std::move(outcome));
-  lock.unlock();
+  {
+    const Lock lock(mutex_);
+    queue_.push_back(std::move(outcome));
+  }
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_one();
+}
+
+bool Emitter::is_idle() {
+  const Lock lock(mutex_);
+  return queue_.empty() && !busy_;
 }
 
 void Emitter::run() {

@@ -47,6 +47,7 @@ class Emitter {
 
  private:
   void pass_on(Outcome outcome);
+  [[nodiscard]] bool is_idle();
   void run();
   void done() noexcept;
 
