@@ -187,6 +187,8 @@ class FramePool {
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;
   [[nodiscard]] Buffer take(std::size_t bytes);
+  /// Of the memory that use() was given; empty: there is none, or none left in it.
+  [[nodiscard]] Buffer take_used(std::size_t bytes);
   [[nodiscard]] Stats stats() const;
   /// From now on take() asks `memory` first, and the heap when that has none; null: the heap alone. What was
   /// taken goes back to where it came from.

@@ -1,14 +1,20 @@
 """Values between this process and its workers: pickles of protocol 5, whose large buffers travel beside them.
 
-What lies in ``__main__`` (a script, a notebook's cell, ``python -c``) cannot be imported by another process:
-values of such classes are pickled with their class, by cloudpickle.
+What lies in ``__main__`` (a script, a notebook's cell, ``python -c``) or in a module that was registered
+with ``cloudpickle.register_pickle_by_value`` cannot be imported by another process. The classes among it that
+a node refers to travel with the node, once per worker, and have numbers. Values refer to them by number, in
+both directions, so a class stays the same class and keeps its state. Other classes, and functions, are
+pickled with each value, by cloudpickle.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import io
+import os
 import pickle
+import sys
 import types
 from typing import Any
 
@@ -19,17 +25,117 @@ _MOST_BUFFERS = 900  # the engine takes 1000 parts
 _LEAST_BUFFER = 1024  # bytes; smaller ones are cheaper inside the pickle
 
 
+# Definitions with numbers, kept for ever: a result that refers to one may be opened after its pipeline.
+_by_number: dict[int, Any] = {}
+_numbers: dict[int, int] = {}  # by id()
+# The numbers that the other side knows, for each other side: a worker's parent is 0, the workers of nodes
+# that know none are 1.
+_known: list[set[int]] = [set(), set()]
+
+
+def _definition(number: int) -> Any:
+    return _by_number[number]
+
+
+def _keep(number: int, definition: Any) -> None:
+    _by_number[number] = definition
+    _numbers[id(definition)] = number
+
+
+def learn(definitions: dict[int, Any]) -> None:
+    """In a worker: what its parent calls these definitions."""
+    for number, definition in definitions.items():
+        _keep(number, definition)
+        _known[0].add(number)
+
+
+def _travels(definition: Any) -> bool:
+    """Another process cannot import it, or shall not."""
+    module = getattr(definition, "__module__", None)
+    if module == "__main__":
+        return True
+    cloudpickle = sys.modules.get("cloudpickle")  # without it nothing can be registered
+    if cloudpickle is None or not isinstance(module, str):
+        return False
+    registered = cloudpickle.list_registry_pickle_by_value()
+    return any(module == name or module.startswith(name + ".") for name in registered)
+
+
 class _Local(Exception):  # noqa: N818  (not an error: the other way is taken)
     """The value holds a class or function that must travel itself."""
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles by reference, and leaves off where the other process could not follow it."""
+    """Pickles by reference and by number, and leaves off where the other process could not follow it."""
+
+    known: set[int] = set()  # noqa: RUF012  (set for each pickle)
 
     def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, (type, types.FunctionType)) and value.__module__ == "__main__":
+        if isinstance(value, type) and _numbers.get(id(value)) in self.known:
+            return _definition, (_numbers[id(value)],)
+        if isinstance(value, (type, types.FunctionType)) and _travels(value):
             raise _Local
         return NotImplemented
+
+
+@functools.cache
+def _by_value() -> Any:
+    """The pickler of what must travel itself; cloudpickle is imported by those who need it."""
+    import cloudpickle  # noqa: PLC0415
+
+    class ByValue(cloudpickle.Pickler):  # type: ignore[misc,name-defined,unused-ignore]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.known: set[int] = set()
+            self.found: list[type] = []  # classes that travelled
+
+        def reducer_override(self, value: Any) -> Any:
+            if not isinstance(value, type):
+                return super().reducer_override(value)
+            number = _numbers.get(id(value))
+            if number in self.known:
+                return _definition, (number,)
+            reduced = super().reducer_override(value)
+            if reduced is not NotImplemented:
+                self.found.append(value)
+            return reduced
+
+    return ByValue
+
+
+class Definitions:
+    """The classes that the workers of a pipeline's nodes know.
+
+    A node's workers know what those above it know, since a result may go from worker to worker unopened.
+    """
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._all: dict[int, Any] = {}
+        self.knows = 1  # index in _known
+
+    def pickle(self, node: Any) -> tuple[bytes, bytes]:
+        """The definitions that are known already, and the node with those that only it refers to."""
+        known = _known[self.knows]
+        before, _ = _dumped(self._all, set())
+        data, found = _dumped(({}, node), known)
+        new = {_numbers.get(id(each), int.from_bytes(os.urandom(7), "little")): each for each in found}
+        if new:
+            data, _ = _dumped((new, node), known)
+            for number, definition in new.items():
+                _keep(number, definition)
+            self._all.update(new)
+            _known.append(known | new.keys())
+            self.knows = len(_known) - 1
+        return before, data
+
+
+def _dumped(value: Any, known: set[int]) -> tuple[bytes, list[Any]]:
+    stream = io.BytesIO()
+    pickler = _by_value()(stream, _PROTOCOL)
+    pickler.known = known
+    pickler.dump(value)
+    return stream.getvalue(), pickler.found
 
 
 class _Buffers:
@@ -50,30 +156,31 @@ class _Buffers:
         return False
 
 
-def dumps(value: Any) -> tuple[bytes | memoryview, ...]:
-    """The pickle of a value, then its large buffers.
+def dumps(value: Any, knows: int = 0) -> tuple[bytes | memoryview, ...]:
+    """The pickle of a value, then its large buffers. ``knows`` is that of the Definitions of its receiver.
 
     Raises:
         OptionTypeError: It cannot be pickled.
     """
+    known = _known[knows]
     try:
-        return _parts(_Pickler, value)
+        return _parts(_Pickler, value, known)
     except (_Local, pickle.PicklingError, AttributeError, TypeError):
         pass
-    import cloudpickle  # noqa: PLC0415  (few programs need it)
-
     try:
-        return _parts(cloudpickle.Pickler, value)
+        return _parts(_by_value(), value, known)
     except Exception as error:
         raise OptionTypeError(
             f"a {type(value).__qualname__} cannot go to another process: {error}"
         ) from error
 
 
-def _parts(pickler: Any, value: Any) -> tuple[bytes | memoryview, ...]:
+def _parts(kind: Any, value: Any, known: set[int]) -> tuple[bytes | memoryview, ...]:
     buffers = _Buffers()
     stream = io.BytesIO()
-    pickler(stream, _PROTOCOL, buffer_callback=buffers).dump(value)
+    pickler = kind(stream, _PROTOCOL, buffer_callback=buffers)
+    pickler.known = known
+    pickler.dump(value)
     return stream.getvalue(), *buffers.kept
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from . import _check, _dashboard, _drawing, _life, _log, _native, _process, _types, _wiring
+from . import _check, _dashboard, _drawing, _life, _log, _native, _pickling, _process, _types, _wiring
 from ._dashboard import Dashboard
 from ._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StopTimeout
 from ._log import logger
@@ -56,6 +56,7 @@ class Pipeline:
         self._engine.call_at_end(_life.forget_ended)
         self._python_nodes: list[tuple[int, Any, bool]] = []
         self._process_nodes: list[int] = []
+        self._definitions = _pickling.Definitions()
         self._nodes: list[Any] = []
         self._threads: list[threading.Thread] = []
 
@@ -133,7 +134,7 @@ class Pipeline:
         _wiring.claim(node)
         try:
             options = _wiring.options(name, queue, on_error, max_age)
-            recipe = None if in_process is None else _process.recipe(node, in_process)
+            recipe = None if in_process is None else _process.recipe(node, in_process, self._definitions)
             index = self._add(node, [port._index for port in parents], (wanted, given), options, recipe)
         except BaseException:
             _wiring.release(node)

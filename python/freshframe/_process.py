@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import _check, _wiring
+from . import _check, _pickling, _wiring
 from ._errors import GraphError, OptionError, OptionTypeError
 from ._nodes import Native, Node, Source
 
@@ -151,12 +151,15 @@ def checked(process: Any, node: Any) -> Process | None:
     return Process() if process is True else process
 
 
-def recipe(node: Any, options: Process) -> dict[str, Any]:
+def recipe(node: Any, options: Process, definitions: _pickling.Definitions) -> dict[str, Any]:
     """What add_process() wants to know beyond the graph's own options.
+
+    The pipeline's definitions become those that this node's workers know.
 
     Raises:
         OptionTypeError: The node cannot be pickled.
     """
+    known, pickled = _pickled(node, definitions)
     return {
         "workers": options.workers,
         "ordered": options.ordered,
@@ -166,9 +169,11 @@ def recipe(node: Any, options: Process) -> dict[str, Any]:
         "restart_window": options.restart_window,
         "arguments": [os.fsencode(argument) for argument in _arguments()],
         "environment": _environment_of(options),
+        "knows": definitions.knows,
         "payload": pickle.dumps(
             {
-                "node": _pickled(node),
+                "node": pickled,
+                "definitions": known,
                 "label": _wiring.label(node),
                 "takes_values": not isinstance(node, Node),
                 "levels": _levels(),
@@ -202,17 +207,14 @@ def _levels() -> dict[str, int]:
     return levels
 
 
-def _pickled(node: Any) -> bytes:
-    import cloudpickle  # noqa: PLC0415  (only programs with process= need it)
-
+def _pickled(node: Any, definitions: _pickling.Definitions) -> tuple[bytes, bytes]:
     try:
-        data: bytes = cloudpickle.dumps(node)
+        return definitions.pickle(node)
     except Exception as error:
         raise OptionTypeError(
             f"{_wiring.label(node)!r} cannot go to another process: {_culprit(node, error)}. Make it in "
             "open(), which runs in the worker"
         ) from error
-    return data
 
 
 def _culprit(node: Any, error: Exception) -> str:

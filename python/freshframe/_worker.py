@@ -96,7 +96,9 @@ def _run(end: Any, task: dict[str, Any]) -> None:
     opened = False
     node: Any = None
     try:
-        node = pickle.loads(task["node"])
+        _pickling.learn(pickle.loads(task["definitions"]))
+        definitions, node = pickle.loads(task["node"])
+        _pickling.learn(definitions)
         if not task["takes_values"]:
             node.open()
         opened = True

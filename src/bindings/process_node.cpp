@@ -53,12 +53,15 @@ using Time = std::chrono::steady_clock;
 // Takes the GIL for values and exceptions of Python, never for pictures or what has a native form.
 class PythonEmbedder final : public process::Embedder {
  public:
-  PythonEmbedder(gil::Released& released, const ProcessRun& run) : released_(released), run_(run) {}
+  PythonEmbedder(gil::Released& released, const ProcessRun& run)
+      : released_(released),
+        run_(run),
+        knows_(dynamic_cast<process::ProcessNode&>(run.worker->node()).recipe().knows) {}
 
   process::EncodedValue encode(const ValueRef& value) override {
     if (!needs_python(value)) return encode_native(value);
     process::EncodedValue encoded;
-    with_gil([&](gil::Held& held) { encoded = encode_python(held, to_python(held, value)); });
+    with_gil([&](gil::Held& held) { encoded = encode_python(held, to_python(held, value), knows_); });
     return encoded;
   }
 
@@ -110,6 +113,7 @@ class PythonEmbedder final : public process::Embedder {
 
   gil::Released& released_;
   const ProcessRun run_;
+  const std::uint64_t knows_;
 };
 
 void run_crew(gil::Released& released, ProcessRun run) {
@@ -172,6 +176,7 @@ process::Recipe recipe_of(const nb::dict& given) {
   const auto payload = nb::cast<nb::bytes>(given["payload"]);
   const auto* const data = static_cast<const std::byte*>(payload.data());
   recipe.payload.assign(data, data + payload.size());
+  recipe.knows = nb::cast<std::uint64_t>(given["knows"]);
   return recipe;
 }
 

@@ -137,9 +137,9 @@ EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
   return encoded;
 }
 
-EncodedValue encode_python(gil::Held& held, nb::handle object) {
+EncodedValue encode_python(gil::Held& held, nb::handle object, std::uint64_t knows) {
   if (PyFloat_CheckExact(object.ptr())) return encode_float(PyFloat_AS_DOUBLE(object.ptr()));
-  return encode_pickle(held, pickling("dumps")(object));
+  return encode_pickle(held, pickling("dumps")(object, knows));
 }
 
 ValueRef decode(ReceivedValue value, const std::string& producer) {

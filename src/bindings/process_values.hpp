@@ -41,8 +41,10 @@ struct Pickled {
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
 /// Of a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
-/// Raises what pickling raises.
-[[nodiscard]] process::EncodedValue encode_python(gil::Held& held, nanobind::handle object);
+/// `knows`: see Definitions in _pickling.py; 0: the receiver is this process's parent. Raises what pickling
+/// raises.
+[[nodiscard]] process::EncodedValue encode_python(gil::Held& held, nanobind::handle object,
+                                                  std::uint64_t knows = 0);
 [[nodiscard]] process::EncodedValue encode_pickle(gil::Held& held, nanobind::handle parts);
 /// Throws process::ProtocolError when the bytes cannot be.
 [[nodiscard]] ValueRef decode(process::ReceivedValue value, const std::string& producer);

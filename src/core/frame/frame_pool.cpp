@@ -76,16 +76,20 @@ void FramePool::use(std::shared_ptr<core::PictureMemory> memory) {
   impl_->memory.swap(memory);
 }
 
-FramePool::Buffer FramePool::take(std::size_t bytes) {
-  const auto size = aligned(bytes);
+FramePool::Buffer FramePool::take_used(std::size_t bytes) {
   std::shared_ptr<core::PictureMemory> memory;
   {
     const Lock lock(impl_->mutex);
     memory = impl_->memory;
   }
-  if (memory) {  // it has a lock of its own
-    if (auto* buffer = memory->allocate(size)) return {buffer, Recycle{impl_, size, std::move(memory)}};
-  }
+  const auto size = aligned(bytes);
+  auto* const buffer = memory ? memory->allocate(size) : nullptr;  // it has a lock of its own
+  return {buffer, Recycle{impl_, size, std::move(memory)}};
+}
+
+FramePool::Buffer FramePool::take(std::size_t bytes) {
+  if (auto buffer = take_used(bytes)) return buffer;
+  const auto size = aligned(bytes);
   {
     const Lock lock(impl_->mutex);
     const auto found = impl_->idle.find(size);

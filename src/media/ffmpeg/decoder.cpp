@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "media/ffmpeg/decoder_memory.hpp"
 #include "media/ffmpeg/error.hpp"
 
 namespace freshframe::media {
@@ -37,6 +38,7 @@ Decoder::Decoder(const AVCodecParameters& parameters, AVRational time_base, cons
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   codec_->flags |= AV_CODEC_FLAG_COPY_OPAQUE;
 #endif
+  decode_into_pool(*codec_);
   result = avcodec_open2(codec_.get(), codec, options.out());
   if (result < 0) throw Error("the decoder for " + name + " could not be opened: " + ffmpeg_text(result));
 }

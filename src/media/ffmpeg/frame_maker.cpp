@@ -20,34 +20,6 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// The format whose memory layout `format` has. An alpha plane is left out.
-std::optional<PixelFormat> same_layout(AVPixelFormat format) {
-  switch (format) {
-    case AV_PIX_FMT_YUV420P:
-    case AV_PIX_FMT_YUVJ420P:
-    case AV_PIX_FMT_YUVA420P:
-      return PixelFormat::I420;
-    case AV_PIX_FMT_YUV422P:
-    case AV_PIX_FMT_YUVJ422P:
-    case AV_PIX_FMT_YUVA422P:
-      return PixelFormat::I422;
-    case AV_PIX_FMT_YUV444P:
-    case AV_PIX_FMT_YUVJ444P:
-    case AV_PIX_FMT_YUVA444P:
-      return PixelFormat::I444;
-    case AV_PIX_FMT_NV12:
-      return PixelFormat::Nv12;
-    case AV_PIX_FMT_GRAY8:
-      return PixelFormat::Gray;
-    case AV_PIX_FMT_BGR24:
-      return PixelFormat::Bgr;
-    case AV_PIX_FMT_RGB24:
-      return PixelFormat::Rgb;
-    default:
-      return std::nullopt;
-  }
-}
-
 bool is_rgb(const AVPixFmtDescriptor& description) {
   return (description.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0;
 }
@@ -136,6 +108,33 @@ std::size_t bytes_behind(const Picture& picture) {
 }
 
 }  // namespace
+
+std::optional<PixelFormat> same_layout(AVPixelFormat format) noexcept {
+  switch (format) {
+    case AV_PIX_FMT_YUV420P:
+    case AV_PIX_FMT_YUVJ420P:
+    case AV_PIX_FMT_YUVA420P:
+      return PixelFormat::I420;
+    case AV_PIX_FMT_YUV422P:
+    case AV_PIX_FMT_YUVJ422P:
+    case AV_PIX_FMT_YUVA422P:
+      return PixelFormat::I422;
+    case AV_PIX_FMT_YUV444P:
+    case AV_PIX_FMT_YUVJ444P:
+    case AV_PIX_FMT_YUVA444P:
+      return PixelFormat::I444;
+    case AV_PIX_FMT_NV12:
+      return PixelFormat::Nv12;
+    case AV_PIX_FMT_GRAY8:
+      return PixelFormat::Gray;
+    case AV_PIX_FMT_BGR24:
+      return PixelFormat::Bgr;
+    case AV_PIX_FMT_RGB24:
+      return PixelFormat::Rgb;
+    default:
+      return std::nullopt;
+  }
+}
 
 std::optional<FrameSize> wanted_size(const OpenOptions& options) {
   if (!options.width || !options.height) return std::nullopt;

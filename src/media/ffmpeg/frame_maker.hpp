@@ -21,6 +21,10 @@ struct FrameSize {
 /// The size that the user wants every frame to have.
 [[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
 
+/// The format whose memory layout `format` has: such a frame keeps the decoder's memory. An alpha plane is left
+/// out.
+[[nodiscard]] std::optional<PixelFormat> same_layout(AVPixelFormat format) noexcept;
+
 /// The range that the samples have: FFmpeg leaves it open in most streams.
 [[nodiscard]] ColorRange range_of(const AVFrame& frame) noexcept;
 [[nodiscard]] ColorSpace space_of(const AVFrame& frame) noexcept;

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/stats.hpp"
 
 #include <cstddef>
-#include <mutex>
 #include <vector>
 
 #include "process/life/child.hpp"
@@ -18,14 +18,14 @@ class Board {
   explicit Board(std::size_t workers) : workers_(workers) {}
 
   void write(std::size_t seat, const WorkerStats& stats) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     workers_[seat] = stats;
   }
   /// Reads what the kernel knows of the processes that run.
   [[nodiscard]] std::vector<WorkerStats> read() const {
     std::vector<WorkerStats> result;
     {
-      const std::lock_guard lock(mutex_);
+      const Lock lock(mutex_);
       result = workers_;
     }
     for (auto& worker : result) {
@@ -38,8 +38,8 @@ class Board {
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<WorkerStats> workers_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::vector<WorkerStats> workers_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe::process

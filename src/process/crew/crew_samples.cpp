@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "core/frame/layout.hpp"
 #include "process/crew/crew.hpp"
 #include "process/crew/pictures.hpp"
 
@@ -200,6 +201,7 @@ void Crew::opened(Seat& seat) {
 // What is checked comes first: a message that cannot be changes nothing.
 void Crew::reply(Seat& seat, const ReplyMessage& message) {
   if (!seat.job || message.id != seat.job->id) throw ProtocolError("a reply to nothing");
+  seat.check_held(message.released);
   auto output = output_of(seat, message);
   auto& job = *seat.job;
   auto outcome = Outcome{job.sample, std::move(output), true};
@@ -232,6 +234,8 @@ std::optional<Output> Crew::output_of(const Seat& seat, const ReplyMessage& mess
       return Output{{}, frame.to(message.form)};
     }
     case ResultKind::Picture: {
+      Picture layout{message.picture, {}};
+      seat.check_results(core::lay_out(layout, nullptr));  // before memory is taken for it
       FrameBuilder builder(message.picture);
       seat.read_results(std::as_writable_bytes(std::span(builder.plane(0), builder.size_bytes())));
       return Output{{}, std::move(builder).publish(embedder_.pixel_ops())};
@@ -288,6 +292,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
     return;
   }
   if (!seat.job || message.id != seat.job->id) throw ProtocolError("a failure of nothing");
+  seat.check_held(message.released);
   const auto sample = seat.job->sample;
   const auto ticket = seat.job->ticket;
   worker_.count_call(now() - seat.job->sent);

@@ -37,24 +37,29 @@ void Emitter::pass_on(Outcome outcome) {
     done();
     return;
   }
-  std::unique_lock lock(mutex_);
   // Only this thread fills the queue: while it is empty and nobody is busy, nobody else emits.
-  if (queue_.empty() && !busy_ && !worker_.would_wait()) {
-    lock.unlock();
+  if (is_idle() && !worker_.would_wait()) {
     worker_.emit(*std::move(outcome.output), outcome.from);
     done();
     return;
   }
-  queue_.push_back(std::move(outcome));
-  lock.unlock();
+  {
+    const Lock lock(mutex_);
+    queue_.push_back(std::move(outcome));
+  }
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_one();
 }
 
+bool Emitter::is_idle() {
+  const Lock lock(mutex_);
+  return queue_.empty() && !busy_;
+}
+
 void Emitter::run() {
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return !queue_.empty() || ends_; });
+    changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return !queue_.empty() || ends_; });
     if (queue_.empty()) return;
     auto outcome = std::move(queue_.front());
     queue_.pop_front();
@@ -75,7 +80,7 @@ void Emitter::done() noexcept {
 
 void Emitter::finish() {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     ends_ = true;
   }
   changed_.notify_one();

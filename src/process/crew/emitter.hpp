@@ -2,16 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/node.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -48,6 +47,7 @@ class Emitter {
 
  private:
   void pass_on(Outcome outcome);
+  [[nodiscard]] bool is_idle();
   void run();
   void done() noexcept;
 
@@ -59,11 +59,11 @@ class Emitter {
   std::uint64_t next_out_ = 0;
   std::atomic<std::size_t> outstanding_{0};
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Outcome> queue_;  // guarded by mutex_, as all below
-  bool busy_ = false;
-  bool ends_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  std::deque<Outcome> queue_ FRESHFRAME_GUARDED_BY(mutex_);
+  bool busy_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  bool ends_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // the control thread's
 };
 

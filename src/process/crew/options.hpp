@@ -28,6 +28,7 @@ struct Recipe {
   std::vector<std::string> arguments;    // the program first
   std::vector<std::string> environment;  // "NAME=value"
   std::vector<std::byte> payload;        // the node, for the embedder's own code in the worker
+  std::uint64_t knows = 0;  // what its workers know of the embedder's definitions, a number of its
 };
 
 }  // namespace freshframe::process

@@ -15,15 +15,17 @@ namespace {
 // Nothing: a plane lies elsewhere, or runs upwards.
 std::optional<PictureMessage> find(const Picture& picture, SlabPool& pool, PlacedFrame& placed) {
   PictureMessage message{picture.format, {}};
+  auto slabs = placed.slabs;
   for (int i = 0; i < picture.format.plane_count(); ++i) {
     const auto& plane = picture.planes[static_cast<std::size_t>(i)];
     if (plane.stride < plane.row_bytes) return std::nullopt;
     auto found = pool.find(plane.data);
     if (!found) return std::nullopt;
     message.planes.push_back({found->slab->id(), found->offset, plane.stride});
-    const bool known = std::find(placed.slabs.begin(), placed.slabs.end(), found->slab) != placed.slabs.end();
-    if (!known) placed.slabs.push_back(std::move(found->slab));
+    const bool known = std::find(slabs.begin(), slabs.end(), found->slab) != slabs.end();
+    if (!known) slabs.push_back(std::move(found->slab));
   }
+  placed.slabs = std::move(slabs);
   return message;
 }
 

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
 #include "freshframe/node.hpp"
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -55,14 +55,14 @@ class ProcessNode final : public NodeBase {
   /// The control thread runs, and can be woken; null: it has ended, and pictures need no shared memory for it.
   void attach(std::shared_ptr<Bell> bell) {
     if (!bell) slabs_.reset();
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     bell_ = std::move(bell);
   }
 
   /// After a stop: workers that still run by then are killed. Any thread.
   void kill_by(TimePoint time) {
     kill_by_.store(time.time_since_epoch().count(), std::memory_order_relaxed);
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (bell_) bell_->ring();
   }
   /// Nothing: nobody has said.
@@ -79,8 +79,8 @@ class ProcessNode final : public NodeBase {
   std::optional<SlabUse> slabs_{std::in_place};
   Board board_;
   std::atomic<TimePoint::rep> kill_by_{0};
-  std::mutex mutex_;
-  std::shared_ptr<Bell> bell_;  // guarded by mutex_
+  Mutex mutex_;
+  std::shared_ptr<Bell> bell_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe::process

@@ -154,9 +154,24 @@ ReceivedValue Seat::receive(const ValueMessage& message) const {
   return value;
 }
 
+void Seat::check_results(std::uint64_t bytes) const {
+  check_within(0, bytes, results_size_, "a result");
+}
+
 void Seat::read_results(std::span<std::byte> into) const {
-  check_within(0, into.size(), results_size_, "a result");
+  check_results(into.size());
   if (!into.empty() && !read_file(results_.get(), into)) throw ProtocolError("a result cannot be read");
+}
+
+void Seat::check_held(std::span<const std::uint64_t> leases) const {
+  std::set<std::uint64_t> held;
+  for (const auto lease : leases) {
+    const bool of_job = job && job->lease != 0 && job->lease == lease;
+    if ((!of_job && !leases_.contains(lease)) || !held.insert(lease).second) {
+      throw ProtocolError("lease " + std::to_string(lease) +
+                          " was given back, which the worker does not have");
+    }
+  }
 }
 
 void Seat::release(std::span<const std::uint64_t> leases) {

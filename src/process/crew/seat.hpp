@@ -69,13 +69,17 @@ class Seat {
   void give_memory(std::uint64_t bytes);
   /// A value that the worker has sent.
   [[nodiscard]] ReceivedValue receive(const ValueMessage& message) const;
+  /// Throws ProtocolError when the result memory is smaller.
+  void check_results(std::uint64_t bytes) const;
   /// The first bytes of the result memory; throws ProtocolError when it is smaller.
   void read_results(std::span<std::byte> into) const;
 
   // ---- leases
   /// The job's picture is with the worker no longer as its input; it may still hold it.
   void lend(std::uint64_t lease, Frame loan) { leases_.insert_or_assign(lease, std::move(loan)); }
-  /// Throws ProtocolError for a lease that the worker does not have.
+  /// Throws ProtocolError for a lease that the worker does not have, as its job's picture or from before.
+  void check_held(std::span<const std::uint64_t> leases) const;
+  /// The same for one that is not from before.
   void release(std::span<const std::uint64_t> leases);
 
   // ---- dumps of stacks

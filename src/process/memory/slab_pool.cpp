@@ -17,8 +17,8 @@ namespace {
 
 constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for every picture would cost more
 
-std::mutex use_mutex;
-int users = 0;  // guarded by use_mutex
+Mutex use_mutex{LockRank::Graph};  // held while the pools' own are locked
+std::atomic<int> users{0};  // changed with use_mutex, but for a forked child, which has one thread
 
 TimePoint now() {
   return std::chrono::steady_clock::now();
@@ -44,18 +44,17 @@ std::uint8_t* SlabPool::take_locked(std::size_t bytes) {
 std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
   if (is_parents_.load(std::memory_order_relaxed)) return nullptr;
   try {
-    {
-      const std::lock_guard lock(mutex_);
-      if (auto* memory = take_locked(bytes)) return memory;
-      if (!refused_.empty() && now() - refused_at_ < kAskAgain) return nullptr;
-    }
-    const std::lock_guard growing(growing_);
-    {
-      const std::lock_guard lock(mutex_);
-      if (auto* memory = take_locked(bytes)) return memory;  // another thread has just made a slab
-    }
-    if (!grow(bytes)) return nullptr;
-    const std::lock_guard lock(mutex_);
+    Lock lock(mutex_);
+    if (auto* memory = take_locked(bytes)) return memory;
+    if (!refused_.empty() && now() - refused_at_ < kAskAgain) return nullptr;
+    grown_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return !growing_; });
+    if (auto* memory = take_locked(bytes)) return memory;  // another thread has just made a slab
+    growing_ = true;
+    lock.unlock();
+    grow(bytes);
+    lock.lock();
+    growing_ = false;
+    grown_.notify_all();
     return take_locked(bytes);
   } catch (const std::exception&) {  // no memory for the pool's own lists
     return nullptr;
@@ -70,13 +69,13 @@ std::size_t SlabPool::next_size_locked(std::size_t bytes) const {
   return (size + kSlabBytes - 1) / kSlabBytes * kSlabBytes;
 }
 
-// Makes a slab in which `bytes` fit; false: see why_refused().
-bool SlabPool::grow(std::size_t bytes) {
+// Makes a slab in which `bytes` fit, or writes down why not.
+void SlabPool::grow(std::size_t bytes) noexcept try {
   std::size_t size = 0;
   std::uint32_t id = 0;
   std::string why;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (owned_.size() >= kMostSlabs) {
       std::size_t total = 0;
       for (const auto& owned : owned_) total += owned.slab->size();
@@ -98,20 +97,20 @@ bool SlabPool::grow(std::size_t bytes) {
       why = error.what();
     }
   }
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   refused_ = why;
   refused_at_ = now();
-  if (!made) return false;
+  if (!made) return;
   owned_.push_back({std::move(made), FreeSpace(size), {}});
   write_ranges_locked();
-  return true;
+} catch (const std::exception&) {  // no memory for the pool's own lists: there is no slab
 }
 
 void SlabPool::deallocate(std::uint8_t* memory) noexcept {
   if (is_parents_.load(std::memory_order_relaxed)) return;
   bool trims = false;
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (auto& [slab, space, empty_since] : owned_) {
       if (!slab->contains(memory)) continue;
       space.give(slab->offset_of(memory));
@@ -127,14 +126,14 @@ void SlabPool::deallocate(std::uint8_t* memory) noexcept {
 
 void SlabPool::keep_empty(bool keeps) {
   {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     keeps_empty_ = keeps;
   }
   if (!keeps) trim(TimePoint::max());
 }
 
 std::optional<SlabPlace> SlabPool::find(const void* address) const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   for (const auto& owned : owned_) {
     if (owned.slab->contains(address)) return SlabPlace{owned.slab, owned.slab->offset_of(address)};
   }
@@ -142,20 +141,20 @@ std::optional<SlabPlace> SlabPool::find(const void* address) const {
 }
 
 std::vector<std::shared_ptr<const Slab>> SlabPool::slabs() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   std::vector<std::shared_ptr<const Slab>> result;
   for (const auto& owned : owned_) result.push_back(owned.slab);
   return result;
 }
 
 std::string SlabPool::why_refused() const {
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   return refused_;
 }
 
 void SlabPool::trim(TimePoint before) {
   std::vector<Owned> empty;  // unmapped without the mutex
-  const std::lock_guard lock(mutex_);
+  const Lock lock(mutex_);
   const auto kept = std::stable_partition(owned_.begin(), owned_.end(), [&](const Owned& owned) {
     return !owned.space.all_free() || owned.empty_since > before;
   });
@@ -218,7 +217,7 @@ bool SlabPool::is_inherited(const void* address) noexcept {
 }
 
 void SlabPool::begin_use() {
-  const std::lock_guard lock(use_mutex);
+  const Lock lock(use_mutex);
   [[maybe_unused]] static const int watched = ::pthread_atfork(nullptr, nullptr, &SlabPool::leave_to_parent);
   if (++users > 1) return;
   SlabPool::shared().keep_empty(true);
@@ -226,7 +225,7 @@ void SlabPool::begin_use() {
 }
 
 void SlabPool::end_use() noexcept {
-  const std::lock_guard lock(use_mutex);
+  const Lock lock(use_mutex);
   if (users == 0 || --users > 0) return;  // 0: a user of the parent, in a forked child
   FramePool::shared().use(nullptr);
   shared().keep_empty(false);

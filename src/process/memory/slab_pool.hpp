@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <array>
 #include <atomic>
@@ -10,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,20 +76,21 @@ class SlabPool final : public core::PictureMemory {
     std::atomic<const std::byte*> end{nullptr};
   };
 
-  [[nodiscard]] std::uint8_t* take_locked(std::size_t bytes);
-  [[nodiscard]] std::size_t next_size_locked(std::size_t bytes) const;
-  bool grow(std::size_t bytes);
-  void write_ranges_locked() noexcept;
+  [[nodiscard]] std::uint8_t* take_locked(std::size_t bytes) FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] std::size_t next_size_locked(std::size_t bytes) const FRESHFRAME_REQUIRES(mutex_);
+  void grow(std::size_t bytes) noexcept;
+  void write_ranges_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
   static void leave_to_parent();
 
   const std::function<std::size_t()> headroom_;
-  std::mutex growing_;  // held while a slab is made, before mutex_; guards nothing
-  mutable std::mutex mutex_;
-  std::vector<Owned> owned_;   // guarded by mutex_
-  std::uint32_t next_id_ = 1;  // guarded by mutex_
-  bool keeps_empty_ = true;    // guarded by mutex_
-  std::string refused_;        // guarded by mutex_
-  TimePoint refused_at_{};     // guarded by mutex_
+  mutable Mutex mutex_;
+  Condition grown_;
+  bool growing_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // a thread makes a slab
+  std::vector<Owned> owned_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::uint32_t next_id_ FRESHFRAME_GUARDED_BY(mutex_) = 1;
+  bool keeps_empty_ FRESHFRAME_GUARDED_BY(mutex_) = true;
+  std::string refused_ FRESHFRAME_GUARDED_BY(mutex_);
+  TimePoint refused_at_ FRESHFRAME_GUARDED_BY(mutex_){};
   std::atomic<std::uint64_t> generation_{0};
   std::atomic<bool> is_parents_{false};   // this process was forked: nothing in here is its own
   std::array<Range, kMostSlabs> ranges_;  // written with mutex_, read without

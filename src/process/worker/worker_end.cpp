@@ -3,6 +3,7 @@
 #include "process/worker/worker_end.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -19,7 +20,7 @@ class WorkerEnd::Leases {
 
   /// Told with the next reply; at once while no request is at work, for an idle camera sends no next one.
   void drop(std::uint64_t lease) noexcept {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     try {
       dropped_.push_back(lease);
     } catch (const std::exception&) {  // without memory the parent keeps the picture until this process ends
@@ -28,30 +29,30 @@ class WorkerEnd::Leases {
     if (!at_work_) tell_locked();
   }
   void begin_work() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     at_work_ = true;
   }
   void end_work() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     at_work_ = false;
     if (!dropped_.empty()) tell_locked();  // more than one message holds, or dropped since
   }
   /// What a reply can tell.
   std::vector<std::uint64_t> take() {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return take_locked();
   }
   [[nodiscard]] Channel& channel() noexcept { return channel_; }
 
  private:
-  std::vector<std::uint64_t> take_locked() {
+  std::vector<std::uint64_t> take_locked() FRESHFRAME_REQUIRES(mutex_) {
     const auto count = std::min(dropped_.size(), kMostReleased);
     std::vector<std::uint64_t> taken(dropped_.begin(), dropped_.begin() + static_cast<std::ptrdiff_t>(count));
     dropped_.erase(dropped_.begin(), dropped_.begin() + static_cast<std::ptrdiff_t>(count));
     return taken;
   }
   // What a full socket does not take waits for the next reply.
-  void tell_locked() noexcept {
+  void tell_locked() noexcept FRESHFRAME_REQUIRES(mutex_) {
     try {
       auto leases = take_locked();
       const auto sent = channel_.send(write(ReleasedMessage{leases}).bytes());
@@ -61,9 +62,9 @@ class WorkerEnd::Leases {
   }
 
   Channel channel_;  // its sending end is used by any thread: each message is one call
-  std::mutex mutex_;
-  std::vector<std::uint64_t> dropped_;  // guarded by mutex_
-  bool at_work_ = false;                // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::uint64_t> dropped_ FRESHFRAME_GUARDED_BY(mutex_);
+  bool at_work_ FRESHFRAME_GUARDED_BY(mutex_) = false;
 };
 
 WorkerEnd::WorkerEnd(Descriptor socket, int parent, const PixelOps& ops) : ops_(ops) {

@@ -1,0 +1,192 @@
+// The worker program of crew_test.cpp: what it does at its begin and its end is its recipe's payload, what it
+// does with a sample is the sample's text.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "process/life/child.hpp"
+#include "process/wire/messages.hpp"
+#include "process/worker/worker_end.hpp"
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace freshframe::process {
+namespace {
+
+int stacks_file = -1;
+
+void write_stacks(int /*signal*/) {
+  constexpr char kText[] = "stacks of the helper\n";
+  if (::write(stacks_file, kText, sizeof kText - 1) < 0) ::_exit(20);
+}
+
+[[noreturn]] void hang() {
+  while (true) ::pause();
+}
+
+void wait_for(const std::string& path) {
+  while (!std::filesystem::exists(path)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+void say(const ByteWriter& message) {
+  ::send(kWorkerSocket, message.bytes().data(), message.bytes().size(), 0);
+}
+
+ReplyMessage reply_to(std::uint64_t id) {
+  ReplyMessage reply;
+  reply.id = id;
+  return reply;
+}
+
+// Answers every request without reading one: it sees how much waits.
+[[noreturn]] void answer_deaf() {
+  int known = 0;
+  for (std::uint64_t id = 1;; ++id) {
+    int waiting = known;
+    while (waiting == known) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ::ioctl(kWorkerSocket, FIONREAD, &waiting);
+    }
+    known = waiting;
+    say(write(reply_to(id)));
+  }
+}
+
+void lie(const std::string& what, std::uint64_t id) {
+  if (what == "garbage") say(write(SlabMessage{77, 1}));
+  if (what == "other sample") say(write(reply_to(id + 1)));
+  if (what == "lease") {
+    auto reply = reply_to(id);
+    reply.released = {777};
+    say(write(reply));
+  }
+  if (what == "opened again") say(write_opened());
+  if (what == "closed unasked") say(write_closed());
+  if (what == "failure and lease") {
+    FailedMessage failed;
+    failed.id = id;
+    failed.released = {777};
+    say(write(failed));
+  }
+  if (what == "picture of no bytes") {
+    auto reply = reply_to(id);
+    reply.kind = ResultKind::Picture;
+    reply.picture = {.width = 16384, .height = 16384, .format = PixelFormat::Rgb};
+    say(write(reply));
+  }
+  if (what == "value of no bytes") {
+    auto reply = reply_to(id);
+    reply.kind = ResultKind::Value;
+    reply.value.kind = 1;
+    reply.value.parts = {std::uint64_t{1} << 40};
+    reply.value.shared = true;
+    say(write(reply));
+  }
+  hang();
+}
+
+class Helper {
+ public:
+  explicit Helper(int parent) : end_(Descriptor(kWorkerSocket), parent, basic_pixel_ops()) {}
+
+  void run() {
+    const char* const version = std::getenv("VERSION");
+    end_.hello(version != nullptr ? version : "");
+    begin();
+    WorkerRequest request;
+    while (!end_.ended()) {
+      if (end_.receive(request)) answer(request);
+      request = {};
+    }
+    if (mode_ == "hangs in close") hang();
+    if (mode_ == "fails in close") end_.fail(false, "cannot close", {}, {});
+    end_.closed();
+    if (mode_ == "dies after close") std::raise(SIGKILL);
+  }
+
+ private:
+  void begin() {
+    auto init = end_.init();
+    mode_.assign(reinterpret_cast<const char*>(init.payload.data()), init.payload.size());
+    stacks_file = init.stacks.release();
+    std::signal(SIGRTMIN + 3, &write_stacks);
+    if (mode_ == "hangs in open") hang();
+    if (mode_ == "dies in open") std::raise(SIGKILL);
+    if (mode_ == "fails in open") fail_to_open();
+    if (mode_.starts_with("opens once ")) {
+      const auto path = mode_.substr(11);
+      if (std::filesystem::exists(path)) fail_to_open();
+      std::ofstream(path) << "opened";
+    }
+    end_.opened();
+    if (mode_ == "deaf") answer_deaf();
+  }
+
+  void fail_to_open() {
+    end_.fail(false, "cannot open", {}, {});
+    WorkerRequest request;
+    while (!end_.ended()) (void)end_.receive(request);
+    end_.closed();
+    ::_exit(0);
+  }
+
+  void answer(const WorkerRequest& request) {
+    if (request.value.kind() == kNoValue) {
+      if (mode_ == "keeps frames") kept_.push_back(request.sample.frame);
+      end_.reply_frame(request.sample.frame);
+      return;
+    }
+    const auto bytes = request.value.parts().at(0);
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const auto word = text.substr(0, text.find(' '));
+    const auto rest = text.size() > word.size() ? text.substr(word.size() + 1) : std::string();
+    if (word == "die") std::raise(SIGKILL);
+    if (word == "exit") ::_exit(7);
+    if (word == "hang") hang();
+    if (word == "lie") lie(rest, request.id);
+    if (word == "wait") wait_for(rest);
+    if (word == "fail") {
+      end_.fail(true, rest, "line of " + rest, {});
+    } else if (word == "nothing") {
+      end_.reply_nothing();
+    } else if (word == "large") {
+      reply(std::string(1'000'000, 'x'), std::stoul(rest));
+    } else {
+      reply(text, 1);
+    }
+  }
+
+  void reply(const std::string& text, std::size_t times) {
+    try {
+      end_.reply_value({1, std::vector(times, std::as_bytes(std::span(text))), {}});
+    } catch (const Error& error) {  // no memory for it
+      end_.fail(true, error.what(), {}, {});
+    }
+  }
+
+  WorkerEnd end_;
+  std::string mode_;
+  std::vector<Frame> kept_;
+};
+
+}  // namespace
+}  // namespace freshframe::process
+
+int main(int /*count*/, char** arguments) {
+  try {
+    freshframe::process::Helper(std::atoi(arguments[1])).run();
+    return 0;
+  } catch (const std::exception&) {
+    return 21;
+  }
+}
