@@ -6,6 +6,7 @@
 #include "freshframe/frame.hpp"
 #include "freshframe/node.hpp"
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <shared_mutex>
@@ -44,6 +45,8 @@ class Host {
   void close_stop_fd() noexcept;
 
   const PixelOps& ops_;
+  // Refuses calls while detach() waits for mutex_: threads that take turns in sharing it would never let it in.
+  std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, as the next two
   std::string name_;
