@@ -250,10 +250,10 @@ Host::~Host() {
   close_stop_fd();
 }
 
-void Host::attach(const Context& context, std::string name) {
+void Host::attach(const Context& context, const char* kind) {
   const std::unique_lock lock(mutex_);
   context_ = &context;
-  name_ = std::move(name);
+  name_ = context.node.empty() ? kind : context.node;
   stop_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   on_stop_.emplace(context.stop, [fd = stop_fd_] {
     const std::uint64_t one = 1;

@@ -32,8 +32,8 @@ class Host {
   ~Host();
 
   [[nodiscard]] const freshframe_host& table() const noexcept { return table_; }
-  /// `context` stays valid until detach().
-  void attach(const Context& context, std::string name);
+  /// `context` stays valid until detach(). `kind` stands for the node's name where it has none.
+  void attach(const Context& context, const char* kind);
   /// Waits for calls in flight.
   void detach();
 
