@@ -1,17 +1,22 @@
-"""Native nodes of users: one step in four languages, beside a busy Python thread and beside a busy process.
+"""Native nodes of users: one step in six languages, beside a busy Python thread and beside a busy process.
 
 The step is the brightness centroid of a 640x480 luma. Its pipeline is lossless.
 The same load in another process is the reference: the machine has few cores, and what the thread costs beyond
-that is the GIL's share. "NumPy" is a Python node; all others are native.
+that is the GIL's share. "NumPy" is a Python node; all others are native. What a call costs is measured in a
+C++ program, beside the engine's own node.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -20,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measure import Result, Row, arguments, median, spread, take_turns
+from _measure import Result, Row, arguments, median, program, spread, take_turns
 
 import freshframe as ff
 
-FRAMES = 400
+FRAMES = 600
+CALLS = 200_000  # of one run of native_calls_bench
 VIDEO = f"demo:circles?size=640x480&balls=1&pace=0&frames={FRAMES}"
 BUSY = "while True: sum(range(200))"
 LOOP = """
@@ -71,6 +77,58 @@ FRESHFRAME_NODE(NoWork, "nothing");
 """
 
 
+RUST = """
+#[no_mangle]
+pub unsafe extern "C" fn centroid(
+    pixels: *const u8, width: i32, height: i32, stride: i64, _pts: f64, _seq: i64, _source: i32,
+    out: *mut f32, _max_rows: i32, _state: *mut u8,
+) -> i32 {
+    let (mut total, mut x_sum, mut y_sum) = (0i64, 0i64, 0i64);
+    for y in 0..height as usize {
+        let row = std::slice::from_raw_parts(pixels.add(y * stride as usize), width as usize);
+        let (mut level, mut x_row) = (0u32, 0u32);
+        for (x, &pixel) in row.iter().enumerate() {
+            level += u32::from(pixel);
+            x_row += x as u32 * u32::from(pixel);
+        }
+        total += i64::from(level);
+        x_sum += i64::from(x_row);
+        y_sum += y as i64 * i64::from(level);
+    }
+    *out = (x_sum as f64 / total.max(1) as f64) as f32;
+    *out.add(1) = (y_sum as f64 / total.max(1) as f64) as f32;
+    0
+}
+"""
+CYTHON = """
+# cython: language_level=3, cdivision=True
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+
+cdef api int32_t centroid(const uint8_t* pixels, int32_t width, int32_t height, int64_t stride, double pts,
+                          int64_t seq, int32_t source, void* out, int32_t max_rows,
+                          void* state) noexcept nogil:
+    cdef int64_t total = 0, x_sum = 0, y_sum = 0
+    cdef uint32_t level, x_row
+    cdef const uint8_t* row
+    cdef int32_t x, y
+    for y in range(height):
+        row = pixels + y * stride
+        level = 0
+        x_row = 0
+        for x in range(width):
+            level += row[x]
+            x_row += <uint32_t> x * row[x]
+        total += level
+        x_sum += x_row
+        y_sum += y * <int64_t> level
+    if total == 0:
+        total = 1
+    (<float*> out)[0] = <float> (<double> x_sum / total)
+    (<float*> out)[1] = <float> (<double> y_sum / total)
+    return 0
+"""
+
+
 def built(folder: str, code: str, compiler: str, *flags: str) -> Path:
     """A shared library of the code."""
     path = Path(folder) / f"lib{compiler.strip('+')}{len(flags)}.so"
@@ -93,6 +151,41 @@ def in_numpy(frame: ff.Frame) -> Any:
     columns, rows = luma.sum(0, dtype=np.int64), luma.sum(1, dtype=np.int64)
     total = max(1, int(rows.sum()))
     return np.array([columns @ np.arange(640), rows @ np.arange(480)], np.float32) / total
+
+
+def again(node: Any) -> Callable[[], Any]:
+    """Gives the same node each time."""
+    return lambda: node
+
+
+def in_rust(folder: str) -> Any:
+    """The step in Rust; ImportError without a compiler."""
+    if shutil.which("rustc") is None:
+        raise ImportError("no rustc")
+    source, library = Path(folder) / "centroid.rs", Path(folder) / "librust.so"
+    source.write_text(RUST)
+    flags = ["-C", "opt-level=3", "--crate-type", "cdylib"]
+    subprocess.run(["rustc", *flags, str(source), "-o", str(library)], check=True)
+    return ff.native.load(library, "centroid", out=(2,))
+
+
+def in_cython(folder: str) -> Any:
+    """The step in Cython; ImportError when that is not installed."""
+    if importlib.util.find_spec("Cython") is None:
+        raise ImportError("no Cython")
+    source = Path(folder) / "in_cython.pyx"
+    source.write_text(CYTHON)
+    subprocess.run([sys.executable, "-m", "cython", "-3", str(source)], check=True)
+    library = source.with_suffix(".so")
+    include = f"-I{sysconfig.get_path('include')}"
+    flags = ["-O3", "-w", "-shared", "-fPIC", include]
+    subprocess.run(["cc", *flags, str(source.with_suffix(".c")), "-o", str(library)], check=True)
+    spec = importlib.util.spec_from_file_location("in_cython", library)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return ff.native.function(module.__pyx_capi__["centroid"], out=(2,))
 
 
 def in_numba() -> Any:
@@ -143,8 +236,19 @@ def busy_process() -> Iterator[None]:
             process.kill()
 
 
+def calls(c: Path, cpp: Path, rounds: int) -> dict[str, list[float]]:
+    """Nanoseconds of one call of a node that does nothing, by kind."""
+    command = [program("native_calls_bench"), str(c), str(cpp), str(rounds), str(CALLS)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    kinds: dict[str, list[float]] = {}
+    for line in ended.stdout.splitlines():
+        one = json.loads(line)
+        kinds.setdefault(one["kind"], []).append(one["ns"])
+    return kinds
+
+
 def run(node: Any, load: Callable[[], Any]) -> tuple[float, float, float]:
-    """Seconds per frame, p50 and p99 of the node's calls, in microseconds."""
+    """Microseconds per frame, and p50 and p99 of the node's calls."""
     pipeline = ff.Pipeline(stall_timeout=None)
     pipeline.add(node, pipeline.add(ff.open(VIDEO)), name="node")
     with load():
@@ -167,9 +271,14 @@ def main() -> None:
             "C function": lambda: ff.native.load(c, "centroid", out=(2,)),
             "C++ class": lambda: ff.native.node(cpp, "centroid"),
         }
-        with contextlib.suppress(ImportError):
-            compiled = in_numba()
-            nodes["numba"] = lambda: compiled
+        perhaps: dict[str, Callable[[], Any]] = {
+            "numba": in_numba,
+            "Cython": lambda: in_cython(folder),
+            "Rust": lambda: in_rust(folder),
+        }
+        for language, make_one in perhaps.items():
+            with contextlib.suppress(ImportError):
+                nodes[language] = again(make_one())
         kinds = {
             f"{name}, {load.__name__}": lambda make=make, load=load: run(make(), load)
             for name, make in nodes.items()
@@ -197,16 +306,15 @@ def main() -> None:
                     spread=noise,
                 )
             )
-        for name, node in {
-            "C function": ff.native.load(c, "nothing", out=()),
-            "C++ class": ff.native.node(cpp, "nothing"),
-        }.items():
-            p50 = run(node, contextlib.nullcontext)[1]
+        measured = calls(c, cpp, 7 * options.rounds)
+        own = median(measured["own"])
+        for name, kind in {"C function": "function", "C++ class": "class"}.items():
+            one = median(measured[kind])
             result.add(
                 Row(
-                    f"{name} that does nothing: one call, with the node's own clock",
-                    {"p50_us": p50},
-                    p50,
+                    f"{name} that does nothing: one call against the engine's own node",
+                    {"ns": one, "own_node_ns": own, "own_again_ns": median(measured["own again"])},
+                    (one - own) / 1000,
                     0.5,
                 )
             )

@@ -8,7 +8,8 @@
  * - Memory is freed by the side that allocated it. No exception crosses. Text is UTF-8 and ends with a zero byte.
  * - A function that can fail returns a negative number and writes a text into the freshframe_error that it was given.
  * - Types go by name: "frame", "circles", "detections", "float64", "array" and "table".
- * - No function of a node is called with Python's GIL held, except that a constructor of an extension's own class is.
+ * - No function of a node is called with Python's GIL held, except for destroy(), and constructors of an extension's
+ *   own class.
  */
 #ifndef FRESHFRAME_ABI_H
 #define FRESHFRAME_ABI_H
@@ -96,10 +97,10 @@ typedef struct freshframe_column {
 } freshframe_column;
 
 /* A value of one of the named types.
- * "circles":    xyr (n, 3) float32 and confidence (n,) float32; tracker_id (n,) int64, velocity (n, 2) float32,
- *               age (n,) float32 and track_confidence (n,) float32 may be there
- * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32; tracker_id (n,) int64 may be
- *               there
+ * "circles":    xyr (n, 3) float32 and confidence (n,) float32
+ * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32
+ *               Both may have tracker_id (n,) int64, velocity (n, 2) float32, age (n,) float32 and
+ *               track_confidence (n,) float32, and no others.
  * "array":      one column
  * "table":      any columns */
 typedef struct freshframe_value {
@@ -167,7 +168,7 @@ typedef struct freshframe_options {
   uint64_t size; /* sizeof(freshframe_options) */
   void* self;    /* first argument of `get` */
   /* Looks an option up and thereby makes its name known: an option that was given and never looked up is an error
-   * of the user's, who is told the known names. Returns 1 and fills `out`, or 0 when it was not given. */
+   * of the user's, who is told the known names. Returns 1 and fills `out`, or 0 when it was not given. Set out->size before. */
   int32_t (*get)(void* self, const char* name, freshframe_option* out);
 } freshframe_options;
 
@@ -234,7 +235,7 @@ typedef struct freshframe_node {
 
   /* Required. Makes a node; null: an error. */
   void* (*create)(const freshframe_options* options, freshframe_error* error);
-  /* Required. */
+  /* Required. Python's GIL may be held: it must not wait for a thread that takes it. */
   void (*destroy)(void* self);
   /* Required. Before the first sample. `host` is valid until destroy(). 0, or negative. */
   int32_t (*open)(void* self, const freshframe_host* host, freshframe_error* error);

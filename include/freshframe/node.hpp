@@ -12,6 +12,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -26,6 +27,7 @@ struct Context {
   std::stop_token stop;
   const Clock& clock;
   NodeCounters& counters;
+  std::string_view node = {};  // its name in the pipeline; empty: it has none, run alone
 };
 
 /// What a node hands back: a value, or a frame when `value` is empty.

@@ -158,8 +158,9 @@ class Frame {
   [[nodiscard]] Plane rgb() const { return shown("rgb").planes[0]; }
   /// A handle that outlives the call: a loan, which the pipeline counts and bounds.
   [[nodiscard]] Frame keep() const {
-    auto* const kept = host_->keep_frame(host_->self, frame_);
-    if (kept == nullptr) throw std::bad_alloc();
+    auto* const kept = frame_ != nullptr ? host_->keep_frame(host_->self, frame_) : nullptr;
+    if (kept == nullptr)
+      throw std::runtime_error("the frame cannot be kept: it is empty, or the node is closed");
     return own(host_, kept);
   }
   /// For the border: gives the handle up.
@@ -172,7 +173,7 @@ class Frame {
   [[nodiscard]] Picture shown(const char* format) const {
     freshframe_picture picture{};
     picture.size = sizeof picture;
-    if (host_ == nullptr || host_->picture(host_->self, frame_, format, &picture) < 0) {
+    if (frame_ == nullptr || host_->picture(host_->self, frame_, format, &picture) < 0) {
       throw std::runtime_error(std::string("the frame cannot be shown as ") +
                                (format != nullptr ? format : "it is"));
     }
@@ -344,7 +345,7 @@ class Table {
 struct Circles : Table {
   using Table::Table;
 };
-/// xyxy (n, 4) float, confidence (n) float, class_id (n) std::int32_t, perhaps tracker_id (n) std::int64_t.
+/// xyxy (n, 4) float, confidence (n) float and class_id (n) std::int32_t; freshframe_value lists the others.
 struct Detections : Table {
   using Table::Table;
 };
@@ -379,7 +380,7 @@ class Context {
   [[nodiscard]] double now() const { return static_cast<double>(host_->now_ns(host_->self)) * 1e-9; }
   /// Whatever takes long must look.
   [[nodiscard]] bool stop_requested() const { return host_->stop_requested(host_->self) != 0; }
-  /// Readable in poll() once the pipeline stops.
+  /// Readable in poll() once the pipeline stops; -1: there is none, look at stop_requested().
   [[nodiscard]] int stop_fd() const { return host_->stop_fd(host_->self); }
   /// Sleeps; true, at once, when the pipeline stops.
   bool wait(double seconds) const { return host_->wait(host_->self, seconds) != 0; }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _native
+from ._errors import OptionTypeError, StateError
 from ._nodes import NativeNode, NativeSource
 from .results import Circles, Detections
 
@@ -24,6 +25,11 @@ class _Travels(NativeNode[Any, Any]):
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Its recipe."""
+        if self._recipe is None:
+            raise OptionTypeError(
+                f"{self._freshframe_label!r} is a pointer to a function, which means nothing in another "
+                "process: use freshframe.native.load()"
+            )
         return _made_again, (self._recipe,)
 
     @property
@@ -37,11 +43,19 @@ class _Travels(NativeNode[Any, Any]):
 
     def process(self, sample: _native.Sample[Any], /) -> Any:
         """For a worker process. GIL: released."""
-        return self._lone.process(sample)
+        return self._opened().process(sample)
 
     def close(self) -> None:
         """For a worker process. GIL: released."""
-        self._lone.close()
+        self._opened().close()
+
+    def _opened(self) -> _native.LoneNode:
+        lone: _native.LoneNode | None = getattr(self, "_lone", None)
+        if lone is None:
+            raise StateError(
+                f"{self._freshframe_label!r} is not open: call open() first, or add() it to a pipeline"
+            )
+        return lone
 
 
 class Function(_Travels):

@@ -31,8 +31,7 @@ def address_of(pointer: Any) -> int:
     elif type(pointer).__name__ == "PyCapsule":
         address = _of_capsule(pointer)
     elif type(pointer).__module__ == "_cffi_backend":
-        cffi: Any = importlib.import_module("_cffi_backend")
-        address = int(cffi.FFI().cast("uintptr_t", pointer))
+        address = _of_cffi(pointer)
     elif hasattr(pointer, "py_func") or hasattr(pointer, "native_name"):
         raise OptionTypeError("a function of numba needs @freshframe.native.numba on the Python function")
     else:
@@ -53,6 +52,19 @@ def _of_ctypes(pointer: Any) -> int:
             "function itself"
         )
     return ctypes.cast(pointer, ctypes.c_void_p).value or 0
+
+
+def _of_cffi(pointer: Any) -> int:
+    ffi: Any = importlib.import_module("_cffi_backend").FFI()
+    kind = ffi.typeof(pointer)
+    if kind.kind != "function":
+        raise OptionTypeError(f"a function must be a pointer to a function, got {_check.shown(pointer)}")
+    if type(pointer).__name__ == "__CDataOwnGC":  # of ffi.callback()
+        raise OptionTypeError(
+            "this cffi function calls Python and would take the GIL for every frame: add() the Python "
+            "function itself"
+        )
+    return int(ffi.cast("uintptr_t", pointer))
 
 
 def _of_capsule(capsule: Any) -> int:

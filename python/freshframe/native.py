@@ -7,7 +7,7 @@ Such a node runs on a native thread and never waits for the GIL.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _check, _native, _pointers
@@ -63,7 +63,7 @@ def load(
     """
     _check_signature(signature)
     library = _library(path)
-    name = _check.text("symbol", symbol)
+    name = _name("symbol", symbol)
     options = _options(name, out, pixels, dtype, max_rows, state)
     return Function(
         lambda: _native.load_function_node(library, name, options), (load, (library, name), _given(options))
@@ -104,7 +104,7 @@ def function(
     """
     _check_signature(signature)
     address = _pointers.address_of(pointer)
-    options = _options(_check.text("name", name), out, pixels, dtype, max_rows, state)
+    options = _options(_name("name", name), out, pixels, dtype, max_rows, state)
     return Function(lambda: _native.make_function_node(address, pointer, options), None)
 
 
@@ -175,8 +175,8 @@ def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
     GIL: released while loading and in the constructor; the node never holds it.
     """
     library = _library(path)
-    checked = {key: _option(key, value) for key, value in options.items()}
-    wanted = _check.text("name", name)
+    checked = {_name("the name of an option", key): _option(key, value) for key, value in options.items()}
+    wanted = _name("name", name)
     return plugin(
         lambda: _native.load_node(library, wanted, checked), (node, (library, wanted), dict(options))
     )
@@ -192,8 +192,16 @@ def _check_signature(signature: Any) -> None:
 
 
 def _library(path: Any) -> str:
-    text = _check.path("path", path)
+    text = _name("path", _check.path("path", path))
     return os.path.abspath(text) if os.path.exists(text) else text
+
+
+def _name(what: str, value: Any) -> str:
+    """A text that C can hold: dlopen() takes an empty path for the program itself, and ends each at a NUL."""
+    text = _check.text(what, value)
+    if "\0" in text:
+        raise OptionError(f"{what} must have no NUL in it, got {_check.shown(value)}")
+    return text
 
 
 def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state: Any) -> dict[str, Any]:
@@ -211,16 +219,18 @@ def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state:
     if state is not None and not isinstance(state, bytes):
         raise OptionTypeError(f"state must be bytes or None, got {_check.shown(state)}")
     try:
-        number_type = np.dtype(dtype).name
+        number_type = np.dtype(dtype)
     except TypeError as error:
         raise OptionTypeError(f"dtype must be a NumPy dtype, got {_check.shown(dtype)}") from error
+    if not number_type.isnative:
+        raise OptionError(f"dtype must be of this machine's byte order, got {_check.shown(dtype)}")
     return {
         "name": name,
         "shape": [
             _check.integer("a size of out", size) for size in ((max_rows, *out[1:]) if varies else out)
         ],
         "pixels": pixels,
-        "dtype": number_type,
+        "dtype": number_type.name,
         "max_rows": None if max_rows is None else _check.integer("max_rows", max_rows),
         "state": state or b"",
     }
@@ -241,14 +251,19 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 def _option(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
+    if isinstance(value, str) and not _check.is_utf8(value):
+        raise OptionError(f"option {name!r} must be UTF-8, got {_check.shown(value)}")
     if isinstance(value, (bool, float, str, bytes)):
         return value
-    if hasattr(value, "tolist"):  # of NumPy
+    if hasattr(value, "tolist") and not isinstance(value, memoryview):  # of NumPy
         value = value.tolist()
     if isinstance(value, (int, float)):
         return _check.integer(f"option {name!r}", value, bits=64) if isinstance(value, int) else value
-    if isinstance(value, (list, tuple)) and not isinstance(value, Mapping):
-        return [_check.number(f"each entry of option {name!r}", entry) for entry in value]
+    if isinstance(value, (list, tuple)):
+        return [
+            entry if isinstance(entry, float) else _check.number(f"each entry of option {name!r}", entry)
+            for entry in value
+        ]
     raise OptionTypeError(
         f"option {name!r} must be a bool, an int, a float, a text, bytes or a list of numbers, "
         f"got {_check.shown(value)}"

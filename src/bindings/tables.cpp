@@ -72,12 +72,12 @@ class Columns {
   explicit Columns(nb::handle object) { kept_.append(object); }
 
   void add(const std::string& name, nb::handle object) {
-    const nb::object array = nb::module_::import_("numpy").attr("ascontiguousarray")(object);
-    // ascontiguousarray() makes one dimension of none.
-    const bool is_scalar = nb::len(nb::module_::import_("numpy").attr("shape")(object)) == 0;
-    auto column = column_of(name, array);
-    if (is_scalar) column.dimensions = 0;
-    columns_.push_back(std::move(column));
+    const nb::module_ numpy = nb::module_::import_("numpy");
+    const nb::object given = numpy.attr("asarray")(object);
+    // In the machine's byte order, contiguous and aligned: a copy only where it is not.
+    const nb::object array =
+        numpy.attr("require")(given, given.attr("dtype").attr("newbyteorder")("="), nb::make_tuple("C", "A"));
+    columns_.push_back(column_of(name, array));
     kept_.append(array);
   }
 
@@ -133,7 +133,8 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
     return ValueRef::make<Table>(std::move(columns).table(held));
   }
   if (wanted == type_of<native::Boxes>() && is_boxes(object)) {
-    for (const char* name : {"xyxy", "confidence", "class_id", "tracker_id"}) {
+    for (const char* name :
+         {"xyxy", "confidence", "class_id", "tracker_id", "velocity", "age", "track_confidence"}) {
       const nb::object column = object.attr(name);
       if (!column.is_none()) columns.add(name, column);
     }

@@ -4,6 +4,7 @@
 #include "freshframe/media.hpp"
 #include "freshframe/native.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,14 +29,27 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-/// A node without a pipeline: in a worker process.
+/// A node without a pipeline: in a worker process. Its calls come one at a time and in order, whatever Python does.
 struct LoneNode {
+  enum class State : std::uint8_t { Made, Open, Busy, Closed };
+
   explicit LoneNode(NodeHandle& handle) : node(std::move(handle.node)) {
     if (!node) throw StateError("this node belongs to a pipeline already");
     handle.added = node.get();
   }
 
+  /// Throws StateError when it is not in `from`.
+  void enter(State from, State to) {
+    auto now = from;
+    if (state.compare_exchange_strong(now, to)) return;
+    throw StateError(now == State::Made     ? "this node is not open: call open() first"
+                     : now == State::Closed ? "this node is closed"
+                     : now == State::Busy   ? "this node is busy in a call on another thread"
+                                            : "this node is open already");
+  }
+
   std::unique_ptr<NodeBase> node;
+  std::atomic<State> state{State::Made};
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
   NodeCounters counters;
@@ -140,7 +154,8 @@ Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   }
   const auto* object =
       static_cast<const freshframe_object*>(PyCapsule_GetPointer(capsule.ptr(), FRESHFRAME_CAPSULE));
-  auto node = native::object_node(*object, kept(held, owner), pixel_ops());
+  // The capsule, too: what it points at may be its own.
+  auto node = native::object_node(*object, kept(held, nb::make_tuple(owner, capsule)), pixel_ops());
   PyCapsule_SetName(capsule.ptr(), FRESHFRAME_CAPSULE_USED);
   return handle_of(std::move(node));
 }
@@ -148,7 +163,14 @@ Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
 // ---- a node without a pipeline
 
 void open_lone(gil::Held& held, LoneNode& self) {
-  gil::release(held, [](LoneNode* lone) { lone->node->open(lone->context); }, &self);
+  gil::release(
+      held,
+      [](LoneNode* lone) {
+        lone->enter(LoneNode::State::Made, LoneNode::State::Closed);  // unless it opens
+        lone->node->open(lone->context);
+        lone->state = LoneNode::State::Open;
+      },
+      &self);
 }
 
 nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sample) {
@@ -157,7 +179,14 @@ nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sam
   gil::release(
       held,
       [](LoneNode* lone, const AnySample& from, std::optional<Output>* into) {
-        *into = lone->node->process_any(from, lone->context);
+        lone->enter(LoneNode::State::Open, LoneNode::State::Busy);
+        try {
+          *into = lone->node->process_any(from, lone->context);
+        } catch (...) {
+          lone->state = LoneNode::State::Open;
+          throw;
+        }
+        lone->state = LoneNode::State::Open;
       },
       &self, given, &output);
   if (!output) return nb::none();
@@ -166,7 +195,13 @@ nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sam
 }
 
 void close_lone(gil::Held& held, LoneNode& self) {
-  gil::release(held, [](LoneNode* lone) { lone->node->close(); }, &self);
+  gil::release(
+      held,
+      [](LoneNode* lone) {
+        lone->enter(LoneNode::State::Open, LoneNode::State::Closed);
+        lone->node->close();
+      },
+      &self);
 }
 
 }  // namespace
@@ -186,7 +221,7 @@ void bind_user_nodes(nb::module_& module) {
   module.def("load_node", gil::entry<&load_node>, nb::arg("path"), nb::arg("name"), nb::arg("options"),
              nb::sig("def load_node(path: str, name: str, options: dict[str, typing.Any]) -> NodeHandle"),
              "GIL: released");
-  module.def("adopt_node", gil::entry<&adopt_node>, nb::arg("owner"), nb::arg("capsule"),
+  module.def("adopt_node", gil::entry<&adopt_node>, nb::arg("owner"), nb::arg("capsule").none(),
              nb::sig("def adopt_node(owner: object, capsule: object) -> NodeHandle"),
              "A node of an extension module's own object.");
   module.def(

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "plugin/foreign_text.hpp"
 #include "plugin/library.hpp"
 #include "plugin/plugin_node.hpp"
 
@@ -105,7 +106,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
 
   [[nodiscard]] std::string text_of(std::int32_t code) const {
     const auto* const text = options_.describe != nullptr ? options_.describe(code) : nullptr;
-    if (text != nullptr) return text;
+    if (text != nullptr) return utf8_of(text);
     if (code == INT32_MIN) return "raised an exception";
     return "returned the error " + std::to_string(code);
   }
@@ -138,6 +139,7 @@ namespace freshframe::native {
 
 std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options) {
   if (function == nullptr) throw OptionError("a function must not be null");
+  plugin::keep_loaded(reinterpret_cast<const void*>(function));  // its loader may unload it, as cffi's does
   if (options.shape.size() > 4) throw OptionError("out must have at most 4 dimensions");
   if (options.max_rows) {
     if (*options.max_rows < 0)
@@ -150,13 +152,18 @@ std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOp
 
 std::unique_ptr<NodeBase> load_function(const std::string& path, const std::string& symbol,
                                         FunctionOptions options) {
-  auto* const found = plugin::find_symbol(path, symbol);
-  if (found == nullptr) {
+  const auto found = plugin::find_symbol(path, symbol);
+  if (found.address == nullptr) {
     throw OptionError("'" + path + "' has no function '" + symbol + "'; C++ functions need extern \"C\"");
   }
-  options.describe =
-      reinterpret_cast<freshframe_function_error>(plugin::find_symbol(path, symbol + "_error"));
-  return function_node(reinterpret_cast<freshframe_function>(found), std::move(options));
+  if (found.kind == plugin::SymbolKind::Data) {
+    throw OptionError("'" + symbol + "' of '" + path + "' is data, not a function");
+  }
+  const auto texts = plugin::find_symbol(path, symbol + "_error");
+  if (texts.kind != plugin::SymbolKind::Data) {
+    options.describe = reinterpret_cast<freshframe_function_error>(texts.address);
+  }
+  return function_node(reinterpret_cast<freshframe_function>(found.address), std::move(options));
 }
 
 }  // namespace freshframe::native

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "plugin/foreign_text.hpp"
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ static_assert(offsetof(Plane, stride) == offsetof(freshframe_plane, stride));
 
 constexpr int kMostSide = 1 << 20;  // pixels
 constexpr std::int64_t kMostPixels = 1 << 28;
+constexpr std::int64_t kMostStride = std::int64_t{1} << 40;  // bytes: no sum of rows overflows
 
 template <class Enum, std::size_t N>
 std::optional<Enum> named(const char* name, const std::array<Enum, N>& all) {
@@ -62,6 +64,19 @@ void show(const PictureFormat& format, std::span<const Plane> planes, freshframe
   std::memcpy(out, &picture, std::min<std::size_t>(out->size, sizeof picture));
 }
 
+void show(const FrameBuilder& builder, freshframe_picture* out) {
+  const auto& [format, planes] = builder.picture();
+  show(format, {planes.data(), static_cast<std::size_t>(format.plane_count())}, out);
+}
+
+// A line of the log: line breaks become spaces.
+std::string one_line(std::string_view text) {
+  auto line = utf8_of(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char letter) { return letter == '\n' || letter == '\r'; }, ' ');
+  return line;
+}
+
 bool is_yuv(PixelFormat format) {
   return format != PixelFormat::Bgr && format != PixelFormat::Rgb;
 }
@@ -73,6 +88,7 @@ struct Host::Calls {
   template <class F, class R>
   static R with(void* self, R otherwise, const F& call) noexcept {
     auto& host = *static_cast<Host*>(self);
+    if (host.closed_.load(std::memory_order_acquire)) return otherwise;
     const std::shared_lock lock(host.mutex_);
     if (host.context_ == nullptr) return otherwise;
     try {
@@ -83,14 +99,16 @@ struct Host::Calls {
   }
 
   static void log(void* self, std::int32_t level, const char* text) {
+    if (text == nullptr) return;
     with(self, 0, [&](Host& host) {
       const auto known = std::clamp(level, 0, 3);
-      freshframe::log(static_cast<LogLevel>(known), "node '" + host.name_ + "': " + text);
+      freshframe::log(static_cast<LogLevel>(known), "node '" + host.name_ + "': " + one_line(text));
       return 0;
     });
   }
 
   static void count_drops(void* self, const char* cause, std::uint64_t count) {
+    if (cause == nullptr) return;
     with(self, 0, [&](Host& host) {
       for (const auto each : {NodeDropCause::Device, NodeDropCause::Decode, NodeDropCause::Error}) {
         if (to_string(each) == cause) host.context_->counters.drop(each, count);
@@ -129,8 +147,10 @@ struct Host::Calls {
 
   static std::int32_t picture(void* self, const freshframe_frame* frame, const char* format,
                               freshframe_picture* out) {
+    if (frame == nullptr || out == nullptr) return -1;
     return with(self, -1, [&](Host&) {
       const auto& source = frame->frame;
+      if (!source) return frame->builder && format == nullptr ? show(*frame->builder, out), 0 : -1;
       if (format == nullptr) {
         show(source.picture_format(), source.planes(), out);
         return 0;
@@ -151,23 +171,25 @@ struct Host::Calls {
   }
 
   static freshframe_frame* keep_frame(void* self, const freshframe_frame* frame) {
+    if (frame == nullptr || !frame->frame) return nullptr;
     return with(self, static_cast<freshframe_frame*>(nullptr),
                 [&](Host&) { return new freshframe_frame{frame->frame.as_loan()}; });
   }
 
   static freshframe_frame* make_frame(void* self, const freshframe_picture* wanted, freshframe_picture* out) {
+    if (wanted == nullptr || out == nullptr) return nullptr;
     return with(self, static_cast<freshframe_frame*>(nullptr), [&](Host&) -> freshframe_frame* {
       const auto format = format_of(*wanted);
       if (!format) return nullptr;
       auto made = std::make_unique<freshframe_frame>(freshframe_frame{{}, FrameBuilder(*format)});
-      const auto& picture = made->builder->picture();
-      show(*format, {picture.planes.data(), static_cast<std::size_t>(format->plane_count())}, out);
+      show(*made->builder, out);
       return made.release();
     });
   }
 
   static freshframe_frame* wrap_frame(void* self, const freshframe_picture* given, void* owner,
                                       void (*release)(void*)) {
+    if (given == nullptr) return nullptr;
     return with(self, static_cast<freshframe_frame*>(nullptr), [&](Host& host) -> freshframe_frame* {
       const auto format = format_of(*given);
       if (!format || given->planes.count != static_cast<std::uint64_t>(format->plane_count()) ||
@@ -184,11 +206,11 @@ struct Host::Calls {
                     sizeof plane);
         const auto shape = format->plane_shape(i);
         if (plane.data == nullptr || plane.rows != shape.rows || plane.row_bytes != shape.row_bytes ||
-            plane.stride < plane.row_bytes) {
+            plane.stride < plane.row_bytes || plane.stride > kMostStride) {
           return nullptr;
         }
         picture.planes[static_cast<std::size_t>(i)] = {plane.data, plane.rows, plane.row_bytes, plane.stride};
-        bytes += static_cast<std::size_t>(plane.rows) * static_cast<std::size_t>(plane.stride);
+        bytes += static_cast<std::size_t>(plane.rows) * static_cast<std::size_t>(plane.row_bytes);
       }
       auto made = std::make_unique<freshframe_frame>();
       made->frame = Frame::wrap(
@@ -228,18 +250,20 @@ Host::~Host() {
   close_stop_fd();
 }
 
-void Host::attach(const Context& context, std::string name) {
+void Host::attach(const Context& context, const char* kind) {
   const std::unique_lock lock(mutex_);
   context_ = &context;
-  name_ = std::move(name);
+  name_ = context.node.empty() ? kind : context.node;
   stop_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   on_stop_.emplace(context.stop, [fd = stop_fd_] {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
   });
+  closed_.store(false, std::memory_order_release);
 }
 
 void Host::detach() {
+  closed_.store(true, std::memory_order_release);
   const std::unique_lock lock(mutex_);
   context_ = nullptr;
   close_stop_fd();
@@ -252,7 +276,11 @@ void Host::close_stop_fd() noexcept {
 
 Frame Host::take(freshframe_frame* given) const {
   if (given == nullptr) throw Error("gave a frame that is null");
-  if (given->is_lent) return given->frame;
+  if (given->is_lent) {
+    if (!given->frame)
+      throw Error("gave a frame that it was lent for an earlier call: keep_frame() keeps one");
+    return given->frame;
+  }
   const std::unique_ptr<freshframe_frame> owned(given);
   if (owned->builder) return std::move(*owned->builder).publish(ops_);
   return owned->frame.as_engine();

@@ -6,6 +6,7 @@
 #include "freshframe/frame.hpp"
 #include "freshframe/node.hpp"
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <shared_mutex>
@@ -31,8 +32,8 @@ class Host {
   ~Host();
 
   [[nodiscard]] const freshframe_host& table() const noexcept { return table_; }
-  /// `context` stays valid until detach().
-  void attach(const Context& context, std::string name);
+  /// `context` stays valid until detach(). `kind` stands for the node's name where it has none.
+  void attach(const Context& context, const char* kind);
   /// Waits for calls in flight.
   void detach();
 
@@ -44,6 +45,8 @@ class Host {
   void close_stop_fd() noexcept;
 
   const PixelOps& ops_;
+  // Refuses calls while detach() waits for mutex_: threads that take turns in sharing it would never let it in.
+  std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, as the next two
   std::string name_;

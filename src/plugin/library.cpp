@@ -1,14 +1,70 @@
-// dlopen and dlsym.
+// dlopen, dlsym and the symbol table of what they found.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/library.hpp"
 
 #include "freshframe/error.hpp"
 
+#include <map>
+#include <mutex>
+
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <sys/stat.h>
 
 namespace freshframe::plugin {
+namespace {
 
-void* find_symbol(const std::string& path, const std::string& symbol) {
+// Which file a library was loaded from.
+struct FileIdentity {
+  dev_t device;
+  ino_t number;
+  off_t size_bytes;
+  std::int64_t changed_s;
+  std::int64_t changed_ns;
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// The files of the libraries that are loaded, by their handles. Thread-safe.
+class LoadedFiles {
+ public:
+  static LoadedFiles& instance() {
+    static auto& only = *new LoadedFiles();  // never destroyed: a thread may load while the process ends
+    return only;
+  }
+
+  /// False: `library` was loaded from a file that has changed meanwhile. dlopen() has then given the old code.
+  bool is_current(void* library) {
+    const link_map* map = nullptr;
+    struct stat file{};
+    if (::dlinfo(library, RTLD_DI_LINKMAP, &map) != 0 || ::stat(map->l_name, &file) != 0) return true;
+    const FileIdentity now{file.st_dev, file.st_ino, file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec};
+    const std::lock_guard lock(mutex_);
+    return files_.emplace(library, now).first->second == now;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<void*, FileIdentity> files_;  // guarded by mutex_
+};
+
+Symbol described(void* address) {
+  Symbol symbol{address};
+  Dl_info info{};
+  void* entry = nullptr;
+  if (::dladdr1(address, &info, &entry, RTLD_DL_SYMENT) == 0 || entry == nullptr) return symbol;
+  const auto& known = *static_cast<const ElfW(Sym)*>(entry);
+  if (info.dli_saddr != address) return symbol;
+  symbol.size_bytes = known.st_size;
+  const auto type = ELF64_ST_TYPE(known.st_info);
+  if (type == STT_FUNC) symbol.kind = SymbolKind::Function;
+  if (type == STT_OBJECT) symbol.kind = SymbolKind::Data;
+  return symbol;
+}
+
+}  // namespace
+
+Symbol find_symbol(const std::string& path, const std::string& symbol) {
   // Never RTLD_DEEPBIND: a library that overrides malloc, such as a sanitizer's, would be split in two.
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
@@ -16,7 +72,21 @@ void* find_symbol(const std::string& path, const std::string& symbol) {
     throw OptionError("cannot load '" + path + "': " + (why != nullptr ? why : "unknown reason") +
                       "; it must be a shared library for this machine");
   }
-  return ::dlsym(library, symbol.c_str());
+  if (!LoadedFiles::instance().is_current(library)) {
+    throw OptionError("'" + path +
+                      "' has changed since this process loaded it, and a process keeps what it has loaded: "
+                      "restart it, or build the library under another name");
+  }
+  void* const address = ::dlsym(library, symbol.c_str());
+  return address != nullptr ? described(address) : Symbol{};
+}
+
+void keep_loaded(const void* address) noexcept {
+  Dl_info info{};
+  void* map = nullptr;
+  if (::dladdr1(address, &info, &map, RTLD_DL_LINKMAP) == 0 || map == nullptr) return;
+  const char* const name = static_cast<const link_map*>(map)->l_name;
+  if (name != nullptr && name[0] != '\0') (void)::dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
 }
 
 }  // namespace freshframe::plugin

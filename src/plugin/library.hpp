@@ -2,13 +2,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace freshframe::plugin {
 
-/// The address of `symbol` in the library at `path`, which is loaded once and never unloaded: what it has given out
-/// may be released until the process ends. Null: the library has no such symbol. Throws OptionError when it
-/// cannot be loaded.
-[[nodiscard]] void* find_symbol(const std::string& path, const std::string& symbol);
+enum class SymbolKind : std::uint8_t { Unknown, Function, Data };
+
+/// A name that a library exports.
+struct Symbol {
+  void* address = nullptr;  // null: the library has no such symbol
+  SymbolKind kind = SymbolKind::Unknown;
+  std::uint64_t size_bytes = 0;  // 0: unknown
+};
+
+/// Looks `symbol` up in the library at `path`, which is loaded once and never unloaded: what it has given out
+/// may be released until the process ends. Throws OptionError when the library cannot be loaded, or when its file has
+/// changed since this process has loaded it.
+[[nodiscard]] Symbol find_symbol(const std::string& path, const std::string& symbol);
+
+/// Keeps the library that `address` lies in loaded until the process ends. Code that lies in no library stays as it is.
+void keep_loaded(const void* address) noexcept;
 
 }  // namespace freshframe::plugin

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "plugin/foreign_text.hpp"
+
 namespace freshframe::plugin {
 namespace {
 
@@ -43,8 +45,7 @@ freshframe_option to_c(const native::OptionValue& value) {
                          const std::set<std::string>& asked) {
   std::string known;
   for (const auto& each : asked) known.append(known.empty() ? "" : ", ").append(each);
-  throw OptionError("'" + node + "' has no option '" + name + "'; it knows " +
-                    (known.empty() ? "none" : known));
+  throw OptionError(node + " has no option '" + name + "'; it knows " + (known.empty() ? "none" : known));
 }
 
 }  // namespace
@@ -52,9 +53,10 @@ freshframe_option to_c(const native::OptionValue& value) {
 OptionBook::OptionBook(const native::Options& given)
     : given_(given), table_{sizeof(freshframe_options), this, &OptionBook::get} {}
 
-std::int32_t OptionBook::get(void* self, const char* name, freshframe_option* out) {
+std::int32_t OptionBook::get(void* self, const char* name, freshframe_option* out) noexcept {
+  if (name == nullptr || out == nullptr) return 0;
   auto& book = *static_cast<OptionBook*>(self);
-  book.asked_.insert(name);
+  book.asked_.insert(utf8_of(name));
   const auto found = book.given_.find(name);
   if (found == book.given_.end()) return 0;
   auto option = to_c(found->second);

@@ -22,7 +22,7 @@ class OptionBook {
   void check_all_known(const std::string& node) const;
 
  private:
-  static std::int32_t get(void* self, const char* name, freshframe_option* out);
+  static std::int32_t get(void* self, const char* name, freshframe_option* out) noexcept;
 
   const native::Options& given_;
   std::set<std::string> asked_;

@@ -5,34 +5,52 @@
 #include "freshframe/error.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "plugin/foreign_text.hpp"
 #include "plugin/library.hpp"
 #include "plugin/option_book.hpp"
 #include "plugin/tables.hpp"
 
 namespace freshframe::plugin {
-namespace {
-
-constexpr std::size_t kTextSize = 4096;
 
 // Room for the text of one call's error.
 class ErrorText {
  public:
   ErrorText() noexcept { text_.front() = '\0'; }
   [[nodiscard]] freshframe_error* get() noexcept { return &error_; }
-  [[nodiscard]] const char* text() noexcept {
+  /// What `function` says of its error.
+  [[nodiscard]] std::string text(const char* function, std::int32_t code) {
     text_.back() = '\0';
-    return text_.data();
+    if (text_.front() != '\0') return utf8_of(text_.data());
+    return std::string(function) + "() returned " + std::to_string(code) + " without a text";
   }
 
  private:
-  std::array<char, kTextSize> text_;  // only its ends are written: each call has one
-  freshframe_error error_{sizeof(freshframe_error), text_.data(), kTextSize};
+  static constexpr std::size_t kSize = 4096;
+
+  std::array<char, kSize> text_;  // only its ends are written: each call has one
+  freshframe_error error_{sizeof(freshframe_error), text_.data(), kSize};
 };
+
+namespace {
+
+// A stamp that a source gives.
+void check(const freshframe_stamp& stamp) {
+  if (!std::isfinite(stamp.pts)) throw Error("gave a pts that is not finite");
+  if (stamp.seq < -1 || stamp.seq == INT64_MAX) {
+    throw Error("gave the seq " + std::to_string(stamp.seq) + "; it must be a number from 0, or -1");
+  }
+  if (stamp.captured_ns < 0) {
+    throw Error("gave the capture time " + std::to_string(stamp.captured_ns) +
+                " ns; it must be of CLOCK_MONOTONIC, or 0");
+  }
+}
 
 // Of version 1: up to and with close().
 constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
@@ -40,8 +58,25 @@ constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
 const Type* type_named(const char* name, const std::string& what, const char* role) {
   if (name == nullptr) return nullptr;
   if (const auto* type = find_type(name)) return type;
-  throw OptionError(what + " has the " + role + " '" + name + "', which is no type; the types are " +
+  throw OptionError(what + " has the " + role + " '" + utf8_of(name) + "', which is no type; the types are " +
                     type_names());
+}
+
+// The symbol of a node: `size` 0 is unknown.
+void check_symbol(const Symbol& symbol, const std::string& what) {
+  const bool is_table = symbol.kind != SymbolKind::Function &&
+                        (symbol.size_bytes == 0 || symbol.size_bytes >= 2 * sizeof(std::uint64_t));
+  if (!is_table) {
+    throw OptionError(what +
+                      " is no table: its symbol must be a freshframe_node itself, not a pointer to one " +
+                      "and not a function");
+  }
+  std::uint64_t claimed = 0;
+  std::memcpy(&claimed, symbol.address, sizeof claimed);
+  if (symbol.size_bytes != 0 && claimed > symbol.size_bytes) {
+    throw OptionError(what + " claims a table of " + std::to_string(claimed) + " bytes, but its symbol has " +
+                      std::to_string(symbol.size_bytes));
+  }
 }
 
 native::NodeTypes names_of(const Instance& instance) {
@@ -115,6 +150,9 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
     if (!is_there) throw OptionError(what + " has no function '" + function + "', which is required");
   };
   require(table.name != nullptr, "name");
+  if (table.name[0] == '\0' || !is_utf8(table.name)) {
+    throw OptionError(what + " has the name '" + utf8_of(table.name) + "'; a name is UTF-8 and is not empty");
+  }
   require(table.create != nullptr, "create");
   require(table.destroy != nullptr, "destroy");
   require(table.open != nullptr, "open");
@@ -136,7 +174,11 @@ Instance::Instance(const freshframe_node& table, void* self, std::shared_ptr<con
       keep_(std::move(keep)),
       input_(type_named(table.input, table.name, "input")),
       output_(type_named(table.output, table.name, "output")),
-      host_(ops) {}
+      host_(ops) {
+  lent_.frame.is_lent = true;
+  lent_.value.size = sizeof(freshframe_value);
+  if (input_ != nullptr) lent_.value.type = input_->name.data();  // a literal: ends with a zero byte
+}
 
 Instance::~Instance() {
   if (!keep_) table_.destroy(self_);
@@ -145,18 +187,25 @@ Instance::~Instance() {
 void Instance::open(const Context& context) {
   host_.attach(context, table_.name);
   ErrorText error;
-  if (table_.open(self_, &host_.table(), error.get()) >= 0) return;
+  const auto code = table_.open(self_, &host_.table(), error.get());
+  if (code >= 0) return;
   host_.detach();
-  throw Error(error.text());
+  throw Error(error.text("open", code));
 }
 
-std::optional<Output> Instance::result(std::int32_t code, const freshframe_value& value, const char* error) {
-  if (code < 0) throw Error(error);
+std::optional<Output> Instance::result(const char* function, std::int32_t code, const freshframe_value& value,
+                                       ErrorText& error) {
+  if (code < 0) throw Error(error.text(function, code));
   if (code == 0) return std::nullopt;
+  if (code > 1) {
+    if (value.release != nullptr) value.release(value.owner);
+    throw Error(std::string(function) + "() returned " + std::to_string(code) +
+                "; it must be 1, 0 or negative");
+  }
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
     if (value.release != nullptr) value.release(value.owner);
     if (value.frame != nullptr) (void)host_.take(value.frame);
-    throw Error(std::string("gave a value of type ") + (value.type != nullptr ? value.type : "null") +
+    throw Error("gave a value of type " + (value.type != nullptr ? utf8_of(value.type) : "null") +
                 ", but promised " + (output_ != nullptr ? std::string(output_->name) : "none"));
   }
   return output_->from_c(value, host_);
@@ -170,19 +219,16 @@ std::optional<Output> Instance::process(const AnySample& sample) {
                                sample.dropped,
                                sample.stamp.source,
                                0};
-  Lent lent;
-  lent.frame.frame = sample.frame;
-  lent.frame.is_lent = true;
-  lent.value.size = sizeof(freshframe_value);
-  lent.value.type = input_->name.data();  // a literal: ends with a zero byte
-  input_->to_c(sample, lent);
-  const freshframe_sample given{sizeof(freshframe_sample), &stamp, &lent.value,
-                                sample.frame ? &lent.frame : nullptr};
+  const std::unique_ptr<Lent, decltype([](Lent* lent) { lent->clear(); })> lent(&lent_);
+  lent->frame.frame = sample.frame;
+  input_->to_c(sample, *lent);
+  const freshframe_sample given{sizeof(freshframe_sample), &stamp, &lent->value,
+                                sample.frame ? &lent->frame : nullptr};
   freshframe_value value{};
   value.size = sizeof value;
   ErrorText error;
   const auto code = table_.process(self_, &given, &value, error.get());
-  return result(code, value, error.text());
+  return result("process", code, value, error);
 }
 
 std::optional<SourceItem<Output>> Instance::read() {
@@ -191,8 +237,9 @@ std::optional<SourceItem<Output>> Instance::read() {
   value.size = sizeof value;
   ErrorText error;
   const auto code = table_.read(self_, &value, &stamp, error.get());
-  auto output = result(code, value, error.text());
+  auto output = result("read", code, value, error);
   if (!output) return std::nullopt;
+  check(stamp);
   SourceItem<Output> item{*std::move(output), stamp.pts,
                           TimePoint(std::chrono::nanoseconds(stamp.captured_ns))};
   if (stamp.seq >= 0) item.seq = stamp.seq;
@@ -203,7 +250,7 @@ void Instance::close() {
   ErrorText error;
   const auto code = table_.close != nullptr ? table_.close(self_, error.get()) : 0;
   host_.detach();
-  if (code < 0) throw Error(error.text());
+  if (code < 0) throw Error(error.text("close", code));
 }
 
 std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& what,
@@ -211,7 +258,7 @@ std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& 
   const OptionBook book(options);
   ErrorText error;
   void* const self = table.create(&book.table(), error.get());
-  if (self == nullptr) throw Error(what + " cannot be made: " + error.text());
+  if (self == nullptr) throw Error(what + " cannot be made: " + error.text("create", -1));
   auto instance = std::make_unique<Instance>(table, self, nullptr, ops);
   book.check_all_known(what);
   return instance;
@@ -231,13 +278,15 @@ using plugin::Instance;
 std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name, const Options& options,
                                     const PixelOps& ops) {
   const auto symbol = "freshframe_node_1_" + name;
-  const auto* const found = static_cast<const freshframe_node*>(plugin::find_symbol(path, symbol));
-  if (found == nullptr) {
+  const auto found = plugin::find_symbol(path, symbol);
+  if (found.address == nullptr) {
     throw OptionError("'" + path + "' has no node '" + name + "': it exports no symbol " + symbol +
                       ", which FRESHFRAME_NODE(Class, \"" + name + "\") makes");
   }
   const auto what = "node '" + name + "' of '" + path + "'";
-  return plugin::as_node(plugin::made(plugin::checked_node(found, what), what, options, ops));
+  plugin::check_symbol(found, what);
+  const auto* const table = static_cast<const freshframe_node*>(found.address);
+  return plugin::as_node(plugin::made(plugin::checked_node(table, what), what, options, ops));
 }
 
 std::unique_ptr<NodeBase> object_node(const freshframe_object& object, std::shared_ptr<const void> keep,

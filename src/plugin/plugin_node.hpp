@@ -15,6 +15,8 @@
 
 namespace freshframe::plugin {
 
+class ErrorText;
+
 /// A plugin's object and its functions. Calls of the functions: what they report is thrown as Error.
 class Instance {
  public:
@@ -35,7 +37,8 @@ class Instance {
 
  private:
   /// Nothing when `code` is 0; throws when it is negative.
-  std::optional<Output> result(std::int32_t code, const freshframe_value& value, const char* error);
+  std::optional<Output> result(const char* function, std::int32_t code, const freshframe_value& value,
+                               ErrorText& error);
 
   const freshframe_node table_;
   void* const self_;
@@ -43,6 +46,7 @@ class Instance {
   const Type* const input_;
   const Type* const output_;
   Host host_;
+  Lent lent_;  // to process()
 };
 
 /// The nodes of this layer: they know their types by name.

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "plugin/foreign_text.hpp"
+
 namespace freshframe::native {
 
 const Dtype& dtype(std::string_view name) {
@@ -46,6 +48,8 @@ using native::Table;
 
 constexpr std::uint64_t kMostColumns = 1000;
 constexpr std::size_t kDimensions = 4;
+constexpr std::int64_t kMostShown = std::int64_t{1}
+                                    << 30;  // bytes of a column that shows its memory repeatedly
 
 [[noreturn]] void refuse(const Column& column, const std::string& why) {
   throw Error("gave a table whose column '" + column.name + "' " + why);
@@ -70,7 +74,7 @@ std::uint64_t extent(const Column& column) {
 
 void check_memory(const Column& column) {
   bool empty = false;
-  std::int64_t elements = 1;
+  std::int64_t shown = column.type->size_bytes;  // bytes, sizes of 0 left out: as NumPy counts
   for (std::size_t axis = 0; axis < static_cast<std::size_t>(column.dimensions); ++axis) {
     const auto size = column.shape[axis];
     const auto stride = column.strides[axis];
@@ -80,7 +84,7 @@ void check_memory(const Column& column) {
                          std::to_string(column.type->size_bytes) + " and not negative");
     }
     empty |= size == 0;
-    if (__builtin_mul_overflow(elements, size, &elements)) refuse(column, "has a shape that overflows");
+    if (size > 0 && __builtin_mul_overflow(shown, size, &shown)) refuse(column, "has a shape that overflows");
   }
   if (empty) return;
   if (column.data == nullptr) refuse(column, "has elements but no data");
@@ -92,15 +96,19 @@ void check_memory(const Column& column) {
     refuse(column, "needs " + std::to_string(needed) + " bytes for its shape and strides, but has " +
                        std::to_string(column.bytes));
   }
+  if (shown > kMostShown && static_cast<std::uint64_t>(shown) > column.bytes) {
+    refuse(column, "shows " + std::to_string(column.bytes) + " bytes of memory as " + std::to_string(shown));
+  }
 }
 
 Column checked_column(const freshframe_column& given) {
   Column column;
   if (given.name == nullptr) throw Error("gave a table with a column that has no name");
-  column.name = given.name;
+  column.name = utf8_of(given.name);
+  if (!is_utf8(given.name)) refuse(column, "has a name that is not UTF-8");
   if (given.dtype == nullptr) refuse(column, "has no dtype");
   try {
-    column.type = &native::dtype(given.dtype);
+    column.type = &native::dtype(utf8_of(given.dtype));
   } catch (const OptionError& error) {
     refuse(column, std::string("is wrong: ") + error.what());
   }
@@ -155,6 +163,14 @@ const Column* column_of(const Table& table, const char* name, const char* type, 
   }
   if (required) throw Error(std::string("gave a table without the column '") + name + "'");
   return nullptr;
+}
+
+void refuse_others(const Table& table, std::string_view known) {
+  for (const auto& column : table.columns) {
+    if ((" " + std::string(known) + " ").find(" " + column.name + " ") == std::string::npos) {
+      refuse(column, "is not one of " + std::string(known));
+    }
+  }
 }
 
 Table copied(const Table& table) {

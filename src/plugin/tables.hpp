@@ -6,6 +6,7 @@
 #include "freshframe/native.hpp"
 
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 namespace freshframe::plugin {
@@ -23,6 +24,8 @@ template <class T>
 /// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless it may be.
 [[nodiscard]] const native::Column* column_of(const native::Table& table, const char* name, const char* type,
                                               std::int64_t width, bool required);
+/// Throws Error when there is a column whose name is not in `known`, a list with spaces.
+void refuse_others(const native::Table& table, std::string_view known);
 /// A table like `table` in memory of its own.
 [[nodiscard]] native::Table copied(const native::Table& table);
 /// As the C side sees it; the names stay `table`'s.
@@ -40,6 +43,9 @@ void for_each_element(const native::Column& column, const F& see) {
   const auto step = [&](int axis) {
     return axis < column.dimensions ? column.strides[static_cast<std::size_t>(axis)] : 0;
   };
+  for (int axis = 0; axis < column.dimensions; ++axis) {
+    if (extent(axis) == 0) return;  // else the others, which may be as large as they like, would be counted
+  }
   const auto* const data = static_cast<const std::byte*>(column.data);
   for (std::int64_t i = 0; i < extent(0); ++i)
     for (std::int64_t j = 0; j < extent(1); ++j)

@@ -138,15 +138,20 @@ Output array_from_c(const freshframe_value& value, const Host& /*host*/) {
 Output boxes_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
   const auto table = checked_table(value);
+  refuse_others(table, "xyxy confidence class_id tracker_id velocity age track_confidence");
   (void)column_of(table, "xyxy", "float32", 4, true);
   (void)column_of(table, "confidence", "float32", 0, true);
   (void)column_of(table, "class_id", "int32", 0, true);
   (void)column_of(table, "tracker_id", "int64", 0, false);
+  (void)column_of(table, "velocity", "float32", 2, false);
+  (void)column_of(table, "age", "float32", 0, false);
+  (void)column_of(table, "track_confidence", "float32", 0, false);
   return {ValueRef::make<native::Boxes>({copied(table)}), {}};
 }
 
 Circles circles_of(const Table& table) {
   Circles circles;
+  refuse_others(table, "xyr confidence tracker_id velocity age track_confidence");
   const auto xyr = numbers<float>(*column_of(table, "xyr", "float32", 3, true));
   const auto confidence = numbers<float>(*column_of(table, "confidence", "float32", 0, true));
   for (std::size_t i = 0; i < confidence.size(); ++i) {

@@ -13,12 +13,19 @@
 
 namespace freshframe::plugin {
 
-/// A sample's value while a plugin looks at it.
+/// A sample's value while a plugin looks at it. It lives as long as its node, so that a plugin which wrongly keeps the frame's
+/// address finds an empty frame there.
 struct Lent {
   freshframe_value value{};
   freshframe_frame frame{};                  // what value.frame points at
   std::vector<freshframe_column> columns{};  // what value.columns points at
   native::Table table{};
+
+  void clear() noexcept {
+    frame.frame = {};
+    table = {};
+    columns.clear();
+  }
 };
 
 /// One type.

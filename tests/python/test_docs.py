@@ -60,11 +60,17 @@ def test_the_cpp_of_the_page_compiles(number: int) -> None:
     check_compiles(programs("cpp")[number], [f"-isystem{path}" for path in headers()[1:]])
 
 
-@pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
-def test_the_program_of_the_page_about_cpp_compiles() -> None:
+@pytest.mark.parametrize(("language", "file"), [("cmake", "CMakeLists.txt"), ("cpp", "main.cpp")])
+def test_the_page_about_cpp_shows_the_project_that_is_built(language: str, file: str) -> None:
+    """tests/cmake_package builds and runs it."""
     page = (ROOT / "docs" / "cpp.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"^```cpp\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    check_compiles(program, [])
+    (shown,) = re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert shown == (ROOT / "examples/cpp_project" / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
+def test_the_program_of_the_page_about_cpp_has_no_warnings() -> None:
+    check_compiles((ROOT / "examples/cpp_project/main.cpp").read_text(encoding="utf-8"), [])
 
 
 def check_compiles(program: str, include: list[str]) -> None:

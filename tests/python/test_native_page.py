@@ -19,6 +19,10 @@ def programs(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
+def test_each_language_of_the_page_is_tested() -> None:
+    assert len(programs("rust")) == len(programs("cython")) == 1  # by test_native_languages.py
+
+
 def printed(program: str, folder: Path) -> list[str]:
     """What a program of the page prints when it runs in that folder."""
     ended = run_program(f"import os\nos.chdir({str(folder)!r})\n" + program)

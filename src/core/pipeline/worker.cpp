@@ -76,7 +76,7 @@ Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<
       source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
       on_error_(on_error),
       inbox_(name_, core.clock()),
-      context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_} {}
+      context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_, name_} {}
 
 Worker* Worker::current() noexcept {
   return current_worker;

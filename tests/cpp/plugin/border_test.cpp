@@ -115,6 +115,13 @@ TEST(Border, AnObjectWithoutATableIsRefused) {
   EXPECT_THROW((void)native::object_node(object, nullptr, basic_pixel_ops()), OptionError);
 }
 
+TEST(Border, AnEmptyFrameIsNeitherShownNorKept) {
+  const user::Frame empty;
+  EXPECT_THROW((void)empty.picture(), std::runtime_error);
+  EXPECT_THROW((void)empty.gray(), std::runtime_error);
+  EXPECT_THROW((void)empty.keep(), std::runtime_error);
+}
+
 // ---- run_node
 
 class Halve final : public Node<double, double> {

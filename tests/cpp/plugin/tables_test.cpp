@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/foreign_text.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::plugin {
@@ -102,6 +103,38 @@ TEST(Tables, AreReadAcrossEntriesThatHaveGrown) {
   freshframe_value value{};
   value.columns = {columns.data(), columns.size(), sizeof(Longer)};
   EXPECT_EQ(checked_table(value).columns.at(1).name, "m");
+}
+
+TEST(Tables, RefuseAShortMemoryShownAsALongOne) {
+  EXPECT_NE(error_of([](auto& column) {
+              column.shape[0] = std::int64_t{1} << 40;
+              column.strides[0] = 0;
+            }),
+            "");
+}
+
+TEST(Tables, CopiesOfAnEmptyColumnDoNotCountItsOtherSizes) {
+  auto column = good_column();
+  column.shape[0] = std::int64_t{1} << 60;
+  column.shape[1] = 0;
+  freshframe_value value{};
+  value.columns = {&column, 1, sizeof column};
+  EXPECT_EQ(copied(checked_table(value)).columns[0].bytes, 0U);
+}
+
+TEST(ForeignText, IsUtf8AsUnicodeDefinesIt) {
+  for (const char* text :
+       {"", "a", "\xC3\xA4", "\xE2\x82\xAC", "\xEF\xBF\xBF", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"}) {
+    EXPECT_TRUE(is_utf8(text)) << text;
+    EXPECT_EQ(utf8_of(text), text);
+  }
+  // Cut short, alone, overlong, a surrogate, beyond Unicode.
+  for (const char* text : {"\xC3", "\x80", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                           "\xF5", "\xE2\x82", "\xF0\x9F\x98", "\xFF"}) {
+    EXPECT_FALSE(is_utf8(text)) << text;
+    EXPECT_TRUE(is_utf8(utf8_of(text)));
+  }
+  EXPECT_EQ(utf8_of("caf\xE9!"), "caf\xEF\xBF\xBD!");
 }
 
 TEST(Tables, CopiesKeepNumbersAndOrder) {
