@@ -14,7 +14,6 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
-from ._annotate_boxes import AnnotateBoxes
 from ._clips import ClipRecorder
 from ._dashboard import Dashboard
 from ._errors import (
@@ -56,6 +55,7 @@ from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
     from . import demo, gil, native, numeric, types
+    from ._counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
     from ._prometheus import prometheus_collector
     from ._run_node import run_node
     from ._show import show
@@ -76,6 +76,7 @@ __version__: str = _native.__version__
 _native.register_classes(
     {
         "Circles": results.Circles,
+        "Detections": results.Detections,
         "ReaderIterator": _async.ReaderIterator,
         **{name: cls for name, cls in vars(_errors).items() if isinstance(cls, type)},
     }
@@ -92,9 +93,10 @@ _STATISTICS = {
     "Stats",
     "WorkerStats",
 }  # dataclasses, which cost more to make than the rest of the package
+_COUNTING = {"Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts"}
 
 
-def __getattr__(name: str) -> _typing.Any:
+def __getattr__(name: str) -> _typing.Any:  # noqa: PLR0911  (one for each module)
     """Loads what most programs do without when it is first used."""
     if name in ("demo", "gil", "native", "numeric", "types"):
         import importlib  # noqa: PLC0415
@@ -104,6 +106,10 @@ def __getattr__(name: str) -> _typing.Any:
         from . import _stats  # noqa: PLC0415
 
         return getattr(_stats, name)
+    if name in _COUNTING:
+        from . import _counting  # noqa: PLC0415
+
+        return getattr(_counting, name)
     if name in ("Csv", "JsonLines"):
         from . import sinks  # noqa: PLC0415
 
@@ -134,12 +140,12 @@ __all__ = [
     "NEXT",
     "RECORDING",
     "Annotate",
-    "AnnotateBoxes",
     "BoxTracker",
     "CircleDetector",
     "CircleTracker",
     "Circles",
     "ClipRecorder",
+    "Crossing",
     "Csv",
     "Dashboard",
     "Detections",
@@ -150,6 +156,8 @@ __all__ = [
     "FreshframeError",
     "GraphError",
     "JsonLines",
+    "LineCounter",
+    "LineCounts",
     "Measured",
     "MockCamera",
     "Node",
@@ -182,6 +190,8 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "WorkerStats",
+    "ZoneCounter",
+    "ZoneCounts",
     "demo",
     "detect_circles",
     "get_cmake_dir",

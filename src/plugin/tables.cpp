@@ -34,8 +34,7 @@ const Dtype& dtype(std::string_view name) {
 
 const Table* table_in(const ValueRef& value) noexcept {
   if (const auto* table = value.as<Table>()) return table;
-  if (const auto* array = value.as<Array>()) return array;
-  return value.as<Boxes>();
+  return value.as<Array>();
 }
 
 }  // namespace freshframe::native
@@ -171,31 +170,6 @@ void refuse_others(const Table& table, std::string_view known) {
       refuse(column, "is not one of " + std::string(known));
     }
   }
-}
-
-Table copied(const Table& table) {
-  struct Memory {
-    std::vector<std::vector<std::byte>> columns;
-  };
-  auto memory = std::make_shared<Memory>();
-  Table result;
-  for (const auto& from : table.columns) {
-    auto column = from;
-    const auto size = static_cast<std::size_t>(from.type->size_bytes);
-    auto& bytes = memory->columns.emplace_back();
-    for_each_element(from,
-                     [&](const std::byte* element) { bytes.insert(bytes.end(), element, element + size); });
-    auto stride = static_cast<std::int64_t>(size);
-    for (auto axis = static_cast<std::size_t>(from.dimensions); axis-- > 0;) {
-      column.strides[axis] = stride;
-      stride *= std::max<std::int64_t>(from.shape[axis], 1);
-    }
-    column.data = bytes.data();
-    column.bytes = bytes.size();
-    result.columns.push_back(std::move(column));
-  }
-  result.owner = std::move(memory);
-  return result;
 }
 
 std::vector<freshframe_column> c_columns(const Table& table) {

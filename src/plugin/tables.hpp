@@ -26,8 +26,6 @@ template <class T>
                                               std::int64_t width, bool required);
 /// Throws Error when there is a column whose name is not in `known`, a list with spaces.
 void refuse_others(const native::Table& table, std::string_view known);
-/// A table like `table` in memory of its own.
-[[nodiscard]] native::Table copied(const native::Table& table);
 /// As the C side sees it; the names stay `table`'s.
 [[nodiscard]] std::vector<freshframe_column> c_columns(const native::Table& table);
 /// The numbers of a column in row order.
