@@ -128,6 +128,7 @@ class VideoFile final : public Node<Frame, Nothing> {
   ~VideoFile() override;
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] std::optional<std::string> records_to() const override;
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
   void close() override;

@@ -15,6 +15,7 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 # isort: split
 from . import _async, _errors, _native, results
 from ._annotate_boxes import AnnotateBoxes
+from ._batch import Batch
 from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
@@ -134,6 +135,7 @@ __all__ = [
     "RECORDING",
     "Annotate",
     "AnnotateBoxes",
+    "Batch",
     "BoxTracker",
     "CircleDetector",
     "CircleTracker",

@@ -61,7 +61,7 @@ void Seat::clear() {
   results_.reset();
   results_size_ = 0;
   dump_.reset();
-  job.reset();
+  jobs.clear();
   dump_until.reset();
   kill_at.reset();
   killed_at.reset();
@@ -120,6 +120,10 @@ std::uint64_t Seat::memory_limit() const noexcept {
 // The file is not mapped here: what its holder truncates would be a SIGBUS for whoever reads a mapping.
 void Seat::give_memory(std::uint64_t bytes) {
   MemoryMessage answer;
+  if (bytes <= results_size_) {  // it asks whether the result before this one has been read
+    send(write(answer));
+    return;
+  }
   if (bytes > memory_limit()) {
     answer.why = "a result of " + mebibytes(bytes) + " is more than a worker may send, " +
                  mebibytes(memory_limit()) + (options_.memory ? " (memory=)" : "");

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -90,7 +91,8 @@ class Seat {
   [[nodiscard]] std::uint64_t memory_limit() const noexcept;
 
   WorkerState state = WorkerState::Resting;
-  std::optional<Job> job;
+  std::deque<Job> jobs;   // of the call that it works on, those without a result; the first one's is next
+  std::size_t given = 0;  // samples of that call
   BackOff back_off;
   TimePoint start_at{};                      // Resting
   std::optional<TimePoint> dump_until = {};  // its stacks are being dumped
