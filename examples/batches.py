@@ -18,7 +18,7 @@ class Brightness(ff.Node[ff.Frame, float]):
     """The mean of each picture, one call of NumPy for all of them."""
 
     def process_batch(self, samples: list[ff.Sample[ff.Frame]]) -> list[float]:
-        pictures = np.stack([sample.frame.luma for sample in samples])
+        pictures = np.stack([sample.value.luma for sample in samples])
         return [float(mean) for mean in pictures.mean(axis=(1, 2))]
 
 

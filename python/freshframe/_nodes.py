@@ -46,6 +46,7 @@ class Node(Generic[In, Out]):
         """
         if type(self).process_batch is Node.process_batch:
             raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
+        result: Out | BaseException | None
         result = checked_results(self.process_batch([sample]), 1, "process_batch()")[0]
         if isinstance(result, BaseException):
             raise result

@@ -131,9 +131,9 @@ class Pipeline:
             max_age: Seconds; an older sample is dropped as ``stale`` when it would be taken. Live only.
             process: True: the node runs in a worker process, on a core of its own, as the copy that it is
                 now. A Process says more: how many workers, their time and memory limits.
-            batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a function
-                gets a list of values and returns a list of results. Its default queue below files is then at
-                least as deep as the batch.
+            batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
+                function gets a list of values and returns a list of results. Its default queue below files
+                is then at least as deep as the batch.
 
         Raises:
             GraphError: It cannot be wired so.

@@ -102,7 +102,9 @@ def checked_name(name: Any) -> str:
     return "" if name is None else _check.text("name", name)
 
 
-def options(name: Any, queue: Any, on_error: Any, max_age: Any, batch: Batch | None) -> _native.AddOptions:
+def options(
+    name: Any, queue: Any, on_error: Any, max_age: Any, batch: Batch | None = None
+) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
         policy(queue, name or "node"),

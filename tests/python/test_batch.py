@@ -84,7 +84,7 @@ def test_frames_come_with_their_batch() -> None:
     reader = pipeline.reader(pipeline.add(means, source, batch=ff.Batch(5, max_wait=LONG)))
     with pipeline:
         samples = list(reader)
-    assert [sample.frame.luma[0, 0] for sample in samples] == list(range(12))
+    assert [sample.frame and sample.frame.luma[0, 0] for sample in samples] == list(range(12))
     assert len(values(samples)) == 12
 
 
@@ -234,12 +234,13 @@ def test_what_cannot_be_is_refused() -> None:
         pipeline.add(Doubled(), source, batch=8)  # type: ignore[call-overload]
     with pytest.raises(ff.OptionError, match="at most 64 samples"):
         pipeline.add(process_nodes.double_all, source, batch=ff.Batch(65), process=True)
+    wrong: Any
     for wrong in [(0,), (4097,), (2, -0.1), (2, float("inf")), (2, float("nan"))]:
         with pytest.raises(ff.OptionError):
             ff.Batch(*wrong)
-    for bad in [("2",), (2.0,), (True,), (2, "1")]:
+    for wrong in [("2",), (2.0,), (True,), (2, "1")]:
         with pytest.raises(ff.OptionTypeError):
-            ff.Batch(*bad)  # type: ignore[arg-type]
+            ff.Batch(*wrong)
 
 
 def test_types_of_lists_are_checked_when_wired() -> None:
@@ -250,7 +251,7 @@ def test_types_of_lists_are_checked_when_wired() -> None:
     port = pipeline.add(of_frames, pipeline.add(Pictures(1)), batch=ff.Batch(2))
     assert port._type is int
     with pytest.raises(ff.GraphError, match="takes Frame"):
-        pipeline.add(of_frames, port, batch=ff.Batch(2))
+        pipeline.add(of_frames, port, batch=ff.Batch(2))  # type: ignore[arg-type]
 
 
 # ---- worker processes
@@ -300,7 +301,7 @@ def test_large_samples_go_to_a_worker_in_a_batch() -> None:
             process_nodes.same_all, pipeline.add(push), process=True, batch=ff.Batch(64, max_wait=LONG)
         )
     )
-    push.push(*(np.full(size, size, np.uint8) for size in range(100, 64_100, 1000)))
+    push.push(*(np.full(size, 7, np.uint8) for size in range(100, 64_100, 1000)))
     push.end()
     with pipeline:
         assert [len(result) for result in values(list(reader))] == list(range(100, 64_100, 1000))
@@ -392,7 +393,11 @@ def test_a_video_file_wants_one_source_and_names_of(tmp_path: Path) -> None:
     for i, camera in enumerate(cameras):
         pipeline.add(ff.VideoFile(tmp_path / f"{i}.mp4"), both.of(camera))
     assert pipeline.run().complete
-    assert [ff.probe(str(tmp_path / f"{i}.mp4"), frames=True).frame_count for i in range(2)] == [4, 4]
+    for i in range(2):
+        reading = ff.Pipeline()
+        reader = reading.reader(reading.add(ff.open(tmp_path / f"{i}.mp4")))
+        with reading:
+            assert len(list(reader)) == 4
 
 
 def test_a_view_wants_one_source_and_names_of() -> None:
