@@ -12,6 +12,7 @@ import {
   designSentence,
   dropsByDesign,
   policyName,
+  roomOf,
   stateOf,
   word,
 } from "./words.js";
@@ -45,7 +46,7 @@ export function edgeState(edge, alarmed) {
   const falling = format.sum(Object.values(edge.drop_rate));
   if (falling > 0) return "dropping";
   const pressed =
-    edge.queue.when_full === "block" && edge.queue.depth > 0 && edge.waiting >= edge.queue.depth;
+    edge.queue.when_full === "block" && edge.queue.depth > 0 && edge.waiting >= roomOf(edge.queue);
   if (pressed) return "full";
   return edge.rate > 0 ? "flowing" : "idle";
 }
@@ -251,10 +252,10 @@ export class EdgeCard {
     this.element.dataset.state = edgeState(edge, alarms.length > 0);
     this.element.toggleAttribute("data-alarm", alarms.length > 0);
     text(this.rate, format.rate(edge.rate));
-    text(this.waiting, `${edge.waiting}/${edge.queue.depth}`);
+    text(this.waiting, `${edge.waiting}/${roomOf(edge.queue)}`);
     this.level.style.setProperty(
       "inline-size",
-      `${edge.queue.depth > 0 ? Math.min(100, (100 * edge.waiting) / edge.queue.depth) : 0}%`,
+      `${edge.queue.depth > 0 ? Math.min(100, (100 * edge.waiting) / roomOf(edge.queue)) : 0}%`,
     );
     text(this.age, edge.delivered > 0 ? format.range(edge.age_p50, edge.age_p99) : "–");
     text(this.drops, dropText(edge));

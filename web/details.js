@@ -5,7 +5,7 @@ import { linesOf, stateText, workerText } from "./cards.js";
 import { chart } from "./charts.js";
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
-import { CAUSES, policySentence, word } from "./words.js";
+import { CAUSES, policySentence, roomOf, word } from "./words.js";
 
 const BESIDE = 1000; // px of the page
 const RANGES = [
@@ -93,7 +93,7 @@ export class Details {
     const options = isEdge
       ? [
           { lines: linesOf(item.queue), unit: "/s", least: 5 },
-          { lines: [["--info", "--info-area"]], unit: "", least: Math.max(1, item.queue.depth) },
+          { lines: [["--info", "--info-area"]], unit: "", least: Math.max(1, roomOf(item.queue)) },
           { lines: [["--info", "--info-area"]], unit: " ms", least: 1 },
         ]
       : [{ lines: [["--ok", "--ok-area"]], unit: "/s", least: 5 }];
@@ -197,6 +197,18 @@ function processesOf(node) {
   return node.workers.length === 1 ? " in a process of its own" : ` in ${node.workers.length} processes`;
 }
 
+// "8 × 120, 3 × 1": how many calls had how many samples; the most frequent first.
+function batchRows(node) {
+  if (node.batches === undefined) return [];
+  const calls = format.sum(node.batches.map(([, count]) => count));
+  const samples = format.sum(node.batches.map(([size, count]) => size * count));
+  const frequent = [...node.batches].sort((a, b) => b[1] - a[1]).slice(0, 4);
+  return [
+    ["samples per call, mean", (samples / calls).toFixed(1)],
+    ["samples × calls", frequent.map(([size, count]) => `${size} × ${format.count(count)}`).join(", ")],
+  ];
+}
+
 const title = (item) => (item.parent !== undefined ? `${item.parent} → ${item.child}` : item.name);
 
 const causeRows = (item) =>
@@ -233,6 +245,7 @@ function nodeRows(node) {
     ["time per sample, median", format.time(node.p50)],
     ["time per sample, 99th percentile", format.time(node.p99)],
     ...(node.language === "python" ? python : []),
+    ...batchRows(node),
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
     ["errors", format.count(node.errors)],
     ["lost here", format.count(node.dropped)],

@@ -6,7 +6,7 @@ import { sparkline } from "./charts.js";
 import { attribute, el, text } from "./dom.js";
 import * as format from "./format.js";
 import { stateBeside, textsOf } from "./problems.js";
-import { policyName, stateOf } from "./words.js";
+import { policyName, roomOf, stateOf } from "./words.js";
 
 const DEEPEST = 5; // steps to the right
 
@@ -40,7 +40,7 @@ class EdgeLine {
   update(edge, alarms) {
     this.alarmed = alarms.length > 0;
     this.element.dataset.state = edgeState(edge, this.alarmed);
-    text(this.waiting, edge.queue.depth > 0 ? `${edge.waiting}/${edge.queue.depth}` : "");
+    text(this.waiting, edge.queue.depth > 0 ? `${edge.waiting}/${roomOf(edge.queue)}` : "");
     text(this.age, edge.delivered > 0 ? `age ${format.time(edge.age_p50)}` : "");
     const line = dropText(edge);
     text(this.drops, line === "no drops" ? "" : line);

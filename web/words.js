@@ -64,13 +64,17 @@ const FULL = {
   block: "when it is full the producer waits",
 };
 
+// How many samples can wait: the depth counts for each source.
+export const roomOf = (queue) => queue.depth * (queue.sources ?? 1);
+
 export const policyName = (queue) => queue.name ?? queue.when_full.replaceAll("_", " ");
 
 export function policySentence(queue) {
   const name = queue.name ? `${queue.name}: ` : "";
   if (queue.depth === 0)
     return `${name}keeps nothing; only a sample that comes while the consumer waits is taken`;
-  return `${name}holds at most ${queue.depth}; ${FULL[queue.when_full] ?? queue.when_full}`;
+  const each = (queue.sources ?? 1) > 1 ? ` of each of ${queue.sources} sources` : "";
+  return `${name}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }
 
 // A node in one word: what its thread does at this instant changes with every sample and says little.

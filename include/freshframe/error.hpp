@@ -65,28 +65,40 @@ class SourceTimeout : public SourceError {
   using SourceError::SourceError;
 };
 
+/// One sample of a batch.
+struct BatchSample {
+  std::string source;
+  std::int64_t seq = 0;
+
+  bool operator==(const BatchSample&) const = default;
+};
+
 /// A node threw. `cause()` is the original exception.
 class NodeError : public Error {
  public:
   /// `seq` is -1 when the node failed outside process() (in open() or close()).
   NodeError(const std::string& what, std::string node, std::int64_t seq, std::string source,
-            std::exception_ptr cause)
+            std::exception_ptr cause, std::vector<BatchSample> batch = {})
       : Error(what),
         node_(std::move(node)),
         seq_(seq),
         source_(std::move(source)),
-        cause_(std::move(cause)) {}
+        cause_(std::move(cause)),
+        batch_(std::move(batch)) {}
 
   [[nodiscard]] const std::string& node() const noexcept { return node_; }
   [[nodiscard]] std::int64_t seq() const noexcept { return seq_; }
   [[nodiscard]] const std::string& source() const noexcept { return source_; }
   [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
+  /// The samples of the call that failed as a whole; the first one is seq() of source(). Empty outside batches.
+  [[nodiscard]] const std::vector<BatchSample>& batch() const noexcept { return batch_; }
 
  private:
   std::string node_;
   std::int64_t seq_ = -1;
   std::string source_;
   std::exception_ptr cause_;
+  std::vector<BatchSample> batch_;
 };
 
 /// More picture memory is on loan outside the engine than Pipeline::Options::max_held_bytes allows.

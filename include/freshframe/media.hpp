@@ -132,6 +132,7 @@ class VideoFile final : public Node<Frame, Nothing> {
   ~VideoFile() override;
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] std::optional<std::string> records_to() const override;
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
   void close() override;
@@ -173,6 +174,7 @@ class ClipRecorder final : public Node<Frame, Nothing> {
 
   [[nodiscard]] std::string default_name() const override { return "ClipRecorder"; }
   [[nodiscard]] bool is_recorder() const override { return true; }
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
   void close() override;

@@ -1,4 +1,4 @@
-// A step of the graph: Node<In, Out> and Source<Out>, typed shells over what the engine runs.
+// A step of the graph: Node<In, Out>, BatchNode<In, Out> and Source<Out>, typed shells over what the engine runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,9 +7,11 @@
 #include "freshframe/sample.hpp"
 #include "freshframe/stats.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -73,6 +75,10 @@ class NodeBase {
   /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write
   /// what waits there.
   [[nodiscard]] virtual bool is_recorder() const { return records_to().has_value(); }
+  /// True: the samples of several sources make no sense to it, so a port with several is refused (a video file).
+  [[nodiscard]] virtual bool needs_one_source() const noexcept { return false; }
+  /// True: process_batch_any() takes several samples at once; AddOptions::batch wants that.
+  [[nodiscard]] virtual bool takes_batches() const noexcept { return false; }
   /// True: the embedder runs this node on a thread of its own, through Worker's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.
@@ -81,6 +87,12 @@ class NodeBase {
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.
   virtual std::optional<Output> process_any(const AnySample& sample, const Context& context) = 0;
+  /// One entry per sample, in their order; nullopt: nothing is emitted for that one. Called instead of
+  /// process_any() when the node was added with a batch.
+  virtual std::vector<std::optional<Output>> process_batch_any(std::span<const AnySample> /*samples*/,
+                                                               const Context& /*context*/) {
+    return {};
+  }
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
   virtual void close() {}
 };
@@ -126,6 +138,16 @@ bool holds(const AnySample& sample) noexcept {
   }
 }
 
+/// A typed view; throws GraphError when the sample holds something else, as is possible only below a node that
+/// promised no type.
+template <class T>
+Sample<T> typed(const AnySample& sample) {
+  if (!holds<T>(sample)) {
+    throw GraphError("takes " + std::string(kTypeName<T>) + ", but its parent gave something else");
+  }
+  return Sample<T>(sample);
+}
+
 }  // namespace detail
 
 /// A processing step. Derive, implement process(), pass std::make_unique<Mine>() to Pipeline::add().
@@ -142,10 +164,7 @@ class Node : public NodeBase {
   virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
 
   std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) final {
-    if (!detail::holds<In>(sample)) {  // only possible below a node that promised no type
-      throw GraphError("takes " + std::string(kTypeName<In>) + ", but its parent gave something else");
-    }
-    auto out = process(Sample<In>(sample), context);
+    auto out = process(detail::typed<In>(sample), context);
     if (!out) return std::nullopt;
     return detail::to_output<Out>(*std::move(out));
   }
@@ -181,6 +200,46 @@ class EitherNode : public NodeBase {
     }
     if (!out) return std::nullopt;
     return detail::to_output<Out>(*std::move(out));
+  }
+};
+
+/// A step that works on several samples at once. Derive, implement process_batch(), and add it with
+/// AddOptions::batch; without one it gets batches of one sample.
+template <class In, class Out>
+class BatchNode : public Node<In, Out> {
+ public:
+  [[nodiscard]] bool takes_batches() const noexcept final { return true; }
+
+  /// Called by one thread at a time. One entry per sample, in their order; nullopt: nothing is emitted for that
+  /// one. Each result gets the stamp of its own sample. What it throws fails all samples of the call.
+  virtual std::vector<std::optional<Out>> process_batch(std::span<const Sample<In>> samples,
+                                                        const Context& context) = 0;
+
+  std::optional<Out> process(const Sample<In>& sample, const Context& context) final {
+    auto results = process_batch(std::span(&sample, 1), context);
+    check_results(results.size(), 1);
+    return std::move(results.front());
+  }
+
+  std::vector<std::optional<freshframe::Output>> process_batch_any(std::span<const AnySample> samples,
+                                                                   const Context& context) final {
+    std::vector<Sample<In>> given;
+    given.reserve(samples.size());
+    for (const auto& sample : samples) given.push_back(detail::typed<In>(sample));
+    auto results = process_batch(given, context);
+    check_results(results.size(), samples.size());
+    std::vector<std::optional<freshframe::Output>> outputs(results.size());
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (results[i]) outputs[i] = detail::to_output<Out>(*std::move(results[i]));
+    }
+    return outputs;
+  }
+
+ private:
+  static void check_results(std::size_t given, std::size_t wanted) {
+    if (given == wanted) return;
+    throw OptionError("process_batch() must give one result per sample: it gave " + std::to_string(given) +
+                      " for " + std::to_string(wanted));
   }
 };
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/batch.hpp"
 #include "freshframe/clock.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/queue.hpp"
@@ -34,11 +35,14 @@ enum class OnError : std::uint8_t { Stop, Skip };
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when it would be taken.
+/// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue is
+/// then at least as deep as the batch below files; below live sources it is LATEST, of each source.
 struct AddOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
   OnError on_error = OnError::Stop;
   std::optional<double> max_age = {};
+  std::optional<Batch> batch = {};
 };
 
 struct ReaderOptions {
@@ -59,10 +63,27 @@ struct Embedder {
   Look look = {};
 };
 
+/// A port without its type: a node's samples, all of them or those of one source.
+struct AnyPort {
+  AnyPort(int index, int only = -1) : node(index), source(only) {}  // NOLINT(google-explicit-constructor)
+
+  int node;
+  int source;  // -1: of all that reach the node
+};
+
 /// Output of a node; what children and readers name.
 template <class T>
 struct Port {
   int node = -1;
+  int source = -1;  // -1: all samples of the node
+
+  /// The samples of one source only, which `port` is, or is made of. add() and reader() throw GraphError when that
+  /// is not one source, or cannot reach this node.
+  template <class U>
+  [[nodiscard]] Port of(Port<U> port) const {
+    return {node, port.source >= 0 ? port.source : port.node};
+  }
+  [[nodiscard]] AnyPort any() const { return {node, source}; }
 };
 
 /// The verbs of a reader, untyped: what Reader<T> and bindings call.
@@ -134,7 +155,7 @@ class Pipeline {
     requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
   Port<typename N::Output> add(std::unique_ptr<N> node, Port<typename N::Input> parent,
                                AddOptions options = {}) {
-    const int parents[] = {parent.node};
+    const AnyPort parents[] = {parent.any()};
     return {add_any(std::move(node), parents, std::move(options))};
   }
   /// A merge: takes round-robin from whichever parent has something.
@@ -142,9 +163,9 @@ class Pipeline {
     requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<typename N::Input>>& parents,
                                AddOptions options = {}) {
-    std::vector<int> indices;
-    for (const auto& parent : parents) indices.push_back(parent.node);
-    return {add_any(std::move(node), indices, std::move(options))};
+    std::vector<AnyPort> all;
+    for (const auto& parent : parents) all.push_back(parent.any());
+    return {add_any(std::move(node), all, std::move(options))};
   }
   /// The same for a node that takes several types.
   template <class N, class In>
@@ -163,19 +184,19 @@ class Pipeline {
   }
   template <class T>
   Reader<T> reader(Port<T> port, ReaderOptions options = {}) {
-    const int parents[] = {port.node};
+    const AnyPort parents[] = {port.any()};
     return Reader<T>(reader_any(parents, std::move(options)));
   }
   template <class T>
   Reader<T> reader(const std::vector<Port<T>>& ports, ReaderOptions options = {}) {
-    std::vector<int> indices;
-    for (const auto& port : ports) indices.push_back(port.node);
-    return Reader<T>(reader_any(indices, std::move(options)));
+    std::vector<AnyPort> all;
+    for (const auto& port : ports) all.push_back(port.any());
+    return Reader<T>(reader_any(all, std::move(options)));
   }
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.
-  int add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options);
-  std::shared_ptr<core::ReaderCore> reader_any(std::span<const int> parents, ReaderOptions options);
+  int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, AddOptions options);
+  std::shared_ptr<core::ReaderCore> reader_any(std::span<const AnyPort> parents, ReaderOptions options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
   /// NodeError. After an exception of the embedder's everything is asked to stop: end its nodes, then stop().

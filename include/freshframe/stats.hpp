@@ -73,8 +73,10 @@ struct SourceStats {
 
 struct EdgeStats {
   std::string parent;
-  std::string child;  // a node or a reader
-  Queue queue;
+  std::string child;        // a node or a reader
+  Queue queue;              // of each source that can reach the edge
+  std::size_t sources = 1;  // that can; `waiting` is at most queue.depth * sources
+  std::string only;         // the source that the edge is limited to (Port::of()); empty: it is not
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
@@ -112,6 +114,7 @@ struct NodeStats {
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
+  std::map<int, std::uint64_t> batches;          // calls by their number of samples; nodes with a batch only
   std::uint64_t in_flight = 0;                   // taken by a node with workers, not finished or dropped yet
   std::vector<WorkerStats> workers;              // of nodes that run in worker processes
   std::optional<SourceStats> source;             // of video sources

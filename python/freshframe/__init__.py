@@ -14,6 +14,7 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
+from ._batch import Batch
 from ._clips import ClipRecorder
 from ._dashboard import Dashboard
 from ._errors import (
@@ -140,6 +141,7 @@ __all__ = [
     "NEXT",
     "RECORDING",
     "Annotate",
+    "Batch",
     "BoxTracker",
     "CircleDetector",
     "CircleTracker",

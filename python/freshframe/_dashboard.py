@@ -137,7 +137,7 @@ def _names(pipeline: Pipeline, view: Any) -> tuple[str, ...]:
             raise OptionTypeError(f"view must name ports, as add() returns them; got {port!r}")
         if port._pipeline is not pipeline:
             raise GraphError(f"the port {port.name!r} of view belongs to another pipeline")
-    return tuple(port.name for port in ports)
+    return tuple(port._view for port in ports)
 
 
 def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:

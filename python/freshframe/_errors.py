@@ -53,11 +53,14 @@ class NodeError(FreshframeError, RuntimeError):
         node: Name of the node.
         seq: Number of the sample that it failed on; -1 outside ``process()``.
         source: Name of the source that the sample came from.
+        batch: Source and seq of every sample of a call that failed as a whole, of a node with ``batch=``; the
+            first one is ``source`` and ``seq``.
     """
 
     node: str = ""
     seq: int = -1
     source: str = ""
+    batch: tuple[tuple[str, int], ...] = ()
 
 
 class FramesHeld(FreshframeError, MemoryError):

@@ -301,10 +301,15 @@ class QueuePolicy:
 
     def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
 
+class BatchPolicy:
+    """What the engine knows of a Batch."""
+
+    def __init__(self, size: int, max_wait: float) -> None: ...
+
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None) -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -331,17 +336,25 @@ class Engine:
         True once every thread has ended; looks for no signals. GIL: released while waiting
         """
 
-    def add_native(self, node: NodeHandle, parents: Sequence[int], options: AddOptions) -> int:
+    def add_native(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
         """Adds a native node; returns its index."""
 
-    def add_python(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: AddOptions, records_to: str | None) -> int:
+    def add_python(self, label: str, kinds: tuple[str, str], parents: Sequence[tuple[int, int]], options: AddOptions, records_to: str | None) -> int:
         """Adds a place for a Python node; returns its index."""
 
-    def add_python_source(self, label: str, live_and_kind: tuple[bool, str], parents: Sequence[int], options: AddOptions) -> int:
+    def add_python_source(self, label: str, live_and_kind: tuple[bool, str], parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
         """Adds a place for a Python source; returns its index."""
 
-    def reader(self, parents: Sequence[int], queue: QueuePolicy | None, name: str, frames: bool) -> Reader:
+    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool) -> Reader:
         """Adds a reader."""
+
+    def source_of(self, node: int, source: int) -> int:
+        """
+        The number of the one source that `source` is made of; it must reach `node`.
+        """
+
+    def view_name(self, node: int, only: int) -> str:
+        """A port's name as a view."""
 
     def node_name(self, index: int) -> str: ...
 
@@ -388,7 +401,7 @@ class Engine:
     def forget_server(self) -> None:
         """In the child of a fork: closes its socket there."""
 
-    def add_process(self, label: str, kinds: tuple[str, str], parents: Sequence[int], options: AddOptions, recipe: dict, records_to: str | None) -> int:
+    def add_process(self, label: str, kinds: tuple[str, str], parents: Sequence[tuple[int, int]], options: AddOptions, recipe: dict, records_to: str | None) -> int:
         """Adds a place for a node in worker processes; returns its index."""
 
 def set_gil_findings(capsule: CapsuleType) -> None:
@@ -430,11 +443,20 @@ class WorkerEnd:
     def receive(self) -> object:
         """The next sample; None: there are no more. GIL: released while waiting"""
 
-    def reply(self, result: object | None) -> None:
-        """Answers the sample that was received last. GIL: released while copying"""
+    def receive_batch(self) -> object:
+        """
+        The samples of the next call; None: there are no more. GIL: released while waiting
+        """
 
-    def fail(self, in_call: bool, texts: tuple[str, str], parts: object | None) -> None:
-        """Says that the node raised."""
+    def reply(self, result: object | None) -> None:
+        """
+        Answers the first sample without an answer. GIL: released while copying
+        """
+
+    def fail(self, what: str, texts: tuple[str, str], parts: object | None) -> None:
+        """
+        Says that the node raised: on a "sample", in a whole "call", or "outside".
+        """
 
     def closed(self) -> None: ...
 

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _native
+from ._batch import checked_results
 from ._errors import StateError
 
 if TYPE_CHECKING:
@@ -43,7 +44,29 @@ class Node(Generic[In, Out]):
         Returns:
             What the children get, with the sample's stamp; None emits nothing.
         """
-        raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
+        if type(self).process_batch is Node.process_batch:
+            raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
+        result: Out | BaseException | None
+        result = checked_results(self.process_batch([sample]), 1, "process_batch()")[0]
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def process_batch(self, samples: list[Sample[In]], /) -> Sequence[Out | Exception | None]:
+        """Called instead of process() when the node was added with ``batch=``, by one thread at a time.
+
+        A node that has process_batch() only needs no process(): without ``batch=`` it gets batches of one.
+
+        Args:
+            samples: At least one, in the order in which they were taken; ``sample.source`` says of which
+                source each is.
+
+        Returns:
+            A list or tuple with one entry per sample, in their order: what the children get, with that
+            sample's stamp; None emits nothing; an Exception fails that sample alone. What the call raises
+            fails all of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
 
     def close(self) -> None:
         """Called once after the last sample if open() succeeded, also after a failure."""

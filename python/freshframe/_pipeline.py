@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from . import _check, _dashboard, _drawing, _life, _log, _native, _pickling, _process, _types, _wiring
+from ._batch import Batch
 from ._dashboard import Dashboard
 from ._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StopTimeout
 from ._log import logger
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+
+def _ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
+    """Ports as the engine names them."""
+    return [(port._index, port._only) for port in ports]
 
 
 class Pipeline:
@@ -75,6 +81,20 @@ class Pipeline:
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
         process: bool | Process = False,
+        batch: Batch | None = None,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[list[T]], Sequence[U | Exception | None]],
+        parent: Port[T] | Sequence[Port[T]],
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+        process: bool | Process = False,
+        batch: Batch,
     ) -> Port[U]: ...
     @overload
     def add(
@@ -98,18 +118,23 @@ class Pipeline:
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
         process: bool | Process = False,
+        batch: Batch | None = None,
     ) -> Port[Any]:
         """Adds a source, a node or a function to the graph.
 
         Args:
             node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
             parent: The port whose samples it gets, or several (a merge, round-robin over what is there).
+                Where samples of several sources come, queues hold their depth of each.
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files.
             on_error: "skip" goes on after an exception and counts the sample as ``error``.
             max_age: Seconds; an older sample is dropped as ``stale`` when it would be taken. Live only.
             process: True: the node runs in a worker process, on a core of its own, as the copy that it is
                 now. A Process says more: how many workers, their time and memory limits.
+            batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
+                function gets a list of values and returns a list of results. Its default queue below files
+                is then at least as deep as the batch.
 
         Raises:
             GraphError: It cannot be wired so.
@@ -121,10 +146,10 @@ class Pipeline:
             from ._native_nodes import adopted  # noqa: PLC0415  (few programs need it)
 
             node = adopted(node)
-        _wiring.check_node(node)
+        _wiring.check_node(node, batch)
         in_process = _process.checked(process, node)
         parents = self._parents(parent, _wiring.label(node))
-        wanted, given = _types.node_types(node)
+        wanted, given = _types.node_types(node, batched=batch is not None)
         for port in parents:
             if not _types.fits(port._type, wanted):
                 raise GraphError(
@@ -133,9 +158,11 @@ class Pipeline:
                 )
         _wiring.claim(node)
         try:
-            options = _wiring.options(name, queue, on_error, max_age)
-            recipe = None if in_process is None else _process.recipe(node, in_process, self._definitions)
-            index = self._add(node, [port._index for port in parents], (wanted, given), options, recipe)
+            options = _wiring.options(name, queue, on_error, max_age, batch)
+            recipe = (
+                None if in_process is None else _process.recipe(node, in_process, batch, self._definitions)
+            )
+            index = self._add(node, _ends(parents), (wanted, given), options, recipe)
         except BaseException:
             _wiring.release(node)
             raise
@@ -145,7 +172,7 @@ class Pipeline:
     def _add(
         self,
         node: Any,
-        parents: list[int],
+        parents: list[tuple[int, int]],
         hints: tuple[Any, Any],
         options: _native.AddOptions,
         recipe: dict[str, Any] | None,
@@ -204,7 +231,7 @@ class Pipeline:
         label = _wiring.checked_name(name) or "reader"
         parents = self._parents(list(ports), label)
         return self._engine.reader(
-            [port._index for port in parents],
+            _ends(parents),
             _wiring.policy(queue, label),
             name or "",
             _check.flag("frames", frames),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _check, _pickling, _wiring
+from ._batch import Batch
 from ._errors import GraphError, OptionError, OptionTypeError
 from ._nodes import Native, Node, Source
 
@@ -31,6 +32,7 @@ _UNITS = {
 }
 _LEAST_MEMORY = 128 << 20
 _MOST_WORKERS = 256
+_MOST_BATCH = 64  # requests that a worker's socket holds
 _THREADS_OF = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -151,14 +153,22 @@ def checked(process: Any, node: Any) -> Process | None:
     return Process() if process is True else process
 
 
-def recipe(node: Any, options: Process, definitions: _pickling.Definitions) -> dict[str, Any]:
+def recipe(
+    node: Any, options: Process, batch: Batch | None, definitions: _pickling.Definitions
+) -> dict[str, Any]:
     """What add_process() wants to know beyond the graph's own options.
 
     The pipeline's definitions become those that this node's workers know.
 
     Raises:
+        GraphError: The node takes no batch.
+        OptionError: The batch is too large for a worker.
         OptionTypeError: The node cannot be pickled.
     """
+    if batch is not None and isinstance(node, Native):
+        raise GraphError(f"{_wiring.label(node)!r} is native and cannot have both batch= and process=")
+    if batch is not None and batch.size > _MOST_BATCH:
+        raise OptionError(f"a batch with process= must be at most {_MOST_BATCH} samples, got {batch.size}")
     known, pickled = _pickled(node, definitions)
     return {
         "workers": options.workers,
@@ -176,6 +186,7 @@ def recipe(node: Any, options: Process, definitions: _pickling.Definitions) -> d
                 "definitions": known,
                 "label": _wiring.label(node),
                 "takes_values": not isinstance(node, Node),
+                "in_batches": batch is not None,
                 "levels": _levels(),
             }
         ),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import _check
+from ._batch import Batch
 from ._errors import OptionError, OptionTypeError
 from ._nodes import Source
 from ._pipeline import Pipeline
@@ -33,7 +34,12 @@ class _Values(Source[Any]):
 
 
 def run_node(
-    node: Any, values: Iterable[Any], *, fps: float = 30.0, process: bool | Process = False
+    node: Any,
+    values: Iterable[Any],
+    *,
+    fps: float = 30.0,
+    process: bool | Process = False,
+    batch: Batch | None = None,
 ) -> list[Sample[Any]]:
     """Runs one node alone over ``values`` and returns what it emits, for tests of nodes.
 
@@ -44,6 +50,7 @@ def run_node(
         values: What it is given, in order; frames are their samples' frames, too.
         fps: Value number ``seq`` has the pts ``seq / fps``.
         process: As of Pipeline.add().
+        batch: As of Pipeline.add().
 
     Raises:
         NodeError: The node failed; ``__cause__`` is its exception.
@@ -57,6 +64,6 @@ def run_node(
         raise OptionTypeError(f"values must be iterable, got {_check.shown(values)}")
     pipeline = Pipeline("run_node")
     source = pipeline.add(_Values(values, fps), name="values")
-    reader = pipeline.reader(pipeline.add(node, source, process=process))
+    reader = pipeline.reader(pipeline.add(node, source, process=process, batch=batch))
     with pipeline:
         return list(reader)

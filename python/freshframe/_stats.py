@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -96,6 +96,8 @@ class NodeStats:
         in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
             a node ``processed + dropped + in_flight`` is what its edges have delivered, in every snapshot.
         workers: The worker processes of a node with ``process=``.
+        batches: Of a node with ``batch=``: how many calls had how many samples, by that number. p50 and p99
+            are seconds per call then.
     """
 
     state: NodeState
@@ -113,6 +115,7 @@ class NodeStats:
     last_error: str = ""
     in_flight: int = 0
     workers: tuple[WorkerStats, ...] = ()
+    batches: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class EdgeStats:
     Attributes:
         parent: The node that offers samples.
         child: The node or reader that takes them.
-        queue: The policy chosen at start().
+        queue: The policy chosen at start(), for each source whose samples can come.
         passed_in: Samples offered.
         delivered: Samples taken by the consumer.
         waiting: Samples in the queue.
@@ -130,6 +133,8 @@ class EdgeStats:
         age_p50: Median seconds from capture to the consumer.
         age_p99: 99th percentile of the same.
         drops: By cause; only causes that happened.
+        sources: How many sources' samples can come: at most ``queue.depth * sources`` wait.
+        only: The source that the edge is limited to by ``port.of(source)``; None: it is not.
     """
 
     parent: str
@@ -142,6 +147,8 @@ class EdgeStats:
     age_p50: float
     age_p99: float
     drops: dict[DropCause, int]
+    sources: int = 1
+    only: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +284,13 @@ class Progress:
 
 
 def _node(values: list[Any]) -> NodeStats:
-    *rest, source, last_error, in_flight, workers = values
+    *rest, source, last_error, in_flight, workers, batches = values
     named: dict[str, Any] = {
         "source": None if source is None else SourceStats(*source),
         "last_error": last_error,
         "in_flight": in_flight,
         "workers": tuple(WorkerStats(*worker) for worker in workers),
+        "batches": batches,
     }
     return NodeStats(*rest, **named)
 

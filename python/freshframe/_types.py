@@ -28,8 +28,11 @@ _NATIVE: dict[type, tuple[Any, Any]] = {
 }
 
 
-def node_types(node: Any) -> tuple[Any, Any]:
-    """(input, output) of a node or callable; Any where it doesn't say, None for a sink's output."""
+def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
+    """(input, output) of a node or callable; Any where it doesn't say, None for a sink's output.
+
+    A callable with ``batched`` takes and gives lists of them.
+    """
     if isinstance(node, Native) and hasattr(node, "_freshframe_types"):  # one class, many types
         return node._freshframe_types  # type: ignore[no-any-return]
     for cls in type(node).__mro__:
@@ -39,13 +42,28 @@ def node_types(node: Any) -> tuple[Any, Any]:
         return None, _generic_arguments(type(node), Source, 1)[0]
     if isinstance(node, Node):
         given = _generic_arguments(type(node), Node, 2)
-        hints = _hints(type(node).process)
+        in_batches = type(node).process is Node.process
+        hints = _hints(type(node).process_batch if in_batches else type(node).process)
+        first, result = next(iter(_without_return(hints).values()), Any), hints.get("return", Any)
+        if in_batches:
+            first, result = _entry(first), _entry(result)
         if given[0] is Any:
-            given = (_sample_value(next(iter(_without_return(hints).values()), Any)), given[1])
+            given = (_sample_value(first), given[1])
         if given[1] is Any:
-            given = (given[0], _without_none(hints.get("return", Any)))
+            given = (given[0], _without_none(result))
         return given[0], given[1]
-    return _callable_types(node)
+    wanted, given_by = _callable_types(node)
+    return (_entry(wanted), _without_none(_entry(given_by))) if batched else (wanted, given_by)
+
+
+def _entry(hint: Any) -> Any:
+    """What a list is of; Any when it doesn't say. Exceptions are no results."""
+    arguments = typing.get_args(hint)
+    entry = arguments[0] if arguments and isinstance(typing.get_origin(hint), type) else Any
+    if typing.get_origin(entry) not in (typing.Union, types.UnionType):
+        return entry
+    kept = [a for a in typing.get_args(entry) if not (isinstance(a, type) and issubclass(a, BaseException))]
+    return typing.Union[tuple(kept)] if kept else Any  # noqa: UP007  (of a tuple)
 
 
 def _callable_types(function: Any) -> tuple[Any, Any]:

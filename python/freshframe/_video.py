@@ -189,6 +189,8 @@ def _size(size: Any) -> tuple[int, int] | None:
 class VideoFile(NativeNode["Frame", None]):
     """Writes frames to a video file; the container follows from the name. Each frame lies at its pts. Native.
 
+    It wants the frames of one source: behind a node that several feed, add it to ``port.of(camera)``.
+
     Args:
         path: For example "out.mp4".
         codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of

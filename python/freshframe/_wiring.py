@@ -8,6 +8,7 @@ import inspect
 from typing import Any
 
 from . import _check, _native
+from ._batch import Batch
 from ._errors import GraphError, OptionError, OptionTypeError
 from ._nodes import Native, Node, Source
 from ._queue import Queue
@@ -27,15 +28,19 @@ def label(node: Any) -> str:
     return name if isinstance(name, str) else type(node).__name__
 
 
-def check_node(node: Any) -> None:
+def check_node(node: Any, batch: Any = None) -> None:
     if inspect.isclass(node):
         raise OptionTypeError(f"got class {node.__name__}; did you mean {node.__name__}()?")
     if isinstance(node, Source) and type(node).read is Source.read and not isinstance(node, Native):
         raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
     if isinstance(node, Source) and not isinstance(node.live, bool):
         raise OptionTypeError(f"{type(node).__name__}.live must be True or False, got {node.live!r}")
-    if isinstance(node, Node) and not isinstance(node, Source) and type(node).process is Node.process:
-        raise GraphError(f"{type(node).__name__} has no method process(self, sample): a Node needs one")
+    if isinstance(node, Node) and not isinstance(node, (Source, Native)):
+        _check_methods(type(node), batch)
+    if batch is not None and not isinstance(batch, Batch):
+        raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
+    if batch is not None and isinstance(node, Source):
+        raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
     if not isinstance(node, Node) and not callable(node):
         raise OptionTypeError(f"a node must be a Source, a Node or a callable, got {node!r}")
     if inspect.iscoroutinefunction(node):
@@ -43,6 +48,17 @@ def check_node(node: Any) -> None:
             f"{label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
             "with `async for` outside the graph"
         )
+
+
+def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:
+    in_batches = cls.process_batch is not Node.process_batch
+    if batch is not None and not in_batches:
+        raise GraphError(
+            f"{cls.__name__} has no method process_batch(self, samples): batch= needs one. It gets a list of "
+            "samples and returns a list of results"
+        )
+    if cls.process is Node.process and not in_batches:
+        raise GraphError(f"{cls.__name__} has no method process(self, sample): a Node needs one")
 
 
 def claim(node: Any) -> None:
@@ -86,10 +102,13 @@ def checked_name(name: Any) -> str:
     return "" if name is None else _check.text("name", name)
 
 
-def options(name: Any, queue: Any, on_error: Any, max_age: Any) -> _native.AddOptions:
+def options(
+    name: Any, queue: Any, on_error: Any, max_age: Any, batch: Batch | None = None
+) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
         policy(queue, name or "node"),
         _check.text("on_error", on_error),
         None if max_age is None else _check.number("max_age", max_age),
+        None if batch is None else batch._policy(),
     )

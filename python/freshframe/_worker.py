@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _native, _pickling
+from ._batch import checked_results
 
 _SOCKET = 3
 _MOST_RECORDS = 1000  # per second
@@ -65,14 +66,14 @@ def _describe(error: BaseException) -> tuple[str, str]:
     return (f"{name}: {text}" if text else name), lines
 
 
-def _fail(end: Any, in_call: bool, error: BaseException) -> None:
+def _fail(end: Any, what: str, error: BaseException) -> None:
     texts = _describe(error)
     error.__traceback__ = None
     try:
         parts = _pickling.dumps(error)
     except Exception:  # whatever its class does: the text is known
         parts = None
-    end.fail(in_call, texts, parts)
+    end.fail(what, texts, parts)
 
 
 def _work(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
@@ -89,7 +90,35 @@ def _work(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
             del result
         except Exception as error:
             given = None
-            _fail(end, True, error)
+            _fail(end, "sample", error)
+
+
+def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
+    what = "a function with a batch" if takes_values else "process_batch()"
+    while True:
+        samples = end.receive_batch()
+        if samples is None:
+            return
+        count = len(samples)
+        try:
+            given = [sample.value for sample in samples] if takes_values else samples
+            del samples
+            results = list(checked_results(call(given), count, what))
+            del given  # what the worker holds no longer goes back with the last reply
+        except Exception as error:
+            given = samples = None
+            _fail(end, "call", error)
+            continue
+        for number in range(count):
+            result, results[number] = results[number], None
+            try:
+                if isinstance(result, BaseException):
+                    raise result
+                end.reply(result)
+                del result
+            except Exception as error:
+                result = None
+                _fail(end, "sample", error)
 
 
 def _run(end: Any, task: dict[str, Any]) -> None:
@@ -104,15 +133,18 @@ def _run(end: Any, task: dict[str, Any]) -> None:
         opened = True
         end.opened()
     except Exception as error:
-        _fail(end, False, error)
+        _fail(end, "outside", error)
         _wait_for_end(end)
     if opened:
-        _work(end, node if task["takes_values"] else node.process, task["takes_values"])
+        if task["in_batches"]:
+            _work_in_batches(end, node if task["takes_values"] else node.process_batch, task["takes_values"])
+        else:
+            _work(end, node if task["takes_values"] else node.process, task["takes_values"])
         if not task["takes_values"]:
             try:
                 node.close()
             except Exception as error:
-                _fail(end, False, error)
+                _fail(end, "outside", error)
     end.closed()
 
 

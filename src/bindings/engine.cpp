@@ -82,37 +82,43 @@ void Engine::prepare_start() {
   launcher_ = std::this_thread::get_id();
 }
 
+std::vector<AnyPort> any_ports(const Parents& parents) {
+  std::vector<AnyPort> ports;
+  for (const auto& [node, source] : parents) ports.emplace_back(node, source);
+  return ports;
+}
+
 namespace {
 
-int add_native(Engine& self, NodeHandle& handle, const std::vector<int>& parents, AddOptions options) {
+int add_native(Engine& self, NodeHandle& handle, const Parents& parents, AddOptions options) {
   if (!handle.node) {
     throw GraphError("this " + handle.get().default_name() +
                      " belongs to a pipeline already: make a second one");
   }
   auto* const node = handle.node.get();
-  const int index = self.core().add(std::move(handle.node), parents, std::move(options));
+  const int index = self.core().add(std::move(handle.node), any_ports(parents), std::move(options));
   handle.added = node;
   handle.owner = self.shared_core();
   return index;
 }
 
 int add_python(Engine& self, const std::string& label, const std::pair<std::string, std::string>& kinds,
-               const std::vector<int>& parents, AddOptions options, std::optional<std::string> records_to) {
+               const Parents& parents, AddOptions options, std::optional<std::string> records_to) {
   auto node = std::make_unique<PythonNode>(label, type_of_kind(kinds.first), type_of_kind(kinds.second),
                                            std::move(records_to));
-  return self.core().add(std::move(node), parents, std::move(options));
+  return self.core().add(std::move(node), any_ports(parents), std::move(options));
 }
 
 int add_python_source(Engine& self, const std::string& label,
-                      const std::pair<bool, std::string>& live_and_kind, const std::vector<int>& parents,
+                      const std::pair<bool, std::string>& live_and_kind, const Parents& parents,
                       AddOptions options) {
   auto node = std::make_unique<PythonSource>(label, live_and_kind.first, type_of_kind(live_and_kind.second));
-  return self.core().add(std::move(node), parents, std::move(options));
+  return self.core().add(std::move(node), any_ports(parents), std::move(options));
 }
 
-PythonReader reader(Engine& self, const std::vector<int>& parents, std::optional<Queue> queue,
-                    const std::string& name, bool frames) {
-  return {self.core().add_reader(parents, {name, queue, frames}), self.names(), nb::find(self)};
+PythonReader reader(Engine& self, const Parents& parents, std::optional<Queue> queue, const std::string& name,
+                    bool frames) {
+  return {self.core().add_reader(any_ports(parents), {name, queue, frames}), self.names(), nb::find(self)};
 }
 
 void request_stop(gil::Held& held, Engine& self) {
@@ -295,6 +301,15 @@ void bind_engine(nb::module_& module) {
            nb::arg("parents"), nb::arg("options"), "Adds a place for a Python source; returns its index.")
       .def("reader", &reader, nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"), nb::arg("frames"),
            "Adds a reader.")
+      .def(
+          "source_of",
+          [](const Engine& self, int node, int source) { return self.core().only_source({node, source}); },
+          nb::arg("node"), nb::arg("source"),
+          "The number of the one source that `source` is made of; it must reach `node`.")
+      .def(
+          "view_name",
+          [](const Engine& self, int node, int only) { return self.core().view_name({node, only}); },
+          nb::arg("node"), nb::arg("only"), "A port's name as a view.")
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().worker(index).name(); },
           nb::arg("index"))

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bindings/errors.hpp"
@@ -85,6 +86,10 @@ class Engine {
   std::set<int> begun_;  // guarded by begun_mutex_
   ForkGuard guard_;
 };
+
+/// Ports as Python gives them: the numbers of the node and of the only source, -1 for all.
+using Parents = std::vector<std::pair<int, int>>;
+[[nodiscard]] std::vector<AnyPort> any_ports(const Parents& parents);
 
 void bind_engine(nanobind::module_& module);
 /// Drops what Engine.call_at_end() keeps.

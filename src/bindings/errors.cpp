@@ -72,11 +72,18 @@ nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
   }
 }
 
+nb::tuple batch_of(const NodeError& error) {
+  nb::list batch;
+  for (const auto& sample : error.batch()) batch.append(nb::make_tuple(sample.source, sample.seq));
+  return nb::tuple(batch);
+}
+
 void raise_node_error(gil::Held& held, const NodeError& error) {
   auto object = make(classes().node_error, error.what());
   object.attr("node") = error.node();
   object.attr("seq") = error.seq();
   object.attr("source") = error.source();
+  object.attr("batch") = batch_of(error);
   PyException_SetCause(object.ptr(), cause_of(held, error.cause()).release().ptr());
   raise(object);
 }

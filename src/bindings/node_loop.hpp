@@ -27,6 +27,7 @@ class PythonNode final : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return output_; }
   [[nodiscard]] std::optional<std::string> records_to() const override { return records_to_; }
   [[nodiscard]] bool runs_outside() const noexcept override { return true; }
+  [[nodiscard]] bool takes_batches() const noexcept override { return true; }  // Python checks that it does
   std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the loop calls the Python object
   }

@@ -28,14 +28,24 @@ void bind_options(nb::module_& module) {
             new (self) Queue(queue);
           },
           nb::arg("depth"), nb::arg("when_full"), nb::arg("max_seconds").none(), nb::arg("max_bytes").none());
+  nb::class_<Batch>(module, "BatchPolicy", nb::is_final(), "What the engine knows of a Batch.")
+      .def(
+          "__init__",
+          [](Batch* self, int size, double max_wait) {
+            const Batch batch{size, max_wait};
+            validate(batch);
+            new (self) Batch(batch);
+          },
+          nb::arg("size"), nb::arg("max_wait"));
   nb::class_<AddOptions>(module, "AddOptions", nb::is_final(), "Options of Pipeline.add().")
       .def(
           "__init__",
           [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
-             const std::string& on_error, std::optional<double> max_age) {
-            new (self) AddOptions{name, queue, on_error_of(on_error), max_age};
+             const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch) {
+            new (self) AddOptions{name, queue, on_error_of(on_error), max_age, batch};
           },
-          nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none());
+          nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
+          nb::arg("batch").none());
 }
 
 }  // namespace freshframe::python

@@ -188,7 +188,7 @@ process::Recipe recipe_of(const nb::dict& given) {
 }
 
 int add_process(Engine& self, const std::string& label, const std::pair<std::string, std::string>& kinds,
-                const std::vector<int>& parents, AddOptions options, const nb::dict& recipe,
+                const Parents& parents, AddOptions options, const nb::dict& recipe,
                 std::optional<std::string> records_to) {
   if (!process::can_watch_children()) {
     throw GraphError("process= needs Linux 5.3 or newer (pidfd_open)");
@@ -197,7 +197,7 @@ int add_process(Engine& self, const std::string& label, const std::pair<std::str
                                        std::move(records_to)};
   auto node = std::make_unique<process::ProcessNode>(
       std::move(description), crew_options(recipe, options.on_error == OnError::Skip), recipe_of(recipe));
-  return self.core().add(std::move(node), parents, std::move(options));
+  return self.core().add(std::move(node), any_ports(parents), std::move(options));
 }
 
 }  // namespace

@@ -53,6 +53,14 @@ nb::tuple init(PythonWorkerEnd& self) {
   return nb::make_tuple(nb::bytes(init.payload.data(), init.payload.size()), init.stacks.release());
 }
 
+nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
+  if (request.value.kind() != process::kNoValue) {
+    request.sample.value = decode(std::move(request.value), "the parent process");
+  }
+  request.sample.frame = request.sample.frame.as_loan();
+  return make_sample(std::move(request.sample), self.names);
+}
+
 nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
   WorkerRequest request;
   auto* const into = &request;
@@ -61,11 +69,24 @@ nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
     if (self.end.ended()) return nb::none();
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   }
-  if (request.value.kind() != process::kNoValue) {
-    request.sample.value = decode(std::move(request.value), "the parent process");
-  }
-  request.sample.frame = request.sample.frame.as_loan();
-  return make_sample(std::move(request.sample), self.names);
+  return sample_of(self, request);
+}
+
+// The samples of one call; None: there are no more.
+nb::object receive_batch(gil::Held& held, PythonWorkerEnd& self) {
+  nb::list samples;
+  WorkerRequest request;
+  do {
+    request = {};
+    auto* const into = &request;
+    while (!gil::release(
+        held, [](WorkerEnd* end, WorkerRequest* wanted) { return end->receive(*wanted); }, &self.end, into)) {
+      if (self.end.ended()) return nb::none();
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    }
+    samples.append(sample_of(self, request));
+  } while (request.more > 0);
+  return samples;
 }
 
 void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
@@ -86,10 +107,12 @@ void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
       encoded);
 }
 
-void fail(gil::Held& held, PythonWorkerEnd& self, bool in_call,
+void fail(gil::Held& held, PythonWorkerEnd& self, const std::string& what,
           const std::pair<std::string, std::string>& texts, nb::handle parts) {
   const auto error = parts.is_none() ? process::EncodedValue{} : encode_pickle(held, parts);
-  self.end.fail(in_call, texts.first, texts.second, error);
+  using Failed = WorkerEnd::Failed;
+  const auto failed = what == "call" ? Failed::Call : what == "sample" ? Failed::Request : Failed::Outside;
+  self.end.fail(failed, texts.first, texts.second, error);
 }
 
 }  // namespace
@@ -102,10 +125,12 @@ void bind_worker_end(nb::module_& module) {
       .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
       .def("receive", gil::entry<&receive>,
            "The next sample; None: there are no more. GIL: released while waiting")
+      .def("receive_batch", gil::entry<&receive_batch>,
+           "The samples of the next call; None: there are no more. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
-           "Answers the sample that was received last. GIL: released while copying")
-      .def("fail", gil::entry<&fail>, nb::arg("in_call"), nb::arg("texts"), nb::arg("parts").none(),
-           "Says that the node raised.")
+           "Answers the first sample without an answer. GIL: released while copying")
+      .def("fail", gil::entry<&fail>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
+           "Says that the node raised: on a \"sample\", in a whole \"call\", or \"outside\".")
       .def("closed", [](PythonWorkerEnd& self) { self.end.closed(); })
       .def(
           "log",

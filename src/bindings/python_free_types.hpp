@@ -9,7 +9,9 @@
 #include "freshframe/node.hpp"
 #include "freshframe/serve.hpp"
 
+#include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "bindings/format_use.hpp"
 #include "bindings/gil_turn.hpp"
@@ -23,7 +25,11 @@ inline constexpr bool python_free<Frame> = true;
 template <>
 inline constexpr bool python_free<AnySample> = true;
 template <>
+inline constexpr bool python_free<std::vector<AnySample>> = true;
+template <>
 inline constexpr bool python_free<Output> = true;
+template <>
+inline constexpr bool python_free<std::vector<std::optional<Output>>> = true;
 template <>
 inline constexpr bool python_free<SourceItem<Output>> = true;
 template <>

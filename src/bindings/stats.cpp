@@ -55,6 +55,9 @@ nb::list node_fields(const NodeStats& node) {
   fields.append(node.last_error);
   fields.append(node.in_flight);
   fields.append(worker_fields(node.workers));
+  nb::dict batches;
+  for (const auto& [size, calls] : node.batches) batches[nb::int_(size)] = calls;
+  fields.append(batches);
   return fields;
 }
 
@@ -64,6 +67,8 @@ nb::list edge_fields(const EdgeStats& edge) {
                           nb::make_tuple(queue.depth, std::string(to_string(queue.when_full)),
                                          queue.max_seconds, queue.max_bytes));
   fields.append(drops_of(edge.drops));
+  fields.append(edge.sources);
+  fields.append(edge.only.empty() ? nb::object(nb::none()) : nb::object(nb::str(edge.only.c_str())));
   return fields;
 }
 

@@ -91,7 +91,7 @@ inline void expect_books(const Stats& stats) {
     if (edge.queue.when_full == WhenFull::Block) {
       EXPECT_EQ(edge.drops.count(DropCause::QueueFull), 0U);
     }
-    EXPECT_LE(edge.waiting, static_cast<std::uint64_t>(edge.queue.depth) + 1U);
+    EXPECT_LE(edge.waiting, static_cast<std::uint64_t>(edge.queue.depth) * edge.sources + 1U);
   }
   for (const NodeStats& node : stats.nodes) {
     SCOPED_TRACE(node.name);

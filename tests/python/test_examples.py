@@ -115,6 +115,13 @@ def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None
     assert "frame 20 at" in run("own_nodes.py", flash)
 
 
+def test_batches_of_several_cameras_and_back_to_one() -> None:
+    lines = run("batches.py").splitlines()
+    assert all(f"'cam{number}': " in lines[0] for number in range(4))
+    assert lines[1].startswith("cam1 alone: sample ")
+    assert lines[2].startswith("calls by their number of samples: {")
+
+
 def test_many_cameras_share_a_loop_and_none_starves() -> None:
     records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
     cameras = {record["camera"] for record in records}

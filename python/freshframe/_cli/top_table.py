@@ -123,18 +123,23 @@ def _edges(state: dict[str, Any], narrow: bool) -> Table:
         style = "red" if edge.get("lost", 0) > 0 else ""
         causes = edge["drop_rate"] if falling > 0 else edge["drops"]
         cells: dict[str, str | Text] = {
-            "edge": Text(f"{edge['parent']} → {edge['child']}"),
+            "edge": Text(f"{_parent(edge)} → {edge['child']}"),
             "queue": Text(_queue_name(queue)),
             "per s": f"{edge['rate']:.1f}",
             "drop/s": Text(f"{falling:.1f}", style=style),
             "dropped": Text(str(edge["dropped"]), style=style),
-            "waiting": f"{edge['waiting']}/{queue['depth']}",
+            "waiting": f"{edge['waiting']}/{queue['depth'] * queue.get('sources', 1)}",
             "age p50": _time(edge["age_p50"] if edge["delivered"] else None),
             "age p99": _time(edge["age_p99"] if edge["delivered"] else None),
             "why": Text(", ".join(cause for cause, number in causes.items() if number > 0)),
         }
         table.add_row(*(cell for column, cell in cells.items() if column not in left_out))
     return table
+
+
+def _parent(edge: dict[str, Any]) -> str:
+    only = edge.get("only", "")
+    return f"{edge['parent']}.of({only!r})" if only else str(edge["parent"])
 
 
 def _worst_first(edge: dict[str, Any]) -> tuple[float, float, int]:
@@ -167,7 +172,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         source = node["kind"] == "source"  # its time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
-            "node": Text(node["name"] + _workers(node)),
+            "node": Text(node["name"] + _workers(node) + _batches(node)),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
@@ -189,6 +194,13 @@ def _workers(node: dict[str, Any]) -> str:
     restarts = sum(worker["restarts"] for worker in workers)
     plural = "" if len(workers) == 1 else "s"
     return f" ({len(workers)} worker{plural}{f', {restarts} restarted' if restarts else ''})"
+
+
+def _batches(node: dict[str, Any]) -> str:
+    """The mean size of a call."""
+    batches = node.get("batches", [])
+    calls = sum(count for _, count in batches)
+    return f" (batches of {sum(size * count for size, count in batches) / calls:.1f})" if calls else ""
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:

@@ -31,15 +31,31 @@ Inbox::Inbox(std::string consumer, std::shared_ptr<const Clock> clock)
     : consumer_(std::move(consumer)), clock_(std::move(clock)) {}
 
 int Inbox::add_edge(EdgeOptions options) {
-  auto edge = std::make_unique<Edge>();
-  edge->queue = options.queue;
-  if (options.max_age) edge->max_age = to_duration(Seconds(*options.max_age));
-  edge->ring.resize(static_cast<std::size_t>(std::max(1, options.queue.depth)));
+  const auto index = options_.size();
+  const auto count = std::max<std::size_t>(1, options.sources.size());
+  const Lock lock(mutex_);
+  lanes_of_.push_back({lanes_.size(), count});
+  for (std::size_t i = 0; i < count; ++i) {
+    auto lane = std::make_unique<Lane>();
+    lane->edge = index;
+    lane->queue = options.queue;
+    if (options.max_age) lane->max_age = to_duration(Seconds(*options.max_age));
+    lane->ring.resize(static_cast<std::size_t>(std::max(1, options.queue.depth)));
+    lanes_.push_back(std::move(lane));
+  }
+  reported_.push_back(false);
   options_.push_back(std::move(options));
   ages_.push_back(std::make_unique<Histogram>());
-  const Lock lock(mutex_);
-  edges_.push_back(std::move(edge));
-  return static_cast<int>(edges_.size()) - 1;
+  return static_cast<int>(index);
+}
+
+Inbox::Lane& Inbox::lane_of(std::size_t edge, const AnySample& sample) {
+  const auto [first, count] = lanes_of_[edge];
+  if (count == 1) return *lanes_[first];
+  const auto& sources = options_[edge].sources;
+  const auto found = std::lower_bound(sources.begin(), sources.end(), sample.stamp.source);
+  const auto lane = static_cast<std::size_t>(found - sources.begin());
+  return *lanes_[first + std::min(lane, count - 1)];
 }
 
 void Inbox::set_ready_hook(std::function<void()> hook) {
@@ -49,36 +65,35 @@ void Inbox::set_ready_hook(std::function<void()> hook) {
   hook_.swap(next);
 }
 
-AnySample Inbox::pop_locked(Edge& edge) {
-  auto sample = std::move(edge.ring[edge.head]);
-  if (edge.queue.max_bytes) edge.bytes -= picture_bytes(sample);
-  edge.head = edge.head + 1 == edge.ring.size() ? 0 : edge.head + 1;
-  --edge.size;
+AnySample Inbox::pop_locked(Lane& lane) {
+  auto sample = std::move(lane.ring[lane.head]);
+  if (lane.queue.max_bytes) lane.bytes -= picture_bytes(sample);
+  lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
+  --lane.size;
   return sample;
 }
 
-void Inbox::push_locked(Edge& edge, AnySample sample) {
-  auto slot = edge.head + edge.size;
-  if (slot >= edge.ring.size()) slot -= edge.ring.size();
-  if (edge.queue.max_bytes) edge.bytes += picture_bytes(sample);
-  edge.ring[slot] = std::move(sample);
-  ++edge.size;
+void Inbox::push_locked(Lane& lane, AnySample sample) {
+  auto slot = lane.head + lane.size;
+  if (slot >= lane.ring.size()) slot -= lane.ring.size();
+  if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
+  lane.ring[slot] = std::move(sample);
+  ++lane.size;
 }
 
-bool Inbox::full_locked(const Edge& edge, const AnySample& next) {
-  if (full_locked(edge)) return true;
-  if (edge.size == 0) return false;
-  const auto& queue = edge.queue;
-  if (queue.max_bytes && edge.bytes + picture_bytes(next) > *queue.max_bytes) return true;
-  const auto& oldest = edge.ring[edge.head];
+bool Inbox::full_locked(const Lane& lane, const AnySample& next) {
+  if (full_locked(lane)) return true;
+  if (lane.size == 0) return false;
+  const auto& queue = lane.queue;
+  if (queue.max_bytes && lane.bytes + picture_bytes(next) > *queue.max_bytes) return true;
+  const auto& oldest = lane.ring[lane.head];
   return queue.max_seconds &&
          Seconds(next.stamp.captured - oldest.stamp.captured).count() > *queue.max_seconds;
 }
 
-bool Inbox::drop_locked(Edge& edge, DropCause cause) {
-  ++edge.drops[static_cast<std::size_t>(cause)];
-  ++edge.dropped_since;
-  return cause == DropCause::QueueFull && !std::exchange(edge.reported, true);
+void Inbox::drop_locked(Lane& lane, DropCause cause) {
+  ++lane.drops[static_cast<std::size_t>(cause)];
+  ++lane.dropped_since;
 }
 
 bool Inbox::wait_awake_locked(const std::function<bool()>& ready) {
@@ -93,35 +108,35 @@ void Inbox::moved_locked() noexcept {
   moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-void Inbox::wait_for_room_locked(Edge& edge, std::atomic<bool>& blocked) {
-  const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) { return closed_ || !full_locked(edge); };
+void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) {
+  const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) { return closed_ || !full_locked(lane); };
   if (ready()) return;
   const auto began = AdaptiveSpin::Clock::now();
-  const bool sleeps = !edge.spin.worth_it() || !wait_awake_locked(ready);
+  const bool sleeps = !lane.spin.worth_it() || !wait_awake_locked(ready);
   if (sleeps) {
     blocked.store(true, std::memory_order_relaxed);
-    edge.producer_asleep = true;
-    edge.room.wait(mutex_, ready);
-    edge.producer_asleep = false;
+    lane.producer_asleep = true;
+    lane.room.wait(mutex_, ready);
+    lane.producer_asleep = false;
     blocked.store(false, std::memory_order_relaxed);
   }
-  edge.spin.waited(AdaptiveSpin::Clock::now() - began, sleeps);
+  lane.spin.waited(AdaptiveSpin::Clock::now() - began, sleeps);
 }
 
 // Unless the sample went in, `sample` still holds it.
-Inbox::Admitted Inbox::admit_locked(Edge& edge, AnySample& sample, std::atomic<bool>& blocked) {
-  if (edge.queue.when_full == WhenFull::Block) wait_for_room_locked(edge, blocked);
-  ++edge.passed_in;  // after the wait, which lets others look at the books
+Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked) {
+  if (lane.queue.when_full == WhenFull::Block) wait_for_room_locked(lane, blocked);
+  ++lane.passed_in;  // after the wait, which lets others look at the books
   if (closed_) {
-    drop_locked(edge, DropCause::Stop);
+    drop_locked(lane, DropCause::Stop);
     return Admitted::Dropped;
   }
-  if (edge.queue.depth == 0 && !(waiting_ && edge.size == 0)) {
-    drop_locked(edge, DropCause::NoWaiter);
+  if (lane.queue.depth == 0 && !(waiting_ && lane.size == 0)) {
+    drop_locked(lane, DropCause::NoWaiter);
     return Admitted::Dropped;
   }
-  if (full_locked(edge, sample)) return Admitted::Full;
-  push_locked(edge, std::move(sample));
+  if (full_locked(lane, sample)) return Admitted::Full;
+  push_locked(lane, std::move(sample));
   return Admitted::In;
 }
 
@@ -136,17 +151,19 @@ void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
   {
     lock_soon(mutex_);
     const Lock lock(mutex_, std::adopt_lock);
-    Edge& edge = *edges_[index];
-    auto admitted = admit_locked(edge, sample, blocked);
+    Lane& lane = lane_of(index, sample);
+    auto admitted = admit_locked(lane, sample, blocked);
     if (admitted == Admitted::Full) {  // the policy drops
-      first_drop = drop_locked(edge, DropCause::QueueFull);
-      if (edge.queue.when_full == WhenFull::DropOldest) {
-        evicted = pop_locked(edge);
-        while (full_locked(edge, sample)) {  // by seconds or bytes
-          drop_locked(edge, DropCause::QueueFull);
-          more_evicted.push_back(pop_locked(edge));
+      first_drop = !reported_[index];
+      reported_[index] = true;
+      drop_locked(lane, DropCause::QueueFull);
+      if (lane.queue.when_full == WhenFull::DropOldest) {
+        evicted = pop_locked(lane);
+        while (full_locked(lane, sample)) {  // by seconds or bytes
+          drop_locked(lane, DropCause::QueueFull);
+          more_evicted.push_back(pop_locked(lane));
         }
-        push_locked(edge, std::move(sample));
+        push_locked(lane, std::move(sample));
         admitted = Admitted::In;
       }
     }
@@ -165,14 +182,20 @@ bool Inbox::would_wait(int edge_index) const {
   if (options_[index].queue.when_full != WhenFull::Block) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
-  return !closed_ && full_locked(*edges_[index]);
+  if (closed_) return false;
+  const auto [first, count] = lanes_of_[index];
+  for (auto i = first; i < first + count; ++i) {
+    if (full_locked(*lanes_[i])) return true;
+  }
+  return false;
 }
 
 void Inbox::end(int edge_index) {
   std::shared_ptr<const std::function<void()>> hook;
   {
     const Lock lock(mutex_);
-    edges_[static_cast<std::size_t>(edge_index)]->ended = true;
+    const auto [first, count] = lanes_of_[static_cast<std::size_t>(edge_index)];
+    for (auto i = first; i < first + count; ++i) lanes_[i]->ended = true;
     moved_locked();
     hook = hook_;
   }
@@ -187,12 +210,12 @@ void Inbox::close() {
     const Lock lock(mutex_);
     closed_ = true;
     moved_locked();
-    for (auto& edge : edges_) {
-      while (edge->size > 0) {
-        dropped.push_back(pop_locked(*edge));
-        drop_locked(*edge, DropCause::Stop);
+    for (auto& lane : lanes_) {
+      while (lane->size > 0) {
+        dropped.push_back(pop_locked(*lane));
+        drop_locked(*lane, DropCause::Stop);
       }
-      edge->room.notify_all();
+      lane->room.notify_all();
     }
     hook = hook_;
   }
@@ -205,49 +228,53 @@ void Inbox::close_for_new(TimePoint deadline) {
     const Lock lock(mutex_);
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
     moved_locked();
-    for (auto& edge : edges_) edge->room.notify_all();
+    for (auto& lane : lanes_) lane->room.notify_all();
   }
   ready_.notify_all();
 }
 
-bool Inbox::stale_locked(const Edge& edge, const AnySample& sample) const {
-  return edge.max_age && clock_->now() - sample.stamp.captured > *edge.max_age;
+bool Inbox::stale_locked(const Lane& lane, const AnySample& sample) const {
+  return lane.max_age && clock_->now() - sample.stamp.captured > *lane.max_age;
 }
 
 void Inbox::deliver_locked(std::size_t index, AnySample& sample) {
-  Edge& edge = *edges_[index];
-  ++edge.delivered;
-  sample.dropped = std::exchange(edge.dropped_since, 0);
-  next_edge_ = index + 1 == edges_.size() ? 0 : index + 1;
+  Lane& lane = *lanes_[index];
+  ++lane.delivered;
+  sample.dropped = std::exchange(lane.dropped_since, 0);
+  next_lane_ = index + 1 == lanes_.size() ? 0 : index + 1;
+}
+
+Taken Inbox::nothing_locked() const {
+  return closed_ || all_ended_locked() ? Taken::Ended : Taken::Nothing;
 }
 
 Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
   if (closed_ && clock_->now() >= drained_by_) return Taken::Ended;
-  for (std::size_t step = 0; step < edges_.size(); ++step) {
-    const auto index = (next_edge_ + step) % edges_.size();
-    Edge& edge = *edges_[index];
-    const bool was_full = full_locked(edge);
+  for (std::size_t step = 0; step < lanes_.size(); ++step) {
+    const auto index = (next_lane_ + step) % lanes_.size();
+    Lane& lane = *lanes_[index];
+    const bool was_full = full_locked(lane);
     bool found = false;
-    while (edge.size > 0 && !found) {
-      auto candidate = pop_locked(edge);
-      if (newest && edge.size > 0) {
-        drop_locked(edge, DropCause::Skipped);
+    while (lane.size > 0 && !found) {
+      auto candidate = pop_locked(lane);
+      if (newest && lane.size > 0) {
+        drop_locked(lane, DropCause::Skipped);
         after.dropped.push_back(std::move(candidate));
-      } else if (stale_locked(edge, candidate)) {
-        drop_locked(edge, DropCause::Stale);
+      } else if (stale_locked(lane, candidate)) {
+        drop_locked(lane, DropCause::Stale);
         after.dropped.push_back(std::move(candidate));
       } else {
         sample = std::move(candidate);
         deliver_locked(index, sample);
-        after.edge = index;
+        after.edge = lane.edge;
         found = true;
       }
     }
     if (was_full) moved_locked();
-    if (was_full && edge.producer_asleep) edge.room.notify_one();
+    if (was_full && lane.producer_asleep) lane.room.notify_one();
     if (found) return Taken::Sample;
   }
-  return closed_ || all_ended_locked() ? Taken::Ended : Taken::Nothing;
+  return nothing_locked();
 }
 
 Taken Inbox::finish_take(Taken taken, const AnySample& sample, const Aftermath& after) {
@@ -268,8 +295,7 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
     }
     waiting_ = true;
     const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-      return closed_ || all_ended_locked() ||
-             std::any_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge->size > 0; });
+      return closed_ || all_ended_locked() || any_waits_locked();
     };
     const bool in_time = wait_for_sample_locked(deadline, ready);
     waiting_ = false;
@@ -319,28 +345,32 @@ Taken Inbox::take_newest(AnySample& sample) {
 }
 
 bool Inbox::all_ended_locked() const {
-  return std::all_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge->ended; });
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->ended; });
+}
+
+bool Inbox::any_waits_locked() const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->size > 0; });
 }
 
 bool Inbox::ended() const {
   const Lock lock(mutex_);
-  return closed_ || (all_ended_locked() && std::all_of(edges_.begin(), edges_.end(),
-                                                       [](const auto& edge) { return edge->size == 0; }));
+  return closed_ || (all_ended_locked() && !any_waits_locked());
 }
 
 std::vector<EdgeStats> Inbox::stats() const {
   std::vector<EdgeStats> result(options_.size());
   {
     const Lock lock(mutex_);
-    for (std::size_t i = 0; i < edges_.size(); ++i) {
-      const Edge& edge = *edges_[i];
-      result[i].passed_in = edge.passed_in;
-      result[i].delivered = edge.delivered;
-      result[i].waiting = edge.size;
-      for (std::size_t cause = 0; cause < edge.drops.size(); ++cause) {
-        if (edge.drops[cause] == 0) continue;
-        result[i].drops[static_cast<DropCause>(cause)] = edge.drops[cause];
-        result[i].dropped += edge.drops[cause];
+    for (const auto& each : lanes_) {
+      const Lane& lane = *each;
+      auto& edge = result[lane.edge];
+      edge.passed_in += lane.passed_in;
+      edge.delivered += lane.delivered;
+      edge.waiting += lane.size;
+      for (std::size_t cause = 0; cause < lane.drops.size(); ++cause) {
+        if (lane.drops[cause] == 0) continue;
+        edge.drops[static_cast<DropCause>(cause)] += lane.drops[cause];
+        edge.dropped += lane.drops[cause];
       }
     }
   }
@@ -348,6 +378,8 @@ std::vector<EdgeStats> Inbox::stats() const {
     result[i].parent = options_[i].parent_name;
     result[i].child = consumer_;
     result[i].queue = options_[i].queue;
+    result[i].sources = lanes_of_[i].count;
+    result[i].only = options_[i].only;
     const auto age = ages_[i]->quantiles();
     result[i].age_p50 = age.p50;
     result[i].age_p99 = age.p99;
@@ -358,16 +390,16 @@ std::vector<EdgeStats> Inbox::stats() const {
 std::uint64_t Inbox::delivered() const {
   const Lock lock(mutex_);
   std::uint64_t sum = 0;
-  for (const auto& edge : edges_) sum += edge->delivered;
+  for (const auto& lane : lanes_) sum += lane->delivered;
   return sum;
 }
 
 std::optional<std::string> Inbox::full_blocking_parent() const {
   const Lock lock(mutex_);
   if (closed_) return std::nullopt;
-  for (std::size_t i = 0; i < edges_.size(); ++i) {
-    if (edges_[i]->queue.when_full == WhenFull::Block && full_locked(*edges_[i]))
-      return options_[i].parent_name;
+  for (const auto& lane : lanes_) {
+    if (lane->queue.when_full == WhenFull::Block && full_locked(*lane))
+      return options_[lane->edge].parent_name;
   }
   return std::nullopt;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/batch.hpp"
 #include "freshframe/clock.hpp"
 #include "freshframe/mutex.hpp"
 #include "freshframe/queue.hpp"
@@ -26,7 +27,12 @@ namespace freshframe::core {
 enum class Taken : std::uint8_t { Sample, Nothing, Ended };
 
 /// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
-/// one consumer thread calls take(), try_take() or take_newest(). close() and counts() from any thread.
+/// one consumer thread calls take(), take_batch() or one of their kind. close() and stats() from any thread.
+///
+/// Note [Lanes]
+/// Results of several cameras come to an edge in bursts: one batch puts one sample of each. A queue for all
+/// of them would let the last camera evict the others. So an edge that several sources can reach has a lane
+/// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
 ///
 /// Note [Books]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
 /// Samples that are dropped are destroyed after it is released: freeing a picture may take long.
@@ -37,6 +43,8 @@ class Inbox {
     std::string parent_name;
     Queue queue;
     std::optional<double> max_age = {};  // seconds
+    std::vector<int> sources = {};       // that can reach the edge, in rising order; none or one: one lane
+    std::string only = {};               // the source that the edge is limited to; empty: none
   };
 
   Inbox(std::string consumer, std::shared_ptr<const Clock> clock);
@@ -66,6 +74,14 @@ class Inbox {
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
   Taken take(AnySample& sample, TimePoint deadline);
   Taken try_take(AnySample& sample);
+  /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
+  /// min(batch.size, what the open edges can hold) wait, or until batch.max_wait after the call first saw one, or
+  /// until the end or close(). Then they are taken in turn under one lock.
+  Taken take_batch(std::vector<AnySample>& samples, const Batch& batch);
+  /// As take_batch(), but never waits. Nothing: `gather_until` says when to come again at the latest; empty: when
+  /// something has arrived. The caller keeps `gather_until` between its calls.
+  Taken try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
+                       std::optional<TimePoint>& gather_until);
   /// Says that the consumer waits, or no longer, by other means than take(): the ready hook, or the next
   /// take() after a look at something else. take() itself ends it.
   void arm(bool waits);
@@ -82,7 +98,8 @@ class Inbox {
   [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
 
  private:
-  struct Edge {
+  struct Lane {
+    std::size_t edge = 0;  // that it is a part of
     Queue queue;
     std::optional<TimePoint::duration> max_age;
     std::vector<AnySample> ring;
@@ -90,7 +107,6 @@ class Inbox {
     std::size_t size = 0;
     std::int64_t bytes = 0;  // of the waiting pictures; counted when the queue bounds it
     bool ended = false;
-    bool reported = false;
     std::uint64_t passed_in = 0;
     std::uint64_t delivered = 0;
     std::array<std::uint64_t, kDropCauses> drops{};
@@ -100,31 +116,48 @@ class Inbox {
     Condition room;
   };
 
-  [[nodiscard]] static bool full_locked(const Edge& edge) { return edge.size >= edge.ring.size(); }
+  /// The lanes of one edge; fixed before the threads start.
+  struct Lanes {
+    std::size_t first = 0;
+    std::size_t count = 1;
+  };
+
+  [[nodiscard]] static bool full_locked(const Lane& lane) { return lane.size >= lane.ring.size(); }
   /// As full_locked(), also by the queue's bounds in seconds and bytes.
-  [[nodiscard]] static bool full_locked(const Edge& edge, const AnySample& next);
-  static AnySample pop_locked(Edge& edge);
-  static void push_locked(Edge& edge, AnySample sample);
-  /// Books a drop; true for the edge's first one because of a full queue.
-  static bool drop_locked(Edge& edge, DropCause cause);
+  [[nodiscard]] static bool full_locked(const Lane& lane, const AnySample& next);
+  static AnySample pop_locked(Lane& lane);
+  static void push_locked(Lane& lane, AnySample sample);
+  static void drop_locked(Lane& lane, DropCause cause);
+  [[nodiscard]] Lane& lane_of(std::size_t edge, const AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
   /// Lets go of the mutex for a moment, or until something moves; returns ready().
   bool wait_awake_locked(const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
   bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
       FRESHFRAME_REQUIRES(mutex_);
   void moved_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
-  void wait_for_room_locked(Edge& edge, std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
+  void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
   enum class Admitted : std::uint8_t { In, Dropped, Full };
-  Admitted admit_locked(Edge& edge, AnySample& sample, std::atomic<bool>& blocked)
+  Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked)
       FRESHFRAME_REQUIRES(mutex_);
   /// What a take leaves to do once the mutex is free.
   struct Aftermath {
     std::vector<AnySample> dropped;  // destroyed then
     std::size_t edge = 0;            // that the sample came from
+    std::vector<std::size_t> edges;  // the same, of each sample of a batch
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
   /// Books the age of a sample that was taken; without the mutex.
   Taken finish_take(Taken taken, const AnySample& sample, const Aftermath& after);
-  [[nodiscard]] bool stale_locked(const Edge& edge, const AnySample& sample) const;
+  /// What take_locked() returns when nothing was taken.
+  [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_);
+  /// Whether waiting on would not make the batch larger.
+  [[nodiscard]] bool gathered_locked(const Batch& batch) const FRESHFRAME_REQUIRES(mutex_);
+  Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
+                          std::optional<TimePoint>& gather_until, Aftermath& after)
+      FRESHFRAME_REQUIRES(mutex_);
+  /// Books the ages of a batch; without the mutex.
+  Taken finish_batch(Taken taken, const std::vector<AnySample>& samples, const Aftermath& after);
+  [[nodiscard]] bool stale_locked(const Lane& lane, const AnySample& sample) const;
   void deliver_locked(std::size_t index, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_);
   void report_first_drop(const EdgeOptions& edge) const;
@@ -132,15 +165,17 @@ class Inbox {
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;
   std::vector<EdgeOptions> options_;              // fixed before the threads start
+  std::vector<Lanes> lanes_of_;                   // of each edge; fixed before the threads start
   std::vector<std::unique_ptr<Histogram>> ages_;  // fixed before the threads start; written by the consumer
   bool drops_frames_ = false;                     // fixed before the threads start
   std::atomic<bool> has_hook_{false};
   std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
 
   mutable Mutex mutex_;
-  std::vector<std::unique_ptr<Edge>> edges_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Lane>> lanes_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::vector<bool> reported_ FRESHFRAME_GUARDED_BY(mutex_);  // of each edge: its first drop was logged
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::size_t next_edge_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // where round-robin goes on
+  std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // where round-robin goes on
   bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()
   AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);             // the consumer's
   bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_

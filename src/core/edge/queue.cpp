@@ -1,10 +1,12 @@
-// Names and validation of queue policies.
+// Names and validation of queue policies and batches.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/queue.hpp"
 
+#include "freshframe/batch.hpp"
 #include "freshframe/error.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 namespace freshframe {
@@ -109,6 +111,17 @@ void validate(const Queue& queue) {
         "max_seconds and max_bytes bound a queue that drops: give it drop_oldest or drop_newest and a depth "
         "of 1 or more, got " +
         to_string(queue));
+  }
+}
+
+void validate(const Batch& batch) {
+  if (batch.size < 1 || batch.size > kMostBatch) {
+    throw OptionError("the size of a batch must be 1 to " + std::to_string(kMostBatch) + " samples, got " +
+                      std::to_string(batch.size));
+  }
+  if (!(batch.max_wait >= 0) || !std::isfinite(batch.max_wait)) {
+    throw OptionError("max_wait of a batch must be at least 0 seconds and finite, got " +
+                      number_text(batch.max_wait));
   }
 }
 

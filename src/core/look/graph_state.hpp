@@ -18,6 +18,7 @@ struct GraphNode {
   NodeKind kind = NodeKind::Node;
   bool outside = false;  // run by the embedder: a Python node
   bool sends_frames = false;
+  std::vector<std::string> views;  // names of its ports, of one source each
 };
 
 /// Taken in one go, so that `nodes` and `stats.nodes` are the same ones in the same order.

@@ -40,22 +40,41 @@ GraphState PipelineCore::graph_state() const {
   result.stats = stats_locked();
   for (const auto& worker : graph_.workers()) {
     const auto& node = std::as_const(*worker).node();
-    result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>()});
+    result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>(),
+                            graph_.views_of(worker->index())});
   }
   for (const auto& reader : graph_.readers()) result.readers.push_back(reader->name());
   return result;
 }
 
-PictureTap& PipelineCore::open_tap(const std::string& node, PictureTap::Hook hook) {
+std::string PipelineCore::view_name(const AnyPort& port) const {
   const Lock lock(building_);
-  const auto found = std::ranges::find(graph_.workers(), node,
-                                       [](const auto& worker) -> const auto& { return worker->name(); });
-  if (found == graph_.workers().end()) throw OptionError("there is no node '" + node + "' to view");
-  if (std::as_const(**found).node().output_type() == type_of<Nothing>()) {
-    throw GraphError("'" + node + "' is a sink and sends no pictures to view");
+  const auto& sources = worker(port.node).sources();
+  const auto found = std::ranges::find(sources, port.source);
+  if (port.source < 0 || found == sources.end()) return worker(port.node).name();
+  return graph_.views_of(port.node)[static_cast<std::size_t>(found - sources.begin())];
+}
+
+PictureTap& PipelineCore::tap_named(const std::string& port) {
+  for (const auto& worker : graph_.workers()) {
+    const bool named = worker->name() == port;
+    if (!named && !port.starts_with(worker->name())) continue;
+    if (named && std::as_const(*worker).node().output_type() == type_of<Nothing>()) {
+      throw GraphError("'" + port + "' is a sink and sends no pictures to view");
+    }
+    const auto views = graph_.views_of(worker->index());
+    const auto found = std::ranges::find(views, port);
+    if (found != views.end()) return worker->tap(static_cast<std::size_t>(found - views.begin()));
+    const AnyPort all[] = {worker->index()};
+    if (named) graph_.check_one_source("a view of '" + port + "'", all);
   }
-  auto& tap = (*found)->tap();
-  if (tap.connected()) throw StateError("the pictures of '" + node + "' are being viewed already");
+  throw OptionError("there is no node '" + port + "' to view");
+}
+
+PictureTap& PipelineCore::open_tap(const std::string& port, PictureTap::Hook hook) {
+  const Lock lock(building_);
+  auto& tap = tap_named(port);
+  if (tap.connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
   tap.connect(std::move(hook));
   budget_->extend(1);
   return tap;

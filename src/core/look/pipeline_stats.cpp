@@ -62,6 +62,11 @@ Report PipelineCore::report() const {
   return result;
 }
 
+int PipelineCore::only_source(const AnyPort& port) const {
+  const Lock building(building_);
+  return graph_.only_source(port);
+}
+
 std::optional<std::int64_t> PipelineCore::total() const {
   const Lock building(building_);
   return graph_.total();
@@ -70,8 +75,11 @@ std::optional<std::int64_t> PipelineCore::total() const {
 namespace {
 
 void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
-  out << "  " << edge.parent << " -> " << edge.child << "  " << to_string(edge.queue);
+  out << "  " << edge.parent;
+  if (!edge.only.empty()) out << ".of('" << edge.only << "')";
+  out << " -> " << edge.child << "  " << to_string(edge.queue);
   if (!wired) return;
+  if (edge.sources > 1) out << " x " << edge.sources << " sources";
   out << "  in " << edge.passed_in << ", delivered " << edge.delivered << ", waiting " << edge.waiting
       << ", dropped " << edge.dropped;
   const char* separator = " (";
@@ -92,7 +100,9 @@ std::string PipelineCore::describe() const {
   if (!started()) {
     const auto wires = [&](const std::string& child, const Graph::Wires& list) {
       for (const auto& wire : list) {
-        out << "  " << worker(wire.parent).name() << " -> " << child << "  "
+        out << "  " << worker(wire.parent).name();
+        if (wire.source >= 0) out << ".of('" << worker(wire.source).name() << "')";
+        out << " -> " << child << "  "
             << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()") << "\n";
       }
     };

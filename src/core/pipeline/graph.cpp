@@ -44,13 +44,15 @@ std::string Graph::take_name(const std::string& wanted, const std::string& fallb
   return name;
 }
 
-void Graph::check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const {
+void Graph::check_parents(const NodeBase* node, const std::string& name,
+                          std::span<const AnyPort> parents) const {
   const auto inputs = node != nullptr ? node->input_types() : std::vector<const TypeInfo*>();
-  for (const int parent : parents) {
-    if (parent < 0 || parent >= size()) {
+  for (const auto& parent : parents) {
+    if (parent.node < 0 || parent.node >= size() || parent.source >= size()) {
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
     }
-    const auto& from = *workers_[static_cast<std::size_t>(parent)];
+    (void)sources_of(parent);
+    const auto& from = *workers_[static_cast<std::size_t>(parent.node)];
     const auto* output = from.node().output_type();
     if (output == type_of<Nothing>()) {
       throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");
@@ -62,7 +64,7 @@ void Graph::check_parents(const NodeBase* node, const std::string& name, std::sp
   }
 }
 
-void Graph::check_queue(const std::string& name, std::span<const int> parents,
+void Graph::check_queue(const std::string& name, std::span<const AnyPort> parents,
                         const std::optional<Queue>& queue, bool recorder) const {
   if (!queue) return;
   validate(*queue);
@@ -71,11 +73,11 @@ void Graph::check_queue(const std::string& name, std::span<const int> parents,
                      "' has several parents and queue=NEXT: a merge needs a queue of depth 1 or more");
   }
   if (queue->when_full != WhenFull::Block) return;
-  for (const int parent : parents) {
-    const auto* source = worker(parent).source();
+  for (const auto& parent : parents) {
+    const auto* source = worker(parent.node).source();
     if (source == nullptr || !source->live()) continue;
     const auto wrong = "'" + name + "' has a blocking queue directly below the live source '" +
-                       worker(parent).name() + "', which cannot wait: ";
+                       worker(parent.node).name() + "', which cannot wait: ";
     if (recorder) {
       throw GraphError(
           wrong +
@@ -86,7 +88,7 @@ void Graph::check_queue(const std::string& name, std::span<const int> parents,
   }
 }
 
-std::string Graph::admit(const NodeBase* node, std::span<const int> parents, const AddOptions& options) {
+std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) {
   if (node == nullptr) throw GraphError("add() needs a node, got none");
   const auto label = options.name.empty() ? node->default_name() : options.name;
   if (node->is_source() && !parents.empty()) {
@@ -106,42 +108,59 @@ std::string Graph::admit(const NodeBase* node, std::span<const int> parents, con
   }
   check_parents(node, label, parents);
   check_queue(label, parents, options.queue, node->is_recorder());
+  check_batch(*node, label, options);
+  if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
   return take_name(options.name, node->default_name());
 }
 
-std::string Graph::admit_reader(std::span<const int> parents, const ReaderOptions& options) {
+std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options) {
   const auto label = options.name.empty() ? std::string("reader") : options.name;
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
   check_parents(nullptr, label, parents);
   check_queue(label, parents, options.queue, false);
-  for (const int parent : parents) {
-    if (!options.frames && worker(parent).node().output_type() == type_of<Frame>()) {
-      throw GraphError("'" + label + "' has frames=False, but the values of '" + worker(parent).name() +
+  for (const auto& parent : parents) {
+    if (!options.frames && worker(parent.node).node().output_type() == type_of<Frame>()) {
+      throw GraphError("'" + label + "' has frames=False, but the values of '" + worker(parent.node).name() +
                        "' are frames: read them with frames=True");
     }
   }
   return take_name(options.name, "reader");
 }
 
-int Graph::add(std::unique_ptr<Worker> worker, std::span<const int> parents, const AddOptions& options) {
+int Graph::add(std::unique_ptr<Worker> worker, std::span<const AnyPort> parents, const AddOptions& options) {
   Wires wires;
-  for (const int parent : parents) wires.push_back({parent, options.queue, options.max_age});
+  const int depth = options.batch ? options.batch->size : 0;
+  for (const auto& parent : parents) {
+    wires.push_back({parent.node, options.queue, options.max_age, only_source(parent), depth});
+  }
+  if (worker->is_source()) {
+    sources_.push_back(std::make_shared<const Sources>(1, size()));
+  } else if (parents.size() == 1 && parents[0].source < 0) {
+    sources_.push_back(sources_[static_cast<std::size_t>(parents[0].node)]);  // shared by a chain
+  } else {
+    sources_.push_back(std::make_shared<const Sources>(sources_of(parents)));
+  }
+  worker->set_sources(sources_.back());
   workers_.push_back(std::move(worker));
   wires_.push_back(std::move(wires));
   return size() - 1;
 }
 
-void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const int> parents,
+void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                        const ReaderOptions& options) {
   Wires wires;
-  for (const int parent : parents) wires.push_back({parent, options.queue, std::nullopt});
+  for (const auto& parent : parents) {
+    wires.push_back({parent.node, options.queue, std::nullopt, only_source(parent)});
+  }
   readers_.push_back(std::move(reader));
   reader_wires_.push_back(std::move(wires));
 }
 
 Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const {
   const bool live = is_live(wire.parent);
-  const auto queue = wire.queue.value_or(!live ? kLossless : recorder ? kRecording : kLatest);
+  auto chosen = !live ? kLossless : recorder ? kRecording : kLatest;
+  if (!live) chosen.depth = std::max(chosen.depth, wire.depth);
+  const auto queue = wire.queue.value_or(chosen);
   if (wire.max_age && !live) {
     throw GraphError("'" + consumer + "' has max_age, but '" + worker(wire.parent).name() +
                      "' comes from a file, where nothing may be dropped: leave max_age out, or open it with "
@@ -154,8 +173,10 @@ void Graph::connect(Inbox& inbox, const Wires& wires, bool recorder) {
   for (const auto& wire : wires) {
     auto& parent = worker(wire.parent);
     const auto queue = resolve_queue(wire, inbox.consumer(), recorder);
-    const int edge = inbox.add_edge({wire.parent, parent.name(), queue, wire.max_age});
-    parent.connect(inbox, edge);
+    const int edge = inbox.add_edge({wire.parent, parent.name(), queue, wire.max_age,
+                                     sources_of({wire.parent, wire.source}),
+                                     wire.source >= 0 ? worker(wire.source).name() : std::string()});
+    parent.connect(inbox, edge, wire.source);
   }
 }
 
@@ -235,11 +256,83 @@ std::vector<const Inbox*> Graph::inboxes() const {
 
 int Graph::frame_bound() const {
   constexpr int kSlack = 4;  // a source's frame in hand, a decoder's delay, a frame on its way to Python
-  int bound = size() + kSlack;
+  std::int64_t bound = size() + kSlack;
   for (const auto* inbox : inboxes()) {
-    for (const auto& edge : inbox->edges()) bound += edge.queue.depth + 1;
+    for (const auto& edge : inbox->edges()) {
+      const auto sources = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge.sources.size()));
+      bound += edge.queue.depth * sources + 1;
+    }
   }
-  return bound;
+  for (const auto& worker : workers_) {
+    if (const auto& batch = worker->batch()) bound += batch->size - 1;
+  }
+  return static_cast<int>(std::min<std::int64_t>(bound, std::numeric_limits<int>::max()));
+}
+
+std::vector<std::string> Graph::views_of(int node) const {
+  const auto& name = worker(node).name();
+  const auto& sources = *sources_[static_cast<std::size_t>(node)];
+  if (sources.size() < 2) return {name};
+  std::vector<std::string> views;
+  for (const int source : sources) views.push_back(name + ".of('" + worker(source).name() + "')");
+  return views;
+}
+
+int Graph::only_source(const AnyPort& port) const {
+  if (port.source < 0) return -1;
+  const auto& named = *sources_[static_cast<std::size_t>(port.source)];
+  const auto& there = *sources_[static_cast<std::size_t>(port.node)];
+  const auto& name = worker(port.source).name();
+  if (named.size() != 1) {
+    throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
+                     "' come from " + std::to_string(named.size()));
+  }
+  if (!std::binary_search(there.begin(), there.end(), named.front())) {
+    throw GraphError("no samples of '" + name + "' come out of '" + worker(port.node).name() +
+                     "': of() wants a source that it is made of");
+  }
+  return named.front();
+}
+
+Graph::Sources Graph::sources_of(const AnyPort& port) const {
+  const int only = only_source(port);
+  return only >= 0 ? Sources{only} : *sources_[static_cast<std::size_t>(port.node)];
+}
+
+Graph::Sources Graph::sources_of(std::span<const AnyPort> ports) const {
+  std::set<int> all;
+  for (const auto& port : ports) {
+    const auto sources = sources_of(port);
+    all.insert(sources.begin(), sources.end());
+  }
+  return {all.begin(), all.end()};
+}
+
+void Graph::check_one_source(const std::string& who, std::span<const AnyPort> parents) const {
+  const auto sources = sources_of(parents);
+  if (sources.size() < 2) return;
+  constexpr std::size_t kNamed = 3;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(kNamed, sources.size()); ++i) {
+    names += (i == 0 ? "'" : ", '") + worker(sources[i]).name() + "'";
+  }
+  if (sources.size() > kNamed) names += ", ...";
+  throw GraphError(who + " shows the pictures of one source, but samples of " +
+                   std::to_string(sources.size()) + " come there (" + names +
+                   "): choose one with port.of(camera)");
+}
+
+void Graph::check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const {
+  if (!options.batch) return;
+  validate(*options.batch);
+  if (node.is_source()) throw GraphError("'" + name + "' is a source and takes no batch");
+  if (!node.takes_batches()) {
+    throw GraphError("'" + name + "' has a batch, but takes one sample at a time: it has no process_batch()");
+  }
+  if (options.queue && options.queue->depth == 0 && options.batch->size > 1) {
+    throw GraphError("'" + name + "' has queue=NEXT, which hands over one sample at a time, and a batch of " +
+                     std::to_string(options.batch->size) + ": use LATEST, or a batch of 1");
+  }
 }
 
 std::vector<std::string> Graph::holders() const {
@@ -281,7 +374,15 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
   std::set<int> nodes;
   for (std::size_t i = 0; i < readers_.size(); ++i) {
     if (readers_[i].get() != &reader) continue;
-    for (const auto& wire : reader_wires_[i]) find_ancestors(wire.parent, nodes);
+    Sources given;
+    for (const auto& wire : reader_wires_[i]) {
+      find_ancestors(wire.parent, nodes);
+      const auto sources = sources_of({wire.parent, wire.source});
+      given.insert(given.end(), sources.begin(), sources.end());
+    }
+    std::erase_if(nodes, [&](int node) {  // sources that its ports leave out
+      return worker(node).is_source() && std::find(given.begin(), given.end(), node) == given.end();
+    });
   }
   return nodes;
 }

@@ -25,17 +25,20 @@ class Graph {
     int parent;
     std::optional<Queue> queue;
     std::optional<double> max_age;
+    int source = -1;  // the only one whose samples pass in; -1: all do
+    int depth = 0;    // at least, of a default queue that loses nothing
   };
+  using Sources = std::vector<int>;  // numbers of source nodes, in rising order
   using Wires = std::vector<Wire>;
 
   // ---- building
   /// The name of a node that may be added. Throws what is wrong with it, its parents or its options.
-  std::string admit(const NodeBase* node, std::span<const int> parents, const AddOptions& options);
+  std::string admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
   /// Of a reader, likewise.
-  std::string admit_reader(std::span<const int> parents, const ReaderOptions& options);
+  std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// A node that was admitted; returns its number.
-  int add(std::unique_ptr<Worker> worker, std::span<const int> parents, const AddOptions& options);
-  void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const int> parents,
+  int add(std::unique_ptr<Worker> worker, std::span<const AnyPort> parents, const AddOptions& options);
+  void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                   const ReaderOptions& options);
   /// Chooses the queues and connects all. Throws GraphError before the first connection.
   void wire();
@@ -53,6 +56,14 @@ class Graph {
   /// Whether a live source feeds the node. Once wired.
   [[nodiscard]] bool is_live(int index) const { return live_.at(static_cast<std::size_t>(index)); }
   [[nodiscard]] std::vector<const Inbox*> inboxes() const;
+  /// The sources whose samples come out of a port. Throws GraphError when its only source is not one of them.
+  [[nodiscard]] Sources sources_of(const AnyPort& port) const;
+  /// Throws GraphError, and names Port::of(), when samples of several sources come out of `parents`.
+  void check_one_source(const std::string& who, std::span<const AnyPort> parents) const;
+  /// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
+  [[nodiscard]] std::vector<std::string> views_of(int node) const;
+  /// The number of the source that a port is limited to; -1: it is not. Throws as sources_of().
+  [[nodiscard]] int only_source(const AnyPort& port) const;
 
   // ---- questions about the whole, once wired
   /// The frames that its edges and nodes can use at once.
@@ -72,13 +83,15 @@ class Graph {
 
  private:
   std::string take_name(const std::string& wanted, const std::string& fallback);
-  void check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const;
-  void check_queue(const std::string& name, std::span<const int> parents, const std::optional<Queue>& queue,
-                   bool recorder) const;
+  void check_parents(const NodeBase* node, const std::string& name, std::span<const AnyPort> parents) const;
+  void check_queue(const std::string& name, std::span<const AnyPort> parents,
+                   const std::optional<Queue>& queue, bool recorder) const;
   /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
   void check_recordings() const;
   [[nodiscard]] Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
   void find_live();
+  void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
+  [[nodiscard]] Sources sources_of(std::span<const AnyPort> ports) const;
   void connect(Inbox& inbox, const Wires& wires, bool recorder);
   void connect_nodes();
   void connect_readers();
@@ -91,6 +104,7 @@ class Graph {
   std::vector<std::shared_ptr<ReaderCore>> readers_;
   std::vector<Wires> reader_wires_;
   std::vector<bool> live_;
+  std::vector<std::shared_ptr<const Sources>> sources_;  // of each worker
   std::set<std::string> names_;
   std::map<std::string, int> numbered_;  // how many names were made of a default name
 };

@@ -62,11 +62,12 @@ Pipeline::~Pipeline() {
   if (!core_->join(kPatience)) let_go(std::move(core_));
 }
 
-int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const int> parents, AddOptions options) {
+int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, AddOptions options) {
   return core_->add(std::move(node), parents, std::move(options));
 }
 
-std::shared_ptr<core::ReaderCore> Pipeline::reader_any(std::span<const int> parents, ReaderOptions options) {
+std::shared_ptr<core::ReaderCore> Pipeline::reader_any(std::span<const AnyPort> parents,
+                                                       ReaderOptions options) {
   return core_->add_reader(parents, std::move(options));
 }
 

@@ -56,16 +56,16 @@ void PipelineCore::check_building(const char* verb) const {
   }
 }
 
-int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents,
+int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
                       const AddOptions& options) {
   check_building("add()");
   const auto name = graph_.admit(node.get(), parents, options);
   const Lock lock(building_);
-  auto worker = std::make_unique<Worker>(*this, node_count(), name, std::move(node), options.on_error);
+  auto worker = std::make_unique<Worker>(*this, node_count(), name, std::move(node), options);
   return graph_.add(std::move(worker), parents, options);
 }
 
-std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const int> parents,
+std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const AnyPort> parents,
                                                      const ReaderOptions& options) {
   check_building("reader()");
   const auto name = graph_.admit_reader(parents, options);
@@ -194,26 +194,38 @@ void PipelineCore::arrive_finished() {
   if (last && end_hook_) end_hook_();
 }
 
-std::string PipelineCore::source_of(const Worker& worker, const Stamp* stamp) const {
-  return stamp != nullptr && stamp->source >= 0 ? this->worker(stamp->source).name() : worker.name();
+std::string PipelineCore::source_of(const Worker& worker, const FailedOn& where) const {
+  const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
+  return source >= 0 ? this->worker(source).name() : worker.name();
 }
 
 std::string PipelineCore::failure_text(const Worker& worker, const std::string& what,
-                                       const Stamp* stamp) const {
+                                       const FailedOn& where) const {
   std::string text = "node '" + worker.name() + "' failed";
-  if (stamp != nullptr) {
-    text += " on sample " + std::to_string(stamp->seq) + " of '" + source_of(worker, stamp) + "'";
+  if (!where.samples.empty()) {
+    if (where.batch && where.samples.size() > 1) {
+      text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
+    } else {
+      text += " on";
+    }
+    text += " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
+            source_of(worker, where) + "'";
   }
   return text + ": " + what;
 }
 
 void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::string& what,
-                        const Stamp* stamp) {
-  const auto text = failure_text(worker, what, stamp);
+                        const FailedOn& where) {
+  const auto text = failure_text(worker, what, where);
   auto error = worker.is_source() ? named_source_error(cause, worker.name()) : nullptr;
   if (!error) {
-    error = std::make_exception_ptr(NodeError(text, worker.name(), stamp != nullptr ? stamp->seq : -1,
-                                              source_of(worker, stamp), std::move(cause)));
+    std::vector<BatchSample> batch;
+    for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
+      batch.push_back({source_of(worker, {std::span(&sample, 1)}), sample.stamp.seq});
+    }
+    const auto seq = where.samples.empty() ? -1 : where.samples.front().stamp.seq;
+    error = std::make_exception_ptr(
+        NodeError(text, worker.name(), seq, source_of(worker, where), std::move(cause), std::move(batch)));
   }
   const bool starting = is_starting();
   if (!starting) log(LogLevel::Error, text);  // before a call can throw it

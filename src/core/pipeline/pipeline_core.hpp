@@ -38,8 +38,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
 
   // ---- building, one thread
   /// Takes the node over only when it returns.
-  int add(std::unique_ptr<NodeBase>&& node, std::span<const int> parents, const AddOptions& options);
-  std::shared_ptr<ReaderCore> add_reader(std::span<const int> parents, const ReaderOptions& options);
+  int add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents, const AddOptions& options);
+  std::shared_ptr<ReaderCore> add_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
 
   // ---- life
   /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
@@ -81,10 +81,10 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
   /// Also says so when another source has failed: the rest is delivered, and nothing more is read.
   [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
-  void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const Stamp* stamp);
-  /// "node 'x' failed on sample 3 of 'cam': what"; without a stamp it failed outside process().
+  void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const FailedOn& where);
+  /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
   [[nodiscard]] std::string failure_text(const Worker& worker, const std::string& what,
-                                         const Stamp* stamp) const;
+                                         const FailedOn& where) const;
   /// An embedder cannot run one of its nodes: start() throws `error`.
   void refuse(std::exception_ptr error);
   void arrive_opened();
@@ -100,11 +100,16 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] GraphState graph_state() const;
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
-  /// A tap of the node with this name, for one onlooker at a time; the bound grows by one frame. Throws
-  /// OptionError for another name, GraphError for a sink, StateError when it is taken. Any thread.
-  PictureTap& open_tap(const std::string& node, PictureTap::Hook hook);
+  /// A tap of the port with this name (GraphNode::views), for one onlooker at a time; the bound grows by one frame.
+  /// Throws OptionError for another name, GraphError for a sink and for a node of several sources, StateError when
+  /// it is taken. Any thread.
+  PictureTap& open_tap(const std::string& port, PictureTap::Hook hook);
   void close_tap(PictureTap& tap);
   [[nodiscard]] std::string describe() const;
+  /// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
+  [[nodiscard]] int only_source(const AnyPort& port) const;
+  /// The name of a port as open_tap() knows it.
+  [[nodiscard]] std::string view_name(const AnyPort& port) const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
   [[nodiscard]] Worker& worker(int index) { return graph_.worker(index); }
   [[nodiscard]] const Worker& worker(int index) const { return graph_.worker(index); }
@@ -117,7 +122,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
 
   [[noreturn]] void throw_still_busy(Seconds timeout) const;
-  [[nodiscard]] std::string source_of(const Worker& worker, const Stamp* stamp) const;
+  [[nodiscard]] PictureTap& tap_named(const std::string& port);
+  [[nodiscard]] std::string source_of(const Worker& worker, const FailedOn& where) const;
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] Stats stats_locked() const;
   void check_building(const char* verb) const;

@@ -68,15 +68,18 @@ void add(std::atomic<T>& counter, std::type_identity_t<T> count) {
 }  // namespace
 
 Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
-               OnError on_error)
+               const AddOptions& options)
     : core_(core),
       index_(index),
       name_(std::move(name)),
       node_(std::move(node)),
       source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
-      on_error_(on_error),
+      on_error_(options.on_error),
+      batch_(options.batch),
       inbox_(name_, core.clock()),
-      context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_, name_} {}
+      batch_sizes_(batch_ ? static_cast<std::size_t>(batch_->size) : 0),
+      context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_,
+               name_} {}
 
 Worker* Worker::current() noexcept {
   return current_worker;
@@ -84,7 +87,7 @@ Worker* Worker::current() noexcept {
 
 void Worker::run() {
   adopt_thread();
-  if (open_step()) source_ != nullptr ? source_loop() : node_loop();
+  if (open_step()) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
   close_step();
 }
 
@@ -126,6 +129,34 @@ void Worker::node_loop() {
     if (!process_one(sample)) return;
     sample = {};  // nothing is held while waiting
   }
+}
+
+void Worker::batch_loop() {
+  std::vector<AnySample> samples;
+  while (take_batch(samples)) {
+    if (!process_batch(samples)) return;
+    samples.clear();  // nothing is held while waiting
+  }
+}
+
+bool Worker::process_batch(std::span<const AnySample> samples) {
+  std::vector<std::optional<Output>> outputs;
+  begin_work();
+  try {
+    expect_no_lock();
+    outputs = node_->process_batch_any(samples, context_);
+    if (outputs.size() != samples.size()) throw Error("gave not one result per sample");
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    end_batch(samples.size());
+    return fail_batch(std::current_exception(), describe(std::current_exception()), samples);
+  }
+  end_batch(samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (outputs[i]) emit(*std::move(outputs[i]), samples[i]);
+  }
+  return true;
 }
 
 bool Worker::process_one(const AnySample& sample) {
@@ -181,6 +212,11 @@ bool Worker::try_take(AnySample& sample) {
   return inbox_.try_take(sample) == Taken::Sample;
 }
 
+bool Worker::take_batch(std::vector<AnySample>& samples) {
+  set_state(NodeState::Waiting);
+  return inbox_.take_batch(samples, *batch_) == Taken::Sample;
+}
+
 bool Worker::would_wait() const {
   return std::any_of(outputs_.begin(), outputs_.end(),
                      [](const OutputEdge& output) { return output.inbox->would_wait(output.edge); });
@@ -206,6 +242,21 @@ void Worker::end_work() noexcept {
   set_state(NodeState::Waiting);
 }
 
+void Worker::end_batch(std::size_t samples) noexcept {
+  const auto now = core_.clock()->now();
+  const auto spent = now - work_began_;
+  durations_.add(Seconds(spent).count());
+  add(busy_ns_, spent.count());
+  add(processed_, samples);
+  for (std::size_t i = 0; i < samples; ++i) count_rate(now);
+  count_batch(samples);
+  set_state(NodeState::Waiting);
+}
+
+void Worker::count_batch(std::size_t samples) noexcept {
+  if (samples > 0 && samples <= batch_sizes_.size()) add(batch_sizes_[samples - 1], 1);
+}
+
 void Worker::count_call(Seconds spent) noexcept {
   durations_.add(spent.count());
   add(busy_ns_, nanoseconds(spent.count()));
@@ -221,8 +272,23 @@ void Worker::end_read() noexcept {
   set_state(NodeState::Waiting);
 }
 
+void Worker::set_sources(std::shared_ptr<const std::vector<int>> sources) {
+  sources_ = std::move(sources);
+  taps_ = std::vector<PictureTap>(std::max<std::size_t>(1, sources_->size()));
+}
+
+bool Worker::anyone_looks() const noexcept {
+  return std::any_of(taps_.begin(), taps_.end(), [](const PictureTap& tap) { return tap.asked(); });
+}
+
+PictureTap& Worker::tap_of(const AnySample& sample) noexcept {
+  if (taps_.size() == 1) return taps_.front();
+  const auto found = std::lower_bound(sources_->begin(), sources_->end(), sample.stamp.source);
+  return taps_[std::min(static_cast<std::size_t>(found - sources_->begin()), taps_.size() - 1)];
+}
+
 void Worker::emit(Output output, const AnySample& from) {
-  if (outputs_.empty() && !tap_.asked()) return;
+  if (outputs_.empty() && !anyone_looks()) return;
   AnySample sample{from.stamp, {}, std::move(output.value), 0, index_};
   const bool is_frame = !sample.value;
   sample.frame = is_frame || output.frame ? std::move(output.frame) : from.frame;
@@ -267,9 +333,10 @@ bool Worker::admit() {
 }
 
 void Worker::send(AnySample sample) {
-  tap_.offer(sample);
+  tap_of(sample).offer(sample);
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    const auto& [inbox, edge] = outputs_[i];
+    const auto& [inbox, edge, source] = outputs_[i];
+    if (source >= 0 && source != sample.stamp.source) continue;
     if (i + 1 == outputs_.size()) {
       inbox->put(edge, std::move(sample), blocked_);
     } else {
@@ -285,20 +352,32 @@ bool Worker::wants_traceback(const AnySample* sample) const {
 
 bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
                   std::string traceback) {
+  return fail({std::move(cause), what, std::move(traceback)},
+              sample != nullptr ? std::span(sample, 1) : std::span<const AnySample>(), false);
+}
+
+bool Worker::fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
+                        std::string traceback) {
+  return fail({std::move(cause), what, std::move(traceback)}, samples, true);
+}
+
+bool Worker::fail(Failed failed, std::span<const AnySample> samples, bool whole_batch) {
+  auto& [cause, what, traceback] = failed;
   errors_.fetch_add(1, std::memory_order_relaxed);
   {
     const Lock lock(error_mutex_);
     last_error_ = what;
   }
-  const bool goes_on = sample != nullptr && on_error_ == OnError::Skip;
-  if (goes_on) log_skipped(core_.failure_text(*this, what, &sample->stamp), traceback);
+  const bool goes_on = !samples.empty() && on_error_ == OnError::Skip;
+  const FailedOn where{samples, whole_batch};
+  if (goes_on) log_skipped(core_.failure_text(*this, what, where), traceback);
   core_.errors().add({.node = name_, .text = what, .traceback = std::move(traceback), .fatal = !goes_on});
   if (goes_on) {
-    counters_.drop(NodeDropCause::Error);
+    counters_.drop(NodeDropCause::Error, samples.size());
     return true;
   }
   closed_cleanly_.store(false, std::memory_order_relaxed);
-  core_.fail(*this, std::move(cause), what, sample != nullptr ? &sample->stamp : nullptr);
+  core_.fail(*this, std::move(cause), what, where);
   return false;
 }
 
@@ -343,7 +422,7 @@ void Worker::close_step() {
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
   if (closed_cleanly()) report_recording();
   inbox_.close();
-  for (const auto& [inbox, edge] : outputs_) inbox->end(edge);
+  for (const auto& output : outputs_) output.inbox->end(output.edge);
   current_worker = nullptr;
   closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);

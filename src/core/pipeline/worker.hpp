@@ -12,6 +12,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,19 @@ namespace freshframe::core {
 
 class PipelineCore;
 
+/// The samples of a call that failed; none: outside process(). `batch`: one call had all of them.
+struct FailedOn {
+  std::span<const AnySample> samples;
+  bool batch = false;
+};
+
 /// Runs one node. run() is the whole body of a native thread. A node that runs outside
 /// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), then take() and emit()
 /// or publish(), then close_step(); each from that one thread. stats() and requests from any thread.
 class Worker {
  public:
-  Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node, OnError on_error);
+  Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
+         const AddOptions& options);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -43,6 +51,8 @@ class Worker {
   bool take(AnySample& sample);
   /// As take(), but never waits; false also when nothing is there yet.
   bool try_take(AnySample& sample);
+  /// Instead of take(), for a node with a batch: gathers up to batch()->size samples.
+  bool take_batch(std::vector<AnySample>& samples);
   /// Whether emit() would wait for a full blocking edge. No stays true until this thread's next emit().
   [[nodiscard]] bool would_wait() const;
   /// Whether publish() might wait, for an edge or for room for `item`'s frame.
@@ -57,10 +67,17 @@ class Worker {
   /// taken `spent`; one sample is finished.
   void count_call(Seconds spent) noexcept;
   void count_processed() noexcept;
+  /// One call was given `samples`; of nodes with a batch.
+  void count_batch(std::size_t samples) noexcept;
+  /// Instead of end_work(), after a call that was given `samples`.
+  void end_batch(std::size_t samples) noexcept;
   /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text,
   /// `traceback` where in the node's language. Returns true when the node goes on (on_error = Skip).
   bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
             std::string traceback = {});
+  /// As fail(), of a call that failed for all of `samples`; each is counted.
+  bool fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
+                  std::string traceback = {});
   /// Whether fail() should be given one: always when it ends the pipeline, else now and then.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
   /// Closes the node and its edges; the last step, always taken.
@@ -76,7 +93,8 @@ class Worker {
   void end_read() noexcept;
 
   // ---- wiring, before the threads start
-  void connect(Inbox& inbox, int edge) { outputs_.push_back({&inbox, edge}); }
+  /// `source`: the only one whose samples go there; -1: all do.
+  void connect(Inbox& inbox, int edge, int source) { outputs_.push_back({&inbox, edge, source}); }
   /// The child that takes certain types where this node promises none, and the types; none: no such child.
   struct Demand {
     std::vector<const TypeInfo*> types;
@@ -89,12 +107,18 @@ class Worker {
   [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return inbox_; }
 
-  [[nodiscard]] PictureTap& tap() noexcept { return tap_; }
+  /// The sources whose samples the node sends, in rising order. Before anything looks at it.
+  void set_sources(std::shared_ptr<const std::vector<int>> sources);
+  [[nodiscard]] const std::vector<int>& sources() const noexcept { return *sources_; }
+  /// A tap for each of sources(); there is one at least.
+  [[nodiscard]] PictureTap& tap(std::size_t source) noexcept { return taps_[source]; }
   [[nodiscard]] NodeBase& node() noexcept { return *node_; }
   [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] int index() const noexcept { return index_; }
   [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
+  [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
+  [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ == OnError::Stop; }
   [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
   [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
   [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
@@ -120,15 +144,26 @@ class Worker {
   struct OutputEdge {
     Inbox* inbox;
     int edge;
+    int source;
   };
 
   void node_loop();
+  void batch_loop();
   void source_loop();
   bool process_one(const AnySample& sample);
+  bool process_batch(std::span<const AnySample> samples);
+  struct Failed {
+    std::exception_ptr cause;
+    const std::string& what;
+    std::string traceback;
+  };
+  bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
   void send(AnySample sample);
   bool publish(SourceItem<Output> item, TimePoint now);
   /// Room for one more frame: waits (file) or counts a drop (live).
   bool admit();
+  [[nodiscard]] bool anyone_looks() const noexcept;
+  [[nodiscard]] PictureTap& tap_of(const AnySample& sample) noexcept;
   void log_skipped(const std::string& text, const std::string& traceback);
   void log_skips(const std::string& latest) const;
   [[nodiscard]] std::string last_error() const;
@@ -143,10 +178,12 @@ class Worker {
   const std::unique_ptr<NodeBase> node_;
   SourceBase* const source_;
   const OnError on_error_;
+  const std::optional<Batch> batch_;
   Inbox inbox_;
   std::vector<OutputEdge> outputs_;
   Demand demand_;
-  PictureTap tap_;
+  std::shared_ptr<const std::vector<int>> sources_ = std::make_shared<const std::vector<int>>();
+  std::vector<PictureTap> taps_{1};
 
   bool opened_ = false;  // the worker's thread only, as the next six
   std::optional<TimePoint> skip_logged_;
@@ -163,6 +200,7 @@ class Worker {
   std::atomic<bool> closed_cleanly_{true};
   std::atomic<bool> cut_short_{false};
   std::atomic<std::uint64_t> processed_{0};
+  std::vector<std::atomic<std::uint64_t>> batch_sizes_;  // calls with 1, 2, ... samples
   std::atomic<std::uint64_t> errors_{0};
   std::atomic<std::int64_t> busy_ns_{0};
   std::atomic<std::int64_t> gil_wait_ns_{0};

@@ -66,7 +66,7 @@ void Crew::open() {
   if (core_.clock() != Clock::real()) throw Error("worker processes need the real clock");
   payload_ = make_message_file(node_.recipe().payload);
   for (int i = 0; i < core_.node_count(); ++i) names_.push_back(core_.worker(i).name());
-  core_.budget()->extend(2 * options_.workers - 1);
+  core_.budget()->extend((2 * options_.workers - 1) * static_cast<int>(most_given()));
   for (int i = 0; i < options_.workers; ++i) {
     seats_.push_back(std::make_unique<Seat>(static_cast<std::size_t>(i), node_.recipe(), options_));
   }
@@ -132,10 +132,11 @@ TimePoint Crew::next_time(TimePoint time) const {
     if (seat->dump_until) next = std::min(next, time + std::chrono::milliseconds(5));
     if (seat->state == WorkerState::Resting) earlier(seat->start_at);
     if (seat->killed_at) earlier(*seat->killed_at + kKillTime);
-    if (options_.timeout && seat->job && !seat->dump_until && !seat->killed_at) {
-      earlier(seat->job->sent + to_duration(*options_.timeout));
+    if (options_.timeout && !seat->jobs.empty() && !seat->dump_until && !seat->killed_at) {
+      earlier(seat->jobs.front().sent + to_duration(*options_.timeout));
     }
   }
+  if (gather_until_ && armed_) earlier(gather_until_);
   if (stop_seen_) {
     const auto deadline = node_.kill_by().value_or(*stop_seen_ + kStopTime);
     if (deadline > time) earlier(deadline);
@@ -167,8 +168,8 @@ void Crew::on_time(TimePoint time) {
       if (whole || time >= *seat.dump_until) {
         seat.kill(time, "it took longer than timeout=" + core::seconds_text(options_.timeout->count()));
       }
-    } else if (options_.timeout && seat.job && !seat.killed_at &&
-               time - seat.job->sent >= to_duration(*options_.timeout)) {
+    } else if (options_.timeout && !seat.jobs.empty() && !seat.killed_at &&
+               time - seat.jobs.front().sent >= to_duration(*options_.timeout)) {
       seat.ask_for_dump(time);
     }
   }
@@ -222,11 +223,14 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   const bool was_closing = seat.state == WorkerState::Closing || ending_;
   const bool was_clean = seat.closed && end.kind == ChildEnd::Kind::Exited && end.code == 0;
   const bool stops = stop_seen_.has_value();
-  if (seat.job) {
-    const auto& stamp = seat.job->sample.stamp;
+  if (!seat.jobs.empty()) {
+    const auto& stamp = seat.jobs.front().sample.stamp;
     const auto& source = stamp.source >= 0 ? core_.worker(stamp.source).name() : worker_.name();
-    text += " (on sample " + std::to_string(stamp.seq) + " of '" + source + "')";
-    drop_job(seat, stops ? NodeDropCause::Stop : NodeDropCause::Worker);
+    const auto many = seat.jobs.size() > 1
+                          ? " a batch of " + std::to_string(seat.jobs.size()) + " samples that begins with"
+                          : std::string();
+    text += " (on" + many + " sample " + std::to_string(stamp.seq) + " of '" + source + "')";
+    drop_jobs(seat, stops ? NodeDropCause::Stop : NodeDropCause::Worker);
   }
   const bool was_starting = seat.state == WorkerState::Starting;
   seat.clear();

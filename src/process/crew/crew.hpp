@@ -59,13 +59,24 @@ class Crew {
 
   // ---- samples
   void take_samples();
+  core::Taken take(std::vector<AnySample>& samples);
+  /// Samples of one call.
+  [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();
-  void give(Seat& seat, AnySample sample);
-  void send(Seat& seat);
-  [[nodiscard]] ValueMessage place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed) const;
+  void give(Seat& seat, std::vector<AnySample> samples);
+  /// A job on its way to a worker.
+  struct Parcel {
+    RequestMessage message;
+    std::vector<std::byte> inline_value;  // that `message` refers to
+    std::vector<std::shared_ptr<const Slab>> slabs;
+  };
+  Parcel pack(Job& job, std::size_t most_inline);
+  void send(Seat& seat, std::vector<Parcel> parcels);
+  [[nodiscard]] ValueMessage place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed,
+                                         std::size_t most_inline) const;
   void fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                    const std::string& traceback = {});
-  void drop_job(Seat& seat, NodeDropCause cause);
+  void drop_jobs(Seat& seat, NodeDropCause cause);
 
   // ---- messages
   void read(Seat& seat);
@@ -75,7 +86,10 @@ class Crew {
   void failed(Seat& seat, const FailedMessage& message);
   [[nodiscard]] std::optional<Output> output_of(const Seat& seat, const ReplyMessage& message);
   void check_demand(const Output& output) const;
+  void fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error);
+  /// Ends the first job of the seat.
   void end_job(Seat& seat, std::span<const std::uint64_t> released);
+  void count_call(const Seat& seat);
   void after_job(Seat& seat);
 
   core::PipelineCore& core_;
@@ -99,6 +113,7 @@ class Crew {
   std::size_t oom_kills_ = 0;
   std::uint64_t next_id_ = 0;
   bool armed_ = false;
+  std::optional<TimePoint> gather_until_;  // of the batch that is being gathered
 };
 
 }  // namespace freshframe::process

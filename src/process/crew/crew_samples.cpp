@@ -34,18 +34,31 @@ Seat* Crew::idle_seat() {
   return found != seats_.end() ? found->get() : nullptr;
 }
 
+std::size_t Crew::most_given() const {
+  const auto& batch = worker_.batch();
+  return batch ? static_cast<std::size_t>(batch->size) : 1;
+}
+
+core::Taken Crew::take(std::vector<AnySample>& samples) {
+  if (const auto& batch = worker_.batch())
+    return worker_.inbox().try_take_batch(samples, *batch, gather_until_);
+  const auto taken = worker_.inbox().try_take(samples.emplace_back());
+  if (taken != core::Taken::Sample) samples.clear();
+  return taken;
+}
+
 void Crew::take_samples() {
-  const auto most = 2 * seats_.size();
+  const auto most = 2 * seats_.size() * most_given();
   bool wants = false;
   while (!failed_) {
     auto* const seat = idle_seat();
     wants = seat != nullptr && emitter_.outstanding() < most;
     if (!wants) break;
-    AnySample sample;
+    std::vector<AnySample> samples;
     bell_->want_samples(true);  // before the look: what comes after it rings
-    const auto taken = worker_.inbox().try_take(sample);
+    const auto taken = take(samples);
     if (taken == core::Taken::Sample) {
-      give(*seat, std::move(sample));
+      give(*seat, std::move(samples));
       continue;
     }
     input_ended_ = taken == core::Taken::Ended;
@@ -58,31 +71,34 @@ void Crew::take_samples() {
   if (wants) bell_->ring_for_sample();  // one may have come between the look and this
 }
 
-void Crew::give(Seat& seat, AnySample sample) {
-  Job job{std::move(sample), emitter_.take_ticket(), ++next_id_};
-  job.sent = now();
-  seat.job.emplace(std::move(job));
-  try {
-    send(seat);
-  } catch (const std::exception& error) {  // of what is to be sent, not of the worker
-    job = *std::exchange(seat.job, std::nullopt);
-    fail_sample(std::current_exception(), error.what(), job.sample);
-    emitter_.offer(job.ticket, {std::move(job.sample)});
-    return;
+void Crew::give(Seat& seat, std::vector<AnySample> samples) {
+  const auto most_inline = samples.size() == 1 ? kMostInline : kMostInline / (2 * samples.size());
+  std::vector<Parcel> parcels;
+  for (auto& sample : samples) {
+    Job job{std::move(sample), emitter_.take_ticket(), ++next_id_};
+    try {
+      parcels.push_back(pack(job, most_inline));
+    } catch (const std::exception& error) {  // of what is to be sent, not of the worker
+      fail_sample(std::current_exception(), error.what(), job.sample);
+      emitter_.offer(job.ticket, {std::move(job.sample)});
+      continue;
+    }
+    seat.jobs.push_back(std::move(job));
   }
+  seat.given = seat.jobs.size();
+  if (seat.jobs.empty()) return;
+  send(seat, std::move(parcels));
   seat.state = WorkerState::Working;
   show(seat);
 }
 
-void Crew::send(Seat& seat) {
-  auto& job = *seat.job;
-  RequestMessage message{.id = job.id,
-                         .lease = 0,
-                         .stamp = job.sample.stamp,
-                         .node = job.sample.node,
-                         .dropped = job.sample.dropped,
-                         .forms = {},
-                         .value = {}};
+Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
+  Parcel parcel;
+  auto& message = parcel.message;
+  message.id = job.id;
+  message.stamp = job.sample.stamp;
+  message.node = job.sample.node;
+  message.dropped = job.sample.dropped;
   PlacedFrame placed;
   if (job.sample.frame) {
     const auto holder = core::Graph::holder_of(static_cast<std::size_t>(worker_.index()));
@@ -91,29 +107,39 @@ void Crew::send(Seat& seat) {
     message.forms = placed.forms;
     message.lease = job.lease = job.id;
   }
-  EncodedValue encoded;
-  std::vector<std::byte> joined;
   if (job.sample.value) {
-    encoded = embedder_.encode(job.sample.value);
-    message.value = place_value(job, encoded, placed);
+    auto encoded = embedder_.encode(job.sample.value);
+    message.value = place_value(job, encoded, placed, most_inline);
     if (!message.value.shared) {
-      joined.resize(encoded.size());
-      encoded.copy_to(joined.data());
-      message.value.bytes = joined;
+      parcel.inline_value.resize(encoded.size());
+      encoded.copy_to(parcel.inline_value.data());
+      message.value.bytes = parcel.inline_value;
     }
   }
-  job.sent = now();
+  parcel.slabs = std::move(placed.slabs);
+  return parcel;
+}
+
+void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
+  const auto time = now();
+  for (auto& job : seat.jobs) job.sent = time;
   seat.announce_gone(SlabPool::shared());
-  auto sent = seat.announce(placed.slabs);
-  if (sent == Channel::Sent::Yes) sent = seat.send(write(message));
-  // One that has gone is buried in the next step, which counts the sample.
+  auto sent = Channel::Sent::Yes;
+  for (std::size_t i = 0; i < parcels.size() && sent == Channel::Sent::Yes; ++i) {
+    auto& [message, inline_value, slabs] = parcels[i];
+    message.more = static_cast<std::uint32_t>(parcels.size() - i - 1);
+    sent = seat.announce(slabs);
+    if (sent == Channel::Sent::Yes) sent = seat.send(write(message));
+  }
+  // One that has gone is buried in the next step, which counts the samples.
   if (sent == Channel::Sent::Full) seat.kill(now(), "it did not read what it was sent");
 }
 
-ValueMessage Crew::place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed) const {
+ValueMessage Crew::place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed,
+                               std::size_t most_inline) const {
   ValueMessage message{.kind = encoded.kind, .parts = encoded.sizes()};
   const auto size = encoded.size();
-  message.shared = size > kMostInline;
+  message.shared = size > most_inline;
   if (!message.shared) return message;
   auto& pool = SlabPool::shared();
   job.slot = {pool.allocate(size), [](std::uint8_t* memory) { SlabPool::shared().deallocate(memory); }};
@@ -164,7 +190,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       break;
     case ToParent::Need: {
       const auto needed = read_need(reader).bytes;
-      if (!seat.job) throw ProtocolError("memory for a result, without a sample");
+      if (seat.jobs.empty()) throw ProtocolError("memory for a result, without a sample");
       seat.give_memory(needed);
       break;
     }
@@ -200,13 +226,13 @@ void Crew::opened(Seat& seat) {
 
 // What is checked comes first: a message that cannot be changes nothing.
 void Crew::reply(Seat& seat, const ReplyMessage& message) {
-  if (!seat.job || message.id != seat.job->id) throw ProtocolError("a reply to nothing");
-  seat.check_held(message.released);
+  if (seat.jobs.empty() || message.id != seat.jobs.front().id) throw ProtocolError("a reply to nothing");
+  seat.check_held(message.released, 1);
   auto output = output_of(seat, message);
-  auto& job = *seat.job;
+  auto& job = seat.jobs.front();
   auto outcome = Outcome{job.sample, std::move(output), true};
   const auto ticket = job.ticket;
-  worker_.count_call(now() - job.sent);
+  count_call(seat);
   end_job(seat, message.released);
   if (outcome.output) {
     try {
@@ -228,7 +254,7 @@ std::optional<Output> Crew::output_of(const Seat& seat, const ReplyMessage& mess
     case ResultKind::Nothing:
       break;
     case ResultKind::Input: {
-      const auto& frame = seat.job->sample.frame;
+      const auto& frame = seat.jobs.front().sample.frame;
       if (!frame || !frame.has(message.form))
         throw ProtocolError("its input back, which had no such picture");
       return Output{{}, frame.to(message.form)};
@@ -257,17 +283,24 @@ void Crew::check_demand(const Output& output) const {
 
 // The job's picture becomes a loan, unless the worker has let it go.
 void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
-  const auto lease = seat.job->lease;
+  const auto lease = seat.jobs.front().lease;
   if (lease != 0) {
     const auto holder = core::Graph::holder_of(static_cast<std::size_t>(worker_.index()));
-    seat.lend(lease, seat.job->sample.frame.as_loan(holder));
+    seat.lend(lease, seat.jobs.front().sample.frame.as_loan(holder));
   }
-  seat.job.reset();
+  seat.jobs.pop_front();
   seat.release(released);
 }
 
+// With the first result of a call: what follows is the sending of the others.
+void Crew::count_call(const Seat& seat) {
+  if (seat.jobs.size() != seat.given) return;
+  worker_.count_call(now() - seat.jobs.front().sent);
+  worker_.count_batch(seat.given);
+}
+
 void Crew::after_job(Seat& seat) {
-  if (seat.state != WorkerState::Working) return;
+  if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
   if (ending_ || failed_) seat.let_close();
   show(seat);
@@ -290,12 +323,17 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
     if (in_open) seat.let_close();
     return;
   }
-  if (!seat.job || message.id != seat.job->id) throw ProtocolError("a failure of nothing");
-  seat.check_held(message.released);
-  const auto sample = seat.job->sample;
-  const auto ticket = seat.job->ticket;
-  worker_.count_call(now() - seat.job->sent);
+  if (seat.jobs.empty() || message.id != seat.jobs.front().id) throw ProtocolError("a failure of nothing");
+  if (message.whole && seat.jobs.size() != seat.given) throw ProtocolError("a failure of what has a result");
+  seat.check_held(message.released, message.whole && worker_.batch() ? seat.jobs.size() : 1);
+  const auto sample = seat.jobs.front().sample;
+  const auto ticket = seat.jobs.front().ticket;
+  count_call(seat);
   const auto error = options_.skips_errors ? std::make_exception_ptr(Error(message.text)) : cause();
+  if (message.whole && worker_.batch()) {
+    fail_call(seat, message, error);
+    return;
+  }
   end_job(seat, message.released);
   fail_sample(error, message.text, sample, message.traceback);
   emitter_.offer(ticket, {sample});
@@ -310,10 +348,29 @@ void Crew::fail_sample(std::exception_ptr error, const std::string& text, const 
   failed_ = true;
 }
 
-void Crew::drop_job(Seat& seat, NodeDropCause cause) {
-  const auto job = *std::exchange(seat.job, std::nullopt);
-  worker_.context().counters.drop(cause);
-  emitter_.offer(job.ticket, {job.sample});
+// A call that failed for all its samples.
+void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error) {
+  std::vector<AnySample> samples;
+  std::vector<std::uint64_t> tickets;
+  while (!seat.jobs.empty()) {
+    samples.push_back(seat.jobs.front().sample);
+    tickets.push_back(seat.jobs.front().ticket);
+    const bool last = seat.jobs.size() == 1;
+    end_job(seat, last ? std::span<const std::uint64_t>(message.released) : std::span<const std::uint64_t>());
+  }
+  if (!worker_.fail_batch(error, message.text, samples, message.traceback)) {
+    worker_.context().counters.drop(NodeDropCause::Error, samples.size());
+    failed_ = true;
+  }
+  for (std::size_t i = 0; i < samples.size(); ++i) emitter_.offer(tickets[i], {std::move(samples[i])});
+  after_job(seat);
+}
+
+void Crew::drop_jobs(Seat& seat, NodeDropCause cause) {
+  for (auto& job : std::exchange(seat.jobs, {})) {
+    worker_.context().counters.drop(cause);
+    emitter_.offer(job.ticket, {job.sample});
+  }
 }
 
 }  // namespace freshframe::process

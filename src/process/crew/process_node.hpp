@@ -43,6 +43,9 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
   [[nodiscard]] std::optional<std::string> records_to() const override { return description_.records_to; }
   [[nodiscard]] bool runs_outside() const noexcept override { return true; }
+  [[nodiscard]] bool takes_batches() const noexcept override {
+    return true;
+  }  // the embedder checks that it does
   [[nodiscard]] std::vector<WorkerStats> workers() const override { return board_.read(); }
   std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the workers do it

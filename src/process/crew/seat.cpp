@@ -61,7 +61,7 @@ void Seat::clear() {
   results_.reset();
   results_size_ = 0;
   dump_.reset();
-  job.reset();
+  jobs.clear();
   dump_until.reset();
   kill_at.reset();
   killed_at.reset();
@@ -120,6 +120,10 @@ std::uint64_t Seat::memory_limit() const noexcept {
 // The file is not mapped here: what its holder truncates would be a SIGBUS for whoever reads a mapping.
 void Seat::give_memory(std::uint64_t bytes) {
   MemoryMessage answer;
+  if (bytes <= results_size_) {  // it asks whether the result before this one has been read
+    send(write(answer));
+    return;
+  }
   if (bytes > memory_limit()) {
     answer.why = "a result of " + mebibytes(bytes) + " is more than a worker may send, " +
                  mebibytes(memory_limit()) + (options_.memory ? " (memory=)" : "");
@@ -163,10 +167,12 @@ void Seat::read_results(std::span<std::byte> into) const {
   if (!into.empty() && !read_file(results_.get(), into)) throw ProtocolError("a result cannot be read");
 }
 
-void Seat::check_held(std::span<const std::uint64_t> leases) const {
+void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answered) const {
   std::set<std::uint64_t> held;
+  const auto end = jobs.begin() + static_cast<std::ptrdiff_t>(answered);
   for (const auto lease : leases) {
-    const bool of_job = job && job->lease != 0 && job->lease == lease;
+    const bool of_job =
+        lease != 0 && std::any_of(jobs.begin(), end, [&](const Job& job) { return job.lease == lease; });
     if ((!of_job && !leases_.contains(lease)) || !held.insert(lease).second) {
       throw ProtocolError("lease " + std::to_string(lease) +
                           " was given back, which the worker does not have");

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -77,8 +78,9 @@ class Seat {
   // ---- leases
   /// The job's picture is with the worker no longer as its input; it may still hold it.
   void lend(std::uint64_t lease, Frame loan) { leases_.insert_or_assign(lease, std::move(loan)); }
-  /// Throws ProtocolError for a lease that the worker does not have, as its job's picture or from before.
-  void check_held(std::span<const std::uint64_t> leases) const;
+  /// Throws ProtocolError for a lease that the worker does not have, from before or as the picture of one of its
+  /// first `answered` jobs.
+  void check_held(std::span<const std::uint64_t> leases, std::size_t answered) const;
   /// The same for one that is not from before.
   void release(std::span<const std::uint64_t> leases);
 
@@ -94,7 +96,8 @@ class Seat {
   [[nodiscard]] std::uint64_t memory_limit() const noexcept;
 
   WorkerState state = WorkerState::Resting;
-  std::optional<Job> job;
+  std::deque<Job> jobs;   // of the call that it works on, those without a result; the first one's is next
+  std::size_t given = 0;  // samples of that call
   BackOff back_off;
   TimePoint start_at{};                      // Resting
   std::optional<TimePoint> dump_until = {};  // its stacks are being dumped

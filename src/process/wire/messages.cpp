@@ -195,6 +195,7 @@ ByteWriter write(const RequestMessage& message) {
   writer.put(message.dropped);
   writer.put(static_cast<std::uint8_t>(message.forms.size()));
   for (const auto& form : message.forms) put(writer, form);
+  writer.put(message.more);
   put(writer, message.value);
   return writer;
 }
@@ -244,6 +245,7 @@ RequestMessage read_request(ByteReader& reader) {
   for (std::uint8_t i = 0; i < forms; ++i) message.forms.push_back(get_picture(reader));
   if ((message.lease == 0) != message.forms.empty())
     throw ProtocolError("a picture without a lease, or one without a picture");
+  message.more = reader.get<std::uint32_t>();
   message.value = get_value(reader);
   return ended(reader, std::move(message));
 }
@@ -293,6 +295,7 @@ ByteWriter write(const ReplyMessage& message) {
 ByteWriter write(const FailedMessage& message) {
   auto writer = begin(ToParent::Failed);
   writer.put(message.id);
+  writer.put(static_cast<std::uint8_t>(message.whole ? 1 : 0));
   put_numbers(writer, message.released);
   writer.put_text(std::string_view(message.text).substr(0, kMostText));
   writer.put_text(std::string_view(message.traceback).substr(0, kMostText));
@@ -363,6 +366,7 @@ ReplyMessage read_reply(ByteReader& reader) {
 FailedMessage read_failed(ByteReader& reader) {
   FailedMessage message;
   message.id = reader.get<std::uint64_t>();
+  message.whole = reader.get_up_to<std::uint8_t>(1, "a flag") == 1;
   message.released = get_numbers(reader);
   message.text = reader.get_text();
   message.traceback = reader.get_text();

@@ -72,10 +72,11 @@ struct RequestMessage {
   std::uint64_t dropped = 0;
   std::vector<PictureMessage> forms;  // the same picture in several formats; the first is the frame's own
   ValueMessage value;
+  std::uint32_t more = 0;  // requests that follow and belong to the same call
 };
 struct MemoryMessage {
-  std::uint64_t bytes = 0;  // of the file that comes with it; 0: refused
-  std::string why;          // refused
+  std::uint64_t bytes = 0;  // of the file that comes with it; 0: refused, or the memory that is there will do
+  std::string why;          // refused; empty: not
 };
 
 struct HelloMessage {
@@ -99,6 +100,7 @@ struct FailedMessage {
   std::string traceback;
   ValueMessage error = {};  // the exception itself
   std::vector<std::uint64_t> released;
+  bool whole = false;  // the call failed for all its requests, of which `id` is the first
 };
 struct ReleasedMessage {
   std::vector<std::uint64_t> leases;

@@ -112,7 +112,6 @@ WorkerInit WorkerEnd::init() {
 }
 
 bool WorkerEnd::receive(WorkerRequest& request) {
-  input_ = {};
   bool got = false;
   while (!got && !ended_) {
     auto& channel = leases_->channel();
@@ -149,12 +148,14 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   const auto message = read_request(reader);
   request->value = value_of(message.value);
   leases_->begin_work();
-  input_ = frame_of(message);
-  sent_.clear();
-  for (const auto& form : message.forms) sent_.push_back(form.format.format);
-  request_ = message.id;
+  if (pending_.empty()) results_unread_ = false;  // the parent gives a sample when it has all results
+  auto& pending = pending_.emplace_back();
+  pending.id = message.id;
+  pending.input = frame_of(message);
+  for (const auto& form : message.forms) pending.sent.push_back(form.format.format);
   request->id = message.id;
-  request->sample = AnySample{message.stamp, input_, {}, message.dropped, message.node};
+  request->more = message.more;
+  request->sample = AnySample{message.stamp, pending.input, {}, message.dropped, message.node};
   got = true;
 }
 
@@ -172,6 +173,7 @@ void WorkerEnd::map_slab(const SlabMessage& message) {
 
 void WorkerEnd::take_memory(const MemoryMessage& message) {
   refused_ = message.why;
+  answered_ = true;
   if (message.bytes == 0) return;
   auto& files = leases_->channel().descriptors();
   if (files.size() != 1 || file_size(files[0].get()) != message.bytes) {
@@ -227,43 +229,51 @@ ReceivedValue WorkerEnd::value_of(const ValueMessage& message) const {
 }
 
 void WorkerEnd::need(std::uint64_t bytes) {
-  if (results_.size() >= bytes) return;
-  results_ = {};
+  const bool unread = std::exchange(results_unread_, true);
+  if (results_.size() >= bytes && !unread) return;
+  if (results_.size() < bytes) results_ = {};
   refused_.clear();
+  answered_ = false;
   send(write(NeedMessage{bytes}));
   auto& channel = leases_->channel();
-  while (results_.size() < bytes && refused_.empty()) {
+  while (!answered_) {
     const auto received = channel.receive(Channel::Wait::Yes);
     if (received == Channel::Received::End) throw Error("the parent process has gone");
     bool got = false;
     if (received == Channel::Received::Message) handle(nullptr, got);
   }
   if (!refused_.empty()) throw Error(refused_);
+  if (results_.size() < bytes) throw ProtocolError("less memory for results than was wanted");
+}
+
+// The parent lends a picture to the worker with the answer, so leases go back with the last one.
+std::vector<std::uint64_t> WorkerEnd::end_request() {
+  pending_.pop_front();
+  return pending_.empty() ? leases_->take() : std::vector<std::uint64_t>();
 }
 
 void WorkerEnd::reply(ReplyMessage message) {
-  message.id = request_;
-  message.released = leases_->take();
+  message.id = pending_.front().id;
+  message.released = end_request();
   send(write(message));
-  leases_->end_work();
+  if (pending_.empty()) leases_->end_work();
 }
 
 void WorkerEnd::reply_nothing() {
-  input_ = {};
   reply({});
 }
 
 void WorkerEnd::reply_frame(const Frame& frame) {
   ReplyMessage message;
-  const bool is_input = input_ && frame.shares(input_);
-  if (is_input && std::find(sent_.begin(), sent_.end(), frame.format()) != sent_.end()) {
+  auto& [id, input, sent] = pending_.front();
+  const bool is_input = input && frame.shares(input);
+  if (is_input && std::find(sent.begin(), sent.end(), frame.format()) != sent.end()) {
     message.kind = ResultKind::Input;
     message.form = frame.format();
-    input_ = {};
     reply(std::move(message));
     return;
   }
-  input_ = {};
+  input = {};
   message.kind = ResultKind::Picture;
   message.picture = frame.picture_format();
   Picture copy{message.picture, {}};
@@ -288,23 +298,27 @@ void WorkerEnd::reply_value(const EncodedValue& value) {
     value.copy_to(joined.data());
     message.value.bytes = joined;
   }
-  input_ = {};
   reply(std::move(message));
 }
 
-void WorkerEnd::fail(bool in_call, const std::string& text, const std::string& traceback,
+void WorkerEnd::fail(Failed what, const std::string& text, const std::string& traceback,
                      const EncodedValue& error) {
-  input_ = {};
-  FailedMessage message{
-      .id = in_call ? request_ : 0, .text = text, .traceback = traceback, .error = {}, .released = {}};
+  const bool in_call = what != Failed::Outside && !pending_.empty();
+  FailedMessage message{.id = in_call ? pending_.front().id : 0,
+                        .text = text,
+                        .traceback = traceback,
+                        .error = {},
+                        .released = {},
+                        .whole = in_call && what == Failed::Call};
+  if (message.whole) pending_.resize(1);
   std::vector<std::byte> joined(error.size() <= kMostInline ? error.size() : 0);
   if (error.kind != kNoValue && error.size() <= kMostInline) {
     error.copy_to(joined.data());
     message.error = {.kind = error.kind, .parts = error.sizes(), .bytes = joined};
   }
-  message.released = leases_->take();
+  message.released = in_call ? end_request() : leases_->take();
   send(write(message));
-  leases_->end_work();
+  if (pending_.empty()) leases_->end_work();
 }
 
 bool WorkerEnd::log(int level, const std::string& logger, const std::string& text) {

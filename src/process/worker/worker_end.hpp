@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +34,7 @@ struct WorkerRequest {
   std::uint64_t id = 0;
   AnySample sample;
   ReceivedValue value;
+  std::uint32_t more = 0;  // requests of the same call, which follow
 };
 
 /// One per worker process. receive() and the answers come from one thread; frames may be dropped, and log()
@@ -53,13 +55,14 @@ class WorkerEnd {
   [[nodiscard]] bool receive(WorkerRequest& request);
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-  /// Answers the request that was received last. A frame that is the request's own goes back as such, another
+  /// Answers the first request without an answer. A frame that is the request's own goes back as such, another
   /// one is copied.
   void reply_nothing();
   void reply_frame(const Frame& frame);
   void reply_value(const EncodedValue& value);
-  /// `in_call`: process() failed on the request, else open() or close() did.
-  void fail(bool in_call, const std::string& text, const std::string& traceback, const EncodedValue& error);
+  /// What failed: open() or close(), the node on the first request without an answer, or on all of them.
+  enum class Failed : std::uint8_t { Outside, Request, Call };
+  void fail(Failed what, const std::string& text, const std::string& traceback, const EncodedValue& error);
   void closed();
   /// Never waits; false: dropped.
   bool log(int level, const std::string& logger, const std::string& text);
@@ -74,19 +77,27 @@ class WorkerEnd {
   [[nodiscard]] Frame frame_of(const RequestMessage& message);
   [[nodiscard]] Picture picture_of(const PictureMessage& message) const;
   [[nodiscard]] ReceivedValue value_of(const ValueMessage& message) const;
-  /// Makes the result memory hold `bytes`; throws Error with the parent's reason.
+  /// Makes the result memory hold `bytes`, and waits until the parent has read what is in it; throws Error with
+  /// the parent's reason.
   void need(std::uint64_t bytes);
   void send(const ByteWriter& message);
   void reply(ReplyMessage message);
+  /// Forgets the first request; what its answer says of leases.
+  std::vector<std::uint64_t> end_request();
 
   std::shared_ptr<Leases> leases_;
   const PixelOps& ops_;
   std::map<std::uint32_t, std::shared_ptr<const Mapping>> slabs_;
   Mapping results_;
-  std::string refused_;  // the parent's reason for no memory
-  std::uint64_t request_ = 0;
-  Frame input_;                    // of the request
-  std::vector<PixelFormat> sent_;  // the formats that it came in
+  std::string refused_;          // the parent's reason for no memory
+  bool answered_ = false;        // the parent, about memory
+  bool results_unread_ = false;  // a result of this call was put there
+  struct Pending {
+    std::uint64_t id = 0;
+    Frame input;
+    std::vector<PixelFormat> sent;  // the formats that it came in
+  };
+  std::deque<Pending> pending_;  // requests without an answer
   bool ended_ = false;
   std::optional<OrphanGuard> guard_;
 };

@@ -139,11 +139,13 @@ void Service::open_views() {
   if (options_.view) return;
   const auto graph = core_->graph_state();
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const auto& name = graph.stats.nodes[i].name;
-    if (!graph.nodes[i].sends_frames || hub_.has(name)) continue;
-    try {
-      hub_.add_port(name);
-    } catch (const StateError&) {  // another server views it
+    if (!graph.nodes[i].sends_frames) continue;
+    for (const auto& name : graph.nodes[i].views) {
+      if (hub_.has(name)) continue;
+      try {
+        hub_.add_port(name);
+      } catch (const StateError&) {  // another server views it
+      }
     }
   }
 }

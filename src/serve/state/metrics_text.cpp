@@ -44,7 +44,12 @@ class MetricsWriter {
 
   template <class T>
   void sample(std::initializer_list<Label> labels, T value) {
+    sample({}, labels, value);
+  }
+  template <class T>
+  void sample(std::string_view suffix, std::initializer_list<Label> labels, T value) {
     out_ += name_;
+    out_ += suffix;
     char separator = '{';
     put_label(separator, "pipeline", pipeline_);
     for (const auto& [key, text] : labels) put_label(separator, key, text);
@@ -114,7 +119,13 @@ void write_nodes(MetricsWriter& out, const Stats& stats) {
 
 void write_edges(MetricsWriter& out, const Stats& stats) {
   const auto for_each_edge = [&](const auto& sample) {
-    for (const auto& edge : stats.edges) sample({{"parent", edge.parent}, {"child", edge.child}}, edge);
+    for (const auto& edge : stats.edges) {
+      if (edge.only.empty()) {
+        sample({{"parent", edge.parent}, {"child", edge.child}}, edge);
+      } else {
+        sample({{"parent", edge.parent}, {"child", edge.child}, {"source", edge.only}}, edge);
+      }
+    }
   };
   write_fields(out, kEdgeFields, for_each_edge);
   out.begin("edge_lost_total", "counter", "Samples dropped although the queue was not asked to drop them.");
@@ -122,8 +133,29 @@ void write_edges(MetricsWriter& out, const Stats& stats) {
       [&](std::initializer_list<Label> labels, const EdgeStats& edge) { out.sample(labels, lost_on(edge)); });
   out.begin("edge_depth_samples", "gauge", "Samples that the edge's queue can hold.");
   for_each_edge([&](std::initializer_list<Label> labels, const EdgeStats& edge) {
-    out.sample(labels, static_cast<double>(edge.queue.depth));
+    out.sample(labels, static_cast<double>(edge.queue.depth) * static_cast<double>(edge.sources));
   });
+}
+
+// Buckets are the powers of two below the largest batch so far, so their number stays small.
+void write_batches(MetricsWriter& out, const Stats& stats) {
+  out.begin("node_batch_samples", "histogram", "Samples of one call, of nodes with a batch.");
+  for (const auto& node : stats.nodes) {
+    if (node.batches.empty()) continue;
+    std::uint64_t calls = 0;
+    std::uint64_t samples = 0;
+    auto next = node.batches.begin();
+    for (int bound = 1; next != node.batches.end(); bound *= 2) {
+      for (; next != node.batches.end() && next->first <= bound; ++next) {
+        calls += next->second;
+        samples += static_cast<std::uint64_t>(next->first) * next->second;
+      }
+      out.sample("_bucket", {{"node", node.name}, {"le", std::to_string(bound)}}, calls);
+    }
+    out.sample("_bucket", {{"node", node.name}, {"le", "+Inf"}}, calls);
+    out.sample("_sum", {{"node", node.name}}, samples);
+    out.sample("_count", {{"node", node.name}}, calls);
+  }
 }
 
 void write_away(MetricsWriter& out, const Snapshot& seen) {
@@ -153,10 +185,14 @@ void write_drops(MetricsWriter& out, const Stats& stats) {
   out.begin("edge_dropped_total", "counter", "Samples dropped on the edge, by cause.");
   for (const auto& edge : stats.edges) {
     for (int i = 0; i < kDropCauses; ++i) {
-      out.sample({{"parent", edge.parent},
-                  {"child", edge.child},
-                  {"cause", freshframe::to_string(static_cast<DropCause>(i))}},
-                 count_of<DropCause>(edge.drops, i));
+      const auto cause = freshframe::to_string(static_cast<DropCause>(i));
+      const auto count = count_of<DropCause>(edge.drops, i);
+      if (edge.only.empty()) {
+        out.sample({{"parent", edge.parent}, {"child", edge.child}, {"cause", cause}}, count);
+      } else {
+        out.sample({{"parent", edge.parent}, {"child", edge.child}, {"source", edge.only}, {"cause", cause}},
+                   count);
+      }
     }
   }
 }
@@ -240,6 +276,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   write_states(out, seen);
   write_memory(out, stats);
   write_nodes(out, stats);
+  write_batches(out, seen.graph.stats);
   write_away(out, seen);
   write_edges(out, stats);
   write_drops(out, stats);

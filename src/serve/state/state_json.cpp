@@ -87,6 +87,16 @@ void write_workers(JsonWriter& json, const NodeStats& node) {
   json.end_array();
 }
 
+// Calls by their number of samples: [[3, 1], [8, 120]].
+void write_batches(JsonWriter& json, const NodeStats& node) {
+  if (node.batches.empty()) return;
+  json.key("batches").begin_array();
+  for (const auto& [size, calls] : node.batches) {
+    json.begin_array().value(static_cast<double>(size)).value(static_cast<double>(calls)).end_array();
+  }
+  json.end_array();
+}
+
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& node = seen.graph.stats.nodes[index];
   const auto& about = seen.graph.nodes[index];
@@ -111,8 +121,10 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   write_causes(json, "drop_rate", seen.node_rates[index].drops);
   write_source(json, node.source, seen.away[index]);
   write_workers(json, node);
-  const bool viewed =
-      std::ranges::any_of(seen.views, [&](const auto& view) { return view.port == node.name; });
+  write_batches(json, node);
+  const bool viewed = std::ranges::any_of(seen.views, [&](const auto& view) {
+    return std::ranges::find(about.views, view.port) != about.views.end();
+  });
   json.member("view", viewed).end_object();
 }
 
@@ -122,10 +134,12 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   json.begin_object()
       .member("parent", std::string_view(edge.parent))
       .member("child", std::string_view(edge.child))
+      .member("only", std::string_view(edge.only))
       .member("reader", std::ranges::find(readers, edge.child) != readers.end());
   json.key("queue")
       .begin_object()
       .member("depth", edge.queue.depth)
+      .member("sources", edge.sources)
       .member("when_full", freshframe::to_string(edge.queue.when_full))
       .member("name", std::string_view(freshframe::to_string(edge.queue)))
       .end_object();

@@ -38,7 +38,7 @@ class OutsideNode final : public NodeBase {
 };
 
 int add_outside(Pipeline& pipeline, Port<int> parent, AddOptions options = {}) {
-  const int parents[] = {parent.node};
+  const AnyPort parents[] = {parent.node};
   return pipeline.add_any(std::make_unique<OutsideNode>(), parents, std::move(options));
 }
 
@@ -219,7 +219,7 @@ TEST(Outside, SkipCountsWhatTheEmbedderReports) {
 
 TEST(Outside, AnOpenThatFailsFailsTheStart) {
   CheckedPipeline pipeline;
-  const int parents[] = {pipeline.add(count_source(5)).node};
+  const AnyPort parents[] = {pipeline.add(count_source(5)).node};
   const int outside = pipeline.add_any(std::make_unique<OutsideNode>(true), parents, {.name = "python"});
   auto& core = *pipeline.core();
   core.launch();
@@ -271,7 +271,7 @@ TEST(ReadyHook, IsCalledForEverySampleAndForTheEnd) {
   Feed<int> feed;
   std::atomic<int> calls{0};
   CheckedPipeline pipeline;
-  const int parents[] = {pipeline.add(feed_source(feed, Kind::File)).node};
+  const AnyPort parents[] = {pipeline.add(feed_source(feed, Kind::File)).node};
   const auto reader = pipeline.reader_any(parents, {});
   pipeline.start();
   reader->inbox().set_ready_hook([&] { ++calls; });
@@ -289,7 +289,7 @@ TEST(ReadyHook, IsCalledForEverySampleAndForTheEnd) {
 TEST(ReadyHook, AnArmedNextReaderWaitsWithoutAThread) {
   Feed<int> feed;
   CheckedPipeline pipeline;
-  const int parents[] = {pipeline.add(feed_source(feed, Kind::Live)).node};
+  const AnyPort parents[] = {pipeline.add(feed_source(feed, Kind::Live)).node};
   const auto reader = pipeline.reader_any(parents, {.queue = kNext});
   pipeline.start();
   feed.push_and_settle(0);

@@ -87,7 +87,7 @@ TEST(Types, NothingFollowsASink) {
   Seen<Sample<int>> seen;
   CheckedPipeline pipeline;
   const auto sink = pipeline.add(collect_into<int>(seen), pipeline.add(feed_source(feed, Kind::Live)));
-  const int parents[] = {sink.node};
+  const AnyPort parents[] = {sink.node};
   EXPECT_THROW(pipeline.add_any(std::make_unique<AnyNode>(nullptr, nullptr), parents, {}), GraphError);
   EXPECT_THROW((void)pipeline.reader_any(parents, {}), GraphError);
 }
@@ -95,7 +95,7 @@ TEST(Types, NothingFollowsASink) {
 TEST(Types, ThatDoNotFitAreRefusedAtAddWithBothNames) {
   Feed<double> feed;
   CheckedPipeline pipeline;
-  const int parents[] = {pipeline.add(feed_source(feed, Kind::Live), {.name = "numbers"}).node};
+  const AnyPort parents[] = {pipeline.add(feed_source(feed, Kind::Live), {.name = "numbers"}).node};
   const std::string message = message_of<GraphError>([&] {
     pipeline.add_any(std::make_unique<AnyNode>(type_of<Frame>(), nullptr), parents, {.name = "viewer"});
   });
@@ -108,8 +108,8 @@ TEST(Types, OfEveryParentOfAMergeAreChecked) {
   Feed<double> doubles;
   Feed<int> ints;
   CheckedPipeline pipeline;
-  const int parents[] = {pipeline.add(feed_source(doubles, Kind::Live)).node,
-                         pipeline.add(feed_source(ints, Kind::Live)).node};
+  const AnyPort parents[] = {pipeline.add(feed_source(doubles, Kind::Live)).node,
+                             pipeline.add(feed_source(ints, Kind::Live)).node};
   EXPECT_THROW(pipeline.add_any(std::make_unique<AnyNode>(type_of<double>(), nullptr), parents, {}),
                GraphError);
   EXPECT_NO_THROW(pipeline.add_any(std::make_unique<AnyNode>(nullptr, nullptr), parents, {}));
@@ -119,9 +119,9 @@ TEST(Types, AnUntypedNodePassesWhatItGetsToATypedOneThatFits) {
   Seen<Sample<int>> seen;
   CheckedPipeline pipeline;
   const auto source = pipeline.add(count_source(3));
-  const int parents[] = {source.node};
+  const AnyPort parents[] = {source.node};
   const Port<int> any{pipeline.add_any(std::make_unique<AnyNode>(nullptr, type_of<int>()),
-                                       std::span<const int>(parents), {})};
+                                       std::span<const AnyPort>(parents), {})};
   pipeline.add(collect_into<int>(seen), any);
   EXPECT_TRUE(pipeline.run().complete);
   EXPECT_EQ(seen.all().size(), 3U);
@@ -131,7 +131,7 @@ TEST(Types, AnOutputThatBreaksItsPromiseIsAnErrorAndNotACrash) {
   Seen<Sample<double>> seen;
   CheckedPipeline pipeline;
   const auto source = pipeline.add(count_source(3));
-  const int parents[] = {source.node};
+  const AnyPort parents[] = {source.node};
   // Says double, hands on int.
   const Port<double> liar{
       pipeline.add_any(std::make_unique<AnyNode>(nullptr, type_of<double>()), parents, {})};
@@ -146,7 +146,7 @@ TEST(Types, AnOutputThatPromisesNothingNeverReachesATypedNodeUnchecked) {
       {
         CheckedPipeline pipeline;
         const auto source = pipeline.add(count_source(3));
-        const int parents[] = {source.node};
+        const AnyPort parents[] = {source.node};
         const Port<double> any{pipeline.add_any(std::make_unique<AnyNode>(nullptr, nullptr), parents, {})};
         pipeline.add(collect_into<double>(seen), any);
         (void)pipeline.run();
@@ -159,9 +159,9 @@ TEST(Wiring, WhatCannotBeIsRefusedAtAdd) {
   Feed<int> feed;
   CheckedPipeline pipeline;
   const auto source = pipeline.add(feed_source(feed, Kind::Live));
-  const int unknown[] = {7};
-  const int negative[] = {-1};
-  const int known[] = {source.node};
+  const AnyPort unknown[] = {7};
+  const AnyPort negative[] = {-1};
+  const AnyPort known[] = {source.node};
   const auto any = [] { return std::make_unique<AnyNode>(nullptr, nullptr); };
   EXPECT_THROW(pipeline.add_any(any(), unknown, {}), GraphError);
   EXPECT_THROW(pipeline.add_any(any(), negative, {}), GraphError);

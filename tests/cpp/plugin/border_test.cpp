@@ -62,7 +62,7 @@ TEST(Border, AClassOfAPluginRunsInAPipelineAndItsErrorIsANodeError) {
   test::Feed<Frame> feed;
   Pipeline pipeline;
   const auto source = pipeline.add(test::feed_source(feed, test::Kind::File));
-  const int parents[] = {source.node};
+  const AnyPort parents[] = {source.node};
   const Port<double> mean{pipeline.add_any(node_of(kTable, std::make_shared<Mean>()), parents, {})};
   auto reader = pipeline.reader(mean);
   pipeline.start();
@@ -88,7 +88,7 @@ TEST(Border, TablesStayAsLongAsTheirSamples) {
   {
     Pipeline pipeline;
     const auto source = pipeline.add(test::feed_source(feed, test::Kind::File));
-    const int parents[] = {source.node};
+    const AnyPort parents[] = {source.node};
     const Port<native::Table> rows{pipeline.add_any(node_of(kTable, std::make_shared<Rows>()), parents, {})};
     auto reader = pipeline.reader(rows);
     pipeline.start();

@@ -1,0 +1,60 @@
+"""How many samples a node gets in one call."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import _check, _native
+from ._errors import OptionError, OptionTypeError
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How many samples a node gets in one call: ``pipeline.add(node, cameras, batch=Batch(8))``.
+
+    The engine gathers them from all edges of the node, in turn, so that every camera gets its share. They
+    stay in their queues meanwhile: with LATEST a newer sample takes the place of the one that waits. The
+    node's ``process_batch(samples)``, or a function, gets a list and returns one with as many entries.
+
+    Args:
+        size: The most samples of one call, 1 to 4096. Fewer come when the queues hold no more, when
+            ``max_wait`` is over, and at the end.
+        max_wait: Seconds to wait for more after the first one; 0 takes what is there.
+
+    Raises:
+        OptionError: One is out of range.
+        OptionTypeError: size is no int, or max_wait no number.
+    """
+
+    size: int
+    max_wait: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be."""
+        self._policy()
+
+    def _policy(self) -> _native.BatchPolicy:
+        """The engine's form of it: the engine decides which values are possible."""
+        return _native.BatchPolicy(
+            _check.integer("the size of a batch", self.size),
+            _check.number("max_wait of a batch", self.max_wait),
+        )
+
+
+def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
+    """The entries of a call with ``count`` samples.
+
+    Raises:
+        OptionError: There are more or fewer.
+        OptionTypeError: It is no list and no tuple.
+    """
+    if not isinstance(results, (list, tuple)):
+        raise OptionTypeError(
+            f"{what} must return a list with one result per sample, got {type(results).__name__}"
+        )
+    if len(results) != count:
+        raise OptionError(f"{what} must return one result per sample: it returned {len(results)} for {count}")
+    return results

@@ -1,0 +1,93 @@
+// Gathering batches: when a batch is complete, and taking it.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "core/edge/inbox.hpp"
+
+namespace freshframe::core {
+
+bool Inbox::gathered_locked(const Batch& batch) const {
+  if (closed_) return true;
+  std::size_t waiting = 0;
+  std::size_t room = 0;
+  for (const auto& lane : lanes_) {
+    waiting += lane->size;
+    if (!lane->ended) room += lane->ring.size() - lane->size;
+  }
+  return waiting >= static_cast<std::size_t>(batch.size) || room == 0;
+}
+
+Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
+                               std::optional<TimePoint>& gather_until, Aftermath& after) {
+  if (closed_ && clock_->now() >= drained_by_) return Taken::Ended;
+  while (any_waits_locked()) {  // again when all that waited was stale
+    if (!gathered_locked(batch)) {
+      const auto now = clock_->now();
+      if (!gather_until) gather_until = now + to_duration(Seconds(batch.max_wait));
+      if (now < *gather_until) return Taken::Nothing;
+    }
+    AnySample sample;
+    while (samples.size() < static_cast<std::size_t>(batch.size) &&
+           take_locked(sample, false, after) == Taken::Sample) {
+      samples.push_back(std::move(sample));
+      after.edges.push_back(after.edge);
+    }
+    gather_until.reset();
+    if (!samples.empty()) return Taken::Sample;
+  }
+  gather_until.reset();
+  return nothing_locked();
+}
+
+Taken Inbox::finish_batch(Taken taken, const std::vector<AnySample>& samples, const Aftermath& after) {
+  const auto now = clock_->now();
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    ages_[after.edges[i]]->add(Seconds(now - samples[i].stamp.captured).count());
+  }
+  return taken;
+}
+
+Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch) {
+  samples.clear();
+  std::optional<TimePoint> gather_until;
+  Aftermath after;
+  Lock lock(mutex_);
+  auto taken = take_batch_locked(samples, batch, gather_until, after);
+  while (taken == Taken::Nothing) {
+    if (!after.dropped.empty()) {  // stale ones: a wait may be long, their pictures are freed before it
+      lock.unlock();
+      after.dropped.clear();
+      lock.lock();
+    }
+    if (gather_until) {
+      const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) { return gathered_locked(batch); };
+      consumer_asleep_ = true;
+      ready_.wait_until(mutex_, *clock_, *gather_until, gathered);
+      consumer_asleep_ = false;
+    } else {
+      const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
+        return closed_ || all_ended_locked() || any_waits_locked();
+      };
+      waiting_ = true;
+      wait_for_sample_locked(TimePoint::max(), ready);
+      waiting_ = false;
+    }
+    taken = take_batch_locked(samples, batch, gather_until, after);
+  }
+  lock.unlock();
+  return finish_batch(taken, samples, after);
+}
+
+Taken Inbox::try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
+                            std::optional<TimePoint>& gather_until) {
+  samples.clear();
+  Aftermath after;
+  Lock lock(mutex_);
+  const auto taken = take_batch_locked(samples, batch, gather_until, after);
+  lock.unlock();
+  return finish_batch(taken, samples, after);
+}
+
+}  // namespace freshframe::core
