@@ -77,6 +77,7 @@ NB_MODULE(_native, module) {
   bind_user_nodes(module);
   bind_trackers(module);
   bind_box_painter(module);
+  bind_models(module);
   bind_log(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once.");

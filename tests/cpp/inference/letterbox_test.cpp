@@ -44,8 +44,8 @@ std::vector<float> expected(const Frame& bgr, const InputForm& form) {
   std::vector<float> out(3 * static_cast<std::size_t>(form.width * form.height), 114 / 255.0F);
   const auto plane = bgr.planes()[0];
   const auto level = [&](int x, int y, int c) {
-    return double{
-        plane.row(std::clamp(y, 0, bgr.height() - 1))[3 * std::clamp(x, 0, bgr.width() - 1) + 2 - c]};
+    const auto* const row = plane.row(std::clamp(y, 0, bgr.height() - 1));
+    return static_cast<double>(row[3 * std::clamp(x, 0, bgr.width() - 1) + 2 - c]);
   };
   for (int y = 0; y < where.height; ++y) {
     for (int x = 0; x < where.width; ++x) {
