@@ -85,11 +85,11 @@ typedef struct freshframe_frame freshframe_frame;
 
 /* A named array. */
 typedef struct freshframe_column {
-  const char* name;  /* unique in its table; "" for the only column of an "array" */
-  const char* dtype; /* "bool", "int8" to "int64", "uint8" to "uint64", "float32" or "float64" */
-  int32_t ndim;      /* 1 to 4; 0 to 4 for an "array" */
-  int32_t reserved;  /* 0 */
-  int64_t shape[4];  /* elements; the first ndim are used, the others are 0 */
+  const char* name;   /* unique in its table; "" for the only column of an "array" */
+  const char* dtype;  /* "bool", "int8" to "int64", "uint8" to "uint64", "float32" or "float64" */
+  int32_t ndim;       /* 1 to 4; 0 to 4 for an "array" */
+  int32_t reserved;   /* 0 */
+  int64_t shape[4];   /* elements; the first ndim are used, the others are 0 */
   int64_t strides[4]; /* bytes, at least 0 and a multiple of the dtype's size; the first ndim are used */
   const void* data;   /* aligned for its dtype; null only when there are no elements */
   uint64_t bytes;     /* memory behind `data`: all elements lie within it */
@@ -98,31 +98,33 @@ typedef struct freshframe_column {
 /* A value of one of the named types.
  * "circles":    xyr (n, 3) float32 and confidence (n,) float32; tracker_id (n,) int64, velocity (n, 2) float32,
  *               age (n,) float32 and track_confidence (n,) float32 may be there
- * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32; tracker_id (n,) int64 may be
- *               there
+ * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32; a tracker's columns may be
+ *               there, as in "circles"
  * "array":      one column
  * "table":      any columns */
 typedef struct freshframe_value {
-  uint64_t size;               /* sizeof(freshframe_value) */
-  const char* type;            /* name of the type */
-  double number;               /* of "float64" */
-  freshframe_frame* frame;     /* of "frame" */
-  freshframe_array columns;    /* of freshframe_column: of all other types */
-  void* owner;                 /* for `release` */
-  void (*release)(void* owner); /* called once per value given out, from any thread, with or without the GIL, until
+  uint64_t size;            /* sizeof(freshframe_value) */
+  const char* type;         /* name of the type */
+  double number;            /* of "float64" */
+  freshframe_frame* frame;  /* of "frame" */
+  freshframe_array columns; /* of freshframe_column: of all other types */
+  void* owner;              /* for `release` */
+  void (*release)(
+      void* owner); /* called once per value given out, from any thread, with or without the GIL, until
                                    the process ends; null: nothing to release. The engine calls it also for a value
                                    that it refuses. Null in values that the engine gives. */
 } freshframe_value;
 
 /* Where and when a sample was born. */
 typedef struct freshframe_stamp {
-  uint64_t size;       /* sizeof(freshframe_stamp) */
-  int64_t seq;         /* number at its source, from 0; a source may leave -1: the next one */
-  double pts;          /* seconds in the source's own time */
-  int64_t captured_ns; /* CLOCK_MONOTONIC when device, file or network handed it over; a source may leave 0: now */
-  uint64_t dropped;    /* samples dropped on this edge since the previous one */
-  int32_t source;      /* index of the source node in its pipeline */
-  int32_t reserved;    /* 0 */
+  uint64_t size; /* sizeof(freshframe_stamp) */
+  int64_t seq;   /* number at its source, from 0; a source may leave -1: the next one */
+  double pts;    /* seconds in the source's own time */
+  int64_t
+      captured_ns; /* CLOCK_MONOTONIC when device, file or network handed it over; a source may leave 0: now */
+  uint64_t dropped; /* samples dropped on this edge since the previous one */
+  int32_t source;   /* index of the source node in its pipeline */
+  int32_t reserved; /* 0 */
 } freshframe_stamp;
 
 /* What a node is given; everything in it is valid during the call. */
@@ -130,7 +132,8 @@ typedef struct freshframe_sample {
   uint64_t size; /* sizeof(freshframe_sample) */
   const freshframe_stamp* stamp;
   const freshframe_value* value;
-  const freshframe_frame* frame; /* that the value was made from; the value itself when that is a frame; may be null */
+  const freshframe_frame*
+      frame; /* that the value was made from; the value itself when that is a frame; may be null */
 } freshframe_sample;
 
 /* Room for the text of an error. */

@@ -47,8 +47,6 @@ struct Table {
 };
 /// A table that holds one array.
 struct Array : Table {};
-/// A table of boxes: xyxy, confidence, class_id, perhaps tracker_id.
-struct Boxes : Table {};
 
 /// How a function is called and what it gives.
 struct FunctionOptions {
@@ -91,7 +89,7 @@ struct NodeTypes {
 /// Of a node that one of the functions above has made.
 [[nodiscard]] NodeTypes node_types(const NodeBase& node);
 
-/// The table of a value, whichever of the three it is; null: none.
+/// The table of a value, be it a Table or an Array; null: none.
 [[nodiscard]] const Table* table_in(const ValueRef& value) noexcept;
 
 }  // namespace freshframe::native
@@ -100,5 +98,3 @@ template <>
 inline constexpr std::string_view freshframe::kTypeName<freshframe::native::Table> = "table";
 template <>
 inline constexpr std::string_view freshframe::kTypeName<freshframe::native::Array> = "array";
-template <>
-inline constexpr std::string_view freshframe::kTypeName<freshframe::native::Boxes> = "Detections";

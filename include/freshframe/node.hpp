@@ -55,8 +55,13 @@ class NodeBase {
 
   /// Name when add() is given none.
   [[nodiscard]] virtual std::string default_name() const { return "node"; }
-  /// Type of the input; nullptr takes anything.
+  /// Type of the input; nullptr takes anything, or one of several types: input_types().
   [[nodiscard]] virtual const TypeInfo* input_type() const noexcept { return nullptr; }
+  /// The types that the input may have; none: takes anything.
+  [[nodiscard]] virtual std::vector<const TypeInfo*> input_types() const {
+    if (const auto* type = input_type()) return {type};
+    return {};
+  }
   /// Type of the output; nullptr promises nothing.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
   [[nodiscard]] virtual bool is_source() const noexcept { return false; }
@@ -137,6 +142,39 @@ class Node : public NodeBase {
       throw GraphError("takes " + std::string(kTypeName<In>) + ", but its parent gave something else");
     }
     auto out = process(Sample<In>(sample), context);
+    if (!out) return std::nullopt;
+    return detail::to_output<Out>(*std::move(out));
+  }
+};
+
+/// A step whose samples hold a value of either type. Derive and implement both process().
+template <class A, class B, class Out>
+class EitherNode : public NodeBase {
+ public:
+  using Output = Out;
+  template <class In>
+  static constexpr bool kTakes = std::is_same_v<In, A> || std::is_same_v<In, B>;
+
+  [[nodiscard]] const TypeInfo* input_type() const noexcept final { return nullptr; }
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const final {
+    return {type_of<A>(), type_of<B>()};
+  }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
+
+  /// Called by one thread at a time. nullopt: nothing is emitted.
+  virtual std::optional<Out> process(const Sample<A>& sample, const Context& context) = 0;
+  virtual std::optional<Out> process(const Sample<B>& sample, const Context& context) = 0;
+
+  std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) final {
+    std::optional<Out> out;
+    if (detail::holds<A>(sample)) {
+      out = process(Sample<A>(sample), context);
+    } else if (detail::holds<B>(sample)) {
+      out = process(Sample<B>(sample), context);
+    } else {  // only possible below a node that promised no type
+      throw GraphError("takes " + std::string(kTypeName<A>) + " or " + std::string(kTypeName<B>) +
+                       ", but its parent gave something else");
+    }
     if (!out) return std::nullopt;
     return detail::to_output<Out>(*std::move(out));
   }

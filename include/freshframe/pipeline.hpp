@@ -146,6 +146,21 @@ class Pipeline {
     for (const auto& parent : parents) indices.push_back(parent.node);
     return {add_any(std::move(node), indices, std::move(options))};
   }
+  /// The same for a node that takes several types.
+  template <class N, class In>
+    requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
+  Port<typename N::Output> add(std::unique_ptr<N> node, Port<In> parent, AddOptions options = {}) {
+    const int parents[] = {parent.node};
+    return {add_any(std::move(node), parents, std::move(options))};
+  }
+  template <class N, class In>
+    requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
+  Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<In>>& parents,
+                               AddOptions options = {}) {
+    std::vector<int> indices;
+    for (const auto& parent : parents) indices.push_back(parent.node);
+    return {add_any(std::move(node), indices, std::move(options))};
+  }
   template <class T>
   Reader<T> reader(Port<T> port, ReaderOptions options = {}) {
     const int parents[] = {port.node};

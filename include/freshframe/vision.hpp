@@ -1,4 +1,4 @@
-// Circles: found in one frame, tracked over time, drawn.
+// Circles and boxes: found in one frame, tracked over time, drawn.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -115,6 +115,41 @@ struct Detection {
   float confidence = 0;  // 0..1: the detector's, in this frame
   int class_id = 0;
 };
+
+/// The names of a detector's classes, by class_id; an empty text where there is none. All results of one
+/// detector share them; null: not known.
+using ClassNames = std::shared_ptr<const std::vector<std::string>>;
+
+/// The name of a class, or its number as text where it has no name.
+[[nodiscard]] inline std::string class_name(const ClassNames& names, int class_id) {
+  const auto index = static_cast<std::size_t>(class_id);
+  if (names && class_id >= 0 && index < names->size() && !(*names)[index].empty()) return (*names)[index];
+  return std::to_string(class_id);
+}
+
+/// What a program in another language knows of its boxes beyond Detections; only the bindings look inside.
+struct FurtherColumns {
+  FurtherColumns() = default;
+  FurtherColumns(const FurtherColumns&) = delete;
+  FurtherColumns& operator=(const FurtherColumns&) = delete;
+  virtual ~FurtherColumns() = default;
+};
+
+/// The boxes of one frame, ascending id from a tracker. `ids` and `tracks` are empty before a tracker, else as
+/// long as `boxes`.
+struct Detections {
+  std::vector<Detection> boxes;
+  ClassNames names = {};
+  std::vector<std::int64_t> ids = {};
+  std::vector<TrackInfo> tracks = {};
+  bool tracked = false;  // made by a tracker, also when there is no box
+  TrackColumns columns = {};
+  std::shared_ptr<const FurtherColumns> further = {};
+  /// Each box's row of `further`. nullopt: the boxes are as the program gave them.
+  std::optional<std::vector<std::int64_t>> rows = {};
+};
+template <>
+inline constexpr std::string_view kTypeName<Detections> = "Detections";
 
 struct BoxTrackerOptions {
   double max_gap = 1;           // as of CircleTrackerOptions

@@ -75,6 +75,7 @@ __version__: str = _native.__version__
 _native.register_classes(
     {
         "Circles": results.Circles,
+        "Detections": results.Detections,
         "ReaderIterator": _async.ReaderIterator,
         **{name: cls for name, cls in vars(_errors).items() if isinstance(cls, type)},
     }

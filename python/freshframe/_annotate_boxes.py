@@ -75,8 +75,9 @@ class AnnotateBoxes(Node[Detections, "Frame"]):
         columns: list[list[str]] = []
         if self._ids and found.tracker_id is not None:
             columns.append([f"#{number}" for number in found.tracker_id.tolist()])
-        if self._names and found.names is not None:
-            columns.append([str(name) for name in found.names.tolist()])
+        names = found.class_name if self._names else None
+        if names is not None:
+            columns.append([str(name) for name in names.tolist()])
         if self._confidences:
             columns.append([f"{confidence:.2f}" for confidence in found.confidence.tolist()])
         if not columns:

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ._check import is_utf8
 from ._errors import OptionError, OptionTypeError
 
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
@@ -106,11 +107,12 @@ class Detections:
         velocity: (n, 2) float32, pixels per second; None before a tracker, as are the next two.
         age: (n,) float32, seconds since the thing was first seen.
         track_confidence: (n,) float32 in [0, 1]: the mean of its confidences so far, the latest count most.
-        names: (n,) str, the classes' names; None when they are not known.
+        names: The names of the detector's classes, by class_id; an empty text where there is none. None when
+            they are not known. The results of one detector share this tuple.
 
     Raises:
         OptionError: A column has another length or shape than the boxes need.
-        OptionTypeError: A column is no array of numbers.
+        OptionTypeError: A column is no array of numbers, or names are no texts.
     """
 
     xyxy: npt.NDArray[np.float32]
@@ -121,7 +123,7 @@ class Detections:
     velocity: npt.NDArray[np.float32] | None = None
     age: npt.NDArray[np.float32] | None = None
     track_confidence: npt.NDArray[np.float32] | None = None
-    names: npt.NDArray[np.str_] | None = None
+    names: tuple[str, ...] | None = None
 
     if TYPE_CHECKING:  # what may be given; the attributes are the arrays made of it
 
@@ -135,7 +137,7 @@ class Detections:
             velocity: npt.ArrayLike | None = None,
             age: npt.ArrayLike | None = None,
             track_confidence: npt.ArrayLike | None = None,
-            names: npt.ArrayLike | None = None,
+            names: Sequence[str] | Mapping[int, str] | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -155,6 +157,19 @@ class Detections:
                 _keep(self, name, column if n else column.reshape(shape), shape)
         if not isinstance(self.data, Mapping):
             raise OptionTypeError(f"Detections.data must map names to arrays, got {self.data!r}")
+        if self.names is not None:
+            object.__setattr__(self, "names", _class_names(self.names))
+
+    @property
+    def class_name(self) -> npt.NDArray[np.str_] | None:
+        """(n,) str: the name of each box's class, or its class_id as text where it has none.
+
+        None when no names are known.
+        """
+        if self.names is None:
+            given = self.data.get("class_name")
+            return None if given is None else np.asarray(given, np.str_)
+        return np.array([_name_of(self.names, number) for number in self.class_id.tolist()], np.str_)
 
     def __len__(self) -> int:
         """Number of boxes."""
@@ -176,20 +191,20 @@ class Detections:
             _rows(self.velocity, chosen),
             _rows(self.age, chosen),
             _rows(self.track_confidence, chosen),
-            _rows(self.names, chosen),
+            self.names,
         )
 
     def to_supervision(self) -> Any:
         """The same as supervision's Detections.
 
-        ``velocity``, ``age`` and ``track_confidence`` travel in its ``data``, ``names`` as ``class_name``.
+        ``velocity``, ``age``, ``track_confidence`` and ``class_name`` travel in its ``data``.
 
         Raises:
             ImportError: supervision is not installed.
         """
         import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
 
-        columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.names}
+        columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.class_name}
         return supervision.Detections(
             xyxy=self.xyxy,
             confidence=self.confidence,
@@ -200,18 +215,30 @@ class Detections:
 
     @classmethod
     def from_supervision(cls, detections: Any) -> Detections:
-        """Of supervision's Detections; a missing confidence counts as 1, a missing class as 0."""
+        """Of supervision's Detections; a missing confidence counts as 1, a missing class as 0.
+
+        ``names`` has those of ``data["class_name"]``: of classes that this picture does not show it knows
+        nothing. Where one class_id has two names, or is negative or above 65535, names are None and the
+        column stays in ``data``. Masks are left out.
+        """
         n = len(detections.xyxy)
         given = detections
         data = {name: np.asarray(column) for name, column in given.data.items()}
-        columns = {name: data.pop(name, None) for name in (*_TRACK_COLUMNS, "class_name")}
+        columns = {name: data.pop(name, None) for name in _TRACK_COLUMNS}
+        class_id = np.zeros(n, np.int32) if given.class_id is None else np.asarray(given.class_id, np.int32)
+        names = _names_seen(class_id, data.get("class_name"))
+        if names is not None:
+            del data["class_name"]
         return cls(
             np.asarray(given.xyxy, np.float32).reshape(n, 4),
             np.ones(n, np.float32) if given.confidence is None else np.asarray(given.confidence, np.float32),
-            np.zeros(n, np.int32) if given.class_id is None else np.asarray(given.class_id, np.int32),
+            class_id,
             None if given.tracker_id is None else np.asarray(given.tracker_id, np.int64),
             data,
-            *columns.values(),
+            columns["velocity"],
+            columns["age"],
+            columns["track_confidence"],
+            names,
         )
 
 
@@ -220,8 +247,63 @@ _OPTIONAL_COLUMNS: tuple[tuple[str, type, bool], ...] = (
     ("velocity", np.float32, True),
     ("age", np.float32, False),
     ("track_confidence", np.float32, False),
-    ("names", np.str_, False),
 )
+
+
+_MOST_NAMES = 1 << 16  # of a class_id from elsewhere: a tuple has a place for each number below the largest
+_checked: tuple[str, ...] = ()  # the names that were right last
+
+
+def _class_names(given: Any) -> tuple[str, ...]:
+    """The names as a tuple; one that is right stays itself, so that results share it."""
+    global _checked  # noqa: PLW0603  (a tuple is checked once)
+    if given is _checked and isinstance(given, tuple):
+        return given
+    names: tuple[Any, ...]
+    if isinstance(given, Mapping):
+        names = _places(given)
+    elif isinstance(given, list | tuple):
+        names = given if isinstance(given, tuple) else tuple(given)
+    else:
+        raise OptionTypeError(
+            "Detections.names must be a tuple of str (the name of class_id k at place k), a dict of class_id "
+            f"to str, or None, got {type(given).__name__}"
+        )
+    for place, name in enumerate(names):
+        if not isinstance(name, str):
+            raise OptionTypeError(f"Detections.names must be texts, got {name!r} for class_id {place}")
+        if not is_utf8(name):
+            raise OptionError(f"Detections.names must be UTF-8, got {name!r} for class_id {place}")
+    _checked = names
+    return names
+
+
+def _places(given: Mapping[Any, Any]) -> tuple[Any, ...]:
+    for number in given:
+        if not isinstance(number, int | np.integer) or not 0 <= number < _MOST_NAMES:
+            raise OptionError(
+                f"Detections.names must map class ids from 0 to {_MOST_NAMES - 1} to str, got {number!r}"
+            )
+    return tuple(given.get(number, "") for number in range(max(given, default=-1) + 1))
+
+
+def _name_of(names: tuple[str, ...], number: int) -> str:
+    return (names[number] if 0 <= number < len(names) else "") or str(number)
+
+
+def _names_seen(class_id: npt.NDArray[np.int32], given: Any) -> tuple[str, ...] | None:
+    """What a column of names says of the classes; None: nothing, or it contradicts itself."""
+    if given is None or np.shape(given) != class_id.shape or np.asarray(given).dtype.kind not in "UO":
+        return None
+    seen: dict[int, str] = {}
+    for number, name in zip(class_id.tolist(), np.asarray(given).tolist(), strict=True):
+        if (
+            not 0 <= number < _MOST_NAMES
+            or not isinstance(name, str)
+            or seen.setdefault(number, name) != name
+        ):
+            return None
+    return tuple(seen.get(number, "") for number in range(max(seen, default=-1) + 1))
 
 
 def _array(name: str, given: Any, kind: type) -> npt.NDArray[Any]:

@@ -189,6 +189,7 @@ def _circle_records(circles: Circles) -> list[dict[str, Any]]:
 
 def _box_records(boxes: Detections) -> list[dict[str, Any]]:
     count = len(boxes.xyxy)
+    names = boxes.class_name
     columns = (
         _listed(boxes.tracker_id, count),
         boxes.class_id.tolist(),
@@ -197,7 +198,7 @@ def _box_records(boxes: Detections) -> list[dict[str, Any]]:
         _listed(boxes.velocity, count, [None, None]),
         _listed(boxes.age, count),
         _listed(boxes.track_confidence, count),
-        [None] * count if boxes.names is None else boxes.names.tolist(),
+        [None] * count if names is None else names.tolist(),
     )
     return [
         dict(zip(_BOX_COLUMNS, (id_, kind, *place, confidence, *velocity, age, track, name), strict=True))

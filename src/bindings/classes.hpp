@@ -9,6 +9,7 @@ namespace freshframe::python {
 /// Borrowed for the life of the process; set once by `_native.register_classes()` while the package is imported.
 struct Classes {
   PyObject* circles = nullptr;
+  PyObject* detections = nullptr;
   PyObject* freshframe_error = nullptr;
   PyObject* graph_error = nullptr;
   PyObject* option_error = nullptr;

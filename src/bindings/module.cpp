@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bindings/circles_pool.hpp"
+#include "bindings/class_names.hpp"
 #include "bindings/classes.hpp"
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
@@ -25,6 +26,7 @@ void register_classes(const nb::dict& given) {
   const auto keep = [&](const char* name) { return nb::object(given[name]).release().ptr(); };
   auto& known = classes();
   known.circles = keep("Circles");
+  known.detections = keep("Detections");
   known.freshframe_error = keep("FreshframeError");
   known.graph_error = keep("GraphError");
   known.option_error = keep("OptionError");
@@ -45,13 +47,15 @@ void register_classes(const nb::dict& given) {
 void forget_classes(gil::Held& held) {
   gil::DeferredFree::instance().stop_deferring(held);
   auto& known = classes();
-  for (PyObject** kept : {&known.circles, &known.freshframe_error, &known.graph_error, &known.option_error,
-                          &known.option_type_error, &known.state_error, &known.source_error,
-                          &known.source_timeout, &known.node_error, &known.frames_held, &known.end_of_stream,
-                          &known.read_timeout, &known.stalled, &known.stop_timeout, &known.reader_iterator}) {
+  for (PyObject** kept :
+       {&known.circles, &known.detections, &known.freshframe_error, &known.graph_error, &known.option_error,
+        &known.option_type_error, &known.state_error, &known.source_error, &known.source_timeout,
+        &known.node_error, &known.frames_held, &known.end_of_stream, &known.read_timeout, &known.stalled,
+        &known.stop_timeout, &known.reader_iterator}) {
     Py_CLEAR(*kept);
   }
   forget_pooled_circles(held);
+  forget_class_names(held);
   forget_end_callback();
 }
 

@@ -3,8 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node_loop.hpp"
 
+#include "freshframe/vision.hpp"
+
 #include <cmath>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "bindings/classes.hpp"
@@ -115,12 +118,14 @@ PyObject* process_name() {
 // A child's refusal would name the child: the node that gave the wrong value is told here.
 void check_demand(const Loop& loop, const Output& output, nb::handle given) {
   const auto& demand = loop.worker.demand();
-  if (demand.type == nullptr) return;
   const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
-  if (type == demand.type) return;
+  if (demand.allows(type)) return;
   std::string text = std::string("gave a ") + Py_TYPE(given.ptr())->tp_name + ", but its child '" +
-                     demand.child + "' takes " + std::string(demand.type->name);
-  if (demand.type == type_of<Frame>()) text += ": make one with freshframe.Frame.from_array(x)";
+                     demand.child + "' takes " + core::names_of(demand.types);
+  if (demand.allows(type_of<Frame>())) text += ": make one with freshframe.Frame.from_array(x)";
+  if (demand.allows(type_of<Detections>())) {
+    text += ": make them of your boxes, freshframe.Detections(xyxy, confidence, class_id)";
+  }
   throw nb::type_error(text.c_str());
 }
 
@@ -136,7 +141,7 @@ std::optional<Output> call(gil::Held& held, Loop& loop, const AnySample& sample)
   std::optional<Output> output(std::in_place);
   if (result != Py_None) {
     PyObject* converted = raw_call(held, [&] {
-      output = from_python(held, result, loop.worker.demand().type);
+      output = from_python(held, result, loop.worker.demand().types);
       check_demand(loop, *output, result);
       return Py_NewRef(Py_None);
     });
@@ -230,7 +235,7 @@ double number(PyObject* object, const char* what) {
 }
 
 // What a source yields: (value, pts) or (value, pts, captured).
-SourceItem<Output> parse_item(gil::Held& held, PyObject* item, const TypeInfo* wanted) {
+SourceItem<Output> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
   const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
   if (size != 2 && size != 3) {
     throw OptionTypeError(std::string(kYields) + ", got " + nb::repr(nb::handle(item)).c_str());
@@ -255,7 +260,7 @@ std::optional<SourceItem<Output>> next_item(gil::Held& held, Loop& loop, PyObjec
   loop.worker.end_read();
   std::optional<SourceItem<Output>> output;
   PyObject* converted = raw_call(held, [&] {
-    output = parse_item(held, item, loop.worker.demand().type);
+    output = parse_item(held, item, loop.worker.demand().types);
     check_demand(loop, output->value, PyTuple_GET_ITEM(item, 0));
     return Py_NewRef(Py_None);
   });

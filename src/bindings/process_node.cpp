@@ -58,12 +58,19 @@ class PythonEmbedder final : public process::Embedder {
   process::EncodedValue encode(const ValueRef& value) override {
     if (!needs_python(value)) return encode_native(value);
     process::EncodedValue encoded;
-    with_gil([&](gil::Held& held) { encoded = encode_python(held, to_python(held, value)); });
+    with_gil([&](gil::Held& held) { encoded = encode_python(held, value); });
     return encoded;
   }
 
   ValueRef decode(process::ReceivedValue value, const std::string& producer) override {
-    return python::decode(std::move(value), producer);
+    auto decoded = python::decode(std::move(value), producer);
+    const auto& wanted = run_.worker->demand().types;
+    if (wanted.empty() || decoded.as<Pickled>() == nullptr) return decoded;
+    with_gil([&](gil::Held& held) {  // a native child takes arrays, tables or Detections
+      if (auto output = from_python(held, to_python(held, decoded), wanted); output.value)
+        decoded = std::move(output.value);
+    });
+    return decoded;
   }
 
   std::exception_ptr cause_of(process::WorkerFailure failure) override {

@@ -11,6 +11,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "bindings/class_names.hpp"
+#include "bindings/detections.hpp"
 #include "bindings/raw_call.hpp"
 #include "bindings/value.hpp"
 
@@ -25,7 +27,7 @@ using process::EncodedValue;
 using process::ProtocolError;
 using process::ReceivedValue;
 
-enum Kind : std::uint8_t { kPickle = 1, kCircles, kFloat };
+enum Kind : std::uint8_t { kPickle = 1, kCircles, kFloat, kDetections };
 
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
@@ -35,7 +37,7 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
 
 template <class T>
 std::vector<T> values_of(std::span<const std::byte> bytes) {
-  if (bytes.size() % sizeof(T) != 0) throw ProtocolError("a column of circles ends within a row");
+  if (bytes.size() % sizeof(T) != 0) throw ProtocolError("a column ends within a row");
   std::vector<T> values(bytes.size() / sizeof(T));
   if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
@@ -69,15 +71,62 @@ ValueRef decode_circles(const ReceivedValue& value) {
   return ValueRef::make<Circles>(std::move(circles));
 }
 
+// Flags, boxes, ids, tracks and names; then, where there are further columns, a pickle of these.
+constexpr std::size_t kPlainParts = 5;
+
+EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
+  struct Kept {
+    ValueRef value;
+    std::vector<std::uint8_t> flags;
+    std::vector<std::byte> names;
+  };
+  auto kept = std::make_shared<Kept>();
+  const auto& known = found.columns;
+  kept->value = value;
+  kept->flags = {found.tracked, known.velocity, known.age, known.track_confidence, found.names != nullptr};
+  kept->names = names_to_bytes(found.names);
+  return {kDetections,
+          {bytes_of(kept->flags), bytes_of(found.boxes), bytes_of(found.ids), bytes_of(found.tracks),
+           std::span(std::as_const(kept->names))},
+          kept};
+}
+
+ValueRef decode_detections(ReceivedValue value, const std::string& producer) {
+  const auto parts = value.parts();
+  if (parts.size() < kPlainParts || parts[0].size() != kPlainParts) {
+    throw ProtocolError("detections of another form");
+  }
+  const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
+  Detections found;
+  found.tracked = flag(0);
+  found.columns = {.velocity = flag(1), .age = flag(2), .track_confidence = flag(3)};
+  found.boxes = values_of<Detection>(parts[1]);
+  found.ids = values_of<std::int64_t>(parts[2]);
+  found.tracks = values_of<TrackInfo>(parts[3]);
+  if (flag(4)) found.names = names_from_bytes(parts[4]);
+  const auto fits = [&](std::size_t rows) { return rows == 0 || rows == found.boxes.size(); };
+  if (!fits(found.ids.size()) || !fits(found.tracks.size())) {
+    throw ProtocolError("columns of detections of different lengths");
+  }
+  if (parts.size() > kPlainParts) {
+    auto further = std::make_shared<PythonColumns>();
+    further->data = std::make_shared<PickledBytes>(std::move(value), producer, kPlainParts);
+    further->has_data = true;
+    found.further = std::move(further);
+  }
+  return ValueRef::make<Detections>(std::move(found));
+}
+
 EncodedValue encode_float(double number) {
   auto kept = std::make_shared<const double>(number);
   return {kFloat, {std::as_bytes(std::span(kept.get(), 1))}, kept};
 }
 
 // A list of what _pickling.loads() takes: the pickle, then buffers of its own, which arrays may write to.
-nb::list parts_list(const ReceivedValue& value) {
+nb::list parts_list(const ReceivedValue& value, std::size_t first_part = 0) {
   nb::list list;
-  for (const auto& part : value.parts()) {
+  const auto parts = value.parts();
+  for (const auto& part : std::span(parts).subspan(first_part)) {
     const auto* const data = reinterpret_cast<const char*>(part.data());
     const auto size = static_cast<Py_ssize_t>(part.size());
     const bool first = nb::len(list) == 0;
@@ -100,7 +149,7 @@ nb::object PickledBytes::open(gil::Held& held) {
     const std::lock_guard lock(mutex_);
     if (PyObject* known = object_.get(held)) return nb::borrow(known);
   }
-  nb::object made = pickling("opened")(parts_list(bytes_), producer_);
+  nb::object made = pickling("opened")(parts_list(bytes_, first_part_), producer_);
   // Another thread may have opened it meanwhile: all who look get the same object, the one that was there
   // first.
   const std::lock_guard lock(mutex_);
@@ -109,6 +158,10 @@ nb::object PickledBytes::open(gil::Held& held) {
 }
 
 bool needs_python(const ValueRef& value) noexcept {
+  if (const auto* found = value.as<Detections>()) {
+    const auto* const python = dynamic_cast<const PythonColumns*>(found->further.get());
+    return python != nullptr && python->has_data;
+  }
   return value.as<PythonObject>() != nullptr || native::table_in(value) != nullptr;
 }
 
@@ -117,6 +170,7 @@ EncodedValue encode_native(const ValueRef& value) {
     return {kPickle, pickled->body->bytes().parts(), pickled->body};
   }
   if (const auto* circles = value.as<Circles>()) return encode_circles(value, *circles);
+  if (const auto* found = value.as<Detections>()) return encode_detections(value, *found);
   if (const auto* number = value.as<double>()) return encode_float(*number);
   throw OptionTypeError("a value of type " + std::string(value.get()->type()->name) +
                         " cannot go to another process");
@@ -137,7 +191,17 @@ EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
   return encoded;
 }
 
-EncodedValue encode_python(gil::Held& held, nb::handle object) {
+EncodedValue encode_python(gil::Held& held, const ValueRef& value) {
+  const nb::object object = to_python(held, value);
+  if (const auto* found = value.as<Detections>()) {
+    auto data = encode_pickle(held, pickling("dumps")(object.attr("data")));
+    auto encoded = encode_detections(value, *found);
+    encoded.parts.insert(encoded.parts.end(), data.parts.begin(), data.parts.end());
+    encoded.keeps =
+        std::make_shared<const std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>>(
+            std::move(encoded.keeps), std::move(data.keeps));
+    return encoded;
+  }
   if (PyFloat_CheckExact(object.ptr())) return encode_float(PyFloat_AS_DOUBLE(object.ptr()));
   return encode_pickle(held, pickling("dumps")(object));
 }
@@ -149,6 +213,8 @@ ValueRef decode(ReceivedValue value, const std::string& producer) {
       return ValueRef::make<Pickled>({std::make_shared<PickledBytes>(std::move(value), producer)});
     case kCircles:
       return decode_circles(value);
+    case kDetections:
+      return decode_detections(std::move(value), producer);
     case kFloat: {
       double number = 0;
       if (value.bytes().size() != sizeof number) throw ProtocolError("a number of another size");

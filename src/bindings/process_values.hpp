@@ -5,6 +5,7 @@
 #include "freshframe/gil.hpp"
 #include "freshframe/sample.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,8 +19,9 @@ namespace freshframe::python {
 /// What another process made of a Python object. It goes on to a third one as it is.
 class PickledBytes {
  public:
-  PickledBytes(process::ReceivedValue bytes, std::string producer)
-      : bytes_(std::move(bytes)), producer_(std::move(producer)) {}
+  /// The pickle begins with part `first_part`.
+  PickledBytes(process::ReceivedValue bytes, std::string producer, std::size_t first_part = 0)
+      : bytes_(std::move(bytes)), producer_(std::move(producer)), first_part_(first_part) {}
 
   /// The object: made at the first call and kept. What cannot be opened raises, and names the producer.
   [[nodiscard]] nanobind::object open(gil::Held& held);
@@ -28,6 +30,7 @@ class PickledBytes {
  private:
   const process::ReceivedValue bytes_;
   const std::string producer_;
+  const std::size_t first_part_;
   std::mutex mutex_;  // held while object_ is read or written, never while the object is made
   gil::Ref object_;   // guarded by mutex_
 };
@@ -42,7 +45,7 @@ struct Pickled {
 /// Of a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
 /// Raises what pickling raises.
-[[nodiscard]] process::EncodedValue encode_python(gil::Held& held, nanobind::handle object);
+[[nodiscard]] process::EncodedValue encode_python(gil::Held& held, const ValueRef& value);
 [[nodiscard]] process::EncodedValue encode_pickle(gil::Held& held, nanobind::handle parts);
 /// Throws process::ProtocolError when the bytes cannot be.
 [[nodiscard]] ValueRef decode(process::ReceivedValue value, const std::string& producer);

@@ -79,7 +79,8 @@ void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
         held, [](WorkerEnd* end, const Frame& frame) { end->reply_frame(frame); }, &self.end, output.frame);
     return;
   }
-  const auto encoded = needs_python(output.value) ? encode_python(held, result) : encode_native(output.value);
+  const auto encoded =
+      needs_python(output.value) ? encode_python(held, output.value) : encode_native(output.value);
   gil::release(
       held, [](WorkerEnd* end, const process::EncodedValue& value) { end->reply_value(value); }, &self.end,
       encoded);
@@ -98,16 +99,14 @@ void bind_worker_end(nb::module_& module) {
                               "A worker process's end of its socket. Not an interface.")
       .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
       .def("init", &init, "What the worker is for, and where its stacks are dumped.")
-      .def(
-          "opened", [](PythonWorkerEnd& self) { self.end.opened(); })
+      .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
       .def("receive", gil::entry<&receive>,
            "The next sample; None: there are no more. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
            "Answers the sample that was received last. GIL: released while copying")
       .def("fail", gil::entry<&fail>, nb::arg("in_call"), nb::arg("texts"), nb::arg("parts").none(),
            "Says that the node raised.")
-      .def(
-          "closed", [](PythonWorkerEnd& self) { self.end.closed(); })
+      .def("closed", [](PythonWorkerEnd& self) { self.end.closed(); })
       .def(
           "log",
           [](PythonWorkerEnd& self, int level, const std::string& logger, const std::string& text) {

@@ -51,7 +51,7 @@ PyTypeObject* exporter_type() {
 // Kept for the life of the process.
 struct NumPy {
   PyObject* ndarray;
-  std::array<PyObject*, 2> dtypes;  // by Column::Number
+  std::array<PyObject*, 3> dtypes;  // by Column::Number
 
   static const NumPy& get() {
     static const NumPy numpy = [] {
@@ -59,14 +59,15 @@ struct NumPy {
       const auto dtype = [&](const char* name) {
         return nb::object(module.attr("dtype")(name)).release().ptr();
       };
-      return NumPy{nb::object(module.attr("ndarray")).release().ptr(), {dtype("float32"), dtype("int64")}};
+      return NumPy{nb::object(module.attr("ndarray")).release().ptr(),
+                   {dtype("float32"), dtype("int64"), dtype("int32")}};
     }();
     return numpy;
   }
 };
 
 Py_ssize_t bytes_of(Column::Number number) {
-  return number == Column::Number::Float32 ? sizeof(float) : sizeof(std::int64_t);
+  return number == Column::Number::Int64 ? sizeof(std::int64_t) : sizeof(float);
 }
 
 nb::object tuple_of(Py_ssize_t first, Py_ssize_t second, bool both) {

@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "bindings/detections.hpp"
+
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
@@ -98,10 +100,6 @@ bool is_mapping(nb::handle object) {
   return nb::isinstance(object, nb::module_::import_("collections.abc").attr("Mapping"));
 }
 
-bool is_boxes(nb::handle object) {
-  return nb::isinstance(object, nb::module_::import_("freshframe.results").attr("Detections"));
-}
-
 }  // namespace
 
 nb::object table_to_python(gil::Held& held, const ValueRef& value, const Table& table) {
@@ -114,14 +112,17 @@ nb::object table_to_python(gil::Held& held, const ValueRef& value, const Table& 
   if (value.as<native::Array>() != nullptr) return array_of(table.columns.front(), owner);
   nb::dict columns;
   for (const auto& column : table.columns) columns[column.name.c_str()] = array_of(column, owner);
-  if (value.as<native::Boxes>() == nullptr) return columns;
-  return nb::module_::import_("freshframe.results").attr("Detections")(**columns);
+  return columns;
 }
 
 ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* wanted) {
   if (wanted == type_of<double>()) {
     double number = 0;
     return nb::try_cast(object, number) ? ValueRef::make<double>(number) : ValueRef();
+  }
+  if (wanted == type_of<Detections>()) {  // what is exactly that was converted before
+    const auto boxes = is_detections(object, false) ? nb::borrow(object) : detections_of_supervision(object);
+    return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
   }
   Columns columns(object);
   if (wanted == type_of<native::Array>() && is_array(object)) {
@@ -131,13 +132,6 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
   if (wanted == type_of<Table>() && is_mapping(object)) {
     for (const nb::handle item : object.attr("items")()) columns.add(nb::cast<std::string>(item[0]), item[1]);
     return ValueRef::make<Table>(std::move(columns).table(held));
-  }
-  if (wanted == type_of<native::Boxes>() && is_boxes(object)) {
-    for (const char* name : {"xyxy", "confidence", "class_id", "tracker_id"}) {
-      const nb::object column = object.attr(name);
-      if (!column.is_none()) columns.add(name, column);
-    }
-    return ValueRef::make<native::Boxes>({std::move(columns).table(held)});
   }
   return {};
 }

@@ -10,11 +10,12 @@
 
 namespace freshframe::python {
 
-/// A dict of read-only arrays, one array, or Detections; the object itself where a Python node gave it. The arrays are
-/// views of the value's memory.
+/// A dict of read-only arrays, or one array; the object itself where a Python node gave it. The arrays are views of the
+/// value's memory.
 [[nodiscard]] nanobind::object table_to_python(gil::Held& held, const ValueRef& value,
                                                const native::Table& table);
-/// What a Python node gave, in the form that a child asks for: a number, an array, a mapping of arrays or Detections.
+/// What a Python node gave, in the form that a child asks for: a number, an array, a mapping of arrays or
+/// Detections.
 /// Empty: `wanted` is another type, or the object is not of that kind.
 [[nodiscard]] ValueRef wanted_from_python(gil::Held& held, nanobind::handle object, const TypeInfo* wanted);
 

@@ -6,11 +6,13 @@
 #include "freshframe/vision.hpp"
 
 #include <cstddef>
+#include <span>
 #include <utility>
 
 #include "bindings/arrays.hpp"
 #include "bindings/circles_pool.hpp"
 #include "bindings/classes.hpp"
+#include "bindings/detections.hpp"
 #include "bindings/process_values.hpp"
 #include "bindings/tables.hpp"
 
@@ -92,19 +94,23 @@ Circles circles_from_python(nb::handle object) {
 nb::object to_python(gil::Held& held, const ValueRef& value) {
   if (const auto* object = value.as<PythonObject>()) return nb::borrow(object->object.get(held));
   if (const auto* circles = value.as<Circles>()) return circles_to_python(held, value, *circles);
+  if (const auto* boxes = value.as<Detections>()) return detections_to_python(held, value, *boxes);
   if (const auto* number = value.as<double>()) return nb::cast(*number);
   if (const auto* pickled = value.as<Pickled>()) return pickled->body->open(held);
   if (const auto* table = native::table_in(value)) return table_to_python(held, value, *table);
   throw Error("a value of type " + std::string(value.get()->type()->name) + " has no Python form");
 }
 
-Output from_python(gil::Held& held, nb::handle object, const TypeInfo* wanted) {
+Output from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo* const> wanted) {
   if (Frame frame; nb::try_cast(object, frame, false)) return {{}, frame.as_engine()};
   if (Py_TYPE(object.ptr()) == reinterpret_cast<PyTypeObject*>(classes().circles)) {
     return {ValueRef::make<Circles>(circles_from_python(object)), {}};
   }
-  if (wanted != nullptr) {
-    if (auto value = wanted_from_python(held, object, wanted)) return {std::move(value), {}};
+  if (is_detections(object, true)) {
+    return {ValueRef::make<Detections>(detections_from_python(held, object)), {}};
+  }
+  for (const auto* type : wanted) {
+    if (auto value = wanted_from_python(held, object, type)) return {std::move(value), {}};
   }
   return {ValueRef::make<PythonObject>(PythonObject{gil::Ref(held, object.ptr())}), {}};
 }

@@ -32,8 +32,7 @@ const Dtype& dtype(std::string_view name) {
 
 const Table* table_in(const ValueRef& value) noexcept {
   if (const auto* table = value.as<Table>()) return table;
-  if (const auto* array = value.as<Array>()) return array;
-  return value.as<Boxes>();
+  return value.as<Array>();
 }
 
 }  // namespace freshframe::native
@@ -155,31 +154,6 @@ const Column* column_of(const Table& table, const char* name, const char* type, 
   }
   if (required) throw Error(std::string("gave a table without the column '") + name + "'");
   return nullptr;
-}
-
-Table copied(const Table& table) {
-  struct Memory {
-    std::vector<std::vector<std::byte>> columns;
-  };
-  auto memory = std::make_shared<Memory>();
-  Table result;
-  for (const auto& from : table.columns) {
-    auto column = from;
-    const auto size = static_cast<std::size_t>(from.type->size_bytes);
-    auto& bytes = memory->columns.emplace_back();
-    for_each_element(from,
-                     [&](const std::byte* element) { bytes.insert(bytes.end(), element, element + size); });
-    auto stride = static_cast<std::int64_t>(size);
-    for (auto axis = static_cast<std::size_t>(from.dimensions); axis-- > 0;) {
-      column.strides[axis] = stride;
-      stride *= std::max<std::int64_t>(from.shape[axis], 1);
-    }
-    column.data = bytes.data();
-    column.bytes = bytes.size();
-    result.columns.push_back(std::move(column));
-  }
-  result.owner = std::move(memory);
-  return result;
 }
 
 std::vector<freshframe_column> c_columns(const Table& table) {

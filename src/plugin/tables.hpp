@@ -23,8 +23,6 @@ template <class T>
 /// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless it may be.
 [[nodiscard]] const native::Column* column_of(const native::Table& table, const char* name, const char* type,
                                               std::int64_t width, bool required);
-/// A table like `table` in memory of its own.
-[[nodiscard]] native::Table copied(const native::Table& table);
 /// As the C side sees it; the names stay `table`'s.
 [[nodiscard]] std::vector<freshframe_column> c_columns(const native::Table& table);
 /// The numbers of a column in row order.

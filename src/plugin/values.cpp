@@ -56,30 +56,55 @@ Column member_column(const char* name, const char* type, const std::vector<Row>&
   return column;
 }
 
+Column ids_column(const std::vector<std::int64_t>& ids) {
+  Column column;
+  column.name = "tracker_id";
+  column.type = &native::dtype("int64");
+  column.dimensions = 1;
+  column.shape[0] = static_cast<std::int64_t>(ids.size());
+  column.strides[0] = sizeof(std::int64_t);
+  column.data = ids.data();
+  column.bytes = ids.size() * sizeof(std::int64_t);
+  return column;
+}
+
+// Of Circles or Detections: what a tracker knows.
+template <class Found>
+void add_tracks(const Found& found, std::size_t count, std::vector<Column>& columns) {
+  if (!found.tracked && found.ids.empty()) return;
+  columns.push_back(ids_column(found.ids));
+  if (found.tracks.size() != count) return;
+  const auto& known = found.columns;
+  if (known.velocity)
+    columns.push_back(member_column("velocity", "float32", found.tracks, &TrackInfo::velocity_x, 2));
+  if (known.age) columns.push_back(member_column("age", "float32", found.tracks, &TrackInfo::age));
+  if (known.track_confidence)
+    columns.push_back(
+        member_column("track_confidence", "float32", found.tracks, &TrackInfo::track_confidence));
+}
+
 Table table_of(const Circles& circles) {
   Table table;
   auto& columns = table.columns;
   columns.push_back(member_column("xyr", "float32", circles.circles, &Circle::x, 3));
   columns.push_back(member_column("confidence", "float32", circles.circles, &Circle::confidence));
-  if (!circles.tracked && circles.ids.empty()) return table;
-  Column ids;
-  ids.name = "tracker_id";
-  ids.type = &native::dtype("int64");
-  ids.dimensions = 1;
-  ids.shape[0] = static_cast<std::int64_t>(circles.ids.size());
-  ids.strides[0] = sizeof(std::int64_t);
-  ids.data = circles.ids.data();
-  ids.bytes = circles.ids.size() * sizeof(std::int64_t);
-  columns.push_back(std::move(ids));
-  if (circles.tracks.size() != circles.circles.size()) return table;
-  const auto& known = circles.columns;
-  if (known.velocity)
-    columns.push_back(member_column("velocity", "float32", circles.tracks, &TrackInfo::velocity_x, 2));
-  if (known.age) columns.push_back(member_column("age", "float32", circles.tracks, &TrackInfo::age));
-  if (known.track_confidence)
-    columns.push_back(
-        member_column("track_confidence", "float32", circles.tracks, &TrackInfo::track_confidence));
+  add_tracks(circles, circles.circles.size(), columns);
   return table;
+}
+
+Table table_of(const Detections& found) {
+  Table table;
+  auto& columns = table.columns;
+  columns.push_back(member_column("xyxy", "float32", found.boxes, &Detection::x1, 4));
+  columns.push_back(member_column("confidence", "float32", found.boxes, &Detection::confidence));
+  columns.push_back(member_column("class_id", "int32", found.boxes, &Detection::class_id));
+  add_tracks(found, found.boxes.size(), columns);
+  return table;
+}
+
+void detections_to_c(const AnySample& sample, Lent& lent) {
+  lent.table = table_of(*sample.value.as<Detections>());
+  show_table(lent, lent.table);
 }
 
 void circles_to_c(const AnySample& sample, Lent& lent) {
@@ -135,14 +160,29 @@ Output array_from_c(const freshframe_value& value, const Host& /*host*/) {
   return {ValueRef::make<native::Array>({std::move(table)}), {}};
 }
 
-Output boxes_from_c(const freshframe_value& value, const Host& /*host*/) {
-  const Claim claim(value);
-  const auto table = checked_table(value);
-  (void)column_of(table, "xyxy", "float32", 4, true);
-  (void)column_of(table, "confidence", "float32", 0, true);
-  (void)column_of(table, "class_id", "int32", 0, true);
-  (void)column_of(table, "tracker_id", "int64", 0, false);
-  return {ValueRef::make<native::Boxes>({copied(table)}), {}};
+// Fills in what a tracker knows, of which each column may be missing.
+template <class Found>
+void take_tracks(const Table& table, std::size_t count, Found& found) {
+  if (const auto* ids = column_of(table, "tracker_id", "int64", 0, false)) {
+    found.ids = numbers<std::int64_t>(*ids);
+    found.tracked = true;
+  }
+  const auto* velocity = column_of(table, "velocity", "float32", 2, false);
+  const auto* age = column_of(table, "age", "float32", 0, false);
+  const auto* certainty = column_of(table, "track_confidence", "float32", 0, false);
+  found.columns = {velocity != nullptr, age != nullptr, certainty != nullptr};
+  if (velocity == nullptr && age == nullptr && certainty == nullptr) return;
+  found.tracks.resize(count);
+  const auto fill = [&](const Column* column, std::size_t width, float TrackInfo::* member,
+                        std::size_t first) {
+    if (column == nullptr) return;
+    const auto given = numbers<float>(*column);
+    for (std::size_t i = 0; i < count; ++i) found.tracks[i].*member = given[i * width + first];
+  };
+  fill(velocity, 2, &TrackInfo::velocity_x, 0);
+  fill(velocity, 2, &TrackInfo::velocity_y, 1);
+  fill(age, 1, &TrackInfo::age, 0);
+  fill(certainty, 1, &TrackInfo::track_confidence, 0);
 }
 
 Circles circles_of(const Table& table) {
@@ -152,28 +192,26 @@ Circles circles_of(const Table& table) {
   for (std::size_t i = 0; i < confidence.size(); ++i) {
     circles.circles.push_back({xyr[3 * i], xyr[3 * i + 1], xyr[3 * i + 2], confidence[i]});
   }
-  if (const auto* ids = column_of(table, "tracker_id", "int64", 0, false)) {
-    circles.ids = numbers<std::int64_t>(*ids);
-    circles.tracked = true;
-  }
-  const auto* velocity = column_of(table, "velocity", "float32", 2, false);
-  const auto* age = column_of(table, "age", "float32", 0, false);
-  const auto* certainty = column_of(table, "track_confidence", "float32", 0, false);
-  circles.columns = {velocity != nullptr, age != nullptr, certainty != nullptr};
-  if (velocity == nullptr && age == nullptr && certainty == nullptr) return circles;
-  circles.tracks.resize(circles.circles.size());
-  const auto fill = [&](const Column* column, std::size_t width, float TrackInfo::* member,
-                        std::size_t first) {
-    if (column == nullptr) return;
-    const auto given = numbers<float>(*column);
-    for (std::size_t i = 0; i < circles.tracks.size(); ++i)
-      circles.tracks[i].*member = given[i * width + first];
-  };
-  fill(velocity, 2, &TrackInfo::velocity_x, 0);
-  fill(velocity, 2, &TrackInfo::velocity_y, 1);
-  fill(age, 1, &TrackInfo::age, 0);
-  fill(certainty, 1, &TrackInfo::track_confidence, 0);
+  take_tracks(table, circles.circles.size(), circles);
   return circles;
+}
+
+Detections detections_of(const Table& table) {
+  Detections found;
+  const auto xyxy = numbers<float>(*column_of(table, "xyxy", "float32", 4, true));
+  const auto confidence = numbers<float>(*column_of(table, "confidence", "float32", 0, true));
+  const auto class_id = numbers<std::int32_t>(*column_of(table, "class_id", "int32", 0, true));
+  for (std::size_t i = 0; i < confidence.size(); ++i) {
+    const float* const box = &xyxy[4 * i];
+    found.boxes.push_back({box[0], box[1], box[2], box[3], confidence[i], class_id[i]});
+  }
+  take_tracks(table, found.boxes.size(), found);
+  return found;
+}
+
+Output detections_from_c(const freshframe_value& value, const Host& /*host*/) {
+  const Claim claim(value);
+  return {ValueRef::make<Detections>(detections_of(checked_table(value))), {}};
 }
 
 Output circles_from_c(const freshframe_value& value, const Host& /*host*/) {
@@ -187,7 +225,7 @@ const std::array<Type, 6>& types() noexcept {
   static const std::array<Type, 6> known = {{
       {"frame", type_of<Frame>(), &frame_to_c, &frame_from_c},
       {"circles", type_of<Circles>(), &circles_to_c, &circles_from_c},
-      {"detections", type_of<native::Boxes>(), &table_to_c, &boxes_from_c},
+      {"detections", type_of<Detections>(), &detections_to_c, &detections_from_c},
       {"float64", type_of<double>(), &number_to_c, &number_from_c},
       {"array", type_of<native::Array>(), &table_to_c, &array_from_c},
       {"table", type_of<Table>(), &table_to_c, &table_from_c},

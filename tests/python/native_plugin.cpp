@@ -101,6 +101,12 @@ class Same : public ff::Node<T, T> {
         ids.push_back(classes(i));
       }
       copy.add("xyxy", corners, {xyxy.size(), 4}).add("confidence", sure).add("class_id", ids);
+      if (sample.value.has("velocity")) {
+        const auto velocity = sample.value.template column<float>("velocity");
+        copy.add("velocity", std::vector<float>{velocity(0, 0), velocity(0, 1)}, {1, 2});
+        copy.add("track_confidence",
+                 std::vector<float>{sample.value.template column<float>("track_confidence")(0)});
+      }
       return copy;
     } else if constexpr (std::is_same_v<T, ff::Array>) {
       const auto given = sample.value.template column<double>("");

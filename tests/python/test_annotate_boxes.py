@@ -74,7 +74,7 @@ def test_a_box_partly_outside_and_numbers_that_are_none_do_no_harm() -> None:
     frame = gray()
     beyond = [[-1e9, 0, 1e9, 10], [400, 10, 500, 90]]
     boxes = np.array([[-50, -50, 30, 30], [np.nan, 0, 10, 10], [50, 50, 40, 60], *beyond])
-    found = ff.Detections(boxes, [0.5] * 5, [0] * 5, names=["a"] * 5)
+    found = ff.Detections(boxes, [0.5] * 5, [0] * 5, names=["a"])
     different = changed(frame, ff.AnnotateBoxes().draw(frame, found))
     rows, columns = np.nonzero(different)
     assert different[10, 29]

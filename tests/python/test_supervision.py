@@ -40,14 +40,14 @@ def test_a_tracks_columns_and_names_travel_in_supervisions_data() -> None:
     column = np.array([0.5], np.float32)
     box = np.array([[0, 0, 2, 2]], np.float32)
     some = ff.Detections(
-        box, column, np.array([1]), np.array([4]), {}, np.array([[3, 4]]), column, column, np.array(["cup"])
+        box, column, np.array([1]), np.array([4]), {}, np.array([[3, 4]]), column, column, ["", "cup"]
     )
     theirs = some.to_supervision()
     assert set(theirs.data) == {"velocity", "age", "track_confidence", "class_name"}
     ours = ff.Detections.from_supervision(theirs)
     assert ours.data == {}
     assert (ours.velocity is not None, ours.names is not None) == (True, True)
-    assert (ours.velocity.tolist(), ours.names.tolist()) == ([[3, 4]], ["cup"])  # type: ignore[union-attr]
+    assert (ours.velocity.tolist(), ours.names) == ([[3, 4]], ("", "cup"))  # type: ignore[union-attr]
 
 
 def test_circles_become_boxes_around_them() -> None:

@@ -305,8 +305,7 @@ def test_detections_convert_lists_and_check_each_column() -> None:
         "int32",
     ]
     assert some.xyxy.shape == (1, 4)
-    assert some.names is not None
-    assert some.names.tolist() == ["cup"]
+    assert some.names == ("cup",)
     assert len(ff.Detections([], [], [])) == 0
     with pytest.raises(ff.OptionError, match=r"xyxy must have the shape \(1, 4\), got \(1, 3\)"):
         ff.Detections([[0, 0, 10]], [1], [0])

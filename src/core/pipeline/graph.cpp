@@ -16,10 +16,6 @@
 namespace freshframe::core {
 namespace {
 
-std::string type_name(const TypeInfo* type) {
-  return std::string(type->name);
-}
-
 // Also through links. Devices and pipes may be written by several.
 bool same_file(const std::string& path, const std::optional<std::string>& other) {
   if (!other) return false;
@@ -49,7 +45,7 @@ std::string Graph::take_name(const std::string& wanted, const std::string& fallb
 }
 
 void Graph::check_parents(const NodeBase* node, const std::string& name, std::span<const int> parents) const {
-  const auto* input = node != nullptr ? node->input_type() : nullptr;
+  const auto inputs = node != nullptr ? node->input_types() : std::vector<const TypeInfo*>();
   for (const int parent : parents) {
     if (parent < 0 || parent >= size()) {
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
@@ -59,9 +55,9 @@ void Graph::check_parents(const NodeBase* node, const std::string& name, std::sp
     if (output == type_of<Nothing>()) {
       throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");
     }
-    if (input != nullptr && output != nullptr && input != output) {
-      throw GraphError("'" + name + "' takes " + type_name(input) + ", but its parent '" + from.name() +
-                       "' gives " + type_name(output));
+    if (output != nullptr && !takes(inputs, output)) {
+      throw GraphError("'" + name + "' takes " + names_of(inputs) + ", but its parent '" + from.name() +
+                       "' gives " + std::string(output->name));
     }
   }
 }
@@ -214,11 +210,11 @@ void Graph::wire() {
 void Graph::connect_nodes() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     connect(workers_[i]->inbox(), wires_[i], workers_[i]->is_recorder());
-    const auto* input = workers_[i]->node().input_type();
-    if (input == nullptr || workers_[i]->node().runs_outside()) continue;
+    const auto inputs = workers_[i]->node().input_types();
+    if (inputs.empty() || workers_[i]->node().runs_outside()) continue;
     for (const auto& wire : wires_[i]) {
       auto& parent = worker(wire.parent);
-      if (parent.node().output_type() == nullptr) parent.set_demand({input, workers_[i]->name()});
+      if (parent.node().output_type() == nullptr) parent.set_demand({inputs, workers_[i]->name()});
     }
   }
 }

@@ -17,6 +17,7 @@
 
 #include "core/edge/inbox.hpp"
 #include "core/look/picture_tap.hpp"
+#include "core/pipeline/type_list.hpp"
 
 namespace freshframe::core {
 
@@ -76,10 +77,12 @@ class Worker {
 
   // ---- wiring, before the threads start
   void connect(Inbox& inbox, int edge) { outputs_.push_back({&inbox, edge}); }
-  /// The child that takes a certain type where this node promises none, and the type; null: no such child.
+  /// The child that takes certain types where this node promises none, and the types; none: no such child.
   struct Demand {
-    const TypeInfo* type = nullptr;
+    std::vector<const TypeInfo*> types;
     std::string child;
+
+    [[nodiscard]] bool allows(const TypeInfo* type) const noexcept { return takes(types, type); }
   };
   void set_demand(Demand demand) { demand_ = std::move(demand); }
   [[nodiscard]] const Demand& demand() const noexcept { return demand_; }

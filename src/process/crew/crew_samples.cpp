@@ -245,11 +245,10 @@ std::optional<Output> Crew::output_of(const Seat& seat, const ReplyMessage& mess
 // As the loop of an in-process node: a child's refusal would name the child.
 void Crew::check_demand(const Output& output) const {
   const auto& demand = worker_.demand();
-  if (demand.type == nullptr) return;
   const auto* const type = output.value ? output.value.get()->type() : type_of<Frame>();
-  if (type == demand.type) return;
+  if (demand.allows(type)) return;
   throw OptionTypeError("gave " + std::string(type->name) + ", but its child '" + demand.child + "' takes " +
-                        std::string(demand.type->name));
+                        core::names_of(demand.types));
 }
 
 // The job's picture becomes a loan, unless the worker has let it go.
