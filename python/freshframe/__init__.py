@@ -55,6 +55,7 @@ from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
     from . import demo, gil, native, numeric, types
+    from ._onnx import OnnxDetector, OnnxModel
     from ._prometheus import prometheus_collector
     from ._run_node import run_node
     from ._show import show
@@ -82,16 +83,24 @@ _native.register_classes(
 )
 
 
-_STATISTICS = {
-    "EdgeStats",
-    "NodeStats",
-    "PoolStats",
-    "Progress",
-    "Report",
-    "SourceStats",
-    "Stats",
-    "WorkerStats",
-}  # dataclasses, which cost more to make than the rest of the package
+_LAZY = {
+    "Csv": "sinks",
+    "JsonLines": "sinks",
+    "OnnxDetector": "_onnx",
+    "OnnxModel": "_onnx",
+    "prometheus_collector": "_prometheus",
+    "run_node": "_run_node",
+    "show": "_show",
+    # dataclasses, which cost more to make than the rest of the package
+    "EdgeStats": "_stats",
+    "NodeStats": "_stats",
+    "PoolStats": "_stats",
+    "Progress": "_stats",
+    "Report": "_stats",
+    "SourceStats": "_stats",
+    "Stats": "_stats",
+    "WorkerStats": "_stats",
+}
 
 
 def __getattr__(name: str) -> _typing.Any:
@@ -100,26 +109,10 @@ def __getattr__(name: str) -> _typing.Any:
         import importlib  # noqa: PLC0415
 
         return importlib.import_module(f".{name}", __name__)
-    if name in _STATISTICS:
-        from . import _stats  # noqa: PLC0415
+    if name in _LAZY:
+        import importlib  # noqa: PLC0415
 
-        return getattr(_stats, name)
-    if name in ("Csv", "JsonLines"):
-        from . import sinks  # noqa: PLC0415
-
-        return getattr(sinks, name)
-    if name == "prometheus_collector":
-        from ._prometheus import prometheus_collector  # noqa: PLC0415
-
-        return prometheus_collector
-    if name == "run_node":
-        from ._run_node import run_node  # noqa: PLC0415
-
-        return run_node
-    if name == "show":
-        from ._show import show  # noqa: PLC0415
-
-        return show
+        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
 
 
@@ -154,6 +147,8 @@ __all__ = [
     "Node",
     "NodeError",
     "NodeStats",
+    "OnnxDetector",
+    "OnnxModel",
     "OptionError",
     "OptionTypeError",
     "Pipeline",

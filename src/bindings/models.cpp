@@ -195,9 +195,14 @@ nb::tuple placement_of(const Model& self, int width, int height, const Sides& si
 }
 
 nb::tuple runtime_of(gil::Held& held, const std::string& library) {
-  const auto* const runtime =
-      gil::release(held, [](const std::string& path) { return &inference::Runtime::load(path); }, library);
-  return nb::make_tuple(runtime->version(), runtime->providers());
+  const auto [version, providers] = gil::release(
+      held,
+      [](const std::string& path) {
+        const auto& runtime = inference::Runtime::load(path);
+        return std::pair(runtime.version(), runtime.providers());
+      },
+      library);
+  return nb::make_tuple(version, providers);
 }
 
 }  // namespace

@@ -179,12 +179,14 @@ class Recogniser {
     for (const auto& strides : kStrides) {
       std::int64_t places = 0;
       std::string list;
+      const bool is_too_coarse = std::ranges::any_of(
+          strides, [&](int stride) { return stride > std::min(facts_.width, facts_.height); });
+      if (is_too_coarse) continue;
       for (const int stride : strides) {
         if (stride == 0) continue;
         places += static_cast<std::int64_t>(facts_.width / stride) * (facts_.height / stride);
         list += (list.empty() ? "" : ", ") + std::to_string(stride);
       }
-      if (places == 0) continue;
       const auto of = " for a grid of strides " + list + " on an input of " + std::to_string(facts_.width) +
                       "x" + std::to_string(facts_.height);
       if (columns == places && rows > 4) {

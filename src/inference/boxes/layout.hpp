@@ -37,8 +37,8 @@ struct ModelFacts {
   std::string path;
   int width = 0;
   int height = 0;
-  std::vector<TensorInfo> outputs;
-  std::map<std::string, std::string> metadata;
+  std::vector<TensorInfo> outputs = {};
+  std::map<std::string, std::string> metadata = {};
   std::optional<std::vector<std::string>> names = {};  // given by the user: they win
   std::optional<Layout> layout = {};                   // likewise
 };

@@ -36,7 +36,7 @@ struct TensorView {
   const void* data = nullptr;
   std::size_t bytes = 0;
   ort::Element element = ort::Element::Float;
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape = {};
 };
 
 /// An output of run(): memory of ONNX Runtime, which it owns.
