@@ -344,7 +344,7 @@ class Table {
 struct Circles : Table {
   using Table::Table;
 };
-/// xyxy (n, 4) float, confidence (n) float, class_id (n) std::int32_t, perhaps tracker_id (n) std::int64_t.
+/// xyxy (n, 4) float, confidence (n) float and class_id (n) std::int32_t; freshframe_value lists the others.
 struct Detections : Table {
   using Table::Table;
 };

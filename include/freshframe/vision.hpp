@@ -4,11 +4,15 @@
 
 #include "freshframe/node.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 namespace freshframe {
@@ -210,45 +214,150 @@ class CircleTracker final : public Node<Frame, Circles> {
   std::unique_ptr<Impl> impl_;
 };
 
-struct AnnotateOptions {
-  bool ids = true;
-  bool confidences = false;
-  double trail = 1.0;    // seconds of path drawn behind a tracked circle; 0: none
-  float line_width = 0;  // pixels; 0: chosen from the picture's size
-};
-
-/// Draws circles, ids and trails into a copy of the sample's frame, which has the frame's own format. A gray
-/// frame becomes I420.
-class Annotate final : public Node<Circles, Frame> {
+/// A tracker of boxes as a node; one set of tracks per source.
+class BoxTracker final : public Node<Detections, Detections> {
  public:
-  explicit Annotate(const AnnotateOptions& options = {});
-  ~Annotate() override;
-  [[nodiscard]] std::string default_name() const override { return "Annotate"; }
-  std::optional<Frame> process(const Sample<Circles>& sample, const Context& context) override;
+  explicit BoxTracker(const BoxTrackerOptions& options = {});
+  ~BoxTracker() override;
+  [[nodiscard]] std::string default_name() const override { return "BoxTracker"; }
+  /// The boxes of one picture that have an identity, for callers without a graph. `time` in seconds, ascending (a
+  /// step back starts afresh). Each source has tracks of its own.
+  [[nodiscard]] Detections update(const Detections& found, double time, int source = 0);
+  std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-/// A box to draw and what is written at it. Its id decides the colour or, without one, its confidence.
-struct LabelledBox {
-  Detection box;
-  std::optional<std::int64_t> id = {};
-  std::string label = {};
+/// A point of a picture in pixels, counted as the tracks' own coordinates are: Circle's or Detection's.
+struct Point {
+  float x = 0;
+  float y = 0;
 };
 
-/// Draws boxes and labels into copies of frames, in the frame's own format; a gray frame becomes I420. Leaves
-/// out boxes with numbers that are none, beyond 1e6 pixels or turned inside out. One thread at a time.
-class BoxPainter {
- public:
-  /// `line_width` in pixels; 0: chosen from the picture's size.
-  explicit BoxPainter(float line_width = 0);
-  BoxPainter(BoxPainter&&) noexcept;
-  BoxPainter& operator=(BoxPainter&&) noexcept;
-  ~BoxPainter();
+/// Which point of a thing counts.
+enum class Anchor : std::uint8_t { Center, Bottom };
 
-  [[nodiscard]] Frame draw(const Frame& frame, std::span<const LabelledBox> boxes);
+/// One thing that went through a line or a zone's border.
+struct Crossing {
+  std::int64_t id = 0;
+  int class_id = 0;
+  bool forward = true;  // of a zone: into it
+  Point at = {};        // where, on the straight way between two sightings
+  double pts = 0;       // seconds: when, on that way
+};
+
+struct LineCounterOptions {
+  Point start = {};
+  Point end = {};
+  Anchor anchor = Anchor::Center;
+  /// Pixels. A thing is on a side of the line only when it is seen farther from it than this. nullopt: a
+  /// twentieth of the thing's size, at least one pixel.
+  std::optional<float> margin = {};
+};
+
+struct DirectionCounts {
+  std::int64_t forward = 0;
+  std::int64_t backward = 0;
+};
+
+/// What crossed a line since the start. Forward is to the right of one who looks from `start` to `end`: downwards
+/// for a line drawn from left to right.
+struct LineCounts : DirectionCounts {
+  Point start = {};
+  Point end = {};
+  std::map<int, DirectionCounts> classes = {};  // by class_id
+  std::vector<Crossing> crossings = {};         // known since the sample before
+  std::variant<Circles, Detections> tracks = {};
+};
+template <>
+inline constexpr std::string_view kTypeName<LineCounts> = "LineCounts";
+
+/// Counts tracks that cross a line. A thing has crossed when it was seen on one side and then on the other, and its
+/// way between the sightings went through the line: pictures that were dropped change nothing. One count per source.
+class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
+ public:
+  /// Throws OptionError.
+  explicit LineCounter(const LineCounterOptions& options);
+  ~LineCounter() override;
+  [[nodiscard]] std::string default_name() const override { return "LineCounter"; }
+  /// For callers without a graph; as BoxTracker::update().
+  [[nodiscard]] LineCounts update(const Circles& tracks, double time, int source = 0);
+  [[nodiscard]] LineCounts update(const Detections& tracks, double time, int source = 0);
+  std::optional<LineCounts> process(const Sample<Circles>& sample, const Context& context) override;
+  std::optional<LineCounts> process(const Sample<Detections>& sample, const Context& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct ZoneCounterOptions {
+  std::vector<Point> corners = {};  // in order around the zone, 3 to 1000; edges must not cross
+  Anchor anchor = Anchor::Center;
+  std::optional<float> margin = {};  // as of LineCounterOptions
+  double max_gap = 1;                // seconds that a thing may be unseen and still be inside
+};
+
+/// What is in a zone, and what went in and out since the start.
+struct ZoneCounts {
+  std::vector<Point> corners = {};
+  std::int64_t entered = 0;  // a thing that is inside when it is seen first has not entered
+  std::int64_t left = 0;
+  std::vector<std::int64_t> inside = {};  // ids, ascending
+  std::vector<Crossing> crossings = {};   // known since the sample before
+  std::variant<Circles, Detections> tracks = {};
+};
+template <>
+inline constexpr std::string_view kTypeName<ZoneCounts> = "ZoneCounts";
+
+/// Counts tracks in a zone. One count per source.
+class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
+ public:
+  /// Throws OptionError.
+  explicit ZoneCounter(const ZoneCounterOptions& options);
+  ~ZoneCounter() override;
+  [[nodiscard]] std::string default_name() const override { return "ZoneCounter"; }
+  /// For callers without a graph; as BoxTracker::update().
+  [[nodiscard]] ZoneCounts update(const Circles& tracks, double time, int source = 0);
+  [[nodiscard]] ZoneCounts update(const Detections& tracks, double time, int source = 0);
+  std::optional<ZoneCounts> process(const Sample<Circles>& sample, const Context& context) override;
+  std::optional<ZoneCounts> process(const Sample<Detections>& sample, const Context& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct AnnotateOptions {
+  bool ids = true;
+  bool names = true;                     // of classes, where they are known
+  std::optional<bool> confidences = {};  // nullopt: those of boxes
+  double trail = 1.0;                    // seconds of path drawn behind a tracked thing; 0: none
+  float line_width = 0;                  // pixels; 0: chosen from the picture's size
+};
+
+/// Draws circles or boxes, their labels and trails, and what was counted, into a copy of the sample's frame, which
+/// has the frame's own format. A gray frame becomes I420. A circle has the colour of its id or, without one, of its
+/// confidence; a box that of its class. Things with numbers that are none or beyond 1e6 pixels are left out. Labels
+/// have the letters of ASCII: accents are left out, and every other letter is an empty box.
+class Annotate final : public NodeBase {
+ public:
+  using Output = Frame;
+  template <class In>
+  static constexpr bool kTakes = std::is_same_v<In, Circles> || std::is_same_v<In, Detections> ||
+                                 std::is_same_v<In, LineCounts> || std::is_same_v<In, ZoneCounts>;
+
+  explicit Annotate(const AnnotateOptions& options = {});
+  ~Annotate() override;
+  [[nodiscard]] std::string default_name() const override { return "Annotate"; }
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
+  std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) override;
+  /// One picture, for callers without a graph. `value` is one of the four types. `time` in seconds, for trails;
+  /// nullopt: without trails.
+  [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> time = {});
 
  private:
   struct Impl;

@@ -14,7 +14,6 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
-from ._annotate_boxes import AnnotateBoxes
 from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
@@ -55,6 +54,7 @@ from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
     from . import demo, gil, native, numeric, types
+    from ._counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
     from ._onnx import OnnxDetector, OnnxModel
     from ._prometheus import prometheus_collector
     from ._run_node import run_node
@@ -83,36 +83,53 @@ _native.register_classes(
 )
 
 
-_LAZY = {
-    "Csv": "sinks",
-    "JsonLines": "sinks",
-    "OnnxDetector": "_onnx",
-    "OnnxModel": "_onnx",
-    "prometheus_collector": "_prometheus",
-    "run_node": "_run_node",
-    "show": "_show",
-    # dataclasses, which cost more to make than the rest of the package
-    "EdgeStats": "_stats",
-    "NodeStats": "_stats",
-    "PoolStats": "_stats",
-    "Progress": "_stats",
-    "Report": "_stats",
-    "SourceStats": "_stats",
-    "Stats": "_stats",
-    "WorkerStats": "_stats",
-}
+_STATISTICS = {
+    "EdgeStats",
+    "NodeStats",
+    "PoolStats",
+    "Progress",
+    "Report",
+    "SourceStats",
+    "Stats",
+    "WorkerStats",
+}  # dataclasses, which cost more to make than the rest of the package
+_COUNTING = {"Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts"}
 
 
-def __getattr__(name: str) -> _typing.Any:
+def __getattr__(name: str) -> _typing.Any:  # noqa: PLR0911  (one for each module)
     """Loads what most programs do without when it is first used."""
     if name in ("demo", "gil", "native", "numeric", "types"):
         import importlib  # noqa: PLC0415
 
         return importlib.import_module(f".{name}", __name__)
-    if name in _LAZY:
-        import importlib  # noqa: PLC0415
+    if name in _STATISTICS:
+        from . import _stats  # noqa: PLC0415
 
-        return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+        return getattr(_stats, name)
+    if name in _COUNTING:
+        from . import _counting  # noqa: PLC0415
+
+        return getattr(_counting, name)
+    if name in ("OnnxDetector", "OnnxModel"):
+        from . import _onnx  # noqa: PLC0415
+
+        return getattr(_onnx, name)
+    if name in ("Csv", "JsonLines"):
+        from . import sinks  # noqa: PLC0415
+
+        return getattr(sinks, name)
+    if name == "prometheus_collector":
+        from ._prometheus import prometheus_collector  # noqa: PLC0415
+
+        return prometheus_collector
+    if name == "run_node":
+        from ._run_node import run_node  # noqa: PLC0415
+
+        return run_node
+    if name == "show":
+        from ._show import show  # noqa: PLC0415
+
+        return show
     raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
 
 
@@ -127,11 +144,11 @@ __all__ = [
     "NEXT",
     "RECORDING",
     "Annotate",
-    "AnnotateBoxes",
     "BoxTracker",
     "CircleDetector",
     "CircleTracker",
     "Circles",
+    "Crossing",
     "Csv",
     "Dashboard",
     "Detections",
@@ -142,6 +159,8 @@ __all__ = [
     "FreshframeError",
     "GraphError",
     "JsonLines",
+    "LineCounter",
+    "LineCounts",
     "Measured",
     "MockCamera",
     "Node",
@@ -176,6 +195,8 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "WorkerStats",
+    "ZoneCounter",
+    "ZoneCounts",
     "demo",
     "detect_circles",
     "get_cmake_dir",

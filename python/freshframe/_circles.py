@@ -1,4 +1,4 @@
-"""Circles: the native nodes that find, track and draw them, and the search of one picture."""
+"""The native nodes that find and track circles, the search of one picture, and Annotate."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,12 +8,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from . import _check, _native
-from ._errors import OptionError
+from ._errors import OptionError, OptionTypeError
 from ._nodes import NativeNode
-from .results import Circles
+from .results import Circles, Detections
 
 if TYPE_CHECKING:
-    from ._native import Frame  # noqa: F401  (in strings)
+    from ._counting import LineCounts, ZoneCounts  # noqa: F401  (in strings)
+    from ._native import Frame
 
 
 def _radius(radius: tuple[float, float]) -> tuple[float, float]:
@@ -154,26 +155,72 @@ def detect_circles(
     )
 
 
-class Annotate(NativeNode[Circles, "Frame"]):
-    """Draws circles, ids and trails into a copy of each sample's frame. Native.
+class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Frame"]):
+    """Draws what was found, its labels and trails into a copy of each sample's frame. Native.
 
-    The copy has the frame's own format: a frame that was decoded to I420 stays I420, and an encoder needs
-    no conversion. A gray frame becomes I420, which has colour.
+    Takes Circles, Detections (supervision's, too), or what LineCounter and ZoneCounter give, which it draws
+    with the line or the zone and its numbers. The copy has the frame's own format: a frame that was decoded
+    to I420 stays I420, and an encoder needs no conversion. A gray frame becomes I420, which has colour.
+
+    A circle has the colour of its id or, without one, of its confidence; a box has the colour of its class.
+    Lines and letters grow with the picture. The letters are those of ASCII: accents are left out, and every
+    other letter is drawn as an empty box.
 
     Args:
-        ids: Label circles with their tracker_id.
-        confidences: Label circles with their confidence.
-        trail: Seconds of path drawn behind a tracked circle; 0: none.
-        line_width: Pixels; 0: chosen from the picture's size.
+        ids: Label things with their tracker_id.
+        names: Label boxes with the names of their classes, where they are known.
+        confidences: Label things with their confidence; None: boxes only.
+        trail: Seconds of path drawn behind a tracked thing, at most 60; 0: none.
+        line_width: Pixels, at most 100; 0: chosen from the picture's size.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
     """
 
     def __init__(
-        self, *, ids: bool = True, confidences: bool = False, trail: float = 1.0, line_width: float = 0.0
+        self,
+        *,
+        ids: bool = True,
+        names: bool = True,
+        confidences: bool | None = None,
+        trail: float = 1.0,
+        line_width: float = 0.0,
     ) -> None:
         """See the class."""
         self._handle = _native.make_annotate(
             _check.flag("ids", ids),
-            _check.flag("confidences", confidences),
+            _check.flag("names", names),
+            None if confidences is None else _check.flag("confidences", confidences),
             _check.number("trail", trail),
             _check.number("line_width", line_width),
         )
+        self._updating = threading.Lock()
+
+    @property
+    def _freshframe_types(self) -> tuple[Any, Any]:
+        from ._counting import LineCounts, ZoneCounts  # noqa: PLC0415  (few programs count)
+
+        return Circles | Detections | LineCounts | ZoneCounts, _native.Frame
+
+    def draw(self, frame: Frame, found: Any, *, time: float | None = None) -> Frame:
+        """A copy of one frame with what was found, for programs without a pipeline.
+
+        Args:
+            frame: The picture.
+            found: Circles, Detections (supervision's, too), LineCounts or ZoneCounts.
+            time: Seconds, ascending, for the trails; None: without trails.
+
+        Raises:
+            StateError: This Annotate was added to a pipeline.
+            OptionTypeError: An argument is of another type.
+            OptionError: time is infinite or nan.
+        GIL: released.
+        """
+        if not isinstance(frame, _native.Frame):
+            raise OptionTypeError(
+                f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
+            )
+        seconds = None if time is None else _check.number("time", time)
+        with self._updating:
+            return _native.annotate(self._handle, frame, found, seconds)

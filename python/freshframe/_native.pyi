@@ -459,8 +459,6 @@ def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: 
 def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.results.Circles:
     """GIL: released"""
 
-def make_annotate(ids: bool, confidences: bool, trail: float, line_width: float) -> NodeHandle: ...
-
 def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
     """A line of anti-aliased text: how much of each pixel is covered."""
 
@@ -509,23 +507,23 @@ class LoneNode:
     def close(self) -> None:
         """GIL: released"""
 
-class BoxTracker:
-    """The core of freshframe.BoxTracker."""
+def make_box_tracker(max_gap: float, min_confidence: float, iou: float) -> NodeHandle: ...
 
-    def __init__(self, max_gap: float, min_confidence: float, iou: float) -> None: ...
+def update_box_tracker(tracker: NodeHandle, detections: Any, time: float) -> freshframe.results.Detections:
+    """GIL: released for a hundred boxes or more, else held"""
 
-    def update(self, pts: float, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], class_id: numpy.typing.NDArray[numpy.int32]) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
-        """
-        (rows, ids, velocity, age, track_confidence) of the boxes with a confirmed track. GIL: released for a hundred boxes or more, else held
-        """
+def make_annotate(ids: bool, names: bool, confidences: bool | None, trail: float, line_width: float) -> NodeHandle: ...
 
-class BoxPainter:
-    """The core of freshframe.AnnotateBoxes."""
+def annotate(node: NodeHandle, frame: Frame, found: Any, time: float | None) -> Frame:
+    """A copy of the frame with what was found. GIL: released"""
 
-    def __init__(self, line_width: float) -> None: ...
+def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None) -> NodeHandle: ...
 
-    def draw(self, frame: Frame, xyxy: numpy.typing.NDArray[numpy.float32], confidence: numpy.typing.NDArray[numpy.float32], ids: numpy.typing.NDArray[numpy.int64] | None, labels: list[str]) -> Frame:
-        """A copy of the frame with boxes and labels. GIL: released"""
+def make_zone_counter(corners: Sequence[tuple[float, float]], anchor: str, margin: float | None, max_gap: float) -> NodeHandle: ...
+
+def update_line_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
+
+def update_zone_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
 
 def collect_log(on: bool) -> None:
     """Collects the log lines of the engine from now on, or drops them."""

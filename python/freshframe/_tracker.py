@@ -1,22 +1,18 @@
-"""The tracker of boxes: a node in Python around the native core."""
+"""The tracker of boxes: the native node, callable alone, too."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import Any
 
 from . import _check, _native
-from ._errors import OptionTypeError, StateError
-from ._nodes import Node
+from ._nodes import NativeNode
 from .results import Detections
 
-if TYPE_CHECKING:
-    from ._native import Sample
 
-
-class BoxTracker(Node[Detections, Detections]):
-    """Gives boxes identities that last over time and through dropped frames.
+class BoxTracker(NativeNode[Detections, Detections]):
+    """Gives boxes identities that last over time and through dropped frames. Native.
 
     Time is real: the tracker goes by the samples' pts, so frames may be dropped and come at any rate. Each
     box is expected where its track's velocity leads, and pairs are made by likelihood; sure boxes choose
@@ -24,7 +20,8 @@ class BoxTracker(Node[Detections, Detections]):
     Only boxes whose track is confirmed are passed on: seen twice, or once with a confidence of 0.8. A track
     keeps its class; boxes below 0.5 never start one. At most 512 tracks live at a time; of more than 1024
     boxes in a frame the surest are considered. Boxes with coordinates that are not finite or beyond 1e7
-    pixels, or turned inside out, are ignored. Each source has tracks of its own.
+    pixels, or turned inside out, are ignored. Each source has tracks of its own. ``names`` and the columns of
+    ``data`` stay with their boxes.
 
     Args:
         max_gap: Seconds that a thing may be unseen and keep its id, at most 1e6; twice as long when no frame
@@ -41,15 +38,14 @@ class BoxTracker(Node[Detections, Detections]):
 
     def __init__(self, *, max_gap: float = 1.0, min_confidence: float = 0.1, iou: float = 0.3) -> None:
         """See the class."""
-        self._options = (
+        self._handle = _native.make_box_tracker(
             _check.number("max_gap", max_gap),
             _check.number("min_confidence", min_confidence),
             _check.number("iou", iou),
         )
-        _native.BoxTracker(*self._options)  # refuses bad options now, not at the first sample
-        self._trackers: dict[str, _native.BoxTracker] = {}
+        self._updating = threading.Lock()
 
-    def update(self, detections: Detections, *, time: float) -> Detections:
+    def update(self, detections: Any, *, time: float) -> Detections:
         """The boxes of one picture that have an identity, for programs without a pipeline.
 
         Args:
@@ -66,38 +62,5 @@ class BoxTracker(Node[Detections, Detections]):
         GIL: released for 100 boxes or more.
         """
         seconds = _check.number("time", time)
-        if getattr(self, "_freshframe_added", False):
-            raise StateError(
-                "this BoxTracker is a node of a pipeline, which calls it: make another one for update()"
-            )
-        return self._tracked(boxes_of("BoxTracker", detections, "update() got a"), seconds, "")
-
-    def process(self, sample: Sample[Detections], /) -> Detections:
-        """The boxes that have an identity, by ascending `tracker_id`. GIL: released for 100 boxes or more."""
-        found = boxes_of("BoxTracker", sample.value, f"{sample.node!r} gave a")
-        return self._tracked(found, sample.pts, sample.source)
-
-    def _tracked(self, found: Detections, time: float, source: str) -> Detections:
-        tracker = self._trackers.get(source)
-        if tracker is None:
-            tracker = self._trackers[source] = _native.BoxTracker(*self._options)
-        rows, ids, velocity, age, confidence = tracker.update(
-            time, found.xyxy, found.confidence, found.class_id
-        )
-        kept = found[rows]
-        return dataclasses.replace(
-            kept, tracker_id=ids, velocity=velocity, age=age, track_confidence=confidence
-        )
-
-
-def boxes_of(taker: str, given: Any, giver: str) -> Detections:
-    """Detections of what was given; `giver` begins the sentence about what was given instead."""
-    if isinstance(given, Detections):
-        return given
-    if all(hasattr(given, name) for name in ("xyxy", "confidence", "class_id", "tracker_id", "data")):
-        return Detections.from_supervision(given)
-    raise OptionTypeError(
-        f"{taker} takes Detections (freshframe's or supervision's), but "
-        f"{giver} {type(given).__name__}: make them of your boxes, "
-        "ff.Detections(xyxy, confidence, class_id)"
-    )
+        with self._updating:
+            return _native.update_box_tracker(self._handle, detections, seconds)

@@ -9,18 +9,19 @@ import typing
 from typing import Any
 
 from . import _native
-from ._circles import Annotate, CircleDetector, CircleTracker
+from ._circles import CircleDetector, CircleTracker
 from ._mock_camera import MockCamera
 from ._nodes import Native, Node, Source
+from ._tracker import BoxTracker
 from ._video import VideoFile, VideoSource
-from .results import Circles
+from .results import Circles, Detections
 
 _NATIVE: dict[type, tuple[Any, Any]] = {
     VideoSource: (None, _native.Frame),
     MockCamera: (None, _native.Frame),
     CircleDetector: (_native.Frame, Circles),
     CircleTracker: (_native.Frame, Circles),
-    Annotate: (Circles, _native.Frame),
+    BoxTracker: (Detections, Detections),
     VideoFile: (_native.Frame, None),
 }
 
@@ -108,6 +109,8 @@ def fits(given: Any, wanted: Any) -> bool:
     """False only when both are plain classes and one can't be the other."""
     if given is Any or wanted is Any or given is object or wanted is object:
         return True
+    if isinstance(wanted, types.UnionType):
+        return any(fits(given, each) for each in typing.get_args(wanted))
     if not isinstance(given, type) or not isinstance(wanted, type):
         return True
     return issubclass(given, wanted) or issubclass(wanted, given) or (given is int and wanted is float)
@@ -124,4 +127,6 @@ def kind(hint: Any) -> str:
 
 def name(hint: Any) -> str:
     """For messages."""
+    if isinstance(hint, types.UnionType):
+        return " or ".join(name(each) for each in typing.get_args(hint))
     return getattr(hint, "__name__", None) or str(hint)

@@ -260,7 +260,11 @@ def _named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
     if isinstance(value, Mapping):
         return iter(value.items())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return (
+            (field.name, getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.metadata.get("recorded", True)
+        )
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return zip(value._fields, value, strict=True)
     return None

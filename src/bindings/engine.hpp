@@ -95,10 +95,10 @@ void bind_serve(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_engine_stats(nanobind::class_<Engine>& engine);
 /// Factories of native nodes, and functions of media and vision.
 void bind_nodes(nanobind::module_& module);
-void bind_trackers(nanobind::module_& module);
+/// Trackers of boxes, counters, Annotate.
+void bind_track_nodes(nanobind::module_& module);
 /// Native nodes of users.
 void bind_user_nodes(nanobind::module_& module);
-void bind_box_painter(nanobind::module_& module);
 /// ONNX models.
 void bind_models(nanobind::module_& module);
 void bind_frame(nanobind::module_& module);

@@ -79,8 +79,7 @@ NB_MODULE(_native, module) {
   bind_worker_end(module);
   bind_nodes(module);
   bind_user_nodes(module);
-  bind_trackers(module);
-  bind_box_painter(module);
+  bind_track_nodes(module);
   bind_models(module);
   bind_log(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),

@@ -169,11 +169,6 @@ std::unique_ptr<NodeHandle> make_circle_tracker(std::pair<float, float> radius, 
   return handle(std::make_unique<CircleTracker>(options));
 }
 
-std::unique_ptr<NodeHandle> make_annotate(bool ids, bool confidences, double trail, float line_width) {
-  return handle(std::make_unique<Annotate>(
-      AnnotateOptions{.ids = ids, .confidences = confidences, .trail = trail, .line_width = line_width}));
-}
-
 std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const std::string& codec,
                                             std::optional<double> fps, int quality,
                                             std::map<std::string, std::string> options) {
@@ -272,8 +267,6 @@ void bind_nodes(nb::module_& module) {
              nb::sig("def update_circle_tracker(tracker: NodeHandle, image: typing.Any, time: float) -> "
                      "freshframe.results.Circles"),
              "GIL: released");
-  module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("confidences"), nb::arg("trail"),
-             nb::arg("line_width"));
   module.def("text_mask", &text_mask, nb::arg("text"), nb::arg("height"),
              "A line of anti-aliased text: how much of each pixel is covered.");
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("codec"), nb::arg("fps").none(),

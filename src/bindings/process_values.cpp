@@ -162,7 +162,8 @@ bool needs_python(const ValueRef& value) noexcept {
     const auto* const python = dynamic_cast<const PythonColumns*>(found->further.get());
     return python != nullptr && python->has_data;
   }
-  return value.as<PythonObject>() != nullptr || native::table_in(value) != nullptr;
+  return value.as<PythonObject>() != nullptr || value.as<LineCounts>() != nullptr ||
+         value.as<ZoneCounts>() != nullptr || native::table_in(value) != nullptr;
 }
 
 EncodedValue encode_native(const ValueRef& value) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "bindings/counts.hpp"
 #include "bindings/detections.hpp"
 
 #include <nanobind/ndarray.h>
@@ -123,6 +124,9 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
   if (wanted == type_of<Detections>()) {  // what is exactly that was converted before
     const auto boxes = is_detections(object, false) ? nb::borrow(object) : detections_of_supervision(object);
     return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
+  }
+  if (wanted == type_of<LineCounts>() || wanted == type_of<ZoneCounts>()) {
+    return counts_from_python(held, object);
   }
   Columns columns(object);
   if (wanted == type_of<native::Array>() && is_array(object)) {

@@ -12,6 +12,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/circles_pool.hpp"
 #include "bindings/classes.hpp"
+#include "bindings/counts.hpp"
 #include "bindings/detections.hpp"
 #include "bindings/process_values.hpp"
 #include "bindings/tables.hpp"
@@ -95,6 +96,8 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
   if (const auto* object = value.as<PythonObject>()) return nb::borrow(object->object.get(held));
   if (const auto* circles = value.as<Circles>()) return circles_to_python(held, value, *circles);
   if (const auto* boxes = value.as<Detections>()) return detections_to_python(held, value, *boxes);
+  if (const auto* line = value.as<LineCounts>()) return counts_to_python(held, *line);
+  if (const auto* zone = value.as<ZoneCounts>()) return counts_to_python(held, *zone);
   if (const auto* number = value.as<double>()) return nb::cast(*number);
   if (const auto* pickled = value.as<Pickled>()) return pickled->body->open(held);
   if (const auto* table = native::table_in(value)) return table_to_python(held, value, *table);

@@ -1,4 +1,4 @@
-// Fuzzes the tracker of boxes: any times and any boxes, also such as no detector makes.
+// Fuzzes the tracker of boxes and the counters below it: any times and any boxes, also such as no detector makes.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "fuzz_input.hpp"
@@ -58,6 +59,21 @@ void check(const TrackedBoxes& tracked, const std::vector<Detection>& found) {
   }
 }
 
+/// Counts never go back.
+void count(LineCounter& line, ZoneCounter& zone, Detections tracks, const std::vector<std::int64_t>& rows,
+           double pts) {
+  std::vector<Detection> boxes;
+  for (const auto row : rows) boxes.push_back(tracks.boxes[static_cast<std::size_t>(row)]);
+  tracks.boxes = std::move(boxes);
+  const LineCounts crossed = line.update(tracks, pts);
+  const ZoneCounts inside = zone.update(tracks, pts);
+  require(crossed.forward >= 0 && crossed.backward >= 0 && crossed.crossings.size() <= rows.size());
+  require(inside.entered >= 0 && inside.left >= 0);
+  for (const auto& crossing : crossed.crossings) {
+    require(std::isfinite(crossing.at.x) && std::isfinite(crossing.at.y) && std::isfinite(crossing.pts));
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -68,13 +84,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.min_confidence = static_cast<float>(input.byte()) / 255;
   options.iou = static_cast<float>(input.byte()) / 255;
   BoxAssociator tracker(options);
+  LineCounter line({.start = {100, 300}, .end = {900, 350}});
+  ZoneCounter zone({.corners = {{200, 100}, {900, 50}, {800, 600}, {500, 200}}});
   double pts = 0;
   for (int n = 0; n < kMostPictures && !input.empty(); ++n) {
     pts += step_of(input, any);
     std::vector<Detection> found(static_cast<std::size_t>(input.below(kMostBoxes)));
     for (Detection& box : found) box = box_of(input, any);
     try {
-      check(tracker.update(pts, found), found);
+      const TrackedBoxes tracked = tracker.update(pts, found);
+      check(tracked, found);
+      count(line, zone, {.boxes = found, .ids = tracked.ids, .tracked = true}, tracked.rows, pts);
     } catch (const Error&) {  // a refusal
     }
   }

@@ -25,8 +25,6 @@ ROOT = Path(__file__).parents[2]
 MODULES = ("freshframe._gil", "freshframe._lab", "freshframe._native", "freshframe._numeric")
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
-    "BoxPainter.draw",
-    "BoxTracker.update",
     "Engine.close_server",
     "Engine.join",
     "Engine.metrics",
@@ -50,6 +48,7 @@ LETTING_GO = {
     "Watch.start",
     "Watch.stop",
     "absdiff_mean",
+    "annotate",
     "call_guarded",
     "call_scoped",
     "cameras",
@@ -66,6 +65,7 @@ LETTING_GO = {
     "WorkerEnd.receive",
     "WorkerEnd.reply",
     "sum",
+    "update_box_tracker",
     "update_circle_tracker",
     "wait",
     "wait_log",

@@ -199,6 +199,6 @@ def test_a_tracker_names_the_node_that_gave_no_detections(value: object) -> None
     detect = pipeline.add(lambda _: value, pipeline.add(Count(1)), name="detect")
     pipeline.add(ff.BoxTracker(), detect)  # type: ignore[misc]
     with pytest.raises(
-        ff.NodeError, match=f"takes Detections .*, but 'detect' gave a {type(value).__name__}"
+        ff.NodeError, match=f"'detect' failed.*gave a .*{type(value).__name__}, but .* takes Detections"
     ):
         pipeline.run()

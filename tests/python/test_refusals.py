@@ -26,7 +26,9 @@ NOT_MADE_BY_HAND = {"Dashboard", "Frame", "Port", "Reader", "Sample", "StopToken
 # Plain records: what the engine tells, or (Circles) what a detector made.
 RECORDS = {
     "Circles",
+    "Crossing",
     "EdgeStats",
+    "LineCounts",
     "Measured",
     "NodeStats",
     "PoolStats",
@@ -37,6 +39,7 @@ RECORDS = {
     "Stats",
     "VideoInfo",
     "WorkerStats",
+    "ZoneCounts",
 }
 FRAME = ff.Frame.from_array(GRAY, "gray")
 
@@ -100,7 +103,6 @@ def each_option(function: Callable[..., object], *first: Any) -> list[Callable[[
 # Name in the package: what each of its arguments is refused with.
 CALLS: dict[str, list[Callable[[], object]]] = {
     "Annotate": each_option(ff.Annotate),
-    "AnnotateBoxes": each_option(ff.AnnotateBoxes),
     "CircleDetector": each_option(ff.CircleDetector),
     "CircleTracker": each_option(ff.CircleTracker),
     "Csv": [lambda: ff.Csv(THING)],
@@ -112,7 +114,14 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Detections(BOX, [1], [0], THING),
         lambda: ff.Detections(BOX, [1], [0], data=THING),
         lambda: ff.Detections(BOX, [1], [0], velocity=THING),
+        lambda: ff.Detections(BOX, [1], [0], names=THING),
     ],
+    "LineCounter": [
+        lambda: ff.LineCounter(THING, (9, 9)),
+        lambda: ff.LineCounter((0, 0), THING),
+        *each_option(ff.LineCounter, (0, 0), (9, 9)),
+    ],
+    "ZoneCounter": [lambda: ff.ZoneCounter(THING), *each_option(ff.ZoneCounter, [(0, 0), (9, 0), (9, 9)])],
     "MockCamera": [lambda: ff.MockCamera(THING), lambda: ff.MockCamera(GRAY, THING)],
     "Pipeline": [
         lambda: ff.Pipeline(THING),
@@ -178,6 +187,11 @@ METHODS: dict[str, Callable[[], object]] = {
     "Frame.copy": lambda: FRAME.copy(THING),
     "Frame, pickled": lambda: pickle.dumps(FRAME),
     "Pipeline, pickled": lambda: pickle.dumps(ff.Pipeline()),
+    "Annotate.draw": lambda: ff.Annotate().draw(FRAME, THING),
+    "Annotate.draw, frame": lambda: ff.Annotate().draw(THING, ff.Detections(BOX, [1], [0])),
+    "Annotate.draw, time": lambda: ff.Annotate().draw(FRAME, ff.Detections(BOX, [1], [0]), time=THING),
+    "LineCounter.update": lambda: ff.LineCounter((0, 0), (9, 9)).update(THING, time=0),
+    "ZoneCounter.update": lambda: ff.ZoneCounter([(0, 0), (9, 0), (9, 9)]).update(THING, time=0),
     "BoxTracker.update": lambda: ff.BoxTracker().update(THING, time=0),
     "BoxTracker.update, time": lambda: ff.BoxTracker().update(ff.Detections(BOX, [1], [0]), time=THING),
     "CircleTracker.update": lambda: ff.CircleTracker().update(THING, time=0),

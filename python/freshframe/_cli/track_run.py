@@ -145,8 +145,7 @@ class TrackRun:
         return boxes if options.detect else self.pipeline.add(ff.BoxTracker(), boxes)
 
     def _add_drawing(self, found: ff.Port[Any]) -> ff.Port[ff.Frame]:
-        node: Any = ff.Annotate() if self.things == "circles" else ff.AnnotateBoxes()
-        drawn: ff.Port[ff.Frame] = self.pipeline.add(node, found)
+        drawn: ff.Port[ff.Frame] = self.pipeline.add(ff.Annotate(), found)
         return drawn
 
     def _pick(self, options: Any) -> Pick | None:

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <iterator>
 #include <numbers>
 
+#include "vision/draw/letters.hpp"
 #include "vision/draw/rows.hpp"
 
 namespace freshframe::vision {
@@ -39,6 +41,10 @@ bool drawable(const Circle& circle) {
 bool drawable(const Detection& box) {
   const auto near = [](float value) { return std::abs(value) < kFarthest; };
   return near(box.x1) && near(box.y1) && near(box.x2) && near(box.y2) && box.x1 < box.x2 && box.y1 < box.y2;
+}
+
+bool drawable(const Point& point) {
+  return std::abs(point.x) < 2 * kFarthest && std::abs(point.y) < 2 * kFarthest;
 }
 
 /// In pixels that are counted from the centre of the top left one, as everything here.
@@ -121,7 +127,7 @@ AnnotatePen::AnnotatePen(AnnotateCanvas& canvas, double line_width) : canvas_(ca
   font_ = std::max(10.0, side / 38);
 }
 
-void AnnotatePen::ring(const Circle& circle, const Color& color) {
+void AnnotatePen::outline(const Circle& circle, const Color& color) {
   if (!drawable(circle)) return;
   // A dark seam keeps the line visible on a picture of its own colour.
   draw_rim(canvas_.mask(), {circle.x, circle.y, circle.r, 0.5 * line_ + 1});
@@ -139,11 +145,30 @@ void AnnotatePen::draw_edges(const Box& box, double half_width) {
   draw_stroke(canvas_.mask(), {.x = box.right, .y = box.top, .dy = height, .half_width = half_width});
 }
 
-void AnnotatePen::box(const Detection& box, const Color& color) {
+void AnnotatePen::outline(const Detection& box, const Color& color) {
   if (!drawable(box)) return;
   draw_edges(area_of(box), 0.5 * line_ + 1);
   canvas_.paint(kBlack, 0.55);
   draw_edges(area_of(box), 0.5 * line_);
+  canvas_.paint(color);
+}
+
+void AnnotatePen::path(const std::vector<Point>& corners, bool closed, const Color& color) {
+  if (!std::all_of(corners.begin(), corners.end(), [](const Point& each) { return drawable(each); })) return;
+  const auto draw = [&](double half_width) {
+    for (std::size_t i = closed ? 0 : 1; i < corners.size(); ++i) {
+      const Point& from = corners[i > 0 ? i - 1 : corners.size() - 1];
+      const Point& to = corners[i];
+      draw_stroke(canvas_.mask(), {.x = from.x,
+                                   .y = from.y,
+                                   .dx = double{to.x} - from.x,
+                                   .dy = double{to.y} - from.y,
+                                   .half_width = half_width});
+    }
+  };
+  draw(0.5 * line_ + 1);
+  canvas_.paint(kBlack, 0.55);
+  draw(0.5 * line_);
   canvas_.paint(color);
 }
 
@@ -186,15 +211,33 @@ void AnnotatePen::label_at(const Box& area, const std::string& text, const Color
   const double margin = line_ + 3;
   const Box around{area.left - margin, area.top - margin, area.right + margin, area.bottom + margin};
   if (text.empty() || !canvas_.meets(around)) return;
-  const Label& label = labels.label(text, font_);
+  const Label& label = label_of(text, labels);
   const double width = label.width - 2 * Label::kMargin;
   const double height = label.height - 2 * Label::kMargin;
-  // Inside the picture, wherever the thing is. Its place is a whole pixel: the letters stay sharp.
   const double above = around.top - height;
   const double middle = 0.5 * (area.left + area.right);
-  const double left = std::clamp(middle - 0.5 * width, 0.0, std::max(0.0, canvas_.width() - width));
-  const double top =
-      std::clamp(above < 0 ? around.bottom : above, 0.0, std::max(0.0, canvas_.height() - height));
+  put(label, middle - 0.5 * width, above < 0 ? around.bottom : above, color);
+}
+
+void AnnotatePen::tag(const Point& middle, const std::string& text, const Color& color, Labels& labels) {
+  if (!drawable(middle)) return;
+  const Label& label = label_of(text, labels);
+  put(label, middle.x - 0.5 * label.width + Label::kMargin, middle.y - 0.5 * label.height + Label::kMargin,
+      color);
+}
+
+const Label& AnnotatePen::label_of(const std::string& text, Labels& labels) const {
+  constexpr double kLetter = 0.6;  // of the font's height: about a letter's width
+  const auto fitting = static_cast<std::size_t>(std::max(4.0, canvas_.width() / (kLetter * font_) - 1));
+  return labels.label(drawable_text(text, fitting), font_);
+}
+
+// Inside the picture, wherever the thing is. Its place is a whole pixel: the letters stay sharp.
+void AnnotatePen::put(const Label& label, double wanted_left, double wanted_top, const Color& color) {
+  const double width = label.width - 2 * Label::kMargin;
+  const double height = label.height - 2 * Label::kMargin;
+  const double left = std::clamp(wanted_left, 0.0, std::max(0.0, canvas_.width() - width));
+  const double top = std::clamp(wanted_top, 0.0, std::max(0.0, canvas_.height() - height));
   const int x = static_cast<int>(std::lround(left)) - Label::kMargin;
   const int y = static_cast<int>(std::lround(top)) - Label::kMargin;
   canvas_.mask().stamp(label.tag, label.width, x, y);

@@ -1,4 +1,4 @@
-// The shapes that are drawn: rings, boxes, fading trails, labels.
+// The shapes that are drawn: rings, boxes, lines, fading trails, labels.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "vision/draw/canvas.hpp"
 #include "vision/draw/label.hpp"
@@ -13,7 +14,7 @@
 
 namespace freshframe::vision {
 
-/// Stable, bright, far from the colours of the ids around it.
+/// Stable, bright, far from the colours of the ids around it; also of a class.
 [[nodiscard]] Color color_of_id(std::int64_t id);
 /// From red at 0 to green at 1.
 [[nodiscard]] Color color_of_confidence(float confidence);
@@ -24,17 +25,26 @@ class AnnotatePen {
   /// `line_width` in pixels; 0: chosen from the picture's size.
   AnnotatePen(AnnotateCanvas& canvas, double line_width);
 
-  void ring(const Circle& circle, const Color& color);
-  void box(const Detection& box, const Color& color);
+  void outline(const Circle& circle, const Color& color);
+  void outline(const Detection& box, const Color& color);
+  /// From corner to corner; `closed`: and back to the first one. Corners in pixels counted from the centre of the top
+  /// left one.
+  void path(const std::vector<Point>& corners, bool closed, const Color& color);
+  /// A tag whose middle is at a place.
+  void tag(const Point& middle, const std::string& text, const Color& color, Labels& labels);
   /// `length`: seconds after which a point has faded.
   void trail(const Trail& trail, double length, const Color& color);
   /// A tag with `text` above the circle, or below where there is no room above.
   void label(const Circle& circle, const std::string& text, const Color& color, Labels& labels);
   void label(const Detection& box, const std::string& text, const Color& color, Labels& labels);
+  /// From a line to the middle of a tag beside it, pixels.
+  [[nodiscard]] double distance() const noexcept { return 2 * line_ + 1.2 * font_; }
 
  private:
   /// At the middle of the area's upper edge, or of its lower one.
   void label_at(const Box& area, const std::string& text, const Color& color, Labels& labels);
+  void put(const Label& label, double left, double top, const Color& color);
+  [[nodiscard]] const Label& label_of(const std::string& text, Labels& labels) const;
   void draw_edges(const Box& box, double half_width);
 
   AnnotateCanvas& canvas_;

@@ -1,4 +1,4 @@
-// Where tracked circles have been in the last seconds, for drawing.
+// Where tracked things have been in the last seconds, for drawing.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,8 +26,10 @@ class Trails {
   /// `length` in seconds.
   explicit Trails(double length) : length_(length) {}
 
-  /// `circles` has ids. A pts before the last one starts the source afresh.
+  /// What is found has ids. A pts before the last one starts the source afresh.
   void add(const Circles& circles, int source, double pts);
+  /// A box is at its middle. Points are in pixels counted from the centre of the top left one, as circles are.
+  void add(const Detections& found, int source, double pts);
   /// Empty when the id was not seen.
   [[nodiscard]] const Trail& of(int source, std::int64_t id) const;
 
@@ -36,6 +38,10 @@ class Trails {
     double pts = 0;
     std::map<std::int64_t, Trail> trails;
   };
+
+  /// Goes to the time of a picture; null: it is none.
+  [[nodiscard]] Source* at(int source, double pts);
+  void shorten(Source& source) const;
 
   double length_;
   std::map<int, Source> sources_;

@@ -36,12 +36,13 @@ struct Moment {
   int source = 0;
 };
 
-inline Sample<Circles> sample(const Frame& frame, const Circles& circles, const Moment& moment = {}) {
+template <class Found>
+AnySample sample(const Frame& frame, const Found& found, const Moment& moment = {}) {
   AnySample any;
   any.stamp = {.seq = 0, .pts = moment.pts, .captured = {}, .source = moment.source};
   any.frame = frame;
-  any.value = ValueRef::make(circles);
-  return Sample<Circles>(any);
+  any.value = ValueRef::make(found);
+  return any;
 }
 
 /// A node and what the engine would give it.
@@ -50,9 +51,13 @@ class Drawing {
   explicit Drawing(const AnnotateOptions& options = {}) : annotate_(options) {}
 
   Frame operator()(const Frame& frame, const Circles& circles, const Moment& moment = {}) {
+    return drawn(frame, circles, moment);
+  }
+  template <class Found>
+  Frame drawn(const Frame& frame, const Found& found, const Moment& moment = {}) {
     const Context context{stop_.get_token(), clock_, counters_};
-    auto drawn = annotate_.process(sample(frame, circles, moment), context);
-    return drawn ? *drawn : Frame{};
+    auto output = annotate_.process_any(sample(frame, found, moment), context);
+    return output ? output->frame : Frame{};
   }
 
  private:

@@ -1,0 +1,18 @@
+// Python's LineCounts and ZoneCounts of native ones, and back.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/vision.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+[[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const LineCounts& counts);
+[[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const ZoneCounts& counts);
+/// Empty: the object is neither. Throws what a wrong column throws.
+[[nodiscard]] ValueRef counts_from_python(gil::Held& held, nanobind::handle object);
+
+}  // namespace freshframe::python

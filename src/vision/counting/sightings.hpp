@@ -1,0 +1,118 @@
+// Where tracked things were seen last, per source: what the counters of lines and zones share.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+
+namespace freshframe::vision {
+
+/// A tracked thing in one picture.
+struct Sighting {
+  std::int64_t id = 0;
+  int class_id = 0;
+  double x = 0;  // of its anchor
+  double y = 0;
+  double size = 0;  // pixels: side of a square of the same area
+};
+
+inline std::size_t count_of(const Circles& found) {
+  return found.circles.size();
+}
+inline std::size_t count_of(const Detections& found) {
+  return found.boxes.size();
+}
+
+inline Sighting sighting(const Circles& found, std::size_t index, Anchor anchor) {
+  const Circle& circle = found.circles[index];
+  const double down = anchor == Anchor::Bottom ? circle.r : 0;
+  return {.id = found.ids[index], .x = circle.x, .y = circle.y + down, .size = 2.0 * circle.r};
+}
+
+inline Sighting sighting(const Detections& found, std::size_t index, Anchor anchor) {
+  const Detection& box = found.boxes[index];
+  const double width = double{box.x2} - box.x1;
+  const double height = double{box.y2} - box.y1;
+  return {.id = found.ids[index],
+          .class_id = box.class_id,
+          .x = (double{box.x1} + box.x2) / 2,
+          .y = anchor == Anchor::Bottom ? double{box.y2} : (double{box.y1} + box.y2) / 2,
+          .size = std::sqrt(std::max(0.0, width * height))};
+}
+
+/// How far from a border a thing must be seen to be on one side of it: what a detector wavers by.
+inline double margin_of(const std::optional<double>& given, const Sighting& seen) {
+  constexpr double kOfSize = 0.05;
+  return given ? *given : std::max(1.0, kOfSize * seen.size);
+}
+
+/// Throws Error unless the things have ids. `who` is for the message.
+template <class Found>
+void check_tracked(const char* who, const Found& found) {
+  if (found.ids.size() == count_of(found)) return;
+  throw Error(std::string(who) +
+              " counts tracks, but this sample's things have no ids: add a BoxTracker or a "
+              "CircleTracker before it");
+}
+
+template <class Number>
+void check_margin(const char* who, const std::optional<Number>& margin) {
+  constexpr double kMost = 1e6;
+  if (!margin || (*margin >= 0 && *margin <= kMost)) return;
+  std::ostringstream text;
+  text << who << " needs margin from 0 to " << kMost << " pixels, got " << *margin;
+  throw OptionError(text.str());
+}
+
+/// A corner of a line or a zone.
+inline void check_point(const char* who, const Point& point) {
+  constexpr double kFarthest = 1e6;
+  if (std::abs(point.x) <= kFarthest && std::abs(point.y) <= kFarthest) return;  // NaN fails
+  std::ostringstream text;
+  text << who << " needs points within " << kFarthest << " pixels of the picture's corner, got (" << point.x
+       << ", " << point.y << ")";
+  throw OptionError(text.str());
+}
+
+/// What is remembered of each thing, by id. `State` has a member `seen`, the time of its last sighting.
+template <class State>
+class Sightings {
+ public:
+  /// Goes to the time of the next picture, seconds. A step back forgets all; counts go on.
+  void advance(double pts) {
+    if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
+    if (pts < now_) states_.clear();
+    now_ = pts;
+    if (states_.size() < room_) return;
+    std::erase_if(states_, [&](const auto& each) { return pts - each.second.seen > kForgotten; });
+    room_ = std::max(kRoom, 2 * states_.size());
+  }
+  /// Null: not seen before.
+  [[nodiscard]] State* find(std::int64_t id) {
+    const auto found = states_.find(id);
+    return found == states_.end() ? nullptr : &found->second;
+  }
+  void add(std::int64_t id, const State& state) { states_.emplace(id, state); }
+  [[nodiscard]] const std::map<std::int64_t, State>& all() const noexcept { return states_; }
+  [[nodiscard]] double now() const noexcept { return now_; }
+
+ private:
+  static constexpr double kForgotten = 600;  // seconds
+  static constexpr std::size_t kRoom = 1024;
+
+  double now_ = -1e300;
+  std::size_t room_ = kRoom;
+  std::map<std::int64_t, State> states_;
+};
+
+}  // namespace freshframe::vision

@@ -1,0 +1,92 @@
+// Annotate on boxes and counts: numbers that are none, texts of any bytes, wiring.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cpp/support.hpp"
+#include "cpp/vision/drawn.hpp"
+#include "vision/draw/letters.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe {
+namespace {
+
+Detections box(const Detection& box, std::string name = "dog") {
+  return {
+      .boxes = {box},
+      .names = std::make_shared<const std::vector<std::string>>(std::vector<std::string>{std::move(name)})};
+}
+
+TEST(Annotate, DrawsBoxesThatArePartlyOutsideAndLeavesOutWhatIsNone) {
+  const Frame frame = picture(120, 90);
+  Drawing drawing;
+  EXPECT_GT(differences(frame, drawing.drawn(frame, box({-20, -20, 30, 30, 0.5F, 0}))), 50);
+  for (const float wrong : {kNan, kInfinity, -kInfinity, 1e9F}) {
+    EXPECT_EQ(differences(frame, drawing.drawn(frame, box({10, 10, wrong, 40, 0.5F, 0}))), 0) << wrong;
+    EXPECT_EQ(differences(frame, drawing.drawn(frame, box({wrong, 10, 40, 40, 0.5F, 0}))), 0) << wrong;
+  }
+  EXPECT_EQ(differences(frame, drawing.drawn(frame, box({40, 40, 10, 10, 0.5F, 0}))), 0);
+  EXPECT_GT(differences(frame, drawing.drawn(frame, box({10, 10, 40, 40, kNan, -2147483647 - 1}))), 50);
+}
+
+TEST(Annotate, IsSafeWithCountsOfAnyNumbers) {
+  const Frame frame = picture(64, 48);
+  Drawing drawing;
+  for (const float wrong : {kNan, kInfinity, 1e30F, -1e9F, 0.0F}) {
+    LineCounts line;
+    line.start = {wrong, 3};
+    line.end = {wrong, 3};
+    EXPECT_TRUE(drawing.drawn(frame, line));
+    EXPECT_TRUE(drawing.drawn(frame, ZoneCounts{.corners = {{wrong, 1}, {2, wrong}, {9, 9}}}));
+  }
+  EXPECT_TRUE(drawing.drawn(frame, ZoneCounts{}));
+}
+
+TEST(Annotate, SaysWhatIsWrongWithBoxes) {
+  auto uneven = box({1, 1, 9, 9, 1, 0});
+  uneven.ids = {1, 2};
+  Drawing drawing;
+  EXPECT_TRUE(test::contains(test::message_of<Error>([&] { drawing.drawn(picture(16, 16), uneven); }),
+                             "got 2 ids for 1 boxes"));
+  EXPECT_THROW(drawing.drawn(picture(16, 16), 5.0), GraphError);
+}
+
+TEST(Annotate, TakesPortsOfBoxesAndOfCounts) {
+  test::CheckedPipeline pipeline;
+  const auto source = pipeline.add(test::make_source<Detections>(
+      {.read = [n = 0](const Context& context) mutable -> std::optional<SourceItem<Detections>> {
+        if (n == 3) return std::nullopt;
+        return SourceItem<Detections>{
+            .value = box({0, 0, 9, 9, 1, 0}), .pts = 0.1 * n++, .captured = context.clock.now()};
+      }}));
+  const auto tracks = pipeline.add(std::make_unique<BoxTracker>(), source);
+  const auto counts =
+      pipeline.add(std::make_unique<LineCounter>(LineCounterOptions{.start = {0, 0}, .end = {9, 9}}), tracks);
+  const Port<Frame> drawn = pipeline.add(std::make_unique<Annotate>(), counts);
+  EXPECT_GE(drawn.node, 0);
+  const int parents[] = {drawn.node};
+  EXPECT_TRUE(test::contains(
+      test::message_of<GraphError>([&] { pipeline.add_any(std::make_unique<Annotate>(), parents, {}); }),
+      "takes Circles or Detections or LineCounts or ZoneCounts, but its parent 'Annotate' gives Frame"));
+}
+
+TEST(Letters, AreTheFontsOwnOrABox) {
+  using vision::drawable_text;
+  EXPECT_EQ(drawable_text("dog 0.5", 99), "dog 0.5");
+  EXPECT_EQ(drawable_text("Türstraße Łódź ÆŒĲ", 99), "Turstrasse Lodz AEOEIJ");
+  EXPECT_EQ(drawable_text("Zu\u0308rich", 99), "Zurich");  // an accent behind its letter
+  EXPECT_EQ(drawable_text("犬 \U0001F600", 99), "\x7f \x7f");
+  EXPECT_EQ(drawable_text("\xff\xc3(\xe4\xbd", 99), "\x7f\x7f(\x7f");
+  EXPECT_EQ(drawable_text("\n\t", 99), "  ");
+  EXPECT_EQ(drawable_text("abcdefgh", 8), "abcdefgh");
+  EXPECT_EQ(drawable_text("abcdefghi", 8), "abcde...");
+  EXPECT_EQ(drawable_text("abc", 2), "..");
+}
+
+}  // namespace
+}  // namespace freshframe

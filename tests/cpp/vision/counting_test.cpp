@@ -1,0 +1,131 @@
+// LineCounter and ZoneCounter: directions, ends, corners, numbers that are none.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+Circles at(float x, float y, std::int64_t id = 1) {
+  return {.circles = {{x, y, 10, 1}}, .ids = {id}, .tracked = true};
+}
+
+template <class Counter>
+auto walk(Counter& counter, const std::vector<std::pair<float, float>>& places, int source = 0) {
+  auto counts = counter.update(Circles{.circles = {}, .ids = {}, .tracked = true}, 0, source);
+  double time = 0;
+  for (const auto& [x, y] : places) counts = counter.update(at(x, y), time += 0.1, source);
+  return counts;
+}
+
+TEST(LineCounter, CountsEachDirectionWhateverTheLinesDirectionIs) {
+  for (const double turn : {0.0, 0.7, 2.0, 3.5, 5.9}) {
+    const auto x = static_cast<float>(std::cos(turn));
+    const auto y = static_cast<float>(std::sin(turn));
+    LineCounter counter({.start = {200 - 100 * x, 200 - 100 * y}, .end = {200 + 100 * x, 200 + 100 * y}});
+    const auto counts = walk(counter, {{200 + 50 * y, 200 - 50 * x}, {200 - 50 * y, 200 + 50 * x}});
+    EXPECT_EQ(std::pair(counts.forward, counts.backward), std::pair(std::int64_t{1}, std::int64_t{0}))
+        << turn;
+  }
+}
+
+TEST(LineCounter, KeepsSourcesApart) {
+  LineCounter counter({.start = {0, 100}, .end = {200, 100}});
+  static_cast<void>(counter.update(at(50, 50), 0, 0));
+  EXPECT_EQ(counter.update(at(50, 150), 0.1, 1).forward, 0);
+  EXPECT_EQ(counter.update(at(50, 150), 0.1, 0).forward, 1);
+}
+
+TEST(LineCounter, AWayThroughTheMarginInSmallStepsIsOneCrossing) {
+  LineCounter counter({.start = {0, 100}, .end = {200, 100}, .margin = 20});
+  std::vector<std::pair<float, float>> places;
+  for (int i = 0; i <= 60; ++i) places.emplace_back(50.0F, 70.0F + static_cast<float>(i));
+  EXPECT_EQ(walk(counter, places).forward, 1);
+}
+
+TEST(LineCounter, WhatIsNoPlaceIsNotSeen) {
+  LineCounter counter({.start = {0, 100}, .end = {200, 100}});
+  const auto counts = walk(counter, {{50, 50}, {kNan, 150}, {50, kInfinity}, {60, 150}});
+  EXPECT_EQ(counts.forward, 1);
+  EXPECT_THROW(static_cast<void>(counter.update(at(1, 1), std::nan(""))), Error);
+  EXPECT_THROW(static_cast<void>(counter.update(Circles{{{1, 2, 3, 1}}, {}}, 1)), Error);
+}
+
+TEST(LineCounter, RefusesALineThatIsNone) {
+  const auto make = [](Point start, Point end, std::optional<float> margin = {}) {
+    const LineCounter counter({.start = start, .end = end, .margin = margin});
+  };
+  EXPECT_THROW(make({1, 1}, {1, 1}), OptionError);
+  EXPECT_THROW(make({kNan, 1}, {9, 9}), OptionError);
+  EXPECT_THROW(make({0, 0}, {kInfinity, 9}), OptionError);
+  EXPECT_THROW(make({0, 0}, {9, 9}, -1.0F), OptionError);
+  EXPECT_THROW(make({0, 0}, {9, 9}, kNan), OptionError);
+}
+
+TEST(LineCounter, ForgetsThingsThatAreLongGone) {
+  LineCounter counter({.start = {0, 100}, .end = {200, 100}});
+  for (int i = 0; i < 5000; ++i) static_cast<void>(counter.update(at(50, 50, i + 1), i));
+  EXPECT_EQ(counter.update(at(50, 150, 1), 5000).forward, 0);
+  EXPECT_EQ(counter.update(at(50, 150, 5000), 5001).forward, 1);
+}
+
+TEST(ZoneCounter, CornersMayBeInEitherOrderAndTheZoneHollow) {
+  std::vector<Point> corners = {{0, 0}, {100, 0}, {100, 100}, {50, 30}, {0, 100}};
+  for (int i = 0; i < 2; ++i) {
+    ZoneCounter counter({.corners = corners, .margin = 1});
+    auto counts = walk(counter, {{50, 90}, {50, 10}});
+    EXPECT_EQ(counts.entered, 1);
+    EXPECT_EQ(counts.inside, std::vector<std::int64_t>{1});
+    counts = walk(counter, {{15, 60}, {85, 60}});  // out of one leg and into the other
+    EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{2}, std::int64_t{1}));
+    std::reverse(corners.begin(), corners.end());
+  }
+}
+
+TEST(ZoneCounter, RefusesWhatIsNoZone) {
+  const auto make = [](std::vector<Point> corners) {
+    const ZoneCounter counter({.corners = std::move(corners)});
+  };
+  EXPECT_THROW(make({}), OptionError);
+  EXPECT_THROW(make({{0, 0}, {9, 9}, {0, 9}, {9, 0}}), OptionError);
+  EXPECT_THROW(make({{0, 0}, {9, 0}, {kNan, 9}}), OptionError);
+  EXPECT_THROW(make(std::vector<Point>(1001)), OptionError);
+  EXPECT_THROW(make({{0, 0}, {9, 0}, {0, 9}, {9, 0}, {9, 9}}), OptionError);  // a corner twice
+  make({{0, 0}, {9, 0}, {9, 9}});
+}
+
+TEST(BoxTracker, KeepsNamesAndRowsAndOneSetOfTracksPerSource) {
+  struct Columns final : FurtherColumns {};
+  BoxTracker tracker;
+  Detections found{
+      .boxes = {{0, 0, 9, 9, 0.2F, 0}, {10, 10, 50, 90, 0.9F, 1}},
+      .names = std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"a", "b"}),
+      .further = std::make_shared<const Columns>()};
+  auto tracked = tracker.update(found, 0);
+  ASSERT_EQ(tracked.boxes.size(), 1U);
+  EXPECT_EQ(tracked.names, found.names);
+  EXPECT_EQ(tracked.further, found.further);
+  EXPECT_EQ(tracked.rows, std::vector<std::int64_t>{1});
+  EXPECT_TRUE(tracked.tracked);
+  EXPECT_EQ(class_name(tracked.names, tracked.boxes[0].class_id), "b");
+  EXPECT_EQ(class_name(tracked.names, 2), "2");
+  found.rows = {7, 4};
+  tracked = tracker.update(found, 0.1, 1);
+  EXPECT_EQ(tracked.ids, std::vector<std::int64_t>{1});
+  EXPECT_EQ(tracked.rows, std::vector<std::int64_t>{4});
+}
+
+}  // namespace
+}  // namespace freshframe
