@@ -115,6 +115,9 @@ class Recogniser {
     return of.size() == 3 && of[0] == 1 && (width == 0 || of[2] == width);
   }
 
+  // Of one class and of "nothing" at least.
+  [[nodiscard]] bool has_scores(std::size_t index) const { return is_rows(index) && shape(index)[2] >= 2; }
+
   void add(Layout layout, std::int64_t classes, std::string why) {
     fits_.push_back({layout, classes, std::move(why)});
   }
@@ -126,12 +129,12 @@ class Recogniser {
     const auto logits = output("logits") ? output("logits") : output("pred_logits");
     if (facts_.outputs.size() == 1) return find_single();
     if (const auto dets = output("dets"), labels = output("labels"); dets && labels) {
-      if (!is_rows(*dets, 4) || !is_rows(*labels)) return;
+      if (!is_rows(*dets, 4) || !has_scores(*labels)) return;
       result.boxes = *dets;
       result.scores = *labels;
       add(Layout::Rfdetr, shape(*labels)[2] - 1, "its outputs are named dets and labels");
     } else if (predicted && logits) {
-      if (!is_rows(*predicted, 4) || !is_rows(*logits)) return;
+      if (!is_rows(*predicted, 4) || !has_scores(*logits)) return;
       result.boxes = *predicted;
       result.scores = *logits;
       find_detr(shape(*logits)[2]);
@@ -141,7 +144,7 @@ class Recogniser {
       if (const auto found = output("labels")) {
         result.labels = *found;
         add(Layout::Boxes, 0, "its outputs are named boxes, scores and labels");
-      } else if (is_rows(*boxes, 4) && is_rows(*scores)) {
+      } else if (is_rows(*boxes, 4) && has_scores(*scores)) {
         add(Layout::Ssd, shape(*scores)[2] - 1, "its outputs are named boxes and scores");
       }
     }

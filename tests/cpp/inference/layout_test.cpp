@@ -94,6 +94,8 @@ TEST(Layout, ShapesThatMeanSomethingElseAreRefused) {
   const auto without_names = refusal(facts(640, {{"output0", {1, 300, 84}}}));
   EXPECT_TRUE(has(without_names, "layout=")) << without_names;
   EXPECT_TRUE(has(refusal(facts(640, {{"output", {1, 8400, 85}}})), "output [1, 8400, 85]"));
+  const auto no_class = refusal(facts(300, {{"scores", {1, 3000, 1}}, {"boxes", {1, 3000, 4}}}));
+  EXPECT_TRUE(has(no_class, "scores [1, 3000, 1]")) << no_class;
   const auto pose = refusal(facts(640, {{"output0", {1, 56, 8400}}}, names(1, {{"task", "pose"}})));
   EXPECT_TRUE(has(pose, "'pose'") && has(pose, "OnnxModel")) << pose;
   const auto unnamed_pose = refusal(facts(640, {{"output0", {1, 56, 8400}}}, names(1)));
