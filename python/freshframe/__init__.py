@@ -57,6 +57,7 @@ from .results import Circles, Detections
 if _typing.TYPE_CHECKING:
     from . import demo, gil, native, numeric, types
     from ._counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
+    from ._onnx import OnnxDetector, OnnxModel
     from ._prometheus import prometheus_collector
     from ._run_node import run_node
     from ._show import show
@@ -111,6 +112,10 @@ def __getattr__(name: str) -> _typing.Any:  # noqa: PLR0911  (one for each modul
         from . import _counting  # noqa: PLC0415
 
         return getattr(_counting, name)
+    if name in ("OnnxDetector", "OnnxModel"):
+        from . import _onnx  # noqa: PLC0415
+
+        return getattr(_onnx, name)
     if name in ("Csv", "JsonLines"):
         from . import sinks  # noqa: PLC0415
 
@@ -165,6 +170,8 @@ __all__ = [
     "Node",
     "NodeError",
     "NodeStats",
+    "OnnxDetector",
+    "OnnxModel",
     "OptionError",
     "OptionTypeError",
     "Pipeline",

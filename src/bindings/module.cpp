@@ -80,6 +80,7 @@ NB_MODULE(_native, module) {
   bind_nodes(module);
   bind_user_nodes(module);
   bind_track_nodes(module);
+  bind_models(module);
   bind_log(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once.");

@@ -123,6 +123,8 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     ],
     "ZoneCounter": [lambda: ff.ZoneCounter(THING), *each_option(ff.ZoneCounter, [(0, 0), (9, 0), (9, 9)])],
     "MockCamera": [lambda: ff.MockCamera(THING), lambda: ff.MockCamera(GRAY, THING)],
+    "OnnxDetector": [lambda: ff.OnnxDetector(THING), *each_option(ff.OnnxDetector, "a.onnx")],
+    "OnnxModel": [lambda: ff.OnnxModel(THING), *each_option(ff.OnnxModel, "a.onnx")],
     "Pipeline": [
         lambda: ff.Pipeline(THING),
         lambda: ff.Pipeline(stall_timeout=THING),

@@ -136,6 +136,23 @@ def _opencv() -> Iterator[Finding]:
     yield Finding("OpenCV", "ok", ", ".join(sorted(installed)) or "not installed, and not needed")
 
 
+def _onnx() -> Iterator[Finding]:
+    from freshframe import _onnx_runtime  # noqa: PLC0415
+
+    try:
+        library = _onnx_runtime.prepare()
+    except ImportError as error:
+        yield Finding("ONNX Runtime", "ok", f"not installed; for neural detectors: {error}")
+        return
+    try:
+        version, listed = _native.onnx_runtime(library)
+    except ff.FreshframeError as error:
+        yield Finding("ONNX Runtime", "warn", str(error), _onnx_runtime.INSTALL)
+        return
+    providers = ", ".join(name.removesuffix("ExecutionProvider").lower() for name in listed)
+    yield Finding("ONNX Runtime", "ok", f"{version}, computes with {providers}")
+
+
 def _self_test() -> Iterator[Finding]:
     """Scene, tracker, drawing, encoder and decoder, each used once."""
     try:
@@ -165,5 +182,6 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _fonts,
     _cameras,
     _opencv,
+    _onnx,
     _self_test,
 )

@@ -36,6 +36,14 @@ def share(text: str) -> float:
     return value
 
 
+def dimensions(text: str) -> tuple[int, int]:
+    """Width and height in pixels, `640x480`."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected width and height such as 640x480, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
 def count(text: str) -> int:
     """A whole number above 0."""
     if not text.isascii() or not text.isdigit() or int(text) == 0:

@@ -13,7 +13,7 @@ from typing import Any
 
 import freshframe as ff
 
-from .option_values import count, moment, port, radius, rate, seconds, share, source
+from .option_values import count, dimensions, moment, port, radius, rate, seconds, share, source
 
 _SOURCE = (
     "a camera (0, /dev/video0), a video or picture file, frames/%%05d.png, a folder or glob of pictures, "
@@ -42,6 +42,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _probe(commands)
     _devices(commands)
     _doctor(commands)
+    _model(commands)
     _gil(commands)
     _lab(commands)
     _check_command(parser, list(commands.choices), arguments)
@@ -109,9 +110,9 @@ def _track(commands: Any) -> None:
     parser = _command(
         commands,
         "track",
-        "find and follow the circles of a video",
+        "find and follow the circles of a video, or what a model finds",
         "  freshframe track match.mp4 --start 2m --for 10s -o tracks.jsonl -o annotated.mp4\n"
-        "  freshframe track *.mp4 -o 'tracks/{stem}.csv'",
+        "  freshframe track 0 --model yolov8n.onnx --classes person -o 'people.mp4' --serve",
     )
     parser.add_argument(
         "sources",
@@ -127,11 +128,11 @@ def _track(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write FILE: .jsonl and .csv hold the circles, .mp4 the video with circles drawn; repeatable. "
+        help="write FILE: .jsonl and .csv hold what was found, .mp4 the video with it drawn; repeatable. "
         "{stem} in it stands for the source's name without suffix",
     )
     parser.add_argument(
-        "--detect", action="store_true", help="find circles in each frame alone, without identities"
+        "--detect", action="store_true", help="find things in each frame alone, without identities"
     )
     parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
     parser.add_argument(
@@ -161,7 +162,36 @@ def _track(commands: Any) -> None:
         "--seed", type=int, default=1, metavar="N", help="chooses which frames --keep keeps (default 1)"
     )
 
+    group = parser.add_argument_group("a neural network instead of circles")
+    group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
+    group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
+    _model_options(group)
     _serving(parser)
+
+
+def _model_options(group: Any) -> None:
+    group.add_argument("--confidence", type=share, metavar="P", help="boxes above P are found (default 0.25)")
+    group.add_argument("--layout", metavar="NAME", help="what the outputs mean, where the file does not tell")
+    group.add_argument("--threads", type=count, metavar="N", help="compute with N threads")
+    group.add_argument(
+        "--provider",
+        metavar="NAME",
+        help="compute with cpu, cuda or openvino (default: the first that works)",
+    )
+
+
+def _model(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "model",
+        "say what an ONNX file is: inputs, outputs, the layout of a detector and why, speed, memory",
+        "  freshframe model yolov8n.onnx\n  freshframe model yolov8n.onnx --threads 1 --json",
+    )
+    parser.add_argument("model", metavar="FILE", help="the .onnx file")
+    parser.add_argument(
+        "--size", type=dimensions, metavar="WxH", help="of the input, for a file that leaves it open"
+    )
+    _model_options(parser)
 
 
 def _serving(parser: argparse.ArgumentParser) -> None:

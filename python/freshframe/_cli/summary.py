@@ -9,27 +9,29 @@ from typing import Any
 import freshframe as ff
 
 
-class Tally(ff.Node[ff.Circles, None]):
-    """Counts frames, circles and identities."""
+class Tally(ff.Node[Any, None]):
+    """Counts frames, circles or boxes, and identities."""
 
     def __init__(self) -> None:
         self.frames = 0
-        self.circles = 0
+        self.found = 0
         self.identities: set[int] = set()
 
-    def process(self, sample: ff.Sample[ff.Circles]) -> None:
-        """Counts one frame's circles."""
+    def process(self, sample: ff.Sample[Any]) -> None:
+        """Counts one frame's things."""
         self.frames += 1
-        self.circles += len(sample.value.xyr)
+        self.found += len(sample.value)
         if sample.value.tracker_id is not None:
             self.identities.update(sample.value.tracker_id.tolist())
 
 
-def summarise(stats: ff.Stats, tally: Tally, *, label: str, finder: str, live: bool) -> list[str]:
+def summarise(
+    stats: ff.Stats, tally: Tally, *, label: str, finder: str, live: bool, things: str = "circles"
+) -> list[str]:
     """The lines that tell people about a run that has ended."""
     seconds = stats.uptime
     rate = f" ({tally.frames / seconds:.1f} per second)" if seconds > 0 else ""
-    found = f"{tally.circles} circles"
+    found = f"{tally.found} {things}"
     if tally.identities:
         found += f", {len(tally.identities)} identities"
     lines = [f"{label}: {tally.frames} frames in {seconds:.1f} s{rate}, {found}"]

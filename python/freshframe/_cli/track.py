@@ -1,4 +1,4 @@
-"""`freshframe track`: finds and follows circles, writes them out, says whether all of it was done."""
+"""`freshframe track`: follows circles, or what a model finds; writes them out, says whether all was done."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
+    _check_model(options)
     outputs = _checked(options.output, options.sources)
     if len(options.sources) == 1:
         return _track(options.sources[0], outputs[0], options, messages)
@@ -46,6 +47,20 @@ def run(options: Any, messages: Messages) -> ExitCode:
     return failed[0] if failed else ExitCode.OK
 
 
+def _check_model(options: Any) -> None:
+    """Refuses options that only a model has, or only circles have."""
+    if options.model is None:
+        given = [
+            name
+            for name in ("classes", "confidence", "layout", "threads", "provider")
+            if getattr(options, name) is not None
+        ]
+        if given:
+            raise UsageError(f"--{given[0]} is of a model: --model FILE.onnx")
+    elif options.radius is not None:
+        raise UsageError("--radius is of circles, and --model finds boxes")
+
+
 def _check_several(options: Any) -> None:
     """Refuses several sources that cannot be tracked one after the other."""
     if options.serve is not None:
@@ -60,6 +75,8 @@ def _check_several(options: Any) -> None:
 def _track(source: int | str, outputs: list[str], options: Any, messages: Messages) -> ExitCode:
     work = TrackRun(source, outputs, options)
     label = work.label
+    if work.told:
+        messages.say(work.told)
     try:
         serve_if_asked(work.pipeline, options, messages, view=None if work.drawn is None else [work.drawn])
         with _display(options, messages, label) as show:
@@ -149,5 +166,7 @@ def _display(
 
 
 def _tell(work: TrackRun, messages: Messages, stats: ff.Stats, label: str) -> None:
-    for line in summarise(stats, work.tally, label=label, finder=work.finder, live=work.live):
+    for line in summarise(
+        stats, work.tally, label=label, finder=work.finder, live=work.live, things=work.things
+    ):
         messages.say(line)

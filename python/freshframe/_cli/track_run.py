@@ -85,6 +85,18 @@ class StdoutLines(ff.JsonLines):
         self._file = None
 
 
+def model_options(options: Any) -> dict[str, Any]:
+    """The options of an OnnxDetector that a command line gives."""
+    given = {
+        "confidence": options.confidence,
+        "classes": None if options.classes is None else options.classes.split(","),
+        "layout": options.layout,
+        "threads": options.threads,
+        "provider": options.provider,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class TrackRun:
     """The graph of one `track` and how it is run."""
 
@@ -103,17 +115,38 @@ class TrackRun:
         self.deadline = options.duration if self.live else None
         if self.pick is not None:
             frames = self.pipeline.add(self.pick, frames, name="pick")
-        radius = {} if options.radius is None else {"radius": options.radius}
-        finder = ff.CircleDetector(**radius) if options.detect else ff.CircleTracker(**radius)
-        circles = self.pipeline.add(finder, frames)
-        self.finder = circles.name
+        self.things = "circles" if options.model is None else "boxes"
+        self.told = ""  # of the model
+        found = self._add_finder(frames, options)
         self.stdout: StdoutLines | None = None
         self.tally = Tally()
-        self.pipeline.add(self.tally, circles, name="tally")
+        self.pipeline.add(self.tally, found, name="tally")
         # Pictures are drawn only when they can be seen; a slow drawing would slow a file's reading.
-        self.drawn = self.pipeline.add(ff.Annotate(), circles) if options.serve is not None else None
-        self.sinks = self._add_outputs(circles, outputs, options)
+        self.drawn = self._add_drawing(found) if options.serve is not None else None
+        self.sinks = self._add_outputs(found, outputs, options)
         self.started = False
+
+    def _add_finder(self, frames: ff.Port[ff.Frame], options: Any) -> ff.Port[Any]:
+        """What finds things and, unless it is not wanted, gives them identities."""
+        if options.model is None:
+            radius = {} if options.radius is None else {"radius": options.radius}
+            circles = self.pipeline.add(
+                ff.CircleDetector(**radius) if options.detect else ff.CircleTracker(**radius), frames
+            )
+            self.finder = circles.name
+            return circles
+        detector = ff.OnnxDetector(options.model, **model_options(options))
+        self.told = (
+            f"{options.model}: layout {detector.layout}, input {detector.size[0]}x{detector.size[1]}, "
+            f"computed by {detector.provider} with {detector.threads} threads"
+        )
+        boxes = self.pipeline.add(detector, frames)
+        self.finder = boxes.name
+        return boxes if options.detect else self.pipeline.add(ff.BoxTracker(), boxes)
+
+    def _add_drawing(self, found: ff.Port[Any]) -> ff.Port[ff.Frame]:
+        drawn: ff.Port[ff.Frame] = self.pipeline.add(ff.Annotate(), found)
+        return drawn
 
     def _pick(self, options: Any) -> Pick | None:
         seconds = None if self.live else options.duration
@@ -121,20 +154,20 @@ class TrackRun:
             return None
         return Pick(options.keep, options.seed, options.max_frames, seconds)
 
-    def _add_outputs(self, circles: ff.Port[ff.Circles], outputs: list[str], options: Any) -> list[str]:
+    def _add_outputs(self, found: ff.Port[Any], outputs: list[str], options: Any) -> list[str]:
         sinks = []
         if options.json:
             self.stdout = StdoutLines(self.label if len(options.sources) > 1 else None)
-            sinks.append(self.pipeline.add(self.stdout, circles, name="stdout").name)
+            sinks.append(self.pipeline.add(self.stdout, found, name="stdout").name)
         drawn = self.drawn
         for path in outputs:
             match Path(path).suffix.lower():
                 case ".jsonl":
-                    port = self.pipeline.add(ff.JsonLines(path), circles)
+                    port = self.pipeline.add(ff.JsonLines(path), found)
                 case ".csv":
-                    port = self.pipeline.add(ff.Csv(path), circles)
+                    port = self.pipeline.add(ff.Csv(path), found)
                 case _:
-                    drawn = drawn or self.pipeline.add(ff.Annotate(), circles)
+                    drawn = drawn or self._add_drawing(found)
                     port = self.pipeline.add(ff.VideoFile(path), drawn)
             sinks.append(port.name)
         return sinks

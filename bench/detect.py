@@ -1,0 +1,203 @@
+"""What a neural detector costs from a frame to its boxes, beside ONNX Runtime alone and the usual Python.
+
+The network has YOLOv8n's form, inputs, outputs and about its arithmetic, with random weights: no weights are
+The network has YOLOv8n's form, inputs, outputs and arithmetic, with random weights: no weights are
+hand: cv2 scales, NumPy makes the tensor, ONNX Runtime runs, NumPy and cv2 decode. `cv2.dnn` is OpenCV's own
+runtime with the same steps. `detector` is the node of freshframe: a lone node that is given a frame in I420,
+as a decoder makes it.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from _measure import ROOT, Result, Row, arguments, median, quantile, spread
+
+import freshframe as ff
+from freshframe import _native
+
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+from onnx_files import OnnxFile, node, tensor
+
+WIDTH, HEIGHT = 1280, 720
+EXTRA_MS = 1.2  # goal: so much more than ONNX Runtime alone
+
+
+def network(path: Path, side: int) -> Path:
+    """A network of YOLOv8n's size with random weights: 3 to 256 channels, heads at strides 8, 16 and 32."""
+    rng = np.random.default_rng(1)
+    places = sum((side // stride) ** 2 for stride in (8, 16, 32))
+    file = OnnxFile(
+        inputs={"images": ((1, 3, side, side), "float32")},
+        outputs={"output0": ((1, 84, places), "float32")},
+        metadata={"names": str({i: f"class {i}" for i in range(80)}), "task": "detect"},
+    )
+    made = 0
+
+    def conv(given: str, channels: tuple[int, int], size: int = 3, stride: int = 1) -> str:
+        nonlocal made
+        made += 1
+        many, few = channels
+        weights = rng.normal(0, (2 / (few * size * size)) ** 0.5, (many, few, size, size)).astype(np.float32)
+        file.tensors.append(tensor(f"w{made}", weights))
+        pads = [size // 2] * 4
+        file.nodes.append(
+            node("Conv", [given, f"w{made}"], [f"c{made}"], pads=pads, strides=[stride, stride])
+        )
+        file.nodes.append(node("Sigmoid", [f"c{made}"], [f"s{made}"]))
+        file.nodes.append(node("Mul", [f"c{made}", f"s{made}"], [f"a{made}"]))
+        return f"a{made}"
+
+    at, channels, heads = "images", 3, []
+    for level, wide in enumerate((16, 32, 64, 128, 256), 1):
+        at = conv(at, (wide, channels), stride=2)
+        channels = wide
+        for _ in range(0 if level == 1 else 2):
+            at = conv(conv(at, (wide, wide)), (wide, wide), size=1)
+        if level >= 3:
+            heads.append(conv(conv(at, (64, wide)), (84, 64), size=1))
+    rows = []
+    for number, head in enumerate(heads):
+        count = (side // (8, 16, 32)[number]) ** 2
+        file.tensors.append(tensor(f"form{number}", np.array([1, 84, count], np.int64)))
+        file.nodes.append(node("Reshape", [head, f"form{number}"], [f"rows{number}"]))
+        rows.append(f"rows{number}")
+    file.nodes.append(node("Concat", rows, ["all"], axis=2))
+    file.nodes.append(node("Sigmoid", ["all"], ["output0"]))
+    return file.save(path)
+
+
+def letterboxed(bgr: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32]:
+    """The input's tensor, as programs in Python make it."""
+    import cv2  # noqa: PLC0415
+
+    height, width = bgr.shape[:2]
+    scale = min(side / width, side / height)
+    small = cv2.resize(bgr, (round(width * scale), round(height * scale)))
+    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
+    full = cv2.copyMakeBorder(
+        small,
+        top,
+        side - small.shape[0] - top,
+        left,
+        side - small.shape[1] - left,
+        cv2.BORDER_CONSTANT,
+        value=(114, 114, 114),
+    )
+    return np.ascontiguousarray(full[..., ::-1].transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+
+
+def decoded(output: npt.NDArray[np.float32], confidence: float) -> Any:
+    """The boxes of YOLOv8's output, as programs in Python decode them."""
+    import cv2  # noqa: PLC0415
+
+    rows = output[0].T
+    scores = rows[:, 4:]
+    classes = scores.argmax(1)
+    best = scores[np.arange(len(rows)), classes]
+    kept = best > confidence
+    boxes, best, classes = rows[kept, :4], best[kept], classes[kept]
+    corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]], 1)
+    chosen = cv2.dnn.NMSBoxesBatched(corners.tolist(), best.tolist(), classes.tolist(), confidence, 0.45)
+    return corners[chosen]
+
+
+def kinds_of(model: Path, side: int, threads: int, frame: ff.Frame) -> dict[str, Callable[[], object]]:
+    """What is compared: each computes one picture."""
+    import cv2  # noqa: PLC0415
+    import onnxruntime  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    planes = np.array(frame.array)  # of I420
+
+    def picture() -> npt.NDArray[np.uint8]:
+        return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8)
+
+    ready = letterboxed(picture(), side)
+    output = session.run(None, {"images": ready})[0]
+    confidence = float(np.sort(output[0, 4:].max(0))[-200])  # about 200 boxes are left before suppression
+    detector = ff.OnnxDetector(model, confidence=min(confidence, 1.0), threads=threads)
+    lone = _native.LoneNode(detector._handle)
+    lone.open()
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.MockCamera(frame, fps=30)))
+    with pipeline:
+        sample = reader.get(timeout=10)
+    network_cv2 = cv2.dnn.readNetFromONNX(str(model))
+    cv2.setNumThreads(threads)
+
+    def by_cv2() -> object:
+        network_cv2.setInput(letterboxed(picture(), side))
+        return decoded(network_cv2.forward(), confidence)
+
+    return {
+        "bare": lambda: session.run(None, {"images": ready}),
+        "bare again": lambda: session.run(None, {"images": ready}),
+        "detector": lambda: lone.process(sample),
+        "python": lambda: decoded(session.run(None, {"images": letterboxed(picture(), side)})[0], confidence),
+        "cv2.dnn": by_cv2,
+    }
+
+
+def measured(kinds: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds by kind, in turns."""
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    for number in range(rounds + 2):
+        for name, compute in kinds.items():
+            begin = time.perf_counter()
+            compute()
+            if number >= 2:
+                times[name].append((time.perf_counter() - begin) * 1e3)
+    return times
+
+
+def main() -> None:
+    """Command line."""
+    import onnxruntime  # noqa: PLC0415
+
+    options = arguments(__doc__, "detect", rounds=30)
+    outcome = Result(
+        "detect",
+        "a detector from frame to boxes, 1280x720 in I420",
+        {"rounds": options.rounds},
+        {"onnxruntime": onnxruntime.__version__},
+    )
+    rng = np.random.default_rng(2)
+    noise = rng.integers(0, 256, (HEIGHT // 8 * 3 // 2, WIDTH // 8), np.uint8)
+    frame = ff.Frame.from_array(np.kron(noise, np.ones((8, 8), np.uint8)), format="i420")
+    with tempfile.TemporaryDirectory() as folder:
+        for side in (640, 320):
+            model = network(Path(folder, f"network{side}.onnx"), side)
+            for threads in (1, 2):
+                times = measured(kinds_of(model, side, threads, frame), options.rounds)
+                p50 = {name: median(values) for name, values in times.items()}
+                bare = min(p50["bare"], p50["bare again"])
+                figures = {
+                    f"{name.replace('.', '_').replace(' ', '_')}_p50_ms": value for name, value in p50.items()
+                }
+                figures["detector_p99_ms"] = quantile(times["detector"], 0.99)
+                outcome.add(
+                    Row(
+                        f"{side}, {threads} threads: detector more than bare, ms",
+                        figures,
+                        p50["detector"] - bare,
+                        EXTRA_MS,
+                        spread=spread(times["bare"], times["bare again"]),
+                    )
+                )
+    outcome.keep(options.out)
+
+
+if __name__ == "__main__":
+    main()

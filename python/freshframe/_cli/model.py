@@ -1,0 +1,142 @@
+"""`freshframe model`: says what an ONNX file is, how its outputs are understood, and how fast it is."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import freshframe as ff
+
+from .messages import Messages
+from .outcome import ExitCode, UsageError
+
+_MEASURE_SECONDS = 2.0
+_FEWEST_RUNS = 3
+_SHOWN_NAMES = 12
+_DEFAULT_SIDE = 640  # of an axis that the file leaves open
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """Runs the command; exit code 1 when the file cannot be run."""
+    common = {"threads": options.threads, "provider": options.provider or "auto"}
+    before = _memory()
+    try:
+        model = ff.OnnxModel(options.model, size=options.size, **common)
+    except ImportError as error:
+        raise UsageError(str(error)) from None
+    record: dict[str, Any] = {
+        "file": options.model,
+        "size_bytes": Path(options.model).stat().st_size,
+        "inputs": [_plain(tensor) for tensor in model.inputs],
+        "outputs": [_plain(tensor) for tensor in model.outputs],
+        "metadata": model.metadata,
+        "provider": model.provider,
+        "threads": model.threads,
+        **_detector(options, common),
+    }
+    sizes = record.get("size") or options.size
+    try:
+        record |= _speed(model, sizes)
+    except ff.FreshframeError as error:
+        record["problem"] = str(error)
+    record["memory_bytes"] = max(0, _memory() - before)
+    print(json.dumps(record) if options.json else "\n".join(_table(record, model)))
+    return ExitCode.OK
+
+
+def _plain(tensor: Any) -> dict[str, Any]:
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def _detector(options: Any, common: dict[str, Any]) -> dict[str, Any]:
+    """What it is as a detector, or why it is none."""
+    confidence = {} if options.confidence is None else {"confidence": options.confidence}
+    try:
+        detector = ff.OnnxDetector(
+            options.model, layout=options.layout, size=options.size, **confidence, **common
+        )
+    except ff.OptionError as error:
+        return {"layout": None, "why": str(error), "classes": None}
+    names = None if detector.names is None else list(detector.names)
+    return {"layout": detector.layout, "why": detector.why, "classes": names, "size": list(detector.size)}
+
+
+def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
+    """Medians of runs with empty inputs."""
+    inputs = {}
+    for tensor in model.inputs:
+        if tensor.dtype == "other":
+            return {"problem": f"the input {tensor} takes no array"}
+        shape = [
+            axis if isinstance(axis, int) else _axis(i, tensor, size) for i, axis in enumerate(tensor.shape)
+        ]
+        inputs[tensor.name] = np.zeros(shape, tensor.dtype)
+    model.run(inputs)
+    durations: list[float] = []
+    end = time.perf_counter() + _MEASURE_SECONDS
+    while len(durations) < _FEWEST_RUNS or time.perf_counter() < end:
+        begin = time.perf_counter()
+        model.run(inputs)
+        durations.append(time.perf_counter() - begin)
+    return {
+        "runs": len(durations),
+        "p50_seconds": float(np.median(durations)),
+        "p99_seconds": float(np.percentile(durations, 99)),
+    }
+
+
+def _axis(index: int, tensor: Any, size: Any) -> int:
+    """The length of an axis that the file leaves open: of a picture's, or 1."""
+    from_end = len(tensor.shape) - index
+    if len(tensor.shape) >= 3 and from_end <= 2:
+        return int(size[2 - from_end]) if size else _DEFAULT_SIDE
+    return 1
+
+
+def _memory() -> int:
+    """Bytes of this process in memory."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
+    rows = [("file", f"{record['file']}, {record['size_bytes'] / 1e6:.2f} MB")]
+    rows += [("input", str(tensor)) for tensor in model.inputs]
+    rows += [("output", str(tensor)) for tensor in model.outputs]
+    if record["layout"] is None:
+        rows.append(("layout", f"none: {record['why']}"))
+    else:
+        rows.append(("layout", f"{record['layout']}: {record['why']}"))
+        rows.append(("classes", _names(record["classes"])))
+    rows.append(("computed by", f"{record['provider']} with {record['threads']} threads"))
+    if "p50_seconds" in record:
+        rows.append(
+            (
+                "speed here",
+                f"{record['p50_seconds'] * 1e3:.2f} ms for a run (median of {record['runs']}), 99 % within "
+                f"{record['p99_seconds'] * 1e3:.2f} ms",
+            )
+        )
+    else:
+        rows.append(("speed here", f"not known: {record.get('problem')}"))
+    rows.append(("memory", f"{record['memory_bytes'] / 1e6:.0f} MB with ONNX Runtime"))
+    shown = {key: text for key, text in record["metadata"].items() if key != "names"}
+    rows += [(key, text) for key, text in sorted(shown.items())]
+    return [f"{name:<12} {' '.join(text.split())}" for name, text in rows]
+
+
+def _names(names: list[str] | None) -> str:
+    if names is None:
+        return "not named in the file"
+    more = f", ... ({len(names)})" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + more

@@ -1,0 +1,356 @@
+"""ONNX models: a detector of boxes as a native node, and the raw outputs of any model."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _check, _native
+from ._errors import OptionError, OptionTypeError
+from ._nodes import NativeNode
+from .results import Detections
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ._native import Frame  # noqa: F401  (in strings)
+
+Provider = Literal["auto", "cpu", "cuda", "openvino"]
+Layout = Literal["yolov5", "yolov8", "end2end", "rtdetr", "rtdetr6", "rfdetr", "detr", "boxes", "ssd"]
+
+
+_CHOSEN_NATIVELY = 0  # threads: by the processors that this process may use
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output of a model.
+
+    Attributes:
+        name: In the file.
+        dtype: NumPy's name of its numbers; "other" for what arrays cannot hold.
+        shape: A number per axis; its name, or None, where the file leaves it open.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+    def __str__(self) -> str:
+        """As messages show it."""
+        return f"{self.name} {self.dtype} [{', '.join('?' if n is None else str(n) for n in self.shape)}]"
+
+
+class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
+    """A neural network of any kind in an ONNX file: its outputs as arrays.
+
+    Call run() with arrays, or add() it to a pipeline as a native node of frames, whose values are dicts of
+    read-only arrays by name: a node behind it decodes them. The node scales a picture into the model's
+    input with its sides' ratio and fills the rest with grey; levels are 0 to 1, red first.
+    boxes_in_picture() leads back. Computes with ONNX Runtime (``pip install 'freshframe[onnx]'``), without
+    the GIL.
+
+    Args:
+        path: The .onnx file.
+        threads: That compute a picture; None: as many as there are processors, at most 4.
+        provider: What computes. "auto" takes the first of "cuda", "openvino" and "cpu" that the installed
+            ONNX Runtime has and that works; the attribute ``provider`` tells which.
+        size: (width, height) of the input, for a file that leaves it open.
+
+    Attributes:
+        inputs: What it takes.
+        outputs: What it gives.
+        metadata: What the file tells of itself, text by name.
+        provider: What computes.
+        threads: How many compute a picture.
+
+    Raises:
+        ImportError: There is no ONNX Runtime.
+        OptionError: The file cannot be run, and why; or an option is out of range.
+        OptionTypeError: An option is of the wrong type.
+        FreshframeError: ONNX Runtime is broken or too old.
+    GIL: released while loading; the node never holds it.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        provider: Provider = "auto",
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """See the class."""
+        self._path = _check.path("path", path)
+        self._size = _size(size)
+        self._model = _load(self._path, threads, provider)
+
+    @property
+    def _handle(self) -> _native.NodeHandle:  # type: ignore[override]
+        return self._model.node(self._size)
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What it takes."""
+        return tuple(Tensor(*given) for given in self._model.inputs)
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """What it gives."""
+        return tuple(Tensor(*given) for given in self._model.outputs)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the file tells of itself."""
+        return dict(self._model.metadata)
+
+    @property
+    def provider(self) -> str:
+        """What computes."""
+        return self._model.provider
+
+    @property
+    def threads(self) -> int:
+        """How many threads compute a picture."""
+        return self._model.threads
+
+    def run(self, inputs: Mapping[str, npt.ArrayLike] | npt.ArrayLike) -> dict[str, npt.NDArray[Any]]:
+        """The outputs for some inputs. Several threads may call it at once.
+
+        Args:
+            inputs: An array per input by name, or one array for a model of one input. They are converted to
+                the inputs' types and must have their shapes.
+
+        Returns:
+            An array per output by name.
+
+        Raises:
+            OptionError: An input is missing, unknown or of another shape.
+            OptionTypeError: An input is no array of numbers.
+            FreshframeError: ONNX Runtime could not compute it, and why.
+            StateError: In a forked child of the process that loaded the model.
+        GIL: released.
+        """
+        wanted = self.inputs
+        given = inputs if isinstance(inputs, Mapping) else {wanted[0].name: inputs}
+        names = [tensor.name for tensor in wanted]
+        if set(given) != set(names):
+            shown = "; ".join(map(str, wanted))
+            found = ", ".join(map(repr, given))
+            raise OptionError(f"run() needs an array for each input ({shown}), got {found or 'none'}")
+        arrays = [_array(tensor, given[tensor.name]) for tensor in wanted]
+        return dict(zip((tensor.name for tensor in self.outputs), self._model.run(arrays), strict=True))
+
+    def boxes_in_picture(self, xyxy: npt.ArrayLike, width: int, height: int) -> npt.NDArray[np.float32]:
+        """Boxes from the input's coordinates to a picture's, kept within it.
+
+        Args:
+            xyxy: (n, 4), in pixels of the input.
+            width: Of the picture that the node was given.
+            height: Likewise.
+
+        Raises:
+            OptionError: The shape is wrong, or the model takes no pictures.
+            OptionTypeError: An argument is of the wrong type.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        boxes = _numbers("xyxy", xyxy)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise OptionError(f"xyxy must have the shape (n, 4), got {boxes.shape}")
+        sides = [_check.integer(name, side) for name, side in (("width", width), ("height", height))]
+        if min(sides) < 1:
+            raise OptionError(f"width and height must be at least 1, got {sides[0]} and {sides[1]}")
+        scale_x, scale_y, left, top = self._model.placement(*sides, self._size)
+        moved = (boxes - [left, top, left, top]) / [scale_x, scale_y, scale_x, scale_y]
+        return np.clip(moved, 0, [*sides, *sides]).astype(np.float32)
+
+    def __repr__(self) -> str:
+        """File and provider."""
+        return f"OnnxModel({self._path!r}, provider={self.provider!r}, threads={self.threads})"
+
+
+class OnnxDetector(NativeNode["Frame", Detections]):
+    """Finds things in each frame with a neural network in an ONNX file. Native, from planes to boxes.
+
+    The layout of the outputs is told by the file's metadata, the outputs' names and their shapes; when these
+    leave it open, an error shows what there is. Known are exports of YOLOv5, v8, v10, v11 and 26, also with
+    NMS inside, of RT-DETR, RF-DETR and DETR, and of detectors with outputs named boxes and scores. A picture
+    is scaled from its decoded planes straight into the input, as the model's own tools do it. Computes with
+    ONNX Runtime (``pip install 'freshframe[onnx]'``). A stop ends a computation under way.
+
+    Args:
+        path: The .onnx file. Models for segmentation, poses and classification are refused: OnnxModel runs
+            them.
+        confidence: Boxes above it are given, 0 to 1.
+        classes: Only these classes, by name; None: all.
+        threads: As of OnnxModel.
+        provider: As of OnnxModel.
+        layout: What the outputs mean, where the file does not tell: "yolov5", "yolov8" (v8, v11: columns of
+            centre, size and scores), "end2end" (rows of corners, confidence and class), "rtdetr", "rtdetr6",
+            "rfdetr", "detr", "boxes", "ssd".
+        iou: Boxes of one class that overlap more (intersection over union) are one thing, 0 to 1; layouts
+            without duplicates ignore it.
+        names: Of the classes by class_id, where the file does not tell them.
+        size: (width, height) of the input, for a file that leaves it open.
+
+    Attributes:
+        names: Of the classes; None when they are not known.
+        layout: What the outputs were taken for.
+        why: What told the layout.
+        provider: What computes.
+        threads: How many compute a picture.
+        size: (width, height) of the input.
+
+    Raises:
+        ImportError: There is no ONNX Runtime.
+        OptionError: The file cannot be run or is no detector, and why; or an option is out of range.
+        OptionTypeError: An option is of the wrong type.
+        FreshframeError: ONNX Runtime is broken or too old.
+    GIL: released while loading; the node never holds it.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        confidence: float = 0.25,
+        classes: Sequence[str] | None = None,
+        threads: int | None = None,
+        provider: Provider = "auto",
+        layout: Layout | None = None,
+        iou: float = 0.45,
+        names: Sequence[str] | Mapping[int, str] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """See the class."""
+        self._path = _check.path("path", path)
+        options = {
+            "confidence": _share("confidence", confidence),
+            "iou": _share("iou", iou),
+            "classes": [] if classes is None else _texts("classes", classes),
+            "names": [] if names is None else _names(names),
+            "layout": "" if layout is None else _check.text("layout", layout),
+            "size": _size(size),
+        }
+        self._model = _load(self._path, threads, provider)
+        self._handle = _native.make_onnx_detector(self._model, options)
+        self._known = _native.describe_onnx_detector(self._handle)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Of the classes by class_id; None when they are not known."""
+        return tuple(self._known["names"]) or None
+
+    @property
+    def layout(self) -> str:
+        """What the outputs were taken for."""
+        return str(self._known["layout"])
+
+    @property
+    def why(self) -> str:
+        """What told the layout."""
+        return str(self._known["why"])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the input."""
+        width, height = self._known["size"]
+        return width, height
+
+    @property
+    def provider(self) -> str:
+        """What computes."""
+        return self._model.provider
+
+    @property
+    def threads(self) -> int:
+        """How many threads compute a picture."""
+        return self._model.threads
+
+    def __repr__(self) -> str:
+        """File, layout and provider."""
+        return (
+            f"OnnxDetector({self._path!r}, layout={self.layout!r}, size={self.size}, "
+            f"provider={self.provider!r}, threads={self.threads})"
+        )
+
+
+def _load(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
+    from . import _onnx_runtime  # noqa: PLC0415
+
+    count = _CHOSEN_NATIVELY if threads is None else _check.integer("threads", threads)
+    if threads is not None and count < 1:
+        raise OptionError(f"threads must be 1 to 256 or None, got {_check.shown(threads)}")
+    wanted = _check.text("provider", provider)
+    return _native.load_onnx(_onnx_runtime.prepare(), path, count, wanted)
+
+
+def _size(size: Any) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    if isinstance(size, str) or not hasattr(size, "__len__") or len(size) != 2:
+        raise OptionTypeError(f"size must be (width, height) in pixels or None, got {_check.shown(size)}")
+    width, height = (_check.integer(f"size {size!r}", side) for side in size)
+    if width < 1 or height < 1:
+        raise OptionError(f"size must be (width, height), each at least 1, got {size!r}")
+    return width, height
+
+
+def _share(what: str, value: Any) -> float:
+    number = _check.number(what, value)
+    if not 0 <= number <= 1:
+        raise OptionError(f"{what} must be 0 to 1, got {_check.shown(value)}")
+    return number
+
+
+def _texts(what: str, given: Any) -> list[str]:
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise OptionTypeError(f"{what} must be a list of texts, got {_check.shown(given)}")
+    texts = [_check.text(f"each of {what}", text) for text in given]
+    if not texts:
+        raise OptionError(f"{what} must name at least one class, got none; None takes all")
+    return texts
+
+
+def _names(given: Any) -> list[str]:
+    if not isinstance(given, Mapping):
+        return _texts("names", given)
+    numbers = [_check.integer("each key of names", number) for number in given]
+    if not numbers or min(numbers) < 0 or max(numbers) >= 1 << 16:
+        raise OptionError(f"names must map class ids from 0 on to texts, got {_check.shown(given)}")
+    texts = [str(number) for number in range(max(numbers) + 1)]
+    for number in numbers:
+        texts[number] = _check.text("each of names", given[number])
+    return texts
+
+
+def _numbers(what: str, given: Any) -> npt.NDArray[Any]:
+    import numpy as np  # noqa: PLC0415
+
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise OptionTypeError(f"{what} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise OptionTypeError(f"{what} must be an array of numbers, got {_check.shown(given)}")
+    return array
+
+
+def _array(tensor: Tensor, given: Any) -> npt.NDArray[Any]:
+    import numpy as np  # noqa: PLC0415
+
+    if tensor.dtype == "other":
+        raise OptionError(f"the input {tensor} takes what no array of numbers is")
+    array = _numbers(f"the input {tensor.name!r}", given)
+    fits = array.ndim == len(tensor.shape) and all(
+        not isinstance(want, int) or want == found
+        for want, found in zip(tensor.shape, array.shape, strict=False)
+    )
+    if not fits:
+        raise OptionError(f"the input {tensor} cannot take an array of the shape {array.shape}")
+    return np.ascontiguousarray(array, tensor.dtype).reshape(array.shape)

@@ -1,0 +1,55 @@
+"""Finds ONNX Runtime's library in its own package, which is never imported for that."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+INSTALL = "pip install 'freshframe[onnx]'"
+_LAST_OF_310 = "1.23.2"  # the last ONNX Runtime for CPython 3.10
+
+
+def library() -> str:
+    """The path of ``libonnxruntime.so``.
+
+    Raises:
+        ImportError: There is none, with what to install.
+    """
+    spec = importlib.util.find_spec("onnxruntime")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(f"ONNX models need ONNX Runtime: {INSTALL}{_for_this_python()}", name="onnxruntime")
+    for folder in spec.submodule_search_locations:
+        found = sorted(Path(folder, "capi").glob("libonnxruntime.so*"), key=lambda path: len(path.name))
+        if found:
+            return str(found[-1])  # the one with the whole version, which is a file in every wheel
+    raise ImportError(
+        f"the package onnxruntime in {', '.join(spec.submodule_search_locations)} has no "
+        f"capi/libonnxruntime.so, which it has from 1.20 on: {INSTALL} --upgrade",
+        name="onnxruntime",
+    )
+
+
+def prepare() -> str:
+    """The library's path, after what has to be set before it is loaded.
+
+    From 1.29 on ONNX Runtime sends usage data unless the environment says otherwise. ``setenv`` races with
+    ``getenv`` of other threads, so it is not called once the variable is there.
+
+    Raises:
+        ImportError: There is no ONNX Runtime, with what to install.
+    """
+    path = library()
+    if "ORT_DISABLE_TELEMETRY" not in os.environ:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    return path
+
+
+def _for_this_python() -> str:
+    if sys.version_info >= (3, 15):
+        return " (there is none yet for CPython 3.15: use 3.11 to 3.14)"
+    if sys.version_info < (3, 11):
+        return f" ({_LAST_OF_310} is the last for CPython 3.10)"
+    return ""

@@ -1,0 +1,239 @@
+// ONNX models for Python: loading, describing, running, and the nodes that are made of them.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/inference.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/engine.hpp"
+#include "bindings/fork_guard.hpp"
+#include "inference/model/picture_input.hpp"
+#include "inference/runtime/session.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+/// A loaded model; its threads are those of the process that loaded it.
+class Model {
+ public:
+  explicit Model(OnnxModel model) : model_(std::move(model)) {}
+
+  [[nodiscard]] const OnnxModel& get() const {
+    guard_.check("this model");
+    return model_;
+  }
+  [[nodiscard]] const inference::Session& session() const { return *get().session(); }
+
+ private:
+  OnnxModel model_;
+  ForkGuard guard_;
+};
+
+}  // namespace freshframe::python
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<python::Model> = true;
+template <>
+inline constexpr bool python_free<OnnxModel> = true;
+template <>
+inline constexpr bool python_free<OnnxDetector> = true;
+template <>
+inline constexpr bool python_free<inference::Tensor> = true;
+template <>
+inline constexpr bool python_free<inference::TensorView> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+namespace {
+
+using inference::Tensor;
+using inference::TensorView;
+using inference::ort::Element;
+
+std::unique_ptr<Model> load(gil::Held& held, const std::string& library, const std::string& path, int threads,
+                            const std::string& provider) {
+  const OnnxOptions options{.library = library, .threads = threads, .provider = provider};
+  return gil::release(
+      held,
+      [](const std::string& file, const OnnxOptions& how) {
+        return std::make_unique<Model>(OnnxModel(file, how));
+      },
+      path, options);
+}
+
+nb::list described(const std::vector<inference::TensorInfo>& tensors) {
+  nb::list result;
+  for (const auto& tensor : tensors) {
+    nb::list shape;
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+      if (tensor.shape[i] >= 0) {
+        shape.append(tensor.shape[i]);
+      } else if (!tensor.symbols[i].empty()) {
+        shape.append(tensor.symbols[i]);
+      } else {
+        shape.append(nb::none());
+      }
+    }
+    const auto name = inference::element_name(tensor.element);
+    result.append(nb::make_tuple(tensor.name, name.empty() ? "other" : std::string(name), nb::tuple(shape)));
+  }
+  return result;
+}
+
+// Bits that ONNX Runtime reads while the array is kept.
+TensorView view_of(nb::handle array, const inference::TensorInfo& input) {
+  const auto given = nb::cast<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>>(array);
+  TensorView view{.data = given.data(), .bytes = given.nbytes(), .element = input.element, .shape = {}};
+  for (std::size_t i = 0; i < given.ndim(); ++i)
+    view.shape.push_back(static_cast<std::int64_t>(given.shape(i)));
+  return view;
+}
+
+nb::dlpack::dtype dlpack_type(Element element) {
+  using Code = nb::dlpack::dtype_code;
+  const auto name = inference::element_name(element);
+  const auto code = name == "bool"   ? Code::Bool
+                    : name[0] == 'f' ? Code::Float
+                    : name[0] == 'u' ? Code::UInt
+                                     : Code::Int;
+  return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(8 * inference::element_bytes(element)),
+          1};
+}
+
+// An array that owns the output.
+nb::object array_of(Tensor tensor) {
+  static const std::int64_t nothing = 0;
+  auto kept = std::make_unique<Tensor>(std::move(tensor));
+  const auto& of = *kept;
+  std::vector<std::size_t> shape;
+  for (const auto size : of.shape()) shape.push_back(static_cast<std::size_t>(size));
+  const auto type = dlpack_type(of.element());
+  const void* const data = of.count() > 0 ? of.data() : &nothing;
+  const nb::capsule owner(kept.release(), [](void* object) noexcept { delete static_cast<Tensor*>(object); });
+  return nb::cast(
+      nb::ndarray<nb::numpy>(const_cast<void*>(data), shape.size(), shape.data(), owner, nullptr, type));
+}
+
+// The arrays are C-contiguous and of the inputs' types: the package has seen to it.
+nb::list run(gil::Held& held, const Model& self, const nb::list& arrays) {
+  const auto& inputs = self.session().inputs();
+  std::vector<TensorView> views;
+  for (std::size_t i = 0; i < std::min(arrays.size(), inputs.size()); ++i) {
+    views.push_back(view_of(arrays[i], inputs[i]));
+  }
+  auto outputs = gil::release(
+      held,
+      [](const Model& model, const std::vector<TensorView>& given) { return model.session().run(given, {}); },
+      self, views);
+  nb::list result;
+  for (auto& output : outputs) result.append(array_of(std::move(output)));
+  return result;
+}
+
+std::unique_ptr<NodeHandle> handle_of(std::unique_ptr<NodeBase> node) {
+  auto result = std::make_unique<NodeHandle>();
+  result->node = std::move(node);
+  return result;
+}
+
+using Sides = std::optional<std::pair<int, int>>;
+
+std::unique_ptr<NodeHandle> make_detector(gil::Held& held, const Model& self, const nb::dict& given) {
+  const OnnxDetectorOptions options{
+      .confidence = nb::cast<float>(given["confidence"]),
+      .iou = nb::cast<float>(given["iou"]),
+      .classes = nb::cast<std::vector<std::string>>(given["classes"]),
+      .names = nb::cast<std::vector<std::string>>(given["names"]),
+      .layout = nb::cast<std::string>(given["layout"]),
+      .size = nb::cast<Sides>(given["size"]),
+  };
+  auto detector = gil::release(
+      held,
+      [](const Model& model, const OnnxDetectorOptions& how) {
+        return std::make_unique<OnnxDetector>(model.get(), how);
+      },
+      self, options);
+  return handle_of(std::move(detector));
+}
+
+nb::dict describe_detector(const NodeHandle& self) {
+  const auto* const detector = dynamic_cast<const OnnxDetector*>(&self.get());
+  if (detector == nullptr) throw OptionTypeError("not an OnnxDetector");
+  const auto known = detector->description();
+  nb::dict result;
+  result["layout"] = known.layout;
+  result["why"] = known.why;
+  result["names"] = known.names;
+  result["classes"] = known.classes;
+  result["size"] = nb::make_tuple(known.width, known.height);
+  return result;
+}
+
+nb::tuple placement_of(const Model& self, int width, int height, const Sides& size) {
+  const auto where = inference::place(width, height, inference::picture_form(self.session(), size));
+  return nb::make_tuple(where.scale_x, where.scale_y, where.left, where.top);
+}
+
+nb::tuple runtime_of(gil::Held& held, const std::string& library) {
+  const auto [version, providers] = gil::release(
+      held,
+      [](const std::string& path) {
+        const auto& runtime = inference::Runtime::load(path);
+        return std::pair(runtime.version(), runtime.providers());
+      },
+      library);
+  return nb::make_tuple(version, providers);
+}
+
+}  // namespace
+
+void bind_models(nb::module_& module) {
+  nb::class_<Model>(module, "OnnxModel", "The core of freshframe.OnnxModel.")
+      .def_prop_ro("inputs", [](const Model& self) { return described(self.session().inputs()); })
+      .def_prop_ro("outputs", [](const Model& self) { return described(self.session().outputs()); })
+      .def_prop_ro("metadata", [](const Model& self) { return self.session().metadata(); })
+      .def_prop_ro("producer", [](const Model& self) { return self.session().producer(); })
+      .def_prop_ro("provider", [](const Model& self) { return self.session().provider(); })
+      .def_prop_ro("threads", [](const Model& self) { return self.session().threads(); })
+      .def("run", gil::entry<&run>, nb::arg("arrays"),
+           nb::sig("def run(self, arrays: list[typing.Any]) -> list[typing.Any]"), "GIL: released")
+      .def("placement", &placement_of, nb::arg("width"), nb::arg("height"), nb::arg("size").none(),
+           "(scale_x, scale_y, left, top) of a picture in the input.")
+      .def(
+          "node",
+          [](const Model& self, const Sides& size) { return handle_of(onnx_outputs(self.get(), size)); },
+          nb::arg("size").none());
+  module.def("load_onnx", gil::entry<&load>, nb::arg("library"), nb::arg("path"), nb::arg("threads"),
+             nb::arg("provider"), "GIL: released");
+  module.def(
+      "make_onnx_detector", gil::entry<&make_detector>, nb::arg("model"), nb::arg("options"),
+      nb::sig("def make_onnx_detector(model: OnnxModel, options: dict[str, typing.Any]) -> NodeHandle"),
+      "GIL: released");
+  module.def("describe_onnx_detector", &describe_detector, nb::arg("node"),
+             nb::sig("def describe_onnx_detector(node: NodeHandle) -> dict[str, typing.Any]"));
+  module.def("onnx_runtime", gil::entry<&runtime_of>, nb::arg("library"),
+             nb::sig("def onnx_runtime(library: str) -> tuple[str, list[str]]"),
+             "Version and providers of ONNX Runtime. GIL: released");
+}
+
+}  // namespace freshframe::python

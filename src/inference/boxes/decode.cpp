@@ -1,0 +1,285 @@
+// Decoders, one per layout.
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/boxes/decode.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <string>
+
+#include "inference/boxes/nms.hpp"
+
+namespace freshframe::inference {
+namespace {
+
+class Decoder {
+ public:
+  Decoder(const Recognised& how, std::span<const OutputView> outputs, const InputForm& form,
+          const DecodeOptions& options)
+      : how_(how), outputs_(outputs), form_(form), options_(options) {}
+
+  std::vector<Detection> decode() {
+    switch (how_.layout) {
+      case Layout::Yolov5:
+        rows_with_objectness();
+        break;
+      case Layout::Yolov8:
+        columns();
+        break;
+      case Layout::End2end:
+      case Layout::Rtdetr6:
+        sixes();
+        break;
+      case Layout::Rtdetr:
+        queries();
+        break;
+      case Layout::Rfdetr:
+        logits();
+        break;
+      case Layout::Detr:
+        softmaxes();
+        break;
+      case Layout::Boxes:
+        three_outputs();
+        break;
+      case Layout::Ssd:
+        corners_and_scores();
+        break;
+    }
+    return std::move(found_);
+  }
+
+ private:
+  // An output of [1, rows, columns] or [rows, columns]; `columns` 0: any.
+  struct Grid {
+    const float* data;
+    std::size_t rows;
+    std::size_t columns;
+    [[nodiscard]] const float* row(std::size_t i) const { return data + i * columns; }
+  };
+
+  [[noreturn]] static void refuse(const std::string& what) {
+    throw Error("the model's outputs have changed their shape: " + what +
+                "; it must give the shapes that it gave when it was loaded");
+  }
+
+  [[nodiscard]] const OutputView& output(std::size_t index) const {
+    if (index >= outputs_.size()) refuse("there are fewer of them");
+    return outputs_[index];
+  }
+
+  [[nodiscard]] Grid grid(std::size_t index, std::size_t columns) const {
+    const auto& from = output(index);
+    const auto axes = from.shape.size();
+    if (axes < 2 || (axes == 3 && from.shape[0] != 1) || axes > 3) refuse("not two axes of one picture");
+    const auto rows = static_cast<std::size_t>(from.shape[axes - 2]);
+    const auto width = static_cast<std::size_t>(from.shape[axes - 1]);
+    if (columns != 0 && width != columns) refuse("rows of " + std::to_string(width) + " numbers");
+    if (from.floats.size() != rows * width) refuse("they are not float32");
+    return {from.floats.data(), rows, width};
+  }
+
+  [[nodiscard]] bool is_wanted(std::size_t id) const {
+    return options_.wanted.empty() || (id < options_.wanted.size() && options_.wanted[id]);
+  }
+
+  // Corners in pixels of the input.
+  void add(const std::array<float, 4>& corners, float confidence, std::size_t id) {
+    if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // nor when it is no number
+    const auto is_number = [](float value) { return std::isfinite(value); };
+    if (!std::ranges::all_of(corners, is_number) || !is_number(confidence)) return;
+    if (!(corners[2] > corners[0]) || !(corners[3] > corners[1])) return;
+    found_.push_back(
+        {corners[0], corners[1], corners[2], corners[3], std::min(confidence, 1.0F), static_cast<int>(id)});
+  }
+
+  static std::array<float, 4> of_centre(float x, float y, float width, float height) {
+    return {x - width / 2, y - height / 2, x + width / 2, y + height / 2};
+  }
+
+  // Of a centre and size in 0..1.
+  [[nodiscard]] std::array<float, 4> of_shares(const float* box) const {
+    const auto width = static_cast<float>(form_.width);
+    const auto height = static_cast<float>(form_.height);
+    return of_centre(box[0] * width, box[1] * height, box[2] * width, box[3] * height);
+  }
+
+  static std::size_t best_of(const float* scores, std::size_t count) {
+    return static_cast<std::size_t>(std::max_element(scores, scores + count) - scores);
+  }
+
+  [[nodiscard]] std::size_t classes() const { return static_cast<std::size_t>(how_.classes); }
+
+  void rows_with_objectness() {
+    const auto table = grid(0, 5 + classes());
+    for (std::size_t i = 0; i < table.rows; ++i) {
+      const float* const row = table.row(i);
+      if (!(row[4] > options_.confidence)) continue;
+      const auto best = best_of(row + 5, classes());
+      add(of_centre(row[0], row[1], row[2], row[3]), row[4] * row[5 + best], best);
+    }
+  }
+
+  void columns() {
+    const auto table = grid(0, 0);
+    if (table.rows != 4 + classes()) refuse(std::to_string(table.rows) + " rows");
+    const std::size_t count = table.columns;
+    std::vector<float> best(table.row(4), table.row(4) + count);
+    for (std::size_t id = 1; id < classes(); ++id) {
+      const float* const scores = table.row(4 + id);
+      for (std::size_t i = 0; i < count; ++i) best[i] = scores[i] > best[i] ? scores[i] : best[i];
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!(best[i] > options_.confidence)) continue;
+      std::size_t id = 0;
+      while (id + 1 < classes() && table.row(4 + id)[i] != best[i]) ++id;
+      add(of_centre(table.row(0)[i], table.row(1)[i], table.row(2)[i], table.row(3)[i]), best[i], id);
+    }
+  }
+
+  void sixes() {
+    const auto table = grid(0, 6);
+    for (std::size_t i = 0; i < table.rows; ++i) {
+      const float* const row = table.row(i);
+      constexpr float kMostClasses = 1e6F;
+      if (!(row[5] >= 0 && row[5] < kMostClasses)) continue;
+      const auto id = static_cast<std::size_t>(std::lround(row[5]));
+      const bool is_end2end = how_.layout == Layout::End2end;
+      add(is_end2end ? std::array{row[0], row[1], row[2], row[3]} : of_shares(row), row[4], id);
+    }
+  }
+
+  void queries() {
+    const auto table = grid(0, 4 + classes());
+    for (std::size_t i = 0; i < table.rows; ++i) {
+      const auto best = best_of(table.row(i) + 4, classes());
+      add(of_shares(table.row(i)), table.row(i)[4 + best], best);
+    }
+  }
+
+  [[nodiscard]] std::array<Grid, 2> boxes_and_scores() const {
+    const auto boxes = grid(how_.boxes, 4);
+    const auto scores = grid(how_.scores, 0);
+    if (boxes.rows != scores.rows) refuse("not as many scores as boxes");
+    if (scores.columns < classes()) refuse("rows of " + std::to_string(scores.columns) + " scores");
+    return {boxes, scores};
+  }
+
+  void logits() {
+    const auto [boxes, scores] = boxes_and_scores();
+    for (std::size_t i = 0; i < boxes.rows; ++i) {
+      const auto best = best_of(scores.row(i), classes());
+      add(of_shares(boxes.row(i)), 1 / (1 + std::exp(-scores.row(i)[best])), best);
+    }
+  }
+
+  void softmaxes() {
+    const auto [boxes, scores] = boxes_and_scores();
+    for (std::size_t i = 0; i < boxes.rows; ++i) {
+      const float* const row = scores.row(i);
+      const auto best = best_of(row, classes());
+      float sum = 0;
+      for (std::size_t k = 0; k < scores.columns; ++k) sum += std::exp(row[k] - row[best]);
+      add(of_shares(boxes.row(i)), 1 / sum, best);
+    }
+  }
+
+  void three_outputs() {
+    const auto boxes = grid(how_.boxes, 4);
+    const auto& scores = output(how_.scores);
+    const auto& labels = output(how_.labels);
+    if (scores.floats.size() != boxes.rows) refuse("not as many scores as boxes");
+    const bool whole = labels.integers.size() == boxes.rows;
+    if (!whole && labels.floats.size() != boxes.rows) refuse("not as many labels as boxes");
+    for (std::size_t i = 0; i < boxes.rows; ++i) {
+      const float* const row = boxes.row(i);
+      const double label =
+          whole ? static_cast<double>(labels.integers[i]) : static_cast<double>(labels.floats[i]);
+      if (!(label >= 0 && label < 1e6)) continue;
+      add({row[0], row[1], row[2], row[3]}, scores.floats[i], static_cast<std::size_t>(std::llround(label)));
+    }
+  }
+
+  void corners_and_scores() {
+    const auto boxes = grid(how_.boxes, 4);
+    const auto scores = grid(how_.scores, 1 + classes());
+    if (boxes.rows != scores.rows) refuse("not as many scores as boxes");
+    const auto width = static_cast<float>(form_.width);
+    const auto height = static_cast<float>(form_.height);
+    for (std::size_t i = 0; i < boxes.rows; ++i) {
+      const float* const box = boxes.row(i);
+      const auto best = best_of(scores.row(i) + 1, classes());
+      add({box[0] * width, box[1] * height, box[2] * width, box[3] * height}, scores.row(i)[1 + best], best);
+    }
+  }
+
+  const Recognised& how_;
+  std::span<const OutputView> outputs_;
+  const InputForm& form_;
+  const DecodeOptions& options_;
+  std::vector<Detection> found_;
+};
+
+// From pixels of the input to those of the picture.
+Detection in_picture(Detection box, const Placement& placement) {
+  const auto moved = [](double at, int start, double scale, int most) {
+    return static_cast<float>(std::clamp((at - start) / scale, 0.0, static_cast<double>(most)));
+  };
+  box.x1 = moved(box.x1, placement.left, placement.scale_x, placement.picture_width);
+  box.x2 = moved(box.x2, placement.left, placement.scale_x, placement.picture_width);
+  box.y1 = moved(box.y1, placement.top, placement.scale_y, placement.picture_height);
+  box.y2 = moved(box.y2, placement.top, placement.scale_y, placement.picture_height);
+  return box;
+}
+
+}  // namespace
+
+std::vector<Detection> decode(const Recognised& how, std::span<const OutputView> outputs,
+                              const InputForm& form, const DecodeOptions& options) {
+  return Decoder(how, outputs, form, options).decode();
+}
+
+bool needs_suppression(Layout layout) noexcept {
+  return layout == Layout::Yolov5 || layout == Layout::Yolov8 || layout == Layout::Ssd;
+}
+
+std::vector<Detection> boxes_in_picture(const Recognised& how, std::span<const OutputView> outputs,
+                                        const InputForm& form, const Placement& placement,
+                                        const DecodeOptions& options) {
+  auto boxes = decode(how, outputs, form, options);
+  if (needs_suppression(how.layout)) {
+    boxes = suppress(std::move(boxes), options.iou);
+  } else {
+    keep_surest(boxes);
+  }
+  for (auto& box : boxes) box = in_picture(box, placement);
+  std::erase_if(boxes, [](const Detection& box) { return !(box.x2 > box.x1) || !(box.y2 > box.y1); });
+  return boxes;
+}
+
+void apply_to(InputForm& form, Layout layout) {
+  switch (layout) {
+    case Layout::Rfdetr:
+    case Layout::Detr:  // what ImageNet's pictures have on average
+      form.mean = {0.485F, 0.456F, 0.406F};
+      form.deviation = {0.229F, 0.224F, 0.225F};
+      form.stretch = true;
+      break;
+    case Layout::Rtdetr:
+    case Layout::Rtdetr6:
+      form.stretch = true;
+      break;
+    case Layout::Ssd:  // (level - 127) / 128
+      form.mean = {127 / 255.0F, 127 / 255.0F, 127 / 255.0F};
+      form.deviation = {128 / 255.0F, 128 / 255.0F, 128 / 255.0F};
+      form.stretch = true;
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace freshframe::inference

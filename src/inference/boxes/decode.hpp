@@ -1,0 +1,46 @@
+// From a model's outputs to boxes in a picture.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/vision.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "inference/boxes/layout.hpp"
+#include "inference/picture/letterbox.hpp"
+
+namespace freshframe::inference {
+
+/// The numbers of one output. Either `floats` or `integers` is empty.
+struct OutputView {
+  std::span<const float> floats;
+  std::span<const std::int64_t> integers = {};
+  std::span<const std::int64_t> shape;
+};
+
+struct DecodeOptions {
+  float confidence = 0.25F;  // boxes above it
+  float iou = 0.45F;
+  std::vector<bool> wanted = {};  // by class; empty: all. Classes beyond its end are not wanted
+};
+
+/// Boxes in pixels of the input, before duplicates go. Numbers that are none give no box. Throws Error when the
+/// outputs have other shapes than were recognised.
+[[nodiscard]] std::vector<Detection> decode(const Recognised& how, std::span<const OutputView> outputs,
+                                            const InputForm& form, const DecodeOptions& options);
+
+/// True: the model leaves duplicates in.
+[[nodiscard]] bool needs_suppression(Layout layout) noexcept;
+
+/// decode(), without duplicates, in pixels of the picture and within it; most confident first.
+[[nodiscard]] std::vector<Detection> boxes_in_picture(const Recognised& how,
+                                                      std::span<const OutputView> outputs,
+                                                      const InputForm& form, const Placement& placement,
+                                                      const DecodeOptions& options);
+
+/// What the layout's models want of pictures: their scale of numbers, and whether pictures are stretched.
+void apply_to(InputForm& form, Layout layout);
+
+}  // namespace freshframe::inference

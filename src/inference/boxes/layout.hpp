@@ -1,0 +1,64 @@
+// What a detector's outputs mean: told from the file's metadata, names and shapes, or refused.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inference/runtime/session.hpp"
+
+namespace freshframe::inference {
+
+/// Boxes are in pixels of the input unless said otherwise.
+enum class Layout : std::uint8_t {
+  Yolov5,   // [1, n, 5 + classes]: centre x, centre y, width, height, objectness, a score per class
+  Yolov8,   // [1, 4 + classes, n]: the same without objectness, columns of rows
+  End2end,  // [1, n, 6]: x1, y1, x2, y2, confidence, class; duplicates are gone
+  Rtdetr,   // [1, n, 4 + classes]: centre and size in 0..1, a score per class
+  Rtdetr6,  // [1, n, 6]: centre and size in 0..1, confidence, class
+  Rfdetr,   // dets [1, n, 4]: centre and size in 0..1; labels [1, n, classes + 1]: logits, of which each is
+            // a sigmoid's, the last is no class
+  Detr,     // pred_boxes [1, n, 4] as above; logits [1, n, classes + 1]: a softmax's, the last is "nothing"
+  Boxes,    // boxes [n, 4]: x1, y1, x2, y2; scores [n]; labels [n]
+  Ssd       // boxes [1, n, 4]: corners in 0..1; scores [1, n, 1 + classes], of which the first is "nothing"
+};
+
+[[nodiscard]] std::string_view to_string(Layout layout) noexcept;
+/// The layout of that name. Throws OptionError, which lists them.
+[[nodiscard]] Layout layout_of(std::string_view name);
+
+/// What is known of a model before it is understood. Shapes are those of a run.
+struct ModelFacts {
+  std::string path;
+  int width = 0;
+  int height = 0;
+  std::vector<TensorInfo> outputs = {};
+  std::map<std::string, std::string> metadata = {};
+  std::optional<std::vector<std::string>> names = {};  // given by the user: they win
+  std::optional<Layout> layout = {};                   // likewise
+};
+
+struct Recognised {
+  Layout layout = Layout::Yolov8;
+  int classes = 0;                      // 0: not known
+  std::vector<std::string> names = {};  // of the classes, where the file or the user tells them
+  std::string why = {};                 // for `freshframe model`
+  // Which outputs hold the boxes, scores and classes; those that the layout has.
+  std::size_t boxes = 0;
+  std::size_t scores = 0;
+  std::size_t labels = 0;
+};
+
+/// Throws OptionError: no detector, unknown, or more than one layout fits; it shows the outputs and what to
+/// pass.
+[[nodiscard]] Recognised recognise(const ModelFacts& facts);
+
+/// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt: it is neither.
+[[nodiscard]] std::optional<std::vector<std::string>> parse_names(std::string_view text);
+
+}  // namespace freshframe::inference

@@ -1,0 +1,88 @@
+// The node that gives a model's outputs as a table of arrays.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/inference.hpp"
+#include "freshframe/native.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "inference/model/picture_input.hpp"
+
+namespace freshframe {
+namespace {
+
+using inference::Session;
+using inference::Tensor;
+using inference::ort::Element;
+
+const native::Dtype& dtype_of(Element element) {
+  static constexpr std::array kElements = {
+      Element::Float, Element::Uint8, Element::Int8,    Element::Uint16, Element::Int16,  Element::Int32,
+      Element::Int64, Element::Bool,  Element::Float16, Element::Double, Element::Uint32, Element::Uint64};
+  static const auto types = [] {
+    std::array<native::Dtype, kElements.size()> made{};
+    std::ranges::transform(kElements, made.begin(), [](Element from) {
+      return native::Dtype{inference::element_name(from), static_cast<int>(inference::element_bytes(from))};
+    });
+    return made;
+  }();
+  const auto* const found = std::ranges::find(kElements, element);
+  if (found == kElements.end()) throw Error("an output has elements that arrays cannot hold");
+  return types[static_cast<std::size_t>(found - kElements.begin())];
+}
+
+native::Column column_of(const std::string& name, const Tensor& tensor) {
+  native::Column column;
+  column.name = name;
+  column.type = &dtype_of(tensor.element());
+  const auto shape = tensor.shape();
+  if (shape.size() > column.shape.size()) {
+    throw Error("the output '" + name + "' has " + std::to_string(shape.size()) +
+                " axes, and a node gives arrays of at most 4: use OnnxModel.run()");
+  }
+  column.dimensions = static_cast<int>(shape.size());
+  std::int64_t stride = column.type->size_bytes;
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    column.shape[i] = shape[i];
+    column.strides[i] = stride;
+    stride *= shape[i];
+  }
+  column.data = tensor.data();
+  column.bytes = static_cast<std::uint64_t>(stride);
+  return column;
+}
+
+class OnnxOutputs final : public Node<Frame, native::Table> {
+ public:
+  OnnxOutputs(std::shared_ptr<const Session> session, const inference::InputForm& form)
+      : session_(std::move(session)), runner_(session_, form) {}
+
+  [[nodiscard]] std::string default_name() const override { return "OnnxModel"; }
+
+  std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
+    auto [outputs, placement] = runner_.run(sample.value, context.stop);
+    if (outputs.empty()) return std::nullopt;  // stopped
+    const auto kept = std::make_shared<const std::vector<Tensor>>(std::move(outputs));
+    native::Table table;
+    for (std::size_t i = 0; i < kept->size(); ++i) {
+      table.columns.push_back(column_of(session_->outputs()[i].name, (*kept)[i]));
+    }
+    table.owner = kept;
+    return table;
+  }
+
+ private:
+  std::shared_ptr<const Session> session_;
+  inference::PictureRunner runner_;
+};
+
+}  // namespace
+
+std::unique_ptr<NodeBase> onnx_outputs(const OnnxModel& model,
+                                       const std::optional<std::pair<int, int>>& size) {
+  return std::make_unique<OnnxOutputs>(model.session(), inference::picture_form(*model.session(), size));
+}
+
+}  // namespace freshframe

@@ -1,0 +1,141 @@
+// What a model's input wants of pictures.
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/model/picture_input.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace freshframe::inference {
+namespace {
+
+constexpr int kLargestSide = 8192;
+
+[[noreturn]] void refuse(const Session& session, const std::string& why) {
+  throw OptionError("the model '" + session.path() + "' cannot be fed with pictures: " + why +
+                    "; its inputs are " + to_text(session.inputs()) +
+                    "; ff.OnnxModel runs it with arrays of any kind");
+}
+
+// The numbers of "[640, 480]": height, width, as Ultralytics writes it.
+std::optional<Size> size_in(const std::string& text) {
+  std::array<int, 2> numbers{};
+  std::size_t found = 0;
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  while (at != end && found < numbers.size()) {
+    const auto [next, error] = std::from_chars(at, end, numbers[found]);
+    if (error == std::errc()) ++found;
+    at = error == std::errc() ? next : at + 1;
+  }
+  if (found == 0) return std::nullopt;
+  return Size{found == 2 ? numbers[1] : numbers[0], numbers[0]};
+}
+
+// The length of an axis, where the file tells it, or else of `given`.
+int side(const Session& session, std::int64_t declared, std::optional<int> given, const char* what) {
+  if (declared > 0 && given && *given != declared) {
+    refuse(session, std::string("size= asks for a ") + what + " of " + std::to_string(*given) +
+                        ", and the file fixes it to " + std::to_string(declared));
+  }
+  const auto length = declared > 0 ? declared : given.value_or(0);
+  if (length < 1 || length > kLargestSide) {
+    refuse(session, length == 0 ? "the file leaves its size open: pass size=(width, height)"
+                                : std::string("its ") + what + " would be " + std::to_string(length));
+  }
+  return static_cast<int>(length);
+}
+
+}  // namespace
+
+InputForm picture_form(const Session& session, const std::optional<Size>& size) {
+  if (session.inputs().size() != 1) refuse(session, "it must have one input");
+  const auto& input = session.inputs().front();
+  if (input.element != ort::Element::Float) {
+    const auto name = element_name(input.element);
+    refuse(session, "the input must be of float32, it is of " +
+                        (name.empty() ? "another type" : std::string(name)) +
+                        ": export it with float32 inputs (its weights may be of other types)");
+  }
+  auto shape = input.shape;
+  if (shape.size() == 3)
+    shape.insert(shape.begin(), 1);  // torchvision's detectors take a picture, not a batch
+  if (shape.size() != 4) refuse(session, "the input must have the axes batch, colour, height, width");
+  if (shape[0] > 1)
+    refuse(session, "the file fixes its batch to " + std::to_string(shape[0]) + ": export it with 1");
+  const auto channels = shape[1];
+  if (channels != 3 && channels != 1) {
+    refuse(session, shape[3] == 3 ? "its colours are the last axis, and must be the second (NCHW)"
+                                  : "the second axis must be 3 colours, or 1");
+  }
+  const auto told = session.metadata().find("imgsz");
+  auto wanted = size;
+  const bool is_open = shape[2] < 1 || shape[3] < 1;
+  if (!wanted && is_open && told != session.metadata().end()) wanted = size_in(told->second);
+  InputForm form;
+  form.channels = static_cast<int>(channels);
+  form.width = side(session, shape[3], wanted ? std::optional(wanted->first) : std::nullopt, "width");
+  form.height = side(session, shape[2], wanted ? std::optional(wanted->second) : std::nullopt, "height");
+  return form;
+}
+
+std::vector<OutputView> views_of(std::span<const Tensor> tensors) {
+  std::vector<OutputView> views;
+  for (const auto& tensor : tensors) {
+    OutputView view{.floats = tensor.floats(), .integers = {}, .shape = tensor.shape()};
+    if (tensor.element() == ort::Element::Int64) {
+      view.integers = {static_cast<const std::int64_t*>(tensor.data()), tensor.count()};
+    }
+    views.push_back(view);
+  }
+  return views;
+}
+
+PictureRunner::PictureRunner(std::shared_ptr<const Session> session, const InputForm& form)
+    : session_(std::move(session)), box_(form), tensor_(box_.floats()) {}
+
+namespace {
+
+std::vector<Tensor> run_tensor(const Session& session, const InputForm& form, std::span<const float> tensor,
+                               const std::stop_token& stop) {
+  TensorView view{.data = tensor.data(), .bytes = tensor.size_bytes()};
+  if (session.inputs().front().shape.size() == 4) view.shape.push_back(1);
+  for (const int size : {form.channels, form.height, form.width}) view.shape.push_back(size);
+  return session.run({&view, 1}, stop);
+}
+
+}  // namespace
+
+std::pair<std::vector<Tensor>, Placement> PictureRunner::run(const Frame& frame,
+                                                             const std::stop_token& stop) {
+  const bool is_packed = frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb;
+  const auto given = form().channels == 1 && is_packed ? frame.to(PixelFormat::Gray) : frame;
+  const auto placement = box_.fill(given.picture(), tensor_.data());
+  return {run_tensor(*session_, form(), tensor_, stop), placement};
+}
+
+ModelFacts facts_of(const Session& session, const InputForm& form) {
+  ModelFacts facts{.path = session.path(), .width = form.width, .height = form.height};
+  facts.outputs = session.outputs();
+  facts.metadata = session.metadata();
+  const Letterbox box(form);
+  const std::vector<float> grey(box.floats(), 0.5F);
+  std::vector<Tensor> given;
+  try {
+    given = run_tensor(session, form, grey, {});
+  } catch (const OptionError&) {
+    throw;
+  } catch (const Error& error) {
+    refuse(session, error.what());
+  }
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    facts.outputs[i].shape.assign(given[i].shape().begin(), given[i].shape().end());
+    facts.outputs[i].symbols.assign(given[i].shape().size(), "");
+    facts.outputs[i].element = given[i].element();
+  }
+  return facts;
+}
+
+}  // namespace freshframe::inference

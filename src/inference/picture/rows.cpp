@@ -1,0 +1,125 @@
+// Row kernels. Compiled once per instruction set by Highway's foreach_target.
+// SPDX-License-Identifier: Apache-2.0
+
+#ifdef __SANITIZE_ADDRESS__  // every target takes its time to compile, so there are only two
+#define HWY_DISABLED_TARGETS \
+  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
+#endif
+#include "inference/picture/rows.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "inference/picture/rows.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace freshframe::inference::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::CappedTag<float, 16>;
+using Ints = hn::Rebind<std::int32_t, Floats>;
+using Bytes = hn::Rebind<std::uint8_t, Floats>;
+using V = hn::Vec<Floats>;
+
+HWY_INLINE V of(float value) {
+  return hn::Set(Floats(), value);
+}
+
+HWY_INLINE V load_bytes(const std::uint8_t* from) {
+  return hn::ConvertTo(Floats(), hn::PromoteTo(Ints(), hn::LoadU(Bytes(), from)));
+}
+
+void BlendRows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out, std::size_t count) {
+  const std::size_t lanes = hn::Lanes(Floats());
+  const V w = of(weight);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const V first = load_bytes(a + i);
+    hn::StoreU(hn::MulAdd(hn::Sub(load_bytes(b + i), first), w, first), Floats(), out + i);
+  }
+  for (; i < count; ++i) {
+    const auto first = static_cast<float>(a[i]);
+    out[i] = first + (static_cast<float>(b[i]) - first) * weight;
+  }
+}
+
+void PickTaps(const float* row, const Pick& how, float* out, std::size_t count) {
+  const std::size_t lanes = hn::Lanes(Floats());
+  const auto step = hn::Set(Ints(), how.step);
+  const auto offset = hn::Set(Ints(), how.offset);
+  for (std::size_t i = 0; i < count; i += lanes) {
+    auto index = hn::LoadU(Ints(), how.first + i);
+    if (how.step != 1) index = hn::Add(hn::Mul(index, step), offset);
+    const V a = hn::GatherIndex(Floats(), row, index);
+    const V b = hn::GatherIndex(Floats(), row, hn::Add(index, step));
+    hn::StoreU(hn::MulAdd(hn::Sub(b, a), hn::LoadU(Floats(), how.weight + i), a), Floats(), out + i);
+  }
+}
+
+HWY_INLINE V within(V level) {
+  return hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F));
+}
+
+// Stores whole vectors, and of the last one only what belongs to the row.
+HWY_INLINE void store(V value, float* to, std::size_t room, std::size_t lanes) {
+  if (room >= lanes) return hn::StoreU(value, Floats(), to);
+  HWY_ALIGN float rest[hn::MaxLanes(Floats())];
+  hn::Store(value, Floats(), rest);
+  for (std::size_t i = 0; i < room; ++i) to[i] = rest[i];
+}
+
+void Colours(const std::array<const float*, 3>& yuv, const ColourRow& how, const std::array<float*, 3>& rgb,
+             std::size_t count) {
+  const std::size_t lanes = hn::Lanes(Floats());
+  const V middle = of(128.0F);
+  for (std::size_t i = 0; i < count; i += lanes) {
+    const V y = hn::Mul(hn::Sub(hn::LoadU(Floats(), yuv[0] + i), of(how.black)), of(how.luma));
+    const V u = hn::Sub(hn::LoadU(Floats(), yuv[1] + i), middle);
+    const V v = hn::Sub(hn::LoadU(Floats(), yuv[2] + i), middle);
+    const V r = within(hn::MulAdd(v, of(how.v_to_r), y));
+    const V g = within(hn::NegMulAdd(v, of(how.v_to_g), hn::NegMulAdd(u, of(how.u_to_g), y)));
+    const V b = within(hn::MulAdd(u, of(how.u_to_b), y));
+    store(hn::MulAdd(r, of(how.factor[0]), of(how.offset[0])), rgb[0] + i, count - i, lanes);
+    store(hn::MulAdd(g, of(how.factor[1]), of(how.offset[1])), rgb[1] + i, count - i, lanes);
+    store(hn::MulAdd(b, of(how.factor[2]), of(how.offset[2])), rgb[2] + i, count - i, lanes);
+  }
+}
+
+void Levels(const float* in, const LevelRow& how, float* out, std::size_t count) {
+  const std::size_t lanes = hn::Lanes(Floats());
+  for (std::size_t i = 0; i < count; i += lanes) {
+    const V level = within(hn::Mul(hn::Sub(hn::LoadU(Floats(), in + i), of(how.black)), of(how.luma)));
+    store(hn::MulAdd(level, of(how.factor), of(how.offset)), out + i, count - i, lanes);
+  }
+}
+
+}  // namespace freshframe::inference::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace freshframe::inference {
+
+HWY_EXPORT(BlendRows);
+HWY_EXPORT(PickTaps);
+HWY_EXPORT(Colours);
+HWY_EXPORT(Levels);
+
+void blend_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(BlendRows)(a, b, weight, out, count);
+}
+
+void pick(const float* row, const Pick& how, float* out, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(PickTaps)(row, how, out, count);
+}
+
+void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
+                const std::array<float*, 3>& rgb, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(Colours)(yuv, how, rgb, count);
+}
+
+void level_row(const float* in, const LevelRow& how, float* out, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(Levels)(in, how, out, count);
+}
+
+}  // namespace freshframe::inference
+#endif

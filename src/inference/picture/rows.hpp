@@ -1,0 +1,50 @@
+// The steps of one row on its way into a tensor, vectorised for each instruction set.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace freshframe::inference {
+
+/// Rows of floats and taps are this much longer than what counts, so that whole vectors may be worked on.
+inline constexpr std::size_t kRowSlack = 64;
+
+/// out = a + (b - a) * weight for `count` bytes.
+void blend_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out, std::size_t count);
+
+/// out[i] = a + (b - a) * weight[i], where a is row[first[i] * step + offset] and b the one `step` after it.
+/// Writes up to kRowSlack floats more.
+struct Pick {
+  const std::int32_t* first;
+  const float* weight;
+  std::int32_t step;
+  std::int32_t offset;
+};
+void pick(const float* row, const Pick& how, float* out, std::size_t count);
+
+/// Red, green and blue in levels from luma and chroma, kept within 0 and 255, then to the tensor's numbers:
+/// level * factor + offset.
+struct ColourRow {
+  float black;
+  float luma;
+  float v_to_r;
+  float u_to_g;
+  float v_to_g;
+  float u_to_b;
+  std::array<float, 3> factor;
+  std::array<float, 3> offset;
+};
+void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
+                const std::array<float*, 3>& rgb, std::size_t count);
+/// One component: (value - black) * luma, kept within 0 and 255, times `factor` plus `offset`.
+struct LevelRow {
+  float black;
+  float luma;
+  float factor;
+  float offset;
+};
+void level_row(const float* in, const LevelRow& how, float* out, std::size_t count);
+
+}  // namespace freshframe::inference

@@ -1,0 +1,84 @@
+// dlopen of ONNX Runtime, its environment, its log.
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/runtime/runtime.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include <dlfcn.h>
+
+namespace freshframe::inference {
+namespace {
+
+constexpr const char* kInstall = "pip install 'freshframe[onnx]'";
+
+// What ONNX Runtime says of a failure comes as a status too, which becomes an exception: only for -v.
+void to_log(void* /*parameter*/, int severity, const char* /*category*/, const char* /*id*/,
+            const char* /*place*/, const char* message) {
+  const auto level = severity >= ort::kLogFatal ? LogLevel::Error : LogLevel::Debug;
+  log(level, std::string("ONNX Runtime: ") + (message != nullptr ? message : ""));
+}
+
+const ort::ApiBase& base_of(const std::string& library) {
+  void* const handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* const why = ::dlerror();  // NOLINT(concurrency-mt-unsafe): glibc has one per thread
+    throw Error("ONNX Runtime cannot be loaded: " + std::string(why != nullptr ? why : "unknown reason") +
+                "; install it again: pip install --force-reinstall onnxruntime");
+  }
+  const auto entry = reinterpret_cast<ort::EntryPoint>(::dlsym(handle, ort::kEntryPoint));
+  const ort::ApiBase* const base = entry != nullptr ? entry() : nullptr;
+  if (base == nullptr) {
+    throw Error("'" + library + "' is not ONNX Runtime: it has no function " + ort::kEntryPoint +
+                "; install it: " + kInstall);
+  }
+  return *base;
+}
+
+}  // namespace
+
+const Runtime& Runtime::load(const std::string& library) {
+  static std::mutex mutex;
+  // Never freed: sessions of programs that end without an orderly shutdown still use them.
+  static auto* const loaded = new std::map<std::string, std::unique_ptr<Runtime>>();
+  const std::scoped_lock lock(mutex);
+  auto& runtime = (*loaded)[library];
+  if (!runtime) runtime.reset(new Runtime(library));
+  return *runtime;
+}
+
+Runtime::Runtime(const std::string& library) {
+  const auto& base = base_of(library);
+  version_ = base.version();
+  table_ = static_cast<const AnyFunction*>(base.get_api(ort::kApiVersion));
+  if (table_ == nullptr) {
+    throw Error("ONNX Runtime 1.20 or newer is wanted, found " + version_ + " in '" + library +
+                "': " + kInstall + " --upgrade");
+  }
+  call(ort::CreateEnvWithCustomLogger{}, &to_log, static_cast<void*>(nullptr), ort::kLogError, "freshframe",
+       &env_);
+  call(ort::DisableTelemetryEvents{}, env_);
+  char** names = nullptr;
+  int count = 0;
+  call(ort::GetAvailableProviders{}, &names, &count);
+  providers_.assign(names, names + count);
+  call(ort::ReleaseAvailableProviders{}, names, count);
+}
+
+Runtime::~Runtime() = default;
+
+std::string Runtime::text_of(ort::Status* status) const {
+  std::string text = plain(ort::GetErrorMessage{}, status);
+  plain(ort::ReleaseStatus{}, status);
+  return text;
+}
+
+void Runtime::raise(ort::Status* status) const {
+  throw Error(text_of(status));
+}
+
+}  // namespace freshframe::inference

@@ -1,0 +1,79 @@
+// ONNX Runtime, loaded once from the library that a program names. Its errors become exceptions.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "inference/runtime/onnx_abi.hpp"
+
+namespace freshframe::inference {
+
+/// The loaded library, which stays for the life of the process. Thread-safe.
+class Runtime {
+ public:
+  /// Loads `library`, or gives what was loaded from there before. Throws Error: it is missing, broken or too
+  /// old, with what to install.
+  [[nodiscard]] static const Runtime& load(const std::string& library);
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  ~Runtime();
+
+  [[nodiscard]] const std::string& version() const noexcept { return version_; }
+  /// What the library was built with, by ONNX Runtime's names ("CPUExecutionProvider").
+  [[nodiscard]] const std::vector<std::string>& providers() const noexcept { return providers_; }
+  [[nodiscard]] ort::Env* env() const noexcept { return env_; }
+
+  /// Calls a function that gives no status.
+  template <std::size_t kPlace, class Result, class... Takes, class... Given>
+  Result plain(ort::Entry<kPlace, Result(Takes...)> /*entry*/, Given... given) const {
+    using Function = Result (*)(Takes...);
+    return reinterpret_cast<Function>(table_[kPlace])(given...);
+  }
+  /// Calls a function; throws Error with its message when it fails.
+  template <std::size_t kPlace, class... Takes, class... Given>
+  void call(ort::Entry<kPlace, ort::Status*(Takes...)> entry, Given... given) const {
+    if (ort::Status* const status = plain(entry, given...)) raise(status);
+  }
+  /// The text of a status, which is released.
+  [[nodiscard]] std::string text_of(ort::Status* status) const;
+
+ private:
+  using AnyFunction = void (*)();
+
+  explicit Runtime(const std::string& library);
+  [[noreturn]] void raise(ort::Status* status) const;
+
+  const AnyFunction* table_ = nullptr;
+  std::string version_;
+  std::vector<std::string> providers_;
+  ort::Env* env_ = nullptr;
+};
+
+/// Owns an object of ONNX Runtime; `Release` is the Entry that ends it.
+template <class T, class Release>
+class Owned {
+ public:
+  explicit Owned(const Runtime& runtime, T* object = nullptr) noexcept
+      : runtime_(&runtime), object_(object) {}
+  Owned(Owned&& other) noexcept : runtime_(other.runtime_), object_(other.object_) {
+    other.object_ = nullptr;
+  }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  Owned& operator=(Owned&&) = delete;
+  ~Owned() {
+    if (object_ != nullptr) runtime_->plain(Release{}, object_);
+  }
+
+  [[nodiscard]] T* get() const noexcept { return object_; }
+  /// Where a function writes the object.
+  [[nodiscard]] T** out() noexcept { return &object_; }
+
+ private:
+  const Runtime* runtime_;
+  T* object_;
+};
+
+}  // namespace freshframe::inference

@@ -1,0 +1,325 @@
+// Sessions of ONNX Runtime.
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/runtime/session.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <utility>
+
+namespace freshframe::inference {
+namespace {
+
+using ort::Element;
+
+struct ElementKind {
+  Element element;
+  std::string_view name;
+  std::size_t bytes;
+};
+constexpr std::array kElements = {
+    ElementKind{Element::Float, "float32", 4},   ElementKind{Element::Uint8, "uint8", 1},
+    ElementKind{Element::Int8, "int8", 1},       ElementKind{Element::Uint16, "uint16", 2},
+    ElementKind{Element::Int16, "int16", 2},     ElementKind{Element::Int32, "int32", 4},
+    ElementKind{Element::Int64, "int64", 8},     ElementKind{Element::Bool, "bool", 1},
+    ElementKind{Element::Float16, "float16", 2}, ElementKind{Element::Double, "float64", 8},
+    ElementKind{Element::Uint32, "uint32", 4},   ElementKind{Element::Uint64, "uint64", 8}};
+
+const ElementKind* kind_of(Element element) noexcept {
+  const auto* const found = std::ranges::find(kElements, element, &ElementKind::element);
+  return found == kElements.end() ? nullptr : found;
+}
+
+/// A way of computing that this package knows.
+struct Provider {
+  std::string_view name;
+  std::string_view listed;    // in the library's own list
+  std::string_view appended;  // for AppendProvider; empty: it has a function of its own, or needs none
+};
+// In the order that "auto" tries them.
+constexpr std::array kProviders = {Provider{"cuda", "CUDAExecutionProvider", ""},
+                                   Provider{"openvino", "OpenVINOExecutionProvider", "OpenVINO"},
+                                   Provider{"cpu", "CPUExecutionProvider", ""}};
+
+bool has(const Runtime& runtime, const Provider& provider) {
+  return std::ranges::find(runtime.providers(), provider.listed) != runtime.providers().end();
+}
+
+std::string known_here(const Runtime& runtime) {
+  std::string names = "auto";
+  for (const auto& provider : kProviders) {
+    if (has(runtime, provider)) names += ", " + std::string(provider.name);
+  }
+  return names;
+}
+
+// The first line of a message of ONNX Runtime, without its own source's place.
+std::string reason_of(std::string text) {
+  text.resize(std::min(text.find('\n'), text.size()));
+  constexpr std::size_t kMost = 400;
+  if (text.size() > kMost) text = text.substr(0, kMost) + " ...";
+  return text;
+}
+
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+  throw OptionError("cannot load the model '" + path + "': " + why);
+}
+
+// A text that ONNX Runtime's allocator made.
+std::string taken(const Runtime& runtime, ort::Allocator* allocator, char* text) {
+  std::string result = text != nullptr ? text : "";
+  if (text != nullptr) runtime.call(ort::AllocatorFree{}, allocator, static_cast<void*>(text));
+  return result;
+}
+
+constexpr int kMostDimensions = 16;
+
+void read_shape(const Runtime& runtime, const ort::TensorInfo* info, TensorInfo& to) {
+  int element = 0;
+  runtime.call(ort::GetTensorElementType{}, info, &element);
+  to.element = static_cast<Element>(element);
+  std::size_t count = 0;
+  runtime.call(ort::GetDimensionsCount{}, info, &count);
+  if (count > kMostDimensions) throw Error("'" + to.name + "' has " + std::to_string(count) + " axes");
+  to.shape.resize(count);
+  std::vector<const char*> symbols(count);
+  runtime.call(ort::GetDimensions{}, info, to.shape.data(), count);
+  runtime.call(ort::GetSymbolicDimensions{}, info, symbols.data(), count);
+  for (std::size_t i = 0; i < count; ++i) {
+    to.symbols.emplace_back(symbols[i] != nullptr ? symbols[i] : "");
+    if (to.shape[i] < 0) to.shape[i] = -1;
+  }
+}
+
+TensorInfo tensor_info(const Runtime& runtime, std::string name, ort::TypeInfo* type) {
+  const Owned<ort::TypeInfo, ort::ReleaseTypeInfo> owned(runtime, type);
+  TensorInfo result{.name = std::move(name)};
+  int kind = 0;
+  runtime.call(ort::GetOnnxTypeFromTypeInfo{}, type, &kind);
+  if (kind != ort::kTypeTensor) return result;
+  const ort::TensorInfo* info = nullptr;
+  runtime.call(ort::CastTypeInfoToTensorInfo{}, type, &info);
+  if (info != nullptr) read_shape(runtime, info, result);
+  return result;
+}
+
+}  // namespace
+
+std::string_view element_name(Element element) noexcept {
+  const auto* const kind = kind_of(element);
+  return kind == nullptr ? std::string_view() : kind->name;
+}
+
+std::size_t element_bytes(Element element) noexcept {
+  const auto* const kind = kind_of(element);
+  return kind == nullptr ? 0 : kind->bytes;
+}
+
+std::string to_text(const TensorInfo& tensor) {
+  std::string text = tensor.name + " [";
+  for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+    if (i > 0) text += ", ";
+    const bool named = i < tensor.symbols.size() && !tensor.symbols[i].empty();
+    text += tensor.shape[i] >= 0 ? std::to_string(tensor.shape[i]) : named ? tensor.symbols[i] : "?";
+  }
+  return text + "]";
+}
+
+std::string to_text(std::span<const TensorInfo> tensors) {
+  std::string text;
+  for (const auto& tensor : tensors) text += (text.empty() ? "" : ", ") + to_text(tensor);
+  return text.empty() ? "nothing" : text;
+}
+
+Tensor::Tensor(const Runtime& runtime, ort::Value* value) : value_(runtime, value) {
+  int is_tensor = 0;
+  runtime.call(ort::IsTensor{}, value, &is_tensor);
+  if (is_tensor == 0) throw Error("an output is no tensor, but a sequence or a map");
+  Owned<ort::TensorInfo, ort::ReleaseTensorInfo> info(runtime);
+  runtime.call(ort::GetTensorTypeAndShape{}, value, info.out());
+  TensorInfo read;
+  read_shape(runtime, info.get(), read);
+  element_ = read.element;
+  if (kind_of(element_) == nullptr) throw Error("an output has elements that arrays cannot hold");
+  shape_ = std::move(read.shape);
+  count_ = 1;
+  for (const auto size : shape_) count_ *= static_cast<std::size_t>(size);
+  void* memory = nullptr;
+  runtime.call(ort::GetTensorMutableData{}, value, &memory);
+  data_ = memory;
+}
+
+std::span<const float> Tensor::floats() const {
+  if (element_ != Element::Float) return {};
+  return {static_cast<const float*>(data_), count_};
+}
+
+Session::Session(const std::string& library, const std::string& path, const SessionOptions& options)
+    : runtime_(Runtime::load(library)), path_(path) {
+  if (options.threads < 0 || options.threads > 256) {
+    throw OptionError("threads must be 1 to 256, got " + std::to_string(options.threads));
+  }
+  std::error_code failed;
+  const auto status = std::filesystem::status(path, failed);
+  if (!std::filesystem::exists(status)) refuse(path, "there is no such file");
+  if (!std::filesystem::is_regular_file(status)) refuse(path, "it is not a file");
+  if (std::filesystem::file_size(path, failed) == 0 || failed) refuse(path, "the file is empty");
+  threads_ = options.threads == 0 ? default_threads() : options.threads;
+  open(options);
+  try {
+    describe();
+  } catch (const OptionError&) {
+    throw;
+  } catch (const Error& error) {
+    refuse(path_, reason_of(error.what()));
+  }
+}
+
+Session::~Session() = default;
+
+void Session::open(const SessionOptions& options) {
+  const auto* const wanted = std::ranges::find(kProviders, options.provider, &Provider::name);
+  if (options.provider != "auto" && (wanted == kProviders.end() || !has(runtime_, *wanted))) {
+    throw OptionError("provider must be one that this ONNX Runtime " + runtime_.version() + " has (" +
+                      known_here(runtime_) + "), got '" + options.provider + "'" +
+                      (options.provider == "cuda" ? "; for CUDA: pip install 'freshframe[onnx-cuda]'" : ""));
+  }
+  for (const auto& provider : kProviders) {
+    const bool is_last = provider.name == "cpu";
+    if (!has(runtime_, provider)) continue;
+    if (options.provider != "auto" && provider.name != options.provider) continue;
+    try {
+      open_with(std::string(provider.name));
+      return;
+    } catch (const Error& error) {
+      const auto why = reason_of(error.what());
+      if (is_last || options.provider != "auto") refuse(path_, why);
+      log(LogLevel::Warning, "'" + path_ + "' does not run on " + std::string(provider.name) + ": " + why +
+                                 "; the next provider is tried");
+    }
+  }
+  refuse(path_, "this ONNX Runtime has no provider that is known here");
+}
+
+void Session::open_with(const std::string& provider) {
+  Owned<ort::SessionOptions, ort::ReleaseSessionOptions> options(runtime_);
+  runtime_.call(ort::CreateSessionOptions{}, options.out());
+  auto* const set = options.get();
+  runtime_.call(ort::SetIntraOpNumThreads{}, set, threads_);
+  runtime_.call(ort::SetInterOpNumThreads{}, set, 1);
+  runtime_.call(ort::SetSessionExecutionMode{}, set, ort::kSequential);
+  runtime_.call(ort::SetSessionGraphOptimizationLevel{}, set, ort::kAllOptimizations);
+  runtime_.call(ort::SetSessionLogSeverityLevel{}, set, ort::kLogFatal);
+  // Threads that wait for the next operator sleep: other nodes need the processors.
+  runtime_.call(ort::AddSessionConfigEntry{}, set, "session.intra_op.allow_spinning", "0");
+  if (provider == "cuda") {
+    Owned<ort::CudaOptions, ort::ReleaseCudaOptions> cuda(runtime_);
+    runtime_.call(ort::CreateCudaOptions{}, cuda.out());
+    runtime_.call(ort::AppendCuda{}, set, cuda.get());
+  } else if (provider == "openvino") {
+    runtime_.call(ort::AppendProvider{}, set, "OpenVINO", nullptr, nullptr, std::size_t{0});
+  }
+  auto session = std::make_unique<Owned<ort::Session, ort::ReleaseSession>>(runtime_);
+  runtime_.call(ort::CreateSession{}, runtime_.env(), path_.c_str(), set, session->out());
+  memory_ = std::make_unique<Owned<ort::MemoryInfo, ort::ReleaseMemoryInfo>>(runtime_);
+  runtime_.call(ort::CreateCpuMemoryInfo{}, ort::kArenaAllocator, ort::kDefaultMemory, memory_->out());
+  session_ = std::move(session);
+  provider_ = provider;
+}
+
+void Session::describe() {
+  const auto* const session = session_->get();
+  ort::Allocator* allocator = nullptr;  // the library's own
+  runtime_.call(ort::GetAllocatorWithDefaultOptions{}, &allocator);
+  const auto read = [&](auto counting, auto naming, auto typing, std::vector<TensorInfo>& to) {
+    std::size_t count = 0;
+    runtime_.call(counting, session, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+      char* name = nullptr;
+      runtime_.call(naming, session, i, allocator, &name);
+      ort::TypeInfo* type = nullptr;
+      auto text = taken(runtime_, allocator, name);
+      runtime_.call(typing, session, i, &type);
+      to.push_back(tensor_info(runtime_, std::move(text), type));
+    }
+  };
+  read(ort::SessionGetInputCount{}, ort::SessionGetInputName{}, ort::SessionGetInputTypeInfo{}, inputs_);
+  read(ort::SessionGetOutputCount{}, ort::SessionGetOutputName{}, ort::SessionGetOutputTypeInfo{}, outputs_);
+  if (inputs_.empty() || outputs_.empty()) {
+    refuse(path_, "it must have inputs and outputs, it has inputs " + to_text(inputs_) + " and outputs " +
+                      to_text(outputs_));
+  }
+  Owned<ort::Metadata, ort::ReleaseMetadata> metadata(runtime_);
+  runtime_.call(ort::SessionGetModelMetadata{}, session, metadata.out());
+  const auto* const book = metadata.get();
+  char* text = nullptr;
+  runtime_.call(ort::MetadataGetProducerName{}, book, allocator, &text);
+  producer_ = taken(runtime_, allocator, text);
+  char** keys = nullptr;
+  std::int64_t count = 0;
+  runtime_.call(ort::MetadataGetKeys{}, book, allocator, &keys, &count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto key = taken(runtime_, allocator, keys[i]);
+    text = nullptr;
+    runtime_.call(ort::MetadataLookup{}, book, allocator, key.c_str(), &text);
+    metadata_[key] = taken(runtime_, allocator, text);
+  }
+  if (keys != nullptr) runtime_.call(ort::AllocatorFree{}, allocator, static_cast<void*>(keys));
+}
+
+std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::stop_token& stop) const {
+  if (given.size() != inputs_.size()) {
+    throw Error("'" + path_ + "' takes " + std::to_string(inputs_.size()) + " inputs (" + to_text(inputs_) +
+                "), got " + std::to_string(given.size()));
+  }
+  if (stop.stop_requested()) return {};
+  std::vector<Owned<ort::Value, ort::ReleaseValue>> values;
+  std::vector<const ort::Value*> in;
+  std::vector<const char*> in_names;
+  std::vector<const char*> out_names;
+  values.reserve(given.size());
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const auto& view = given[i];
+    values.emplace_back(runtime_);
+    // Reads it only.
+    runtime_.call(ort::CreateTensorWithDataAsOrtValue{}, memory_->get(), const_cast<void*>(view.data),
+                  view.bytes, view.shape.data(), view.shape.size(), static_cast<int>(view.element),
+                  values.back().out());
+    in.push_back(values.back().get());
+    in_names.push_back(inputs_[i].name.c_str());
+  }
+  for (const auto& output : outputs_) out_names.push_back(output.name.c_str());
+  Owned<ort::RunOptions, ort::ReleaseRunOptions> options(runtime_);
+  runtime_.call(ort::CreateRunOptions{}, options.out());
+  std::vector<ort::Value*> out(outputs_.size(), nullptr);
+  ort::Status* status = nullptr;
+  {
+    const std::stop_callback ender(stop,
+                                   [&] { runtime_.call(ort::RunOptionsSetTerminate{}, options.get()); });
+    status = runtime_.plain(ort::Run{}, session_->get(), options.get(), in_names.data(), in.data(), in.size(),
+                            out_names.data(), out_names.size(), out.data());
+  }
+  if (status != nullptr) {
+    const auto why = runtime_.text_of(status);
+    if (stop.stop_requested()) return {};
+    throw Error("'" + path_ + "' failed: " + reason_of(why));
+  }
+  std::vector<Tensor> results;
+  results.reserve(out.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    try {
+      results.emplace_back(runtime_, out[i]);
+    } catch (...) {  // that one is owned already
+      for (std::size_t k = i + 1; k < out.size(); ++k) runtime_.plain(ort::ReleaseValue{}, out[k]);
+      throw;
+    }
+  }
+  return results;
+}
+
+}  // namespace freshframe::inference

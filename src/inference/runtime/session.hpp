@@ -1,0 +1,110 @@
+// A model in memory: what it takes and gives, and running it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inference/runtime/runtime.hpp"
+
+namespace freshframe::inference {
+
+/// An input or output as the file declares it.
+struct TensorInfo {
+  std::string name;
+  ort::Element element = ort::Element::Undefined;
+  std::vector<std::int64_t> shape = {};   // -1: not fixed
+  std::vector<std::string> symbols = {};  // the names of axes that are not fixed, else empty
+};
+
+/// NumPy's name of a number type: "float32"; empty: one that arrays cannot hold.
+[[nodiscard]] std::string_view element_name(ort::Element element) noexcept;
+[[nodiscard]] std::size_t element_bytes(ort::Element element) noexcept;
+/// "images [1, 3, 640, 640]"; an axis that is not fixed by its name, or "?".
+[[nodiscard]] std::string to_text(const TensorInfo& tensor);
+[[nodiscard]] std::string to_text(std::span<const TensorInfo> tensors);
+
+/// A tensor of somebody else's memory, given to run().
+struct TensorView {
+  const void* data = nullptr;
+  std::size_t bytes = 0;
+  ort::Element element = ort::Element::Float;
+  std::vector<std::int64_t> shape = {};
+};
+
+/// An output of run(): memory of ONNX Runtime, which it owns.
+class Tensor {
+ public:
+  Tensor(const Runtime& runtime, ort::Value* value);
+
+  [[nodiscard]] const void* data() const noexcept { return data_; }
+  [[nodiscard]] std::span<const float> floats() const;  // empty unless it has floats
+  [[nodiscard]] std::span<const std::int64_t> shape() const noexcept { return shape_; }
+  [[nodiscard]] ort::Element element() const noexcept { return element_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+ private:
+  Owned<ort::Value, ort::ReleaseValue> value_;
+  const void* data_ = nullptr;
+  std::vector<std::int64_t> shape_;
+  ort::Element element_ = ort::Element::Undefined;
+  std::size_t count_ = 0;
+};
+
+struct SessionOptions {
+  int threads = 0;                // that compute one run; 0: default_threads()
+  std::string provider = "auto";  // "cpu", "cuda", ...; auto: the first that works
+};
+
+/// min(4, processors that this process may use).
+[[nodiscard]] int default_threads();
+/// Processors that the affinity and the control groups leave, at least 1. `root`: where /sys and /proc lie.
+[[nodiscard]] int usable_processors(const std::string& root = "");
+
+/// A loaded model. Thread-safe: several threads may run it at once.
+class Session {
+ public:
+  /// Throws OptionError that names the file and the reason.
+  Session(const std::string& library, const std::string& path, const SessionOptions& options);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::vector<TensorInfo>& inputs() const noexcept { return inputs_; }
+  [[nodiscard]] const std::vector<TensorInfo>& outputs() const noexcept { return outputs_; }
+  [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
+  [[nodiscard]] const std::string& producer() const noexcept { return producer_; }
+  /// Which one it is: "cpu", "cuda", ...
+  [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
+  [[nodiscard]] int threads() const noexcept { return threads_; }
+  [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
+
+  /// One tensor per input, in their order; gives one per output. Empty: `stop` has ended it. Throws Error.
+  [[nodiscard]] std::vector<Tensor> run(std::span<const TensorView> given, const std::stop_token& stop) const;
+
+ private:
+  void open(const SessionOptions& options);
+  void open_with(const std::string& provider);
+  void describe();
+
+  const Runtime& runtime_;
+  std::string path_;
+  std::string provider_;
+  int threads_ = 1;
+  std::unique_ptr<Owned<ort::Session, ort::ReleaseSession>> session_;
+  std::unique_ptr<Owned<ort::MemoryInfo, ort::ReleaseMemoryInfo>> memory_;
+  std::vector<TensorInfo> inputs_;
+  std::vector<TensorInfo> outputs_;
+  std::map<std::string, std::string> metadata_;
+  std::string producer_;
+};
+
+}  // namespace freshframe::inference

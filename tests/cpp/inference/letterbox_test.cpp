@@ -1,0 +1,157 @@
+// Pictures as tensors: against plain arithmetic, in every format, on every instruction set.
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/picture/letterbox.hpp"
+
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "cpp/simd_targets.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::inference {
+namespace {
+
+// A smooth picture in BGR; other formats are made of it.
+Frame picture(int width, int height) {
+  FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::Bgr});
+  for (int y = 0; y < height; ++y) {
+    auto* const row = builder.plane(0) + y * builder.stride(0);
+    for (int x = 0; x < width; ++x) {
+      row[3 * x] = static_cast<std::uint8_t>(128 + 90 * std::sin(x / 30.0));
+      row[3 * x + 1] = static_cast<std::uint8_t>(128 + 90 * std::cos(y / 25.0));
+      row[3 * x + 2] = static_cast<std::uint8_t>(128 + 90 * std::sin((x + y) / 40.0));
+    }
+  }
+  return std::move(builder).publish(pixel_ops());
+}
+
+std::vector<float> tensor_of(const Frame& frame, const InputForm& form) {
+  Letterbox box(form);
+  std::vector<float> tensor(box.floats() + 1, -7);
+  box.fill(frame.picture(), tensor.data());
+  EXPECT_EQ(tensor.back(), -7);  // nothing behind its end
+  tensor.pop_back();
+  return tensor;
+}
+
+// Bilinear from BGR, one number after the other.
+std::vector<float> expected(const Frame& bgr, const InputForm& form) {
+  const auto where = place(bgr.width(), bgr.height(), form);
+  std::vector<float> out(3 * static_cast<std::size_t>(form.width * form.height), 114 / 255.0F);
+  const auto plane = bgr.planes()[0];
+  const auto level = [&](int x, int y, int c) {
+    const auto* const row = plane.row(std::clamp(y, 0, bgr.height() - 1));
+    return static_cast<double>(row[3 * std::clamp(x, 0, bgr.width() - 1) + 2 - c]);
+  };
+  for (int y = 0; y < where.height; ++y) {
+    for (int x = 0; x < where.width; ++x) {
+      const double u = std::clamp((x + 0.5) * bgr.width() / where.width - 0.5, 0.0, bgr.width() - 1.0);
+      const double v = std::clamp((y + 0.5) * bgr.height() / where.height - 0.5, 0.0, bgr.height() - 1.0);
+      const int i = static_cast<int>(u);
+      const int j = static_cast<int>(v);
+      for (int c = 0; c < 3; ++c) {
+        const double top = level(i, j, c) + (level(i + 1, j, c) - level(i, j, c)) * (u - i);
+        const double bottom = level(i, j + 1, c) + (level(i + 1, j + 1, c) - level(i, j + 1, c)) * (u - i);
+        const auto at =
+            static_cast<std::size_t>((c * form.height + where.top + y) * form.width + where.left + x);
+        out[at] = static_cast<float>((top + (bottom - top) * (v - j)) / 255);
+      }
+    }
+  }
+  return out;
+}
+
+double most_apart(const std::vector<float>& a, const std::vector<float>& b) {
+  double most = a.size() == b.size() ? 0 : 1e9;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+    most = std::max(most, std::abs(double{a[i]} - b[i]));
+  return most;
+}
+
+TEST(Letterbox, ScalesAndCentresAsTheReference) {
+  const InputForm form{.width = 64, .height = 96};
+  for (const auto& [width, height] :
+       std::vector<std::pair<int, int>>{{333, 217}, {64, 96}, {31, 70}, {1, 1}, {2, 500}}) {
+    SCOPED_TRACE(std::to_string(width) + "x" + std::to_string(height));
+    const auto bgr = picture(width, height);
+    EXPECT_LT(most_apart(tensor_of(bgr, form), expected(bgr, form)), 1e-5);
+    EXPECT_LT(most_apart(tensor_of(bgr.to(PixelFormat::Rgb), form), expected(bgr, form)), 1e-5);
+  }
+}
+
+TEST(Letterbox, YuvGivesTheColoursOfTheConvertedPicture) {
+  const InputForm form{.width = 96, .height = 96};
+  for (const auto& [width, height] : std::vector<std::pair<int, int>>{{320, 240}, {321, 241}, {1280, 720}}) {
+    for (const auto format : {PixelFormat::I420, PixelFormat::Nv12, PixelFormat::I422, PixelFormat::I444}) {
+      SCOPED_TRACE(std::string(to_string(format)) + " " + std::to_string(width));
+      const auto yuv = picture(width, height).to(format);
+      EXPECT_LT(255 * most_apart(tensor_of(yuv, form), expected(yuv.to(PixelFormat::Bgr), form)), 2.5);
+    }
+  }
+}
+
+TEST(Letterbox, GrayIsTheSameInAllColours) {
+  const InputForm form{.width = 40, .height = 40};
+  FrameBuilder builder({.width = 101, .height = 77, .format = PixelFormat::Gray});
+  for (int y = 0; y < 77; ++y) {
+    for (int x = 0; x < 101; ++x)
+      builder.plane(0)[y * builder.stride(0) + x] = static_cast<std::uint8_t>(x + 2 * y);
+  }
+  const auto gray = std::move(builder).publish(pixel_ops());
+  EXPECT_LT(255 * most_apart(tensor_of(gray, form), expected(gray.to(PixelFormat::Bgr), form)), 1.0);
+  const auto luma = tensor_of(gray, {.width = 40, .height = 40, .channels = 1});
+  const auto three = tensor_of(gray, form);
+  EXPECT_TRUE(std::equal(luma.begin(), luma.end(), three.begin()));
+}
+
+TEST(Letterbox, NormalisesAndOrdersColoursAsTheModelWants) {
+  const auto bgr = picture(50, 50);
+  const InputForm plain{.width = 50, .height = 50};
+  InputForm other = plain;
+  other.blue_first = true;
+  other.mean = {0.1F, 0.2F, 0.3F};
+  other.deviation = {0.5F, 0.4F, 0.2F};
+  const auto a = tensor_of(bgr, plain);
+  const auto b = tensor_of(bgr, other);
+  constexpr std::size_t kPlane = 2500;
+  for (std::size_t i = 0; i < kPlane; ++i) {
+    EXPECT_NEAR(b[2 * kPlane + i], (a[i] - 0.1F) / 0.5F, 1e-5);
+    EXPECT_NEAR(b[i], (a[2 * kPlane + i] - 0.3F) / 0.2F, 1e-5);
+  }
+}
+
+TEST(Letterbox, StretchesWithoutBars) {
+  const auto where = place(300, 100, {.width = 64, .height = 64, .stretch = true});
+  EXPECT_EQ(where.width, 64);
+  EXPECT_EQ(where.height, 64);
+  EXPECT_DOUBLE_EQ(where.scale_x, 64.0 / 300);
+  EXPECT_DOUBLE_EQ(where.scale_y, 0.64);
+}
+
+TEST(Letterbox, EveryInstructionSetGivesTheSameWithinRounding) {
+  const InputForm form{.width = 77, .height = 55};
+  const auto frame = picture(333, 217).to(PixelFormat::I420);
+  const auto reference = tensor_of(frame, form);
+  for (const auto target : test::simd_targets()) {
+    const test::OnlyTarget only(target);
+    EXPECT_LT(most_apart(tensor_of(frame, form), reference), 1e-5) << hwy::TargetName(target);
+  }
+}
+
+TEST(Letterbox, MayChangeItsPictureSize) {
+  const InputForm form{.width = 64, .height = 64};
+  Letterbox box(form);
+  std::vector<float> tensor(box.floats());
+  for (const int width : {100, 30, 100}) {
+    const auto bgr = picture(width, 50);
+    box.fill(bgr.picture(), tensor.data());
+    EXPECT_LT(most_apart(tensor, expected(bgr, form)), 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace freshframe::inference
