@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 import prometheus_client
 
 import freshframe as ff
@@ -16,6 +17,11 @@ __all__ = [
     "Detector",
     "Iterator",
     "annotated",
+    "cam1",
+    "cam2",
+    "cam3",
+    "drawn",
+    "np",
     "camera",
     "ff",
     "open_sensor",
@@ -28,6 +34,10 @@ __all__ = [
 pipeline: ff.Pipeline
 camera: ff.Port[ff.Frame]
 annotated: ff.Port[ff.Frame]
+drawn: ff.Port[ff.Frame]
+cam1: ff.Port[ff.Frame]
+cam2: ff.Port[ff.Frame]
+cam3: ff.Port[ff.Frame]
 picture: Any  # a NumPy array
 
 
