@@ -1,6 +1,7 @@
 """Native nodes of users: one step in six languages, beside a busy Python thread and beside a busy process.
 
-The step is the brightness centroid of a 640x480 luma. Its pipeline is lossless.
+The step is the brightness centroid of a 640x480 luma. Its pipeline is lossless, and its source gives the same
+memory again and again, so that nothing but the node and the load computes.
 The same load in another process is the reference: the machine has few cores, and what the thread costs beyond
 that is the GIL's share. "NumPy" is a Python node; all others are native. What a call costs is measured in a
 C++ program, beside the engine's own node.
@@ -29,9 +30,9 @@ from _measure import Result, Row, arguments, median, program, spread, take_turns
 
 import freshframe as ff
 
-FRAMES = 600
+FRAMES = 8000
+FRAMES_IN_PYTHON = 600  # a Python node beside a busy thread takes 5 ms each
 CALLS = 200_000  # of one run of native_calls_bench
-VIDEO = f"demo:circles?size=640x480&balls=1&pace=0&frames={FRAMES}"
 BUSY = "while True: sum(range(200))"
 LOOP = """
   int64_t total = 0, x_sum = 0, y_sum = 0;
@@ -74,6 +75,24 @@ struct NoWork : ff::Node<ff::Frame, double> {{
   std::optional<double> process(const ff::Sample<ff::Frame>&, ff::Context&) override {{ return 0.0; }}
 }};
 FRESHFRAME_NODE(NoWork, "nothing");
+struct Still : ff::Source<ff::Frame> {{
+  static constexpr bool live = false;
+  explicit Still(const ff::Options& options) : left(options.get("frames", 0)) {{
+    for (int i = 0; i < 640 * 480; ++i) pixels->push_back(static_cast<std::uint8_t>(i * 31 % 251));
+  }}
+  std::optional<ff::Item<ff::Frame>> read(ff::Context& context) override {{
+    if (left-- <= 0) return std::nullopt;
+    ff::Picture picture;
+    picture.width = 640;
+    picture.height = 480;
+    picture.planes[0] = {{pixels->data(), 480, 640, 640}};
+    picture.plane_count = 1;
+    return ff::Item<ff::Frame>{{context.wrap_frame(picture, pixels)}};
+  }}
+  int left;
+  std::shared_ptr<std::vector<std::uint8_t>> pixels = std::make_shared<std::vector<std::uint8_t>>();
+}};
+FRESHFRAME_NODE(Still, "still");
 """
 
 
@@ -247,16 +266,17 @@ def calls(c: Path, cpp: Path, rounds: int) -> dict[str, list[float]]:
     return kinds
 
 
-def run(node: Any, load: Callable[[], Any]) -> tuple[float, float, float]:
+def run(node: Any, source: Path, load: Callable[[], Any]) -> tuple[float, float, float]:
     """Microseconds per frame, and p50 and p99 of the node's calls."""
     pipeline = ff.Pipeline(stall_timeout=None)
-    pipeline.add(node, pipeline.add(ff.open(VIDEO)), name="node")
+    frames = FRAMES_IN_PYTHON if node is in_numpy else FRAMES
+    pipeline.add(node, pipeline.add(ff.native.node(source, "still", frames=frames)), name="node")
     with load():
         began = time.perf_counter()
         pipeline.run()
         seconds = time.perf_counter() - began
     stats = pipeline.stats().nodes["node"]
-    return seconds / FRAMES * 1e6, stats.p50 * 1e6, stats.p99 * 1e6
+    return seconds / frames * 1e6, stats.p50 * 1e6, stats.p99 * 1e6
 
 
 def main() -> None:
@@ -280,7 +300,7 @@ def main() -> None:
             with contextlib.suppress(ImportError):
                 nodes[language] = again(make_one())
         kinds = {
-            f"{name}, {load.__name__}": lambda make=make, load=load: run(make(), load)
+            f"{name}, {load.__name__}": lambda make=make, load=load: run(make(), cpp, load)
             for name, make in nodes.items()
             for load in (busy_process, busy_thread)
         }

@@ -190,15 +190,28 @@ class Frame {
   bool owns_ = false;
 };
 
-/// A frame in the engine's memory while it is being written.
+/// One component array that may be written.
+struct MutablePlane {
+  std::uint8_t* data = nullptr;
+  int rows = 0;
+  int row_bytes = 0;
+  std::ptrdiff_t stride = 0;  // bytes from row start to row start
+
+  [[nodiscard]] std::uint8_t* row(int y) const noexcept { return data + y * stride; }
+};
+
+/// A frame in the engine's memory while it is being written. It is written through a NewFrame that is not const.
 class NewFrame {
  public:
   NewFrame(Frame frame, Picture picture) : frame_(std::move(frame)), picture_(std::move(picture)) {}
 
   [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
-  [[nodiscard]] std::uint8_t* row(int y, int plane = 0) noexcept {
-    return const_cast<std::uint8_t*>(picture_.planes[static_cast<std::size_t>(plane)].row(y));
+  [[nodiscard]] MutablePlane plane(int index = 0) noexcept {
+    const Plane& from = picture_.planes[static_cast<std::size_t>(index)];
+    // make_frame() of abi.h says that this memory may be written.
+    return {const_cast<std::uint8_t*>(from.data), from.rows, from.row_bytes, from.stride};
   }
+  [[nodiscard]] std::uint8_t* row(int y, int plane = 0) noexcept { return this->plane(plane).row(y); }
   /// Ends the writing: the value to return.
   [[nodiscard]] Frame publish() && { return std::move(frame_); }
 
