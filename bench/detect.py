@@ -95,7 +95,7 @@ def letterboxed(bgr: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32
     return np.ascontiguousarray(full[..., ::-1].transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 
 
-def decoded(output: npt.NDArray[np.float32], confidence: float) -> Any:
+def decoded(output: npt.NDArray[Any], confidence: float) -> Any:
     """The boxes of YOLOv8's output, as programs in Python decode them."""
     import cv2  # noqa: PLC0415
 

@@ -554,6 +554,46 @@ def update_line_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: .
 
 def update_zone_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
 
+class OnnxModel:
+    """The core of freshframe.OnnxModel."""
+
+    @property
+    def inputs(self) -> list: ...
+
+    @property
+    def outputs(self) -> list: ...
+
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+    @property
+    def producer(self) -> str: ...
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def threads(self) -> int: ...
+
+    def run(self, arrays: list[Any]) -> list[Any]:
+        """GIL: released"""
+
+    def placement(self, width: int, height: int, size: tuple[int, int] | None) -> tuple:
+        """(scale_x, scale_y, left, top) of a picture in the input."""
+
+    def node(self, size: tuple[int, int] | None) -> NodeHandle: ...
+
+def load_onnx(library: str, path: str, threads: int, provider: str) -> OnnxModel:
+    """GIL: released"""
+
+def make_onnx_detector(model: OnnxModel, options: dict[str, Any]) -> NodeHandle:
+    """GIL: released"""
+
+def describe_onnx_detector(node: NodeHandle) -> dict[str, Any]: ...
+
+def onnx_runtime(library: str) -> tuple[str, list[str]]:
+    """Version and providers of ONNX Runtime. GIL: released"""
+
 def collect_log(on: bool) -> None:
     """Collects the log lines of the engine from now on, or drops them."""
 

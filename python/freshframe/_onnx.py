@@ -162,12 +162,13 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         boxes = _numbers("xyxy", xyxy)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise OptionError(f"xyxy must have the shape (n, 4), got {boxes.shape}")
-        sides = [_check.integer(name, side) for name, side in (("width", width), ("height", height))]
+        sides = _check.integer("width", width), _check.integer("height", height)
         if min(sides) < 1:
             raise OptionError(f"width and height must be at least 1, got {sides[0]} and {sides[1]}")
         scale_x, scale_y, left, top = self._model.placement(*sides, self._size)
         moved = (boxes - [left, top, left, top]) / [scale_x, scale_y, scale_x, scale_y]
-        return np.clip(moved, 0, [*sides, *sides]).astype(np.float32)
+        kept: npt.NDArray[np.float32] = np.clip(moved, 0, [*sides, *sides]).astype(np.float32)
+        return kept
 
     def __repr__(self) -> str:
         """File and provider."""

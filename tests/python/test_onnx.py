@@ -188,7 +188,7 @@ def test_a_model_is_a_node_of_frames_too(tmp_path: Path) -> None:
     with pipeline:
         value = reader.get(timeout=30).value
     assert value["output0"].shape == (1, 7, 1)
-    boxes = model.boxes_in_picture(value["output0"][:, :4, 0] + np.float32([-2, -2, 2, 4]), 80, 40)
+    boxes = model.boxes_in_picture(value["output0"][:, :4, 0] + np.array([-2, -2, 2, 4], np.float32), 80, 40)
     np.testing.assert_allclose(boxes, [[20, 0, 60, 40]], atol=1e-4)
 
 
@@ -348,7 +348,14 @@ def test_options_out_of_range_are_refused(tmp_path: Path) -> None:
     for options in wrong:
         with pytest.raises(ff.OptionError):
             ff.OnnxDetector(path, **options)
-    for options in [{"classes": "red"}, {"names": 3}, {"size": 8}, {"layout": 8}, {"threads": "2"}]:
+    unfit: list[dict[str, Any]] = [
+        {"classes": "red"},
+        {"names": 3},
+        {"size": 8},
+        {"layout": 8},
+        {"threads": "2"},
+    ]
+    for options in unfit:
         with pytest.raises(ff.OptionTypeError):
             ff.OnnxDetector(path, **options)
 
