@@ -109,7 +109,7 @@ class Helper {
       request = {};
     }
     if (mode_ == "hangs in close") hang();
-    if (mode_ == "fails in close") end_.fail(false, "cannot close", {}, {});
+    if (mode_ == "fails in close") end_.fail(process::WorkerEnd::Failed::Outside, "cannot close", {}, {});
     end_.closed();
     if (mode_ == "dies after close") std::raise(SIGKILL);
   }
@@ -133,7 +133,7 @@ class Helper {
   }
 
   void fail_to_open() {
-    end_.fail(false, "cannot open", {}, {});
+    end_.fail(process::WorkerEnd::Failed::Outside, "cannot open", {}, {});
     WorkerRequest request;
     while (!end_.ended()) (void)end_.receive(request);
     end_.closed();
@@ -156,7 +156,7 @@ class Helper {
     if (word == "lie") lie(rest, request.id);
     if (word == "wait") wait_for(rest);
     if (word == "fail") {
-      end_.fail(true, rest, "line of " + rest, {});
+      end_.fail(process::WorkerEnd::Failed::Request, rest, "line of " + rest, {});
     } else if (word == "nothing") {
       end_.reply_nothing();
     } else if (word == "large") {
@@ -170,7 +170,7 @@ class Helper {
     try {
       end_.reply_value({1, std::vector(times, std::as_bytes(std::span(text))), {}});
     } catch (const Error& error) {  // no memory for it
-      end_.fail(true, error.what(), {}, {});
+      end_.fail(process::WorkerEnd::Failed::Request, error.what(), {}, {});
     }
   }
 
