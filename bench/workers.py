@@ -2,25 +2,33 @@
 
 Round trips are of one 1280x720 grey picture whose worker reads one pixel. "process=True" is from the sending
 of the request to the checked reply, as the node's own histogram has it (buckets 6 % wide). A bare ping-pong
-of two Python processes over the same kind of socket, without any picture, is the reference; it is measured
-twice per round. multiprocessing's ways carry the picture.
+of two Python processes over the same kind of socket, without any picture and with a poll() before each read,
+is the reference; it is measured twice per round. multiprocessing's ways carry the picture. Pinned: all
+threads of this process on one processor, the other process on a second one or on the same. "CPU" is processor
+time per sample of the thread that drives the workers, beside that of the ping-pong's end.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import multiprocessing as mp
 import os
 import queue
+import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import shared_memory
+from pathlib import Path
 from typing import Any
 
+import cloudpickle  # noqa: F401  (what a worker imports, a pool's must import too)
 import numpy as np
 from _measure import Result, Row, arguments, median, quantile, spread, take_turns
 
@@ -30,6 +38,7 @@ SHAPE = (720, 1280)
 TRIPS = 500
 BURN = 0.1
 COMPUTE = 0.03
+KILL_SECONDS = 12
 HEARTBEATS = 1500
 PICTURE = np.zeros(SHAPE, np.uint8)
 
@@ -99,40 +108,87 @@ def timed(trip: Callable[[], object]) -> tuple[float, float]:
     return quantiles(times)
 
 
-def freshframe_trip() -> tuple[float, float]:
-    """Through a pipeline."""
+def tasks(pid: int) -> list[int]:
+    """The threads of a process."""
+    return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+
+
+def pin(pid: int, cpu: int | None) -> None:
+    """All threads of a process on one processor; None: on any."""
+    cpus = range(os.cpu_count() or 1) if cpu is None else [cpu]
+    for task in tasks(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(task, cpus)
+
+
+def cpu_of(name: str) -> float:
+    """Seconds of processor time of this process's threads of that name."""
+    total = 0
+    for task in tasks(os.getpid()):
+        if Path(f"/proc/self/task/{task}/comm").read_text().strip() == name:
+            total += int(Path(f"/proc/self/task/{task}/schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def freshframe_trip(cpus: tuple[int, int] | None = None) -> tuple[float, float, float]:
+    """Through a pipeline: p50, p99, CPU."""
     pipeline = ff.Pipeline()
     source = Push()
     port = pipeline.add(one_pixel, pipeline.add(source), process=True, name="node")
     reader = pipeline.reader(port)
     with pipeline:
         frame = ff.Frame.from_array(PICTURE, "gray")
+        if cpus:
+            pin(os.getpid(), cpus[0])
+            pin(pipeline.stats().nodes["node"].workers[0].pid, cpus[1])
+        before = cpu_of("node")
         for _ in range(TRIPS):
             source.items.put(frame)
             reader.get()
+        used = cpu_of("node") - before
         node = pipeline.stats().nodes["node"]
-    return 1e6 * node.p50, 1e6 * node.p99
+    pin(os.getpid(), None)
+    return 1e6 * node.p50, 1e6 * node.p99, 1e6 * used / TRIPS
 
 
-PING = "import os\nwhile True:\n    data = os.read(3, 4096)\n    if not data: break\n    os.write(3, data)\n"
+PING = """
+import os, select
+poll = select.poll()
+poll.register(3, select.POLLIN)
+while True:
+    poll.poll()
+    data = os.read(3, 4096)
+    if not data: break
+    os.write(3, data)
+"""
 
 
-def bare_trip() -> tuple[float, float]:
-    """Two Python processes that send each other 64 bytes."""
+def bare_trip(cpus: tuple[int, int] | None = None) -> tuple[float, float, float]:
+    """Two Python processes that send each other 64 bytes: p50, p99, CPU."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     code = f"import os; os.dup2({theirs.fileno()}, 3)\n{PING}"
     child = subprocess.Popen([sys.executable, "-c", code], pass_fds=[theirs.fileno()])
     theirs.close()
     number = ours.fileno()
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
 
     def trip() -> None:
         os.write(number, b"x" * 64)
+        poll.poll()
         os.read(number, 4096)
 
-    result = timed(trip)
+    trip()
+    if cpus:
+        pin(os.getpid(), cpus[0])
+        pin(child.pid, cpus[1])
+    before = time.thread_time()
+    p50, p99 = timed(trip)
+    used = time.thread_time() - before
+    pin(os.getpid(), None)
     ours.close()
     child.wait()
-    return result
+    return p50, p99, 1e6 * used / (TRIPS + 20)
 
 
 def answer_queue(take: Any, give: Any) -> None:
@@ -241,6 +297,45 @@ def throughput(workers: int) -> float:
         return count / (time.perf_counter() - begin)
 
 
+class Ticks(ff.Source[Any]):
+    """A frame every 10 ms."""
+
+    live = True
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[Any, float]]:
+        """Yields them."""
+        frame = ff.Frame.from_array(PICTURE, "gray")
+        number = 0
+        while not stop.wait(0.01):
+            yield frame, number / 100
+            number += 1
+
+
+def age_beside_kills(kills: bool) -> tuple[float, int]:
+    """p99 in ms of the age of another branch's samples, and how many samples are not accounted for."""
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Ticks())
+    pipeline.add(one_pixel, camera, process=ff.Process(restarts=1000), name="node")
+    reader = pipeline.reader(camera)
+    ages = []
+    with pipeline:
+        end = time.monotonic() + KILL_SECONDS
+        next_kill = time.monotonic() + 1
+        while time.monotonic() < end:
+            sample = reader.get()
+            ages.append(1e3 * (time.monotonic() - sample.captured))
+            if kills and time.monotonic() >= next_kill:
+                next_kill += 1
+                for worker in pipeline.stats().nodes["node"].workers:
+                    if worker.pid:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(worker.pid, signal.SIGKILL)
+    stats = pipeline.stats()
+    node = stats.nodes["node"]
+    [edge] = [edge for edge in stats.edges if edge.child == "node"]
+    return quantile(ages, 0.99), edge.delivered - node.processed - node.dropped
+
+
 def start_freshframe() -> float:
     """Seconds until four workers have answered first."""
     begin = time.perf_counter()
@@ -263,7 +358,7 @@ def start_pool() -> float:
 
 def trip_rows(result: Result, rounds: int) -> None:
     """Round trips."""
-    kinds: dict[str, Callable[[], tuple[float, float]]] = {
+    kinds: dict[str, Callable[[], tuple[float, ...]]] = {
         "bare": bare_trip,
         "process=True": freshframe_trip,
         "shared_memory + Pipe": shared_trip,
@@ -280,11 +375,57 @@ def trip_rows(result: Result, rounds: int) -> None:
         result.add(Row(f"round trip, {kind}: times process=True", figures, p50[kind] / ours, spread=noise))
 
 
+def pinned_rows(result: Result, rounds: int) -> None:
+    """Round trips between two processors, and on one."""
+    for where, cpus, goal in [("two processors", (0, 1), 1.25), ("one processor", (0, 0), None)]:
+        runs = take_turns(
+            {
+                "bare": partial(bare_trip, cpus),
+                "ours": partial(freshframe_trip, cpus),
+                "again": partial(bare_trip, cpus),
+            },
+            rounds,
+        )
+        p50 = {kind: median([run[0] for run in found]) for kind, found in runs.items()}
+        cpu = {kind: median([run[2] for run in found]) for kind, found in runs.items()}
+        noise = spread([run[0] for run in runs["bare"]], [run[0] for run in runs["again"]])
+        figures = {"p50_us": p50["ours"], "bare_p50_us": p50["bare"]}
+        name = f"round trip pinned to {where}, process=True"
+        if goal:
+            result.add(Row(f"{name}: times bare", figures, p50["ours"] / p50["bare"], goal, spread=noise))
+        else:
+            result.add(Row(f"{name}: us above bare", figures, p50["ours"] - p50["bare"], 6.0, spread=noise))
+        figures = {"cpu_us": cpu["ours"], "bare_cpu_us": cpu["bare"]}
+        name = f"CPU per sample pinned to {where}, process=True: us above bare"
+        result.add(Row(name, figures, cpu["ours"] - cpu["bare"], 10.0, spread=noise))
+
+
+def kill_rows(result: Result, rounds: int) -> None:
+    """A worker that is killed every second, beside another branch."""
+    runs = take_turns(
+        {
+            "calm": lambda: age_beside_kills(False),
+            "kills": lambda: age_beside_kills(True),
+            "again": lambda: age_beside_kills(False),
+        },
+        rounds,
+    )
+    age = {kind: median([run[0] for run in found]) for kind, found in runs.items()}
+    lost = max(run[1] for found in runs.values() for run in found)
+    figures = {f"{kind}_p99_ms": value for kind, value in age.items()}
+    noise = spread([run[0] for run in runs["calm"]], [run[0] for run in runs["again"]])
+    name = "age in another branch while a worker is killed every second: times without kills"
+    result.add(Row(name, figures, age["kills"] / age["calm"], 1.2, spread=noise))
+    result.add(Row("samples that are not accounted for after the kills", {"samples": lost}, lost, 0))
+
+
 def main() -> None:
     """Command line."""
     options = arguments(__doc__, "workers", rounds=3)
     result = Result("workers", "nodes in worker processes", {"rounds": options.rounds, "trips": TRIPS})
     trip_rows(result, options.rounds)
+    pinned_rows(result, options.rounds)
+    kill_rows(result, 1)
     beats = take_turns(
         {
             "thread": lambda: heartbeat(False),
