@@ -104,8 +104,6 @@ void bind_nodes(nanobind::module_& module);
 void bind_track_nodes(nanobind::module_& module);
 /// Native nodes of users.
 void bind_user_nodes(nanobind::module_& module);
-/// ONNX models.
-void bind_models(nanobind::module_& module);
 void bind_frame(nanobind::module_& module);
 /// How notebooks show it.
 void bind_frame_display(nanobind::class_<Frame>& frame);

@@ -1,5 +1,7 @@
 // ONNX models for Python: loading, describing, running, and the nodes that are made of them.
 // SPDX-License-Identifier: Apache-2.0
+#include "bindings/models.hpp"
+
 #include "freshframe/error.hpp"
 #include "freshframe/inference.hpp"
 

@@ -11,6 +11,7 @@
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
 #include "bindings/fork_guard.hpp"
+#include "bindings/models.hpp"
 #include "bindings/node_loop.hpp"
 #include "bindings/reader.hpp"
 #include "bindings/sample.hpp"

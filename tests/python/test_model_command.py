@@ -103,3 +103,15 @@ def test_options_that_do_not_fit_are_refused(
     assert code == 2
     assert out == ""
     assert message in err
+
+
+@pytest.mark.parametrize("command", [["model", "FILE"], ["track", SCENE, "--model", "FILE"]])
+def test_a_missing_runtime_is_told_with_what_to_install(
+    tmp_path: Path, freshframe: Any, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    path = str(always_a_box(tmp_path / "dog.onnx"))
+    code, out, err = freshframe(*[path if text == "FILE" else text for text in command])
+    assert (code, out) == (2, "")
+    assert "pip install 'freshframe[onnx]'" in err
+    assert "Traceback" not in err

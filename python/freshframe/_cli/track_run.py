@@ -12,7 +12,7 @@ from typing import Any
 
 import freshframe as ff
 
-from .outcome import watched
+from .outcome import UsageError, watched
 from .summary import Tally
 
 _TICK = 0.1  # seconds between two looks at a running pipeline
@@ -135,7 +135,10 @@ class TrackRun:
             )
             self.finder = circles.name
             return circles
-        detector = ff.OnnxDetector(options.model, **model_options(options))
+        try:
+            detector = ff.OnnxDetector(options.model, **model_options(options))
+        except ImportError as error:  # no ONNX Runtime
+            raise UsageError(str(error)) from None
         self.told = (
             f"{options.model}: layout {detector.layout}, input {detector.size[0]}x{detector.size[1]}, "
             f"computed by {detector.provider} with {detector.threads} threads"
