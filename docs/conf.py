@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
+
+from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
 
 project = "freshframe"
 author = "the freshframe authors"
+copyright = author  # noqa: A001  (Sphinx's name)
 version = re.findall(r"VERSION (\d+\.\d+\.\d+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))[0]
 root_doc = "docs/index"
 include_patterns = ["docs/**", "examples/*/README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
@@ -33,3 +37,13 @@ napoleon_google_docstring = True
 napoleon_use_ivar = True
 napoleon_attr_annotations = False  # "numpy.str_" would be a link
 napoleon_custom_sections = ["GIL"]
+
+
+def copy_pictures(app: Sphinx, _error: Exception | None) -> None:
+    """Pages name their pictures in HTML, one for dark pages and one for light ones; Sphinx copies none of these."""
+    shutil.copytree(ROOT / "docs" / "pictures", Path(app.outdir) / "docs" / "pictures", dirs_exist_ok=True)
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("build-finished", copy_pictures)
