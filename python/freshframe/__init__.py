@@ -16,6 +16,7 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 from . import _async, _errors, _native, results
 from ._annotate_boxes import AnnotateBoxes
 from ._batch import Batch
+from ._clips import ClipRecorder
 from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
@@ -140,6 +141,7 @@ __all__ = [
     "CircleDetector",
     "CircleTracker",
     "Circles",
+    "ClipRecorder",
     "Csv",
     "Dashboard",
     "Detections",

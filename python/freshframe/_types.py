@@ -10,6 +10,7 @@ from typing import Any
 
 from . import _native
 from ._circles import Annotate, CircleDetector, CircleTracker
+from ._clips import ClipRecorder
 from ._mock_camera import MockCamera
 from ._nodes import Native, Node, Source
 from ._video import VideoFile, VideoSource
@@ -22,6 +23,7 @@ _NATIVE: dict[type, tuple[Any, Any]] = {
     CircleTracker: (_native.Frame, Circles),
     Annotate: (Circles, _native.Frame),
     VideoFile: (_native.Frame, None),
+    ClipRecorder: (_native.Frame, None),
 }
 
 

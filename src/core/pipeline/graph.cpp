@@ -111,7 +111,7 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
                       seconds_text(*options.max_age));
   }
   check_parents(node, label, parents);
-  check_queue(label, parents, options.queue, node->records_to().has_value());
+  check_queue(label, parents, options.queue, node->is_recorder());
   check_batch(*node, label, options);
   if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
   return take_name(options.name, node->default_name());

@@ -116,7 +116,7 @@ class Worker {
   [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
   [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ == OnError::Stop; }
-  [[nodiscard]] bool is_recorder() const { return node_->records_to().has_value(); }
+  [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
   [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
   [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
   [[nodiscard]] const Context& context() const noexcept { return context_; }
