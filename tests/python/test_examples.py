@@ -116,7 +116,7 @@ def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None
 
 
 def test_batches_of_several_cameras_and_back_to_one() -> None:
-    lines = run("batches.py").splitlines()
+    lines = run("cameras_in_batches.py").splitlines()
     assert all(f"'cam{number}': " in lines[0] for number in range(4))
     assert lines[1].startswith("cam1 alone: sample ")
     assert lines[2].startswith("calls by their number of samples: {")

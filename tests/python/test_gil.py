@@ -64,6 +64,7 @@ LETTING_GO = {
     "run_node",
     "run_process",
     "WorkerEnd.receive",
+    "WorkerEnd.receive_batch",
     "WorkerEnd.reply",
     "sum",
     "update_circle_tracker",

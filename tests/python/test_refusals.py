@@ -128,6 +128,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Process(restart_window=THING),
         lambda: ff.Process(env=THING),
     ],
+    "Batch": [lambda: ff.Batch(THING), lambda: ff.Batch(1, THING)],
     "Queue": [lambda: ff.Queue(THING), lambda: ff.Queue(1, THING)],
     "BoxTracker": each_option(ff.BoxTracker),
     "VideoFile": [lambda: ff.VideoFile(THING), *each_option(ff.VideoFile, "a.mp4")],

@@ -9,7 +9,7 @@
 namespace freshframe::core {
 
 bool Inbox::gathered_locked(const Batch& batch) const {
-  if (closed_) return true;
+  if (closed_ || closes_soon_) return closed_;
   std::size_t waiting = 0;
   std::size_t room = 0;
   for (const auto& lane : lanes_) {
@@ -17,6 +17,11 @@ bool Inbox::gathered_locked(const Batch& batch) const {
     if (!lane->ended) room += lane->ring.size() - lane->size;
   }
   return waiting >= static_cast<std::size_t>(batch.size) || room == 0;
+}
+
+void Inbox::expect_close() {
+  const Lock lock(mutex_);
+  closes_soon_ = true;
 }
 
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,

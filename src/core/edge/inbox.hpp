@@ -66,6 +66,8 @@ class Inbox {
   [[nodiscard]] bool would_wait(int edge) const;
   /// No more samples will be put on this edge.
   void end(int edge);
+  /// close() will follow: the end of a source that a stop has ended completes no batch.
+  void expect_close();
   /// Drops what waits with cause `stop`; later samples are dropped too, and nothing blocks any more.
   void close();
   /// As close(), but what waits can still be taken until `deadline`.
@@ -179,6 +181,7 @@ class Inbox {
   bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()
   AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);             // the consumer's
   bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_
+  bool closes_soon_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
       TimePoint::min();  // closed_, but what waits can be taken

@@ -309,12 +309,19 @@ void PipelineCore::request_stop() {
     stopped_early_ |= phase_ != Phase::Ended;
     if (phase_ == Phase::Building) phase_ = Phase::Ended;
   }
+  {
+    std::unique_lock building(building_, std::defer_lock);
+    if (!started()) building.lock();  // add() may be at work; later the lists are fixed
+    for (auto& worker : graph_.workers()) {
+      if (worker->batch() && !worker->is_recorder()) worker->inbox().expect_close();
+    }
+  }
   source_stop_.request_stop();
   budget_->stop();
   const auto drained_by = clock()->now() + to_duration(kDrainTime);
   {
     std::unique_lock building(building_, std::defer_lock);
-    if (!started()) building.lock();  // add() may be at work; later the lists are fixed
+    if (!started()) building.lock();
     for (auto& worker : graph_.workers()) {
       if (worker->is_recorder()) {
         worker->inbox().close_for_new(drained_by);

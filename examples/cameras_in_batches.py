@@ -1,6 +1,6 @@
 """Several cameras into one node that gets their pictures in batches, and back to one camera each.
 
-Run: python examples/batches.py
+Run: python examples/cameras_in_batches.py
 """
 
 # SPDX-License-Identifier: Apache-2.0
