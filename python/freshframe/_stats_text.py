@@ -54,7 +54,7 @@ def stats_text(stats: Stats) -> str:
     edges = [("edge", "in", "delivered", "waiting", "age p50 ms", "age p99 ms", "dropped")]
     edges += [
         (
-            f"{edge.parent} -> {edge.child}",
+            f"{edge.parent}{'' if edge.only is None else f'.of({edge.only!r})'} -> {edge.child}",
             str(edge.passed_in),
             str(edge.delivered),
             str(edge.waiting),

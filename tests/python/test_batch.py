@@ -456,3 +456,20 @@ def test_batches_are_told_by_metrics_and_state() -> None:
     nodes = {node["name"]: node for node in state["nodes"]}
     assert nodes["node"]["batches"] == [[4, 1], [8, 2]]
     assert "batches" not in nodes["count"]
+
+
+def test_a_table_names_the_source_of_an_edge_that_has_one() -> None:
+    pipeline, cameras, boxes = merged()
+    pipeline.add(Collect(), boxes.of(cameras[1]), name="sink")
+    pipeline.run()
+    assert "boxes.of('cam1') -> sink" in str(pipeline.stats())
+
+
+def test_the_prometheus_collector_has_the_histogram_too() -> None:
+    prometheus = pytest.importorskip("prometheus_client")
+    pipeline, _ = run(Doubled(), 20)
+    registry = prometheus.CollectorRegistry()
+    registry.register(ff.prometheus_collector(pipeline))
+    label = {"pipeline": "pipeline", "node": "node"}
+    assert registry.get_sample_value("freshframe_node_batch_samples_bucket", {**label, "le": "4"}) == 1
+    assert registry.get_sample_value("freshframe_node_batch_samples_count", label) == 3

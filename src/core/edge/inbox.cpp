@@ -131,7 +131,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
     drop_locked(lane, DropCause::Stop);
     return Admitted::Dropped;
   }
-  if (lane.queue.depth == 0 && !(waiting_ && lane.size == 0)) {
+  if (lane.queue.depth == 0 && (!waiting_ || any_waits_locked())) {
     drop_locked(lane, DropCause::NoWaiter);
     return Admitted::Dropped;
   }
