@@ -313,6 +313,8 @@ def main() -> None:
                 "us_per_frame": median([each[0] for each in process]),
                 "us_per_frame_beside_thread": median([each[0] for each in thread]),
                 "call_p50_us": median([each[1] for each in process]),
+                "call_p50_us_beside_thread": median([each[1] for each in thread]),
+                "call_p99_us": median([each[2] for each in process]),
                 "call_p99_us_beside_thread": median([each[2] for each in thread]),
             }
             ratio = figures["us_per_frame_beside_thread"] / figures["us_per_frame"]
