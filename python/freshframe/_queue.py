@@ -17,7 +17,8 @@ class Queue:
 
     Args:
         depth: How many samples may wait, 0 to 1048576: a hard bound that nothing raises. 0 hands a sample
-            over only to a consumer that waits at that moment.
+            over only to a consumer that waits at that moment. Where samples of several sources come, this
+            and the other bounds count for each source.
         when_full: What a full edge does: drop the oldest sample, drop the new one, or make the producer wait.
         max_seconds: The edge is full, too, when a new sample was captured so much later than the oldest that
             waits. Not with "block".
