@@ -63,6 +63,10 @@ function(freshframe_extension name)
   if(FRESHFRAME_TESTS)
     add_test(NAME python_stub${name}_is_built
       COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target freshframe_stub${name})
+    # Of two Pythons that name a type differently (CapsuleType has been in `types` since 3.13) the older one decides.
+    if(Python_VERSION VERSION_GREATER_EQUAL 3.13)
+      return()
+    endif()
     add_test(NAME python_stub${name}_is_committed COMMAND sh -c
       "diff -u python/freshframe/${name}.pyi ${PROJECT_BINARY_DIR}/${name}.pyi || { echo 'run ./dev stubs and commit'; exit 1; }"
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -1,8 +1,9 @@
-// Small charts of the last minute, drawn by the vendored uPlot.
+// Charts of the last seconds, drawn by the vendored uPlot.
 // SPDX-License-Identifier: Apache-2.0
 
 const uPlot = () => window.uPlot;
-const SECONDS = Array.from({ length: 60 }, (_, index) => index - 59);
+const MINUTE = 60; // points
+const scales = new Map(); // seconds before now of so many points
 const charts = new Set();
 const style = getComputedStyle(document.documentElement);
 const colour = (name) => () => style.getPropertyValue(name).trim();
@@ -11,6 +12,15 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const chart of charts) chart.redraw();
 });
 
+const seconds = (count) => {
+  if (!scales.has(count)) scales.set(count, Array.from({ length: count }, (_, index) => index - count + 1));
+  return scales.get(count);
+};
+
+const whole = (plot) => [plot.data[0][0], 0];
+const before = (tick) => (tick === 0 ? "now" : tick % 60 === 0 ? `${tick / 60} min` : `${tick} s`);
+const empty = (lines) => [seconds(MINUTE), ...lines.map(() => Array(MINUTE).fill(null))];
+
 const line = (stroke, fill, width = 1.5) => ({
   stroke: colour(stroke),
   fill: fill && colour(fill),
@@ -18,6 +28,8 @@ const line = (stroke, fill, width = 1.5) => ({
   points: { show: false },
   spanGaps: false,
 });
+
+const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900]; // seconds between two marks of an axis
 
 // From zero, and never so narrow that noise fills it.
 const upwards = (least) => (_, low, high) => [0, Math.max(least, (high ?? 0) * 1.15)];
@@ -31,10 +43,10 @@ export function sparkline(place, { least = 1, lines = [["--ok", "--ok-area"]] } 
     legend: { show: false },
     cursor: { show: false },
     axes: [{ show: false }, { show: false }],
-    scales: { x: { time: false, range: [-59, 0] }, y: { range: upwards(least) } },
+    scales: { x: { time: false, range: whole }, y: { range: upwards(least) } },
     series: [{}, ...lines.map(([stroke, fill]) => line(stroke, fill))],
   };
-  return kept(new (uPlot())(options, [SECONDS, ...lines.map(() => SECONDS.map(() => null))], place), place);
+  return kept(new (uPlot())(options, empty(lines), place), place);
 }
 
 // With axes, for the details.
@@ -52,21 +64,19 @@ export function chart(place, { least = 1, lines, unit }) {
     legend: { show: false },
     cursor: { show: false },
     axes: [
-      { ...axis, size: 22, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "now" : `${tick} s`)) },
+      { ...axis, size: 22, incrs: STEPS, values: (_, ticks) => ticks.map(before) },
       { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => `${+tick.toPrecision(4)}${unit}`) },
     ],
-    scales: { x: { time: false, range: [-59, 0] }, y: { range: upwards(least) } },
+    scales: { x: { time: false, range: whole }, y: { range: upwards(least) } },
     series: [{}, ...lines.map(([stroke, fill]) => line(stroke, fill, 2))],
   };
-  return kept(new (uPlot())(options, [SECONDS, ...lines.map(() => SECONDS.map(() => null))], place), place);
+  return kept(new (uPlot())(options, empty(lines), place), place);
 }
 
 function kept(plot, place) {
   charts.add(plot);
   return {
-    set: (...series) => {
-      if (series.every((points) => points.length === SECONDS.length)) plot.setData([SECONDS, ...series]);
-    },
+    set: (...series) => plot.setData([seconds(series[0].length), ...series]),
     fit: () => {
       const width = place.clientWidth;
       if (width > 0 && width !== plot.width) plot.setSize({ width, height: plot.height });

@@ -3,11 +3,16 @@
 
 import { linesOf, stateText, workerText } from "./cards.js";
 import { chart } from "./charts.js";
-import { byId, el, text } from "./dom.js";
+import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
 import { CAUSES, policySentence, word } from "./words.js";
 
 const BESIDE = 1000; // px of the page
+const RANGES = [
+  ["1 min", 60],
+  ["10 min", 600],
+  ["1 h", 3600],
+]; // points: one a second
 const inMilliseconds = (points) => points.map((point) => (point === null ? null : point * 1e3));
 
 export class Details {
@@ -19,6 +24,7 @@ export class Details {
   #dialog = byId("details");
   #state = null;
   #opener = null;
+  #points = RANGES[0][1]; // shown
 
   constructor(history) {
     this.#history = history;
@@ -75,6 +81,7 @@ export class Details {
           ? policySentence(item.queue)
           : `${item.language === "python" ? "a Python" : "a native"} ${item.kind}${processesOf(item)}`,
       ),
+      this.#ranges(isEdge),
       ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
       this.list,
     );
@@ -107,13 +114,54 @@ export class Details {
     if (ticked) this.#draw(item.parent !== undefined);
   }
 
-  #draw(isEdge) {
+  #ranges(isEdge) {
+    const buttons = RANGES.map(([name, points]) =>
+      el(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          "aria-pressed": String(points === this.#points),
+          onclick: (event) => {
+            this.#points = points;
+            for (const one of buttons) attribute(one, "aria-pressed", String(one === event.target));
+            this.#draw(isEdge);
+          },
+        },
+        name,
+      ),
+    );
+    const save = el("button", { type: "button", class: "chip", onclick: () => this.#save(isEdge) }, "CSV");
+    return el("p", { class: "ranges", role: "group", "aria-label": "Time range" }, ...buttons, save);
+  }
+
+  // [name, points] of each line that is drawn.
+  #series(isEdge) {
     const index = this.#what.edge ?? this.#what.node;
-    const read = (key) => this.#history.edge(index, key);
-    const series = isEdge
-      ? [[read("rate"), read("dropped")], [read("waiting")], [inMilliseconds(read("age_p50"))]]
-      : [[this.#history.node(index, "fps")]];
-    series.forEach((points, at) => this.#charts[at].set(...points));
+    if (!isEdge) return [["rate", this.#history.node(index, "fps", this.#points)]];
+    return ["rate", "dropped", "waiting", "age_p50"].map((key) => [
+      key,
+      this.#history.edge(index, key, this.#points),
+    ]);
+  }
+
+  #draw(isEdge) {
+    const [first, ...others] = this.#series(isEdge).map(([, points]) => points);
+    if (!isEdge) return this.#charts[0].set(first);
+    const [dropped, waiting, age] = others;
+    [[first, dropped], [waiting], [inMilliseconds(age)]].forEach((points, at) => this.#charts[at].set(...points));
+  }
+
+  // The points of the range as text, the newest last; `seconds` is before now.
+  #save(isEdge) {
+    const series = this.#series(isEdge);
+    const rows = series[0][1]
+      .map((_, at) => [at - this.#points + 1, ...series.map(([, points]) => points[at] ?? "")])
+      .filter((row) => row.slice(1).some((value) => value !== ""));
+    const lines = [["seconds", ...series.map(([name]) => name)], ...rows].map((row) => row.join(","));
+    const address = URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }));
+    el("a", { href: address, download: `${this.#name.replace(/[^\w-]+/g, "_")}.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
   }
 
   #item(state) {

@@ -1,9 +1,12 @@
-// The last minute of every edge and node, one point a second: first from the server, then from the states.
+// The last hour of every edge and node, one point a second: the last minute from the server, then from the states.
 // SPDX-License-Identifier: Apache-2.0
 
 import { sum } from "./format.js";
 
-const POINTS = 60;
+const MINUTE = 60; // points
+const HOUR = 3600; // points
+const SHORTER = 600; // points of a large graph
+const LARGE = 100; // edges
 const SLACK = 0.1; // seconds by which a state may come early
 const EDGE = {
   rate: (edge) => edge.rate,
@@ -13,9 +16,9 @@ const EDGE = {
 };
 const NODE = { fps: (node) => node.rate ?? node.fps };
 
-const padded = (points) => [
-  ...Array(Math.max(0, POINTS - points.length)).fill(null),
-  ...points.slice(-POINTS),
+const last = (points = [], count) => [
+  ...Array(Math.max(0, count - points.length)).fill(null),
+  ...points.slice(-count),
 ];
 
 export class History {
@@ -25,26 +28,25 @@ export class History {
   #nodes = [];
 
   begin(message) {
-    const series = (one) =>
-      Object.fromEntries(Object.entries(one).map(([key, points]) => [key, padded(points)]));
     this.#time = message.time;
     this.#interval = message.interval;
-    this.#edges = message.edges.map(series);
-    this.#nodes = message.nodes.map(series);
+    this.#edges = message.edges;
+    this.#nodes = message.nodes;
   }
 
   // Returns whether there is a new point.
   add(state) {
     const steps = Math.floor((state.time - this.#time + SLACK) / this.#interval);
     if (steps < 1) return false;
-    const missed = Math.min(POINTS, steps - 1);
+    const most = state.edges.length > LARGE ? SHORTER : HOUR;
+    const missed = Math.min(most, steps - 1);
     const push = (all, items, readers) => {
       items.forEach((item, index) => {
         all[index] ??= {};
         for (const [key, read] of Object.entries(readers)) {
-          const points = (all[index][key] ??= Array(POINTS).fill(null));
+          const points = (all[index][key] ??= []);
           points.push(...Array(missed).fill(null), read(item));
-          points.splice(0, points.length - POINTS);
+          if (points.length > most) points.splice(0, points.length - most);
         }
       });
     };
@@ -61,11 +63,12 @@ export class History {
     this.#nodes = [];
   }
 
-  edge(index, key) {
-    return this.#edges[index]?.[key] ?? [];
+  // The newest `count` points, oldest first; null where nothing is known.
+  edge(index, key, count = MINUTE) {
+    return last(this.#edges[index]?.[key], count);
   }
 
-  node(index, key) {
-    return this.#nodes[index]?.[key] ?? [];
+  node(index, key, count = MINUTE) {
+    return last(this.#nodes[index]?.[key], count);
   }
 }

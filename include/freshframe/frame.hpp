@@ -67,7 +67,7 @@ struct Picture {
   std::array<Plane, 3> planes{};
 };
 
-/// Converts pixels. Given by whoever makes a frame and inherited by its copies, so core needs no colour
+/// Converts pixels. Given by the maker of a frame and inherited by its copies, so core needs no colour
 /// library. Thread-safe; lives as long as the process.
 class PixelOps {
  public:
@@ -88,7 +88,7 @@ class PixelOps {
 ///
 /// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program behind a
 /// Reader). Both keep the pixels alive; only engine-held frames count towards the pipeline's bound.
-/// Thread-safe: any number of threads may read and copy; nobody may write after it was made.
+/// Thread-safe: any number of threads may read and copy; none may write after it was made.
 class Frame {
  public:
   Frame() noexcept = default;
@@ -127,9 +127,9 @@ class Frame {
   /// True when packed() has nothing left to do.
   [[nodiscard]] bool has_packed() const noexcept;
   /// This picture in memory of FramePool::shared(): copied there once, then kept with the frame. For memory
-  /// that is somebody else's and has to be where the pool's is.
+  /// that has another owner and has to be where the pool's is.
   [[nodiscard]] Picture pooled() const;
-  /// What converts this picture; whoever derives a frame from it passes it on.
+  /// What converts this picture; a frame that is derived from it gets it too.
   [[nodiscard]] const PixelOps& ops() const noexcept;
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
@@ -143,7 +143,7 @@ class Frame {
   /// Counts this frame towards `budget` from now on, once; a frame that has a budget keeps it.
   void attach(const std::shared_ptr<core::FrameBudget>& budget) const;
 
-  /// Wraps memory that somebody else owns. `release` is called once, on whichever thread drops the last
+  /// Wraps memory that has another owner. `release` is called once, on whichever thread drops the last
   /// handle.
   [[nodiscard]] static Frame wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
                                   const PixelOps& ops);

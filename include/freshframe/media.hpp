@@ -113,12 +113,16 @@ struct VideoFileOptions {
   int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
   int threads = 2;                 // of the encoder
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
+  std::optional<double> segment = {};  // seconds of a file: then the name needs a number, "out_%05d.mp4"
 };
 
 /// Writes frames to a video file; the container follows from the file's name. Each frame lies at its pts, the
 /// first at 0, so frames that were dropped leave gaps and no jumps. All frames have one, even, size. The
 /// first frame replaces what the file held. What was encoded is in the file a second later and can be played,
 /// also when the process is killed or the disk is full.
+///
+/// With `segment` each file ends where the next frame would lie `segment` seconds behind its first, and the next
+/// file begins with that frame. Numbers begin behind the highest that exists, so nothing is replaced.
 ///
 /// The constructor throws OptionError for a codec or container that cannot be; open() throws Error when the
 /// file cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
@@ -128,6 +132,47 @@ class VideoFile final : public Node<Frame, Nothing> {
   ~VideoFile() override;
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] std::optional<std::string> records_to() const override;
+  void open(const Context& context) override;
+  std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  void close() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct ClipOptions {
+  double before = 5;                                // seconds of a clip before its event, 0 to 86400
+  double after = 5;                                 // seconds of a clip after its event, 0 to 86400
+  std::string codec = {};                           // as of VideoFileOptions
+  int quality = 23;                                 // as of VideoFileOptions
+  int threads = 2;                                  // of the encoder
+  std::size_t max_bytes = 256U << 20U;              // of the encoded seconds that are held
+  std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
+};
+
+/// Holds the last seconds of a stream, encoded, and writes clips of them to files: what was to be seen before
+/// and after an event. Frames are encoded all the time, once for all clips. A key frame is made each second,
+/// and a clip begins with the last one before its `before` seconds. When the size or the colours of the frames
+/// change, the clips end, and what was held is forgotten.
+///
+/// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip that
+/// cannot be written; other clips go on.
+class ClipRecorder final : public Node<Frame, Nothing> {
+ public:
+  explicit ClipRecorder(ClipOptions options = {});
+  ~ClipRecorder() override;
+
+  /// Writes the clip of an event: now, or at the pts `at` in seconds. Any thread; never waits for the
+  /// encoder. A second call for a path that is being written makes that clip longer. An existing file is
+  /// replaced. Throws OptionError for a name that does not end in .mp4, .mov or .mkv, Error when the file
+  /// cannot be created, StateError when the pipeline does not run.
+  void save(const std::string& path, std::optional<double> at = {});
+  /// The paths of the clips that are being written. Any thread.
+  [[nodiscard]] std::vector<std::string> writing() const;
+
+  [[nodiscard]] std::string default_name() const override { return "ClipRecorder"; }
+  [[nodiscard]] bool is_recorder() const override { return true; }
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
   void close() override;

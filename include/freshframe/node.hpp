@@ -65,10 +65,12 @@ class NodeBase {
   /// Type of the output; nullptr promises nothing.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
   [[nodiscard]] virtual bool is_source() const noexcept { return false; }
-  /// The path of the file that this node writes: it is a recorder. Below a live source its default queue is
-  /// kRecording, stop() lets it write what waits there, and start() refuses a file that a source reads or
-  /// another recorder writes. It replaces an existing file with its first sample, never in open().
+  /// The path of the file that this node writes: start() refuses one that a source reads or another recorder
+  /// writes. The node replaces an existing file with its first sample, never in open().
   [[nodiscard]] virtual std::optional<std::string> records_to() const { return std::nullopt; }
+  /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write
+  /// what waits there.
+  [[nodiscard]] virtual bool is_recorder() const { return records_to().has_value(); }
   /// True: the embedder runs this node on a thread of its own, through Worker's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.

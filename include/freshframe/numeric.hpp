@@ -7,7 +7,7 @@
 // and for every layout of the same numbers in the same order of addresses.
 //
 // Thread-safe; nothing is kept between calls. The memory must stay where it is until the call returns; if
-// somebody writes into it meanwhile, the result is that of a mixture of old and new numbers.
+// another thread writes into it meanwhile, the result is that of a mixture of old and new numbers.
 #pragma once
 
 #include <cstddef>

@@ -150,7 +150,7 @@ class Frame {
   [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
   /// As decoded.
   [[nodiscard]] Picture picture() const { return shown(nullptr); }
-  /// In another format, converted once and shared by everybody who asks. Throws std::runtime_error.
+  /// In another format, converted once and shared by all that use it. Throws std::runtime_error.
   [[nodiscard]] Picture to(const char* format) const { return shown(format); }
   /// The luma; of a YUV frame without a copy, in the video's range.
   [[nodiscard]] Plane gray() const { return shown("gray").planes[0]; }
@@ -393,7 +393,7 @@ class Context {
     if (made == nullptr) throw std::invalid_argument("cannot make a frame of this size and format");
     return {Frame::own(host_, made), detail::picture_of(out)};
   }
-  /// A frame of `picture`'s own memory, which `keep` owns and nobody changes any more. Throws std::invalid_argument.
+  /// A frame of `picture`'s own memory, which `keep` owns and which is not changed any more. Throws std::invalid_argument.
   [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {
     auto wanted = c_picture(picture);
     std::array<freshframe_plane, 3> planes{};

@@ -47,7 +47,7 @@ struct ServeOptions {
 
 /// Serves a pipeline before, while and after it runs, until it is closed. Makes two threads, one for the
 /// network and one for JPEG pictures. The pipeline's threads never wait for either: an edge's counters are
-/// read under its mutex, and a node whose pictures somebody views hands over a reference, at most 15 times a
+/// read under its mutex, and a node whose pictures have a viewer hands over a reference, at most 15 times a
 /// second.
 class Server {
  public:

@@ -14,6 +14,7 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _native, results
+from ._clips import ClipRecorder
 from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
@@ -148,6 +149,7 @@ __all__ = [
     "CircleDetector",
     "CircleTracker",
     "Circles",
+    "ClipRecorder",
     "Crossing",
     "Csv",
     "Dashboard",

@@ -462,7 +462,14 @@ def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> fresh
 def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
     """A line of anti-aliased text: how much of each pixel is covered."""
 
-def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str]) -> NodeHandle: ...
+def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str], segment: float | None) -> NodeHandle: ...
+
+def make_clip_recorder(before: float, after: float, codec: str, quality: int, max_bytes: int, options: Mapping[str, str]) -> NodeHandle: ...
+
+def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:
+    """GIL: released"""
+
+def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
 
 def read_picture(path: str, at: float | None) -> Frame:
     """GIL: released"""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Values(Source[Any]):
-    """The values of a test; waits for whoever is slow."""
+    """The values of a test; waits for a slow consumer."""
 
     live = False
 

@@ -75,7 +75,7 @@ class TextFile:
             if self._waiting:
                 self.flush()
             elif not self._began and self._had_content:
-                logger.warning("nothing came to be written: %r keeps the content that it had", self.path)
+                logger.warning("no sample arrived: %r keeps the content that it had", self.path)
         finally:
             fd, self._fd = self._fd, -1
             os.close(fd)

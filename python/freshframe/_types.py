@@ -10,6 +10,7 @@ from typing import Any
 
 from . import _native
 from ._circles import CircleDetector, CircleTracker
+from ._clips import ClipRecorder
 from ._mock_camera import MockCamera
 from ._nodes import Native, Node, Source
 from ._tracker import BoxTracker
@@ -23,6 +24,7 @@ _NATIVE: dict[type, tuple[Any, Any]] = {
     CircleTracker: (_native.Frame, Circles),
     BoxTracker: (Detections, Detections),
     VideoFile: (_native.Frame, None),
+    ClipRecorder: (_native.Frame, None),
 }
 
 

@@ -135,7 +135,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             "decoder_threads": None
             if decoder_threads is None
             else _check.integer("decoder_threads", decoder_threads),
-            "options": _options("open()", options),
+            "options": ffmpeg_options("open()", options),
         },
     )
     return VideoSource(handle, handle.live)
@@ -158,8 +158,8 @@ def _url(url: Any) -> str:
     return str(int(url))
 
 
-def _options(who: str, options: Any) -> dict[str, str]:
-    """What goes to FFmpeg. Values are not shown in errors: they may be passwords."""
+def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
+    """Checks what goes to FFmpeg. Values are not shown in errors: they may be passwords."""
     wanted = f"{who} needs options to be a mapping of text to text"
     if options is None:
         return {}
@@ -199,6 +199,9 @@ class VideoFile(NativeNode["Frame", None]):
         options: Passed to FFmpeg's encoder and muxer; an unknown one is an error. The preset of x264 is
             "veryfast" unless given: 8 ms of a core per 720p frame. ``{"preset": "ultrafast"}`` takes 3 ms
             and makes the file three times as large, "medium" 26 ms and makes it no smaller.
+        segment: Seconds of a file, at least 1: the video goes on in the next file. The name then has a number
+            in it, such as "out_%05d.mp4". Numbers begin behind the highest that exists, from 1 on, so no
+            file is replaced.
 
     The first frame replaces what the file held. What was encoded is in the file a second later and can be
     played, also when the process is killed or the disk is full.
@@ -217,6 +220,7 @@ class VideoFile(NativeNode["Frame", None]):
         fps: float | None = None,
         quality: int = 23,
         options: Mapping[str, str] | None = None,
+        segment: float | None = None,
     ) -> None:
         """See the class."""
         self.records_to = _check.path("path", path)
@@ -225,7 +229,8 @@ class VideoFile(NativeNode["Frame", None]):
             "" if codec is None else _check.text("codec", codec),
             None if fps is None else _check.number("fps", fps),
             _check.integer("quality", quality),
-            _options("VideoFile()", options),
+            ffmpeg_options("VideoFile()", options),
+            None if segment is None else _check.number("segment", segment),
         )
 
     def __repr__(self) -> str:

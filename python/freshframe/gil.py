@@ -189,7 +189,7 @@ def watch(
 ) -> GilWatch:
     """Watches who keeps the GIL from others: ``with ff.gil.watch() as watch: ...``.
 
-    A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it stalls nobody
+    A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it stalls none
     for longer; it is named when the interval is longer than the threshold, or when several such threads
     together keep a third one waiting. Then the one is named that had the GIL for most of that time.
 
@@ -206,7 +206,7 @@ def watch(
         OptionTypeError: An argument is of the wrong type.
         OptionError: An argument is out of range.
         StateError: When it is entered on an interpreter that is not supported, or beside another watch.
-    The thread that watches never takes the GIL; a second one does, when somebody looks stuck.
+    The thread that watches never takes the GIL; a second one does, when a thread seems to be stuck.
     """
     return GilWatch(threshold, on_stall, keep)
 

@@ -33,6 +33,8 @@ namespace freshframe::gil {
 
 template <>
 inline constexpr bool python_free<CircleTracker> = true;
+template <>
+inline constexpr bool python_free<ClipRecorder> = true;
 
 }  // namespace freshframe::gil
 
@@ -171,9 +173,39 @@ std::unique_ptr<NodeHandle> make_circle_tracker(std::pair<float, float> radius, 
 
 std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const std::string& codec,
                                             std::optional<double> fps, int quality,
-                                            std::map<std::string, std::string> options) {
-  return handle(std::make_unique<VideoFile>(
-      path, VideoFileOptions{.codec = codec, .fps = fps, .quality = quality, .options = std::move(options)}));
+                                            std::map<std::string, std::string> options,
+                                            std::optional<double> segment) {
+  return handle(std::make_unique<VideoFile>(path, VideoFileOptions{.codec = codec,
+                                                                   .fps = fps,
+                                                                   .quality = quality,
+                                                                   .options = std::move(options),
+                                                                   .segment = segment}));
+}
+
+std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, const std::string& codec,
+                                               int quality, std::size_t max_bytes,
+                                               std::map<std::string, std::string> options) {
+  return handle(std::make_unique<ClipRecorder>(ClipOptions{.before = before,
+                                                           .after = after,
+                                                           .codec = codec,
+                                                           .quality = quality,
+                                                           .max_bytes = max_bytes,
+                                                           .options = std::move(options)}));
+}
+
+ClipRecorder& clip_recorder(const NodeHandle& self) {
+  auto* recorder = dynamic_cast<ClipRecorder*>(&self.get());
+  if (recorder == nullptr) throw OptionTypeError("not a clip recorder");
+  return *recorder;
+}
+
+void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> at) {
+  gil::release(
+      held,
+      [](ClipRecorder* recorder, const std::string& name, std::optional<double> event) {
+        recorder->save(name, event);
+      },
+      &clip_recorder(self), path, at);
 }
 
 nb::object detect_circles(gil::Held& held, nb::object image, std::pair<float, float> radius, int max_circles,
@@ -270,7 +302,14 @@ void bind_nodes(nb::module_& module) {
   module.def("text_mask", &text_mask, nb::arg("text"), nb::arg("height"),
              "A line of anti-aliased text: how much of each pixel is covered.");
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("codec"), nb::arg("fps").none(),
-             nb::arg("quality"), nb::arg("options"));
+             nb::arg("quality"), nb::arg("options"), nb::arg("segment").none());
+  module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"), nb::arg("codec"),
+             nb::arg("quality"), nb::arg("max_bytes"), nb::arg("options"));
+  module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),
+             "GIL: released");
+  module.def(
+      "clips_in_writing", [](const NodeHandle& self) { return clip_recorder(self).writing(); },
+      nb::arg("recorder"));
   module.def("read_picture", gil::entry<&load_picture>, nb::arg("path"), nb::arg("at").none(),
              "GIL: released");
   module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");

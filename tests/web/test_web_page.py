@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from browser import until
+
 import freshframe as ff
 
 if TYPE_CHECKING:
@@ -303,3 +305,36 @@ def test_the_keyboard_reaches_and_leaves_the_details(page: Page, running: Run) -
     press(Keys.ESCAPE)
     page.until("return !document.getElementById('details').open")
     assert page.run(name) == "tired", "the focus is back"
+
+
+RANGE = """[...document.querySelectorAll('#details .ranges button')].find(
+  (button) => button.textContent === arguments[0])"""
+# The text of the file that a click on "CSV" gives.
+CSV = f"""const original = URL.createObjectURL;
+let file;
+URL.createObjectURL = (blob) => original.call(URL, (file = blob));
+{RANGE}.click();
+URL.createObjectURL = original;
+return file.text();"""
+
+
+def test_the_details_show_a_longer_range_and_give_it_as_csv(page: Page, running: Run) -> None:
+    pipeline, _ = example()
+    page.open(running(pipeline))
+    page.until(CHOOSE, "camera", "CircleTracker")
+    pressed = f"return {RANGE}?.getAttribute('aria-pressed')"
+    assert page.run(pressed, "1 min") == "true"
+    page.run(f"{RANGE}.click()", "1 h")
+    assert (page.run(pressed, "1 min"), page.run(pressed, "1 h")) == ("false", "true")
+    assert page.run("return document.querySelectorAll('#details canvas').length") == 3
+
+    def last_point() -> list[str] | None:
+        head, *rows = page.wait_for(CSV, "CSV").splitlines()
+        assert head == "seconds,rate,dropped,waiting,age_p50"
+        points = [row.split(",") for row in rows]
+        return points[-1] if points and float(points[-1][1] or 0) > 0 else None
+
+    point = until(last_point, lambda: "a rate in the file")
+    assert (len(point), point[0]) == (5, "0")
+    assert float(point[4]) > 0
+    assert page.complaints() == []

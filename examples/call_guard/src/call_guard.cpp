@@ -17,7 +17,7 @@ namespace {
 
 using Numbers = std::vector<std::int64_t>;
 
-// Nobody else runs Python meanwhile: five calls take as long as five.
+// No other thread runs Python meanwhile: five calls take as long as five.
 std::int64_t held(const Numbers& numbers, double seconds, bool compute) {
   return expensive(numbers, seconds, compute);
 }

@@ -15,7 +15,7 @@
 namespace freshframe::gil {
 
 /// Joins a std::thread or std::jthread without the GIL, so that it can take it to come to its end. While the
-/// interpreter ends, nobody gets the GIL any more and a thread of this module that asks for it stays where it
+/// interpreter ends, no thread gets the GIL any more and a thread of this module that asks for it stays where it
 /// is for ever (see Note [Unwinding while the interpreter finalises]): that one is left there, touches
 /// nothing any more, and join() returns. So it may be called by the destructor of a Python object.
 template <class Thread>

@@ -10,7 +10,7 @@
 namespace freshframe::gil {
 
 /// A std::mutex. With FRESHFRAME_GIL_CHECKS, a thread that waits for the GIL with one locked ends the
-/// process: whoever holds the GIL and wants the mutex would wait for ever. A thread that needs both takes the
+/// process: a thread that holds the GIL and wants the mutex would wait for ever. A thread that needs both takes the
 /// GIL first.
 class Mutex {
  public:

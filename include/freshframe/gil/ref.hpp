@@ -15,7 +15,7 @@
 
 namespace freshframe::gil {
 
-/// References that gil::Ref has let go, until somebody with the GIL drops them: whoever comes back from
+/// References that gil::Ref has let go, until a thread with the GIL drops them: one that comes back from
 /// release() or into acquire(), drain(), or the interpreter itself, which is asked to when there are more
 /// than 64 or one came from a thread with the GIL (a destructor of a Python object, say). That thread does
 /// not drop it at once, for a finaliser may want a lock that it holds. Thread-safe. Each module has its own.

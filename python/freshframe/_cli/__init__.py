@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _flushed(code: ExitCode) -> int:
-    """Writes out what stdout still holds, while there is somebody to tell that it failed."""
+    """Writes out what stdout still holds, while a failure can still be told."""
     if sys.stdout is None or sys.stdout.closed:  # there was none, or a program below `gil` has closed it
         return int(code)
     try:

@@ -191,7 +191,7 @@ def _hindrances(measured: Measured) -> list[str]:
             "neighbours",
             f"the sleeping node took {sleeps.delivered} of {sleeps.passed_in} samples, the computing one "
             f"{burns.delivered} of {burns.passed_in}",
-            "Each gets the newest when it is ready; what it missed is counted and slows nobody else.",
+            "Each gets the newest when it is ready; what it missed is counted and slows no other.",
         ),
         *_gil(Live(stats, measured.game), measured.on_thread),
     ]

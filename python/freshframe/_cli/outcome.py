@@ -117,7 +117,7 @@ def explain(error: BaseException, messages: Messages, options: Any = None) -> Ex
         messages.say(f"stopped by {error}")
         return error.code
     if isinstance(error, BrokenPipeError):
-        return ExitCode.OK  # whoever read stdout has seen enough
+        return ExitCode.OK  # the reader of stdout has seen enough
     for kinds, code in _CODES:
         if isinstance(error, kinds):
             if _refuses_option(error, options):

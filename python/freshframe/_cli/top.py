@@ -30,7 +30,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class UnreachableError(Exception):
-    """Nobody answers, or not as a dashboard does."""
+    """There is no answer, or not that of a dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _follow(
     messages: Messages,
     show: Callable[[dict[str, Any] | None, str | None], None],
 ) -> None:
-    """Shows state after state until the pipeline is over; while nobody answers it goes on trying."""
+    """Shows state after state until the pipeline is over; while there is no answer it goes on trying."""
     said = False
     show(state, None)
     while not options.once and state["phase"] not in _OVER:

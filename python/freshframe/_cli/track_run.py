@@ -52,13 +52,13 @@ class Pick(ff.Node[ff.Frame, ff.Frame]):
 
 
 class StdoutLines(ff.JsonLines):
-    """JSON lines on stdout, each written out at once: whoever reads them wants the newest.
+    """JSON lines on stdout, each written out at once: their reader wants the newest.
 
     Args:
         label: The source, where several are written one after the other.
 
     Attributes:
-        unwanted: Set when the reader of stdout has gone away; what comes then is thrown away.
+        unwanted: Set when the reader of stdout has gone away; later lines are thrown away.
     """
 
     def __init__(self, label: str | None = None) -> None:
@@ -121,7 +121,7 @@ class TrackRun:
         self.stdout: StdoutLines | None = None
         self.tally = Tally()
         self.pipeline.add(self.tally, found, name="tally")
-        # Pictures to look at are drawn only when somebody can; a slow drawing would slow a file's reading.
+        # Pictures are drawn only when they can be seen; a slow drawing would slow a file's reading.
         self.drawn = self._add_drawing(found) if options.serve is not None else None
         self.sinks = self._add_outputs(found, outputs, options)
         self.started = False
@@ -202,7 +202,7 @@ class TrackRun:
 
     @property
     def unwanted(self) -> bool:
-        """Whether whoever read the lines on stdout has seen enough."""
+        """Whether the reader of the lines on stdout has gone away."""
         return self.stdout is not None and self.stdout.unwanted.is_set()
 
     def failed_to_close(self, error: ff.NodeError) -> bool:

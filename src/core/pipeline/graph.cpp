@@ -105,7 +105,7 @@ std::string Graph::admit(const NodeBase* node, std::span<const int> parents, con
                       seconds_text(*options.max_age));
   }
   check_parents(node, label, parents);
-  check_queue(label, parents, options.queue, node->records_to().has_value());
+  check_queue(label, parents, options.queue, node->is_recorder());
   return take_name(options.name, node->default_name());
 }
 

@@ -362,9 +362,10 @@ void Worker::report_recording() const {
     lost += edge.dropped - after_stop + edge.waiting;
   }
   if (lost == 0) return;
+  const auto path = node_->records_to();
+  const auto incomplete = path ? "'" + *path + "' is not complete" : "its files are not complete";
   log(LogLevel::Warning, "recorder '" + name_ + "' lost " + std::to_string(lost) + " of " +
-                             std::to_string(wanted) + " samples: '" + node_->records_to().value_or("") +
-                             "' is not complete");
+                             std::to_string(wanted) + " samples: " + incomplete);
 }
 
 void Worker::meter_gil(double waited, double held) noexcept {

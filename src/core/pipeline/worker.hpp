@@ -95,7 +95,7 @@ class Worker {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] int index() const noexcept { return index_; }
   [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
-  [[nodiscard]] bool is_recorder() const { return node_->records_to().has_value(); }
+  [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
   [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
   [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
   [[nodiscard]] const Context& context() const noexcept { return context_; }

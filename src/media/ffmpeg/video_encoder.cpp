@@ -4,82 +4,9 @@
 
 #include "freshframe/error.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <iterator>
-#include <map>
-#include <string_view>
-#include <utility>
-
-#include "media/colour/pixel_conversions.hpp"
-#include "media/ffmpeg/encoder_frame.hpp"
-#include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/ffmpeg/video_codec.hpp"
-
-extern "C" {
-#include <libavutil/opt.h>
-}
 
 namespace freshframe::media {
-namespace {
-
-/// Ticks per second: a multiple of the usual frame rates, and what MPEG counts in.
-constexpr int kTicks = 90000;
-/// MPEG-4 part 2 has 16 bits for it.
-constexpr int kTicksMpeg4 = 60000;
-constexpr int kWorstQuality = 51;
-constexpr int kMostThreads = 64;
-constexpr double kHighestFps = 1000;
-
-bool is_avi(const AVOutputFormat& container) {
-  return std::string_view(container.name) == "avi";
-}
-
-bool is_mpeg2(const AVCodec& encoder) {
-  return encoder.id == AV_CODEC_ID_MPEG1VIDEO || encoder.id == AV_CODEC_ID_MPEG2VIDEO;
-}
-
-/// The lowest rate of MPEG-1 and MPEG-2 (ISO/IEC 13818-2, table 6-4) that has a slot for each frame; above
-/// the highest: `fps` itself, which the encoder refuses.
-AVRational mpeg2_rate(double fps) {
-  constexpr std::array<AVRational, 8> kRates = {
-      {{24000, 1001}, {24, 1}, {25, 1}, {30000, 1001}, {30, 1}, {50, 1}, {60000, 1001}, {60, 1}}};
-  constexpr double kTolerance = 0.0005;  // less than from 29.97 to 30
-  const auto* found = std::find_if(kRates.begin(), kRates.end(), [&](const AVRational& rate) {
-    return av_q2d(rate) >= fps * (1 - kTolerance);
-  });
-  return found != kRates.end() ? *found : av_d2q(fps, kTicks);
-}
-
-/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: a frame lies in a slot 1 / fps long. In AVI
-/// empty slots are written out.
-AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AVRational fps) {
-  if (is_avi(container) || is_mpeg2(encoder)) return av_inv_q(fps);
-  return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};
-}
-
-std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options) {
-  return options.codec.empty() ? default_codec(container) : options.codec;
-}
-
-void check_options(const std::string& path, const AVOutputFormat& container, const AVCodec& encoder,
-                   const std::map<std::string, std::string>& options) {
-  const AVClass* const common[] = {avcodec_get_class(), avformat_get_class()};
-  const AVClass* const known[] = {common[0], common[1], encoder.priv_class, container.priv_class};
-  for (const auto& [name, value] : options) {
-    const bool found = std::any_of(std::begin(known), std::end(known), [&](const AVClass* options_of) {
-      return options_of != nullptr &&
-             av_opt_find(&options_of, name.c_str(), nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
-    });
-    if (found) continue;
-    throw OptionError("cannot write '" + path + "': FFmpeg's encoder " + encoder.name + " and its " +
-                      container.name + " muxer know no option '" + name + "'");
-  }
-}
-
-}  // namespace
 
 void check_video_file(const std::string& path, const VideoFileOptions& options) {
   install_ffmpeg_log();
@@ -90,153 +17,31 @@ void check_video_file(const std::string& path, const VideoFileOptions& options) 
                       "': its name must end in a video container's suffix, "
                       "such as .mp4, .mkv, .mov, .avi or .ts");
   }
-  const auto name = codec_name(*container, options);
-  const AVCodec* encoder = find_video_encoder(name);
-  if (encoder == nullptr || encoder->type != AVMEDIA_TYPE_VIDEO) {
-    throw OptionError("cannot write '" + path + "': FFmpeg as it is installed has no encoder for codec '" +
-                      name + "'; for this container it has " + encodable_codecs(*container));
-  }
-  if (avformat_query_codec(container, encoder->id, FF_COMPLIANCE_NORMAL) == 0) {
-    throw OptionError("cannot write '" + path + "': a " + container->name + " file cannot hold " + name +
-                      "; it can hold " + encodable_codecs(*container));
-  }
-  check_options(path, *container, *encoder, options.options);
-  if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestFps)) {
-    throw OptionError("fps of a video file must be above 0 and at most 1000, got " +
-                      std::to_string(*options.fps));
-  }
-  if (options.quality < 0 || options.quality > kWorstQuality) {
-    throw OptionError("quality of a video file must be 0 to 51, got " + std::to_string(options.quality));
-  }
-  if (options.threads < 1 || options.threads > kMostThreads) {
-    throw OptionError("threads of a video file must be 1 to 64, got " + std::to_string(options.threads));
-  }
+  check_encoding("'" + path + "'", *container, options);
 }
 
-VideoEncoder::VideoEncoder(std::string path, const VideoFileOptions& options)
-    : path_(std::move(path)), options_(options), muxer_(path_), packet_(make_av_packet()) {
-  install_ffmpeg_log();
-}
-
-void VideoEncoder::check_size(const PictureFormat& format) const {
-  if (format.width % 2 != 0 || format.height % 2 != 0) {
-    fail("width and height must be even for 4:2:0 video, got " + std::to_string(format.width) + "x" +
-         std::to_string(format.height) + "; give the source an even size");
-  }
-}
-
-Frame VideoEncoder::prepared(const Frame& frame) const {
-  return jpeg_ ? as_jpeg(frame) : as_video(frame);
-}
-
-void VideoEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, double fps) {
-  codec_ = make_codec(&encoder);
-  codec_->width = first.width();
-  codec_->height = first.height();
-  const bool guessed = !options_.fps;
-  codec_->framerate = guessed && is_mpeg2(encoder) ? mpeg2_rate(fps) : av_d2q(fps, kTicks);
-  codec_->time_base = time_base(muxer_.container(), encoder, codec_->framerate);
-  const auto picture = to_av_frame(first);
-  codec_->pix_fmt = jpeg_ ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
-  codec_->color_range = picture->color_range;
-  codec_->colorspace = picture->colorspace;
-  codec_->thread_count = options_.threads;
-  if ((muxer_.container().flags & AVFMT_GLOBALHEADER) != 0) codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-  if (is_avi(muxer_.container())) codec_->max_b_frames = 0;  // without timestamps they would be read late
-  set_up_quality(*codec_, options_.quality);
-}
+VideoEncoder::VideoEncoder(const std::string& path, const VideoFileOptions& options)
+    : muxer_(path), encoder_("'" + path + "'", muxer_.container(), options) {}
 
 void VideoEncoder::start(const Frame& first, double fps) {
-  check_size(first.picture_format());
-  const AVCodec* encoder = find_video_encoder(codec_name(muxer_.container(), options_));
-  jpeg_ = encoder->id == AV_CODEC_ID_MJPEG;
-  const auto sample = prepared(first);
-  format_ = sample.picture_format();
-  set_up_codec(*encoder, sample, std::clamp(fps, 1.0, kHighestFps));
-  open_codec(*encoder);
-}
-
-void VideoEncoder::open_codec(const AVCodec& encoder) {
   const FfmpegErrorCapture errors;
-  Dictionary options(options_.options);
-  int result = avcodec_open2(codec_.get(), &encoder, options.out());
-  if (result >= 0) result = muxer_.start(*codec_, options);
-  if (result >= 0) return;
-  codec_.reset();
-  fail("the encoder " + std::string(encoder.name) + " could not start: " + ffmpeg_text(result) +
-       errors.in_brackets());
-}
-
-void VideoEncoder::check_format(const PictureFormat& format) const {
-  if (format.width != format_.width || format.height != format_.height) {
-    fail("the size changed from " + std::to_string(format_.width) + "x" + std::to_string(format_.height) +
-         " to " + std::to_string(format.width) + "x" + std::to_string(format.height) +
-         "; one file has one size");
-  }
-  if (format.range != format_.range || core::matrix_of(format) != core::matrix_of(format_)) {
-    fail("the colours changed from " + std::string(to_string(core::matrix_of(format_))) + " " +
-         std::string(to_string(format_.range)) + " range to " +
-         std::string(to_string(core::matrix_of(format))) + " " + std::string(to_string(format.range)) +
-         " range; one file has one kind");
-  }
-}
-
-std::int64_t VideoEncoder::ticks(double pts) {
-  if (!std::isfinite(pts)) fail("a frame's pts is not a number");
-  if (!first_pts_) {
-    first_pts_ = last_pts_ = pts;
-    return last_tick_ = 0;
-  }
-  if (pts < last_pts_) {
-    fail("pts went back from " + std::to_string(last_pts_) + " to " + std::to_string(pts) +
-         " s; one file takes the frames of one source");
-  }
-  last_pts_ = pts;
-  const auto exact = std::llround((pts - *first_pts_) / av_q2d(codec_->time_base));
-  last_tick_ = std::max<std::int64_t>(last_tick_ + 1, exact);  // two frames cannot share a tick
-  return last_tick_;
+  auto options = encoder_.start(first, fps);
+  const int result = muxer_.start(encoder_.codec(), options);
+  if (result < 0) encoder_.refused(result, errors.in_brackets());
 }
 
 void VideoEncoder::encode(const Frame& frame, double pts) {
-  check_size(frame.picture_format());
-  const auto ready = prepared(frame);
-  check_format(ready.picture_format());
-  const auto picture = to_av_frame(ready);
-  picture->format = codec_->pix_fmt;
-  picture->pts = ticks(pts);
-  if ((codec_->flags & AV_CODEC_FLAG_QSCALE) != 0) picture->quality = codec_->global_quality;
-  check(avcodec_send_frame(codec_.get(), picture.get()), "encode a frame of");
-  write_packets();
-}
-
-void VideoEncoder::write_packets() {
-  for (;;) {
-    const int result = avcodec_receive_packet(codec_.get(), packet_.get());
-    if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
-    check(result, "encode a frame of");
-    muxer_.write(*packet_, codec_->time_base);
-  }
+  encoder_.encode(frame, pts, [this](AVPacket& packet) { write(packet); });
 }
 
 void VideoEncoder::finish() {
   try {
-    if (started()) {
-      check(avcodec_send_frame(codec_.get(), nullptr), "encode a frame of");
-      write_packets();
-    }
+    encoder_.drain([this](AVPacket& packet) { write(packet); });
   } catch (...) {
     muxer_.finish();
     throw;
   }
   muxer_.finish();
-}
-
-void VideoEncoder::fail(const std::string& why) const {
-  throw Error("cannot write '" + path_ + "': " + why);
-}
-
-void VideoEncoder::check(int result, const char* doing) const {
-  if (result < 0) throw Error("cannot " + std::string(doing) + " '" + path_ + "': " + ffmpeg_text(result));
 }
 
 }  // namespace freshframe::media

@@ -4,11 +4,9 @@
 
 #include "freshframe/media.hpp"
 
-#include <cstdint>
-#include <optional>
 #include <string>
 
-#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/frame_encoder.hpp"
 #include "media/ffmpeg/video_muxer.hpp"
 
 namespace freshframe::media {
@@ -21,11 +19,11 @@ void check_video_file(const std::string& path, const VideoFileOptions& options);
 class VideoEncoder {
  public:
   /// Creates the file unless it exists; start() replaces what it holds.
-  VideoEncoder(std::string path, const VideoFileOptions& options);
+  VideoEncoder(const std::string& path, const VideoFileOptions& options);
 
-  [[nodiscard]] bool started() const noexcept { return codec_ != nullptr; }
+  [[nodiscard]] bool started() const noexcept { return encoder_.started(); }
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
-  void check_size(const PictureFormat& format) const;
+  void check_size(const PictureFormat& format) const { encoder_.check_size(format); }
   /// Takes size and colours from the first frame, but does not write it.
   void start(const Frame& first, double fps);
   /// `pts` in seconds, not before that of the last frame.
@@ -34,25 +32,10 @@ class VideoEncoder {
   void finish();
 
  private:
-  void set_up_codec(const AVCodec& encoder, const Frame& first, double fps);
-  void open_codec(const AVCodec& encoder);
-  [[nodiscard]] Frame prepared(const Frame& frame) const;
-  void check_format(const PictureFormat& format) const;
-  [[nodiscard]] std::int64_t ticks(double pts);
-  void write_packets();
-  [[noreturn]] void fail(const std::string& why) const;
-  void check(int result, const char* doing) const;
+  void write(AVPacket& packet) { muxer_.write(packet, encoder_.codec().time_base); }
 
-  std::string path_;
-  VideoFileOptions options_;
   VideoMuxer muxer_;
-  CodecPtr codec_;
-  AvPacketPtr packet_;
-  PictureFormat format_;  // of the first frame as encoded
-  bool jpeg_ = false;     // Motion JPEG
-  std::optional<double> first_pts_;
-  double last_pts_ = 0;
-  std::int64_t last_tick_ = 0;
+  FrameEncoder encoder_;
 };
 
 }  // namespace freshframe::media

@@ -95,4 +95,10 @@ std::optional<std::int64_t> NumberPattern::number_of(std::string_view name) cons
   return number;
 }
 
+std::string NumberPattern::name_of(std::int64_t number) const {
+  const auto digits = std::to_string(number);
+  const auto zeros = width_ > digits.size() ? width_ - digits.size() : 0;
+  return before_ + std::string(zeros, '0') + digits + after_;
+}
+
 }  // namespace freshframe::media

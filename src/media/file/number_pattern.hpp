@@ -19,6 +19,8 @@ class NumberPattern {
   NumberPattern(const std::string& path, const std::string& url);
 
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
+  /// The name of the file, without its folder, with this number.
+  [[nodiscard]] std::string name_of(std::int64_t number) const;
   /// nullopt: another file's name.
   [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) const;
   /// The digits where the number would be, whatever their count; empty: the name does not fit around them.

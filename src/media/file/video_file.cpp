@@ -4,20 +4,68 @@
 #include "freshframe/log.hpp"
 #include "freshframe/media.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "core/seconds_text.hpp"
 #include "media/ffmpeg/video_encoder.hpp"
+#include "media/file/number_pattern.hpp"
 
 namespace freshframe {
 namespace {
 
 using media::check_video_file;
+using media::NumberPattern;
 using media::VideoEncoder;
 
 constexpr double kFallbackFps = 25;  // of a file with a single frame
+
+/// Names of segments, from the number behind the highest that exists on.
+class SegmentNames {
+ public:
+  explicit SegmentNames(const std::string& path) : pattern_(path, path) {}
+
+  [[nodiscard]] std::string next() {
+    if (next_ == 0) next_ = highest() + 1;
+    return pattern_.folder() + "/" + pattern_.name_of(next_++);
+  }
+
+ private:
+  /// 0 when there is no file.
+  [[nodiscard]] std::int64_t highest() const {
+    std::int64_t found = 0;
+    std::error_code error;  // a folder that cannot be read: opening the file tells why
+    for (const auto& entry : std::filesystem::directory_iterator(pattern_.folder(), error))
+      found = std::max(found, pattern_.number_of(entry.path().filename().string()).value_or(0));
+    return found;
+  }
+
+  NumberPattern pattern_;
+  std::int64_t next_ = 0;
+};
+
+void check_segment(const std::string& path, std::optional<double> segment) {
+  constexpr double kShortest = 1;  // seconds
+  if (segment && !(*segment >= kShortest)) {
+    throw OptionError("segment of a video file must be at least 1 second, got " +
+                      core::seconds_text(*segment));
+  }
+  const bool numbered = NumberPattern::is_one(path);
+  if (segment && !numbered) {
+    throw OptionError("segments need a number in the name of the file, such as 'out_%05d.mp4', got '" + path +
+                      "'");
+  }
+  if (!segment && numbered) {
+    throw OptionError("cannot write '" + path +
+                      "': a number in the name is for segments, and segment, their length in seconds, is not "
+                      "given");
+  }
+}
 
 }  // namespace
 
@@ -29,12 +77,22 @@ struct VideoFile::Impl {
   };
 
   Impl(std::string file, const VideoFileOptions& wanted) : path(std::move(file)), options(wanted) {
+    check_segment(path, options.segment);
     check_video_file(path, options);
+    if (options.segment) names.emplace(path);
   }
+
+  void open() { encoder = std::make_unique<VideoEncoder>(names ? names->next() : path, options); }
 
   void write(const Frame& frame, double pts) {
     if (!frame) throw Error("cannot write to '" + path + "': the sample has no frame");
-    if (!encoder->started() && !options.fps) {
+    if (names && began && pts >= *began + *options.segment) {
+      finish();
+      open();
+      began.reset();
+    }
+    if (!began) began = pts;
+    if (!encoder->started() && !fps) {
       if (!pending) {
         encoder->check_size(frame.picture_format());
         pending = Pending{frame, pts};
@@ -43,14 +101,15 @@ struct VideoFile::Impl {
       const double step = pts - pending->pts;
       start(step > 0 ? 1 / step : kFallbackFps);
     } else if (!encoder->started()) {
-      encoder->start(frame, *options.fps);
+      encoder->start(frame, *fps);
     }
     encoder->encode(frame, pts);
   }
 
-  void start(double fps) {
+  void start(double rate) {
+    fps = rate;
     const auto first = std::exchange(pending, std::nullopt);
-    encoder->start(first->frame, fps);
+    encoder->start(first->frame, rate);
     encoder->encode(first->frame, first->pts);
   }
 
@@ -65,8 +124,11 @@ struct VideoFile::Impl {
     last->finish();
   }
 
-  std::string path;
+  std::string path;  // of segments: the pattern of their names
   VideoFileOptions options;
+  std::optional<SegmentNames> names;  // of segments
+  std::optional<double> fps = options.fps;
+  std::optional<double> began;  // pts of the first frame of the file
   std::unique_ptr<VideoEncoder> encoder;
   std::optional<Pending> pending;
 };
@@ -81,7 +143,7 @@ std::optional<std::string> VideoFile::records_to() const {
 }
 
 void VideoFile::open(const Context& /*context*/) {
-  impl_->encoder = std::make_unique<VideoEncoder>(impl_->path, impl_->options);
+  impl_->open();
 }
 
 std::optional<Nothing> VideoFile::process(const Sample<Frame>& sample, const Context& /*context*/) {

@@ -3,7 +3,7 @@
 #if defined(__SANITIZE_THREAD__)
 
 // FFmpeg's threads hand memory over through atomics that the sanitizer cannot see in FFmpeg, so it takes each
-// buffer that one thread allocates and another frees for a race.
+// buffer that one thread allocates and another frees for a race. libx265 does the same.
 //
 // While Cairo makes a scaled font of its built-in font it takes the mutex of a placeholder inside the one of
 // the font map, and at the end the other way round. Whoever waits for the placeholder has let go of the map
@@ -13,6 +13,7 @@ extern "C" [[gnu::visibility("default"), gnu::used]] const char* __tsan_default_
   return "race:libavutil.so\n"
          "race:libavcodec.so\n"
          "race:libavformat.so\n"
+         "race:libx265.so\n"
          "deadlock:libcairo.so\n";
 }
 

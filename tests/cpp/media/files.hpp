@@ -136,7 +136,7 @@ inline Played play(const std::string& path, const OpenOptions& options = {},
   return played;
 }
 
-inline void write_frame(VideoFile& file, Hand& hand, Frame frame, double pts) {
+inline void write_frame(Node<Frame, Nothing>& file, Hand& hand, Frame frame, double pts) {
   AnySample sample;
   sample.frame = std::move(frame);
   sample.stamp.pts = pts;

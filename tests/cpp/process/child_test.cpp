@@ -109,8 +109,10 @@ TEST(Child, HasNoSignalBlockedOrIgnored) {
   Started started("awk '/SigBlk|SigIgn/ { printf \"%s \", $2 }' /proc/self/status >&3");
   std::signal(SIGUSR1, old);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  // glibc leaves its own two, 32 and 33, ignored.
-  EXPECT_EQ(started.says(), "0000000000000000 0000000180000000 ");
+  // glibc before 2.41 leaves its own two, 32 and 33, ignored.
+  const auto masks = started.says();
+  EXPECT_TRUE(masks == "0000000000000000 0000000180000000 " || masks == "0000000000000000 0000000000000000 ")
+      << masks;
   started.end();
 }
 

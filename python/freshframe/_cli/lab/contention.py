@@ -150,7 +150,7 @@ def _meaning(waits: Waits, costs: Costs) -> str:
         )
     verdict = "long work hardly notices" if long < 1.3 else "even long work notices"
     return (
-        f"Whoever wants the GIL beside one busy Python thread waits {ms(beside)} ms "
+        f"A thread that wants the GIL beside one busy Python thread waits {ms(beside)} ms "
         f"(median), beside three {ms(three)} ms: letting it go around {short * 1e6:g} us of work makes that "
         f"work take {ms(let_go)} ms, and {verdict} ({work * 1e3:g} ms take {long:.2f} times as long as with "
         "the GIL held)."

@@ -60,7 +60,7 @@ class Machine:
             )
         if self.cores == 1:
             found.append(
-                "this process has one core: threads take turns on it whoever holds the GIL, so nothing can "
+                "this process has one core: threads take turns on it whichever holds the GIL, so nothing can "
                 "overlap but waiting"
             )
         elif self.usable < self.cores:

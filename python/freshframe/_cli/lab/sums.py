@@ -24,7 +24,7 @@ NUMPY, OURS = "numpy.sum", "numeric.sum"
 LOOP_HELD, LOOP_RELEASED = "one loop, GIL held", "one loop, GIL let go"
 _COMPENSATED, _EXACT = "numeric.sum, compensated", "math.fsum"
 _SLOW = 16  # math.fsum makes an object of every number: it is given one of so many only
-_PATIENCE = 10.0  # seconds; the switch interval while the other thread is watched: nobody is asked to pause
+_PATIENCE = 10.0  # seconds; the switch interval while the other thread is watched: none is asked to pause
 _TICK = 50e-6  # seconds that the other thread sleeps between two ticks
 _HARD = 1_000_000  # numbers
 
@@ -44,7 +44,7 @@ def run(bench: Bench, machine: Machine) -> Result:
     table = _table(speeds, errors, shares, values.nbytes)
     notes = [f"{_EXACT} was given one of {_SLOW} numbers"]
     if 2 <= machine.usable < 3:
-        notes.append("two threads that add leave no core to the other thread, whoever holds the GIL")
+        notes.append("two threads that add leave no core to the other thread, whichever thread holds the GIL")
     return Result("sum", [table], _meaning(speeds, errors, shares, values.nbytes), notes=notes)
 
 

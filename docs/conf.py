@@ -1,0 +1,35 @@
+"""Settings of the documentation's site: `./dev docs` builds it from the repository's root."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+project = "freshframe"
+author = "the freshframe authors"
+version = re.findall(r"VERSION (\d+\.\d+\.\d+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))[0]
+root_doc = "docs/index"
+include_patterns = ["docs/**", "examples/*/README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+exclude_patterns = ["docs/conf.py", "**/.venv", "**/build"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+
+html_theme = "furo"
+html_title = f"freshframe {version}"
+html_copy_source = False
+html_extra_path = ["site"]  # the redirect from the top
+html_theme_options = {"footer_icons": []}
+
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+suppress_warnings = ["myst.header", "misc.highlighting_failure"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_class_signature = "mixed"
+napoleon_google_docstring = True
+napoleon_use_ivar = True
+napoleon_attr_annotations = False  # "numpy.str_" would be a link
+napoleon_custom_sections = ["GIL"]

@@ -1,0 +1,87 @@
+"""Clips of events: the seconds before and after."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from . import _check, _native
+from ._errors import OptionError
+from ._nodes import NativeNode
+from ._video import ffmpeg_options
+
+if TYPE_CHECKING:
+    from ._native import Frame  # noqa: F401  (in strings)
+
+
+class ClipRecorder(NativeNode["Frame", None]):
+    """Keeps the last seconds of a stream and writes clips of events: what was to be seen before and after.
+
+    Frames are encoded all the time, once for all clips; :meth:`save` costs no encoding. A key frame is made
+    each second, and a clip begins with the last one before its ``before`` seconds. Native.
+
+    When the size or the colours of the frames change, the clips that are being written end, and what was held
+    is forgotten.
+
+    Args:
+        before: Seconds of a clip before its event, 0 to 86400.
+        after: Seconds of a clip after its event, 0 to 86400.
+        codec: As of :class:`VideoFile`.
+        quality: As of :class:`VideoFile`.
+        max_bytes: Limit of the encoded seconds that are held. Where it is too little, clips begin later; a
+            WARNING says so once.
+        options: As of :class:`VideoFile`.
+
+    Raises:
+        OptionError: The codec cannot be, or an option is out of range.
+        OptionTypeError: An argument is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        *,
+        before: float = 5.0,
+        after: float = 5.0,
+        codec: str | None = None,
+        quality: int = 23,
+        max_bytes: int = 1 << 28,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """See the class."""
+        if _check.integer("max_bytes", max_bytes, bits=64) < 1:
+            raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
+        self._handle = _native.make_clip_recorder(
+            _check.number("before", before),
+            _check.number("after", after),
+            "" if codec is None else _check.text("codec", codec),
+            _check.integer("quality", quality),
+            max_bytes,
+            ffmpeg_options("ClipRecorder()", options),
+        )
+
+    def save(self, path: str | os.PathLike[str], *, at: float | None = None) -> None:
+        """Writes the clip of an event to a file. Any thread; does not wait until it is written.
+
+        A second call with a path that is being written makes that clip longer. An existing file is replaced.
+
+        Args:
+            path: A name that ends in .mp4, .mov or .mkv.
+            at: When the event was, as the ``stamp.pts`` of a sample, in seconds. Default: now. Of what lies
+                before the seconds that are held, nothing is there.
+
+        Raises:
+            OptionError: The name ends otherwise, or `at` is no time.
+            StateError: The pipeline does not run.
+            FreshframeError: The file cannot be created.
+        GIL: released.
+        """
+        _native.save_clip(
+            self._handle, _check.path("path", path), None if at is None else _check.number("at", at)
+        )
+
+    @property
+    def writing(self) -> tuple[str, ...]:
+        """The paths of the clips that are being written; any thread."""
+        return tuple(_native.clips_in_writing(self._handle))

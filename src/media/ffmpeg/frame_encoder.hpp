@@ -1,0 +1,72 @@
+// Encodes frames into packets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+/// Where encoded packets go, in the order of decoding, with times in the codec's time base. The first frame
+/// has time 0.
+using PacketSink = std::function<void(AVPacket& packet)>;
+
+/// The codec that `options` ask for, or that a file of this container gets when they name none.
+[[nodiscard]] std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options);
+/// Throws OptionError that begins with "cannot write `what`" when `container` cannot hold what the options ask
+/// for, or an option is out of range.
+void check_encoding(const std::string& what, const AVOutputFormat& container,
+                    const VideoFileOptions& options);
+
+/// One stream of one size and one kind of colours, one thread: start(), encode() for each frame, drain(). All
+/// throw Error that names `what`, such as "'out.mp4'".
+class FrameEncoder {
+ public:
+  FrameEncoder(std::string what, const AVOutputFormat& container, VideoFileOptions options);
+
+  [[nodiscard]] bool started() const noexcept { return codec_ != nullptr; }
+  /// Once started.
+  [[nodiscard]] const AVCodecContext& codec() const noexcept { return *codec_; }
+  /// The pts of the first frame, which has time 0; once one was encoded.
+  [[nodiscard]] double first_pts() const { return first_pts_.value(); }
+  void check_size(const PictureFormat& format) const;
+  /// The frame can follow those that were encoded: it has their size and colours.
+  [[nodiscard]] bool fits(const Frame& frame) const;
+  /// Takes size and colours from the first frame, but does not encode it. Returns the options that the encoder
+  /// did not know: they are the muxer's.
+  [[nodiscard]] Dictionary start(const Frame& first, double fps);
+  /// A codec that a muxer refused is as if it had not been started.
+  [[noreturn]] void refused(int result, const std::string& reason);
+  /// `pts` in seconds, not before that of the last frame. `key`: a decoder can begin at this frame.
+  void encode(const Frame& frame, double pts, const PacketSink& sink, bool key = false);
+  /// The packets that the encoder still holds.
+  void drain(const PacketSink& sink);
+
+ private:
+  void set_up_codec(const AVCodec& encoder, const Frame& first, double fps);
+  [[nodiscard]] Frame prepared(const Frame& frame) const;
+  void check_format(const PictureFormat& format) const;
+  [[nodiscard]] std::int64_t ticks(double pts);
+  void receive(const PacketSink& sink);
+  [[noreturn]] void fail(const std::string& why) const;
+  void check(int result) const;
+
+  std::string what_;
+  const AVOutputFormat& container_;
+  VideoFileOptions options_;
+  CodecPtr codec_;
+  AvPacketPtr packet_;
+  PictureFormat format_;  // of the first frame as encoded
+  bool jpeg_ = false;     // Motion JPEG
+  std::optional<double> first_pts_;
+  double last_pts_ = 0;
+  std::int64_t last_tick_ = 0;
+};
+
+}  // namespace freshframe::media

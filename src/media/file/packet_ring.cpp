@@ -1,0 +1,76 @@
+// The encoded packets of the last seconds.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/file/packet_ring.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace freshframe::media {
+namespace {
+
+bool is_key(const AVPacket& packet) {
+  return (packet.flags & AV_PKT_FLAG_KEY) != 0;
+}
+
+}  // namespace
+
+void PacketRing::begin(AVRational time_base) {
+  packets_.clear();
+  bytes_ = 0;
+  newest_ = 0;
+  time_base_ = time_base;
+}
+
+bool PacketRing::push(const AVPacket& packet) {
+  AvPacketPtr kept(av_packet_clone(&packet));
+  if (!kept) throw std::bad_alloc();
+  newest_ = packets_.empty() ? packet.pts : std::max(newest_, packet.pts);
+  bytes_ += static_cast<std::size_t>(packet.size);
+  packets_.push_back(std::move(kept));
+  const auto wanted = newest_ - static_cast<std::int64_t>(seconds_ / av_q2d(time_base_));
+  bool enough = true;
+  for (auto next = second_key(); next > 0; next = second_key()) {
+    const bool too_old = packets_[next]->pts <= wanted;
+    if (!too_old && bytes_ <= max_bytes_) break;
+    enough = enough && too_old;
+    drop_first(next);
+  }
+  return enough;
+}
+
+std::size_t PacketRing::second_key() const noexcept {
+  for (std::size_t i = 1; i < packets_.size(); ++i) {
+    if (is_key(*packets_[i])) return i;
+  }
+  return 0;
+}
+
+void PacketRing::drop_first(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    bytes_ -= static_cast<std::size_t>(packets_.front()->size);
+    packets_.pop_front();
+  }
+}
+
+std::int64_t PacketRing::key_before(std::int64_t tick) const {
+  std::int64_t key = packets_.empty() ? 0 : packets_.front()->pts;
+  for (const auto& packet : packets_) {
+    if (is_key(*packet) && packet->pts <= tick) key = packet->pts;
+  }
+  return key;
+}
+
+void PacketRing::visit_from(std::int64_t key, const std::function<void(const AVPacket&)>& visit) const {
+  bool begun = false;
+  for (const auto& packet : packets_) {
+    begun = begun || (is_key(*packet) && packet->pts == key);
+    // A frame that is shown before the key frame, but lies behind it, may need frames from before it.
+    if (begun && packet->pts >= key) visit(*packet);
+  }
+}
+
+double PacketRing::span() const noexcept {
+  return packets_.empty() ? 0 : static_cast<double>(newest_ - packets_.front()->pts) * av_q2d(time_base_);
+}
+
+}  // namespace freshframe::media

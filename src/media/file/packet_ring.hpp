@@ -1,0 +1,46 @@
+// The encoded packets of the last seconds.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+/// Holds packets from a key frame on, such that a file can begin at the last `seconds`: what it holds is up to
+/// one distance between two key frames longer. One thread. Times are pts in ticks of the codec.
+class PacketRing {
+ public:
+  PacketRing(double seconds, std::size_t max_bytes) : seconds_(seconds), max_bytes_(max_bytes) {}
+
+  /// Forgets all packets.
+  void begin(AVRational time_base);
+  /// Keeps a reference to the packet. False: max_bytes did not suffice for the seconds.
+  [[nodiscard]] bool push(const AVPacket& packet);
+  /// The last key frame at or before `tick`, or else the first that is held; 0 when nothing is.
+  [[nodiscard]] std::int64_t key_before(std::int64_t tick) const;
+  /// What is held from the key frame at `key` on, in the order of decoding.
+  void visit_from(std::int64_t key, const std::function<void(const AVPacket&)>& visit) const;
+
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  /// Seconds from the first to the newest frame.
+  [[nodiscard]] double span() const noexcept;
+
+ private:
+  /// The index of the second key frame, or 0.
+  [[nodiscard]] std::size_t second_key() const noexcept;
+  void drop_first(std::size_t count);
+
+  double seconds_;
+  std::size_t max_bytes_;
+  AVRational time_base_{1, 1};
+  std::deque<AvPacketPtr> packets_;
+  std::size_t bytes_ = 0;
+  std::int64_t newest_ = 0;
+};
+
+}  // namespace freshframe::media

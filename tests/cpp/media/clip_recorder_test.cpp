@@ -1,0 +1,270 @@
+// Clips: the frames before and after an event, each with its time.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cpp/media/files.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr double kFps = 25;
+
+/// A recorder that runs, fed by hand. Frame n has pts n / 25.
+class Recording {
+ public:
+  explicit Recording(const ClipOptions& options = {.before = 2, .after = 1}) : recorder_(options) {
+    recorder_.open(hand_.context());
+  }
+  /// Frames up to, and without, number `end`.
+  void feed(int end, int width = kWidth) {
+    for (; next_ < end; ++next_) write_frame(recorder_, hand_, numbered_frame(next_, width), next_ / kFps);
+  }
+  void close() { recorder_.close(); }
+  ClipRecorder& operator*() noexcept { return recorder_; }
+  ClipRecorder* operator->() noexcept { return &recorder_; }
+
+ private:
+  Hand hand_;
+  ClipRecorder recorder_;
+  int next_ = 0;
+};
+
+std::vector<int> from_to(int first, int last) {
+  std::vector<int> numbers;
+  for (int n = first; n <= last; ++n) numbers.push_back(n);
+  return numbers;
+}
+
+/// The clip holds frames from `first` or up to a second before, to `last` or a few later, none is missing and
+/// each lies at its time.
+void expect_clip(const std::string& path, int first, int last) {
+  const auto played = play(path);
+  ASSERT_FALSE(played.numbers.empty()) << path;
+  const int begin = played.numbers.front();
+  EXPECT_LE(begin, first) << path;
+  EXPECT_GT(begin, first - 26) << path;
+  EXPECT_GE(played.numbers.back(), last) << path;
+  EXPECT_LE(played.numbers.back(), last + 8) << path;  // a few that are decoded earlier than shown
+  EXPECT_EQ(played.damaged, 0U) << path;
+  int late = 0;
+  for (std::size_t i = 0; i < played.numbers.size(); ++i) {
+    EXPECT_NEAR(played.pts[i], (played.numbers[i] - begin) / kFps, 0.001) << path;
+    late += played.numbers[i] != begin + static_cast<int>(i) ? 1 : 0;
+  }
+  // Behind the end, a frame that others refer to may be there without all that lie before it.
+  EXPECT_LE(late, 8) << path;
+  EXPECT_GE(static_cast<int>(played.numbers.size()), last - begin + 1) << path;
+}
+
+TEST(MediaClips, HoldTheSecondsBeforeAndAfterTheirEvent) {
+  for (const std::string suffix : {"mp4", "mov", "mkv"}) {
+    const Folder folder;
+    Recording recording;
+    recording.feed(200);
+    recording->save(folder.file("a." + suffix));
+    recording.feed(300);
+    recording.close();
+    expect_clip(folder.file("a." + suffix), 150, 225);
+  }
+}
+
+TEST(MediaClips, BeginAtAnEventThatIsPast) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(200);
+  recording->save(folder.file("a.mp4"), 180 / kFps);
+  recording.feed(300);
+  recording.close();
+  expect_clip(folder.file("a.mp4"), 130, 205);
+}
+
+TEST(MediaClips, OverlapAndAreEncodedOnce) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(100);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(110);
+  recording->save(folder.file("b.mp4"));
+  recording.feed(111);
+  EXPECT_EQ(recording->writing(), (std::vector<std::string>{folder.file("a.mp4"), folder.file("b.mp4")}));
+  recording.feed(250);
+  EXPECT_TRUE(recording->writing().empty());
+  recording.close();
+  expect_clip(folder.file("a.mp4"), 50, 125);
+  expect_clip(folder.file("b.mp4"), 60, 135);
+}
+
+TEST(MediaClips, BecomeLongerByASecondEvent) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(100);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(120);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(300);
+  recording.close();
+  expect_clip(folder.file("a.mp4"), 50, 145);
+}
+
+TEST(MediaClips, ReplaceAFileOnlyWhenTheyBegin) {
+  const Folder folder;
+  const auto path = folder.file("a.mp4");
+  write_bytes(path, {'o', 'l', 'd'});
+  {
+    Recording recording;
+    recording->save(path);
+    recording.close();  // there was no frame
+  }
+  EXPECT_EQ(read_bytes(path), (Bytes{'o', 'l', 'd'}));
+  Recording recording;
+  recording.feed(100);
+  recording->save(path);
+  recording.feed(200);
+  recording.close();
+  expect_clip(path, 50, 125);
+}
+
+TEST(MediaClips, EndWithTheStream) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(100);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(110);
+  recording->save(folder.file("b.mp4"));
+  recording.close();
+  EXPECT_EQ(play(folder.file("a.mp4")).numbers.back(), 109);
+  EXPECT_EQ(play(folder.file("b.mp4")).numbers.back(), 109);
+}
+
+TEST(MediaClips, OfASingleFrame) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(1);
+  recording->save(folder.file("a.mp4"));
+  recording.close();
+  EXPECT_EQ(play(folder.file("a.mp4")).numbers, from_to(0, 0));
+}
+
+TEST(MediaClips, AnotherSizeEndsThemAndBeginsAfresh) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(100);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(110);
+  recording.feed(150, 2 * kWidth);
+  recording->save(folder.file("b.mp4"));
+  recording.feed(200, 2 * kWidth);
+  recording.close();
+  EXPECT_EQ(play(folder.file("a.mp4")).numbers.back(), 109);
+  const auto second = play(folder.file("b.mp4"));
+  EXPECT_EQ(second.info.width, 2 * kWidth);
+  EXPECT_EQ(second.numbers.front(), 110);
+}
+
+TEST(MediaClips, HoldNoMoreThanTheirBytes) {
+  const Folder folder;
+  Recording recording({.before = 60, .after = 0, .quality = 0, .max_bytes = 100'000});
+  recording.feed(500);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(510);
+  recording.close();
+  const auto played = play(folder.file("a.mp4"));
+  EXPECT_GT(played.numbers.front(), 300);
+  EXPECT_LT(std::filesystem::file_size(folder.file("a.mp4")), 400'000U);
+}
+
+TEST(MediaClips, OfOtherCodecs) {
+  for (const std::string codec : {"h265", "vp9", "mpeg4", "mjpeg"}) {
+    const Folder folder;
+    Recording recording({.before = 1, .after = 1, .codec = codec});
+    recording.feed(70);
+    recording->save(folder.file("a.mkv"));
+    recording.feed(140);
+    recording.close();
+    const auto played = play(folder.file("a.mkv"));
+    ASSERT_FALSE(played.numbers.empty()) << codec;
+    EXPECT_LE(played.numbers.front(), 45) << codec;
+    EXPECT_GE(played.numbers.front(), 19) << codec;
+    EXPECT_GE(played.numbers.back(), 94) << codec;
+    EXPECT_EQ(played.damaged, 0U) << codec;
+  }
+}
+
+TEST(MediaClips, AskedForFromOtherThreadsAreAllWritten) {
+  const Folder folder;
+  Recording recording({.before = 1, .after = 0.2});
+  recording.feed(50);
+  std::atomic<int> asked{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int n = 0; n < 5; ++n) {
+        recording->save(folder.file(std::to_string(thread % 2) + "-" + std::to_string(n) + ".mp4"));
+        ++asked;
+      }
+    });
+  }
+  for (int end = 51; asked < 20 || end < 200; ++end) recording.feed(end);
+  for (auto& thread : threads) thread.join();
+  recording.close();
+  for (int n = 0; n < 10; ++n) {
+    const auto path = folder.file(std::to_string(n / 5) + "-" + std::to_string(n % 5) + ".mp4");
+    EXPECT_GE(play(path).numbers.size(), 25U) << path;
+  }
+  EXPECT_TRUE(recording->writing().empty());
+}
+
+TEST(MediaClips, SayWhatCannotBe) {
+  const Folder folder;
+  EXPECT_THROW(ClipRecorder({.before = -1}), OptionError);
+  EXPECT_THROW(ClipRecorder({.after = 1e9}), OptionError);
+  EXPECT_THROW(ClipRecorder({.codec = "no such"}), OptionError);
+  EXPECT_THROW(ClipRecorder({.max_bytes = 0}), OptionError);
+  ClipRecorder recorder;
+  EXPECT_THROW(recorder.save(folder.file("a.mp4")), StateError);
+  Hand hand;
+  recorder.open(hand.context());
+  for (const std::string name : {"a.avi", "a.ts", "a.txt", "a"})
+    EXPECT_THROW(recorder.save(folder.file(name)), OptionError) << name;
+  EXPECT_THROW(recorder.save(folder.file("no/a.mp4")), Error);
+  EXPECT_THROW(recorder.save(folder.file("a.mp4"), std::nan("")), OptionError);
+  recorder.close();
+  EXPECT_THROW(recorder.save(folder.file("a.mp4")), StateError);
+}
+
+TEST(MediaSegments, FollowEachOtherWithoutAGap) {
+  const Folder folder;
+  Hand hand;
+  write_bytes(folder.file("a_007.mp4"), {'o', 'l', 'd'});
+  VideoFile file(folder.file("a_%03d.mp4"), {.segment = 2.0});
+  file.open(hand.context());
+  for (int n = 0; n < 120; ++n) write_frame(file, hand, numbered_frame(n), 7 + n / kFps);
+  file.close();
+  EXPECT_EQ(read_bytes(folder.file("a_007.mp4")), (Bytes{'o', 'l', 'd'}));
+  EXPECT_EQ(play(folder.file("a_008.mp4")).numbers, from_to(0, 49));
+  EXPECT_EQ(play(folder.file("a_009.mp4")).numbers, from_to(50, 99));
+  EXPECT_EQ(play(folder.file("a_010.mp4")).numbers, from_to(100, 119));
+  EXPECT_NEAR(play(folder.file("a_009.mp4")).pts.back(), 49 / kFps, 0.001);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a_011.mp4")));
+}
+
+TEST(MediaSegments, NeedANumberAndANumberNeedsThem) {
+  EXPECT_THROW(VideoFile("a.mp4", {.segment = 10.0}), OptionError);
+  EXPECT_THROW(VideoFile("a_%03d.mp4"), OptionError);
+  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment = 0.5}), OptionError);
+  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment = std::nan("")}), OptionError);
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,50 @@
+"""What the reader of a fragment in docs/ has already; for the type check of such fragments."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import prometheus_client
+
+import freshframe as ff
+
+__all__ = [
+    "AsyncIterator",
+    "Detector",
+    "Iterator",
+    "annotated",
+    "camera",
+    "ff",
+    "open_sensor",
+    "picture",
+    "pipeline",
+    "prometheus_client",
+    "work",
+]
+
+pipeline: ff.Pipeline
+camera: ff.Port[ff.Frame]
+annotated: ff.Port[ff.Frame]
+picture: Any  # a NumPy array
+
+
+class Detector(ff.Node[ff.Frame, ff.Detections]):
+    def __init__(self, weights: str) -> None: ...
+
+
+class _Sensor:
+    def value(self) -> float:
+        raise NotImplementedError
+
+    def time(self) -> float:
+        raise NotImplementedError
+
+
+def open_sensor() -> AbstractContextManager[_Sensor]:
+    raise NotImplementedError
+
+
+def work(picture: Any) -> None: ...
