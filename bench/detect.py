@@ -71,7 +71,10 @@ def network(path: Path, side: int) -> Path:
         file.nodes.append(node("Reshape", [head, f"form{number}"], [f"rows{number}"]))
         rows.append(f"rows{number}")
     file.nodes.append(node("Concat", rows, ["all"], axis=2))
-    file.nodes.append(node("Sigmoid", ["all"], ["output0"]))
+    scale = np.array([side] * 2 + [side / 4] * 2 + [1] * 80, np.float32).reshape(1, 84, 1)
+    file.tensors.append(tensor("scale", scale))
+    file.nodes.append(node("Sigmoid", ["all"], ["shares"]))
+    file.nodes.append(node("Mul", ["shares", "scale"], ["output0"]))
     return file.save(path)
 
 

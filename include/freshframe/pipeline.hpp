@@ -171,16 +171,16 @@ class Pipeline {
   template <class N, class In>
     requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
   Port<typename N::Output> add(std::unique_ptr<N> node, Port<In> parent, AddOptions options = {}) {
-    const int parents[] = {parent.node};
+    const AnyPort parents[] = {parent.any()};
     return {add_any(std::move(node), parents, std::move(options))};
   }
   template <class N, class In>
     requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<In>>& parents,
                                AddOptions options = {}) {
-    std::vector<int> indices;
-    for (const auto& parent : parents) indices.push_back(parent.node);
-    return {add_any(std::move(node), indices, std::move(options))};
+    std::vector<AnyPort> all;
+    for (const auto& parent : parents) all.push_back(parent.any());
+    return {add_any(std::move(node), all, std::move(options))};
   }
   template <class T>
   Reader<T> reader(Port<T> port, ReaderOptions options = {}) {

@@ -149,7 +149,8 @@ def _onnx() -> Iterator[Finding]:
     except ff.FreshframeError as error:
         yield Finding("ONNX Runtime", "warn", str(error), _onnx_runtime.INSTALL)
         return
-    providers = ", ".join(name.removesuffix("ExecutionProvider").lower() for name in listed)
+    known = [name.removesuffix("ExecutionProvider").lower() for name in listed]
+    providers = ", ".join(name for name in ("cuda", "openvino", "cpu") if name in known)
     yield Finding("ONNX Runtime", "ok", f"{version}, computes with {providers}")
 
 

@@ -83,7 +83,7 @@ class Rig {
     recipe.payload.assign(bytes.begin(), bytes.end());
     auto made = std::make_unique<ProcessNode>(NodeDescription{.name = "w"}, options, std::move(recipe));
     node = made.get();
-    const int parents[] = {pipeline.add(test::feed_source(feed, test::Kind::File)).node};
+    const AnyPort parents[] = {pipeline.add(test::feed_source(feed, test::Kind::File)).node};
     AddOptions add{.name = "w"};
     if (options.skips_errors) add.on_error = OnError::Skip;
     index_ = pipeline.add_any(std::move(made), parents, add);

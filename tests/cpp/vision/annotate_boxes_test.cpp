@@ -69,7 +69,7 @@ TEST(Annotate, TakesPortsOfBoxesAndOfCounts) {
       pipeline.add(std::make_unique<LineCounter>(LineCounterOptions{.start = {0, 0}, .end = {9, 9}}), tracks);
   const Port<Frame> drawn = pipeline.add(std::make_unique<Annotate>(), counts);
   EXPECT_GE(drawn.node, 0);
-  const int parents[] = {drawn.node};
+  const AnyPort parents[] = {drawn.any()};
   EXPECT_TRUE(test::contains(
       test::message_of<GraphError>([&] { pipeline.add_any(std::make_unique<Annotate>(), parents, {}); }),
       "takes Circles or Detections or LineCounts or ZoneCounts, but its parent 'Annotate' gives Frame"));
