@@ -40,7 +40,7 @@ napoleon_custom_sections = ["GIL"]
 
 
 def copy_pictures(app: Sphinx, _error: Exception | None) -> None:
-    """Pages name their pictures in HTML, for dark and for light pages; Sphinx copies none."""
+    """Sphinx copies no pictures that pages name in HTML: one for dark pages and one for light ones."""
     shutil.copytree(ROOT / "docs" / "pictures", Path(app.outdir) / "docs" / "pictures", dirs_exist_ok=True)
 
 

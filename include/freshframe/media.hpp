@@ -155,7 +155,7 @@ struct ClipOptions {
 /// Holds the last seconds of a stream, encoded, and writes clips of them to files: what was to be seen before
 /// and after an event. Frames are encoded all the time, once for all clips. A key frame is made each second,
 /// and a clip begins with the last one before its `before` seconds. When the size or the colours of the frames
-/// change, the clips end, and what was held is forgotten.
+/// change, or no frame came for 6 hours, the clips end, and what was held is forgotten.
 ///
 /// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip that
 /// cannot be written; other clips go on.
@@ -165,9 +165,9 @@ class ClipRecorder final : public Node<Frame, Nothing> {
   ~ClipRecorder() override;
 
   /// Writes the clip of an event: now, or at the pts `at` in seconds. Any thread; never waits for the
-  /// encoder. A second call for a path that is being written makes that clip longer. An existing file is
-  /// replaced. Throws OptionError for a name that does not end in .mp4, .mov or .mkv, Error when the file
-  /// cannot be created, StateError when the pipeline does not run.
+  /// encoder. A second call for a file that is being written makes that clip longer. An existing file is replaced.
+  /// Throws OptionError for a name that does not end in .mp4, .mov or .mkv, StateError when the pipeline does not
+  /// run, Error when the file cannot be created or another recorder of this process writes it.
   void save(const std::string& path, std::optional<double> at = {});
   /// The paths of the clips that are being written. Any thread.
   [[nodiscard]] std::vector<std::string> writing() const;

@@ -22,16 +22,17 @@ class ClipRecorder(NativeNode["Frame", None]):
     Frames are encoded all the time, once for all clips; :meth:`save` costs no encoding. A key frame is made
     each second, and a clip begins with the last one before its ``before`` seconds. Native.
 
-    When the size or the colours of the frames change, the clips that are being written end, and what was held
-    is forgotten.
+    When the size or the colours of the frames change, or there was no frame for 6 hours, the clips that are
+    being written end, and what was held is forgotten. A clip that cannot be written is an error of the node;
+    the others go on.
 
     Args:
         before: Seconds of a clip before its event, 0 to 86400.
         after: Seconds of a clip after its event, 0 to 86400.
         codec: As of :class:`VideoFile`.
         quality: As of :class:`VideoFile`.
-        max_bytes: Limit of the encoded seconds that are held. Where it is too little, clips begin later; a
-            WARNING says so once.
+        max_bytes: Limit of the encoded seconds that are held, but for the last second. Where it is too
+            little, clips begin later; a WARNING says so once.
         options: As of :class:`VideoFile`.
 
     Raises:
@@ -64,17 +65,19 @@ class ClipRecorder(NativeNode["Frame", None]):
     def save(self, path: str | os.PathLike[str], *, at: float | None = None) -> None:
         """Writes the clip of an event to a file. Any thread; does not wait until it is written.
 
-        A second call with a path that is being written makes that clip longer. An existing file is replaced.
+        A second call for a file that is being written makes that clip longer. An existing file is replaced
+        when the first frame is written.
 
         Args:
             path: A name that ends in .mp4, .mov or .mkv.
-            at: When the event was, as the ``stamp.pts`` of a sample, in seconds. Default: now. Of what lies
-                before the seconds that are held, nothing is there.
+            at: When the event was or will be, as the ``pts`` of a sample, in seconds. Default: now. The clip
+                has what is still held of its time; if that is no frame, a WARNING says so, and the file stays
+                as it is.
 
         Raises:
             OptionError: The name ends otherwise, or `at` is no time.
-            StateError: The pipeline does not run.
-            FreshframeError: The file cannot be created.
+            StateError: The pipeline does not run, or it runs in the parent of this forked process.
+            FreshframeError: The file cannot be created, or another recorder of this process writes it.
         GIL: released.
         """
         _native.save_clip(
@@ -83,5 +86,5 @@ class ClipRecorder(NativeNode["Frame", None]):
 
     @property
     def writing(self) -> tuple[str, ...]:
-        """The paths of the clips that are being written; any thread."""
+        """The paths of the clips that are asked for and not yet closed; any thread."""
         return tuple(_native.clips_in_writing(self._handle))

@@ -28,6 +28,7 @@ struct NodeHandle {
   std::unique_ptr<NodeBase> node;
   NodeBase* added = nullptr;                  // what it became, for its properties
   std::shared_ptr<core::PipelineCore> owner;  // keeps it
+  ForkGuard guard = {};
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
 };

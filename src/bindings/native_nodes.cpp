@@ -194,6 +194,7 @@ std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, cons
 }
 
 ClipRecorder& clip_recorder(const NodeHandle& self) {
+  self.guard.check("the ClipRecorder");
   auto* recorder = dynamic_cast<ClipRecorder*>(&self.get());
   if (recorder == nullptr) throw OptionTypeError("not a clip recorder");
   return *recorder;

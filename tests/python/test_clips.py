@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import WATCHDOG
 
@@ -52,6 +54,60 @@ def test_a_recorder_below_a_camera_has_a_queue_of_its_own() -> None:
     with pipeline.start():
         (edge,) = pipeline.stats().edges
         assert edge.queue == ff.RECORDING
+
+
+def test_a_clip_is_the_same_by_all_names_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips = ff.ClipRecorder(before=1, after=60)
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
+    with pipeline.start():
+        clips.save("a.mp4")
+        for name in ("a.mp4", "./a.mp4", tmp_path / "a.mp4"):
+            clips.save(name)
+        assert list(clips.writing) == ["a.mp4"]
+    assert not clips.writing
+
+
+def test_a_full_disk_is_an_error_and_nothing_is_left_in_writing(tmp_path: Path) -> None:
+    (tmp_path / "full.mkv").symlink_to("/dev/full")
+    clips = ff.ClipRecorder(before=1, after=60)
+
+    def frames() -> Iterator[tuple[ff.Frame, float]]:
+        for n in range(60):
+            if n == 30:
+                clips.save(tmp_path / "full.mkv")
+                clips.save(tmp_path / "a.mp4")
+            yield ff.Frame.from_array(np.full((64, 64), n, np.uint8), "gray"), n / 30
+
+    class Scene(ff.Source[ff.Frame]):
+        def read(self, stop: ff.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
+            return frames()
+
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(Scene()))
+    with pytest.raises(ff.NodeError, match=r"full\.mkv': no space left on device"):
+        pipeline.run()
+    assert clips.writing == ()
+    assert len(pts_of(tmp_path / "a.mp4")) == 60
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_cannot_save(tmp_path: Path) -> None:
+    clips = ff.ClipRecorder()
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
+    with pipeline.start():
+        child = os.fork()
+        if child == 0:
+            try:
+                clips.save(tmp_path / "a.mp4")
+            except ff.StateError:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not (tmp_path / "a.mp4").exists()
 
 
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:

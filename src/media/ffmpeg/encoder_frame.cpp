@@ -101,13 +101,17 @@ AvFramePtr to_av_frame(const Frame& frame) {
   return result;
 }
 
+PictureFormat video_format(const PictureFormat& format) {
+  auto result = format;
+  if (is_packed_rgb(format.format)) result.range = ColorRange::Limited;
+  result.space = core::matrix_of(result);
+  result.format = PixelFormat::I420;
+  return result;
+}
+
 Frame as_video(const Frame& frame) {
-  auto to = frame.picture_format();
-  if (is_packed_rgb(to.format)) to.range = ColorRange::Limited;
-  to.space = core::matrix_of(to);
-  if (to.format == PixelFormat::I420) return frame;
-  to.format = PixelFormat::I420;
-  return converted(frame, to);
+  if (frame.format() == PixelFormat::I420) return frame;
+  return converted(frame, video_format(frame.picture_format()));
 }
 
 Frame as_jpeg(const Frame& frame) {

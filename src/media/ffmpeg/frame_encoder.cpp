@@ -160,9 +160,10 @@ void FrameEncoder::refused(int result, const std::string& reason) {
 }
 
 bool FrameEncoder::fits(const Frame& frame) const {
-  const auto format = prepared(frame).picture_format();
-  return format.width == format_.width && format.height == format_.height && format.range == format_.range &&
-         core::matrix_of(format) == core::matrix_of(format_);
+  const auto format = video_format(frame.picture_format());
+  if (format.width != format_.width || format.height != format_.height) return false;
+  if (jpeg_) return true;  // as_jpeg() gives all the same colours
+  return format.range == format_.range && core::matrix_of(format) == core::matrix_of(format_);
 }
 
 void FrameEncoder::check_format(const PictureFormat& format) const {

@@ -11,33 +11,39 @@
 
 namespace freshframe::media {
 
-void Clip::begin(const AVCodecContext& codec, const Dictionary& options, const PacketRing& ring,
-                 std::int64_t from) {
+void Clip::extend(std::int64_t from, std::int64_t to) {
+  from_ = std::min(from_, from);
+  to_ = std::max(to_, to);
+}
+
+bool Clip::begin(const AVCodecContext& codec, const Dictionary& options, const PacketRing& ring) {
+  const AVPacket* key = ring.key_before(from_);
+  if (key == nullptr || key->pts > to_) return false;
   auto own = options.copy();
   const int result = muxer_.start(codec, own);
   if (result < 0) throw Error("cannot create '" + path_ + "': " + ffmpeg_text(result));
   begun_ = true;
   time_base_ = codec.time_base;
-  first_ = ring.key_before(from);
-  ring.visit_from(first_, [this](const AVPacket& packet) { put(packet); });
-}
-
-void Clip::extend(std::int64_t end) {
-  end_ = std::max(end_, end);
-}
-
-bool Clip::write(const AVPacket& packet) {
-  if (packet.dts > end_) return false;  // all that are shown up to the end lie before it
-  put(packet);
+  first_ = key->pts;
+  taken_ = key->dts - 1;
   return true;
 }
 
-void Clip::put(const AVPacket& packet) {
+bool Clip::follow(const PacketRing& ring) {
+  return ring.visit_after(taken_, [this](const AVPacket& packet) { return take(packet); });
+}
+
+bool Clip::take(const AVPacket& packet) {
+  if (packet.dts > to_) return false;  // all that are shown up to `to_` lie before it
+  taken_ = packet.dts;
+  // A frame that is shown before the first key frame, but lies behind it, may need frames from before it.
+  if (packet.pts < first_) return true;
   const AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
   own->pts -= first_;
   own->dts -= first_;
   muxer_.write(*own, time_base_);
+  return true;
 }
 
 }  // namespace freshframe::media

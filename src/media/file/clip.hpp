@@ -10,8 +10,7 @@
 
 namespace freshframe::media {
 
-/// A file of packets that begins with a key frame at its second 0 and ends at `end()`. One thread. All throw
-/// Error naming the file.
+/// A file of packets that begins with a key frame at its second 0. One thread. All throw Error naming the file.
 class Clip {
  public:
   /// Opens the file and changes nothing in it.
@@ -19,24 +18,28 @@ class Clip {
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] bool begun() const noexcept { return begun_; }
-  /// Begins with what the ring holds from the last key frame at or before `from` on.
-  void begin(const AVCodecContext& codec, const Dictionary& options, const PacketRing& ring,
-             std::int64_t from);
-  /// Makes it last until the tick `end`, if that is later than so far.
-  void extend(std::int64_t end);
-  /// Takes the packet that follows. False: the clip is over, and the packet is not part of it.
-  [[nodiscard]] bool write(const AVPacket& packet);
-  /// Closes the file, which stays as it was when begin() was never called.
+  [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
+  /// The tick at which it wants to begin.
+  [[nodiscard]] std::int64_t from() const noexcept { return from_; }
+  /// Makes it hold the ticks `from` to `to` too. What lies before a clip that has begun stays outside.
+  void extend(std::int64_t from, std::int64_t to);
+  /// Begins at the last key frame at or before from(). False: it would end before the first that is held.
+  [[nodiscard]] bool begin(const AVCodecContext& codec, const Dictionary& options, const PacketRing& ring);
+  /// Writes what the ring holds behind what was written. False: it holds more than is part of the clip.
+  [[nodiscard]] bool follow(const PacketRing& ring);
+  /// Closes the file, which stays as it was when the clip has not begun.
   void finish() { muxer_.finish(); }
 
  private:
-  void put(const AVPacket& packet);
+  [[nodiscard]] bool take(const AVPacket& packet);
 
   std::string path_;
   VideoMuxer muxer_;
   AVRational time_base_{1, 1};
-  std::int64_t first_ = 0;
-  std::int64_t end_ = INT64_MIN;
+  std::int64_t from_ = INT64_MAX;
+  std::int64_t to_ = INT64_MIN;
+  std::int64_t first_ = 0;  // pts of its first frame
+  std::int64_t taken_ = 0;  // dts of the last packet
   bool begun_ = false;
 };
 

@@ -8,22 +8,21 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "core/seconds_text.hpp"
 #include "media/ffmpeg/frame_encoder.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/ffmpeg/video_codec.hpp"
 #include "media/file/clip.hpp"
+#include "media/file/clip_encoding.hpp"
 #include "media/file/packet_ring.hpp"
-
-extern "C" {
-#include <libavutil/opt.h>
-}
 
 namespace freshframe {
 namespace {
@@ -33,32 +32,25 @@ using media::Dictionary;
 using media::FrameEncoder;
 using media::PacketRing;
 
-constexpr double kKeyInterval = 1.0;    // seconds between key frames: a clip begins at one
-constexpr double kFallbackFps = 25;     // of a stream with a single frame
-constexpr double kLongest = 24 * 3600;  // seconds before or after an event
+constexpr double kKeyInterval = 1.0;      // seconds between key frames: a clip begins at one
+constexpr double kFallbackFps = 25;       // of a stream with a single frame
+constexpr double kLongest = 24 * 3600;    // seconds before or after an event
+constexpr double kLongestGap = 6 * 3600;  // seconds between two frames: MP4 counts the ticks in 31 bits
+constexpr double kFarthest = 1e12;        // seconds from the first frame: as ticks they fit into 64 bits
 constexpr const char* kWhat = "the clips";
 
-/// The container whose rules all files of clips share: headers apart from the packets, and timestamps.
-const AVOutputFormat& common_container() {
-  return *av_guess_format("matroska", nullptr, nullptr);
-}
+/// A file by any of its names.
+struct File {
+  explicit File(std::string name) : path(std::move(name)) {
+    std::error_code error;
+    // Absolute first: a relative path to a file that does not exist would stay relative.
+    same = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  }
+  bool operator==(const File& other) const { return same == other.same; }
 
-VideoFileOptions encoding(const ClipOptions& options) {
-  return {.codec = options.codec,
-          .quality = options.quality,
-          .threads = options.threads,
-          .options = options.options};
-}
-
-/// The encoder makes a key frame that ends the use of all frames before it.
-VideoFileOptions with_closed_groups(VideoFileOptions options) {
-  constexpr const char* kOption = "forced-idr";
-  const AVCodec* encoder = media::find_video_encoder(media::codec_name(common_container(), options));
-  const AVClass* known = encoder != nullptr ? encoder->priv_class : nullptr;
-  if (known != nullptr && av_opt_find(&known, kOption, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr)
-    options.options.emplace(kOption, "1");
-  return options;
-}
+  std::string path;
+  std::filesystem::path same;
+};
 
 void check_seconds(const char* name, double seconds) {
   if (seconds >= 0 && seconds <= kLongest) return;
@@ -73,12 +65,17 @@ struct ClipRecorder::Impl {
   struct Pending {
     Frame frame;
     double pts = 0;
+    std::unique_ptr<FrameEncoder> encoder;  // not started
   };
   /// What save() asked for.
   struct Order {
-    std::string path;
+    File file;
     std::optional<double> at;    // pts of the event
-    std::unique_ptr<Clip> clip;  // nullptr: the clip of that path is being written
+    std::unique_ptr<Clip> clip;  // nullptr: there was a clip of that file
+  };
+  struct Writing {
+    File file;
+    std::unique_ptr<Clip> clip;
   };
 
   explicit Impl(ClipOptions wanted) : options(std::move(wanted)), ring(options.before, options.max_bytes) {
@@ -86,47 +83,56 @@ struct ClipRecorder::Impl {
     check_seconds("before", options.before);
     check_seconds("after", options.after);
     if (options.max_bytes == 0) throw OptionError("max_bytes of clips must be above 0, got 0");
-    media::check_encoding(kWhat, common_container(), encoding(options));
+    media::check_encoding(kWhat, media::clip_container(), media::clip_encoding(options));
   }
 
-  // The node's thread.
+  // The node's thread. A clip that cannot be written hinders neither the encoder nor other clips: its failure is
+  // thrown afterwards.
 
   void write(const Frame& frame, double pts) {
     if (!frame) throw Error("cannot write the clips: the sample has no frame");
-    if (encoder && encoder->started() && !encoder->fits(frame)) {
-      log(LogLevel::Warning, "the size or the colours of the frames changed: clips begin and end there");
-      end_stream();
+    if (!std::isfinite(pts)) throw Error("cannot write the clips: a frame's pts is not a number");
+    if (pending) start(pts - pending->pts);
+    if (encoder) end_what_cannot_go_on(frame, pts);
+    if (encoder) {
+      encode(frame, pts);
+      take_orders();
+    } else {
+      auto next =
+          std::make_unique<FrameEncoder>(kWhat, media::clip_container(), media::closed_groups(options));
+      next->check_size(frame.picture_format());
+      pending = Pending{frame, pts, std::move(next)};
     }
-    if (!encoder) {
-      encoder =
-          std::make_unique<FrameEncoder>(kWhat, common_container(), with_closed_groups(encoding(options)));
-    }
-    if (!encoder->started()) {
-      encoder->check_size(frame.picture_format());
-      if (!pending) {
-        pending = Pending{frame, pts};
-        return;
-      }
-      const double step = pts - pending->pts;
-      start(step > 0 ? 1 / step : kFallbackFps);
-    }
-    encode(frame, pts);
-    take_orders();
+    throw_failure();
   }
 
-  void start(double fps) {
-    const auto first = *std::exchange(pending, std::nullopt);
-    muxer_options = encoder->start(first.frame, fps);
+  /// `step`: seconds from the first frame to the second.
+  void start(double step) {
+    auto first = *std::exchange(pending, std::nullopt);
+    muxer_options = first.encoder->start(first.frame, step > 0 ? 1 / step : kFallbackFps);
+    encoder = std::move(first.encoder);
     ring.begin(encoder->codec().time_base);
     next_key = first.pts;
     encode(first.frame, first.pts);
   }
 
+  void end_what_cannot_go_on(const Frame& frame, double pts) {
+    if (!encoder->fits(frame)) {
+      log(LogLevel::Warning, "the size or the colours of the frames changed: clips begin and end there");
+    } else if (pts - newest > kLongestGap) {
+      log(LogLevel::Warning,
+          "there was no frame for " + core::seconds_text(pts - newest) + ": clips begin and end there");
+    } else {
+      return;
+    }
+    end_stream();
+  }
+
   void encode(const Frame& frame, double pts) {
-    newest = pts;
     const bool key = pts >= next_key;
-    if (key) next_key = pts + kKeyInterval;
     encoder->encode(frame, pts, [this](AVPacket& packet) { take(packet); }, key);
+    newest = pts;
+    if (key) next_key = pts + kKeyInterval;
   }
 
   void take(const AVPacket& packet) {
@@ -135,49 +141,95 @@ struct ClipRecorder::Impl {
                                  " before their event, not " + core::seconds_text(options.before) +
                                  ": max_bytes holds no more. Give more, or a worse quality");
     }
-    each_clip([&](Clip& clip) { return clip.write(packet) || (made_longer(clip) && clip.write(packet)); });
+    each_clip([this](Clip& clip) { return go_on(clip); });
   }
 
-  /// Obeys the orders that wait for a clip that is about to end. False: there are none, and none can follow.
+  /// False: the clip is over.
+  bool go_on(Clip& clip) {
+    if (!clip.begun()) {
+      if (ring.newest() < clip.from()) return true;  // the encoder has not come so far
+      while (!clip.begin(encoder->codec(), muxer_options, ring)) {
+        if (!made_longer(clip)) return false;
+      }
+    }
+    while (!clip.follow(ring)) {
+      if (!made_longer(clip)) return false;
+    }
+    return true;
+  }
+
+  /// Obeys the orders that wait for a clip that is about to end. False: there are none.
   bool made_longer(Clip& clip) {
-    const Lock lock(mutex);
-    bool longer = false;
-    std::erase_if(orders, [&](const Order& order) {
-      const bool meant = order.path == clip.path() && !order.clip;
-      if (meant) clip.extend(tick(order.at.value_or(newest) + options.after));
-      longer = longer || meant;
-      return meant;
-    });
-    if (!longer) std::erase(writing, clip.path());
-    return longer;
+    const File file(clip.path());
+    std::vector<Order> meant;
+    {
+      const Lock lock(mutex);
+      const auto others = std::stable_partition(orders.begin(), orders.end(),
+                                                [&](const Order& order) { return !(order.file == file); });
+      std::move(others, orders.end(), std::back_inserter(meant));
+      orders.erase(others, orders.end());
+    }
+    for (const auto& order : meant) extend(clip, order);
+    return !meant.empty();
   }
 
-  /// Calls `keeps` for each clip, closes those for which it is false, and throws the first failure at the end.
+  void extend(Clip& clip, const Order& order) {
+    const double event = order.at.value_or(newest);
+    clip.extend(tick(event - options.before), tick(event + options.after));
+  }
+
+  /// Calls `keeps` for each clip and ends those for which it is false, or throws.
   template <class Keeps>
   void each_clip(const Keeps& keeps) {
-    std::exception_ptr failure;
-    std::erase_if(clips, [&](const std::unique_ptr<Clip>& clip) {
-      try {
-        if (keeps(*clip)) return false;
-        end_clip(*clip);
-      } catch (...) {
-        if (!failure) failure = std::current_exception();
-        forget(clip->path());
-      }
+    std::erase_if(clips, [&](Writing& one) {
+      bool kept = false;
+      keep_failure([&] {
+        kept = keeps(*one.clip);
+        if (!kept) end_clip(*one.clip);
+      });
+      if (kept) return false;
+      one.clip.reset();  // closes the file
+      forget(one.file);
       return true;
     });
-    if (failure) std::rethrow_exception(failure);
   }
 
   void end_clip(Clip& clip) {
-    forget(clip.path());
     clip.finish();
-    log(LogLevel::Info, "clip '" + clip.path() + "' is written");
+    if (clip.begun()) {
+      log(LogLevel::Info, "clip '" + clip.path() + "' is written");
+    } else {
+      tell_empty(clip);
+    }
   }
 
-  void forget(const std::string& path) {
+  static void tell_empty(const Clip& clip) {
+    log(LogLevel::Warning, "clip '" + clip.path() +
+                               "' was not written: no frame of its time is there; the file " +
+                               (clip.had_content() ? "keeps what it held" : "is empty"));
+  }
+
+  void forget(const File& file) {
     const Lock lock(mutex);
-    std::erase(writing, path);
+    std::erase(writing, file);
+  }
+
+  /// Keeps the first failure for throw_failure(), and logs the others.
+  template <class Deed>
+  void keep_failure(const Deed& deed) {
+    try {
+      deed();
+    } catch (const std::exception& error) {
+      if (failure) {
+        log(LogLevel::Error, error.what());
+      } else {
+        failure = std::current_exception();
+      }
+    }
+  }
+
+  void throw_failure() {
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
   }
 
   void take_orders() {
@@ -186,44 +238,39 @@ struct ClipRecorder::Impl {
       const Lock lock(mutex);
       taken.swap(orders);
     }
-    for (auto& order : taken) obey(order, order.at.value_or(newest));
+    if (taken.empty()) return;
+    for (auto& order : taken) {
+      try {
+        obey(order);
+      } catch (...) {
+        forget(order.file);
+        keep_failure([] { throw; });
+      }
+    }
+    each_clip([this](Clip& clip) { return go_on(clip); });
   }
 
-  void obey(Order& order, double event) {
-    const auto end = tick(event + options.after);
-    for (const auto& clip : clips) {
-      if (clip->path() == order.path) return clip->extend(end);
+  void obey(Order& order) {
+    for (const auto& [file, clip] : clips) {
+      if (file == order.file) return extend(*clip, order);
     }
-    if (!order.clip) {  // it ended because the size changed, or it failed
-      log(LogLevel::Warning, "clip '" + order.path + "' had ended when it was to become longer");
-      return;
-    }
-    try {
-      order.clip->begin(encoder->codec(), muxer_options, ring, tick(event - options.before));
-      order.clip->extend(end);
-    } catch (...) {
-      forget(order.path);
-      throw;
-    }
-    clips.push_back(std::move(order.clip));
+    if (!order.clip)
+      order.clip = std::make_unique<Clip>(order.file.path);  // the one that was there has ended
+    extend(*order.clip, order);
+    clips.push_back({order.file, std::move(order.clip)});
   }
 
   [[nodiscard]] std::int64_t tick(double pts) const {
-    return std::llround((pts - encoder->first_pts()) / av_q2d(encoder->codec().time_base));
+    const double seconds = std::clamp(pts - encoder->first_pts(), -kFarthest, kFarthest);
+    return std::llround(seconds / av_q2d(encoder->codec().time_base));
   }
 
   /// Writes what the encoder holds and ends all clips: no frame of this kind follows.
   void end_stream() {
-    std::exception_ptr failure;
-    try {
-      take_orders();
-      encoder->drain([this](AVPacket& packet) { take(packet); });
-    } catch (...) {
-      failure = std::current_exception();
-    }
+    take_orders();
+    keep_failure([&] { encoder->drain([this](AVPacket& packet) { take(packet); }); });
     each_clip([](Clip&) { return false; });
     encoder.reset();
-    if (failure) std::rethrow_exception(failure);
   }
 
   void finish() {
@@ -231,13 +278,20 @@ struct ClipRecorder::Impl {
       const Lock lock(mutex);
       running = false;
     }
-    if (pending) start(kFallbackFps);
-    if (encoder && encoder->started()) end_stream();
-    const Lock lock(mutex);
-    for (const auto& order : orders)
-      log(LogLevel::Warning, "no frame was written: clip '" + order.path + "' is empty");
-    orders.clear();
-    writing.clear();
+    keep_failure([&] {
+      if (pending) start(0);
+    });
+    if (encoder) end_stream();
+    std::vector<Order> left;  // there was no frame
+    {
+      const Lock lock(mutex);
+      left.swap(orders);
+      writing.clear();
+    }
+    for (const auto& order : left) {
+      if (order.clip) tell_empty(*order.clip);
+    }
+    throw_failure();
   }
 
   // Any thread.
@@ -245,56 +299,56 @@ struct ClipRecorder::Impl {
   void save(const std::string& path, std::optional<double> at) {
     if (at && !std::isfinite(*at))
       throw OptionError("at must be a pts in seconds, got " + std::to_string(*at));
-    check_container(path);
+    media::check_clip_name(path, options);
+    const File file(path);
+    const Lock alone(opening);  // two calls for one file open it once
     {
       const Lock lock(mutex);
       check_running(path);
-      if (is_written(path)) {
-        orders.push_back({path, at, nullptr});
+      if (is_written(file)) {
+        orders.push_back({file, at, nullptr});
         return;
       }
     }
-    auto clip = std::make_unique<Clip>(path);  // opens a file: not under the lock
+    auto clip = std::make_unique<Clip>(path);
     const Lock lock(mutex);
     check_running(path);
-    if (!is_written(path)) writing.push_back(path);
-    orders.push_back({path, at, std::move(clip)});
+    writing.push_back(file);
+    orders.push_back({file, at, std::move(clip)});
   }
 
   void check_running(const std::string& path) const FRESHFRAME_REQUIRES(mutex) {
     if (!running) throw StateError("cannot write clip '" + path + "': its pipeline does not run");
   }
 
-  [[nodiscard]] bool is_written(const std::string& path) const FRESHFRAME_REQUIRES(mutex) {
-    return std::find(writing.begin(), writing.end(), path) != writing.end();
+  [[nodiscard]] bool is_written(const File& file) const FRESHFRAME_REQUIRES(mutex) {
+    return std::find(writing.begin(), writing.end(), file) != writing.end();
   }
 
-  void check_container(const std::string& path) const {
-    const AVOutputFormat* container = media::find_container(path);
-    const auto name = media::codec_name(common_container(), encoding(options));
-    const AVCodec* codec = media::find_video_encoder(name);
-    const bool apart = container != nullptr && (container->flags & AVFMT_GLOBALHEADER) != 0 &&
-                       (container->flags & AVFMT_NOFILE) == 0;
-    if (apart && avformat_query_codec(container, codec->id, FF_COMPLIANCE_NORMAL) == 1) return;
-    throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov or .mkv" +
-                      (apart ? ", for " + std::string(container->name) + " cannot hold " + name : ""));
+  [[nodiscard]] std::vector<std::string> paths() const {
+    const Lock lock(mutex);
+    std::vector<std::string> result;
+    for (const auto& file : writing) result.push_back(file.path);
+    return result;
   }
 
   ClipOptions options;
 
   // The node's thread.
-  std::unique_ptr<FrameEncoder> encoder;
+  std::unique_ptr<FrameEncoder> encoder;  // started
   Dictionary muxer_options;
   std::optional<Pending> pending;
   PacketRing ring;
-  std::vector<std::unique_ptr<Clip>> clips;
+  std::vector<Writing> clips;
   double newest = 0;    // pts of the newest frame
   double next_key = 0;  // the first frame from this pts on is a key frame
   bool short_told = false;
+  std::exception_ptr failure;
 
+  Mutex opening{LockRank::Graph};  // of a clip's file; locked before `mutex`
   mutable Mutex mutex;
   std::vector<Order> orders FRESHFRAME_GUARDED_BY(mutex);
-  std::vector<std::string> writing FRESHFRAME_GUARDED_BY(mutex);
+  std::vector<File> writing FRESHFRAME_GUARDED_BY(mutex);
   bool running FRESHFRAME_GUARDED_BY(mutex) = false;
 };
 
@@ -307,8 +361,7 @@ void ClipRecorder::save(const std::string& path, std::optional<double> at) {
 }
 
 std::vector<std::string> ClipRecorder::writing() const {
-  const Lock lock(impl_->mutex);
-  return impl_->writing;
+  return impl_->paths();
 }
 
 void ClipRecorder::open(const Context& /*context*/) {

@@ -47,6 +47,7 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) fail(errno, "create");
   regular_ = S_ISREG(status.st_mode);
+  if (regular_) claim(status.st_dev, status.st_ino);
   readable_ = readable_ && regular_;
   had_content_ = regular_ && status.st_size > 0;
   auto* const buffer = static_cast<std::uint8_t*>(av_malloc(kBufferSize));
@@ -54,6 +55,16 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
   io_.reset(avio_alloc_context(buffer, kBufferSize, 1, this, nullptr, &OutputFile::write,
                                regular_ ? &OutputFile::seek : nullptr));
   if (!io_) throw std::bad_alloc();
+}
+
+void OutputFile::claim(std::uint64_t device, std::uint64_t inode) {
+  auto free = WriteClaim::of(device, inode);
+  if (free) {
+    claim_.emplace(std::move(*free));
+    return;
+  }
+  ::close(descriptor_);
+  throw Error("cannot write '" + path_ + "': this process is writing the file already; give it another name");
 }
 
 OutputFile::~OutputFile() {
@@ -88,6 +99,7 @@ int OutputFile::close() noexcept {
   int result = io_->error;
   const int descriptor = std::exchange(descriptor_, -1);
   if (::close(descriptor) != 0 && result >= 0) result = AVERROR(errno);
+  claim_.reset();
   return result;
 }
 

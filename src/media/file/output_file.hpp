@@ -5,9 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/file/write_claim.hpp"
 
 namespace freshframe::media {
 
@@ -20,7 +22,8 @@ using WrittenByte = std::uint8_t;
 /// A file, device or pipe that FFmpeg writes through io(). One thread.
 class OutputFile {
  public:
-  /// Opens the file, creates it unless it exists, and changes nothing in it. Throws Error.
+  /// Opens the file, creates it unless it exists, and changes nothing in it. Throws Error, also
+  /// when another OutputFile of this process is open for it.
   explicit OutputFile(std::string path);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -52,6 +55,7 @@ class OutputFile {
 
   static int write(void* opaque, WrittenByte* data, int size) noexcept;
   static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
+  void claim(std::uint64_t device, std::uint64_t inode);
   [[noreturn]] void fail(int error, const char* doing) const;
 
   std::string path_;
@@ -60,6 +64,7 @@ class OutputFile {
   bool readable_ = false;
   bool cut_ = false;
   bool had_content_ = false;
+  std::optional<WriteClaim> claim_;
   std::unique_ptr<AVIOContext, FreeIo> io_;
 };
 

@@ -52,21 +52,18 @@ void PacketRing::drop_first(std::size_t count) {
   }
 }
 
-std::int64_t PacketRing::key_before(std::int64_t tick) const {
-  std::int64_t key = packets_.empty() ? 0 : packets_.front()->pts;
+const AVPacket* PacketRing::key_before(std::int64_t tick) const {
+  const AVPacket* key = packets_.empty() ? nullptr : packets_.front().get();
   for (const auto& packet : packets_) {
-    if (is_key(*packet) && packet->pts <= tick) key = packet->pts;
+    if (is_key(*packet) && packet->pts <= tick) key = packet.get();
   }
   return key;
 }
 
-void PacketRing::visit_from(std::int64_t key, const std::function<void(const AVPacket&)>& visit) const {
-  bool begun = false;
-  for (const auto& packet : packets_) {
-    begun = begun || (is_key(*packet) && packet->pts == key);
-    // A frame that is shown before the key frame, but lies behind it, may need frames from before it.
-    if (begun && packet->pts >= key) visit(*packet);
-  }
+bool PacketRing::visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const {
+  auto next = std::partition_point(packets_.begin(), packets_.end(),
+                                   [&](const AvPacketPtr& packet) { return packet->dts <= dts; });
+  return std::all_of(next, packets_.end(), [&](const AvPacketPtr& packet) { return visit(*packet); });
 }
 
 double PacketRing::span() const noexcept {

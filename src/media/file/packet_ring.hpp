@@ -21,11 +21,15 @@ class PacketRing {
   void begin(AVRational time_base);
   /// Keeps a reference to the packet. False: max_bytes did not suffice for the seconds.
   [[nodiscard]] bool push(const AVPacket& packet);
-  /// The last key frame at or before `tick`, or else the first that is held; 0 when nothing is.
-  [[nodiscard]] std::int64_t key_before(std::int64_t tick) const;
-  /// What is held from the key frame at `key` on, in the order of decoding.
-  void visit_from(std::int64_t key, const std::function<void(const AVPacket&)>& visit) const;
+  /// The packet of the last key frame at or before `tick`, or else the first that is held; nullptr when nothing
+  /// is.
+  [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
+  /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns false.
+  /// False: it did.
+  [[nodiscard]] bool visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const;
 
+  /// The pts of the newest frame; INT64_MIN when nothing is held.
+  [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   /// Seconds from the first to the newest frame.
   [[nodiscard]] double span() const noexcept;

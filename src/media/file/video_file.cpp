@@ -5,11 +5,13 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "core/seconds_text.hpp"
@@ -28,12 +30,23 @@ constexpr double kFallbackFps = 25;  // of a file with a single frame
 /// Names of segments, from the number behind the highest that exists on.
 class SegmentNames {
  public:
-  explicit SegmentNames(const std::string& path) : pattern_(path, path) {}
+  explicit SegmentNames(const std::string& path) : path_(path), pattern_(path, path) {}
 
+  /// A file that does not exist: another program may have written some since. The same until taken().
   [[nodiscard]] std::string next() {
     if (next_ == 0) next_ = highest() + 1;
-    return pattern_.folder() + "/" + pattern_.name_of(next_++);
+    for (;; ++next_) {
+      const auto name = pattern_.name_of(next_);
+      if (!pattern_.number_of(name)) {
+        throw Error("cannot write '" + path_ + "': no number is left, the folder has a file with number " +
+                    std::to_string(next_ - 1));
+      }
+      const auto path = pattern_.folder() + "/" + name;
+      std::error_code error;
+      if (!std::filesystem::exists(path, error)) return path;
+    }
   }
+  void taken() { ++next_; }
 
  private:
   /// 0 when there is no file.
@@ -45,6 +58,7 @@ class SegmentNames {
     return found;
   }
 
+  std::string path_;
   NumberPattern pattern_;
   std::int64_t next_ = 0;
 };
@@ -82,15 +96,17 @@ struct VideoFile::Impl {
     if (options.segment) names.emplace(path);
   }
 
-  void open() { encoder = std::make_unique<VideoEncoder>(names ? names->next() : path, options); }
+  void open() {
+    name = names ? names->next() : path;
+    encoder = std::make_unique<VideoEncoder>(name, options);
+    if (names) names->taken();
+  }
 
   void write(const Frame& frame, double pts) {
     if (!frame) throw Error("cannot write to '" + path + "': the sample has no frame");
-    if (names && began && pts >= *began + *options.segment) {
-      finish();
-      open();
-      began.reset();
-    }
+    if (!std::isfinite(pts)) throw Error("cannot write to '" + path + "': a frame's pts is not a number");
+    if (names && began && pts >= *began + *options.segment) end_segment();
+    if (!encoder) open();
     if (!began) began = pts;
     if (!encoder->started() && !fps) {
       if (!pending) {
@@ -99,7 +115,8 @@ struct VideoFile::Impl {
         return;
       }
       const double step = pts - pending->pts;
-      start(step > 0 ? 1 / step : kFallbackFps);
+      fps = step > 0 ? 1 / step : kFallbackFps;
+      start(*fps);
     } else if (!encoder->started()) {
       encoder->start(frame, *fps);
     }
@@ -107,24 +124,34 @@ struct VideoFile::Impl {
   }
 
   void start(double rate) {
-    fps = rate;
     const auto first = std::exchange(pending, std::nullopt);
     encoder->start(first->frame, rate);
     encoder->encode(first->frame, first->pts);
   }
 
+  /// The next file is a fresh start, also when this one cannot be ended.
+  void end_segment() {
+    began.reset();
+    fps = options.fps;
+    finish();
+  }
+
   void finish() {
     if (!encoder) return;
-    if (pending) start(kFallbackFps);
-    if (!encoder->started()) {
-      log(LogLevel::Warning, "no frame was written: '" + path +
-                                 (encoder->had_content() ? "' keeps what it held" : "' is empty"));
-    }
     const auto last = std::move(encoder);  // gone afterwards, whatever happens
+    if (const auto first = std::exchange(pending, std::nullopt)) {
+      last->start(first->frame, fps.value_or(kFallbackFps));
+      last->encode(first->frame, first->pts);
+    }
+    if (!last->started()) {
+      log(LogLevel::Warning,
+          "no frame was written: '" + name + (last->had_content() ? "' keeps what it held" : "' is empty"));
+    }
     last->finish();
   }
 
   std::string path;  // of segments: the pattern of their names
+  std::string name;  // of the file
   VideoFileOptions options;
   std::optional<SegmentNames> names;  // of segments
   std::optional<double> fps = options.fps;

@@ -28,8 +28,11 @@ class Recording {
   }
   /// Frames up to, and without, number `end`.
   void feed(int end, int width = kWidth) {
-    for (; next_ < end; ++next_) write_frame(recorder_, hand_, numbered_frame(next_, width), next_ / kFps);
+    for (; next_ < end; ++next_)
+      write_frame(recorder_, hand_, numbered_frame(next_, width), passed_ + next_ / kFps);
   }
+  /// There is no frame for so many seconds.
+  void pass(double seconds) { passed_ += seconds; }
   void close() { recorder_.close(); }
   ClipRecorder& operator*() noexcept { return recorder_; }
   ClipRecorder* operator->() noexcept { return &recorder_; }
@@ -38,6 +41,7 @@ class Recording {
   Hand hand_;
   ClipRecorder recorder_;
   int next_ = 0;
+  double passed_ = 0;
 };
 
 std::vector<int> from_to(int first, int last) {
@@ -87,6 +91,113 @@ TEST(MediaClips, BeginAtAnEventThatIsPast) {
   recording.feed(300);
   recording.close();
   expect_clip(folder.file("a.mp4"), 130, 205);
+}
+
+TEST(MediaClips, EndSoonAfterAnEventThatIsLongPast) {
+  const Folder folder;
+  Recording recording({.before = 10, .after = 1});
+  recording.feed(240);
+  recording->save(folder.file("a.mp4"), 100 / kFps);
+  recording.feed(241);
+  EXPECT_TRUE(recording->writing().empty());
+  recording.close();
+  expect_clip(folder.file("a.mp4"), 0, 125);
+}
+
+TEST(MediaClips, OfAnEventToComeBeginBeforeIt) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(10);
+  recording->save(folder.file("a.mp4"), 200 / kFps);
+  recording.feed(300);
+  recording.close();
+  expect_clip(folder.file("a.mp4"), 150, 225);
+}
+
+TEST(MediaClips, BeginInTimeWithACodecThatHoldsManyFrames) {
+  for (const std::string codec : {"h265", "vp9"}) {
+    const Folder folder;
+    Recording recording({.before = 0.2, .after = 0.5, .codec = codec});
+    recording.feed(60);
+    recording->save(folder.file("a.mkv"));
+    recording.feed(140);
+    recording.close();
+    const auto played = play(folder.file("a.mkv"));
+    EXPECT_EQ(played.numbers.front(), 50) << codec;  // the key frame before 55
+  }
+}
+
+TEST(MediaClips, OfATimeWithoutFramesLeaveTheFileAsItIs) {
+  for (const double at : {-1e300, -100.0, 0.0, 1000.0, 1e300}) {
+    const Folder folder;
+    const auto path = folder.file("a.mp4");
+    write_bytes(path, {'o', 'l', 'd'});
+    Recording recording;
+    recording.feed(200);
+    recording->save(path, at);
+    recording.feed(300);
+    recording.close();
+    EXPECT_EQ(read_bytes(path), (Bytes{'o', 'l', 'd'})) << at;
+  }
+}
+
+TEST(MediaClips, AreOneClipByAnyNameOfTheFile) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(100);
+  recording->save(folder.file("a.mp4"));
+  recording->save(folder.file("./a.mp4"));
+  recording.feed(120);
+  recording->save(folder.file(
+      "../" + std::filesystem::path(folder.file("")).parent_path().filename().string() + "/a.mp4"));
+  EXPECT_EQ(recording->writing(), std::vector<std::string>{folder.file("a.mp4")});
+  recording.feed(300);
+  recording.close();
+  expect_clip(folder.file("a.mp4"), 50, 145);
+}
+
+TEST(MediaClips, OfAFileThatAnotherWritesAreRefused) {
+  const Folder folder;
+  Hand hand;
+  VideoFile file(folder.file("a.mp4"));
+  file.open(hand.context());
+  Recording recording;
+  Recording other;
+  EXPECT_THROW(recording->save(folder.file("a.mp4")), Error);
+  recording->save(folder.file("b.mp4"));
+  EXPECT_THROW(other->save(folder.file("b.mp4")), Error);
+  EXPECT_TRUE(other->writing().empty());
+  file.close();
+  recording->save(folder.file("a.mp4"));
+}
+
+TEST(MediaClips, ThatFailDoNotHinderOthers) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP();
+  const Folder folder;
+  std::filesystem::create_symlink("/dev/full", folder.file("full.mkv"));
+  Hand hand;
+  ClipRecorder recorder({.before = 2, .after = 60});
+  recorder.open(hand.context());
+  int failed = 0;
+  for (int n = 0; n < 150; ++n) {
+    if (n == 20) {
+      for (const std::string name : {"full.mkv", "a.mp4", "b.mp4"}) recorder.save(folder.file(name));
+    }
+    try {
+      write_frame(recorder, hand, numbered_frame(n), n / kFps);
+    } catch (const Error&) {
+      ++failed;
+    }
+  }
+  try {
+    recorder.close();
+  } catch (const Error&) {
+    ++failed;
+  }
+  EXPECT_EQ(failed, 1);
+  EXPECT_TRUE(recorder.writing().empty());
+  EXPECT_EQ(play(folder.file("a.mp4")).numbers, from_to(0, 149));
+  EXPECT_EQ(play(folder.file("b.mp4")).numbers, from_to(0, 149));
 }
 
 TEST(MediaClips, OverlapAndAreEncodedOnce) {
@@ -172,6 +283,33 @@ TEST(MediaClips, AnotherSizeEndsThemAndBeginsAfresh) {
   EXPECT_EQ(second.numbers.front(), 110);
 }
 
+TEST(MediaClips, AnotherSizeMayComeAfterASingleFrame) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(1);
+  recording.feed(2, 2 * kWidth);
+  recording.feed(100);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(120);
+  recording.close();
+  EXPECT_EQ(play(folder.file("a.mp4")).numbers.back(), 119);
+}
+
+TEST(MediaClips, EndAtAGapThatNoFileCanHold) {
+  const Folder folder;
+  Recording recording;
+  recording.feed(100);
+  recording->save(folder.file("a.mp4"));
+  recording.feed(110);
+  recording.pass(1e6);
+  recording.feed(200);
+  recording->save(folder.file("b.mp4"));
+  recording.feed(220);
+  recording.close();
+  EXPECT_EQ(play(folder.file("a.mp4")).numbers.back(), 109);
+  EXPECT_EQ(play(folder.file("b.mp4")).numbers.back(), 219);
+}
+
 TEST(MediaClips, HoldNoMoreThanTheirBytes) {
   const Folder folder;
   Recording recording({.before = 60, .after = 0, .quality = 0, .max_bytes = 100'000});
@@ -241,29 +379,6 @@ TEST(MediaClips, SayWhatCannotBe) {
   EXPECT_THROW(recorder.save(folder.file("a.mp4"), std::nan("")), OptionError);
   recorder.close();
   EXPECT_THROW(recorder.save(folder.file("a.mp4")), StateError);
-}
-
-TEST(MediaSegments, FollowEachOtherWithoutAGap) {
-  const Folder folder;
-  Hand hand;
-  write_bytes(folder.file("a_007.mp4"), {'o', 'l', 'd'});
-  VideoFile file(folder.file("a_%03d.mp4"), {.segment = 2.0});
-  file.open(hand.context());
-  for (int n = 0; n < 120; ++n) write_frame(file, hand, numbered_frame(n), 7 + n / kFps);
-  file.close();
-  EXPECT_EQ(read_bytes(folder.file("a_007.mp4")), (Bytes{'o', 'l', 'd'}));
-  EXPECT_EQ(play(folder.file("a_008.mp4")).numbers, from_to(0, 49));
-  EXPECT_EQ(play(folder.file("a_009.mp4")).numbers, from_to(50, 99));
-  EXPECT_EQ(play(folder.file("a_010.mp4")).numbers, from_to(100, 119));
-  EXPECT_NEAR(play(folder.file("a_009.mp4")).pts.back(), 49 / kFps, 0.001);
-  EXPECT_FALSE(std::filesystem::exists(folder.file("a_011.mp4")));
-}
-
-TEST(MediaSegments, NeedANumberAndANumberNeedsThem) {
-  EXPECT_THROW(VideoFile("a.mp4", {.segment = 10.0}), OptionError);
-  EXPECT_THROW(VideoFile("a_%03d.mp4"), OptionError);
-  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment = 0.5}), OptionError);
-  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment = std::nan("")}), OptionError);
 }
 
 }  // namespace

@@ -1,0 +1,39 @@
+// Two recorders of this process never write one file at once.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/file/write_claim.hpp"
+
+#include "freshframe/mutex.hpp"
+
+#include <set>
+
+namespace freshframe::media {
+namespace {
+
+struct Claimed {
+  Mutex mutex;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> files FRESHFRAME_GUARDED_BY(mutex);
+};
+
+// Never freed: a recorder may be closed while the process ends.
+Claimed& claimed() {
+  static auto& files = *new Claimed;  // NOLINT(cppcoreguidelines-owning-memory)
+  return files;
+}
+
+}  // namespace
+
+std::optional<WriteClaim> WriteClaim::of(std::uint64_t device, std::uint64_t inode) {
+  auto& all = claimed();
+  const Lock lock(all.mutex);
+  if (!all.files.emplace(device, inode).second) return std::nullopt;
+  return WriteClaim(File{device, inode});
+}
+
+WriteClaim::~WriteClaim() {
+  if (!file_) return;
+  auto& all = claimed();
+  const Lock lock(all.mutex);
+  all.files.erase(*file_);
+}
+
+}  // namespace freshframe::media
