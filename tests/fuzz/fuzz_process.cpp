@@ -1,4 +1,4 @@
-// Fuzzes both ends of the socket between processes: any bytes as messages to the parent and to a worker.
+// Fuzzes both ends of the socket between processes: any bytes as messages to the parent or to a worker.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
@@ -65,7 +65,8 @@ std::uint64_t sum(const Frame& frame) {
   return total;
 }
 
-/// A worker with one slab that reads the message: a picture that it believes lies within the slab.
+/// A worker with one slab that reads messages, each behind its length in two bytes: a picture that it believes
+/// lies within the slab. What it holds from one message lives on beside the next ones.
 void as_worker(std::span<const std::byte> bytes) {
   static const Slab slab(1, std::size_t{1} << 20);
   auto [ours, theirs] = Channel::make_pair();
@@ -73,13 +74,27 @@ void as_worker(std::span<const std::byte> bytes) {
   WorkerEnd worker(std::move(theirs), 0, basic_pixel_ops());
   const int file = slab.descriptor();
   (void)parent.send(write(SlabMessage{slab.id(), slab.size()}).bytes(), {&file, 1});
-  (void)parent.send(bytes.first(std::min(bytes.size(), Channel::kMostBytes)));
+  while (bytes.size() > 2) {
+    const auto wanted = std::to_integer<std::size_t>(bytes[0]) | std::to_integer<std::size_t>(bytes[1]) << 8U;
+    const auto length = std::min(wanted, bytes.size() - 2);
+    // An odd length brings a file along, the slab's own.
+    const auto files = std::span(&file, wanted % 2);
+    if (length > 0) (void)parent.send(bytes.subspan(2, length), files);
+    bytes = bytes.subspan(2 + length);
+  }
   parent.end_sending();
+  std::vector<Frame> kept;
   try {
-    WorkerRequest request;
-    if (worker.receive(request) && request.sample.frame) {
-      volatile std::uint64_t total = sum(request.sample.frame);
-      (void)total;
+    while (!worker.ended()) {
+      WorkerRequest request;
+      if (!worker.receive(request)) continue;
+      if (request.sample.frame) {
+        volatile std::uint64_t total = sum(request.sample.frame);
+        (void)total;
+        kept.push_back(request.sample.frame);
+        if (request.id % 2 == 0) worker.reply_frame(request.sample.frame);
+      }
+      if (request.id % 3 == 0) worker.reply_nothing();
     }
   } catch (const Error&) {  // refused
   }
@@ -88,9 +103,12 @@ void as_worker(std::span<const std::byte> bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
+  if (size < 2) return 0;
   const auto bytes = std::as_bytes(std::span(data, size));
-  as_parent(bytes);
-  as_worker(bytes);
+  if (bytes[0] == std::byte{0}) {
+    as_parent(bytes.subspan(1));
+  } else {
+    as_worker(bytes.subspan(1));
+  }
   return 0;
 }

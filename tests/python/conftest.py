@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,15 @@ def threads() -> dict[int, str]:
         with contextlib.suppress(OSError):  # it ended meanwhile
             found[int(task.name)] = (task / "comm").read_text(errors="replace").strip()
     return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out the tests that take minutes, unless ./dev test --full wants them."""
+    if "FRESHFRAME_TEST_FULL" in os.environ:
+        return
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
 
 
 @pytest.fixture(autouse=True)

@@ -58,6 +58,10 @@ def own_gray(frame: ff.Frame) -> ff.Frame:
     return frame.to("gray")
 
 
+def planes_of(frame: ff.Frame) -> list[Any]:
+    return [np.array(plane) for plane in frame.planes]
+
+
 def large_array(value: int) -> np.ndarray[Any, Any]:
     return np.full((500, 1000), value, np.float64)
 
@@ -280,6 +284,12 @@ def burn(value: Any) -> int:
     while time.perf_counter() < end:
         count += 1
     return count
+
+
+def hold_the_gil_at_once(value: Any) -> Any:
+    """As hold_the_gil(), on any value."""
+    re_bomb()
+    return value
 
 
 # ---- with batch=

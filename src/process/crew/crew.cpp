@@ -102,11 +102,17 @@ void Crew::step() {
 }
 
 void Crew::poll_all() {
+  // Open descriptors only: poll() refuses more entries than RLIMIT_NOFILE allows descriptors.
   std::vector<pollfd> watched{{bell_->descriptor(), POLLIN, 0}};
+  std::vector<Seat*> seats{nullptr};  // whose each is
+  const auto watch = [&](int descriptor, Seat* seat) {
+    watched.push_back({descriptor, POLLIN, 0});
+    seats.push_back(seat);
+  };
   for (auto& seat : seats_) {
     const auto* channel = seat->channel();
-    watched.push_back({channel != nullptr && !seat->stream_ended ? channel->descriptor() : -1, POLLIN, 0});
-    watched.push_back({seat->child().descriptor(), POLLIN, 0});
+    if (channel != nullptr && !seat->stream_ended) watch(channel->descriptor(), seat.get());
+    if (seat->child()) watch(seat->child().descriptor(), seat.get());
   }
   const auto left = next_time(now()) - now();
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
@@ -114,11 +120,14 @@ void Crew::poll_all() {
                          static_cast<int>(std::clamp<std::int64_t>(milliseconds, 0, 60'000)));
   if (got <= 0) return;
   if (watched[0].revents != 0) bell_->hush();
-  for (std::size_t i = 0; i < seats_.size(); ++i) {
-    auto& seat = *seats_[i];
-    if (watched[1 + 2 * i].revents != 0) read(seat);
-    if (watched[2 + 2 * i].revents == 0) continue;
-    if (const auto end = seat.reap()) bury(seat, *end);
+  for (std::size_t i = 1; i < watched.size(); ++i) {
+    if (watched[i].revents == 0) continue;
+    auto& seat = *seats[i];
+    if (watched[i].fd != seat.child().descriptor()) {
+      read(seat);
+    } else if (const auto end = seat.reap()) {
+      bury(seat, *end);
+    }
   }
 }
 

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <csignal>
+#include <system_error>
 #include <utility>
 
 #include "process/memory/headroom.hpp"
@@ -27,7 +29,9 @@ std::string mebibytes(std::uint64_t bytes) {
 
 Descriptor make_dump_file() {
   Descriptor file(::memfd_create("freshframe-stacks", MFD_CLOEXEC));
-  if (!file) throw Error("cannot make memory for the stacks of a worker");
+  if (!file) {
+    throw Error("cannot make memory for the stacks of a worker: " + std::generic_category().message(errno));
+  }
   ::fcntl(file.get(), F_SETFL, O_APPEND);
   return file;
 }

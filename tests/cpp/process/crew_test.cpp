@@ -213,14 +213,14 @@ TEST(Crew, EmitsNothingForNothing) {
 }
 
 TEST(Crew, TakesLargeResultsAndRefusesThoseBeyondTheLimit) {
-  Rig rig({.memory = std::uint64_t{256} << 20, .skips_errors = true});
+  Rig rig({.skips_errors = true});
   rig.start();
-  rig.push({"large 1", "large 3", "large 50", "large 300", "end"});
+  rig.push({"large 1", "large 3", "large 50", "large 1100", "end"});
   EXPECT_EQ(rig.get().size(), 1'000'000U);
   EXPECT_EQ(rig.get().size(), 3'000'000U);
   EXPECT_EQ(rig.get().size(), 50'000'000U);
   EXPECT_EQ(rig.get(), "end");
-  EXPECT_TRUE(contains(rig.stats().last_error, "more than a worker may send, 256 MiB"))
+  EXPECT_TRUE(contains(rig.stats().last_error, "more than a worker may send, 1024 MiB"))
       << rig.stats().last_error;
 }
 
