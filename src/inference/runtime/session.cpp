@@ -299,8 +299,10 @@ std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::s
   std::vector<ort::Value*> out(outputs_.size(), nullptr);
   ort::Status* status = nullptr;
   {
-    const std::stop_callback ender(stop,
-                                   [&] { runtime_.call(ort::RunOptionsSetTerminate{}, options.get()); });
+    const std::stop_callback ender(stop, [&]() noexcept {
+      ort::Status* const failed = runtime_.plain(ort::RunOptionsSetTerminate{}, options.get());
+      if (failed != nullptr) runtime_.plain(ort::ReleaseStatus{}, failed);
+    });
     status = runtime_.plain(ort::Run{}, session_->get(), options.get(), in_names.data(), in.data(), in.size(),
                             out_names.data(), out_names.size(), out.data());
   }
