@@ -66,6 +66,7 @@ LETTING_GO = {
     "read_picture",
     "run_node",
     "run_process",
+    "save_clip",
     "WorkerEnd.receive",
     "WorkerEnd.receive_batch",
     "WorkerEnd.reply",

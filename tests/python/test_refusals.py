@@ -105,6 +105,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     "Annotate": each_option(ff.Annotate),
     "CircleDetector": each_option(ff.CircleDetector),
     "CircleTracker": each_option(ff.CircleTracker),
+    "ClipRecorder": each_option(ff.ClipRecorder),
     "Csv": [lambda: ff.Csv(THING)],
     "JsonLines": [lambda: ff.JsonLines(THING)],
     "Detections": [

