@@ -7,10 +7,12 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <span>
 
 #include <asm/perf_regs.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -81,6 +83,15 @@ bool parse(std::span<const std::byte> bytes, StackSample& sample) {
   return true;
 }
 
+// No fork falls between the opening of an event and the record of it, nor between the end of the record and the
+// closing: a child would keep an event that it does not know of, and the kernel would go on sampling.
+std::mutex& no_fork() {
+  static std::mutex mutex;
+  [[maybe_unused]] static const int registered = ::pthread_atfork(
+      [] { no_fork().lock(); }, [] { no_fork().unlock(); }, [] { no_fork().unlock(); });
+  return mutex;
+}
+
 }  // namespace
 
 bool PerfSampler::arm(pid_t thread) {
@@ -95,7 +106,10 @@ bool PerfSampler::arm(pid_t thread) {
   wanted.sample_stack_user = kStackBytes;
   wanted.exclude_kernel = 1;
   wanted.exclude_hv = 1;
-  event_ = static_cast<int>(::syscall(SYS_perf_event_open, &wanted, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
+  {
+    const std::lock_guard lock(no_fork());
+    event_ = static_cast<int>(::syscall(SYS_perf_event_open, &wanted, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
+  }
   if (event_ < 0) {
     forbidden_ = errno != ESRCH;  // the thread has ended
     return false;
@@ -141,6 +155,7 @@ void PerfSampler::disarm() {
 }
 
 void PerfSampler::close_event() {
+  const std::lock_guard lock(no_fork());
   if (const int event = event_.exchange(-1); event >= 0) ::close(event);
 }
 
