@@ -23,7 +23,7 @@ ELSEWHERE = {
     "release-the-gil.md",
     "native-nodes.md",
     "recording.md",
-}  # pages whose programs have tests of their own
+}  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 PATH = os.environ | {"PYTHONPATH": str(ROOT / "python")}

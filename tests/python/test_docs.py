@@ -1,4 +1,4 @@
-"""The pages about the GIL, and the programs in them: C++ goes through the compiler, Python and Cython run where they can."""
+"""The pages about the GIL and their programs: C++ is compiled, Python and Cython run where they can."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
