@@ -146,7 +146,9 @@ def main() -> None:
     """Runs, shows, keeps."""
     options = parse()
     kept = options.append.exists() and not options.quick
-    document = json.loads(options.append.read_text()) if kept else {"bench": "peers", "pieces": []}
+    document: dict[str, Any] = {"bench": "peers", "pieces": []}
+    if kept:
+        document = json.loads(options.append.read_text())
     if options.page:
         import _peer_page  # noqa: PLC0415  (needs matplotlib)
 
