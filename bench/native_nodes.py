@@ -279,6 +279,65 @@ def run(node: Any, source: Path, load: Callable[[], Any]) -> tuple[float, float,
     return seconds / frames * 1e6, stats.p50 * 1e6, stats.p99 * 1e6
 
 
+def nodes_in(folder: str, c: Path, cpp: Path) -> dict[str, Callable[[], Any]]:
+    """Makers of the same node in each language whose tools are installed."""
+    nodes: dict[str, Callable[[], Any]] = {
+        "NumPy": lambda: in_numpy,
+        "C function": lambda: ff.native.load(c, "centroid", out=(2,)),
+        "C++ class": lambda: ff.native.node(cpp, "centroid"),
+    }
+    perhaps: dict[str, Callable[[], Any]] = {
+        "numba": in_numba,
+        "Cython": lambda: in_cython(folder),
+        "Rust": lambda: in_rust(folder),
+    }
+    for language, make_one in perhaps.items():
+        with contextlib.suppress(ImportError):
+            nodes[language] = again(make_one())
+    return nodes
+
+
+def rows_of_frames(nodes: dict[str, Callable[[], Any]], cpp: Path, rounds: int) -> list[Row]:
+    """Each node beside a busy Python thread and beside a busy process."""
+    kinds = {
+        f"{name}, {load.__name__}": lambda make=make, load=load: run(make(), cpp, load)
+        for name, make in nodes.items()
+        for load in (busy_process, busy_thread)
+    }
+    kinds["again"] = kinds["C function, busy_process"]
+    runs = take_turns(kinds, rounds)
+    noise = spread(*([each[0] for each in runs[kind]] for kind in ("C function, busy_process", "again")))
+    rows = []
+    for name in nodes:
+        thread, process = runs[f"{name}, busy_thread"], runs[f"{name}, busy_process"]
+        figures = {
+            "us_per_frame": median([each[0] for each in process]),
+            "us_per_frame_beside_thread": median([each[0] for each in thread]),
+            "call_p50_us": median([each[1] for each in process]),
+            "call_p50_us_beside_thread": median([each[1] for each in thread]),
+            "call_p99_us": median([each[2] for each in process]),
+            "call_p99_us_beside_thread": median([each[2] for each in thread]),
+        }
+        ratio = figures["us_per_frame_beside_thread"] / figures["us_per_frame"]
+        goal = None if name == "NumPy" else 1.1
+        what = f"{name}: beside a busy Python thread against a busy process"
+        rows.append(Row(what, figures, ratio, goal, spread=noise))
+    return rows
+
+
+def rows_of_calls(c: Path, cpp: Path, rounds: int) -> list[Row]:
+    """One call of a node that does nothing, beside the engine's own."""
+    measured = calls(c, cpp, rounds)
+    own = median(measured["own"])
+    rows = []
+    for name, kind in {"C function": "function", "C++ class": "class"}.items():
+        one = median(measured[kind])
+        figures = {"ns": one, "own_node_ns": own, "own_again_ns": median(measured["own again"])}
+        what = f"{name} that does nothing: one call against the engine's own node"
+        rows.append(Row(what, figures, (one - own) / 1000, 0.5))
+    return rows
+
+
 def main() -> None:
     """Command line."""
     options = arguments(__doc__, "native_nodes", rounds=3)
@@ -286,60 +345,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         c = built(folder, C, "cc", "-x", "c", "-std=c11")
         cpp = built(folder, CPP, "c++", "-x", "c++", "-std=c++17", "-w")
-        nodes: dict[str, Callable[[], Any]] = {
-            "NumPy": lambda: in_numpy,
-            "C function": lambda: ff.native.load(c, "centroid", out=(2,)),
-            "C++ class": lambda: ff.native.node(cpp, "centroid"),
-        }
-        perhaps: dict[str, Callable[[], Any]] = {
-            "numba": in_numba,
-            "Cython": lambda: in_cython(folder),
-            "Rust": lambda: in_rust(folder),
-        }
-        for language, make_one in perhaps.items():
-            with contextlib.suppress(ImportError):
-                nodes[language] = again(make_one())
-        kinds = {
-            f"{name}, {load.__name__}": lambda make=make, load=load: run(make(), cpp, load)
-            for name, make in nodes.items()
-            for load in (busy_process, busy_thread)
-        }
-        kinds["again"] = kinds["C function, busy_process"]
-        runs = take_turns(kinds, options.rounds)
-        noise = spread(*([each[0] for each in runs[kind]] for kind in ("C function, busy_process", "again")))
-        for name in nodes:
-            thread, process = runs[f"{name}, busy_thread"], runs[f"{name}, busy_process"]
-            figures = {
-                "us_per_frame": median([each[0] for each in process]),
-                "us_per_frame_beside_thread": median([each[0] for each in thread]),
-                "call_p50_us": median([each[1] for each in process]),
-                "call_p50_us_beside_thread": median([each[1] for each in thread]),
-                "call_p99_us": median([each[2] for each in process]),
-                "call_p99_us_beside_thread": median([each[2] for each in thread]),
-            }
-            ratio = figures["us_per_frame_beside_thread"] / figures["us_per_frame"]
-            goal = None if name == "NumPy" else 1.1
-            result.add(
-                Row(
-                    f"{name}: beside a busy Python thread against a busy process",
-                    figures,
-                    ratio,
-                    goal,
-                    spread=noise,
-                )
-            )
-        measured = calls(c, cpp, 7 * options.rounds)
-        own = median(measured["own"])
-        for name, kind in {"C function": "function", "C++ class": "class"}.items():
-            one = median(measured[kind])
-            result.add(
-                Row(
-                    f"{name} that does nothing: one call against the engine's own node",
-                    {"ns": one, "own_node_ns": own, "own_again_ns": median(measured["own again"])},
-                    (one - own) / 1000,
-                    0.5,
-                )
-            )
+        rows = rows_of_frames(nodes_in(folder, c, cpp), cpp, options.rounds)
+        for row in rows + rows_of_calls(c, cpp, 7 * options.rounds):
+            result.add(row)
     result.keep(options.out)
 
 
