@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import process_nodes
 import pytest
-from support import Count, Pictures, run_node, run_program, until
+from support import Count, Pictures, run_node, run_program, run_python, until
 
 import freshframe as ff
 
@@ -111,11 +110,73 @@ def test_the_parent_may_be_process_1(tmp_path: Path) -> None:
         "node = process_nodes.Dies('SIGKILL', 3)\n"
         "print(os.getpid(), [sample.value for sample in run_node(node, range(5), process=True)])\n"
     )
-    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages)}
-    command = [*alone, sys.executable, str(script)]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-    assert (ended.returncode, ended.stdout) == (0, "1 [0, 1, 2, 4]\n"), ended.stderr
+    ended = run_python(str(script), before=alone)
+    assert (ended.code, ended.out) == (0, "1 [0, 1, 2, 4]\n"), ended.err
+
+
+def test_a_small_and_full_dev_shm_is_enough(tmp_path: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    full = "mount -t tmpfs -o size=1M none /dev/shm; head -c 2M /dev/zero > /dev/shm/full"
+    try:
+        refused = subprocess.run(
+            [*alone, "mount", "-t", "tmpfs", "none", "/dev/shm"], check=False, capture_output=True
+        ).returncode
+    except OSError:
+        refused = 1
+    if refused:
+        pytest.skip("no namespaces here (unshare)")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "import process_nodes\n"
+        "from support import Pictures, run_node, picture\n"
+        "import freshframe as ff\n"
+        "assert os.listdir('/dev/shm') == ['full'] and os.statvfs('/dev/shm').f_bfree == 0\n"
+        "frames = [ff.Frame.from_array(picture(n, (1920, 1080)), 'gray') for n in range(20)]\n"
+        "print([sample.value for sample in run_node(process_nodes.mean, frames, process=True)])\n"
+        "print(len(run_node(process_nodes.large_array, range(3), process=True)))\n"
+    )
+    ended = run_python(str(script), before=[*alone, "sh", "-c", f'{full}; exec "$@"', "sh"])
+    assert (ended.code, ended.out) == (0, f"{[float(n) for n in range(20)]}\n3\n"), ended.err
+
+
+def memory_group() -> Path | None:
+    """A control group of 350 MB that this process may put others into; None: there is none to be had."""
+    for top, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        group = Path(top) / f"freshframe-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / limit).write_text("350000000")
+        except OSError:
+            group.rmdir()
+            continue
+        return group
+    return None
+
+
+def test_a_worker_that_the_kernel_ends_for_its_memory_is_replaced(tmp_path: Path) -> None:
+    group = memory_group()
+    if group is None:
+        pytest.skip("no control group here (root)")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        f"Path({str(group / 'cgroup.procs')!r}).write_text(str(os.getpid()))\n"
+        "import process_nodes\n"
+        "from support import run_node\n"
+        "print([s.value for s in run_node(process_nodes.eat_memory, range(5), process=True)])\n"
+    )
+    try:
+        ended = run_python(str(script))
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text(), "the end of all in the group")
+        group.rmdir()
+    assert (ended.code, ended.out) == (0, "[0, 1, 2, 4]\n"), ended.err
+    assert "killed by signal 9 (Killed); the kernel's OOM killer was active" in ended.err
 
 
 # ---- pictures
