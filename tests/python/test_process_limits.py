@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import process_nodes
 import pytest
+from process_remains import is_alive
 from support import Count, Pictures, run_node, run_program, run_python, until
 
 import freshframe as ff
@@ -31,6 +33,7 @@ import os, resource, signal
 import numpy as np
 import process_nodes
 import freshframe as ff
+from process_remains import is_alive
 from support import Count, Push, until
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 """
@@ -287,3 +290,46 @@ def test_a_thousand_kills_lose_nothing_uncounted() -> None:
     [edge] = [edge for edge in pipeline.stats().edges if edge.child == "n"]
     assert edge.delivered == node.processed + node.dropped
     assert (node.in_flight, pipeline.stats().held_by_python_bytes) == (0, 0)
+
+
+def have_ended(pids: list[int]) -> bool:
+    return not any(map(is_alive, pids))
+
+
+RUNS_UNTIL_KILLED = """
+import sys, time
+import process_nodes
+import freshframe as ff
+from support import Pictures
+pipeline = ff.Pipeline()
+frames = pipeline.add(Pictures(1 << 30, live=True, size=(640, 480)))
+port = pipeline.add(process_nodes.mean, frames, process=ff.Process(workers=2), name="n")
+reader = pipeline.reader(port, frames=False)
+pipeline.start()
+reader.get()
+print(*[worker.pid for worker in pipeline.stats().nodes["n"].workers], flush=True)
+while True:
+    reader.get()
+"""
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("what", ["parent", "both"])
+def test_a_hundred_killed_parents_leave_nothing(what: str) -> None:
+    before = set(os.listdir("/dev/shm"))
+    delays = np.random.default_rng(7).uniform(0, 0.05, 100)
+    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages)}
+    for number, delay in enumerate(delays):
+        command = [sys.executable, "-c", RUNS_UNTIL_KILLED]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+            assert parent.stdout is not None
+            workers = [int(pid) for pid in parent.stdout.readline().split()]
+            assert len(workers) == 2
+            time.sleep(delay)
+            if what == "both":
+                os.kill(workers[number % 2], signal.SIGKILL)
+            parent.kill()
+        until(partial(have_ended, workers), f"the end of {workers}, number {number}")
+    assert set(os.listdir("/dev/shm")) == before
