@@ -1,4 +1,4 @@
-"""Compares what test cameras sent with what a fleet's readers got and what it counted. Pure: works on logs."""
+"""Compares what test cameras sent with what a fleet's readers got and what it counted."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
