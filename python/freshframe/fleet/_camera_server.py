@@ -1,9 +1,9 @@
 """Test cameras over HTTP that count their sessions, for `freshframe fleet check`.
 
 `python -m freshframe.fleet._camera_server CAMERAS FPS LOG` serves http://127.0.0.1:PORT/camera/0 and so on,
-prints the port and ends with its standard input. Every camera sends MJPEG (multipart/x-mixed-replace), frame n at
-n / fps seconds after the server's start. A line of LOG is an object: a session that was opened, or that was
-closed with the ranges of frames it was sent.
+prints the port and ends with its standard input. Each camera sends MJPEG (multipart/x-mixed-replace), frame n
+at n / fps seconds after the server's start. A line of LOG is an object: a session that was opened, or one
+that was closed with the ranges of frames it was sent.
 """
 
 # SPDX-License-Identifier: Apache-2.0

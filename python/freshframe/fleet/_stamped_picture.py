@@ -43,8 +43,8 @@ def read_stamp(luma: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
     return (camera, frame) if zlib.crc32(packed[:6]) & 0xFFFF == checksum else None
 
 
-# Each block has a DC coefficient alone. Quantised by 8 it is -128 (black) or 127 (white), so two differ by 0 or
-# 255. The codes of DC differences: 0 for "none", 10 for "8 more bits", 110 for "7 more bits". A block's end: 0.
+# Each block has a DC coefficient alone. Quantised by 8 it is -128 (black) or 127 (white), so two differ by 0
+# or 255. The codes of DC differences: 0 for "none", 10 for "8 more bits", 110 for "7 more bits". Last: 0.
 _SAME = "00"
 _TO_WHITE = "10" + f"{255:08b}" + "0"
 _TO_BLACK = "10" + f"{0:08b}" + "0"
