@@ -6,6 +6,7 @@ import { attribute, byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
 
 const PERIOD = 1000; // milliseconds between two questions
+const OLD = 15000; // milliseconds without a new state; the program makes one every 10 s at least
 const LOSSES = ["outbox_full", "expired", "fenced", "lost_with_agent"];
 
 const cameras = new Cameras();
@@ -23,6 +24,7 @@ for (const [key, term, title] of [
 
 let newestEvent = "";
 let failures = 0;
+let latest = { time: 0, heard: performance.now() };
 
 function show(state) {
   text(byId("name"), state.name);
@@ -167,7 +169,8 @@ async function ask() {
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const state = await answer.json();
     failures = 0;
-    showLink("");
+    if (state.time !== latest.time) latest = { time: state.time, heard: performance.now() };
+    showLink(performance.now() - latest.heard > OLD ? "The program does not tell its state: it is busy or stopped." : "");
     show(state);
   } catch (error) {
     failures += 1;

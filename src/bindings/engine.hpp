@@ -109,6 +109,7 @@ void bind_frame(nanobind::module_& module);
 /// How notebooks show it.
 void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_log(nanobind::module_& module);
+void bind_pages(nanobind::module_& module);
 /// A record of a worker process on its way to the logger of that name; `level` is Python's number.
 void log_record(int level, const std::string& logger, const std::string& text);
 /// Adding and running nodes in worker processes.

@@ -83,6 +83,7 @@ NB_MODULE(_native, module) {
   bind_track_nodes(module);
   bind_models(module);
   bind_log(module);
+  bind_pages(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once.");
   module.def("forget_classes", freshframe::gil::entry<&forget_classes>,
