@@ -116,6 +116,7 @@ void log_record(int level, const std::string& logger, const std::string& text);
 void bind_processes(nanobind::module_& module, nanobind::class_<Engine>& engine);
 /// The worker's end.
 void bind_worker_end(nanobind::module_& module);
+void bind_fleet(nanobind::module_& module);
 /// A stop is to end within `seconds`: workers that then still run are killed before.
 void limit_stop(Engine& engine, double seconds);
 

@@ -78,6 +78,7 @@ NB_MODULE(_native, module) {
   bind_engine(module);
   bind_python_nodes(module);
   bind_worker_end(module);
+  bind_fleet(module);
   bind_nodes(module);
   bind_user_nodes(module);
   bind_track_nodes(module);
