@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
+import random
 import runpy
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +31,8 @@ def run(options: Any, messages: Messages) -> ExitCode:
     """One of its verbs."""
     if options.verb == "run":
         return _run(options, messages)
+    if options.verb == "check":
+        return _check(options, messages)
     name = options.name or _only_one()
     if options.verb in ("drain", "resume"):
         _desk.ask(name, options.verb, agent=options.agent)
@@ -157,12 +163,52 @@ def _run(options: Any, messages: Messages) -> ExitCode:
         reader = None if options.read is None else fleet.reader(options.read)
         many = fleet.add_many(cameras, build, exclusive=options.exclusive)
         messages.say(f"fleet {fleet.name}: {many} cameras on {options.agents} agents; Ctrl-C ends it")
+        if options.serve:
+            messages.say(f"its page: {fleet.serve().url}")
         if reader is None:
             while True:
                 time.sleep(_EVERY)
         for sample in reader:
             print(json.dumps(_as_json(sample)), flush=True)
     return ExitCode.OK
+
+
+def _check(options: Any, messages: Messages) -> ExitCode:
+    from freshframe.fleet._check_run import CheckOptions, report, run_check  # noqa: PLC0415  (its own programs)
+
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
+    exclusive = options.cameras // 2 if options.exclusive is None else options.exclusive
+    if not 0 <= exclusive <= options.cameras:
+        raise UsageError(
+            f"--exclusive must be 0 to {options.cameras}, the number of cameras; got {exclusive}"
+        )
+    if not options.fps > 0:
+        raise UsageError(f"--fps must be more than 0, got {options.fps:g}")
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="freshframe-check-")
+        )
+        messages.say(
+            f"{options.cameras} cameras, {options.agents} agents, {options.faults} faults, seed {seed}"
+        )
+        verdict = run_check(
+            CheckOptions(
+                cameras=options.cameras,
+                agents=options.agents,
+                exclusive=exclusive,
+                fps=options.fps,
+                faults=options.faults,
+                seed=seed,
+                folder=Path(folder),
+            ),
+            messages.say,
+        )
+    if options.json:
+        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
+        print(json.dumps({"seed": seed, "figures": verdict.figures, "findings": findings}))
+    else:
+        print("\n".join(report(verdict)))
+    return ExitCode.INCOMPLETE if verdict.findings else ExitCode.OK
 
 
 def _as_json(sample: FleetSample) -> dict[str, Any]:

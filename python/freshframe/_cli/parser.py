@@ -356,6 +356,8 @@ def _fleet(commands: Any) -> None:
     run.add_argument("--agents", type=count, default=1, metavar="N", help="how many processes (default 1)")
     run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
     run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
+    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and say where")
+    _fleet_check(verbs)
     for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
         verbs.add_parser(verb, help=summary)
     for verb, summary in (
@@ -363,9 +365,31 @@ def _fleet(commands: Any) -> None:
         ("resume", "let an agent take cameras again"),
     ):
         verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
-    for each in verbs.choices.values():
+    for name, each in verbs.choices.items():
+        if name == "check":
+            continue
         each.add_argument("--name", metavar="NAME", help="of the fleet; needed where several run")
         each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
+
+
+def _fleet_check(verbs: Any) -> None:
+    check = verbs.add_parser(
+        "check",
+        help="run test cameras, a fleet and random faults, and compare what was sent with what was read",
+    )
+    check.add_argument("--cameras", type=count, default=12, metavar="N", help="test cameras (default 12)")
+    check.add_argument("--agents", type=count, default=3, metavar="N", help="agents of the fleet (default 3)")
+    check.add_argument(
+        "--exclusive",
+        type=int,
+        metavar="N",
+        help="how many cameras allow one session (default: half of them)",
+    )
+    check.add_argument("--fps", type=float, default=10.0, help="frames a second of each camera (default 10)")
+    check.add_argument("--faults", type=count, default=10, metavar="N", help="how many (default 10)")
+    check.add_argument("--seed", type=int, help="of the faults; the same seed gives the same ones")
+    check.add_argument("--folder", metavar="PATH", help="for the logs; the default is deleted at the end")
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
 def _gil(commands: Any) -> None:

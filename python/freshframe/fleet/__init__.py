@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: Apache-2.0
 from ._fleet import Fleet
+from ._page import FleetPage
 from ._reader import FleetReader, FleetSample
 from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
 
@@ -10,6 +11,7 @@ __all__ = [
     "CameraStats",
     "Fleet",
     "FleetEvent",
+    "FleetPage",
     "FleetReader",
     "FleetReaderStats",
     "FleetSample",

@@ -44,7 +44,7 @@ def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
     elif command[0] == "drain":
         fleet.drain(command[1])
     elif command[0] == "undrain":
-        fleet.drain(command[1], draining=False)
+        fleet.resume(command[1])
     elif command[0] == "end":
         _empty(fleet)
     return fleet.stats().as_json()

@@ -17,6 +17,7 @@ from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
 from . import _specs
 from ._controller import Controller
 from ._desk import Desk
+from ._page import FleetPage
 from ._reader import FleetReader
 from ._stats import FleetStats
 
@@ -63,6 +64,7 @@ class Fleet:
         self._pid = os.getpid()
         self._definitions = _pickling.Definitions()
         self._builds: dict[int, tuple[Any, int]] = {}  # by id()
+        self._pages: list[FleetPage] = []
         self._controller = self._make_controller(name, kept)
         try:
             self._desk = Desk(
@@ -254,12 +256,40 @@ class Fleet:
         self._check_process()
         return self._controller.stats()
 
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> FleetPage:
+        """Serves a page with the agents, cameras, readers and events; several may be open.
+
+        The state is also at ``/api/fleet`` as JSON, and ``/healthz`` fails while a camera does not run. It is
+        made once in ten seconds, and at once while somebody looks.
+
+        Args:
+            host: An address of this machine; "127.0.0.1": only this machine can connect.
+            port: 0: one that is free.
+            token: What visitors must know, 16 to 256 letters of a-z A-Z 0-9 - _. None: nothing on this
+                machine, and one is made up when others can connect.
+
+        Returns:
+            The page; ``page.url`` is where it is.
+
+        Raises:
+            FreshframeError: The port is taken.
+            OptionError: An option is out of range.
+            OptionTypeError: An option is of the wrong type.
+            StateError: The fleet was closed.
+        """
+        self._check_process()
+        page = FleetPage(self._controller.stats, host, port, token)
+        self._pages.append(page)
+        return page
+
     # ---- life
 
     def close(self) -> None:
         """Stops all cameras and ends the agents. Idempotent."""
         if os.getpid() != self._pid:
             return
+        while self._pages:
+            self._pages.pop().close()
         self._desk.close()
         self._controller.close()
         _open.discard(self)
