@@ -109,12 +109,14 @@ void bind_frame(nanobind::module_& module);
 /// How notebooks show it.
 void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_log(nanobind::module_& module);
+void bind_pages(nanobind::module_& module);
 /// A record of a worker process on its way to the logger of that name; `level` is Python's number.
 void log_record(int level, const std::string& logger, const std::string& text);
 /// Adding and running nodes in worker processes.
 void bind_processes(nanobind::module_& module, nanobind::class_<Engine>& engine);
 /// The worker's end.
 void bind_worker_end(nanobind::module_& module);
+void bind_fleet(nanobind::module_& module);
 /// A stop is to end within `seconds`: workers that then still run are killed before.
 void limit_stop(Engine& engine, double seconds);
 

@@ -78,11 +78,13 @@ NB_MODULE(_native, module) {
   bind_engine(module);
   bind_python_nodes(module);
   bind_worker_end(module);
+  bind_fleet(module);
   bind_nodes(module);
   bind_user_nodes(module);
   bind_track_nodes(module);
   bind_models(module);
   bind_log(module);
+  bind_pages(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once.");
   module.def("forget_classes", freshframe::gil::entry<&forget_classes>,
