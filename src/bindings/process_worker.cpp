@@ -57,7 +57,7 @@ nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
   if (request.value.kind() != process::kNoValue) {
     request.sample.value = decode(std::move(request.value), "the parent process");
   }
-  request.sample.frame = request.sample.frame.as_loan();
+  request.sample.frame = request.sample.frame.keep();
   return make_sample(std::move(request.sample), self.names);
 }
 

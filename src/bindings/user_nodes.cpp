@@ -175,10 +175,10 @@ void open_lone(gil::Held& held, LoneNode& self) {
 
 nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sample) {
   auto given = sample.sample();
-  std::optional<Output> output;
+  std::optional<Emitted> output;
   gil::release(
       held,
-      [](LoneNode* lone, const AnySample& from, std::optional<Output>* into) {
+      [](LoneNode* lone, const AnySample& from, std::optional<Emitted>* into) {
         lone->enter(LoneNode::State::Open, LoneNode::State::Busy);
         try {
           *into = lone->node->process_any(from, lone->context);
@@ -191,7 +191,7 @@ nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sam
       &self, given, &output);
   if (!output) return nb::none();
   if (output->value) return to_python(held, output->value);
-  return nb::cast(output->frame.as_loan());
+  return nb::cast(output->frame.keep());
 }
 
 void close_lone(gil::Held& held, LoneNode& self) {

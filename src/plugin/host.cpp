@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "plugin/foreign_text.hpp"
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -173,7 +174,7 @@ struct Host::Calls {
   static freshframe_frame* keep_frame(void* self, const freshframe_frame* frame) {
     if (frame == nullptr || !frame->frame) return nullptr;
     return with(self, static_cast<freshframe_frame*>(nullptr),
-                [&](Host&) { return new freshframe_frame{frame->frame.as_loan()}; });
+                [&](Host&) { return new freshframe_frame{frame->frame.keep()}; });
   }
 
   static freshframe_frame* make_frame(void* self, const freshframe_picture* wanted, freshframe_picture* out) {
@@ -283,7 +284,7 @@ Frame Host::take(freshframe_frame* given) const {
   }
   const std::unique_ptr<freshframe_frame> owned(given);
   if (owned->builder) return std::move(*owned->builder).publish(ops_);
-  return owned->frame.as_engine();
+  return core::FrameAccess::engine(owned->frame);
 }
 
 }  // namespace freshframe::plugin

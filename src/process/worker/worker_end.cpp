@@ -276,7 +276,7 @@ void WorkerEnd::reply_frame(const Frame& frame) {
   input = {};
   message.kind = ResultKind::Picture;
   message.picture = frame.picture_format();
-  Picture copy{message.picture, {}};
+  MutablePicture copy(message.picture);
   need(core::lay_out(copy, nullptr));
   core::lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data()));
   if (!basic_pixel_ops().convert(frame.picture(), copy)) throw Error("cannot copy a picture");

@@ -29,7 +29,7 @@ class OutsideNode final : public NodeBase {
   void open(const Context& /*context*/) override {
     if (fails_to_open_) throw std::runtime_error("cannot open");
   }
-  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
+  std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     throw std::logic_error("the engine called a node that runs outside");
   }
 
