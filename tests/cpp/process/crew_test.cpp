@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -100,9 +101,9 @@ class Rig {
   void start() {
     pipeline.start({.start_outside = [this] {
       thread_ = std::jthread([this] {
-        auto& worker = pipeline.core()->worker(index_);
+        auto& worker = core::PipelineAccess::core(pipeline)->worker(index_);
         worker.adopt_thread();
-        Crew(*pipeline.core(), worker, embedder_).run();
+        Crew(*core::PipelineAccess::core(pipeline), worker, embedder_).run();
       });
     }});
   }
@@ -111,7 +112,7 @@ class Rig {
   void stop(Seconds patience = Seconds{0}) {
     const auto before = pids();
     node->kill_by(std::chrono::steady_clock::now() + to_duration(patience));
-    pipeline.core()->request_stop();
+    core::PipelineAccess::core(pipeline)->request_stop();
     if (thread_.joinable()) thread_.join();
     pipeline.stop(Seconds{60});
     const auto stats = pipeline.stats();
@@ -373,7 +374,7 @@ TEST(Crew, StopsWhileItsWorkersStart) {
   });
   wait_until([&] { return rig.worker().pid != 0; });
   rig.node->kill_by(std::chrono::steady_clock::now());
-  rig.pipeline.core()->request_stop();
+  core::PipelineAccess::core(rig.pipeline)->request_stop();
   starter.join();
   rig.stop();
   EXPECT_EQ(rig.worker().state, WorkerState::Ended);
@@ -393,7 +394,7 @@ TEST(Crew, LetsAWorkerFinishItsSampleWhenItStops) {
   rig.push({"wait " + marks.path("go")});
   rig.await(WorkerState::Working);
   std::jthread stopper([&] { rig.stop(Seconds{30}); });
-  wait_until([&] { return rig.pipeline.core()->stop_token().stop_requested(); });
+  wait_until([&] { return core::PipelineAccess::core(rig.pipeline)->stop_token().stop_requested(); });
   marks.set("go");
   stopper.join();
   EXPECT_EQ(rig.stats().processed, 1U);
@@ -442,7 +443,7 @@ TEST(Crew, KillsAWorkerThatTakesTooLongAndKeepsItsStacks) {
   rig.push({"hang", "a"});
   EXPECT_EQ(rig.get(), "a");
   EXPECT_TRUE(contains(rig.log(), "it took longer than timeout=0.2 s")) << rig.log();
-  const auto notes = rig.pipeline.core()->errors().since(0);
+  const auto notes = core::PipelineAccess::core(rig.pipeline)->errors().since(0);
   ASSERT_EQ(notes.size(), 1U);
   EXPECT_TRUE(contains(notes[0].traceback, "stacks of the helper"));
 }
