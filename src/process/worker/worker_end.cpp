@@ -108,6 +108,7 @@ WorkerInit WorkerEnd::init() {
   if (!read_file(files[0].get(), init.payload)) throw ProtocolError("the first file cannot be read");
   init.stacks = std::move(files[1]);
   init.names = std::move(message.names);
+  init.node = std::move(message.node);
   return init;
 }
 
