@@ -154,7 +154,10 @@ std::unique_ptr<NodeBase> load_function(const std::string& path, const std::stri
                                         FunctionOptions options) {
   const auto found = plugin::find_symbol(path, symbol);
   if (found.address == nullptr) {
-    throw OptionError("'" + path + "' has no function '" + symbol + "'; C++ functions need extern \"C\"");
+    const bool is_node = plugin::find_symbol(path, plugin::kSymbolPrefix + symbol).address != nullptr;
+    throw OptionError("'" + path + "' has no function '" + symbol + "'; " +
+                      (is_node ? "it has a node of that name: use freshframe.native.node()"
+                               : "C++ functions need extern \"C\""));
   }
   if (found.kind == plugin::SymbolKind::Data) {
     throw OptionError("'" + symbol + "' of '" + path + "' is data, not a function");

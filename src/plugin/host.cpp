@@ -71,8 +71,9 @@ void show(const FrameBuilder& builder, freshframe_picture* out) {
 }
 
 // A line of the log: line breaks become spaces.
-std::string one_line(std::string_view text) {
-  auto line = utf8_of(text);
+std::string one_line(const char* text) {
+  constexpr std::size_t kMostText = 16384;  // bytes
+  auto line = shortened(text, kMostText);
   std::replace_if(
       line.begin(), line.end(), [](char letter) { return letter == '\n' || letter == '\r'; }, ' ');
   return line;
@@ -217,7 +218,7 @@ struct Host::Calls {
       made->frame = Frame::wrap(
           picture, bytes,
           [owner, release] {
-            if (release != nullptr) release(owner);
+            if (release != nullptr) contained("release()", [&] { release(owner); });
           },
           host.ops_);
       return made.release();

@@ -181,7 +181,7 @@ Instance::Instance(const freshframe_node& table, void* self, std::shared_ptr<con
 }
 
 Instance::~Instance() {
-  if (!keep_) table_.destroy(self_);
+  if (!keep_) contained("destroy()", [&] { table_.destroy(self_); });
 }
 
 void Instance::open(const Context& context) {
@@ -205,7 +205,7 @@ std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
     if (value.release != nullptr) value.release(value.owner);
     if (value.frame != nullptr) (void)host_.take(value.frame);
-    throw Error("gave a value of type " + (value.type != nullptr ? utf8_of(value.type) : "null") +
+    throw Error("gave a value of type " + (value.type != nullptr ? shortened(value.type) : "null") +
                 ", but promised " + (output_ != nullptr ? std::string(output_->name) : "none"));
   }
   return output_->from_c(value, host_);
@@ -258,7 +258,7 @@ std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& 
   const OptionBook book(options);
   ErrorText error;
   void* const self = table.create(&book.table(), error.get());
-  if (self == nullptr) throw Error(what + " cannot be made: " + error.text("create", -1));
+  if (self == nullptr) throw OptionError(what + " cannot be made: " + error.text("create", -1));
   auto instance = std::make_unique<Instance>(table, self, nullptr, ops);
   book.check_all_known(what);
   return instance;
@@ -277,11 +277,15 @@ using plugin::Instance;
 
 std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name, const Options& options,
                                     const PixelOps& ops) {
-  const auto symbol = "freshframe_node_1_" + name;
+  const auto symbol = plugin::kSymbolPrefix + name;
   const auto found = plugin::find_symbol(path, symbol);
   if (found.address == nullptr) {
+    std::string others;
+    for (const auto& other : plugin::exported_names(path, plugin::kSymbolPrefix)) {
+      others += (others.empty() ? "; its nodes are '" : ", '") + other + "'";
+    }
     throw OptionError("'" + path + "' has no node '" + name + "': it exports no symbol " + symbol +
-                      ", which FRESHFRAME_NODE(Class, \"" + name + "\") makes");
+                      ", which FRESHFRAME_NODE(Class, \"" + name + "\") makes" + others);
   }
   const auto what = "node '" + name + "' of '" + path + "'";
   plugin::check_symbol(found, what);

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "plugin/foreign_text.hpp"
 #include "plugin/tables.hpp"
 
 namespace freshframe::plugin {
@@ -121,7 +122,7 @@ class Claim {
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
   ~Claim() {
-    if (release_ != nullptr) release_(owner_);
+    if (release_ != nullptr) contained("release()", [&] { release_(owner_); });
   }
 
  private:

@@ -88,7 +88,18 @@ Worker* Worker::current() noexcept {
 
 void Worker::run() {
   adopt_thread();
-  if (open_step()) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+  bool arrived = false;
+  try {
+    const bool opened = open_step();
+    arrived = true;
+    if (opened) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+  } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
+    const Error error("ended its own thread");
+    fail(std::make_exception_ptr(error), error.what(), nullptr);
+    if (!arrived) core_.arrive_opened();
+    close_step();
+    throw;
+  }
   close_step();
 }
 
