@@ -334,22 +334,67 @@ def run(make: Callable[[], Any], plugin: Path, load: Callable[[], Any]) -> dict[
     }
 
 
-def add_ratios(result: Result, name: str, figures: dict[Any, dict[str, float]]) -> None:
+def ratios(name: str, figures: dict[Any, dict[str, float]]) -> Iterator[Row]:
     """Beside a thread against beside a process: what a frame takes, and how old a result is."""
     thread, process = figures[name, busy_thread], figures[name, busy_process]
     first, second = figures["C function", busy_process], figures[AGAIN]
     for key, what in {"us_per_frame": "time per frame", "age_p50_us": "age of a result, p50"}.items():
         kept = [each for each in process if each.startswith("age") == key.startswith("age")]
-        result.add(
-            Row(
-                f"{name}: {what} beside a busy Python thread against a busy process",
-                {each: process[each] for each in kept}
-                | {each.removesuffix("_us") + "_beside_thread_us": thread[each] for each in kept},
-                thread[key] / process[key],
-                None if name == "NumPy" else 1.1,
-                spread=spread([first[key]], [second[key]]),
-            )
+        yield Row(
+            f"{name}: {what} beside a busy Python thread against a busy process",
+            {each: process[each] for each in kept}
+            | {each.removesuffix("_us") + "_beside_thread_us": thread[each] for each in kept},
+            thread[key] / process[key],
+            None if name == "NumPy" else 1.1,
+            spread=spread([first[key]], [second[key]]),
         )
+
+
+def nodes_in(folder: str, c: Path, cpp: Path) -> dict[str, Callable[[], Any]]:
+    """Makers of the same node in each language whose tools are installed."""
+    nodes: dict[str, Callable[[], Any]] = {
+        "NumPy": lambda: in_numpy,
+        "C function": lambda: ff.native.load(c, "centroid", out=(2,)),
+        "C++ class": lambda: ff.native.node(cpp, "centroid"),
+    }
+    perhaps: dict[str, Callable[[], Any]] = {
+        "numba": in_numba,
+        "Cython": lambda: in_cython(folder),
+        "Rust": lambda: in_rust(folder),
+    }
+    for language, make_one in perhaps.items():
+        with contextlib.suppress(ImportError):
+            nodes[language] = again(make_one())
+    return nodes
+
+
+def rows_of_frames(nodes: dict[str, Callable[[], Any]], cpp: Path, rounds: int) -> list[Row]:
+    """Each node beside a busy Python thread and beside a busy process."""
+    kinds: dict[Any, Callable[[], dict[str, float]]] = {
+        (name, load): partial(run, make, cpp, load)
+        for name, make in nodes.items()
+        for load in (busy_process, busy_thread)
+    }
+    kinds[AGAIN] = kinds["C function", busy_process]
+    runs = take_turns({str(kind): work for kind, work in kinds.items()}, rounds)
+    figures = {
+        kind: {key: median([each[key] for each in runs[str(kind)]]) for key in runs[str(kind)][0]}
+        for kind in kinds
+    }
+    return [row for name in nodes for row in ratios(name, figures)]
+
+
+def rows_of_calls(c: Path, cpp: Path, rounds: int) -> list[Row]:
+    """One call of a node that does nothing, beside the engine's own."""
+    measured = calls(c, cpp, rounds)
+    own = median(measured["own"])
+    rows = []
+    for name, kind in {"C function": "function", "C++ class": "class"}.items():
+        one = median(measured[kind])
+        figures = {"ns": one, "own_node_ns": own, "own_again_ns": median(measured["own again"])}
+        what = f"{name} that does nothing: one call against the engine's own node"
+        rows.append(Row(what, figures, (one - own) / 1000, 0.5))
+    return rows
 
 
 def main() -> None:
@@ -361,44 +406,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         c = built(folder, C, "cc", "-x", "c", "-std=c11")
         cpp = built(folder, CPP, "c++", "-x", "c++", "-std=c++17", "-w")
-        nodes: dict[str, Callable[[], Any]] = {
-            "NumPy": lambda: in_numpy,
-            "C function": lambda: ff.native.load(c, "centroid", out=(2,)),
-            "C++ class": lambda: ff.native.node(cpp, "centroid"),
-        }
-        perhaps: dict[str, Callable[[], Any]] = {
-            "numba": in_numba,
-            "Cython": lambda: in_cython(folder),
-            "Rust": lambda: in_rust(folder),
-        }
-        for language, make_one in perhaps.items():
-            with contextlib.suppress(ImportError):
-                nodes[language] = again(make_one())
-        kinds: dict[Any, Callable[[], dict[str, float]]] = {
-            (name, load): partial(run, make, cpp, load)
-            for name, make in nodes.items()
-            for load in (busy_process, busy_thread)
-        }
-        kinds[AGAIN] = kinds["C function", busy_process]
-        runs = take_turns({str(kind): work for kind, work in kinds.items()}, options.rounds)
-        figures = {
-            kind: {key: median([each[key] for each in runs[str(kind)]]) for key in runs[str(kind)][0]}
-            for kind in kinds
-        }
-        for name in nodes:
-            add_ratios(result, name, figures)
-        measured = calls(c, cpp, 7 * options.rounds)
-        own = median(measured["own"])
-        for name, kind in {"C function": "function", "C++ class": "class"}.items():
-            one = median(measured[kind])
-            result.add(
-                Row(
-                    f"{name} that does nothing: one call against the engine's own node",
-                    {"ns": one, "own_node_ns": own, "own_again_ns": median(measured["own again"])},
-                    (one - own) / 1000,
-                    0.5,
-                )
-            )
+        rows = rows_of_frames(nodes_in(folder, c, cpp), cpp, options.rounds)
+        for row in rows + rows_of_calls(c, cpp, 7 * options.rounds):
+            result.add(row)
     result.keep(options.out)
 
 

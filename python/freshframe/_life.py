@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from . import _check, _dashboard, _fork, _log, _native
-from ._errors import OptionError, StopTimeout
+from ._errors import StopTimeout
 from ._log import logger
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def stop_all(timeout: float = 5.0) -> None:
         StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
     GIL: released while waiting.
     """
-    if not _check.number("timeout", timeout) >= 0:
-        raise OptionError(f"timeout must be at least 0 seconds, got {timeout!r}")
+    timeout = _check.timeout(timeout)
     pipelines = [pipeline for pipeline in _running if not pipeline._engine.forked]
     for pipeline in pipelines:
         pipeline._engine.request_stop()

@@ -4,7 +4,9 @@ What lies in ``__main__`` (a script, a notebook's cell, ``python -c``) or in a m
 with ``cloudpickle.register_pickle_by_value`` cannot be imported by another process. The classes among it that
 a node refers to travel with the node, once per worker, and have numbers. Values refer to them by number, in
 both directions, so a class stays the same class and keeps its state. Other classes, and functions, are
-pickled with each value, by cloudpickle.
+pickled with each value, by cloudpickle. What has a number is known to the workers of all nodes below, with
+all that it refers to. That is why functions have none: the one that a node calls, and what it calls, would
+bring its model to all of them. The class of the node itself has none for the same reason.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -19,6 +21,7 @@ import types
 from typing import Any
 
 from ._errors import FreshframeError, OptionTypeError
+from ._nodes import Node
 
 _PROTOCOL = 5
 _MOST_BUFFERS = 900  # the engine takes 1000 parts
@@ -119,6 +122,8 @@ class Definitions:
         known = _known[self.knows]
         before, _ = _dumped(self._all, set())
         data, found = _dumped(({}, node), known)
+        if isinstance(node, Node):
+            found = [each for each in found if each is not type(node)]
         new = {_numbers.get(id(each), int.from_bytes(os.urandom(7), "little")): each for each in found}
         if new:
             data, _ = _dumped((new, node), known)

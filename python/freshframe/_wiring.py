@@ -1,4 +1,4 @@
-"""What add() and reader() check and refuse before the engine sees it."""
+"""What a pipeline, its add() and its reader() check and refuse before the engine sees it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -89,6 +89,14 @@ def records_to(node: Any) -> str | None:
     if path is not None and not isinstance(path, str):
         raise OptionTypeError(f"{label(node)}.records_to must be the path of a file, or None, got {path!r}")
     return path
+
+
+def pipeline_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
+    if not _check.is_utf8(name):
+        raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
+    return name
 
 
 def max_held_bytes(given: Any) -> int:

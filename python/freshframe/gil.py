@@ -2,7 +2,7 @@
 
 ``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch looks at the
 interpreter's memory from outside. It patches and traces nothing and sends no signal to a thread that waits.
-On the command line: ``freshframe gil script.py``. How it works and what it cannot see: docs/gil.md.
+On the command line: ``freshframe gil script.py``. How it works and what it cannot see: docs/reference/gil.md.
 """
 
 # SPDX-License-Identifier: Apache-2.0

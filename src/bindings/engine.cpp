@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "bindings/node_loop.hpp"
+#include "bindings/node/python_node.hpp"
 #include "bindings/options.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"

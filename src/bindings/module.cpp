@@ -12,7 +12,7 @@
 #include "bindings/errors.hpp"
 #include "bindings/fork_guard.hpp"
 #include "bindings/models.hpp"
-#include "bindings/node_loop.hpp"
+#include "bindings/node/python_node.hpp"
 #include "bindings/reader.hpp"
 #include "bindings/sample.hpp"
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "bindings/engine.hpp"
-#include "bindings/node_loop.hpp"
+#include "bindings/node/python_node.hpp"
 #include "bindings/process_values.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"

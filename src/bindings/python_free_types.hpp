@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "bindings/format_use.hpp"
-#include "bindings/gil_turn.hpp"
+#include "bindings/node/gil_turn.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe::gil {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import process_nodes
+import process_batches
 import pytest
 from support import Collect, Count, Gate, Pictures, Push, check_books, edge, until
 
@@ -145,7 +145,7 @@ def test_the_queue_below_files_is_as_deep_as_the_batch() -> None:
 
 
 def test_none_emits_nothing_and_an_exception_fails_its_own_sample() -> None:
-    pipeline, samples = run(process_nodes.double_all, 12, on_error="skip")
+    pipeline, samples = run(process_batches.double_all, 12, on_error="skip")
     assert values(samples) == [2 * n for n in range(12) if n not in (5, 7)]
     stats = pipeline.stats().nodes["node"]
     assert (stats.errors, stats.drops, stats.processed) == (1, {"error": 1}, 12)
@@ -156,7 +156,7 @@ def test_an_exception_entry_ends_the_pipeline_after_the_results_before_it() -> N
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(12), name="count")
     collect = Collect()
-    node = pipeline.add(process_nodes.double_all, source, name="node", batch=ff.Batch(8, max_wait=LONG))
+    node = pipeline.add(process_batches.double_all, source, name="node", batch=ff.Batch(8, max_wait=LONG))
     pipeline.add(collect, node)
     with pytest.raises(ff.NodeError, match="failed on sample 7 of 'count': ValueError: seven") as caught:
         pipeline.run()
@@ -168,14 +168,14 @@ def test_an_exception_entry_ends_the_pipeline_after_the_results_before_it() -> N
 
 def test_a_raise_fails_all_samples_of_the_call() -> None:
     with pytest.raises(ff.NodeError, match="on a batch of 8 samples that begins with sample 0 of") as caught:
-        run(process_nodes.raises)
+        run(process_batches.raises)
     assert caught.value.seq == 0
     assert caught.value.batch == tuple(("count", n) for n in range(8))
     assert isinstance(caught.value.__cause__, KeyError)
 
 
 def test_skip_counts_all_samples_of_a_call_that_raises() -> None:
-    pipeline, samples = run(process_nodes.raises, on_error="skip")
+    pipeline, samples = run(process_batches.raises, on_error="skip")
     assert samples == []
     stats = pipeline.stats().nodes["node"]
     assert (stats.errors, stats.drops) == (3, {"error": 20})
@@ -184,7 +184,7 @@ def test_skip_counts_all_samples_of_a_call_that_raises() -> None:
 
 def test_a_wrong_number_of_results_is_an_error() -> None:
     with pytest.raises(ff.NodeError, match="one result per sample: it returned 7 for 8") as caught:
-        run(process_nodes.too_few)
+        run(process_batches.too_few)
     assert isinstance(caught.value.__cause__, ff.OptionError)
 
 
@@ -233,7 +233,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ff.OptionTypeError, match="batch must be a Batch"):
         pipeline.add(Doubled(), source, batch=8)  # type: ignore[call-overload]
     with pytest.raises(ff.OptionError, match="at most 64 samples"):
-        pipeline.add(process_nodes.double_all, source, batch=ff.Batch(65), process=True)
+        pipeline.add(process_batches.double_all, source, batch=ff.Batch(65), process=True)
     wrong: Any
     for wrong in [(0,), (4097,), (2, -0.1), (2, float("inf")), (2, float("nan"))]:
         with pytest.raises(ff.OptionError):
@@ -259,7 +259,7 @@ def test_types_of_lists_are_checked_when_wired() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_worker_gets_batches_and_results_keep_the_order_of_taking(workers: int) -> None:
-    pipeline, samples = run(process_nodes.double_all, 60, on_error="skip", process=ff.Process(workers))
+    pipeline, samples = run(process_batches.double_all, 60, on_error="skip", process=ff.Process(workers))
     assert values(samples) == [2 * n for n in range(60) if n not in (5, 7)]
     stats = pipeline.stats().nodes["node"]
     assert stats.batches == {4: 1, 8: 7}
@@ -267,28 +267,28 @@ def test_a_worker_gets_batches_and_results_keep_the_order_of_taking(workers: int
 
 
 def test_a_node_in_a_worker_gets_batches() -> None:
-    assert values(run(process_nodes.Sums(), 20, process=True)[1]) == [n + n // 8 * 8 for n in range(20)]
-    assert values(run(process_nodes.Sums(), 3, process=True, batch=None)[1]) == [0, 2, 4]
+    assert values(run(process_batches.Sums(), 20, process=True)[1]) == [n + n // 8 * 8 for n in range(20)]
+    assert values(run(process_batches.Sums(), 3, process=True, batch=None)[1]) == [0, 2, 4]
 
 
 def test_calls_in_a_worker_are_whole() -> None:
-    seen = values(run(process_nodes.sizes, 19, process=True)[1])
+    seen = values(run(process_batches.sizes, 19, process=True)[1])
     assert [size for _, size in seen] == [8] * 16 + [3] * 3
     assert len({pid for pid, _ in seen}) == 1
 
 
-@pytest.mark.parametrize("function", [process_nodes.inverted_all, process_nodes.same_all])
+@pytest.mark.parametrize("function", [process_batches.inverted_all, process_batches.same_all])
 def test_pictures_come_back_from_a_batch_in_a_worker(function: Any) -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(Pictures(20, size=(320, 240)))
     reader = pipeline.reader(pipeline.add(function, source, process=True, batch=ff.Batch(6, max_wait=LONG)))
     with pipeline:
         seen = [int(sample.value.luma[7, 9]) for sample in reader]
-    assert seen == [255 - n if function is process_nodes.inverted_all else n for n in range(20)]
+    assert seen == [255 - n if function is process_batches.inverted_all else n for n in range(20)]
 
 
 def test_large_results_of_a_batch_in_a_worker_do_not_overwrite_each_other() -> None:
-    results = values(run(process_nodes.large_all, 20, process=True)[1])
+    results = values(run(process_batches.large_all, 20, process=True)[1])
     assert [result.shape for result in results] == [(60_000,)] * 20
     assert [float(result.min()) for result in results] == [float(result.max()) for result in results]
     assert [int(result[0]) for result in results] == list(range(20))
@@ -298,7 +298,7 @@ def test_large_samples_go_to_a_worker_in_a_batch() -> None:
     pipeline, push = ff.Pipeline(), Push(live=False)
     reader = pipeline.reader(
         pipeline.add(
-            process_nodes.same_all, pipeline.add(push), process=True, batch=ff.Batch(64, max_wait=LONG)
+            process_batches.same_all, pipeline.add(push), process=True, batch=ff.Batch(64, max_wait=LONG)
         )
     )
     push.push(*(np.full(size, 7, np.uint8) for size in range(100, 64_100, 1000)))
@@ -309,17 +309,17 @@ def test_large_samples_go_to_a_worker_in_a_batch() -> None:
 
 def test_a_raise_in_a_worker_fails_all_samples_of_the_call() -> None:
     with pytest.raises(ff.NodeError, match="on a batch of 8 samples") as caught:
-        run(process_nodes.raises, process=True)
+        run(process_batches.raises, process=True)
     assert caught.value.batch == tuple(("count", n) for n in range(8))
     assert isinstance(caught.value.__cause__, KeyError)
-    pipeline, samples = run(process_nodes.too_few, process=True, on_error="skip")
+    pipeline, samples = run(process_batches.too_few, process=True, on_error="skip")
     assert samples == []
     assert pipeline.stats().nodes["node"].drops == {"error": 20}
     assert "one result per sample" in pipeline.stats().nodes["node"].last_error
 
 
 def test_a_worker_that_dies_takes_its_batch_with_it(caplog: pytest.LogCaptureFixture) -> None:
-    pipeline, samples = run(process_nodes.dies_on_twelve, 24, process=True)
+    pipeline, samples = run(process_batches.dies_on_twelve, 24, process=True)
     assert values(samples) == [*range(8), *range(16, 24)]
     assert pipeline.stats().nodes["node"].drops == {"worker": 8}
     assert "a batch of 8 samples that begins with sample 8 of 'count'" in caplog.text
@@ -328,7 +328,7 @@ def test_a_worker_that_dies_takes_its_batch_with_it(caplog: pytest.LogCaptureFix
 def test_max_wait_lets_an_incomplete_batch_go_to_a_worker() -> None:
     pipeline, push = ff.Pipeline(), Push()
     node = pipeline.add(
-        process_nodes.sizes,
+        process_batches.sizes,
         pipeline.add(push),
         name="node",
         queue=ff.Queue(8),
@@ -386,7 +386,7 @@ def test_of_wants_one_source_that_comes_there() -> None:
 def test_a_video_file_wants_one_source_and_names_of(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     cameras = [pipeline.add(Pictures(4), name=f"cam{i}") for i in range(2)]
-    both = pipeline.add(process_nodes.same_all, cameras, batch=ff.Batch(2), name="both")
+    both = pipeline.add(process_batches.same_all, cameras, batch=ff.Batch(2), name="both")
     for several in (both, cameras):
         with pytest.raises(ff.GraphError, match=r"samples of 2 come there \('cam0', 'cam1'\).*\.of\("):
             pipeline.add(ff.VideoFile(tmp_path / "no.mp4"), several)
@@ -403,7 +403,7 @@ def test_a_video_file_wants_one_source_and_names_of(tmp_path: Path) -> None:
 def test_a_view_wants_one_source_and_names_of() -> None:
     pipeline = ff.Pipeline()
     cameras = [pipeline.add(Pictures(4), name=f"cam{i}") for i in range(2)]
-    both = pipeline.add(process_nodes.same_all, cameras, batch=ff.Batch(2), name="both")
+    both = pipeline.add(process_batches.same_all, cameras, batch=ff.Batch(2), name="both")
     with pytest.raises(ff.GraphError, match=r"port\.of\(camera\)"):
         pipeline.serve(view=both)
     with pipeline.serve(view=[both.of(cameras[1]), both.of(cameras[0]), cameras[0]]) as dashboard:

@@ -19,7 +19,11 @@ import freshframe as ff
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
-ELSEWHERE = {"gil.md", "native-nodes.md", "recording.md"}  # pages whose programs have tests of their own
+ELSEWHERE = {
+    "release-the-gil.md",
+    "native-nodes.md",
+    "recording.md",
+}  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 PATH = os.environ | {"PYTHONPATH": str(ROOT / "python")}

@@ -135,6 +135,16 @@ def _track(commands: Any) -> None:
         "--detect", action="store_true", help="find things in each frame alone, without identities"
     )
     parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
+    _limits(parser)
+    group = parser.add_argument_group("a neural network instead of circles")
+    group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
+    group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
+    _model_options(group)
+    _serving(parser)
+
+
+def _limits(parser: Any) -> None:
+    """Which frames of its sources a command looks at."""
     parser.add_argument(
         "--realtime",
         action="store_true",
@@ -161,12 +171,6 @@ def _track(commands: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="chooses which frames --keep keeps (default 1)"
     )
-
-    group = parser.add_argument_group("a neural network instead of circles")
-    group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
-    group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
-    _model_options(group)
-    _serving(parser)
 
 
 def _model_options(group: Any) -> None:

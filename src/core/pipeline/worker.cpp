@@ -1,4 +1,4 @@
-// The worker's loops, steps and books.
+// The worker's loops and steps.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/worker.hpp"
 
@@ -7,11 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
-#include <type_traits>
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
+#include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include <cxxabi.h>
 #include <pthread.h>
@@ -47,23 +46,6 @@ bool is_cancellation(const std::exception_ptr& error) {
   } catch (...) {
     return false;
   }
-}
-
-// A source waits inside read(), so its share of work is what its thread has computed.
-std::int64_t thread_cpu_ns() {
-  timespec spent{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
-}
-
-std::int64_t nanoseconds(double seconds) {
-  return static_cast<std::int64_t>(seconds * 1e9);
-}
-
-// For counters that only one thread writes: no locked instruction.
-template <class T>
-void add(std::atomic<T>& counter, std::type_identity_t<T> count) {
-  counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -239,51 +221,6 @@ bool Worker::would_wait(const SourceItem<Emitted>& item) const {
   return (item.value.frame && !source_->live()) || would_wait();
 }
 
-void Worker::begin_work() noexcept {
-  set_state(NodeState::Working);
-  work_began_ = core_.clock()->now();
-}
-
-void Worker::end_work() noexcept {
-  const auto now = core_.clock()->now();
-  const auto spent = now - work_began_;
-  durations_.add(Seconds(spent).count());
-  add(busy_ns_, spent.count());
-  add(processed_, 1);
-  count_rate(now);
-  set_state(NodeState::Waiting);
-}
-
-void Worker::end_batch(std::size_t samples) noexcept {
-  const auto now = core_.clock()->now();
-  const auto spent = now - work_began_;
-  durations_.add(Seconds(spent).count());
-  add(busy_ns_, spent.count());
-  add(processed_, samples);
-  for (std::size_t i = 0; i < samples; ++i) count_rate(now);
-  count_batch(samples);
-  set_state(NodeState::Waiting);
-}
-
-void Worker::count_batch(std::size_t samples) noexcept {
-  if (samples > 0 && samples <= batch_sizes_.size()) add(batch_sizes_[samples - 1], 1);
-}
-
-void Worker::count_call(Seconds spent) noexcept {
-  durations_.add(spent.count());
-  add(busy_ns_, nanoseconds(spent.count()));
-}
-
-void Worker::count_processed() noexcept {
-  add(processed_, 1);
-  count_rate(core_.clock()->now());
-}
-
-void Worker::end_read() noexcept {
-  durations_.add(Seconds(core_.clock()->now() - work_began_).count());
-  set_state(NodeState::Waiting);
-}
-
 void Worker::set_sources(std::shared_ptr<const std::vector<int>> sources) {
   sources_ = std::move(sources);
   taps_ = std::vector<PictureTap>(std::max<std::size_t>(1, sources_->size()));
@@ -357,63 +294,6 @@ void Worker::send(AnySample sample) {
   }
 }
 
-bool Worker::wants_traceback(const AnySample* sample) const {
-  const bool first = errors_.load(std::memory_order_relaxed) == 0;
-  return first || sample == nullptr || on_error_ != OnError::Skip || core_.errors().has_time_for_traceback();
-}
-
-bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
-                  std::string traceback) {
-  return fail({std::move(cause), what, std::move(traceback)},
-              sample != nullptr ? std::span(sample, 1) : std::span<const AnySample>(), false);
-}
-
-bool Worker::fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
-                        std::string traceback) {
-  return fail({std::move(cause), what, std::move(traceback)}, samples, true);
-}
-
-bool Worker::fail(Failed failed, std::span<const AnySample> samples, bool whole_batch) {
-  auto& [cause, what, traceback] = failed;
-  errors_.fetch_add(1, std::memory_order_relaxed);
-  {
-    const Lock lock(error_mutex_);
-    last_error_ = what;
-  }
-  const bool goes_on = !samples.empty() && on_error_ == OnError::Skip;
-  const FailedOn where{samples, whole_batch};
-  if (goes_on) log_skipped(core_.failure_text(*this, what, where), traceback);
-  core_.errors().add({.node = name_, .text = what, .traceback = std::move(traceback), .fatal = !goes_on});
-  if (goes_on) {
-    counters_.drop(NodeDropCause::Error, samples.size());
-    return true;
-  }
-  closed_cleanly_.store(false, std::memory_order_relaxed);
-  core_.fail(*this, std::move(cause), what, where);
-  return false;
-}
-
-// The first failure with its traceback, then one line a minute: a node may fail on every sample.
-void Worker::log_skipped(const std::string& text, const std::string& traceback) {
-  constexpr Seconds kEvery{60};
-  const auto now = core_.clock()->now();
-  if (!skip_logged_) {
-    log(LogLevel::Warning,
-        text + " (on_error=\"skip\": the node goes on)" + (traceback.empty() ? "" : "\n" + traceback));
-  } else if (++skips_unlogged_; now - *skip_logged_ < kEvery) {
-    return;
-  } else {
-    log_skips(text);
-  }
-  skip_logged_ = now;
-  skips_unlogged_ = 0;
-}
-
-void Worker::log_skips(const std::string& latest) const {
-  log(LogLevel::Warning, "node '" + name_ + "' failed on " + std::to_string(skips_unlogged_) +
-                             " more samples (on_error=\"skip\"), at last: " + latest);
-}
-
 void Worker::close_step() {
   if (skips_unlogged_ > 0) log_skips(last_error());
   if (source_ != nullptr && context_.stop.stop_requested()) cut_short_.store(true, std::memory_order_relaxed);
@@ -428,7 +308,7 @@ void Worker::close_step() {
     } catch (...) {
       fail(std::current_exception(), describe(std::current_exception()), nullptr);
     }
-    if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
+    if (source_ != nullptr) count_thread_time();
   }
   counters_.source().enter(SourceState::Closed);
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
@@ -457,23 +337,6 @@ void Worker::report_recording() const {
   const auto incomplete = path ? "'" + *path + "' is not complete" : "its files are not complete";
   log(LogLevel::Warning, "recorder '" + name_ + "' lost " + std::to_string(lost) + " of " +
                              std::to_string(wanted) + " samples: " + incomplete);
-}
-
-void Worker::meter_gil(double waited, double held) noexcept {
-  gil_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
-  gil_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
-}
-
-void Worker::count_rate(TimePoint now) noexcept {
-  ++rate_count_;
-  if (rate_window_ == TimePoint{}) rate_window_ = now;
-  const auto span = Seconds(now - rate_window_).count();
-  if (span < 1.0) return;
-  rate_.store(static_cast<double>(rate_count_) / span, std::memory_order_relaxed);
-  rate_updated_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-  rate_window_ = now;
-  rate_count_ = 0;
-  if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
 }
 
 }  // namespace freshframe::core

@@ -170,6 +170,8 @@ class Worker {
   /// Warns when a recorder lost samples.
   void report_recording() const;
   void count_rate(TimePoint now) noexcept;
+  /// Of a source: what its thread has computed.
+  void count_thread_time() noexcept;
   [[nodiscard]] double rate(TimePoint now) const noexcept;
 
   PipelineCore& core_;

@@ -1,6 +1,6 @@
 // The sampler's thread and its looks at the lock's record.
 // SPDX-License-Identifier: Apache-2.0
-#include "bindings/hold_sampler.hpp"
+#include "bindings/node/hold_sampler.hpp"
 
 #include "freshframe/gil.hpp"
 

@@ -103,6 +103,17 @@ INSTANTIATE_TEST_SUITE_P(Clips, DecoderSlabs,
                            return clip.param.name.substr(0, clip.param.name.find('.'));
                          });
 
+TEST(DecoderSlab, TheDemoSceneDrawsIntoSlabs) {
+  test::Hand hand;
+  const SlabUse use;
+  const auto source = open("demo:circles?size=320x240&balls=2&pace=0&frames=3");
+  source->open(hand.context());
+  const auto item = source->read(hand.context());
+  ASSERT_TRUE(item.has_value());
+  EXPECT_TRUE(lies_in_slab(item->value));
+  source->close();
+}
+
 TEST(DecoderSlab, WithoutRoomInSlabsFFmpegsOwnMemoryIsUsed) {
   const test::Folder folder;
   const auto path = test::write_video(folder.file("a.mp4"), 10);

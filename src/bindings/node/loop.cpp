@@ -1,7 +1,7 @@
 // The loops of Python nodes. They let the GIL go for everything that waits, and when their turn with it is
 // over.
 // SPDX-License-Identifier: Apache-2.0
-#include "bindings/node_loop.hpp"
+#include "bindings/node/python_node.hpp"
 
 #include "freshframe/vision.hpp"
 
@@ -16,7 +16,7 @@
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
 #include "bindings/format_use.hpp"
-#include "bindings/gil_turn.hpp"
+#include "bindings/node/gil_turn.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"
 #include "bindings/sample.hpp"

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "bindings/hold_sampler.hpp"
+#include "bindings/node/hold_sampler.hpp"
 #include "core/pipeline/worker.hpp"
 
 namespace freshframe::python {

@@ -1,6 +1,6 @@
 // Metering of turns.
 // SPDX-License-Identifier: Apache-2.0
-#include "bindings/gil_turn.hpp"
+#include "bindings/node/gil_turn.hpp"
 
 #include <algorithm>
 #include <atomic>
