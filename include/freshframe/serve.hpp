@@ -83,6 +83,7 @@ class Server {
   /// viewed already, Error when it cannot listen. Of a pipeline there can be one server that views the same
   /// node.
   Server(const Pipeline& pipeline, ServeOptions options = {});
+  /// For embedders.
   Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options);
   /// Without a pipeline: for `documents`.
   explicit Server(ServeOptions options);

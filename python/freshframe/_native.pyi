@@ -436,7 +436,9 @@ class WorkerEnd:
     def __init__(self, socket: int, parent: int) -> None: ...
 
     def init(self) -> tuple:
-        """What the worker is for, and where its stacks are dumped."""
+        """
+        What the worker is for, where its stacks are dumped, and the name of its node.
+        """
 
     def opened(self) -> None: ...
 
@@ -525,7 +527,7 @@ def native_types(node: NodeHandle) -> tuple[str, str]:
 class LoneNode:
     """A native node without a pipeline."""
 
-    def __init__(self, node: NodeHandle) -> None: ...
+    def __init__(self, node: NodeHandle, name: str) -> None: ...
 
     def open(self) -> None:
         """GIL: released"""

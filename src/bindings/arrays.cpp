@@ -298,7 +298,7 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
   object = with_strides(std::move(object));
   const auto array = uint8_array(object, "Frame.from_array");
   const auto wanted = parse_input(array, format);
-  if (!copy) return wrap_array(held, object, array, wanted).as_loan();
+  if (!copy) return wrap_array(held, object, array, wanted).keep();
   FrameBuilder builder(wanted.format);
   auto* target = builder.plane(0);
   if (wanted.format.plane_count() == 1) {
@@ -311,21 +311,21 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
           [](const Rows* from, std::uint8_t* to, std::ptrdiff_t stride) { copy_rows(from, to, stride); },
           &rows, target, builder.stride(0));
     }
-    return std::move(builder).publish(pixel_ops()).as_loan();
+    return std::move(builder).publish(pixel_ops()).keep();
   }
   if (!is_contiguous(array)) {
     object = nb::module_::import_("numpy").attr("ascontiguousarray")(object);
     return frame_from_array(held, object, format, true);
   }
   const auto source = packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data()));
-  const auto copy_planes = [](const Picture& from, const Picture& to) {
+  const auto copy_planes = [](const Picture& from, const MutablePicture& to) {
     return basic_pixel_ops().convert(from, to);
   };
   const bool copied = array.nbytes() <= kShortCopy
                           ? copy_planes(source, builder.picture())
                           : gil::release(held, copy_planes, source, builder.picture());
   if (!copied) throw Error("cannot copy these planes");
-  return std::move(builder).publish(pixel_ops()).as_loan();
+  return std::move(builder).publish(pixel_ops()).keep();
 }
 
 Frame gray_from_array(gil::Held& held, nb::object object, const char* who) {

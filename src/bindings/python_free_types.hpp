@@ -21,17 +21,19 @@ namespace freshframe::gil {
 
 template <>
 inline constexpr bool python_free<Frame> = true;
+template <>
+inline constexpr bool python_free<MutablePicture> = true;
 // A value on an edge may wrap a Python object, but as a gil::Ref, which dies through the deferred queue.
 template <>
 inline constexpr bool python_free<AnySample> = true;
 template <>
 inline constexpr bool python_free<std::vector<AnySample>> = true;
 template <>
-inline constexpr bool python_free<Output> = true;
+inline constexpr bool python_free<Emitted> = true;
 template <>
-inline constexpr bool python_free<std::vector<std::optional<Output>>> = true;
+inline constexpr bool python_free<std::vector<std::optional<Emitted>>> = true;
 template <>
-inline constexpr bool python_free<SourceItem<Output>> = true;
+inline constexpr bool python_free<SourceItem<Emitted>> = true;
 template <>
 inline constexpr bool python_free<core::Worker> = true;
 template <>

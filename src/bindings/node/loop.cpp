@@ -21,6 +21,7 @@
 #include "bindings/raw_call.hpp"
 #include "bindings/sample.hpp"
 #include "bindings/value.hpp"
+#include "core/frame/frame_access.hpp"
 
 namespace nb = nanobind;
 
@@ -119,7 +120,7 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
     const auto holder = core::Graph::holder_of(static_cast<std::size_t>(loop.worker.index()));
     core.budget()->check_held(holder, core.options().max_held_bytes);
     auto given = sample;
-    given.frame = given.frame.as_loan(holder);
+    given.frame = core::FrameAccess::loan(given.frame, holder);
     auto object = make_sample(std::move(given), *loop.engine.names());
     if (loop.takes_values) object = object.attr("value");
     return object.release().ptr();
@@ -132,7 +133,7 @@ PyObject* process_name() {
 }
 
 // A child's refusal would name the child: the node that gave the wrong value is told here.
-void check_demand(const Loop& loop, const Output& output, nb::handle given) {
+void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto& demand = loop.worker.demand();
   const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
@@ -147,8 +148,8 @@ void check_demand(const Loop& loop, const Output& output, nb::handle given) {
 
 // What the node gave for one sample; nullopt with an exception set when that cannot be. Without value and frame:
 // nothing is emitted.
-std::optional<Output> output_of(gil::Held& held, Loop& loop, PyObject* result) {
-  std::optional<Output> output(std::in_place);
+std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result) {
+  std::optional<Emitted> output(std::in_place);
   if (result == Py_None) return output;
   PyObject* converted = raw_call(held, [&] {
     output = from_python(held, result, loop.worker.demand().types);
@@ -161,7 +162,7 @@ std::optional<Output> output_of(gil::Held& held, Loop& loop, PyObject* result) {
 }
 
 // Calls the node; nullopt with an exception set when it failed.
-std::optional<Output> call(gil::Held& held, Loop& loop, const AnySample& sample) {
+std::optional<Emitted> call(gil::Held& held, Loop& loop, const AnySample& sample) {
   PyObject* given = argument(held, loop, sample);
   if (given == nullptr) return std::nullopt;
   PyObject* result = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
@@ -173,13 +174,13 @@ std::optional<Output> call(gil::Held& held, Loop& loop, const AnySample& sample)
   return output;
 }
 
-void emit_output(core::Worker& worker, AnySample& sample, std::optional<Output>& output) {
+void emit_output(core::Worker& worker, AnySample& sample, std::optional<Emitted>& output) {
   if (output && (output->value || output->frame)) worker.emit(*std::exchange(output, std::nullopt), sample);
   sample = {};
 }
 
 // Emits what was made of `sample` and takes the next one into it, in one go without the GIL.
-bool emit_and_take(core::Worker& worker, AnySample* sample, std::optional<Output>* output, FormatUse use,
+bool emit_and_take(core::Worker& worker, AnySample* sample, std::optional<Emitted>* output, FormatUse use,
                    GilTurn* turn) {
   emit_output(worker, *sample, *output);
   if (!worker.take(*sample)) {
@@ -191,7 +192,7 @@ bool emit_and_take(core::Worker& worker, AnySample* sample, std::optional<Output
 }
 
 // The same with the GIL held, when neither has to wait (see Note [The length of a turn]). False: take() on.
-bool go_on(Loop& loop, AnySample& sample, std::optional<Output>& output, FormatUse use) {
+bool go_on(Loop& loop, AnySample& sample, std::optional<Emitted>& output, FormatUse use) {
   if (use.any() || !loop.turn.has_time() || loop.worker.would_wait()) return false;
   emit_output(loop.worker, sample, output);
   return loop.worker.try_take(sample);
@@ -199,7 +200,7 @@ bool go_on(Loop& loop, AnySample& sample, std::optional<Output>& output, FormatU
 
 void node_loop(gil::Held& held, Loop& loop) {
   AnySample sample;
-  std::optional<Output> output;
+  std::optional<Emitted> output;
   while (true) {
     const auto use = FormatUse::next(&loop);
     if (!go_on(loop, sample, output, use) &&
@@ -220,7 +221,7 @@ void node_loop(gil::Held& held, Loop& loop) {
 
 // ---- batches
 
-using Outputs = std::vector<std::optional<Output>>;
+using Outputs = std::vector<std::optional<Emitted>>;
 
 PyObject* arguments(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
   PyObject* const list = PyList_New(static_cast<Py_ssize_t>(samples.size()));
@@ -288,7 +289,7 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
                   Outputs& outputs) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
     PyObject* const item = PyTuple_GET_ITEM(results, static_cast<Py_ssize_t>(i));
-    std::optional<Output> output;
+    std::optional<Emitted> output;
     if (PyExceptionInstance_Check(item)) {
       PyErr_SetObject(PyExceptionInstance_Class(item), item);
     } else {
@@ -336,12 +337,12 @@ struct StopToken {
 
 constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
 
-bool publish(core::Worker& worker, SourceItem<Output>* item) {
+bool publish(core::Worker& worker, SourceItem<Emitted>* item) {
   return worker.publish(std::move(*item));
 }
 
 // Without letting the GIL go, when nothing has to wait.
-bool publish_next(gil::Held& held, Loop& loop, SourceItem<Output>& item) {
+bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
   if (loop.turn.has_time() && !loop.worker.would_wait(item)) return loop.worker.publish(std::move(item));
   return without_gil<&publish>(held, loop, &item);
 }
@@ -365,12 +366,12 @@ double number(PyObject* object, const char* what) {
 }
 
 // What a source yields: (value, pts) or (value, pts, captured).
-SourceItem<Output> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
+SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
   const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
   if (size != 2 && size != 3) {
     throw OptionTypeError(std::string(kYields) + ", got " + nb::repr(nb::handle(item)).c_str());
   }
-  SourceItem<Output> output;
+  SourceItem<Emitted> output;
   output.value = from_python(held, PyTuple_GET_ITEM(item, 0), wanted);
   output.pts = number(PyTuple_GET_ITEM(item, 1), "pts");
   if (size == 3)
@@ -379,7 +380,7 @@ SourceItem<Output> parse_item(gil::Held& held, PyObject* item, std::span<const T
 }
 
 // The next item; nullopt at the end, or with an exception set.
-std::optional<SourceItem<Output>> next_item(gil::Held& held, Loop& loop, PyObject* iterator) {
+std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObject* iterator) {
   loop.worker.begin_work();
   PyObject* item = PyIter_Next(iterator);
   leave_forked_child(loop);
@@ -388,7 +389,7 @@ std::optional<SourceItem<Output>> next_item(gil::Held& held, Loop& loop, PyObjec
     return std::nullopt;
   }
   loop.worker.end_read();
-  std::optional<SourceItem<Output>> output;
+  std::optional<SourceItem<Emitted>> output;
   PyObject* converted = raw_call(held, [&] {
     output = parse_item(held, item, loop.worker.demand().types);
     check_demand(loop, output->value, PyTuple_GET_ITEM(item, 0));

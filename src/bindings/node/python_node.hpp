@@ -28,7 +28,7 @@ class PythonNode final : public NodeBase {
   [[nodiscard]] std::optional<std::string> records_to() const override { return records_to_; }
   [[nodiscard]] bool runs_outside() const noexcept override { return true; }
   [[nodiscard]] bool takes_batches() const noexcept override { return true; }  // Python checks that it does
-  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
+  std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the loop calls the Python object
   }
 
@@ -47,7 +47,7 @@ class PythonSource final : public SourceBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return output_; }
   [[nodiscard]] bool live() const noexcept override { return live_; }
   [[nodiscard]] bool runs_outside() const noexcept override { return true; }
-  std::optional<SourceItem<Output>> read_any(const Context& /*context*/) override { return std::nullopt; }
+  std::optional<SourceItem<Emitted>> read_any(const Context& /*context*/) override { return std::nullopt; }
 
  private:
   std::string name_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include <cxxabi.h>
@@ -69,7 +70,18 @@ Worker* Worker::current() noexcept {
 
 void Worker::run() {
   adopt_thread();
-  if (open_step()) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+  bool arrived = false;
+  try {
+    const bool opened = open_step();
+    arrived = true;
+    if (opened) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+  } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
+    const Error error("ended its own thread");
+    fail(std::make_exception_ptr(error), error.what(), nullptr);
+    if (!arrived) core_.arrive_opened();
+    close_step();
+    throw;
+  }
   close_step();
 }
 
@@ -122,7 +134,7 @@ void Worker::batch_loop() {
 }
 
 bool Worker::process_batch(std::span<const AnySample> samples) {
-  std::vector<std::optional<Output>> outputs;
+  std::vector<std::optional<Emitted>> outputs;
   begin_work();
   try {
     expect_no_lock();
@@ -142,7 +154,7 @@ bool Worker::process_batch(std::span<const AnySample> samples) {
 }
 
 bool Worker::process_one(const AnySample& sample) {
-  std::optional<Output> output;
+  std::optional<Emitted> output;
   begin_work();
   try {
     expect_no_lock();
@@ -161,7 +173,7 @@ bool Worker::process_one(const AnySample& sample) {
 void Worker::source_loop() {
   if (!wait_for_go()) return;
   while (!context_.stop.stop_requested()) {
-    std::optional<SourceItem<Output>> item;
+    std::optional<SourceItem<Emitted>> item;
     const auto began = core_.clock()->now();
     try {
       expect_no_lock();
@@ -205,7 +217,7 @@ bool Worker::would_wait() const {
 }
 
 // Another source may take the room that the budget has now, so a frame that may wait for room always might.
-bool Worker::would_wait(const SourceItem<Output>& item) const {
+bool Worker::would_wait(const SourceItem<Emitted>& item) const {
   return (item.value.frame && !source_->live()) || would_wait();
 }
 
@@ -224,28 +236,28 @@ PictureTap& Worker::tap_of(const AnySample& sample) noexcept {
   return taps_[std::min(static_cast<std::size_t>(found - sources_->begin()), taps_.size() - 1)];
 }
 
-void Worker::emit(Output output, const AnySample& from) {
+void Worker::emit(Emitted output, const AnySample& from) {
   if (outputs_.empty() && !anyone_looks()) return;
   AnySample sample{from.stamp, {}, std::move(output.value), 0, index_};
   const bool is_frame = !sample.value;
   sample.frame = is_frame || output.frame ? std::move(output.frame) : from.frame;
-  if (sample.frame.is_loan()) sample.frame = sample.frame.as_engine();
-  if (is_frame) sample.frame.attach(core_.budget());
+  if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
+  if (is_frame) FrameAccess::attach(sample.frame, core_.budget());
   send(std::move(sample));
 }
 
-bool Worker::publish(SourceItem<Output> item) {
+bool Worker::publish(SourceItem<Emitted> item) {
   return publish(std::move(item), core_.clock()->now());
 }
 
-bool Worker::publish(SourceItem<Output> item, TimePoint now) {
+bool Worker::publish(SourceItem<Emitted> item, TimePoint now) {
   const auto seq = item.seq.value_or(next_seq_);
   next_seq_ = seq + 1;
   add(processed_, 1);
   if (item.value.frame && !admit()) return !context_.stop.stop_requested();
   auto& frame = item.value.frame;
-  if (frame.is_loan()) frame = frame.as_engine();
-  frame.attach(core_.budget());
+  if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
+  FrameAccess::attach(frame, core_.budget());
   const auto captured = item.captured == TimePoint{} ? now : std::min(item.captured, now);
   send({{seq, item.pts, captured, index_, std::move(item.path)},
         std::move(frame),

@@ -108,6 +108,7 @@ WorkerInit WorkerEnd::init() {
   if (!read_file(files[0].get(), init.payload)) throw ProtocolError("the first file cannot be read");
   init.stacks = std::move(files[1]);
   init.names = std::move(message.names);
+  init.node = std::move(message.node);
   return init;
 }
 
@@ -276,7 +277,7 @@ void WorkerEnd::reply_frame(const Frame& frame) {
   input = {};
   message.kind = ResultKind::Picture;
   message.picture = frame.picture_format();
-  Picture copy{message.picture, {}};
+  MutablePicture copy(message.picture);
   need(core::lay_out(copy, nullptr));
   core::lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data()));
   if (!basic_pixel_ops().convert(frame.picture(), copy)) throw Error("cannot copy a picture");

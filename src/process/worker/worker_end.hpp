@@ -27,6 +27,7 @@ struct WorkerInit {
   std::vector<std::byte> payload;
   Descriptor stacks;               // where dumps of stacks go
   std::vector<std::string> names;  // of the pipeline's nodes
+  std::string node;                // the name of the one that this worker is for
 };
 
 /// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/pipeline_access.hpp"
 #include "serve/http/machine.hpp"
 #include "serve/http/service.hpp"
 #include "serve/http/threads.hpp"
@@ -103,7 +104,7 @@ struct Server::Impl {
 };
 
 Server::Server(const Pipeline& pipeline, ServeOptions options)
-    : Server(pipeline.core(), std::move(options)) {}
+    : Server(core::PipelineAccess::core(pipeline), std::move(options)) {}
 
 Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options)
     : impl_(std::make_unique<Impl>()) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "cpp/process/crew_rig.hpp"
 
 namespace freshframe::process {
@@ -45,7 +46,7 @@ TEST(Crew, StopsWhileItsWorkersStart) {
   });
   wait_until([&] { return rig.worker().pid != 0; });
   rig.node->kill_by(std::chrono::steady_clock::now());
-  rig.pipeline.core()->request_stop();
+  core::PipelineAccess::core(rig.pipeline)->request_stop();
   starter.join();
   rig.stop();
   EXPECT_EQ(rig.worker().state, WorkerState::Ended);
@@ -65,7 +66,7 @@ TEST(Crew, LetsAWorkerFinishItsSampleWhenItStops) {
   rig.push({"wait " + marks.path("go")});
   rig.await(WorkerState::Working);
   std::jthread stopper([&] { rig.stop(Seconds{30}); });
-  wait_until([&] { return rig.pipeline.core()->stop_token().stop_requested(); });
+  wait_until([&] { return core::PipelineAccess::core(rig.pipeline)->stop_token().stop_requested(); });
   marks.set("go");
   stopper.join();
   EXPECT_EQ(rig.stats().processed, 1U);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "cpp/process/crew_rig.hpp"
 
 namespace freshframe::process {
@@ -13,7 +14,7 @@ TEST(Crew, KillsAWorkerThatTakesTooLongAndKeepsItsStacks) {
   rig.push({"hang", "a"});
   EXPECT_EQ(rig.get(), "a");
   EXPECT_TRUE(contains(rig.log(), "it took longer than timeout=0.2 s")) << rig.log();
-  const auto notes = rig.pipeline.core()->errors().since(0);
+  const auto notes = core::PipelineAccess::core(rig.pipeline)->errors().since(0);
   ASSERT_EQ(notes.size(), 1U);
   EXPECT_TRUE(contains(notes[0].traceback, "stacks of the helper"));
 }

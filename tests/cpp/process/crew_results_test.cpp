@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "cpp/process/crew_rig.hpp"
 
 namespace freshframe::process {
@@ -107,7 +108,9 @@ TEST(Crew, MakesRoomForTheFramesThatWaitInIt) {
   one.start();
   Rig three({.workers = 3});
   three.start();
-  EXPECT_EQ(three.pipeline.core()->budget()->bound() - one.pipeline.core()->budget()->bound(), 4);  // 2 N - 1
+  EXPECT_EQ(core::PipelineAccess::core(three.pipeline)->budget()->bound() -
+                core::PipelineAccess::core(one.pipeline)->budget()->bound(),
+            4);  // 2 N - 1
 }
 
 TEST(Crew, SendsAFramesOtherFormatsAlongAndTakesTheOneThatComesBack) {

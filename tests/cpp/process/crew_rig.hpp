@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include "process/crew/crew.hpp"
@@ -102,9 +103,9 @@ class Rig {
   void start() {
     pipeline.start({.start_outside = [this] {
       thread_ = std::jthread([this] {
-        auto& worker = pipeline.core()->worker(index_);
+        auto& worker = core::PipelineAccess::core(pipeline)->worker(index_);
         worker.adopt_thread();
-        Crew(*pipeline.core(), worker, embedder_).run();
+        Crew(*core::PipelineAccess::core(pipeline), worker, embedder_).run();
       });
     }});
   }
@@ -113,7 +114,7 @@ class Rig {
   void stop(Seconds patience = Seconds{0}) {
     const auto before = pids();
     node->kill_by(std::chrono::steady_clock::now() + to_duration(patience));
-    pipeline.core()->request_stop();
+    core::PipelineAccess::core(pipeline)->request_stop();
     if (thread_.joinable()) thread_.join();
     pipeline.stop(Seconds{60});
     const auto stats = pipeline.stats();

@@ -191,10 +191,12 @@ TEST(WorkerEnd, ReadsItsTask) {
   const auto payload = make_message_file(bytes_of("task"));
   const auto stacks = make_memory_file("stacks", 1);
   const int files[] = {payload.get(), stacks.get()};
-  ASSERT_EQ(ends.parent.send(write(InitMessage{4, {"cam", "node"}}).bytes(), files), Channel::Sent::Yes);
+  ASSERT_EQ(ends.parent.send(write(InitMessage{4, {"cam", "node"}, "node"}).bytes(), files),
+            Channel::Sent::Yes);
   const auto init = ends.worker.init();
   EXPECT_EQ(init.payload.size(), 4U);
   EXPECT_EQ(init.names, (std::vector<std::string>{"cam", "node"}));
+  EXPECT_EQ(init.node, "node");
   EXPECT_TRUE(static_cast<bool>(init.stacks));
 }
 
