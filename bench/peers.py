@@ -169,10 +169,12 @@ def main() -> None:
     document |= {"versions": versions()}
     document["skipped"] = {**document.get("skipped", {}), **skipped}
     sizes = document.setdefault("installed", {})
-    for name, python in pythons.items():
-        if name not in sizes and "game" not in PEERS[name].trials:
-            sizes[name] = installed(python, PEERS[name])
     options.append.write_text(json.dumps(document, indent=1) + "\n")
+    if complete:
+        for name, python in pythons.items():
+            if name not in sizes and "game" not in PEERS[name].trials:
+                sizes[name] = installed(python, PEERS[name])
+        options.append.write_text(json.dumps(document, indent=1) + "\n")
     left = "" if complete else ", and there are runs left: repeat the command"
     print(f"written to {options.append}{left}")
 
