@@ -43,7 +43,7 @@ class Pipeline:
             hand-overs raise FramesHeld.
 
     ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(),
-    stats() and wait() from any thread; add() and reader() from one thread, before start().
+    stats(), wait() and serve() from any thread; add() and reader() before start(), from one thread.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Pipeline:
         self._definitions = _pickling.Definitions()
         self._nodes: list[Any] = []
         self._threads: list[threading.Thread] = []
+        self._serving = threading.RLock()  # held while its dashboard starts or ends
 
     # ---- building
 
