@@ -13,7 +13,7 @@ from . import _interpreter  # noqa: F401  (must come before anything native)
 from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
-from . import _async, _errors, _native, results
+from . import _async, _errors, _gil_state, _native, results  # noqa: F401  (_gil_state sees later imports)
 from ._batch import Batch
 from ._clips import ClipRecorder
 from ._dashboard import Dashboard

@@ -612,6 +612,11 @@ def wait_log() -> bool:
 def end_log() -> None:
     """Ends one wait_log(), of now or later."""
 
+def does_without_gil(module: Any) -> bool | None:
+    """
+    Whether an extension module declares it; None where that cannot be told.
+    """
+
 def register_classes(classes: dict) -> None:
     """Tells the module the package's classes, once."""
 

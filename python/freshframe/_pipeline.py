@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -39,7 +40,7 @@ class Pipeline:
             hand-overs raise FramesHeld.
 
     ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(),
-    stats() and wait() from any thread; add() and reader() from one thread, before start().
+    stats(), wait() and serve() from any thread; add() and reader() before start(), from one thread.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Pipeline:
         self._engine.call_at_end(_life.forget_ended)
         self._graph = Graph(self._engine)
         self._threads = NodeThreads(self._engine)
+        self._serving = threading.RLock()  # held while its dashboard starts or ends
 
     # ---- building
 

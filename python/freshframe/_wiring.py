@@ -69,10 +69,13 @@ def claim(node: Any) -> None:
     """A node instance belongs to one pipeline; functions may be added as often as you like."""
     if not isinstance(node, Node) or isinstance(node, Native):
         return
-    if getattr(node, "_freshframe_added", False):
+    mark = object()
+    try:
+        found = vars(node).setdefault("_freshframe_added", mark)  # of two threads one finds its own
+    except TypeError:  # a class with __slots__ can't be marked
+        return
+    if found is not mark:
         raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
-    with contextlib.suppress(AttributeError):  # a class with __slots__ can't be marked
-        node._freshframe_added = True  # type: ignore[attr-defined]
 
 
 def release(node: Any) -> None:

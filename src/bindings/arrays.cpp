@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bindings/format_use.hpp"
+#include "bindings/made_once.hpp"
 #include "bindings/python_free_types.hpp"
 
 namespace nb = nanobind;
@@ -221,12 +222,16 @@ PixelFormat parse_format(const std::string& name) {
   throw OptionError("pixel format must be one of gray, nv12, i420, i422, i444, bgr, rgb, got '" + name + "'");
 }
 
+namespace {
+
+PyObject* find_array_type() {
+  return nb::object(nb::module_::import_("numpy").attr("ndarray")).release().ptr();
+}
+
+}  // namespace
+
 nb::object with_strides(nb::object object) {
-  static PyObject* array_type = nullptr;  // guarded by the GIL; an import may let it go
-  if (array_type == nullptr) {
-    nb::object type = nb::module_::import_("numpy").attr("ndarray");
-    array_type = type.release().ptr();
-  }
+  PyObject* const array_type = made_once<&find_array_type>();
   if (Py_TYPE(object.ptr()) == reinterpret_cast<PyTypeObject*>(array_type)) return object;
   if (PyObject_CheckBuffer(object.ptr()) == 0 || PyObject_IsInstance(object.ptr(), array_type) == 1)
     return object;

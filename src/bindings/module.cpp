@@ -11,6 +11,7 @@
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
 #include "bindings/fork_guard.hpp"
+#include "bindings/gil_state.hpp"
 #include "bindings/models.hpp"
 #include "bindings/node/python_node.hpp"
 #include "bindings/reader.hpp"
@@ -85,6 +86,7 @@ NB_MODULE(_native, module) {
   bind_models(module);
   bind_log(module);
   bind_pages(module);
+  bind_gil_state(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once.");
   module.def("forget_classes", freshframe::gil::entry<&forget_classes>,

@@ -341,6 +341,12 @@ def _lab(commands: Any) -> None:
     parser.add_argument(
         "--picture", metavar="FILE", help="frozen-game: draw its timelines into FILE, .png or .jpg"
     )
+    parser.add_argument(
+        "--free-threaded",
+        metavar="PYTHON",
+        help="fibonacci, contention: a column more, measured with this free-threaded Python, "
+        "which has freshframe too",
+    )
 
 
 def _fleet(commands: Any) -> None:

@@ -16,6 +16,7 @@
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
 #include "bindings/format_use.hpp"
+#include "bindings/made_once.hpp"
 #include "bindings/node/gil_turn.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"
@@ -127,9 +128,12 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   });
 }
 
+PyObject* make_process_name() {
+  return PyUnicode_InternFromString("process");
+}
+
 PyObject* process_name() {
-  static PyObject* const name = PyUnicode_InternFromString("process");
-  return name;
+  return made_once<&make_process_name>();
 }
 
 // A child's refusal would name the child: the node that gave the wrong value is told here.
