@@ -247,6 +247,11 @@ void WorkerEnd::need(std::uint64_t bytes) {
   if (results_.size() < bytes) throw ProtocolError("less memory for results than was wanted");
 }
 
+WorkerEnd::Pending& WorkerEnd::first_pending() {
+  if (pending_.empty()) throw Error("an answer to a sample that has one, or never came");
+  return pending_.front();
+}
+
 // The parent lends a picture to the worker with the answer, so leases go back with the last one.
 std::vector<std::uint64_t> WorkerEnd::end_request() {
   pending_.pop_front();
@@ -254,7 +259,7 @@ std::vector<std::uint64_t> WorkerEnd::end_request() {
 }
 
 void WorkerEnd::reply(ReplyMessage message) {
-  message.id = pending_.front().id;
+  message.id = first_pending().id;
   message.released = end_request();
   send(write(message));
   if (pending_.empty()) leases_->end_work();
@@ -266,7 +271,7 @@ void WorkerEnd::reply_nothing() {
 
 void WorkerEnd::reply_frame(const Frame& frame) {
   ReplyMessage message;
-  auto& [id, input, sent] = pending_.front();
+  auto& [id, input, sent] = first_pending();
   const bool is_input = input && frame.shares(input);
   if (is_input && std::find(sent.begin(), sent.end(), frame.format()) != sent.end()) {
     message.kind = ResultKind::Input;

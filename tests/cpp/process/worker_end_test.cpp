@@ -101,6 +101,14 @@ TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
   EXPECT_EQ(ends.answer(ToParent::Released, &read_released).leases, std::vector<std::uint64_t>{5});
 }
 
+TEST(WorkerEnd, AnswersEachSampleOnce) {
+  AskedWorker ends;
+  ends.worker.reply_nothing();
+  (void)ends.answer(ToParent::Reply, &read_reply);
+  EXPECT_THROW(ends.worker.reply_nothing(), Error);
+  EXPECT_THROW(ends.worker.reply_frame(ends.request.sample.frame), Error);
+}
+
 TEST(WorkerEnd, SendsItsInputBackByItsFormat) {
   AskedWorker ends;
   ends.worker.reply_frame(ends.request.sample.frame);
