@@ -191,6 +191,7 @@ def test_a_move_closes_before_it_starts() -> None:
     world.run(1)
     assert state(camera) == "closing"
     assert len(world.starts_of(camera)) == 1
+    assert world.decisions.allowed("agent0") == []
     world.do(world.decisions.closed(camera.run, world.now))
     assert (camera.agent, state(camera)) == ("agent1", "running")
     assert Action("forget", "agent0", camera.number, 1) in world.done
@@ -294,11 +295,12 @@ def test_a_restarted_controller_adopts_what_its_agents_run() -> None:
     world = World()
     camera = Camera(0, "cam0", agent="agent0", epoch=7)
     stranger = Camera(1, "cam1", agent="agent1", epoch=9)
-    for each in (camera, stranger):
+    older = Camera(2, "cam2", agent="agent0", epoch=11)
+    for each in (camera, stranger, older):
         each.retry_at = world.now + Times().give_away_after
         world.decisions.add(each, world.now)
     world.do(world.decisions.tick(world.now))
-    world.decisions.heard("agent0", world.now, 0.0, [(0, 7), (1, 8)])
+    world.decisions.heard("agent0", world.now, 0.0, [(0, 7), (1, 8), (2, 10)])
     assert (state(camera), camera.agent, camera.starts) == ("running", "agent0", 0)
     assert world.decisions.allowed("agent0") == [(0, 7)]
     world.run(3)

@@ -277,6 +277,7 @@ def main(parent: int, options: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the program's
     _native.let_leaks_pass()
     faulthandler.enable()
+    os.set_inheritable(_SOCKET, False)
     end = _native.FleetAgent(_SOCKET, parent, options)
     _Agent(end).work()
     with contextlib.suppress(Exception):

@@ -425,7 +425,7 @@ class Controller:
         if link.socket is not None:
             self._hear(link)
         self._selector.unregister(link.child)
-        why = link.child.reap() or "ended"
+        why = str(link.child.reap() or "ended")
         self._unregister(link)
         del self._links[link.name]
         self._fold(link)

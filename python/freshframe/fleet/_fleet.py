@@ -8,7 +8,6 @@ import itertools
 import os
 import sys
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 0.05  # seconds
 
 _numbers = itertools.count(1)
-_open: weakref.WeakSet[Fleet] = weakref.WeakSet()
+_open: set[Fleet] = set()  # kept alive until they are closed
 
 
 class Fleet:

@@ -94,8 +94,6 @@ class Link:
             if not data:
                 raise EOFError
             yield from self._incoming.add(data)
-            if len(data) < _READ_AT_ONCE:
-                return
 
     def note_cpu(self, now: float, cpu: float) -> float:
         """The agent's share of the machine's processor time, smoothed over some seconds."""
