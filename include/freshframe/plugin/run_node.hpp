@@ -30,10 +30,10 @@ inline namespace v1 {
 class GivenOptions {
  public:
   struct Value {
-    template <class T, std::enable_if_t<std::is_integral_v<T>, int> = 0>
-    Value(T value) : integer(static_cast<std::int64_t>(value)), number(static_cast<double>(value)) {
-      kind = std::is_same_v<T, bool> ? FRESHFRAME_OPTION_BOOL : FRESHFRAME_OPTION_INT64;
-    }
+    Value(bool value) : kind(FRESHFRAME_OPTION_BOOL), integer(value ? 1 : 0) {}
+    Value(int value) : Value(static_cast<std::int64_t>(value)) {}
+    Value(std::int64_t value)
+        : kind(FRESHFRAME_OPTION_INT64), integer(value), number(static_cast<double>(value)) {}
     Value(double value) : kind(FRESHFRAME_OPTION_FLOAT64), number(value) {}
     Value(const char* value) : kind(FRESHFRAME_OPTION_TEXT), text(value) {}
     Value(std::string value) : kind(FRESHFRAME_OPTION_TEXT), text(std::move(value)) {}
