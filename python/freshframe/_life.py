@@ -145,11 +145,11 @@ def _stop_all() -> None:
     _log.drain()
     _native.collect_log(False)
     _join_log_thread(_log.leave())
-    others = threading.active_count() > 1
-    if busy or others:  # a daemon thread of the program never lets go of what it holds
+    if busy or threading.active_count() > 1:  # a daemon thread of the program never lets go of what it holds
         _native.let_leaks_pass()
     if busy:
         return
     _running.clear()
-    if not others:  # such a thread may be in a call that needs them, and on a free-threaded Python it is
-        _native.forget_classes()
+    ours = (threading.main_thread(), *_threads)
+    if all(thread in ours or _log.is_thread(thread) for thread in threading.enumerate()):
+        _native.forget_classes()  # else such a thread may be in a call that needs them
