@@ -1,4 +1,4 @@
-"""What a local fleet's controller costs with 200 and 1,000 cameras, and how soon cameras are back after a kill.
+"""What a local fleet's controller costs with 200 and 1,000 cameras, and how soon they are back after a kill.
 
 Demo cameras of 160x120 with a circle tracker on two agents; one reader in the program reads all results.
 """
