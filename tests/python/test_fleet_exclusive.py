@@ -106,6 +106,7 @@ def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.Fleet, server: C
     assert server.total == 3
 
 
+@pytest.mark.full
 @pytest.mark.network
 def test_an_agent_without_answers_closes_its_session_and_opens_it_again(
     fleet: ff.Fleet, server: CountingServer
