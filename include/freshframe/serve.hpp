@@ -31,6 +31,7 @@ struct ServeLimits {
   double acknowledge = 10;  // for a live viewer to acknowledge what it was sent
 };
 
+/// Options of the dashboard's server.
 struct ServeOptions {
   std::string host = "127.0.0.1";  // an address, or "localhost"
   std::uint16_t port = 0;          // 0: one that is free
