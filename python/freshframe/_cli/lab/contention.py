@@ -125,8 +125,8 @@ def _costs_table(costs: Costs) -> Table:
             )
     return Table(
         "costs",
-        "A call that computes: mean time with the GIL held and let go, ms (switch interval 5 ms)",
-        ("work, ms", "beside", "held", "let go", "let go / held"),
+        "A call that computes: mean time with the GIL held and released, ms (switch interval 5 ms)",
+        ("work, ms", "beside", "held", "released", "released / held"),
         cells,
         records,
         left=0,
