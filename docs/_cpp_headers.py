@@ -206,7 +206,7 @@ class Header:
         directive, signature = found
         fence = "`" * (9 - 2 * depth)
         text = self.comment(cursor)
-        if directive in ("class", "struct", "enum-class") and not text:
+        if directive in ("class", "struct") and not text:
             self.undocumented.append(f"{directive} {cursor.spelling}")
         lines = [f"{fence}{{cpp:{directive}}} {signature}", "", *self.escaped(text).split("\n"), ""]
         if directive in ("class", "struct", "enum-class"):
@@ -216,21 +216,26 @@ class Header:
 
 
 class CppHeader(SphinxDirective):
-    """A header of include/freshframe."""
+    """A header of include/freshframe: `gil.hpp` shows those of the folder `gil` too."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """The include line, the purpose and the declarations."""
         name = self.arguments[0]
-        header = Header(HEADERS / name)
-        self.env.note_dependency(str(header.path))
-        shown = self.env.__dict__.setdefault("cpp_headers_shown", set())
-        shown.add(name)
-        text = f"`#include <freshframe/{name}>`\n\n{header.escaped(header.purpose())}\n\n{header.markdown()}"
-        for one in header.undocumented:
-            LOG.info("%s: %s has no comment", header.path, one)
-        return self.parse_text_to_nodes(text)
+        parts = sorted((HEADERS / name).with_suffix("").glob("*.hpp"))
+        shown: list[nodes.Node] = []
+        for path in [HEADERS / name, *parts]:
+            header = Header(path)
+            self.env.note_dependency(str(path))
+            one = path.relative_to(HEADERS).as_posix()
+            self.env.__dict__.setdefault("cpp_headers_shown", set()).add(one)
+            title = f"`#include <freshframe/{one}>`" if path not in parts else f"**{one}**"
+            text = f"{title}\n\n{header.escaped(header.purpose())}\n\n{header.markdown()}"
+            for missing in header.undocumented:
+                LOG.info("%s: %s has no comment", path, missing)
+            shown += self.parse_text_to_nodes(text)
+        return shown
 
 
 def check_all_shown(app: Sphinx, env: Any) -> None:

@@ -173,6 +173,7 @@ class Frame {
 /// Recycled picture memory, 64-byte aligned. Thread-safe. One per process: FramePool::shared().
 class FramePool {
  public:
+  /// Counters of a pool since the process began.
   struct Stats {
     std::uint64_t allocated = 0;  // buffers taken from the system
     std::uint64_t reused = 0;     // requests served from idle buffers

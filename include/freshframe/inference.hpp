@@ -18,6 +18,7 @@ namespace inference {
 class Session;  // src/inference/runtime/session.hpp
 }
 
+/// Options of every model in an ONNX file.
 struct OnnxOptions {
   std::string library;            // path of libonnxruntime.so, 1.20 or newer
   int threads = 0;                // that compute a picture; 0: as many as there are processors, at most 4
@@ -37,6 +38,7 @@ class OnnxModel {
   std::shared_ptr<const inference::Session> session_;
 };
 
+/// Options of a detector in an ONNX file.
 struct OnnxDetectorOptions {
   float confidence = 0.25F;             // 0..1: boxes above it are given
   float iou = 0.45F;                    // 0..1: boxes of a class that overlap more are one

@@ -28,6 +28,7 @@ class PipelineCore;    // src/core/pipeline/pipeline_core.hpp
 
 namespace freshframe {
 
+/// The effect of an exception in a node: it ends the pipeline, or it drops the sample and is counted.
 enum class OnError : std::uint8_t { Stop, Skip };
 /// "stop" or "skip". Throws OptionError for another name.
 [[nodiscard]] OnError on_error_of(std::string_view name);
@@ -45,6 +46,7 @@ struct AddOptions {
   std::optional<Batch> batch = {};
 };
 
+/// Options of Pipeline::reader().
 struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
@@ -132,6 +134,7 @@ class Reader {
 /// still busy after 5 s are named in the log and let go for ever.
 class Pipeline {
  public:
+  /// Options of a whole pipeline.
   struct Options {
     std::string name = "pipeline";
     std::optional<double> stall_timeout = 5.0;  // seconds; nullopt: never

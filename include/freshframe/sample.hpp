@@ -50,6 +50,7 @@ class Value {
   const TypeInfo* type_;
 };
 
+/// A value of type T behind the untyped interface of edges.
 template <class T>
 class ValueOf final : public Value {
  public:

@@ -35,6 +35,7 @@ struct ServeLimits {
   double acknowledge = 10;  // for a live viewer to acknowledge what it was sent
 };
 
+/// An answer of the program's own.
 struct Document {
   std::string type = "application/json";
   std::string body = {};
@@ -57,6 +58,7 @@ class Documents {
   mutable std::atomic<std::uint64_t> asked_{0};
 };
 
+/// Options of the dashboard's server.
 struct ServeOptions {
   std::string host = "127.0.0.1";  // an address, or "localhost"
   std::uint16_t port = 0;          // 0: one that is free

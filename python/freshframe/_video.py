@@ -154,7 +154,7 @@ def _url(url: Any) -> str:
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
             # The URL is not shown: it may have a password in it.
-            raise OptionError("url is no text: it has lone surrogates in it")
+            raise OptionError("url is not valid text: it contains unpaired surrogates")
         return _check.path("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # no more is shown: it may be a URL with a password

@@ -169,7 +169,7 @@ class GilWatch:
             BaseException
         ):  # SystemExit and KeyboardInterrupt too: they would end the thread, and so the watch
             if not self._complained:
-                logger.exception("on_stall of the GIL watch raised; further errors of it are not told")
+                logger.exception("on_stall of the GIL watch raised; further errors of it are not logged")
             self._complained = True
 
     def _forget_threads(self) -> None:

@@ -120,7 +120,7 @@ def _cameras() -> Iterator[Finding]:
         if os.access(device, os.R_OK | os.W_OK):
             yield Finding("cameras", "ok", f"{device} can be opened by this user")
         else:
-            advice = "sudo usermod -aG video $USER, then log in anew"
+            advice = "sudo usermod -aG video $USER, then log in again"
             yield Finding("cameras", "warn", f"{device} may not be opened by this user", advice)
 
 

@@ -28,7 +28,7 @@ class Lab:
 
 
 LABS = {
-    "fibonacci": Lab("fibonacci", "two threads, GIL held or let go, in three binding libraries", 30, 5),
+    "fibonacci": Lab("fibonacci", "two threads, GIL held or released, in three binding libraries", 30, 5),
     "call-guard": Lab(
         "call_guard", "five calls on a thread pool: GIL held, call guard, scoped release", 14, 3
     ),

@@ -140,9 +140,9 @@ def _costs_table(costs: Costs, free: Sequence[Mapping[str, Any]] = ()) -> Table:
             )
     return Table(
         "costs",
-        "A call that computes: mean time with the GIL held and let go, ms (switch interval 5 ms)",
+        "A call that computes: mean time with the GIL held and released, ms (switch interval 5 ms)",
         (
-            *("work, ms", "beside", "held", "let go", "let go / held"),
+            *("work, ms", "beside", "held", "released", "released / held"),
             *((f"the same, {free_threaded.COLUMN}",) if free else ()),
         ),
         cells,
