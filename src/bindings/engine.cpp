@@ -264,18 +264,7 @@ void call_at_end(Engine& self, nb::callable callback) {
   });
 }
 
-}  // namespace
-
-void forget_end_callback() {
-  Py_XDECREF(end_callback.exchange(nullptr));
-}
-
-void bind_engine(nb::module_& module) {
-  static const PyType_Slot slots[] = {
-      {Py_tp_methods, raw_methods()},
-      {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
-      {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
-      {0, nullptr}};
+void bind_node_handle(nb::module_& module) {
   nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
       .def_prop_ro(
           "added", [](const NodeHandle& self) { return self.added != nullptr; },
@@ -290,6 +279,21 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
           "Its name when add() is given none.");
+}
+
+}  // namespace
+
+void forget_end_callback() {
+  Py_XDECREF(end_callback.exchange(nullptr));
+}
+
+void bind_engine(nb::module_& module) {
+  static const PyType_Slot slots[] = {
+      {Py_tp_methods, raw_methods()},
+      {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
+      {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
+      {0, nullptr}};
+  bind_node_handle(module);
   bind_options(module);
   nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
                             "The native part of a Pipeline.");

@@ -118,14 +118,8 @@ std::string represent(const Frame& self) {
          std::string(to_string(self.format())) + "')";
 }
 
-}  // namespace
-
-void bind_frame(nb::module_& module) {
-  nb::class_<Frame> frame(
-      module, "Frame", nb::is_final(),
-      "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
-      "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
-  bind_frame_display(frame);
+// What it looks like.
+void bind_properties(nb::class_<Frame>& frame) {
   frame.def_prop_ro("width", &Frame::width, "Pixels.")
       .def_prop_ro("height", &Frame::height, "Pixels.")
       .def_prop_ro(
@@ -164,7 +158,12 @@ void bind_frame(nb::module_& module) {
           "The frame's own format in one read-only array: (H, W, 3), (H, W), (H*3//2, W) for nv12 and i420, "
           "(H*2, W) for i422, (3, H, W) for i444. Planar formats are packed once, then shared.\n\nRaises:\n"
           "    FreshframeError: A subsampled format of odd size: use planes, luma or bgr.\n"
-          "GIL: released for the first packing, then held")
+          "GIL: released for the first packing, then held");
+}
+
+// Other formats, copies, frames of arrays.
+void bind_copies(nb::class_<Frame>& frame) {
+  frame
       .def("to", gil::entry<&to>, nb::arg("format"), nb::sig("def to(self, format: str) -> Frame"),
            "The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released")
       .def("copy", gil::entry<&copy>, nb::arg("format") = nb::none(),
@@ -180,9 +179,13 @@ void bind_frame(nb::module_& module) {
           "more.\n\n"
           "Raises:\n    OptionError: The shape does not fit the format.\n    OptionTypeError: Not a uint8 "
           "array.\n"
-          "GIL: released for a copy of more than about half a millisecond")
-      .def(
-          "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame.")
+          "GIL: released for a copy of more than about half a millisecond");
+}
+
+// What Python's and NumPy's protocols ask of it.
+void bind_protocols(nb::class_<Frame>& frame) {
+  frame.def(
+           "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame.")
       .def(
           "__deepcopy__", [](nb::handle_t<Frame> self, nb::handle /*memo*/) { return nb::borrow(self); },
           nb::arg("memo"), "The same frame: it never changes.")
@@ -204,6 +207,19 @@ void bind_frame(nb::module_& module) {
       .def("__hash__", [](const Frame& self) { return std::hash<const void*>{}(self.planes()[0].data); })
       .def("__repr__", &represent)
       .def("_nbytes", &Frame::size_bytes, "Bytes behind this frame, conversions included.");
+}
+
+}  // namespace
+
+void bind_frame(nb::module_& module) {
+  nb::class_<Frame> frame(
+      module, "Frame", nb::is_final(),
+      "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
+      "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
+  bind_frame_display(frame);
+  bind_properties(frame);
+  bind_copies(frame);
+  bind_protocols(frame);
 }
 
 }  // namespace freshframe::python

@@ -7,9 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <semaphore>
+#include <memory>
 #include <thread>
 #include <utility>
+
+#include "bindings/fork_guard.hpp"
+#include "core/turnstile.hpp"
 
 namespace freshframe::python {
 namespace {
@@ -75,42 +78,40 @@ class NodeThreads {
 
 NodeThreads node_threads;
 
-// Note [Leaving in a queue]
-// At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that waits for
-// the GIL wakes every 5 ms to ask for a switch, so thousands of them at once leave no time for anything else: 5000
-// took 25 s. So only a few ask at a time. A node's close() may wait for another node's, therefore a thread asks
-// without a place when no other has left for kPatience.
-class Leaving {
- public:
-  bool enter() {
-    constexpr std::chrono::milliseconds kPatience{500};
-    for (auto left = left_.load(std::memory_order_relaxed); !places_.try_acquire_for(kPatience);) {
-      if (left == left_.load(std::memory_order_relaxed)) return false;
-      left = left_.load(std::memory_order_relaxed);
-    }
-    return true;
-  }
-  void leave() {
-    left_.fetch_add(1, std::memory_order_relaxed);
-    places_.release();
-  }
-
- private:
-  static constexpr std::ptrdiff_t kPlaces = 16;
-  std::counting_semaphore<kPlaces> places_{kPlaces};
-  std::atomic<std::uint64_t> left_{0};
-};
-
-Leaving leaving;
-
 }  // namespace
 
+// Note [Leaving in a queue]
+// At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that waits for
+// the GIL wakes every 5 ms to ask for a switch, so thousands of them at once leave no time for anything else. So only
+// a few ask at a time, those of all pipelines together. A node's close() may wait for another node's, therefore more
+// come when no other has left for long.
+struct GilTurn::WayOut {
+  static constexpr std::size_t kPlaces = 16;
+  static constexpr Seconds kPatience{0.5};
+
+  ForkGuard guard;
+  core::Turnstile turnstile{freshframe::Clock::real(), kPlaces, kPatience};
+
+  // This process's. A forked child makes one of its own: the threads at its parent's do not exist there.
+  static WayOut& instance() {
+    static std::atomic<WayOut*> current{new WayOut};
+    auto* known = current.load();
+    while (known->guard.forked()) {
+      auto made = std::make_unique<WayOut>();
+      if (current.compare_exchange_strong(known, made.get())) known = made.release();
+    }
+    return *known;
+  }
+};
+
 GilTurn::~GilTurn() {
-  if (leaving_) leaving.leave();
+  if (way_out_ != nullptr && !way_out_->guard.forked()) way_out_->turnstile.leave();
 }
 
 void GilTurn::queue_to_leave() {
-  leaving_ = leaving.enter();
+  auto& way_out = WayOut::instance();
+  way_out.turnstile.enter();
+  way_out_ = &way_out;
 }
 
 GilTurn::Clock::time_point GilTurn::let_others_in() {

@@ -38,11 +38,13 @@ class GilTurn {
   [[nodiscard]] bool has_time() const { return Clock::now() - began_ < kLongest; }
 
  private:
+  struct WayOut;
+
   Clock::time_point began_{};
-  double computed_ = 0;   // the thread's processor time when the turn began, or at an earlier time
-  bool was_long_ = true;  // the turn before this one
-  bool let_in_ = false;   // whether the thread slept before this turn
-  bool leaving_ = false;  // whether it has a place among those that leave
+  double computed_ = 0;        // the thread's processor time when the turn began, or at an earlier time
+  bool was_long_ = true;       // the turn before this one
+  bool let_in_ = false;        // whether the thread slept before this turn
+  WayOut* way_out_ = nullptr;  // on which it has a place
   HoldSampler::Seat seat_;
 };
 

@@ -80,14 +80,14 @@ HoldSampler::Seat::~Seat() {
 }
 
 void HoldSampler::Seat::begin() noexcept {
-  looks_.store(0, std::memory_order_relaxed);
+  if (sampler_) looks_before_ = sampler_->looks_.load(std::memory_order_relaxed);
   held_.store(0, std::memory_order_relaxed);
 }
 
 std::optional<double> HoldSampler::Seat::share_held(Clock::duration waited) {
   if (!sampler_ || waited < kLong) return std::nullopt;
   sampler_->look_on();
-  const auto looks = looks_.load(std::memory_order_relaxed);
+  const auto looks = sampler_->looks_.load(std::memory_order_relaxed) - looks_before_;
   const auto held = held_.load(std::memory_order_relaxed);
   return looks > 0 ? std::optional(static_cast<double>(std::min(held, looks)) / looks) : std::nullopt;
 }
@@ -104,12 +104,12 @@ HoldSampler::~HoldSampler() {
 
 void HoldSampler::add(Seat& seat) {
   const std::lock_guard lock(mutex_);
-  seats_.push_back(&seat);
+  seats_[seat.thread_] = &seat;
 }
 
 void HoldSampler::remove(Seat& seat) {
   const std::lock_guard lock(mutex_);
-  std::erase(seats_, &seat);
+  seats_.erase(seat.thread_);
 }
 
 void HoldSampler::look_on() {
@@ -140,13 +140,14 @@ void HoldSampler::run() {
   }
 }
 
+// The holder alone is looked up: with thousands of nodes a round over all of them would keep the mutex, for which
+// threads wait that have the GIL.
 void HoldSampler::look_locked() {
   const auto record = read_gil(lock_);
-  for (Seat* seat : seats_) {
-    seat->looks_.fetch_add(1, std::memory_order_relaxed);
-    if (record.locked == 1 && record.last_holder == seat->thread_)
-      seat->held_.fetch_add(1, std::memory_order_relaxed);
-  }
+  looks_.fetch_add(1, std::memory_order_relaxed);
+  if (record.locked != 1) return;
+  const auto holder = seats_.find(record.last_holder);
+  if (holder != seats_.end()) holder->second->held_.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace freshframe::python

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <vector>
+#include <unordered_map>
 
 #include "bindings/fork_guard.hpp"
 
@@ -43,8 +43,8 @@ class HoldSampler {
 
    private:
     friend class HoldSampler;
-    std::uintptr_t thread_ = 0;  // the interpreter's record of it; 0: cannot be told
-    std::atomic<std::uint32_t> looks_{0};
+    std::uintptr_t thread_ = 0;       // the interpreter's record of it; 0: cannot be told
+    std::uint32_t looks_before_ = 0;  // when the thread got the GIL
     std::atomic<std::uint32_t> held_{0};
     std::shared_ptr<HoldSampler> sampler_;
     ForkGuard guard_;
@@ -63,12 +63,13 @@ class HoldSampler {
   void look_locked();
 
   const std::uintptr_t lock_;  // the record's address
+  std::atomic<std::uint32_t> looks_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Seat*> seats_;           // guarded by mutex_
-  Clock::time_point until_{};          // guarded by mutex_: looks are made until then
-  bool stopping_ = false;              // guarded by mutex_
-  std::optional<std::thread> thread_;  // of the threads with the GIL
+  std::unordered_map<std::uintptr_t, Seat*> seats_;  // by thread; guarded by mutex_
+  Clock::time_point until_{};                        // guarded by mutex_: looks are made until then
+  bool stopping_ = false;                            // guarded by mutex_
+  std::optional<std::thread> thread_;                // of the threads with the GIL
 };
 
 }  // namespace freshframe::python

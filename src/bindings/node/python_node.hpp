@@ -1,4 +1,4 @@
-// Python nodes and sources: their place in the graph, and the loop that runs them on a Python thread.
+// Python nodes and sources: their place in the graph, and the thread that runs them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,131 +1,15 @@
-// Building a graph: names, wiring, the choice of queues, and everything that is refused before a thread runs.
+// Building a graph: the choice of queues, wiring, and questions about the whole.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph.hpp"
 
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 #include <string>
-#include <system_error>
 #include <utility>
 
-#include "core/seconds_text.hpp"
-
 namespace freshframe::core {
-namespace {
-
-// Also through links. Devices and pipes may be written by several.
-bool same_file(const std::string& path, const std::optional<std::string>& other) {
-  if (!other) return false;
-  std::error_code error;
-  if (std::filesystem::exists(path, error)) {
-    return std::filesystem::is_regular_file(path, error) && std::filesystem::equivalent(path, *other, error);
-  }
-  return std::filesystem::weakly_canonical(path, error) == std::filesystem::weakly_canonical(*other, error);
-}
-
-}  // namespace
-
-std::string Graph::take_name(const std::string& wanted, const std::string& fallback) {
-  if (!wanted.empty()) {
-    if (!names_.insert(wanted).second) {
-      throw GraphError("the name '" + wanted +
-                       "' is taken: nodes and readers of a pipeline share one name space");
-    }
-    return wanted;
-  }
-  auto& count = numbered_[fallback];
-  std::string name;
-  do {
-    name = ++count == 1 ? fallback : fallback + "_" + std::to_string(count);
-  } while (!names_.insert(name).second);
-  return name;
-}
-
-void Graph::check_parents(const NodeBase* node, const std::string& name,
-                          std::span<const AnyPort> parents) const {
-  const auto inputs = node != nullptr ? node->input_types() : std::vector<const TypeInfo*>();
-  for (const auto& parent : parents) {
-    if (parent.node < 0 || parent.node >= size() || parent.source >= size()) {
-      throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
-    }
-    (void)sources_of(parent);
-    const auto& from = *workers_[static_cast<std::size_t>(parent.node)];
-    const auto* output = from.node().output_type();
-    if (output == type_of<Nothing>()) {
-      throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");
-    }
-    if (output != nullptr && !takes(inputs, output)) {
-      throw GraphError("'" + name + "' takes " + names_of(inputs) + ", but its parent '" + from.name() +
-                       "' gives " + std::string(output->name));
-    }
-  }
-}
-
-void Graph::check_queue(const std::string& name, std::span<const AnyPort> parents,
-                        const std::optional<Queue>& queue, bool recorder) const {
-  if (!queue) return;
-  validate(*queue);
-  if (queue->depth == 0 && parents.size() > 1) {
-    throw GraphError("'" + name +
-                     "' has several parents and queue=NEXT: a merge needs a queue of depth 1 or more");
-  }
-  if (queue->when_full != WhenFull::Block) return;
-  for (const auto& parent : parents) {
-    const auto* source = worker(parent.node).source();
-    if (source == nullptr || !source->live()) continue;
-    const auto wrong = "'" + name + "' has a blocking queue directly below the live source '" +
-                       worker(parent.node).name() + "', which cannot wait: ";
-    if (recorder) {
-      throw GraphError(
-          wrong +
-          "leave queue out, a recorder's own (RECORDING) holds 2 s, or use Queue(n, drop_newest) "
-          "for longer delays");
-    }
-    throw GraphError(wrong + "use LATEST, or Queue(n) to ride out short delays");
-  }
-}
-
-std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) {
-  if (node == nullptr) throw GraphError("add() needs a node, got none");
-  const auto label = options.name.empty() ? node->default_name() : options.name;
-  if (node->is_source() && !parents.empty()) {
-    throw GraphError("'" + label + "' is a source and takes no parent, got " +
-                     std::to_string(parents.size()));
-  }
-  if (!node->is_source() && parents.empty()) {
-    throw GraphError("'" + label + "' takes samples and needs a parent: add(node, parent)");
-  }
-  if (node->is_source() && (options.queue || options.max_age)) {
-    throw GraphError("'" + label +
-                     "' is a source and has no queue: give queue= and max_age= to its children");
-  }
-  if (options.max_age && !(*options.max_age > 0)) {
-    throw OptionError("max_age of '" + label + "' must be more than 0 seconds, got " +
-                      seconds_text(*options.max_age));
-  }
-  check_parents(node, label, parents);
-  check_queue(label, parents, options.queue, node->is_recorder());
-  check_batch(*node, label, options);
-  if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
-  return take_name(options.name, node->default_name());
-}
-
-std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options) {
-  const auto label = options.name.empty() ? std::string("reader") : options.name;
-  if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
-  check_parents(nullptr, label, parents);
-  check_queue(label, parents, options.queue, false);
-  for (const auto& parent : parents) {
-    if (!options.frames && worker(parent.node).node().output_type() == type_of<Frame>()) {
-      throw GraphError("'" + label + "' has frames=False, but the values of '" + worker(parent.node).name() +
-                       "' are frames: read them with frames=True");
-    }
-  }
-  return take_name(options.name, "reader");
-}
 
 int Graph::add(std::unique_ptr<Worker> worker, std::span<const AnyPort> parents, const AddOptions& options) {
   Wires wires;
@@ -189,24 +73,6 @@ std::string Graph::why_lossless(const Wires& wires) const {
     return "'" + worker(node).name() + "' is a file";
   }
   return {};
-}
-
-void Graph::check_recordings() const {
-  for (const auto& recorder : workers_) {
-    const auto path = recorder->node().records_to();
-    if (!path) continue;
-    for (const auto& other : workers_) {
-      const auto* source = std::as_const(*other).source();
-      if (source != nullptr && same_file(*path, source->reads_from())) {
-        throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +
-                         "' reads: give it another name than '" + *path + "'");
-      }
-      if (other->index() < recorder->index() && same_file(*path, other->node().records_to())) {
-        throw GraphError("'" + other->name() + "' and '" + recorder->name() +
-                         "' would write the same file '" + *path + "': give each its own");
-      }
-    }
-  }
 }
 
 void Graph::find_live() {
@@ -306,33 +172,6 @@ Graph::Sources Graph::sources_of(std::span<const AnyPort> ports) const {
     all.insert(sources.begin(), sources.end());
   }
   return {all.begin(), all.end()};
-}
-
-void Graph::check_one_source(const std::string& who, std::span<const AnyPort> parents) const {
-  const auto sources = sources_of(parents);
-  if (sources.size() < 2) return;
-  constexpr std::size_t kNamed = 3;
-  std::string names;
-  for (std::size_t i = 0; i < std::min(kNamed, sources.size()); ++i) {
-    names += (i == 0 ? "'" : ", '") + worker(sources[i]).name() + "'";
-  }
-  if (sources.size() > kNamed) names += ", ...";
-  throw GraphError(who + " shows the pictures of one source, but samples of " +
-                   std::to_string(sources.size()) + " come there (" + names +
-                   "): choose one with port.of(camera)");
-}
-
-void Graph::check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const {
-  if (!options.batch) return;
-  validate(*options.batch);
-  if (node.is_source()) throw GraphError("'" + name + "' is a source and takes no batch");
-  if (!node.takes_batches()) {
-    throw GraphError("'" + name + "' has a batch, but takes one sample at a time: it has no process_batch()");
-  }
-  if (options.queue && options.queue->depth == 0 && options.batch->size > 1) {
-    throw GraphError("'" + name + "' has queue=NEXT, which hands over one sample at a time, and a batch of " +
-                     std::to_string(options.batch->size) + ": use LATEST, or a batch of 1");
-  }
 }
 
 std::vector<std::string> Graph::holders() const {

@@ -173,8 +173,7 @@ bool PipelineCore::wait_for_go() {
 
 void PipelineCore::arrive_opened() {
   const Lock lock(mutex_);
-  ++opened_;
-  changed_.notify_all();
+  if (++opened_ == node_count()) changed_.notify_all();  // no sooner: every source waits there, too
 }
 
 void PipelineCore::arrive_finished() {
@@ -185,8 +184,8 @@ void PipelineCore::arrive_finished() {
     if (last) {
       phase_ = Phase::Ended;
       ended_at_ = clock()->now();
+      changed_.notify_all();
     }
-    changed_.notify_all();
   }
   expect_no_lock();
   if (last && end_hook_) end_hook_();

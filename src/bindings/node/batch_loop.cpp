@@ -1,0 +1,135 @@
+// The loop of a Python node that takes batches.
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "bindings/classes.hpp"
+#include "bindings/format_use.hpp"
+#include "bindings/node/loop.hpp"
+
+namespace freshframe::python {
+namespace {
+
+using Outputs = std::vector<std::optional<Emitted>>;
+
+// Hands an exception to the engine, of a call that failed for all of `samples`.
+bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
+  const auto taken = take_python_error(held);
+  auto traceback =
+      loop.worker.wants_traceback(&samples.front()) ? traceback_text(held, *taken.object) : std::string();
+  const bool goes_on = loop.worker.fail_batch(taken.error, taken.text, samples, std::move(traceback));
+  if (!goes_on) loop.engine.keep_failure(taken.object);
+  return goes_on;
+}
+
+PyObject* arguments(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
+  PyObject* const list = PyList_New(static_cast<Py_ssize_t>(samples.size()));
+  if (list == nullptr) return nullptr;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    PyObject* const given = argument(held, loop, samples[i]);
+    if (given == nullptr) {
+      Py_DECREF(list);
+      return nullptr;
+    }
+    PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), given);
+  }
+  return list;
+}
+
+// Calls the node with all samples: a list or tuple with an entry for each, or null with an exception set.
+PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
+  PyObject* const given = arguments(held, loop, samples);
+  if (given == nullptr) return nullptr;
+  PyObject* const results = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
+                                              : PyObject_CallMethod(loop.node, "process_batch", "(O)", given);
+  Py_DECREF(given);
+  if (results == nullptr) return nullptr;
+  const bool is_list = PyList_Check(results) || PyTuple_Check(results);
+  const auto count = is_list ? PySequence_Fast_GET_SIZE(results) : 0;
+  if (is_list && count == static_cast<Py_ssize_t>(samples.size())) {
+    PyObject* const own = PySequence_Tuple(results);  // what converts an entry may change a list
+    Py_DECREF(results);
+    return own;
+  }
+  const char* const what = loop.takes_values ? "a function with a batch" : "process_batch()";
+  if (is_list) {
+    PyErr_Format(classes().option_error, "%s must return one result per sample: it returned %zd for %zu",
+                 what, count, samples.size());
+  } else {
+    PyErr_Format(classes().option_type_error, "%s must return a list with one result per sample, got %.200s",
+                 what, Py_TYPE(results)->tp_name);
+  }
+  Py_DECREF(results);
+  return nullptr;
+}
+
+// Emits what was made of the first of `samples`.
+bool emit_outputs(core::Worker& worker, std::vector<AnySample>* samples, Outputs* outputs) {
+  for (std::size_t i = 0; i < outputs->size(); ++i) emit_output(worker, (*samples)[i], (*outputs)[i]);
+  outputs->clear();
+  return true;
+}
+
+// The same, then gathers the next batch, in one go without the GIL.
+bool emit_and_gather(core::Worker& worker, std::vector<AnySample>* samples, Outputs* outputs, FormatUse use,
+                     GilTurn* turn) {
+  emit_outputs(worker, samples, outputs);
+  samples->clear();
+  if (!worker.take_batch(*samples)) {
+    turn->queue_to_leave();
+    return false;
+  }
+  for (const auto& sample : *samples) use.make(sample.frame);
+  return true;
+}
+
+// Takes the outputs out of the results. False: one of them ends the node.
+bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<AnySample>& samples,
+                  Outputs& outputs) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    PyObject* const item = PyTuple_GET_ITEM(results, static_cast<Py_ssize_t>(i));
+    std::optional<Emitted> output;
+    if (PyExceptionInstance_Check(item)) {
+      PyErr_SetObject(PyExceptionInstance_Class(item), item);
+    } else {
+      output = output_of(held, loop, item);
+    }
+    if (!output) {
+      const auto taken = take_python_error(held);
+      if (loop.worker.stops_on_error()) {  // those before it go out first
+        Py_DECREF(results);
+        without_gil<&emit_outputs>(held, loop, &samples, &outputs);
+        return fail(held, loop, taken, &samples[i]);
+      }
+      fail(held, loop, taken, &samples[i]);
+    }
+    outputs.push_back(std::move(output));
+  }
+  Py_DECREF(results);
+  return true;
+}
+
+}  // namespace
+
+void run_batches(gil::Held& held, Loop& loop) {
+  std::vector<AnySample> samples;
+  Outputs outputs;
+  while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, FormatUse::next(&loop), &loop.turn)) {
+    gil::DeferredFree::instance().drain(held);
+    loop.worker.begin_work();
+    PyObject* const results = call_batch(held, loop, samples);
+    if (loop.engine.forked()) {
+      new std::vector<AnySample>(std::move(samples));  // never freed in the child
+      leave_forked_child(loop);
+    }
+    loop.worker.end_batch(samples.size());
+    const bool goes_on = results != nullptr ? take_results(held, loop, results, samples, outputs)
+                                            : fail_batch(held, loop, samples);
+    if (!goes_on) return;
+  }
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,79 @@
+// What the loops of Python nodes share: the node's state, waits without the GIL, conversion of its results.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+#include "freshframe/node.hpp"
+
+#include <optional>
+
+#include "bindings/engine.hpp"
+#include "bindings/errors.hpp"
+#include "bindings/node/gil_turn.hpp"
+#include "bindings/python_free_types.hpp"
+#include "core/pipeline/worker.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+// Note [No Python object lives across a wait]
+// While a loop waits it owns no nb::object: an unwind at finalisation (see gil.hpp) would run its destructor
+// without the GIL. What must live across is a borrowed argument of the Python frame below, or native.
+
+/// What one node's loop knows.
+struct Loop {
+  Engine& engine;
+  core::Worker& worker;
+  PyObject* node;     // borrowed from the caller
+  bool takes_values;  // a function: it gets the value, not the sample
+  GilTurn turn{};
+};
+
+/// The loop of a node that takes samples one by one, of one that takes batches, of a source. Each returns when the
+/// node is to be closed.
+void run_samples(gil::Held& held, Loop& loop);
+void run_batches(gil::Held& held, Loop& loop);
+void run_source(gil::Held& held, Loop& loop);
+
+/// Hands an exception to the engine; true: the node goes on (on_error="skip").
+bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample);
+/// The same of the exception that is set.
+bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
+
+/// Thrown in a child that was forked inside a call of the node: it must touch nothing of its parent's engine,
+/// whose locks may be held by threads that it does not have.
+struct InForkedChild {};
+void leave_forked_child(const Loop& loop);
+
+/// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
+PyObject* call_if_there(PyObject* object, const char* name);
+/// What the node sees: a Sample or a value. Null with an exception set when it cannot be made.
+PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
+/// A child's refusal would name the child: the node that gave the wrong value is told here.
+void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);
+/// What the node gave for one sample; nullopt with an exception set when that cannot be. Without value and frame:
+/// nothing is emitted.
+std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result);
+/// Emits what was made of `sample`, and lets the sample go.
+void emit_output(core::Worker& worker, AnySample& sample, std::optional<Emitted>& output);
+
+/// Runs `Step` on the worker without the GIL and meters how long the GIL was held before and waited for after.
+template <auto Step, class... A>
+bool without_gil(gil::Held& held, Loop& loop, A... args) {
+  loop.turn.end(loop.worker);
+  GilTurn::Clock::time_point wanted;
+  const bool result = gil::release(
+      held,
+      [](core::Worker* worker, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
+        const bool value = Step(*worker, step_args...);
+        *done = turn->let_others_in();
+        if (!worker->finished()) worker->set_state(NodeState::WaitingGil);
+        return value;
+      },
+      &loop.worker, &loop.turn, &wanted, args...);
+  loop.turn.begin(loop.worker, wanted);
+  return result;
+}
+
+}  // namespace freshframe::python

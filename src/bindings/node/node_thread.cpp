@@ -1,0 +1,116 @@
+// The body of a Python node's thread: open, its loop, close.
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "bindings/node/loop.hpp"
+#include "bindings/node/python_node.hpp"
+#include "bindings/node/stop_token.hpp"
+#include "bindings/raw_call.hpp"
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+bool call_hook(gil::Held& held, Loop& loop, const char* name) {
+  PyObject* result = call_if_there(loop.node, name);
+  leave_forked_child(loop);
+  Py_XDECREF(result);
+  if (result != nullptr) return true;
+  fail(held, loop, nullptr);
+  return false;
+}
+
+bool open_step(core::Worker& worker) {
+  return worker.open_step();
+}
+bool close_step(core::Worker& worker) {
+  worker.close_step();
+  return true;
+}
+
+// open(), everything between, close().
+void run_opened(gil::Held& held, Loop& loop) {
+  const bool hooks = !loop.takes_values;
+  const bool opened = !hooks || call_hook(held, loop, "open");
+  if (without_gil<&open_step>(held, loop) && opened) {
+    if (loop.worker.is_source()) {
+      run_source(held, loop);
+    } else {
+      loop.worker.batch() ? run_batches(held, loop) : run_samples(held, loop);
+    }
+  }
+  loop.worker.set_state(NodeState::Working);
+  if (hooks && opened) call_hook(held, loop, "close");
+}
+
+// What the child's own code raised goes on; a plain return is refused.
+PyObject* raise_in_forked_child(const std::string& node) {
+  if (PyErr_Occurred() != nullptr) return nullptr;
+  throw StateError(
+      "node '" + node +
+      "' came back in a child process that it forked: the pipeline and its threads are the parent's. "
+      "End such a child with os._exit(), or start processes with subprocess or multiprocessing's "
+      "'spawn'");
+}
+
+PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
+  PyObject* engine = nullptr;
+  PyObject* node = nullptr;
+  int index = 0;
+  int takes_values = 0;
+  if (PyArg_ParseTuple(args, "OiOp:run_node", &engine, &index, &node, &takes_values) == 0) return nullptr;
+  return raw_call(held, [&] {
+    auto& owner = *nb::inst_ptr<Engine>(engine);
+    if (!owner.begin(index)) return Py_NewRef(Py_None);
+    Loop loop{owner, owner.core().worker(index), node, takes_values != 0};
+    auto& worker = loop.worker;
+    if (owner.launched_by_this_thread()) {
+      refuse_green_thread(held, owner, worker);
+      return Py_NewRef(Py_None);
+    }
+    worker.adopt_thread();
+    try {
+      run_opened(held, loop);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (const InForkedChild&) {
+      return raise_in_forked_child(worker.name());
+    } catch (...) {  // the engine itself failed, for want of memory: the pipeline ends all the same
+      worker.fail(std::current_exception(), "the engine failed", nullptr);
+    }
+    without_gil<&close_step>(held, loop);
+    return Py_NewRef(Py_None);
+  });
+}
+
+PyMethodDef run_node_method = {"run_node", gil::entry<&run>, METH_VARARGS,
+                               "run_node(engine, index, node, takes_values)\n--\n\nThe body of a Python "
+                               "node's thread. GIL: released while waiting"};
+
+}  // namespace
+
+// A "thread" that is no thread of the system, as gevent and eventlet make: a wait in it would stop the
+// program.
+void refuse_green_thread(gil::Held& held, Engine& engine, core::Worker& worker) {
+  engine.core().refuse(std::make_exception_ptr(StateError(
+      "node '" + worker.name() +
+      "' needs a thread of its own, but threading.Thread runs on the thread that called start(): gevent "
+      "or eventlet has replaced it. Leave threads alone, as with gevent.monkey.patch_all(thread=False)")));
+  gil::release(
+      held,
+      [](core::Worker* target) {
+        target->open_step();
+        target->close_step();
+      },
+      &worker);
+}
+
+void bind_python_nodes(nb::module_& module) {
+  bind_stop_token(module);
+  module.attr("run_node") = nb::steal(PyCFunction_NewEx(&run_node_method, nullptr, nullptr));
+}
+
+}  // namespace freshframe::python

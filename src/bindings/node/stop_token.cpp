@@ -1,0 +1,51 @@
+// StopToken in Python.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/node/stop_token.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/gil.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "bindings/python_free_types.hpp"
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
+  double seconds = 0;
+  if (!nb::try_cast(given, seconds)) {
+    throw OptionTypeError("wait() needs a number of seconds, got " + std::string(nb::repr(given).c_str()));
+  }
+  if (std::isnan(seconds)) throw OptionError("wait() needs a number of seconds, got nan");
+  if (self.token.stop_requested() || seconds <= 0) return self.token.stop_requested();
+  gil::release(
+      held,
+      [](const std::stop_token* token, const Clock* clock, double span) {
+        clock->sleep_until(clock->now() + to_duration(Seconds(span)), *token);
+      },
+      &self.token, self.clock.get(), seconds);
+  return self.token.stop_requested();
+}
+
+}  // namespace
+
+void bind_stop_token(nb::module_& module) {
+  nb::class_<StopToken>(module, "StopToken", nb::is_final(),
+                        "Tells a source that its pipeline stops; given to Source.read().")
+      .def_prop_ro(
+          "stopped", [](const StopToken& self) { return self.token.stop_requested(); },
+          "True once the pipeline stops.")
+      .def(
+          "__bool__", [](const StopToken& self) { return self.token.stop_requested(); }, "As `stopped`.")
+      .def("wait", gil::entry<&stop_wait>, nb::arg("seconds"),
+           nb::sig("def wait(self, seconds: float) -> bool"),
+           "Sleeps for `seconds`, or until the pipeline stops; returns `stopped`. Use it instead of "
+           "time.sleep(). "
+           "GIL: released while waiting");
+}
+
+}  // namespace freshframe::python

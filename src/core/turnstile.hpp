@@ -1,0 +1,57 @@
+// A way through for crowds of threads, on which a few may be at a time.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+namespace freshframe::core {
+
+/// Lets threads in, `places` at a time, in the order in which they came. Thread-safe.
+///
+/// A thread inside may wait for one outside. So when nobody has come in or left for `patience`, as many more come
+/// in as are inside. A thread that waits wakes twice at most for as long as others move: when it is the next one,
+/// and when it gets its place. The others sleep on, so a crowd costs in proportion to its size.
+class Turnstile {
+ public:
+  Turnstile(std::shared_ptr<const Clock> clock, std::size_t places, Seconds patience);
+
+  /// Waits for a place.
+  void enter();
+  /// The thread that entered has left.
+  void leave();
+
+  /// How many are inside, how many wait, and how often threads have gone to sleep in all.
+  struct Counts {
+    std::size_t inside = 0;
+    std::size_t waiting = 0;
+    std::uint64_t sleeps = 0;
+  };
+  [[nodiscard]] Counts counts() const;
+
+ private:
+  struct Waiting {
+    Condition called;
+    bool inside = false;
+  };
+
+  void admit_locked(std::size_t count) FRESHFRAME_REQUIRES(mutex_);
+  void wait_locked(Waiting& self) FRESHFRAME_REQUIRES(mutex_);
+
+  const std::shared_ptr<const Clock> clock_;
+  const std::size_t places_;
+  const TimePoint::duration patience_;
+
+  mutable Mutex mutex_;
+  std::deque<Waiting*> queue_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::size_t inside_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  TimePoint moved_ FRESHFRAME_GUARDED_BY(mutex_){};  // when one came in or left
+  std::uint64_t sleeps_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace freshframe::core
