@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _measure import PROGRAMS, RESULTS, Result, Row, median, spread, take_turns
+from _measure import RESULTS, Result, Row, median, program, spread, take_turns
 from _media import Clip, made
 
 import freshframe as ff
@@ -62,9 +62,9 @@ def decode_ms(package: Path, path: str, threads: int, process: bool) -> float:
     return float(python(package, DECODE, path, str(threads), "process" if process else ""))
 
 
-def hop_us(programs: Path) -> dict[str, float]:
+def hop_us(path: Path) -> dict[str, float]:
     """The cost of a hop by part of hop_bench.cpp."""
-    command = [str(programs / "hop_bench"), "1", "15"]
+    command = [str(path), "1", "15"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found: dict[str, float] = {}
     for line in output.splitlines():
@@ -95,11 +95,12 @@ def main() -> None:
     )
     parser.add_argument("--other", type=Path, required=True, help="build/release of the other commit")
     parser.add_argument("--commit", required=True, help="of the other build")
+    parser.add_argument("--built-from", default="", help="the commit of the package, where it is another one")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=RESULTS / "against.json", help="default: %(default)s")
     options = parser.parse_args()
     ours, other = Path(ff.__file__).parents[1], options.other / "package"
-    settings = {"rounds": options.rounds, "other": options.commit}
+    settings = {"rounds": options.rounds, "other": options.commit, "built_from": options.built_from}
     result = Result("against", f"this build against {options.commit}", settings)
     kinds: dict[str, Callable[[], float]]
     for package in (ours, other):  # byte code and the disk's cache
@@ -112,9 +113,9 @@ def main() -> None:
     compare(result, "import", "ms", take_turns(kinds, 3 * options.rounds))
     hops = take_turns(
         {
-            "other": lambda: hop_us(options.other / "bench"),
-            "ours": lambda: hop_us(PROGRAMS),
-            "other again": lambda: hop_us(options.other / "bench"),
+            "other": lambda: hop_us(options.other / "bench" / "hop_bench"),
+            "ours": lambda: hop_us(Path(program("hop_bench"))),
+            "other again": lambda: hop_us(options.other / "bench" / "hop_bench"),
         },
         options.rounds,
     )

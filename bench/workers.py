@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
     parser.add_argument("--rounds", type=int, help="default: by part, 1 to 7")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="default: %(default)s")
+    parser.add_argument("--built-from", default="", help="the commit of the package, where it is another one")
     parser.add_argument("--dry", action="store_true", help="write no result")
     options = parser.parse_args()
     for name in options.part or PARTS:

@@ -100,6 +100,8 @@ TEST(Channel, GivesWhatWasSaidToAWorkerThatDiedWithMessagesUnread) {
 }
 
 TEST(Channel, RefusesAMessageForWhoseDescriptorThereIsNoRoom) {
+  if (test::kSanitized)
+    GTEST_SKIP() << "UBSan looks at an exception through a pipe, for which there is no room";
   auto [parent, worker] = make_channels();
   const auto file = make_message_file(bytes_of("content"));
   const int number = file.get();
