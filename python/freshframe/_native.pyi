@@ -590,7 +590,7 @@ def native_types(node: NodeHandle) -> tuple[str, str]:
 class LoneNode:
     """A native node without a pipeline."""
 
-    def __init__(self, node: NodeHandle, name: str) -> None: ...
+    def __init__(self, node: NodeHandle, name: str = '') -> None: ...
 
     def open(self) -> None:
         """GIL: released"""

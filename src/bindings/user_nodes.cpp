@@ -235,7 +235,7 @@ void bind_user_nodes(nb::module_& module) {
       nb::arg("node"), nb::sig("def native_types(node: NodeHandle) -> tuple[str, str]"),
       "The names of what it takes and gives; empty: nothing.");
   nb::class_<LoneNode>(module, "LoneNode", nb::is_final(), "A native node without a pipeline.")
-      .def(nb::init<NodeHandle&, std::string>(), nb::arg("node"), nb::arg("name"))
+      .def(nb::init<NodeHandle&, std::string>(), nb::arg("node"), nb::arg("name") = "")
       .def("open", gil::entry<&open_lone>, "GIL: released")
       .def("process", gil::entry<&process_lone>, nb::arg("sample"),
            nb::sig("def process(self, sample: Sample) -> typing.Any"), "GIL: released")
