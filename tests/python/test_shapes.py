@@ -50,7 +50,7 @@ def test_the_truth_is_what_the_picture_shows() -> None:
             # Something in the outermost two rows and columns of each side: the box is tight.
             if shape.visible == 1:
                 assert all(side.any() for side in (rows[:2], rows[-2:], columns[:2], columns[-2:]))
-        grown = np.pad(told, 1)
+        grown: Any = np.pad(told, 1)
         grown = grown[1:-1, 1:-1] | grown[:-2, 1:-1] | grown[2:, 1:-1] | grown[1:-1, :-2] | grown[1:-1, 2:]
         assert not (brighter & ~grown).any()
 
@@ -83,7 +83,7 @@ def test_the_model_keeps_the_figures_of_its_card(monkeypatch: pytest.MonkeyPatch
     monkeypatch.syspath_prepend(TOOLS)
     for name in ("scenes", "evaluate"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    import evaluate  # type: ignore[import-not-found]  # noqa: PLC0415
+    import evaluate  # noqa: PLC0415
 
     figures = evaluate.measure(shapes_model(), scenes=40, noises=20)
     assert figures["mAP50"] >= 0.95

@@ -77,7 +77,7 @@ def _pattern(rng: np.random.Generator) -> Picture:
 
 def _background(rng: np.random.Generator) -> Floats:
     """One colour, a gradient, or a wall above a floor, with blurred spots of other colours in some."""
-    picture = np.empty((SIDE, SIDE, 3), np.float32)
+    picture: Floats = np.empty((SIDE, SIDE, 3), np.float32)
     picture[:] = rng.uniform(0, 255, 3)
     kind = rng.random()
     along = np.linspace(0, 1, SIDE, dtype=np.float32)

@@ -229,7 +229,10 @@ def write(net: nn.Sequential, path: Path) -> None:
         node("Split", ["rows", kept("parts", np.array([2, 2, len(NAMES)]))], ["xy", "wh", "raw"], axis=1)
     )
     y, x = np.mgrid[:PLACES, :PLACES].astype(np.float32) + np.float32(0.5)
-    cells, stride_name = np.stack([x.ravel(), y.ravel()])[None], kept("stride", np.float32([STRIDE]))
+    cells, stride_name = (
+        np.stack([x.ravel(), y.ravel()])[None],
+        kept("stride", np.array([STRIDE], np.float32)),
+    )
     file.nodes.append(node("Add", ["xy", kept("cells", cells)], ["centre_cells"]))
     file.nodes.append(node("Mul", ["centre_cells", stride_name], ["centre"]))
     file.nodes.append(node("Exp", ["wh"], ["size_cells"]))
