@@ -38,7 +38,7 @@ def test_the_truth_is_what_the_picture_shows() -> None:
     url = "demo:shapes?size=640x360&pace=0&frames=3&shapes=3&seed=2"
     empty = frames(url.replace("shapes=3", "shapes=0"))
     for seq, (frame, wall) in enumerate(zip(frames(url), empty, strict=True)):
-        brighter = frame.luma.astype(int) - wall.luma > 40  # shapes are brighter than all else
+        brighter: Any = frame.luma.astype(int) - wall.luma > 40  # shapes are brighter than all else
         shapes = demo_shapes(url, seq)
         assert [shape.name for shape in shapes] == ["ball", "square", "triangle"]
         told = np.zeros_like(brighter)
