@@ -1,15 +1,17 @@
 """What a neural detector costs from a frame to its boxes, beside ONNX Runtime alone and the usual Python.
 
-The network has YOLOv8n's form, inputs, outputs and about its arithmetic, with random weights: no weights are
 The network has YOLOv8n's form, inputs, outputs and arithmetic, with random weights: no weights are
-hand: cv2 scales, NumPy makes the tensor, ONNX Runtime runs, NumPy and cv2 decode. `cv2.dnn` is OpenCV's own
-runtime with the same steps. `detector` is the node of freshframe: a lone node that is given a frame in I420,
-as a decoder makes it.
+downloaded. `bare` is ONNX Runtime alone on a tensor that is ready. `detector` is the node of freshframe: a
+lone node that is given a frame in I420, as a decoder makes it. `python` is the usual program by hand: cv2
+scales, NumPy makes the tensor, ONNX Runtime runs, NumPy and cv2 decode. `cv2.dnn` is OpenCV's own runtime
+with the same steps. `ultralytics` and `supervision` run in processes of the environment that
+`./dev test --models` makes; without it they are left out.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +30,8 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 from onnx_files import OnnxFile, node, tensor
 
 WIDTH, HEIGHT = 1280, 720
+HERE = Path(__file__).parent
+PEERS = ROOT / "build" / "models" / "venv" / "bin" / "python"
 EXTRA_MS = 1.2  # goal: so much more than ONNX Runtime alone
 
 
@@ -38,7 +42,13 @@ def network(path: Path, side: int) -> Path:
     file = OnnxFile(
         inputs={"images": ((1, 3, side, side), "float32")},
         outputs={"output0": ((1, 84, places), "float32")},
-        metadata={"names": str({i: f"class {i}" for i in range(80)}), "task": "detect"},
+        metadata={
+            "names": str({i: f"class {i}" for i in range(80)}),
+            "task": "detect",
+            "stride": "32",
+            "batch": "1",
+            "imgsz": f"[{side}, {side}]",
+        },
     )
     made = 0
 
@@ -113,6 +123,50 @@ def decoded(output: npt.NDArray[Any], confidence: float) -> Any:
     return corners[chosen]
 
 
+class Peer:
+    """A program of another environment that computes a picture when it is asked to."""
+
+    def __init__(self, kind: str, model: Path, planes: Path, confidence: float, threads: int) -> None:
+        """Starts it."""
+        command = [PEERS, HERE / "_detect_peers.py", kind, model, planes, repr(confidence), str(threads)]
+        self._process = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.ready = self._answer() == "ready"
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def __call__(self) -> float:
+        """Milliseconds of a picture."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.communicate()
+
+
+def peers_of(model: Path, planes: npt.NDArray[Any], confidence: float, threads: int) -> dict[str, Peer]:
+    """Those that can be run here."""
+    if not PEERS.exists():
+        print(f"no ultralytics and supervision: {PEERS} is made by ./dev test --models", file=sys.stderr)
+        return {}
+    frame = model.with_suffix(".npy")
+    np.save(frame, planes)
+    started = {}
+    for kind in ("ultralytics", "supervision"):
+        peer = Peer(kind, model, frame, confidence, threads)
+        if peer.ready:
+            started[kind] = peer
+        else:
+            print(f"{kind} did not start", file=sys.stderr)
+    return started
+
+
 def kinds_of(model: Path, side: int, threads: int, frame: ff.Frame) -> dict[str, Callable[[], object]]:
     """What is compared: each computes one picture."""
     import cv2  # noqa: PLC0415
@@ -144,13 +198,14 @@ def kinds_of(model: Path, side: int, threads: int, frame: ff.Frame) -> dict[str,
         network_cv2.setInput(letterboxed(picture(), side))
         return decoded(network_cv2.forward(), confidence)
 
-    return {
+    kinds: dict[str, Callable[[], object]] = {
         "bare": lambda: session.run(None, {"images": ready}),
         "bare again": lambda: session.run(None, {"images": ready}),
         "detector": lambda: lone.process(sample),
         "python": lambda: decoded(session.run(None, {"images": letterboxed(picture(), side)})[0], confidence),
         "cv2.dnn": by_cv2,
     }
+    return kinds | peers_of(model, planes, confidence, threads)
 
 
 def measured(kinds: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -159,9 +214,13 @@ def measured(kinds: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
     for number in range(rounds + 2):
         for name, compute in kinds.items():
             begin = time.perf_counter()
-            compute()
+            told = compute()
+            spent = told if isinstance(told, float) else (time.perf_counter() - begin) * 1e3
             if number >= 2:
-                times[name].append((time.perf_counter() - begin) * 1e3)
+                times[name].append(spent)
+    for compute in kinds.values():
+        if isinstance(compute, Peer):
+            compute.close()
     return times
 
 

@@ -566,6 +566,8 @@ def write_picture(frame: Frame, path: str) -> None:
 
 def demo_truth(url: str, seq: int) -> list: ...
 
+def demo_shapes(url: str, seq: int) -> list: ...
+
 def cameras() -> list[dict[str, Any]]:
     """The cameras of this machine and what they offer. GIL: released"""
 

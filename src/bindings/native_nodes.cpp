@@ -18,6 +18,7 @@
 #include "bindings/python_free_types.hpp"
 #include "bindings/value.hpp"
 #include "core/frame/frame_access.hpp"
+#include "media/demo/scene.hpp"
 #include "vision/draw/label.hpp"
 
 #include <nanobind/ndarray.h>
@@ -259,6 +260,15 @@ nb::list truth(const std::string& url, std::int64_t seq) {
   return result;
 }
 
+nb::list truth_of_shapes(const std::string& url, std::int64_t seq) {
+  nb::list result;
+  for (const auto& shape : media::demo_shapes(url, seq)) {
+    result.append(
+        nb::make_tuple(shape.id, shape.name, shape.x1, shape.y1, shape.x2, shape.y2, shape.visible));
+  }
+  return result;
+}
+
 nb::dict versions() {
   const auto known = media_versions();
   nb::dict result;
@@ -316,6 +326,7 @@ void bind_nodes(nb::module_& module) {
              "GIL: released");
   module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");
   module.def("demo_truth", &truth, nb::arg("url"), nb::arg("seq"));
+  module.def("demo_shapes", &truth_of_shapes, nb::arg("url"), nb::arg("seq"));
   module.def("cameras", gil::entry<&list_cameras>, nb::sig("def cameras() -> list[dict[str, typing.Any]]"),
              "The cameras of this machine and what they offer. GIL: released");
   module.def("media_versions", &versions, "FFmpeg's versions, licence and build flags.");

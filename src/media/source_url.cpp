@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kSupported =
     "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
-    "udp), cameras (\"0\", \"/dev/video0\") and \"demo:circles\"";
+    "udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
 
 /// "rtsp:/host" or "rtsp:host", which no file is called. Not shown: its password could not be told from a
 /// path.

@@ -32,7 +32,9 @@ WANTED = 300  # candidates above the threshold
 SCENES = 30
 IOU = 0.45
 SIZES = ((160, 160), (320, 180), (123, 211), (640, 480))
-MODELS = {  # name: (class, configuration, further options of the export)
+MODELS: dict[
+    str, tuple[Any, str, dict[str, Any]]
+] = {  # name: (class, configuration, further options of the export)
     "yolov5nu": (YOLO, "yolov5n.yaml", {}),
     "yolov8n": (YOLO, "yolov8n.yaml", {}),
     "yolov8n_open": (YOLO, "yolov8n.yaml", {"dynamic": True}),

@@ -26,6 +26,8 @@ ELSEWHERE = {
 }  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+# What a program has that needs a module whose threads would outlive the test.
+OWN_THREADS = {"import cv2": "cv2", "ff.OnnxDetector(": "onnxruntime"}
 PATH = os.environ | {"PYTHONPATH": str(ROOT / "python")}
 
 
@@ -68,9 +70,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("program", WHOLE, ids=[f"{one.page}:{one.line}" for one in WHOLE])
 @pytest.mark.filterwarnings("ignore")
 def test_a_whole_program_runs(program: Program, folder: Path) -> None:
-    if "import cv2" in program.text:  # imported here, its threads would outlive the test
-        if importlib.util.find_spec("cv2") is None:
-            pytest.skip("needs OpenCV")
+    for sign, module in OWN_THREADS.items():
+        if sign not in program.text:
+            continue
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"needs {module}")
         (folder / "program.py").write_text(program.text, encoding="utf-8")
         subprocess.run([sys.executable, "program.py"], env=PATH, check=True, timeout=WATCHDOG)
         return

@@ -205,6 +205,8 @@ METHODS: dict[str, Callable[[], object]] = {
     "Detections, chosen": lambda: ff.Detections(BOX, [1], [0])[THING],
     "demo_truth": lambda: ff.demo.demo_truth(THING, 0),
     "demo_truth, seq": lambda: ff.demo.demo_truth("demo:circles", THING),
+    "demo_shapes": lambda: ff.demo.demo_shapes(THING, 0),
+    "demo_shapes, seq": lambda: ff.demo.demo_shapes("demo:shapes", THING),
     "gil.watch, threshold": lambda: gil.watch(threshold=THING),
     "gil.watch, on_stall": lambda: gil.watch(on_stall=THING),
     "gil.watch, keep": lambda: gil.watch(keep=THING),

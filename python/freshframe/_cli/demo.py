@@ -44,6 +44,12 @@ class Snapshot(ff.Node[ff.Frame, None]):
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
     folder = _made(options.out)
+    if options.shapes:
+        from . import demo_shapes  # noqa: PLC0415
+
+        if options.process:
+            raise UsageError("--shapes goes without --process: its network is a native node")
+        return demo_shapes.run(options, messages, folder)
     messages.say(
         f"For {options.seconds:g} s a game in Python takes the newest circles of a 60 fps video, 60 times a\n"
         "second, while one Python node sleeps 100 ms per frame and another computes 100 ms per frame."

@@ -17,7 +17,7 @@ from .option_values import count, dimensions, moment, port, radius, rate, second
 
 _SOURCE = (
     "a camera (0, /dev/video0), a video or picture file, frames/%%05d.png, a folder or glob of pictures, "
-    "a stream such as rtsp://host/path, or demo:circles"
+    "a stream such as rtsp://host/path, or demo:circles or demo:shapes"
 )
 
 QUOTES = "put a pattern in quotes: 'frames/*.png'"  # else the shell makes many sources of it
@@ -288,6 +288,11 @@ def _demo(commands: Any) -> None:
         "--process",
         action="store_true",
         help="after 5 s on its thread, run the node that computes in a worker process, and compare",
+    )
+    parser.add_argument(
+        "--shapes",
+        action="store_true",
+        help="a neural network that finds balls, squares and triangles instead; needs freshframe[onnx]",
     )
     _serving(parser)
 

@@ -3,8 +3,10 @@
 #include "media/demo/paint.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 
 #include "media/demo/backdrop.hpp"
 
@@ -82,6 +84,33 @@ float highlight(float u, float v) {
   return spot * spot;
 }
 
+/// A regular polygon within the unit circle.
+struct Polygon {
+  std::array<float, 4> x{};  // the normals of its sides; of a triangle one is there twice
+  std::array<float, 4> y{};
+  float inner = 0;  // radius of the circle within
+
+  explicit Polygon(const DemoBall& ball) {
+    const double step = 2 * std::numbers::pi / ball.corners;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double normal = ball.angle + step * (static_cast<double>(i) + 0.5);
+      x[i] = static_cast<float>(std::cos(normal));
+      y[i] = static_cast<float>(std::sin(normal));
+    }
+    inner = static_cast<float>(std::cos(step / 2));
+  }
+
+  /// Share of a pixel that it covers when it is drawn with a radius of `r` pixels.
+  [[nodiscard]] float coverage(float u, float v, float r) const {
+    float beyond = u * x[0] + v * y[0];
+    for (std::size_t i = 1; i < x.size(); ++i) {
+      const float next = u * x[i] + v * y[i];
+      beyond = next > beyond ? next : beyond;
+    }
+    return limited(0.5F + r * (inner - beyond), 0, 1);
+  }
+};
+
 constexpr float kHalo = 1.45F;  // t at which the dark halo around a ball ends
 
 }  // namespace
@@ -120,7 +149,10 @@ void DemoPainter::paint(const std::vector<DemoBall>& balls, FrameBuilder& frame)
     }
   }
   for (const DemoBall& ball : balls) paint_shadow(ball, frame);
-  for (const DemoBall& ball : balls) paint_ball(ball, tints_[static_cast<std::size_t>(ball.id)], frame);
+  for (const DemoBall& ball : balls) {
+    const auto& tint = tints_[static_cast<std::size_t>(ball.id)];
+    ball.corners == 0 ? paint_ball(ball, tint, frame) : paint_polygon(ball, tint, frame);
+  }
 }
 
 void DemoPainter::paint_shadow(const DemoBall& ball, FrameBuilder& frame) const {
@@ -157,6 +189,26 @@ void DemoPainter::paint_ball(const DemoBall& ball, const Tint& tint, FrameBuilde
       const float t = u * u + v * v;
       const float front = 128 + color * light(u, v, t) * (1 - 0.6F * highlight(u, v));
       return pixel + coverage(t, 0.5F * r) * (front - pixel);
+    });
+  }
+}
+
+void DemoPainter::paint_polygon(const DemoBall& ball, const Tint& tint, FrameBuilder& frame) const {
+  const auto r = static_cast<float>(ball.r);
+  const auto x = static_cast<float>(ball.x);
+  const auto y = static_cast<float>(ball.y);
+  const Polygon polygon(ball);
+  const float bright = tint.y;
+  draw(canvas(frame, 0), {x, y, r, r, 1 + 1 / r}, [=](float u, float v, float pixel) {
+    const float front = 16 + bright * light(u, v, u * u + v * v);
+    return pixel + polygon.coverage(u, v, r) * (front - pixel);
+  });
+  const Oval half{0.5F * x - 0.25F, 0.5F * y - 0.25F, 0.5F * r, 0.5F * r, 1 + 2 / r};
+  for (int plane = 1; plane <= 2; ++plane) {
+    const float color = plane == 1 ? tint.cb : tint.cr;
+    draw(canvas(frame, plane), half, [=](float u, float v, float pixel) {
+      const float front = 128 + color * light(u, v, u * u + v * v);
+      return pixel + polygon.coverage(u, v, 0.5F * r) * (front - pixel);
     });
   }
 }

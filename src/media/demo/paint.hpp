@@ -34,6 +34,7 @@ class DemoPainter {
   [[nodiscard]] static Tint tint(int id, std::uint64_t seed);
   void paint_shadow(const DemoBall& ball, FrameBuilder& frame) const;
   void paint_ball(const DemoBall& ball, const Tint& tint, FrameBuilder& frame) const;
+  void paint_polygon(const DemoBall& ball, const Tint& tint, FrameBuilder& frame) const;
 
   PictureFormat format_;
   std::array<std::vector<std::uint8_t>, 3> background_;  // planes without padding

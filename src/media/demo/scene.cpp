@@ -3,6 +3,7 @@
 #include "media/demo/scene.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -93,7 +94,7 @@ DemoScene::DemoScene(const DemoOptions& options)
     // Far balls are small and touch the floor near the horizon: one in each slice of the depth.
     const double near = (i + random.between(0.2, 0.8)) / options.balls;
     Path path;
-    path.r = (20 + 40 * near) * scale;
+    path.r = (options.shapes ? 80 + 40 * near : 20 + 40 * near) * scale;
     // Every third ball leaves the picture by up to 0.4 of its radius before it turns.
     const double inset = (i % 3 == 2 ? 0.6 : 1.0) * path.r;
     path.left = std::clamp(inset - 0.5, 0.0, 0.5 * (width_ - 1));
@@ -108,6 +109,12 @@ DemoScene::DemoScene(const DemoOptions& options)
     path.height = random.between(0.55, 0.97) * std::max(path.rest - path.r, 0.0);
     path.bounces = std::sqrt(kGravity * closeness * scale / (8 * std::max(path.height, 1.0)));
     path.phase = random.between(0, 1);
+    if (options.shapes) {
+      constexpr std::array kCorners = {0, 4, 3};
+      path.corners = kCorners[static_cast<std::size_t>(i) % kCorners.size()];
+      path.angle = random.between(0, 2 * std::numbers::pi);
+      path.spin = random.between(-0.6, 0.6);
+    }
     paths_.push_back(path);
   }
 }
@@ -125,7 +132,9 @@ std::vector<DemoBall> DemoScene::balls(std::int64_t seq) const {
                      .r = path.r,
                      .ground = path.rest + path.r,
                      .lift = height / std::max(path.rest, 1.0),
-                     .id = static_cast<int>(balls.size())});
+                     .id = static_cast<int>(balls.size()),
+                     .corners = path.corners,
+                     .angle = path.angle + path.spin * time});
   }
   return balls;
 }
@@ -147,6 +156,33 @@ std::vector<DemoCircle> DemoScene::truth(std::int64_t seq) const {
         {.id = ball->id, .x = ball->x, .y = ball->y, .r = ball->r, .visible = 1 - covered(arcs)});
   }
   return circles;
+}
+
+std::vector<DemoShape> DemoScene::shapes(std::int64_t seq) const {
+  const auto all = balls(seq);
+  const auto circles = truth(seq);
+  std::vector<DemoShape> shapes;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& ball = all[i];
+    DemoShape shape{.id = ball.id, .name = "ball", .visible = circles[i].visible};
+    if (ball.corners != 0) shape.name = ball.corners == 3 ? "triangle" : "square";
+    // Edges of pixels: half a pixel from the centres in which balls are told.
+    const double x = ball.x + 0.5;
+    const double y = ball.y + 0.5;
+    shape.x1 = ball.corners == 0 ? x - ball.r : x;
+    shape.x2 = ball.corners == 0 ? x + ball.r : x;
+    shape.y1 = ball.corners == 0 ? y - ball.r : y;
+    shape.y2 = ball.corners == 0 ? y + ball.r : y;
+    for (int k = 0; k < ball.corners; ++k) {
+      const double angle = ball.angle + 2 * std::numbers::pi * k / ball.corners;
+      shape.x1 = std::min(shape.x1, x + ball.r * std::cos(angle));
+      shape.x2 = std::max(shape.x2, x + ball.r * std::cos(angle));
+      shape.y1 = std::min(shape.y1, y + ball.r * std::sin(angle));
+      shape.y2 = std::max(shape.y2, y + ball.r * std::sin(angle));
+    }
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
 }
 
 }  // namespace freshframe::media

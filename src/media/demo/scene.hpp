@@ -5,6 +5,7 @@
 #include "freshframe/media.hpp"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "media/demo/url.hpp"
@@ -19,7 +20,23 @@ struct DemoBall {
   double ground = 0;  // y of the spot on the floor below it
   double lift = 0;    // height above the floor, 0..1 of the highest that the scene has room for
   int id = 0;
+  int corners = 0;   // of a regular polygon within the circle; 0: a ball
+  double angle = 0;  // of its first corner, clockwise from the right, in radians
 };
+
+/// One shape of the scene of shapes.
+struct DemoShape {
+  int id = 0;
+  std::string name = {};  // "ball", "square" or "triangle"
+  double x1 = 0;          // pixels, edges; the picture's top left corner is (0, 0)
+  double y1 = 0;
+  double x2 = 0;
+  double y2 = 0;
+  double visible = 1;  // share of the rim of the circle around it that nothing hides and the picture holds
+};
+
+/// The truth of frame `seq` of a "demo:shapes?..." URL. Throws OptionError for any other URL.
+[[nodiscard]] std::vector<DemoShape> demo_shapes(const std::string& url, std::int64_t seq);
 
 /// Immutable after construction, so thread-safe.
 class DemoScene {
@@ -29,6 +46,8 @@ class DemoScene {
   /// The balls of frame `seq`, farthest first: each hides those before it.
   [[nodiscard]] std::vector<DemoBall> balls(std::int64_t seq) const;
   [[nodiscard]] std::vector<DemoCircle> truth(std::int64_t seq) const;
+  /// The same as boxes.
+  [[nodiscard]] std::vector<DemoShape> shapes(std::int64_t seq) const;
   /// The row at which the floor meets the wall.
   [[nodiscard]] double horizon() const noexcept { return horizon_; }
 
@@ -44,6 +63,9 @@ class DemoScene {
     double height = 0;
     double bounces = 0;  // per second
     double phase = 0;    // in bounces
+    int corners = 0;
+    double angle = 0;
+    double spin = 0;  // radians per second
   };
 
   double fps_;

@@ -1,4 +1,4 @@
-// Reads the options of a "demo:circles?..." URL and refuses whatever it does not know.
+// Reads the options of a "demo:circles?..." or "demo:shapes?..." URL and refuses whatever it does not know.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/demo/url.hpp"
 
@@ -12,12 +12,13 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::string_view kScene = "demo:circles";
+constexpr std::string_view kCircles = "demo:circles";
+constexpr std::string_view kShapes = "demo:shapes";
 constexpr std::string_view kAccepted =
     "demo:circles?fps=60&size=1280x720&balls=4&seed=1&pace=1&frames=600: fps above 0 to 1000, size of even "
     "numbers from 16x16 to 8192x8192, balls 0 to 100, seed from 0, pace 0 (as fast as it is read) or 1, "
     "frames "
-    "from 1; each at most once";
+    "from 1; each at most once; or demo:shapes, with shapes=4 instead of balls";
 
 struct Pair {
   std::string_view key;
@@ -55,7 +56,7 @@ bool assign_pair(DemoOptions& options, const Pair& pair, const std::string& url)
   const auto& [key, value] = pair;
   if (key == "fps") return assign(options.fps, number<double>(value), 0.0, 1000.0) && options.fps > 0;
   if (key == "size") return assign_size(options, value);
-  if (key == "balls") return assign(options.balls, number<int>(value), 0, 100);
+  if (key == (options.shapes ? "shapes" : "balls")) return assign(options.balls, number<int>(value), 0, 100);
   if (key == "seed") return assign(options.seed, number<std::uint64_t>(value), std::uint64_t{0}, UINT64_MAX);
   if (key == "pace") {
     options.paced = value != "0";
@@ -83,10 +84,14 @@ std::vector<Pair> split(std::string_view query) {
 
 DemoOptions parse_demo_url(const std::string& url) {
   const std::string_view text = url;
-  if (!text.starts_with(kScene)) refuse(url, "the built-in scene is called demo:circles");
-  std::string_view rest = text.substr(kScene.size());
-  if (!rest.empty() && rest.front() != '?') refuse(url, "the built-in scene is called demo:circles");
+  const auto scene = text.substr(0, text.find('?'));
+  if (scene != kCircles && scene != kShapes) {
+    refuse(url, "the built-in scenes are called demo:circles and demo:shapes");
+  }
+  std::string_view rest = text.substr(scene.size());
   DemoOptions options;
+  options.shapes = scene == kShapes;
+  if (options.shapes) options.balls = 4;
   if (rest.empty()) return options;
   rest.remove_prefix(1);
   std::vector<std::string_view> seen;

@@ -1,4 +1,4 @@
-// The options in a "demo:circles?..." URL.
+// The options in a "demo:circles?..." or "demo:shapes?..." URL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,8 +12,9 @@ struct DemoOptions {
   double fps = 60;  // (0, 1000]
   int width = 1280;
   int height = 720;
-  int balls = 4;  // 0..100
+  int balls = 4;  // 0..100; or shapes
   std::uint64_t seed = 1;
+  bool shapes = false;                      // every second and third ball is a square and a triangle
   bool paced = true;                        // false: lossless, as fast as it is read
   std::optional<std::int64_t> frames = {};  // default: without end
 };
