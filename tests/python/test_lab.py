@@ -23,9 +23,18 @@ from support import WATCHDOG, run_program
 
 import freshframe as ff
 from freshframe import _lab
-from freshframe._cli.lab import LABS, call_guard, contention, double_release, fibonacci, sums
+from freshframe._cli.lab import (
+    LABS,
+    call_guard,
+    contention,
+    double_release,
+    fibonacci,
+    free_threaded,
+    sums,
+)
 from freshframe._cli.lab.measure import Bench, counting, switch_interval
 from freshframe._cli.lab.twins import Twins, load_builder
+from freshframe._cli.outcome import UsageError
 
 COMMAND = [sys.executable, "-m", "freshframe", "lab"]
 
@@ -337,3 +346,26 @@ def test_the_plain_loop_adds_one_after_the_other() -> None:
     for wrong in refused:
         with pytest.raises(TypeError):
             _lab.sum(wrong, True)
+
+
+@pytest.mark.parametrize(
+    ("gil", "rows"), [("true", None), ("false", [{"lab": "x", "table": "threads", "ratio": 1.0}])]
+)
+def test_the_free_threaded_column_comes_from_the_other_python(tmp_path: Path, gil: str, rows: Any) -> None:
+    python = tmp_path / "python"
+    machine = f'{{"lab": "x", "table": "machine", "gil": {gil}}}'
+    row = '{"lab": "x", "table": "threads", "ratio": 1.0}'
+    python.write_text(f"#!/bin/sh\necho '{machine}'\necho '{row}'\n")
+    python.chmod(0o755)
+    bench = Bench(True, lambda _: None, free_threaded=python)
+    if rows is not None:
+        assert free_threaded.tables(bench, "fibonacci")["threads"] == rows
+        return
+    with pytest.raises(UsageError, match="runs with a GIL: name a free-threaded Python"):
+        free_threaded.tables(bench, "fibonacci")
+
+
+def test_a_free_threaded_python_that_is_not_there_is_named() -> None:
+    bench = Bench(True, lambda _: None, free_threaded=Path("no/python"))
+    with pytest.raises(UsageError, match="--free-threaded 'no/python'"):
+        free_threaded.tables(bench, "fibonacci")

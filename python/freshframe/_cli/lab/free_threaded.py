@@ -23,7 +23,7 @@ def tables(bench: Bench, lab: str) -> Mapping[str, list[Mapping[str, Any]]]:
     if bench.free_threaded is None:
         return found
     bench.say(f"the same on {bench.free_threaded} ...")
-    command = [str(bench.free_threaded), "-m", "freshframe", "-q", "lab", lab, "--json"]
+    command = [str(bench.free_threaded), "-m", "freshframe", "lab", lab, "--json"]
     command += ["--quick"] if bench.quick else []
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
