@@ -13,7 +13,7 @@ from pathlib import Path
 import fleet_builds
 import pytest
 from support import until
-from test_fleet import balance
+from test_fleet import balance, until_up
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
@@ -29,6 +29,7 @@ class Watch:
 
     def __init__(self, cameras: int = 4, exclusive: bool = False) -> None:
         self.fleet = ff.Fleet("local", agents=2)
+        until_up(self.fleet)
         self.reader: FleetReader = self.fleet.reader("ticks")
         self.fleet.add_many(
             {f"cam{n}": "ticks:0.01" for n in range(cameras)}, fleet_builds.ticks, exclusive=exclusive
