@@ -46,7 +46,7 @@ def main() -> None:
         while time.monotonic() < end:
             sample = reader.get(60)
 
-        victim = fleet.stats().agents["agent0"]
+        victim = max(fleet.stats().agents.values(), key=lambda agent: agent.cameras)
         os.kill(victim.pid, signal.SIGKILL)
         killed = time.monotonic()
         print(f"killed {victim.name} with {victim.cameras} cameras")

@@ -37,6 +37,10 @@ def balance(fleet: ff.Fleet) -> None:
         assert r.repeated == 0, r
 
 
+def until_up(fleet: ff.Fleet) -> None:
+    until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "all agents")
+
+
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
@@ -50,6 +54,7 @@ def one_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         fleet = ff.Fleet("local", agents=2)
     with fleet:
+        until_up(fleet)
         yield fleet
         pids = [agent.pid for agent in fleet.stats().agents.values()]
     assert not any(is_alive(pid) for pid in pids if pid)

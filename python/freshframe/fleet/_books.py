@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ._wire import Records
 
@@ -39,11 +38,6 @@ class Totals:
     repeated: int = 0
 
 
-def _progress_of(record: Any) -> int:
-    """Grows with whatever happens to an outbox."""
-    return int(record["reported"] + record["full"] + record["expired"] + record["fenced"] + record["handed"])
-
-
 class Books:
     """Of one reader. Its user holds a lock around each call."""
 
@@ -57,22 +51,19 @@ class Books:
         self._repeated = 0
         self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
 
-    def note(self, record: Any) -> None:
-        """A record of an outbox, of whatever age."""
-        run = (int(record["camera"]), int(record["epoch"]))
-        page = self._pages.get(run)
-        if page is None:
-            page = self._pages[run] = _Page()
-        elif _progress_of(record) < page.progress:
-            return  # an older one, which was kept
-        page.progress = _progress_of(record)
-        for name in ("reported", "full", "expired", "fenced", "handed", "waiting"):
-            setattr(page, name, int(record[name]))
-
     def note_all(self, records: Records) -> None:
-        """The same of many."""
-        for record in records:
-            self.note(record)
+        """Records of outboxes, of whatever age."""
+        for record in records.tolist():  # tuples in the order of OUTBOX: much faster than NumPy's records
+            epoch, reported, full, expired, fenced, handed, waiting, camera, _ = record
+            progress = reported + full + expired + fenced + handed  # grows with whatever happens
+            page = self._pages.get((camera, epoch))
+            if page is None:
+                page = self._pages[camera, epoch] = _Page()
+            elif progress < page.progress:
+                continue  # an older one, which was kept
+            page.progress = progress
+            page.reported, page.full, page.expired = reported, full, expired
+            page.fenced, page.handed, page.waiting = fenced, handed, waiting
 
     def receive(self, count: int) -> None:
         """Results have arrived, in a batch whose records were noted."""

@@ -69,6 +69,7 @@ class Controller:
         self._saved = 0.0
         self._cpu = 0.0
         self._closing = False
+        self._hurried = False  # something is to be decided now
         self._ended = threading.Event()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
@@ -247,16 +248,21 @@ class Controller:
     # ---- the thread
 
     def _run(self) -> None:
+        ticked = 0.0
         try:
             while True:
                 for key, _ in self._selector.select(_TICK):
                     with self._lock:
                         self._handle(key)
                 with self._lock:
-                    self._do(self._decisions.tick(boot_time()))
-                    self._take_notes()
+                    now = boot_time()
+                    if self._hurried or now - ticked >= _TICK:
+                        self._hurried = False
+                        ticked = now
+                        self._do(self._decisions.tick(now))
+                        self._take_notes()
+                        self._save()
                     self._watch_unsent()
-                    self._save()
                     self._cpu = time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
                     if self._closing:
                         break
@@ -275,6 +281,7 @@ class Controller:
         if key.fileobj == self._wake_read:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
+            self._hurried = True
             return
         link: Link = key.data[1]
         if self._links.get(link.name) is not link:

@@ -18,7 +18,9 @@ class Times:
 
     kill_after: float = 2.0  # of silence: the lease has lapsed
     start_within: float = 30.0  # of an agent: from its launch to its first renewal
-    first_start: float = 3.0  # for agents to come up together, so that the first one does not get all cameras
+    first_start: float = (
+        10.0  # for agents to come up together, so that the first one does not get all cameras
+    )
     give_away_after: float = 2.2  # of silence, though the agent's end was not seen
     session_timeout: float = (
         65.0  # the same of an exclusive camera: after it the camera has closed its session
