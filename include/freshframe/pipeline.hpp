@@ -21,9 +21,9 @@
 #include <vector>
 
 namespace freshframe::core {
-class ReaderCore;    // src/core/edge/reader.hpp
-class PipelineCore;  // src/core/pipeline/pipeline_core.hpp
-class Worker;        // src/core/pipeline/worker.hpp
+class ReaderCore;      // src/core/edge/reader.hpp
+class PipelineAccess;  // src/core/pipeline/pipeline_access.hpp
+class PipelineCore;    // src/core/pipeline/pipeline_core.hpp
 }  // namespace freshframe::core
 
 namespace freshframe {
@@ -218,9 +218,9 @@ class Pipeline {
   /// The graph as text, one edge per line with policy and counts.
   [[nodiscard]] std::string to_string() const;
 
-  [[nodiscard]] const std::shared_ptr<core::PipelineCore>& core() const noexcept { return core_; }
-
  private:
+  friend class core::PipelineAccess;
+
   std::shared_ptr<core::PipelineCore> core_;
 };
 

@@ -362,7 +362,7 @@ class Annotate final : public NodeBase {
   [[nodiscard]] std::string default_name() const override { return "Annotate"; }
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
-  std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) override;
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
   /// One picture, for callers without a graph. `value` is one of the four types. `time` in seconds, for trails;
   /// nullopt: without trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> time = {});

@@ -50,10 +50,7 @@ class GilWatch:
 
     def __init__(self, threshold: float, on_stall: Callable[[GilStall], object] | None, keep: int) -> None:
         """See watch()."""
-        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
-            raise OptionTypeError(f"threshold must be a number of seconds, got {threshold!r}")
-        if not _SHORTEST <= threshold <= _LONGEST:
-            raise OptionError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
+        _check_threshold(threshold)
         if on_stall is not None and not callable(on_stall):
             raise OptionTypeError(f"on_stall must be a function of one argument or None, got {on_stall!r}")
         if type(keep) is not int:
@@ -179,6 +176,14 @@ class GilWatch:
         self._guard = threading.Lock()
         if self._native is not None:
             self._native.abandon()
+
+
+def _check_threshold(threshold: object) -> None:
+    """Raises OptionTypeError or OptionError for what a watch would refuse."""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
+        raise OptionTypeError(f"threshold must be a number of seconds, got {threshold!r}")
+    if not _SHORTEST <= threshold <= _LONGEST:
+        raise OptionError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
 
 
 def watch(

@@ -32,6 +32,7 @@ LETTING_GO = {
     "Engine.start",
     "Engine.stop",
     "Engine.wait",
+    "FleetAgent.next_order",
     "Frame.array",
     "Frame.bgr",
     "Frame.copy",

@@ -43,6 +43,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _devices(commands)
     _doctor(commands)
     _model(commands)
+    _fleet(commands)
     _gil(commands)
     _lab(commands)
     _check_command(parser, list(commands.choices), arguments)
@@ -135,6 +136,16 @@ def _track(commands: Any) -> None:
         "--detect", action="store_true", help="search each frame separately, without identities"
     )
     parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
+    _limits(parser)
+    group = parser.add_argument_group("a neural network instead of circles")
+    group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
+    group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
+    _model_options(group)
+    _serving(parser)
+
+
+def _limits(parser: Any) -> None:
+    """Which frames of its sources a command looks at."""
     parser.add_argument(
         "--realtime",
         action="store_true",
@@ -161,12 +172,6 @@ def _track(commands: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="seed of the choice that --keep makes (default 1)"
     )
-
-    group = parser.add_argument_group("a neural network instead of circles")
-    group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
-    group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
-    _model_options(group)
-    _serving(parser)
 
 
 def _model_options(group: Any) -> None:
@@ -336,6 +341,65 @@ def _lab(commands: Any) -> None:
     parser.add_argument(
         "--picture", metavar="FILE", help="frozen-game: draw its timelines into FILE, .png or .jpg"
     )
+    parser.add_argument(
+        "--free-threaded",
+        metavar="PYTHON",
+        help="fibonacci, contention: a column more, measured with this free-threaded Python, "
+        "which has freshframe too",
+    )
+
+
+def _fleet(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "fleet",
+        "run many cameras on several processes, and look at them",
+        "  freshframe fleet run app.py --cameras cameras.csv --agents 2 --read tracks\n"
+        "  freshframe fleet status\n  freshframe fleet drain agent0",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    run = verbs.add_parser("run", help="run the cameras of a file with the `build` function of a program")
+    run.add_argument(
+        "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
+    )
+    run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
+    run.add_argument("--agents", type=count, default=1, metavar="N", help="how many processes (default 1)")
+    run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
+    run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
+    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and say where")
+    _fleet_check(verbs)
+    for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
+        verbs.add_parser(verb, help=summary)
+    for verb, summary in (
+        ("drain", "move all cameras of an agent to others"),
+        ("resume", "let an agent take cameras again"),
+    ):
+        verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
+    for name, each in verbs.choices.items():
+        if name == "check":
+            continue
+        each.add_argument("--name", metavar="NAME", help="of the fleet; needed where several run")
+        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
+
+
+def _fleet_check(verbs: Any) -> None:
+    check = verbs.add_parser(
+        "check",
+        help="run test cameras, a fleet and random faults, and compare what was sent with what was read",
+    )
+    check.add_argument("--cameras", type=count, default=12, metavar="N", help="test cameras (default 12)")
+    check.add_argument("--agents", type=count, default=3, metavar="N", help="agents of the fleet (default 3)")
+    check.add_argument(
+        "--exclusive",
+        type=int,
+        metavar="N",
+        help="how many cameras allow one session (default: half of them)",
+    )
+    check.add_argument("--fps", type=float, default=10.0, help="frames a second of each camera (default 10)")
+    check.add_argument("--faults", type=count, default=10, metavar="N", help="how many (default 10)")
+    check.add_argument("--seed", type=int, help="of the faults; the same seed gives the same ones")
+    check.add_argument("--folder", metavar="PATH", help="for the logs; the default is deleted at the end")
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
 def _gil(commands: Any) -> None:
