@@ -149,7 +149,8 @@ COMPARED = (
 def keeps_up(runs: list[Run]) -> bool:
     """Its fast branch sees the stream: it does the same work as the others."""
     missed, frames = values(runs, "fast.missed"), values(runs, "fast.frames")
-    return bool(frames) and median(missed) <= 0.03 * (median(missed) + median(frames))
+    ages = values(runs, "fast.p50_ms")
+    return bool(ages) and median(ages) < 200 and median(missed) <= 0.03 * (median(missed) + median(frames))
 
 
 @dataclass(frozen=True)
