@@ -117,9 +117,6 @@ def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
         "goals": lambda: goals(runs),
         "installed": lambda: installations(document),
         "pieces": lambda: pieces(document),
-        "python_chain": lambda: rows_of(
-            "python_chain", {"per_second": "samples/s", "other_per_second": "threads with queue.Queue"}
-        ),
         "decode": lambda: rows_of("decode", {"ms": "freshframe ms", "other_ms": "other ms"}),
     }
 

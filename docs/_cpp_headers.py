@@ -2,7 +2,7 @@
 
 libclang reads the header, and the text is its comments: `///` above a declaration, `//` behind a member.
 Declarations become directives of Sphinx's C++ domain, so that names can be linked to. A public header that no
-page shows is a warning. Warnings are errors.
+page shows is a warning, and so is a class without a comment. Warnings are errors.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -233,7 +233,7 @@ class CppHeader(SphinxDirective):
             title = f"`#include <freshframe/{one}>`" if path not in parts else f"**{one}**"
             text = f"{title}\n\n{header.escaped(header.purpose())}\n\n{header.markdown()}"
             for missing in header.undocumented:
-                LOG.info("%s: %s has no comment", path, missing)
+                LOG.warning("%s: %s has no comment", path, missing)
             shown += self.parse_text_to_nodes(text)
         return shown
 

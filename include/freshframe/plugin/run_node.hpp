@@ -29,6 +29,7 @@ inline namespace v1 {
 /// Options for the constructor of a node: GivenOptions({{"cell", 8}, {"mode", "fast"}}).get(). Outlives the node's constructor.
 class GivenOptions {
  public:
+  /// One given value: a number, a text, numbers or bytes.
   struct Value {
     Value(bool value) : kind(FRESHFRAME_OPTION_BOOL), integer(value ? 1 : 0) {}
     Value(int value) : Value(static_cast<std::int64_t>(value)) {}
