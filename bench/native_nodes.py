@@ -1,16 +1,19 @@
 """Native nodes of users: one step in six languages, beside a busy Python thread and beside a busy process.
 
-The step is the brightness centroid of a 640x480 luma. Its pipeline is lossless, and its source gives the same
-memory again and again, so that nothing but the node and the load computes.
-The same load in another process is the reference: the machine has few cores, and what the thread costs beyond
-that is the GIL's share. "NumPy" is a Python node; all others are native. What a call costs is measured in a
-C++ program, beside the engine's own node.
+The step is the brightness centroid of a 640x480 luma. Its source gives the same memory again and again, so
+that nothing but the node and the load computes. A lossless run measures how long a frame takes, from the
+first result to the last, a paced run the ages of the results.
+The same load in another process is the reference: what the thread costs beyond that is the GIL's share. The
+load computes on one CPU and the pipeline on another one: where they share, the kernel's choice of CPUs for
+three busy threads differs from run to run by more than anything measured here. "NumPy" is a Python node; all
+others are native. What a call costs is measured in a C++ program, beside the engine's own node.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import json
 import os
@@ -22,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +34,11 @@ from _measure import Result, Row, arguments, median, program, spread, take_turns
 
 import freshframe as ff
 
-FRAMES = 8000
-FRAMES_IN_PYTHON = 600  # a Python node beside a busy thread takes 5 ms each
+FRAMES = 6000
+FRAMES_IN_PYTHON = 300  # a Python node beside a busy thread takes 5 ms each
+PACED = 250  # frames of a live source
+PERIOD = 0.004  # seconds between them
+CPUS = sorted(os.sched_getaffinity(0))  # the pipeline computes on the first, the load on the last
 CALLS = 200_000  # of one run of native_calls_bench
 BUSY = "while True: sum(range(200))"
 LOOP = """
@@ -77,11 +84,12 @@ struct NoWork : ff::Node<ff::Frame, double> {{
 FRESHFRAME_NODE(NoWork, "nothing");
 struct Still : ff::Source<ff::Frame> {{
   static constexpr bool live = false;
-  explicit Still(const ff::Options& options) : left(options.get("frames", 0)) {{
+  explicit Still(const ff::Options& options)
+      : left(options.get("frames", 0)), period(options.get("period", 0.0)) {{
     for (int i = 0; i < 640 * 480; ++i) pixels->push_back(static_cast<std::uint8_t>(i * 31 % 251));
   }}
   std::optional<ff::Item<ff::Frame>> read(ff::Context& context) override {{
-    if (left-- <= 0) return std::nullopt;
+    if (left-- <= 0 || (period > 0 && context.wait(period))) return std::nullopt;
     ff::Picture picture;
     picture.width = 640;
     picture.height = 480;
@@ -90,9 +98,25 @@ struct Still : ff::Source<ff::Frame> {{
     return ff::Item<ff::Frame>{{context.wrap_frame(picture, pixels)}};
   }}
   int left;
+  double period;
   std::shared_ptr<std::vector<std::uint8_t>> pixels = std::make_shared<std::vector<std::uint8_t>>();
 }};
 FRESHFRAME_NODE(Still, "still");
+struct Camera : Still {{
+  static constexpr bool live = true;
+  using Still::Still;
+}};
+FRESHFRAME_NODE(Camera, "camera");
+double first = 0, last = 0;  // seconds, of the latest run
+struct End : ff::Node<ff::Array, ff::Nothing> {{
+  std::optional<ff::Nothing> process(const ff::Sample<ff::Array>& sample, ff::Context& context) override {{
+    last = context.now();
+    if (sample.stamp.seq == 0) first = last;
+    return std::nullopt;
+  }}
+}};
+FRESHFRAME_NODE(End, "end");
+extern "C" double seconds_of_run() {{ return last - first; }}
 """
 
 
@@ -227,30 +251,43 @@ def in_numba() -> Any:
     return centroid
 
 
+AGAIN = "C function, busy_process, again"
+
+
+class Load:
+    """A load on a CPU of its own, and what it has computed there in this process."""
+
+    in_this_process = 0.0  # seconds
+
+
 @contextlib.contextmanager
-def busy_thread() -> Iterator[None]:
+def busy_thread() -> Iterator[Load]:
     """A Python thread of this process computes."""
     ended = False
+    load = Load()
 
     def work() -> None:
+        os.sched_setaffinity(0, {CPUS[-1]})
         while not ended:
             sum(range(200))
+        load.in_this_process = time.thread_time()
 
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        yield
+        yield load
     finally:
         ended = True
         thread.join()
 
 
 @contextlib.contextmanager
-def busy_process() -> Iterator[None]:
+def busy_process() -> Iterator[Load]:
     """The same in another process."""
     with subprocess.Popen([sys.executable, "-c", BUSY]) as process:
+        os.sched_setaffinity(process.pid, {CPUS[-1]})
         try:
-            yield
+            yield Load()
         finally:
             process.kill()
 
@@ -266,80 +303,112 @@ def calls(c: Path, cpp: Path, rounds: int) -> dict[str, list[float]]:
     return kinds
 
 
-def run(node: Any, source: Path, load: Callable[[], Any]) -> tuple[float, float, float]:
-    """Microseconds per frame, and p50 and p99 of the node's calls."""
-    pipeline = ff.Pipeline(stall_timeout=None)
+def run(make: Callable[[], Any], plugin: Path, load: Callable[[], Any]) -> dict[str, float]:
+    """What a frame costs in a lossless run, and how old the results of a paced one are."""
+    node = make()
     frames = FRAMES_IN_PYTHON if node is in_numpy else FRAMES
-    pipeline.add(node, pipeline.add(ff.native.node(source, "still", frames=frames)), name="node")
-    with load():
-        began = time.perf_counter()
+    pipeline = ff.Pipeline(stall_timeout=None)
+    still = pipeline.add(ff.native.node(plugin, "still", frames=frames))
+    pipeline.add(ff.native.node(plugin, "end"), pipeline.add(node, still, name="node"))
+    with load() as beside:
+        cpu = time.process_time()
         pipeline.run()
-        seconds = time.perf_counter() - began
-    stats = pipeline.stats().nodes["node"]
-    return seconds / frames * 1e6, stats.p50 * 1e6, stats.p99 * 1e6
+    cpu = time.process_time() - cpu - beside.in_this_process
+    seconds_of_run = ctypes.CDLL(str(plugin)).seconds_of_run
+    seconds_of_run.restype = ctypes.c_double
+    of_calls = pipeline.stats().nodes["node"]
+
+    paced = ff.Pipeline(stall_timeout=None)
+    camera = paced.add(ff.native.node(plugin, "camera", frames=PACED, period=PERIOD))
+    paced.add(ff.native.node(plugin, "end"), paced.add(make(), camera), name="end")
+    with load():
+        paced.run()
+    (arrived,) = [edge for edge in paced.stats().edges if edge.child == "end"]
+    return {
+        "us_per_frame": seconds_of_run() / (frames - 1) * 1e6,
+        "cpu_us_per_frame": cpu / frames * 1e6,
+        "call_p50_us": of_calls.p50 * 1e6,
+        "call_p99_us": of_calls.p99 * 1e6,
+        "age_p50_us": arrived.age_p50 * 1e6,
+        "age_p99_us": arrived.age_p99 * 1e6,
+    }
+
+
+def ratios(name: str, figures: dict[Any, dict[str, float]]) -> Iterator[Row]:
+    """Beside a thread against beside a process: what a frame takes, and how old a result is."""
+    thread, process = figures[name, busy_thread], figures[name, busy_process]
+    first, second = figures["C function", busy_process], figures[AGAIN]
+    for key, what in {"us_per_frame": "time per frame", "age_p50_us": "age of a result, p50"}.items():
+        kept = [each for each in process if each.startswith("age") == key.startswith("age")]
+        yield Row(
+            f"{name}: {what} beside a busy Python thread against a busy process",
+            {each: process[each] for each in kept}
+            | {each.removesuffix("_us") + "_beside_thread_us": thread[each] for each in kept},
+            thread[key] / process[key],
+            None if name == "NumPy" else 1.1,
+            spread=spread([first[key]], [second[key]]),
+        )
+
+
+def nodes_in(folder: str, c: Path, cpp: Path) -> dict[str, Callable[[], Any]]:
+    """Makers of the same node in each language whose tools are installed."""
+    nodes: dict[str, Callable[[], Any]] = {
+        "NumPy": lambda: in_numpy,
+        "C function": lambda: ff.native.load(c, "centroid", out=(2,)),
+        "C++ class": lambda: ff.native.node(cpp, "centroid"),
+    }
+    perhaps: dict[str, Callable[[], Any]] = {
+        "numba": in_numba,
+        "Cython": lambda: in_cython(folder),
+        "Rust": lambda: in_rust(folder),
+    }
+    for language, make_one in perhaps.items():
+        with contextlib.suppress(ImportError):
+            nodes[language] = again(make_one())
+    return nodes
+
+
+def rows_of_frames(nodes: dict[str, Callable[[], Any]], cpp: Path, rounds: int) -> list[Row]:
+    """Each node beside a busy Python thread and beside a busy process."""
+    kinds: dict[Any, Callable[[], dict[str, float]]] = {
+        (name, load): partial(run, make, cpp, load)
+        for name, make in nodes.items()
+        for load in (busy_process, busy_thread)
+    }
+    kinds[AGAIN] = kinds["C function", busy_process]
+    runs = take_turns({str(kind): work for kind, work in kinds.items()}, rounds)
+    figures = {
+        kind: {key: median([each[key] for each in runs[str(kind)]]) for key in runs[str(kind)][0]}
+        for kind in kinds
+    }
+    return [row for name in nodes for row in ratios(name, figures)]
+
+
+def rows_of_calls(c: Path, cpp: Path, rounds: int) -> list[Row]:
+    """One call of a node that does nothing, beside the engine's own."""
+    measured = calls(c, cpp, rounds)
+    own = median(measured["own"])
+    rows = []
+    for name, kind in {"C function": "function", "C++ class": "class"}.items():
+        one = median(measured[kind])
+        figures = {"ns": one, "own_node_ns": own, "own_again_ns": median(measured["own again"])}
+        what = f"{name} that does nothing: one call against the engine's own node"
+        rows.append(Row(what, figures, (one - own) / 1000, 0.5))
+    return rows
 
 
 def main() -> None:
     """Command line."""
     options = arguments(__doc__, "native_nodes", rounds=3)
-    result = Result("native_nodes", "native nodes of users", {"rounds": options.rounds, "frames": FRAMES})
+    os.sched_setaffinity(0, {CPUS[0]})  # of this thread, which all others inherit
+    settings = {"rounds": options.rounds, "frames": FRAMES, "paced_frames": PACED, "period_ms": PERIOD * 1000}
+    result = Result("native_nodes", "native nodes of users", settings | {"pinned": len(CPUS) > 1})
     with tempfile.TemporaryDirectory() as folder:
         c = built(folder, C, "cc", "-x", "c", "-std=c11")
         cpp = built(folder, CPP, "c++", "-x", "c++", "-std=c++17", "-w")
-        nodes: dict[str, Callable[[], Any]] = {
-            "NumPy": lambda: in_numpy,
-            "C function": lambda: ff.native.load(c, "centroid", out=(2,)),
-            "C++ class": lambda: ff.native.node(cpp, "centroid"),
-        }
-        perhaps: dict[str, Callable[[], Any]] = {
-            "numba": in_numba,
-            "Cython": lambda: in_cython(folder),
-            "Rust": lambda: in_rust(folder),
-        }
-        for language, make_one in perhaps.items():
-            with contextlib.suppress(ImportError):
-                nodes[language] = again(make_one())
-        kinds = {
-            f"{name}, {load.__name__}": lambda make=make, load=load: run(make(), cpp, load)
-            for name, make in nodes.items()
-            for load in (busy_process, busy_thread)
-        }
-        kinds["again"] = kinds["C function, busy_process"]
-        runs = take_turns(kinds, options.rounds)
-        noise = spread(*([each[0] for each in runs[kind]] for kind in ("C function, busy_process", "again")))
-        for name in nodes:
-            thread, process = runs[f"{name}, busy_thread"], runs[f"{name}, busy_process"]
-            figures = {
-                "us_per_frame": median([each[0] for each in process]),
-                "us_per_frame_beside_thread": median([each[0] for each in thread]),
-                "call_p50_us": median([each[1] for each in process]),
-                "call_p50_us_beside_thread": median([each[1] for each in thread]),
-                "call_p99_us": median([each[2] for each in process]),
-                "call_p99_us_beside_thread": median([each[2] for each in thread]),
-            }
-            ratio = figures["us_per_frame_beside_thread"] / figures["us_per_frame"]
-            goal = None if name == "NumPy" else 1.1
-            result.add(
-                Row(
-                    f"{name}: beside a busy Python thread against a busy process",
-                    figures,
-                    ratio,
-                    goal,
-                    spread=noise,
-                )
-            )
-        measured = calls(c, cpp, 7 * options.rounds)
-        own = median(measured["own"])
-        for name, kind in {"C function": "function", "C++ class": "class"}.items():
-            one = median(measured[kind])
-            result.add(
-                Row(
-                    f"{name} that does nothing: one call against the engine's own node",
-                    {"ns": one, "own_node_ns": own, "own_again_ns": median(measured["own again"])},
-                    (one - own) / 1000,
-                    0.5,
-                )
-            )
+        rows = rows_of_frames(nodes_in(folder, c, cpp), cpp, options.rounds)
+        for row in rows + rows_of_calls(c, cpp, 7 * options.rounds):
+            result.add(row)
     result.keep(options.out)
 
 

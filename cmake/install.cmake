@@ -21,7 +21,7 @@ install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR
 
 # Found as freshframe.get_include() and freshframe.get_cmake_dir(); the same two folders serve a checkout as they lie there.
 install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
-  FILES_MATCHING REGEX "/(gil(/[a-z_]+)?|plugin)\\.hpp$|/abi\\.h$")
+  FILES_MATCHING REGEX "/(gil|plugin)(/[a-z_]+)?\\.hpp$|/abi\\.h$")
 install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake DESTINATION freshframe/cmake COMPONENT python)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/python/freshframe-config-version.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)

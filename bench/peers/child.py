@@ -13,11 +13,52 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import measure
+import webcam
 
-STOP_LIMIT = 10.0  # seconds
+STOP_LIMIT = 5.0  # seconds
 CAMERA = Path(__file__).with_name("camera.py")
+
+
+class Network:
+    """The camera process, and when its first frame was due."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        silent = ["--silent-after", str(options.warm_up + options.seconds)] if options.silent else []
+        self._process = subprocess.Popen(
+            [sys.executable, str(CAMERA), "send", str(options.file), str(options.fps), *silent],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self._lines = self._process.stdout
+        self.url = f"tcp://127.0.0.1:{int(self._lines.readline())}"
+
+    def t0(self) -> float:
+        """Blocks until somebody has connected."""
+        return float(self._lines.readline())
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Local:
+    """The webcam model, in the process of the peer that opens it."""
+
+    def __init__(self, options: argparse.Namespace, size: tuple[int, int]) -> None:
+        self._t0 = time.monotonic()
+        self.url = webcam.url_of(*size, options.fps, self._t0)
+
+    def t0(self) -> float:
+        """When its first frame was due."""
+        return self._t0
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 def stop_time(running: measure.Running) -> float | None:
@@ -29,7 +70,7 @@ def stop_time(running: measure.Running) -> float | None:
     return None if thread.is_alive() else time.monotonic() - began
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("peer")
@@ -38,28 +79,29 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=60.0)
     parser.add_argument("--load", choices=("none", "sleep", "burn"), default="sleep")
     parser.add_argument("--work", type=float, default=0.1, help="seconds per frame of the slow branch")
-    parser.add_argument("--warm-up", type=float, default=2.5)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--warm-up", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--silent", action="store_true", help="the camera falls silent before the stop")
-    options = parser.parse_args()
-    size = tuple(map(int, options.file.stem.split("x")))
+    parser.add_argument("--webcam", action="store_true", help="a camera in this process instead")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Runs and prints."""
+    options = parse()
+    width, height = map(int, options.file.stem.split("x"))
     began = time.perf_counter()
     module = importlib.import_module(options.peer)
     imported = time.perf_counter() - began
-    silent = ["--silent-after", str(options.warm_up + options.seconds)] if options.silent else []
-    camera = subprocess.Popen(
-        [sys.executable, str(CAMERA), "send", str(options.file), str(options.fps), *silent],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert camera.stdout is not None
-    url = f"tcp://127.0.0.1:{int(camera.stdout.readline())}"
+    camera = Local(options, (width, height)) if options.webcam else Network(options)
     with tempfile.TemporaryDirectory() as folder:
         fast = measure.Branch(Path(folder, "fast"), "none", 0)
         slow = measure.Branch(Path(folder, "slow"), options.load, options.work)
         heartbeat = measure.Heartbeat()
-        running = module.start(url, size, fast, None if options.load == "none" else slow, options.mode)
-        t0 = float(camera.stdout.readline())
+        opened = time.monotonic()
+        second = None if options.load == "none" else slow
+        running = module.start(camera.url, (width, height), fast, second, options.mode)
+        t0 = camera.t0()
         time.sleep(options.warm_up)
         heartbeat.begin()
         begin, (memory, used) = time.monotonic(), measure.resources()
@@ -68,21 +110,22 @@ def main() -> None:
         beat = heartbeat.end()
         if options.silent:
             time.sleep(1.0)
-        result = {
-            "peer": options.peer,
-            "mode": options.mode,
+        result: dict[str, Any] = {"stop_s": stop_time(running)}
+        first = fast.notes()[:1]
+        result |= {
             "import_s": imported,
-            "stop_s": stop_time(running),
-            "heartbeat": beat,
-            "fast": measure.ages(fast.notes(), t0, options.fps, begin, end),
-            "slow": measure.ages(slow.notes(), t0, options.fps, begin, end),
-            "memory_mb": memory_end,
-            "growth_mb_per_s": (memory_end - memory) / (end - begin),
-            "cores": (used_end - used) / (end - begin),
-            "first_frame_s": fast.notes()[0][1] - t0 if fast.notes() else None,
+            "first_frame_s": imported + first[0][1] - opened if first else None,
         }
-    camera.kill()
-    camera.wait()
+        if not options.silent:
+            result |= {
+                "heartbeat": beat,
+                "fast": measure.ages(fast.notes(), t0, options.fps, begin, end),
+                "slow": measure.ages(slow.notes(), t0, options.fps, begin, end),
+                "memory_mb": memory_end,
+                "growth_mb_per_s": (memory_end - memory) / (end - begin),
+                "cores": (used_end - used) / (end - begin),
+            }
+    camera.close()
     print("RESULT " + json.dumps(result), flush=True)
     os._exit(0)  # a peer that cannot stop must not hold the run
 

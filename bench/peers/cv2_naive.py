@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cv2
+import webcam
 from measure import Running
 
 Consumer = Callable[[Any], None]
@@ -15,7 +16,7 @@ Consumer = Callable[[Any], None]
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
     """Reads and works in turns."""
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     ended = threading.Event()
 
     def loop() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cv2
+import webcam
 from measure import Running
 
 Consumer = Callable[[Any], None]
@@ -19,7 +20,7 @@ Consumer = Callable[[Any], None]
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, mode: str) -> Running:
     """`mode`: "" without a bound, or the depth."""
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     consumers = [consumer for consumer in (fast, slow) if consumer]
     queues: list[queue.Queue[Any]] = [queue.Queue(int(mode or 0)) for _ in consumers]
     ended = threading.Event()

@@ -14,6 +14,7 @@ os.environ["OPENCV_FFMPEG_THREADS"] = "1"
 
 import cv2
 import depthai
+import webcam
 from measure import Running
 
 Consumer = Callable[[Any], None]
@@ -29,7 +30,7 @@ class Camera(HostNode):  # type: ignore[misc]
         self.output = self.createOutput()
 
     def run(self) -> None:
-        capture = cv2.VideoCapture(self.url, cv2.CAP_FFMPEG)
+        capture = webcam.of(self.url) or cv2.VideoCapture(self.url, cv2.CAP_FFMPEG)
         while self.isRunning():
             found, picture = capture.read()
             if not found:

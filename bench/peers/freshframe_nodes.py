@@ -1,15 +1,19 @@
 """freshframe: two Python nodes below a live source.
 
 `mode`: "latest" or "next" is the queue of both branches. With "process" the slow branch is a worker process,
-with "native" the native tracker stands before the fast branch.
+with "unrelated" another program computes instead of it, with "native" the native tracker stands before the
+fast branch.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import webcam
 from measure import Branch, Running
 
 import freshframe as ff
@@ -29,21 +33,7 @@ class Step(ff.Node[ff.Frame, None]):
         self.branch(sample.value.bgr, sample.dropped)
 
 
-def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, mode: str) -> Running:
-    """See the module."""
-    queue = ff.NEXT if "next" in mode else ff.LATEST
-    pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.open(url), name="camera")
-    seen: Any = pipeline.add(ff.CircleTracker(), camera) if "native" in mode else camera
-    pipeline.add(_Picture(fast) if "native" in mode else Step(fast), seen, name="fast", queue=queue)  # type: ignore[arg-type]
-    if slow:
-        process = "process" in mode
-        pipeline.add(Step(slow), camera, name="slow", queue=queue, process=process)  # type: ignore[arg-type]
-    pipeline.start()
-    return Running(pipeline.stop)
-
-
-class _Picture(ff.Node[ff.Circles, None]):
+class _Luma(ff.Node[ff.Circles, None]):
     """Behind the tracker: notes the frame that its circles were found in."""
 
     def __init__(self, branch: Branch) -> None:
@@ -52,3 +42,48 @@ class _Picture(ff.Node[ff.Circles, None]):
     def process(self, sample: ff.Sample[ff.Circles], /) -> None:
         assert sample.frame is not None
         self.branch(sample.frame.luma, sample.dropped)
+
+
+class _Webcam(ff.Source[ff.Frame]):
+    """Reads the webcam model."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def read(self, stop: ff.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
+        capture = webcam.of(self.url)
+        number = 0
+        while not stop.stopped:
+            _, picture = capture.read()
+            yield ff.Frame.from_array(picture, copy=False), number / 60
+            number += 1
+
+
+def _compute(work: Branch) -> subprocess.Popen[bytes]:
+    """Another program with the slow branch's load."""
+    loop = f"for step in range({work.steps}): value = (value * 3 + step) & 0xFFFF"
+    program = f"while True:\n    value = 0\n    {loop}"
+    return subprocess.Popen([sys.executable, "-c", program])
+
+
+def start(url: str, _size: tuple[int, int], fast: Branch, slow: Branch | None, mode: str) -> Running:
+    """See the module."""
+    queue = ff.NEXT if "next" in mode else ff.LATEST
+    pipeline = ff.Pipeline()
+    source: Any = _Webcam(url) if webcam.of(url) else ff.open(url)
+    camera = pipeline.add(source, name="camera")
+    seen: Any = pipeline.add(ff.CircleTracker(), camera) if "native" in mode else camera
+    first: Any = _Luma(fast) if "native" in mode else Step(fast)
+    pipeline.add(first, seen, name="fast", queue=queue)
+    other = _compute(slow) if slow and "unrelated" in mode else None
+    if slow and not other:
+        process = "process" in mode
+        pipeline.add(Step(slow), camera, name="slow", queue=queue, process=process)
+    pipeline.start()
+
+    def stop() -> None:
+        if other:
+            other.kill()
+        pipeline.stop()
+
+    return Running(stop)

@@ -1,6 +1,6 @@
 """GStreamer: a tee, a leaky queue and an appsink that keeps one buffer per branch.
 
-Needs Debian's python3-gi, python3-numpy, python3-psutil, gir1.2-gst-plugins-base-1.0, gstreamer1.0-libav,
+Needs NumPy, psutil and Debian's python3-gi, gir1.2-gst-plugins-base-1.0, gstreamer1.0-libav,
 gstreamer1.0-plugins-good and -bad.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import gi
 import numpy as np
+import webcam
 from measure import Running
 
 gi.require_version("Gst", "1.0")
@@ -30,12 +31,23 @@ def start(url: str, size: tuple[int, int], fast: Consumer, slow: Consumer | None
     """One decoder thread: more cost age."""
     Gst.init(None)
     consumers = {"fast": fast, **({"slow": slow} if slow else {})}
+    camera = webcam.of(url)
     port = url.rsplit(":", 1)[1]
-    pipeline = Gst.parse_launch(
-        f"tcpclientsrc host=127.0.0.1 port={port} ! matroskademux ! h264parse ! avdec_h264 max-threads=1 "
-        "! videoconvert ! video/x-raw,format=BGR ! tee name=t " + " ".join(map(BRANCH.format, consumers))
+    head = (
+        f"appsrc name=camera is-live=true format=time max-buffers=2 leaky-type=downstream block=false "
+        f"caps=video/x-raw,format=BGR,width={size[0]},height={size[1]},framerate=60/1"
+        if camera
+        else f"tcpclientsrc host=127.0.0.1 port={port} ! matroskademux ! h264parse "
+        "! avdec_h264 max-threads=1 ! videoconvert ! video/x-raw,format=BGR"
     )
+    pipeline = Gst.parse_launch(f"{head} ! tee name=t {' '.join(map(BRANCH.format, consumers))}")
     ended = threading.Event()
+
+    def push() -> None:
+        source = pipeline.get_by_name("camera")
+        while not ended.is_set():
+            _, picture = camera.read()
+            source.push_buffer(Gst.Buffer.new_wrapped(picture.tobytes()))
 
     def consume(name: str, consumer: Consumer) -> None:
         sink = pipeline.get_by_name(name)
@@ -49,6 +61,8 @@ def start(url: str, size: tuple[int, int], fast: Consumer, slow: Consumer | None
             buffer.unmap(view)
 
     threads = [threading.Thread(target=consume, args=pair, daemon=True) for pair in consumers.items()]
+    if camera:
+        threads.append(threading.Thread(target=push, daemon=True))
     pipeline.set_state(Gst.State.PLAYING)
     for thread in threads:
         thread.start()

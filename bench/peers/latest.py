@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import webcam
 from measure import Running
 
 Consumer = Callable[[Any], None]
@@ -22,7 +23,7 @@ def _cv2_pictures(url: str, threads: str | None) -> Iterator[Any]:
         os.environ["OPENCV_FFMPEG_THREADS"] = threads
     import cv2  # noqa: PLC0415  (one of two)
 
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     while True:
         found, picture = capture.read()
         if not found:

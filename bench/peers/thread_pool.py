@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
+import webcam
 from measure import Running
 
 Consumer = Callable[[Any], None]
@@ -19,7 +20,7 @@ Consumer = Callable[[Any], None]
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
     """10 workers, and a queue that nobody bounds."""
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     pool = ThreadPoolExecutor(10)
     ended = threading.Event()
 

@@ -86,7 +86,7 @@ typedef struct freshframe_frame freshframe_frame;
 
 /* A named array. */
 typedef struct freshframe_column {
-  const char* name;   /* unique in its table; "" for the only column of an "array" */
+  const char* name;   /* unique in its table, at most 1000 bytes; "" for the only column of an "array" */
   const char* dtype;  /* "bool", "int8" to "int64", "uint8" to "uint64", "float32" or "float64" */
   int32_t ndim;       /* 1 to 4; 0 to 4 for an "array" */
   int32_t reserved;   /* 0 */
@@ -192,7 +192,7 @@ typedef struct freshframe_host {
   uint64_t version; /* FRESHFRAME_ABI_VERSION of the engine */
   void* self;       /* first argument of each function */
 
-  /* One line, no line break; never blocks. */
+  /* One line, no line break, cut at 16 KiB; never blocks. */
   void (*log)(void* self, int32_t level, const char* text);
   /* Counts samples that the node lost by itself: cause "device", "decode" or "error". Shown in stats(). */
   void (*count_drops)(void* self, const char* cause, uint64_t count);

@@ -20,6 +20,7 @@ struct CameraSize {
   bool fps_range = false;        // `fps` is {highest, lowest}, and whatever lies between may be had
 };
 
+/// One pixel format of a camera with its sizes and rates.
 struct CameraFormat {
   std::string name;  // "mjpeg", "yuyv", ...: what options={"format": ...} takes; else the driver's code
   std::string description;  // the driver's words
@@ -28,6 +29,7 @@ struct CameraFormat {
   std::vector<CameraSize> sizes = {};
 };
 
+/// One camera of this machine.
 struct CameraInfo {
   std::string path;          // "/dev/video0"
   std::string name;          // the camera's own

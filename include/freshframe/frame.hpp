@@ -12,7 +12,7 @@
 #include <string_view>
 
 namespace freshframe::core {
-class FrameBudget;    // src/core/frame/frame_budget.hpp
+class FrameAccess;    // src/core/frame/frame_access.hpp
 class PictureMemory;  // src/core/frame/picture_memory.hpp
 struct FrameBody;     // src/core/frame/frame_body.hpp
 }  // namespace freshframe::core
@@ -67,6 +67,17 @@ struct Picture {
   std::array<Plane, 3> planes{};
 };
 
+/// A picture whose pixels may be written: that of a FrameBuilder, or one in memory of your own. Its `planes`
+/// must lie in writable memory. Functions that only read take it as a Picture.
+struct MutablePicture : Picture {
+  MutablePicture() = default;
+  explicit MutablePicture(const PictureFormat& of) : Picture{of, {}} {}
+
+  [[nodiscard]] std::uint8_t* row(int plane, int y = 0) const noexcept {
+    return const_cast<std::uint8_t*>(planes[static_cast<std::size_t>(plane)].row(y));
+  }
+};
+
 /// Converts pixels. Given by the maker of a frame and inherited by its copies, so core needs no colour
 /// library. Thread-safe; lives as long as the process.
 class PixelOps {
@@ -76,9 +87,9 @@ class PixelOps {
   PixelOps& operator=(const PixelOps&) = delete;
   virtual ~PixelOps() = default;
 
-  /// Writes `from` into the planes of `to` (same size; its planes are writable memory). Returns false when it
-  /// cannot do this pair of formats.
-  [[nodiscard]] virtual bool convert(const Picture& from, const Picture& to) const = 0;
+  /// Writes `from` into the planes of `to`, of the same size. Returns false when it cannot do this pair of
+  /// formats.
+  [[nodiscard]] virtual bool convert(const Picture& from, const MutablePicture& to) const = 0;
 };
 
 /// Core's own: planar YUV to gray (drops the chroma) and copies between equal formats, nothing else.
@@ -134,14 +145,9 @@ class Frame {
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
 
-  /// The same frame as a handle outside the engine, or inside it. `holder` says who keeps it there, 0:
-  /// unknown.
-  [[nodiscard]] Frame as_loan(std::uint16_t holder = 0) const noexcept;
-  [[nodiscard]] Frame as_engine() const noexcept;
-  [[nodiscard]] bool is_loan() const noexcept { return loan_; }
-
-  /// Counts this frame towards `budget` from now on, once; a frame that has a budget keeps it.
-  void attach(const std::shared_ptr<core::FrameBudget>& budget) const;
+  /// A handle to keep, on loan: for a node or a program that holds frames for longer than one call. It does not
+  /// count towards the pipeline's bound on published frames, only towards `max_held_bytes`.
+  [[nodiscard]] Frame keep() const noexcept;
 
   /// Wraps memory that has another owner. `release` is called once, on whichever thread drops the last
   /// handle.
@@ -154,6 +160,7 @@ class Frame {
 
  private:
   friend class FrameBuilder;
+  friend class core::FrameAccess;
   Frame(core::FrameBody* body, PixelFormat form, bool loan, std::uint16_t holder = 0) noexcept
       : body_(body), form_(form), loan_(loan), holder_(holder) {}
 
@@ -166,6 +173,7 @@ class Frame {
 /// Recycled picture memory, 64-byte aligned. Thread-safe. One per process: FramePool::shared().
 class FramePool {
  public:
+  /// Counters of a pool since the process began.
   struct Stats {
     std::uint64_t allocated = 0;  // buffers taken from the system
     std::uint64_t reused = 0;     // requests served from idle buffers
@@ -209,14 +217,14 @@ class FrameBuilder {
 
   [[nodiscard]] std::uint8_t* plane(int index) noexcept;
   [[nodiscard]] std::ptrdiff_t stride(int index) const noexcept;
-  [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
+  [[nodiscard]] const MutablePicture& picture() const noexcept { return picture_; }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes_; }
   [[nodiscard]] FramePool::Buffer take_memory() &&;
   /// Ends the writing. The builder is empty afterwards.
   [[nodiscard]] Frame publish(const PixelOps& ops = basic_pixel_ops()) &&;
 
  private:
-  Picture picture_;
+  MutablePicture picture_;
   std::size_t bytes_ = 0;
   FramePool::Buffer memory_;
 };

@@ -17,7 +17,7 @@
 //
 // A token cannot be made, copied, stored or captured. Code that runs released sees nothing but its arguments,
 // and those must be PythonFree. What the compiler cannot see (static variables, the C API, a token smuggled
-// out by its address, a false opt-in) is listed in docs/gil.md; builds without NDEBUG check what they can.
+// out by its address, a false opt-in) is listed in docs/reference/gil.md; builds without NDEBUG check what they can.
 //
 // Needs Python.h, C++20 and nothing else of freshframe, so any extension can use it. On a free-threaded build
 // the tokens mean the same: "may touch Python objects". Subinterpreters are not supported: a native thread

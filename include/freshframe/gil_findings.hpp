@@ -11,6 +11,7 @@ namespace freshframe {
 
 /// A snapshot of the watch's counters. The watch never takes the GIL, so it also knows a stall that goes on.
 struct GilFindings {
+  /// A call that held the GIL, with the sum of its stalls.
   struct Culprit {
     std::string native;   // "library:symbol"; empty: bytecode
     std::string python;   // "file:line:function"; empty: unknown
@@ -20,6 +21,7 @@ struct GilFindings {
     double max = 0;
     double p50 = 0;
   };
+  /// One stall of the GIL.
   struct Stall {
     std::uint64_t id = 0;  // from 1
     double seconds = 0;

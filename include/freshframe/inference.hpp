@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@ namespace inference {
 class Session;  // src/inference/runtime/session.hpp
 }
 
+/// Options of every model in an ONNX file.
 struct OnnxOptions {
   std::string library;            // path of libonnxruntime.so, 1.20 or newer
   int threads = 0;                // that compute a picture; 0: as many as there are processors, at most 4
@@ -36,6 +38,7 @@ class OnnxModel {
   std::shared_ptr<const inference::Session> session_;
 };
 
+/// Options of a detector in an ONNX file.
 struct OnnxDetectorOptions {
   float confidence = 0.25F;             // 0..1: boxes above it are given
   float iou = 0.45F;                    // 0..1: boxes of a class that overlap more are one
@@ -44,6 +47,9 @@ struct OnnxDetectorOptions {
   std::string layout = {};              // empty: recognised
   std::optional<std::pair<int, int>> size =
       {};  // (width, height) of the input, where the file leaves it open
+  // A batch is one tensor, where the file leaves its first axis open; false: a run for each picture, several at
+  // once on a CPU. Default: by what computes; on a CPU a tensor of several is no faster.
+  std::optional<bool> tensor_batches = {};
 };
 
 /// Runs a model of any kind on pictures: its outputs by name, as they are. A picture is scaled into the input
@@ -51,14 +57,18 @@ struct OnnxDetectorOptions {
 [[nodiscard]] std::unique_ptr<NodeBase> onnx_outputs(const OnnxModel& model,
                                                      const std::optional<std::pair<int, int>>& size = {});
 
-/// Finds boxes with a neural network, from the decoded planes to the picture's coordinates.
-class OnnxDetector final : public Node<Frame, Detections> {
+/// Finds boxes with a neural network, from the decoded planes to the picture's coordinates. Added with a batch, it
+/// computes as many pictures at once as the model has threads, and loads the file again for that when the first
+/// batch comes.
+class OnnxDetector final : public BatchNode<Frame, Detections> {
  public:
   /// Runs the model once. Throws OptionError: no detector, or its outputs are not understood.
   OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options);
   ~OnnxDetector() override;
   [[nodiscard]] std::string default_name() const override { return "OnnxDetector"; }
-  std::optional<Detections> process(const Sample<Frame>& sample, const Context& context) override;
+  std::vector<std::optional<Detections>> process_batch(std::span<const Sample<Frame>> samples,
+                                                       const Context& context) override;
+  void close() override;
 
   /// What the model was taken for.
   struct Description {
@@ -68,6 +78,7 @@ class OnnxDetector final : public Node<Frame, Detections> {
     int classes = 0;
     int width = 0;  // of the input
     int height = 0;
+    int pictures = 1;  // that the file takes in one run; 0: any number
   };
   [[nodiscard]] Description description() const;
 

@@ -8,6 +8,7 @@
 
 namespace freshframe {
 
+/// Importance of a log line.
 enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
 
 using LogSink = std::function<void(LogLevel, std::string_view)>;

@@ -19,6 +19,7 @@ namespace freshframe {
 /// to one rounding, in the picture's own matrix and range.
 [[nodiscard]] const PixelOps& pixel_ops() noexcept;
 
+/// Options of the sources that open() makes.
 struct OpenOptions {
   std::optional<int> width = {};  // scaled to width x height, both or none
   std::optional<int> height = {};
@@ -106,6 +107,7 @@ struct DemoCircle {
 /// The truth of frame `seq` of a "demo:circles?..." URL. Throws OptionError for any other URL.
 [[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
 
+/// Options of a video file that is written.
 struct VideoFileOptions {
   std::string codec = {};          // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder;
                                    // default: h264, or what the container holds instead (vp9 in .webm)
@@ -142,6 +144,7 @@ class VideoFile final : public Node<Frame, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Options of a ClipRecorder.
 struct ClipOptions {
   double before = 5;                                // seconds of a clip before its event, 0 to 86400
   double after = 5;                                 // seconds of a clip after its event, 0 to 86400
@@ -190,6 +193,7 @@ class ClipRecorder final : public Node<Frame, Nothing> {
 /// Writes a picture file, PNG or JPEG by its name. Throws Error.
 void write_picture(const Frame& frame, const std::string& path);
 
+/// Versions of the media libraries.
 struct MediaVersions {
   std::string avformat;
   std::string avcodec;

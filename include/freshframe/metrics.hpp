@@ -14,10 +14,14 @@ class PipelineCore;
 
 namespace freshframe {
 
+class Pipeline;
+
 /// The text of /metrics without viewer counts. Thread-safe; text() waits only for another thread's text().
 class Metrics {
  public:
   /// `gil_findings` is called on the thread that calls text(), without a lock. Empty: nothing is known.
+  explicit Metrics(const Pipeline& pipeline, std::function<GilFindings()> gil_findings = {});
+  /// For embedders.
   explicit Metrics(std::shared_ptr<core::PipelineCore> pipeline,
                    std::function<GilFindings()> gil_findings = {});
   ~Metrics();

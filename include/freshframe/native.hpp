@@ -66,6 +66,7 @@ struct FunctionOptions {
 [[nodiscard]] std::unique_ptr<NodeBase> load_function(const std::string& path, const std::string& symbol,
                                                       FunctionOptions options);
 
+/// An option that is bytes.
 struct Bytes {
   std::vector<std::byte> data;
 };

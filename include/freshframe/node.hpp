@@ -33,7 +33,7 @@ struct Context {
 };
 
 /// What a node hands back: a value, or a frame when `value` is empty.
-struct Output {
+struct Emitted {
   ValueRef value;
   Frame frame;
 };
@@ -86,11 +86,11 @@ class NodeBase {
 
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.
-  virtual std::optional<Output> process_any(const AnySample& sample, const Context& context) = 0;
+  virtual std::optional<Emitted> process_any(const AnySample& sample, const Context& context) = 0;
   /// One entry per sample, in their order; nullopt: nothing is emitted for that one. Called instead of
   /// process_any() when the node was added with a batch.
-  virtual std::vector<std::optional<Output>> process_batch_any(std::span<const AnySample> /*samples*/,
-                                                               const Context& /*context*/) {
+  virtual std::vector<std::optional<Emitted>> process_batch_any(std::span<const AnySample> /*samples*/,
+                                                                const Context& /*context*/) {
     return {};
   }
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
@@ -111,9 +111,9 @@ class SourceBase : public NodeBase {
   /// Closed; what else there is to tell the source writes into `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
   /// The next sample; nullopt ends the stream. Waits only in ways that `context.stop` ends.
-  virtual std::optional<SourceItem<Output>> read_any(const Context& context) = 0;
+  virtual std::optional<SourceItem<Emitted>> read_any(const Context& context) = 0;
 
-  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
+  std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
     return std::nullopt;
   }
 };
@@ -121,7 +121,7 @@ class SourceBase : public NodeBase {
 namespace detail {
 
 template <class T>
-Output to_output(T value) {
+Emitted to_emitted(T value) {
   if constexpr (std::is_same_v<T, Frame>) {
     return {{}, std::move(value)};
   } else {
@@ -163,10 +163,10 @@ class Node : public NodeBase {
   /// Called by one thread at a time. nullopt: nothing is emitted.
   virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
 
-  std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) final {
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
     auto out = process(detail::typed<In>(sample), context);
     if (!out) return std::nullopt;
-    return detail::to_output<Out>(*std::move(out));
+    return detail::to_emitted<Out>(*std::move(out));
   }
 };
 
@@ -188,7 +188,7 @@ class EitherNode : public NodeBase {
   virtual std::optional<Out> process(const Sample<A>& sample, const Context& context) = 0;
   virtual std::optional<Out> process(const Sample<B>& sample, const Context& context) = 0;
 
-  std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) final {
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
     std::optional<Out> out;
     if (detail::holds<A>(sample)) {
       out = process(Sample<A>(sample), context);
@@ -199,7 +199,7 @@ class EitherNode : public NodeBase {
                        ", but its parent gave something else");
     }
     if (!out) return std::nullopt;
-    return detail::to_output<Out>(*std::move(out));
+    return detail::to_emitted<Out>(*std::move(out));
   }
 };
 
@@ -221,16 +221,16 @@ class BatchNode : public Node<In, Out> {
     return std::move(results.front());
   }
 
-  std::vector<std::optional<freshframe::Output>> process_batch_any(std::span<const AnySample> samples,
-                                                                   const Context& context) final {
+  std::vector<std::optional<Emitted>> process_batch_any(std::span<const AnySample> samples,
+                                                        const Context& context) final {
     std::vector<Sample<In>> given;
     given.reserve(samples.size());
     for (const auto& sample : samples) given.push_back(detail::typed<In>(sample));
     auto results = process_batch(given, context);
     check_results(results.size(), samples.size());
-    std::vector<std::optional<freshframe::Output>> outputs(results.size());
+    std::vector<std::optional<Emitted>> outputs(results.size());
     for (std::size_t i = 0; i < results.size(); ++i) {
-      if (results[i]) outputs[i] = detail::to_output<Out>(*std::move(results[i]));
+      if (results[i]) outputs[i] = detail::to_emitted<Out>(*std::move(results[i]));
     }
     return outputs;
   }
@@ -253,11 +253,11 @@ class Source : public SourceBase {
 
   virtual std::optional<SourceItem<Out>> read(const Context& context) = 0;
 
-  std::optional<SourceItem<freshframe::Output>> read_any(const Context& context) final {
+  std::optional<SourceItem<Emitted>> read_any(const Context& context) final {
     auto item = read(context);
     if (!item) return std::nullopt;
-    return SourceItem<freshframe::Output>{detail::to_output<Out>(std::move(item->value)), item->pts,
-                                          item->captured, item->seq, std::move(item->path)};
+    return SourceItem<Emitted>{detail::to_emitted<Out>(std::move(item->value)), item->pts, item->captured,
+                               item->seq, std::move(item->path)};
   }
 };
 

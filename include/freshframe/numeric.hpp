@@ -17,6 +17,7 @@
 
 namespace freshframe::numeric {
 
+/// Type of the numbers in an array.
 enum class Type : std::uint8_t {
   Bool,  ///< one byte; every byte but 0 counts as 1
   UInt8,
@@ -45,6 +46,7 @@ struct View {
 
 inline constexpr std::size_t kMaxAxes = 64;
 
+/// Options of a sum.
 struct Options {
   /// Carries the errors of the errors too: right also for sums that cancel almost completely.
   bool compensated = false;
@@ -68,6 +70,7 @@ struct Real {
   int exponent = 0;
 };
 
+/// Result of a sum.
 struct Total {
   std::variant<Integer, Real> value;
   std::int64_t count = 0;  ///< how many numbers were added

@@ -21,13 +21,14 @@
 #include <vector>
 
 namespace freshframe::core {
-class ReaderCore;    // src/core/edge/reader.hpp
-class PipelineCore;  // src/core/pipeline/pipeline_core.hpp
-class Worker;        // src/core/pipeline/worker.hpp
+class ReaderCore;      // src/core/edge/reader.hpp
+class PipelineAccess;  // src/core/pipeline/pipeline_access.hpp
+class PipelineCore;    // src/core/pipeline/pipeline_core.hpp
 }  // namespace freshframe::core
 
 namespace freshframe {
 
+/// The effect of an exception in a node: it ends the pipeline, or it drops the sample and is counted.
 enum class OnError : std::uint8_t { Stop, Skip };
 /// "stop" or "skip". Throws OptionError for another name.
 [[nodiscard]] OnError on_error_of(std::string_view name);
@@ -45,6 +46,7 @@ struct AddOptions {
   std::optional<Batch> batch = {};
 };
 
+/// Options of Pipeline::reader().
 struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
@@ -132,6 +134,7 @@ class Reader {
 /// still busy after 5 s are named in the log and let go for ever.
 class Pipeline {
  public:
+  /// Options of a whole pipeline.
   struct Options {
     std::string name = "pipeline";
     std::optional<double> stall_timeout = 5.0;  // seconds; nullopt: never
@@ -215,9 +218,9 @@ class Pipeline {
   /// The graph as text, one edge per line with policy and counts.
   [[nodiscard]] std::string to_string() const;
 
-  [[nodiscard]] const std::shared_ptr<core::PipelineCore>& core() const noexcept { return core_; }
-
  private:
+  friend class core::PipelineAccess;
+
   std::shared_ptr<core::PipelineCore> core_;
 };
 

@@ -9,6 +9,7 @@
 
 namespace freshframe {
 
+/// The behaviour of a full edge.
 enum class WhenFull : std::uint8_t { DropOldest, DropNewest, Block };
 
 /// Policy of one edge. `depth` is a hard bound that nothing raises. Two further bounds may make an edge full

@@ -30,7 +30,7 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
   std::vector<NodeResult<Out>> results;
   try {
     for (std::int64_t seq = 0; const auto& value : values) {
-      auto given = detail::to_output<In>(value);
+      auto given = detail::to_emitted<In>(value);
       AnySample sample{{seq, static_cast<double>(seq) / fps, clock->now(), 0},
                        std::move(given.frame),
                        std::move(given.value)};

@@ -50,6 +50,7 @@ class Value {
   const TypeInfo* type_;
 };
 
+/// A value of type T behind the untyped interface of edges.
 template <class T>
 class ValueOf final : public Value {
  public:
@@ -114,27 +115,44 @@ struct AnySample {
   int node = -1;              // index of the node that sent it, see Pipeline::node_name()
 };
 
-/// A typed view of a sample; keeps value and frame alive.
+namespace detail {
+
+/// What a sample's value lies in; a base, so that it is there before the reference to the value.
+class HeldValue {
+ protected:
+  explicit HeldValue(ValueRef value) noexcept : held_(std::move(value)) {}
+  [[nodiscard]] const ValueRef& held() const noexcept { return held_; }
+
+ private:
+  ValueRef held_;
+};
+
+}  // namespace detail
+
+/// A typed view of a sample; keeps value and frame alive. Copies share both.
 template <class T>
-class Sample {
+class Sample : private detail::HeldValue {
  public:
   explicit Sample(AnySample sample)
-      : stamp(sample.stamp),
+      : HeldValue(std::move(sample.value)),
+        stamp(std::move(sample.stamp)),
         frame(std::move(sample.frame)),
         dropped(sample.dropped),
         node(sample.node),
-        held_(std::move(sample.value)),
-        value(*held_.template as<T>()) {}
+        value(*held().template as<T>()) {}
+  Sample(const Sample&) = default;
+  Sample(Sample&&) noexcept = default;
+  /// A reference cannot be assigned, so the other sample is made in this one's place.
+  Sample& operator=(Sample other) noexcept {
+    std::destroy_at(this);
+    return *std::construct_at(this, std::move(other));
+  }
+  ~Sample() = default;
 
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
   int node = -1;  // that sent it
-
- private:
-  ValueRef held_;
-
- public:
   const T& value;
 };
 

@@ -4,12 +4,16 @@
 
 #include "freshframe/gil_findings.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace freshframe::core {
@@ -31,6 +35,30 @@ struct ServeLimits {
   double acknowledge = 10;  // for a live viewer to acknowledge what it was sent
 };
 
+/// An answer of the program's own.
+struct Document {
+  std::string type = "application/json";
+  std::string body = {};
+  unsigned status = 200;
+};
+
+/// Answers of the program's own, by path; they come before the server's. Any thread may set and find them.
+class Documents {
+ public:
+  /// `path` begins with '/'. Replaces what was there.
+  void set(std::string path, Document document);
+  /// Null: there is none.
+  [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
+  /// How often one was found: whether anybody looks.
+  [[nodiscard]] std::uint64_t asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Document>, std::less<>> documents_;
+  mutable std::atomic<std::uint64_t> asked_{0};
+};
+
+/// Options of the dashboard's server.
 struct ServeOptions {
   std::string host = "127.0.0.1";  // an address, or "localhost"
   std::uint16_t port = 0;          // 0: one that is free
@@ -43,6 +71,8 @@ struct ServeOptions {
   std::optional<double> source_timeout = 30.0;
   /// Called on the server's thread; it must not block. Empty: nothing is known.
   std::function<GilFindings()> gil_findings = {};
+  std::shared_ptr<const Documents> documents = {};
+  std::string home = "/";  // the file of the dashboard that / shows
 };
 
 /// Serves a pipeline before, while and after it runs, until it is closed. Makes two threads, one for the
@@ -55,7 +85,10 @@ class Server {
   /// viewed already, Error when it cannot listen. Of a pipeline there can be one server that views the same
   /// node.
   Server(const Pipeline& pipeline, ServeOptions options = {});
+  /// For embedders.
   Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options);
+  /// Without a pipeline: for `documents`.
+  explicit Server(ServeOptions options);
   /// close().
   ~Server();
   Server(const Server&) = delete;

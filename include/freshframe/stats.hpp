@@ -71,6 +71,7 @@ struct SourceStats {
   std::string last_error;            // why the last outage began, or goes on; empty: there was none
 };
 
+/// One edge: its queue and its counters.
 struct EdgeStats {
   std::string parent;
   std::string child;        // a node or a reader
@@ -101,6 +102,7 @@ struct WorkerStats {
   double cpu = 0;               // seconds of processor time of the process
 };
 
+/// One node: its counters and times.
 struct NodeStats {
   std::string name;
   NodeState state = NodeState::Opening;
@@ -121,12 +123,14 @@ struct NodeStats {
   std::string last_error;                        // the latest exception's text; empty: there was none
 };
 
+/// The frames that the engine holds, and its memory for pictures.
 struct PoolStats {
   int bound = 0;      // frames that the engine may hold
   int published = 0;  // frames that it holds
   FramePool::Stats memory;
 };
 
+/// A snapshot of a whole pipeline: Pipeline::stats().
 struct Stats {
   std::vector<NodeStats> nodes;
   std::vector<EdgeStats> edges;

@@ -53,6 +53,7 @@ struct Circles {
 template <>
 inline constexpr std::string_view kTypeName<Circles> = "Circles";
 
+/// Options of CircleFinder and CircleDetector.
 struct CircleDetectorOptions {
   /// Pixels. A circle found may be off this range by the error of measuring it: half a pixel, or 3 % of it.
   float min_radius = 6;
@@ -81,6 +82,7 @@ class CircleFinder {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Options of CircleTracker.
 struct CircleTrackerOptions {
   CircleDetectorOptions detector = {.max_circles = 16, .min_confidence = 0.3F};
   /// Seconds that a circle may be unseen and keep its id; twice as long when no picture came meanwhile.
@@ -155,6 +157,7 @@ struct Detections {
 template <>
 inline constexpr std::string_view kTypeName<Detections> = "Detections";
 
+/// Options of BoxTracker.
 struct BoxTrackerOptions {
   double max_gap = 1;           // as of CircleTrackerOptions
   float min_confidence = 0.1F;  // boxes below are ignored
@@ -188,6 +191,7 @@ class BoxAssociator {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Finds circles in each frame by itself.
 class CircleDetector final : public Node<Frame, Circles> {
  public:
   explicit CircleDetector(const CircleDetectorOptions& options = {});
@@ -248,6 +252,7 @@ struct Crossing {
   double pts = 0;       // seconds: when, on that way
 };
 
+/// Options of LineCounter.
 struct LineCounterOptions {
   Point start = {};
   Point end = {};
@@ -257,6 +262,7 @@ struct LineCounterOptions {
   std::optional<float> margin = {};
 };
 
+/// Numbers of crossings in both directions.
 struct DirectionCounts {
   std::int64_t forward = 0;
   std::int64_t backward = 0;
@@ -293,6 +299,7 @@ class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Options of ZoneCounter.
 struct ZoneCounterOptions {
   std::vector<Point> corners = {};  // in order around the zone, 3 to 1000; edges must not cross
   Anchor anchor = Anchor::Center;
@@ -330,6 +337,7 @@ class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Options of Annotate.
 struct AnnotateOptions {
   bool ids = true;
   bool names = true;                     // of classes, where they are known
@@ -354,7 +362,7 @@ class Annotate final : public NodeBase {
   [[nodiscard]] std::string default_name() const override { return "Annotate"; }
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
-  std::optional<freshframe::Output> process_any(const AnySample& sample, const Context& context) override;
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
   /// One picture, for callers without a graph. `value` is one of the four types. `time` in seconds, for trails;
   /// nullopt: without trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> time = {});

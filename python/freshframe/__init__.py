@@ -13,7 +13,7 @@ from . import _interpreter  # noqa: F401  (must come before anything native)
 from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
-from . import _async, _errors, _native, results
+from . import _async, _errors, _gil_state, _native, results  # noqa: F401  (_gil_state sees later imports)
 from ._batch import Batch
 from ._clips import ClipRecorder
 from ._dashboard import Dashboard
@@ -55,7 +55,7 @@ from ._video import (
 from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
-    from . import demo, gil, native, numeric, types
+    from . import demo, fleet, gil, native, numeric, types
     from ._counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
     from ._onnx import OnnxDetector, OnnxModel
     from ._prometheus import prometheus_collector
@@ -71,6 +71,7 @@ if _typing.TYPE_CHECKING:
         Stats,
         WorkerStats,
     )
+    from .fleet import Fleet
     from .sinks import Csv, JsonLines
 
 __version__: str = _native.__version__
@@ -100,7 +101,7 @@ _COUNTING = {"Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts
 
 def __getattr__(name: str) -> _typing.Any:  # noqa: PLR0911  (one for each module)
     """Loads what most programs do without when it is first used."""
-    if name in ("demo", "gil", "native", "numeric", "types"):
+    if name in ("demo", "fleet", "gil", "native", "numeric", "types"):
         import importlib  # noqa: PLC0415
 
         return importlib.import_module(f".{name}", __name__)
@@ -116,6 +117,10 @@ def __getattr__(name: str) -> _typing.Any:  # noqa: PLR0911  (one for each modul
         from . import _onnx  # noqa: PLC0415
 
         return getattr(_onnx, name)
+    if name == "Fleet":
+        from .fleet import Fleet  # noqa: PLC0415
+
+        return Fleet
     if name in ("Csv", "JsonLines"):
         from . import sinks  # noqa: PLC0415
 
@@ -158,6 +163,7 @@ __all__ = [
     "Detections",
     "EdgeStats",
     "EndOfStream",
+    "Fleet",
     "Frame",
     "FramesHeld",
     "FreshframeError",
@@ -203,6 +209,7 @@ __all__ = [
     "ZoneCounts",
     "demo",
     "detect_circles",
+    "fleet",
     "get_cmake_dir",
     "get_include",
     "gil",

@@ -50,6 +50,19 @@ def positive_seconds(what: str, value: Any) -> float:
     return seconds
 
 
+def timeout(value: Any) -> float:
+    """Seconds to wait, 0 or more.
+
+    Raises:
+        OptionTypeError: It is no number.
+        OptionError: It is negative, infinite or nan.
+    """
+    seconds = number("timeout", value)
+    if not seconds >= 0:
+        raise OptionError(f"timeout must be at least 0 seconds, got {shown(value)}")
+    return seconds
+
+
 def integer(what: str, value: Any, bits: int = 32) -> int:
     """An integer of Python or NumPy that native code can hold in so many bits.
 

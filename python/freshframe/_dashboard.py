@@ -55,10 +55,13 @@ class Dashboard:
     def close(self) -> None:
         """Ends the server and its connections. Idempotent. GIL: released while waiting."""
         pipeline = self._pipeline()
-        if pipeline is None or of(pipeline) is not self:
+        if pipeline is None or pipeline._engine.forked:
             return
-        del _open[pipeline]
-        pipeline._engine.close_server()
+        with pipeline._serving:
+            if of(pipeline) is not self:
+                return
+            del _open[pipeline]
+            pipeline._engine.close_server()
 
     def __str__(self) -> str:
         """Its URL."""
@@ -141,7 +144,13 @@ def _names(pipeline: Pipeline, view: Any) -> tuple[str, ...]:
 
 
 def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
-    """Starts the server, or returns the dashboard that is open with the same arguments."""
+    """Starts the server, or returns the dashboard that is open with the same arguments. From any thread."""
+    _ = pipeline._engine.ended  # in a forked child this raises; the lock may be a lost thread's there
+    with pipeline._serving:
+        return _serve(pipeline, wanted)
+
+
+def _serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
     dashboard = of(pipeline)
     if dashboard is not None:
         if dashboard._request != wanted:

@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from . import _check, _dashboard, _fork, _log, _native
-from ._errors import OptionError, StopTimeout
+from ._errors import StopTimeout
 from ._log import logger
 
 if TYPE_CHECKING:
@@ -21,35 +21,43 @@ _EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter ex
 
 _DEFAULT_NAME = "pipeline"
 
+# Guards what follows, and whether the log's thread runs. A pending call of the interpreter takes it, at any
+# point of the main thread: so it can be taken again, and nobody logs, joins or calls a program's code while
+# it is held.
+_lock = threading.RLock()
 _running: set[Pipeline] = set()
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def keep(pipeline: Pipeline) -> None:
     """A started pipeline is kept alive until it has ended, as threading.Thread is."""
-    _discard_ended()
     named = pipeline.name != _DEFAULT_NAME or hasattr(sys, "ps1")  # a cell of a notebook that runs again
-    if named and any(other.name == pipeline.name and not other._engine.forked for other in _running):
+    with _lock:
+        _discard_ended()
+        same = any(other.name == pipeline.name and not other._engine.forked for other in list(_running))
+        _running.add(pipeline)
+        _log.start()
+    if named and same:
         logger.warning(
             "another pipeline named %r is running; stop it, call freshframe.stop_all(), or give them names "
             "that differ",
             pipeline.name,
         )
-    _running.add(pipeline)
-    _log.start()
 
 
 def keep_thread(thread: threading.Thread) -> None:
     """A Python node's thread has started; the exit waits for it."""
-    _threads.add(thread)
+    with _lock:
+        _threads.add(thread)
 
 
 def forget(pipeline: Pipeline) -> None:
     """It has been stopped."""
-    _running.discard(pipeline)
-    _discard_ended()
-    if not _running:
-        _end_log_thread()
+    with _lock:
+        _running.discard(pipeline)
+        _discard_ended()
+        idle = None if _running else _log.leave()
+    _join_log_thread(idle)
 
 
 def stop_all(timeout: float = 5.0) -> None:
@@ -62,9 +70,8 @@ def stop_all(timeout: float = 5.0) -> None:
         StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
     GIL: released while waiting.
     """
-    if not _check.number("timeout", timeout) >= 0:
-        raise OptionError(f"timeout must be at least 0 seconds, got {timeout!r}")
-    pipelines = [pipeline for pipeline in _running if not pipeline._engine.forked]
+    timeout = _check.timeout(timeout)
+    pipelines = _all_running()
     for pipeline in pipelines:
         pipeline._engine.request_stop()
     deadline = time.monotonic() + timeout
@@ -84,10 +91,17 @@ def _stopped(pipeline: Pipeline, deadline: float) -> list[str]:
 
 
 def forget_ended() -> None:
-    """Lets go of those that have ended by themselves. Waits for nothing."""
-    _discard_ended()
-    if not _running:
-        _log.leave()
+    """Lets go of those that have ended by themselves. Waits for no thread."""
+    with _lock:
+        _discard_ended()
+        if not _running:
+            _log.leave()
+
+
+def _all_running() -> list[Pipeline]:
+    """Those of this process."""
+    with _lock:
+        return [pipeline for pipeline in _running if not pipeline._engine.forked]
 
 
 def _discard_ended() -> None:
@@ -96,19 +110,24 @@ def _discard_ended() -> None:
             _running.discard(pipeline)
 
 
-def _end_log_thread() -> None:
-    logging_thread = _log.leave()
+def _join_log_thread(logging_thread: threading.Thread | None) -> None:
     if logging_thread is not None and logging_thread is not threading.current_thread():
         logging_thread.join(1.0)
 
 
-# The child's copies of the parent's threads are gone without having let go of what they held.
-_fork.in_child(_native.let_leaks_pass)
+def _forked() -> None:
+    """The child's copies of the parent's threads are gone without having let go of what they held."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+    _native.let_leaks_pass()
+
+
+_fork.in_child(_forked)
 
 
 @atexit.register
 def _stop_all() -> None:
-    pipelines = [pipeline for pipeline in _running if not pipeline._engine.forked]
+    pipelines = _all_running()
     for pipeline in pipelines:
         pipeline._engine.request_stop()
     _dashboard.close_all()
@@ -117,17 +136,19 @@ def _stop_all() -> None:
     for pipeline in pipelines:
         if not pipeline._engine.join(max(0.0, deadline - time.monotonic())):
             names = ", ".join(repr(name) for name in pipeline._engine.busy_nodes())
-            logger.warning("exit: %s of %r still busy, let go", names, pipeline.name)
+            logger.warning("exit: %s of %r still busy; not waited for any longer", names, pipeline.name)
             busy = True
     if not busy:
         for thread in list(_threads):
             thread.join(1.0)  # its last steps need the GIL, which the interpreter will not give any more
     _log.drain()
     _native.collect_log(False)
-    _end_log_thread()
+    _join_log_thread(_log.leave())
     if busy or threading.active_count() > 1:  # a daemon thread of the program never lets go of what it holds
         _native.let_leaks_pass()
     if busy:
         return
     _running.clear()
-    _native.forget_classes()
+    ours = (threading.main_thread(), *_threads)
+    if all(thread in ours or _log.is_thread(thread) for thread in threading.enumerate()):
+        _native.forget_classes()  # else such a thread may be in a call that needs them

@@ -436,7 +436,9 @@ class WorkerEnd:
     def __init__(self, socket: int, parent: int) -> None: ...
 
     def init(self) -> tuple:
-        """What the worker is for, and where its stacks are dumped."""
+        """
+        What the worker is for, where its stacks are dumped, and the name of its node.
+        """
 
     def opened(self) -> None: ...
 
@@ -462,6 +464,69 @@ class WorkerEnd:
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """False: the parent is too slow."""
+
+class FleetStream:
+    """One output of one run of a camera, on an agent. Not an interface."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether some reader wants its results."""
+
+    def note(self, captured: float) -> None:
+        """Counts a result that no reader wants."""
+
+    def put(self, stamp: tuple, pickled: bytes) -> None:
+        """A result: its (seq, pts, captured, Unix time) and its pickle."""
+
+class FleetAgent:
+    """An agent's end of the channel to its controller. Not an interface."""
+
+    def __init__(self, socket: int, parent: int, options: dict) -> None: ...
+
+    def next_order(self) -> object:
+        """
+        Bytes of the controller, or the (camera, epoch) of a run that it does not list any more; None: it has gone. GIL: released while waiting
+        """
+
+    def tell(self, message: bytes) -> None:
+        """Sends bytes to the controller."""
+
+    def open_run(self, camera: int, epoch: int, exclusive: bool) -> None:
+        """A run of a camera begins."""
+
+    def close_run(self, camera: int, epoch: int) -> None:
+        """It has ended; its results can still be pulled."""
+
+    def enter_gate(self, camera: int, epoch: int) -> None:
+        """Network sources that this thread makes ask the gate of this run."""
+
+    def open_stream(self, camera: int, epoch: int, output: str) -> FleetStream:
+        """Where the results of an output go."""
+
+def leave_gate() -> None:
+    """The opposite of enter_gate()."""
+
+class FleetChild:
+    """An agent's process, as its guard sees it. Not an interface."""
+
+    @property
+    def pid(self) -> int:
+        """Its number; 0 once reap() has told its end."""
+
+    def fileno(self) -> int:
+        """Readable once it has ended."""
+
+    def kill(self) -> None:
+        """Kills it and its group."""
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal."""
+
+    def reap(self) -> object:
+        """How it ended, once; None: it runs."""
+
+def start_fleet_child(arguments: list, environment: list, socket: int) -> FleetChild:
+    """Starts a process with a socket; this thread must outlive it."""
 
 def make_video_source(url: str, options: dict) -> NodeHandle: ...
 
@@ -525,7 +590,7 @@ def native_types(node: NodeHandle) -> tuple[str, str]:
 class LoneNode:
     """A native node without a pipeline."""
 
-    def __init__(self, node: NodeHandle) -> None: ...
+    def __init__(self, node: NodeHandle, name: str) -> None: ...
 
     def open(self) -> None:
         """GIL: released"""
@@ -609,6 +674,11 @@ def wait_log() -> bool:
 
 def end_log() -> None:
     """Ends one wait_log(), of now or later."""
+
+def does_without_gil(module: Any) -> bool | None:
+    """
+    Whether an extension module declares it; None where that cannot be told.
+    """
 
 def register_classes(classes: dict) -> None:
     """Tells the module the package's classes, once."""

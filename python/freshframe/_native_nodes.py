@@ -14,7 +14,7 @@ from .results import Circles, Detections
 Recipe = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
-class _Travels(NativeNode[Any, Any]):
+class Travels(NativeNode[Any, Any]):
     """A native node that may go to a worker process, where its open(), process() and close() are called."""
 
     _freshframe_label: str
@@ -22,6 +22,11 @@ class _Travels(NativeNode[Any, Any]):
     _make: Callable[[], _native.NodeHandle]
     _recipe: Recipe | None
     _lone: _native.LoneNode
+    _freshframe_name = ""  # in its pipeline, where a worker process runs it
+
+    def __repr__(self) -> str:
+        """Its name, and what it takes and gives."""
+        return _shown("node", self._freshframe_label, self._freshframe_types)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Its recipe."""
@@ -38,7 +43,7 @@ class _Travels(NativeNode[Any, Any]):
 
     def open(self) -> None:
         """For a worker process. GIL: released."""
-        self._lone = _native.LoneNode(self._handle)
+        self._lone = _native.LoneNode(self._handle, self._freshframe_name)
         self._lone.open()
 
     def process(self, sample: _native.Sample[Any], /) -> Any:
@@ -58,7 +63,7 @@ class _Travels(NativeNode[Any, Any]):
         return lone
 
 
-class Function(_Travels):
+class Function(Travels):
     """A node of a native function; load(), function() and numba() of freshframe.native make it.
 
     It may be added as often as you like; each node has its own copy of ``state``.
@@ -75,7 +80,7 @@ class Function(_Travels):
         return self._make()
 
 
-class Plugin(_Travels):
+class Plugin(Travels):
     """A node of a native class; freshframe.native.node() makes it. One pipeline may have it."""
 
     def __init__(self, handle: _native.NodeHandle, recipe: Recipe) -> None:
@@ -98,6 +103,10 @@ class PluginSource(NativeSource[Any]):
         self._freshframe_label, self._freshframe_types = _described(handle)
         self._handle = handle
 
+    def __repr__(self) -> str:
+        """Its name, and what it gives."""
+        return _shown("source", self._freshframe_label, self._freshframe_types)
+
 
 def plugin(make: Callable[[], _native.NodeHandle], recipe: Recipe) -> Plugin | PluginSource:
     """The node or source of a handle."""
@@ -114,6 +123,11 @@ def adopted(node: Any) -> Plugin | PluginSource:
 def _made_again(recipe: Recipe) -> Any:
     make, arguments, options = recipe
     return make(*arguments, **options)
+
+
+def _shown(what: str, label: str, types: tuple[Any, Any]) -> str:
+    given, made = (None if each is None else each.__name__ for each in types)
+    return f"<native {what} {label!r}: {' -> '.join(filter(None, (given, made)))}>"
 
 
 def _described(handle: _native.NodeHandle) -> tuple[str, tuple[Any, Any]]:

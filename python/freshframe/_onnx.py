@@ -184,6 +184,10 @@ class OnnxDetector(NativeNode["Frame", Detections]):
     is scaled from its decoded planes straight into the input, as the model's own tools do it. Computes with
     ONNX Runtime (``pip install 'freshframe[onnx]'``). A stop ends a computation under way.
 
+    One detector may serve several cameras: ``add(detector, cameras, batch=ff.Batch(8))``. On a CPU
+    ``threads`` pictures of a batch are computed at once, each by one thread, with the weights in memory
+    once. Other providers get a batch as one tensor, if the file leaves its first axis open.
+
     Args:
         path: The .onnx file. Models for segmentation, poses and classification are refused: OnnxModel runs
             them.
@@ -206,6 +210,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         provider: What computes.
         threads: How many compute a picture.
         size: (width, height) of the input.
+        pictures: How many pictures the file takes in one run; None: any number.
 
     Raises:
         ImportError: There is no ONNX Runtime.
@@ -237,9 +242,12 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             "names": [] if names is None else _names(names),
             "layout": "" if layout is None else _check.text("layout", layout),
             "size": _size(size),
+            "tensor_batches": None,
         }
-        self._model = _load(self._path, threads, provider)
-        self._handle = _native.make_onnx_detector(self._model, options)
+        # Not kept: with a batch the node loads the file again and lets this go.
+        model = _load(self._path, threads, provider)
+        self._provider, self._threads = model.provider, model.threads
+        self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
 
     @property
@@ -264,14 +272,19 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         return width, height
 
     @property
+    def pictures(self) -> int | None:
+        """How many pictures the file takes in one run; None: any number."""
+        return int(self._known["pictures"]) or None
+
+    @property
     def provider(self) -> str:
         """What computes."""
-        return self._model.provider
+        return self._provider
 
     @property
     def threads(self) -> int:
         """How many threads compute a picture."""
-        return self._model.threads
+        return self._threads
 
     def __repr__(self) -> str:
         """File, layout and provider."""

@@ -4,7 +4,9 @@ What lies in ``__main__`` (a script, a notebook's cell, ``python -c``) or in a m
 with ``cloudpickle.register_pickle_by_value`` cannot be imported by another process. The classes among it that
 a node refers to travel with the node, once per worker, and have numbers. Values refer to them by number, in
 both directions, so a class stays the same class and keeps its state. Other classes, and functions, are
-pickled with each value, by cloudpickle.
+pickled with each value, by cloudpickle. What has a number is known to the workers of all nodes below, with
+all that it refers to. That is why functions have none: the one that a node calls, and what it calls, would
+bring its model to all of them. The class of the node itself has none for the same reason.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -15,15 +17,28 @@ import io
 import os
 import pickle
 import sys
+import threading
 import types
 from typing import Any
 
+from . import _fork
 from ._errors import FreshframeError, OptionTypeError
+from ._nodes import Node
 
 _PROTOCOL = 5
 _MOST_BUFFERS = 900  # the engine takes 1000 parts
 _LEAST_BUFFER = 1024  # bytes; smaller ones are cheaper inside the pickle
 
+
+_lock = threading.Lock()  # held while numbers are given
+
+
+def _forked() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+_fork.in_child(_forked)
 
 # Definitions with numbers, kept for ever: a result that refers to one may be opened after its pipeline.
 _by_number: dict[int, Any] = {}
@@ -40,6 +55,14 @@ def _definition(number: int) -> Any:
 def _keep(number: int, definition: Any) -> None:
     _by_number[number] = definition
     _numbers[id(definition)] = number
+
+
+def _number(definition: Any) -> int:
+    """The one that it has, or a new one."""
+    with _lock:
+        if id(definition) not in _numbers:
+            _keep(int.from_bytes(os.urandom(7), "little"), definition)
+        return _numbers[id(definition)]
 
 
 def learn(definitions: dict[int, Any]) -> None:
@@ -119,14 +142,15 @@ class Definitions:
         known = _known[self.knows]
         before, _ = _dumped(self._all, set())
         data, found = _dumped(({}, node), known)
-        new = {_numbers.get(id(each), int.from_bytes(os.urandom(7), "little")): each for each in found}
+        if isinstance(node, Node):
+            found = [each for each in found if each is not type(node)]
+        new = {_number(each): each for each in found}
         if new:
             data, _ = _dumped((new, node), known)
-            for number, definition in new.items():
-                _keep(number, definition)
             self._all.update(new)
-            _known.append(known | new.keys())
-            self.knows = len(_known) - 1
+            with _lock:
+                _known.append(known | new.keys())
+                self.knows = len(_known) - 1
         return before, data
 
 

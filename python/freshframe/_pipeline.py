@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from . import _check, _dashboard, _drawing, _life, _log, _native, _pickling, _process, _types, _wiring
+from . import _check, _dashboard, _drawing, _life, _log, _native, _wiring
 from ._batch import Batch
 from ._dashboard import Dashboard
-from ._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StopTimeout
+from ._errors import FreshframeError, OptionTypeError, StopTimeout
+from ._graph import Graph, ends, parents
 from ._log import logger
-from ._nodes import Native, Node, Source
+from ._node_threads import NodeThreads
+from ._nodes import Node, Source
 from ._port import Port
 from ._process import Process
 from ._queue import Queue
@@ -28,11 +30,6 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def _ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
-    """Ports as the engine names them."""
-    return [(port._index, port._only) for port in ports]
-
-
 class Pipeline:
     """A graph of nodes, each on a thread of its own. Runs once.
 
@@ -43,28 +40,22 @@ class Pipeline:
             hand-overs raise FramesHeld.
 
     ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(),
-    stats() and wait() from any thread; add() and reader() from one thread, before start().
+    stats(), wait() and serve() from any thread; add() and reader() before start(), from one thread.
     """
 
     def __init__(
         self, name: str = "pipeline", *, stall_timeout: float | None = 5.0, max_held_bytes: int = 1 << 30
     ) -> None:
         """See the class."""
-        if not isinstance(name, str):
-            raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
-        if not _check.is_utf8(name):
-            raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
+        self.name = _wiring.pipeline_name(name)
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
         _life.forget_ended()
-        self.name = name
         self._engine = _native.Engine(name, stall_timeout, _wiring.max_held_bytes(max_held_bytes))
         self._engine.call_at_end(_life.forget_ended)
-        self._python_nodes: list[tuple[int, Any, bool]] = []
-        self._process_nodes: list[int] = []
-        self._definitions = _pickling.Definitions()
-        self._nodes: list[Any] = []
-        self._threads: list[threading.Thread] = []
+        self._graph = Graph(self._engine)
+        self._threads = NodeThreads(self._engine)
+        self._serving = threading.RLock()  # held while its dashboard starts or ends
 
     # ---- building
 
@@ -147,69 +138,10 @@ class Pipeline:
 
             node = adopted(node)
         _wiring.check_node(node, batch)
-        in_process = _process.checked(process, node)
-        parents = self._parents(parent, _wiring.label(node))
-        wanted, given = _types.node_types(node, batched=batch is not None)
-        for port in parents:
-            if not _types.fits(port._type, wanted):
-                raise GraphError(
-                    f"{_wiring.label(node)!r} takes {_types.name(wanted)}, but its parent {port.name!r} "
-                    f"gives {_types.name(port._type)}"
-                )
-        _wiring.claim(node)
-        try:
-            options = _wiring.options(name, queue, on_error, max_age, batch)
-            recipe = (
-                None if in_process is None else _process.recipe(node, in_process, batch, self._definitions)
-            )
-            index = self._add(node, _ends(parents), (wanted, given), options, recipe)
-        except BaseException:
-            _wiring.release(node)
-            raise
-        self._nodes.append(node)
-        return Port(self, index, node, given)
-
-    def _add(
-        self,
-        node: Any,
-        parents: list[tuple[int, int]],
-        hints: tuple[Any, Any],
-        options: _native.AddOptions,
-        recipe: dict[str, Any] | None,
-    ) -> int:
-        if isinstance(node, Native) and recipe is None:
-            return self._engine.add_native(node._handle, parents, options)
-        label = _wiring.label(node)
-        kinds = (_types.kind(hints[0]), _types.kind(hints[1]))
-        if isinstance(node, Source):
-            index = self._engine.add_python_source(label, (bool(node.live), kinds[1]), parents, options)
-        else:
-            records_to = _wiring.records_to(node)
-            if recipe is not None:
-                index = self._engine.add_process(label, kinds, parents, options, recipe, records_to)
-                self._process_nodes.append(index)
-                return index
-            index = self._engine.add_python(label, kinds, parents, options, records_to)
-        self._python_nodes.append((index, node, not isinstance(node, Node)))
-        return index
-
-    def _parents(self, parent: Any, label: str) -> list[Port[Any]]:
-        if parent is None:
-            return []
-        parents = [parent] if isinstance(parent, Port) else parent
-        if not isinstance(parents, Sequence) or isinstance(parents, str):
-            raise OptionTypeError(
-                f"the parent of {label!r} must be a port, as add() returns it, or several; "
-                f"got {_check.shown(parent)}"
-            )
-        for port in parents:
-            if not isinstance(port, Port):
-                raise OptionTypeError(
-                    f"a parent of {label!r} must be a port, as add() returns it; got {_check.shown(port)}"
-                )
-            if port._pipeline is not self:
-                raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
-        return list(parents)
+        ports = parents(parent, _wiring.label(node), self)
+        options = _wiring.options(name, queue, on_error, max_age, batch)
+        index, output = self._graph.add(node, ports, options, process=process, batch=batch)
+        return Port(self, index, node, output)
 
     def reader(
         self, *ports: Port[T], queue: Queue | None = None, name: str | None = None, frames: bool = True
@@ -229,9 +161,8 @@ class Pipeline:
             StateError: The pipeline was started before.
         """
         label = _wiring.checked_name(name) or "reader"
-        parents = self._parents(list(ports), label)
         return self._engine.reader(
-            _ends(parents),
+            ends(parents(list(ports), label, self)),
             _wiring.policy(queue, label),
             name or "",
             _check.flag("frames", frames),
@@ -255,7 +186,7 @@ class Pipeline:
             nonlocal launched
             launched = True
             _life.keep(self)
-            self._start_threads()
+            self._threads.start(self._graph)
 
         try:
             self._engine.start(start_outside)
@@ -264,19 +195,6 @@ class Pipeline:
                 self._stop_quietly()
             raise
         return self
-
-    def _start_threads(self) -> None:
-        for index, node, takes_values in self._python_nodes:
-            self._start_thread(index, _native.run_node, self._engine, index, node, takes_values)
-        for index in self._process_nodes:
-            self._start_thread(index, _native.run_process, self._engine, index)
-
-    def _start_thread(self, index: int, body: Callable[..., object], *arguments: Any) -> None:
-        name = self._engine.node_name(index)
-        thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-        _life.keep_thread(thread)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the pipeline has ended.
@@ -293,10 +211,9 @@ class Pipeline:
             Stalled: Nothing moves because a full blocking edge is not read.
         GIL: released while waiting.
         """
-        if timeout is not None and not _check.number("timeout", timeout) >= 0:
-            raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
+        limit = None if timeout is None else _check.timeout(timeout)
         try:
-            if not self._engine.wait(timeout):
+            if not self._engine.wait(limit):
                 return False
         except KeyboardInterrupt:  # a clean stop first
             self._stop_quietly()
@@ -352,16 +269,12 @@ class Pipeline:
             StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
         GIL: released while waiting.
         """
-        if not _check.number("timeout", timeout) >= 0:
-            raise OptionError(f"timeout must be at least 0 seconds, got {timeout!r}")
-        if self._engine.stop(timeout):
+        if self._engine.stop(_check.timeout(timeout)):
             self._join_threads()
             _life.forget(self)
 
     def _join_threads(self) -> None:
-        for thread in self._threads:
-            if thread.ident is not None and thread is not threading.current_thread():
-                thread.join(1.0)  # its work is done; what is left is the interpreter's own book-keeping
+        self._threads.join()
         _log.drain()
 
     def _stop_quietly(self) -> None:

@@ -184,7 +184,6 @@ def recipe(
             {
                 "node": pickled,
                 "definitions": known,
-                "label": _wiring.label(node),
                 "takes_values": not isinstance(node, Node),
                 "in_batches": batch is not None,
                 "levels": _levels(),

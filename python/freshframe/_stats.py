@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
+from . import _gil_state
 from ._queue import Queue
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
@@ -185,6 +186,10 @@ class GilStats:
             freshframe.gil.watch(); None when none is active.
         stalled: Seconds of those stalls.
         culprits: Who they were due to, the worst first, at most five.
+        enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is what pauses of
+            the garbage collector cost, and ``hold`` what the nodes computed.
+        enabled_by: On a free-threaded Python whose GIL is on: the module that switched it on, then others
+            that need it; "unknown" where that cannot be told.
     """
 
     wait: float
@@ -192,6 +197,8 @@ class GilStats:
     stalls: int | None = None
     stalled: float = 0.0
     culprits: tuple[GilCulprit, ...] = ()
+    enabled: bool = True
+    enabled_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,10 +316,15 @@ def _fields(raw: tuple[Any, ...]) -> _Fields:
     nodes = {name: _node(values) for name, values in nodes_raw.items()}
     edges = [EdgeStats(parent, child, _queue(queue), *rest) for parent, child, queue, *rest in edges_raw]
     seen = watch
+    stalls, stalled, culprits = seen() if seen is not None else (None, 0.0, ())
     gil = GilStats(
         sum(node.gil_wait for node in nodes.values()),
         sum(node.gil_hold for node in nodes.values()),
-        *(seen() if seen is not None else ()),
+        stalls,
+        stalled,
+        culprits,
+        _gil_state.enabled(),
+        _gil_state.enabled_by(),
     )
     return nodes, edges, gil, uptime, held, PoolStats(*pool)
 

@@ -124,21 +124,27 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         _url(url),
         {
             "size": _size(size),
-            "fps": None if fps is None else _check.number("fps", fps),
-            "start": None if start is None else _check.number("start", start),
-            "end": None if end is None else _check.number("end", end),
+            "fps": _number("fps", fps),
+            "start": _number("start", start),
+            "end": _number("end", end),
             "open_timeout": _check.number("open_timeout", open_timeout),
             "read_timeout": _check.number("read_timeout", read_timeout),
             "reconnect": reconnect,
             "loop": loop,
             "realtime": realtime,
-            "decoder_threads": None
-            if decoder_threads is None
-            else _check.integer("decoder_threads", decoder_threads),
+            "decoder_threads": _count("decoder_threads", decoder_threads),
             "options": ffmpeg_options("open()", options),
         },
     )
     return VideoSource(handle, handle.live)
+
+
+def _number(what: str, value: Any) -> float | None:
+    return None if value is None else _check.number(what, value)
+
+
+def _count(what: str, value: Any) -> int | None:
+    return None if value is None else _check.integer(what, value)
 
 
 def _url(url: Any) -> str:
@@ -148,7 +154,7 @@ def _url(url: Any) -> str:
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
             # The URL is not shown: it may have a password in it.
-            raise OptionError("url is no text: it has lone surrogates in it")
+            raise OptionError("url is not valid text: it contains unpaired surrogates")
         return _check.path("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # no more is shown: it may be a URL with a password

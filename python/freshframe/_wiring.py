@@ -1,10 +1,11 @@
-"""What add() and reader() check and refuse before the engine sees it."""
+"""What a pipeline, its add() and its reader() check and refuse before the engine sees it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
 import inspect
+from pathlib import PurePath
 from typing import Any
 
 from . import _check, _native
@@ -41,6 +42,9 @@ def check_node(node: Any, batch: Any = None) -> None:
         raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
     if batch is not None and isinstance(node, Source):
         raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
+    if isinstance(node, (str, PurePath)):
+        wanted = "a node must be a Source, a Node or a callable"
+        raise OptionTypeError(f"{wanted}, got a {type(node).__name__}; use freshframe.open(...)")
     if not isinstance(node, Node) and not callable(node):
         raise OptionTypeError(f"a node must be a Source, a Node or a callable, got {node!r}")
     if inspect.iscoroutinefunction(node):
@@ -65,10 +69,13 @@ def claim(node: Any) -> None:
     """A node instance belongs to one pipeline; functions may be added as often as you like."""
     if not isinstance(node, Node) or isinstance(node, Native):
         return
-    if getattr(node, "_freshframe_added", False):
+    mark = object()
+    try:
+        found = vars(node).setdefault("_freshframe_added", mark)  # of two threads one finds its own
+    except TypeError:  # a class with __slots__ can't be marked
+        return
+    if found is not mark:
         raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
-    with contextlib.suppress(AttributeError):  # a class with __slots__ can't be marked
-        node._freshframe_added = True  # type: ignore[attr-defined]
 
 
 def release(node: Any) -> None:
@@ -89,6 +96,14 @@ def records_to(node: Any) -> str | None:
     if path is not None and not isinstance(path, str):
         raise OptionTypeError(f"{label(node)}.records_to must be the path of a file, or None, got {path!r}")
     return path
+
+
+def pipeline_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
+    if not _check.is_utf8(name):
+        raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
+    return name
 
 
 def max_held_bytes(given: Any) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import _native, _pickling
 from ._batch import checked_results
+from ._native_nodes import Travels
 
 _SOCKET = 3
 _MOST_RECORDS = 1000  # per second
@@ -121,13 +122,15 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -
                 _fail(end, "sample", error)
 
 
-def _run(end: Any, task: dict[str, Any]) -> None:
+def _run(end: Any, task: dict[str, Any], name: str) -> None:
     opened = False
     node: Any = None
     try:
         _pickling.learn(pickle.loads(task["definitions"]))
         definitions, node = pickle.loads(task["node"])
         _pickling.learn(definitions)
+        if isinstance(node, Travels):
+            node._freshframe_name = name
         if not task["takes_values"]:
             node.open()
         opened = True
@@ -158,9 +161,9 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     _native.let_leaks_pass()  # what the node still holds when it ends is its own business
     end = _native.WorkerEnd(_SOCKET, parent)
-    payload, stacks = end.init()
+    payload, stacks, name = end.init()
     faulthandler.register(signal.SIGRTMIN + 3, file=stacks, all_threads=True)
     task = pickle.loads(payload)
-    threading.current_thread().name = task["label"]
+    threading.current_thread().name = name
     _log_to_parent(end, task["levels"])
-    _run(end, task)
+    _run(end, task, name)

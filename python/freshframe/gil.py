@@ -2,7 +2,7 @@
 
 ``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch looks at the
 interpreter's memory from outside. It patches and traces nothing and sends no signal to a thread that waits.
-On the command line: ``freshframe gil script.py``. How it works and what it cannot see: docs/gil.md.
+On the command line: ``freshframe gil script.py``. How it works and what it cannot see: docs/reference/gil.md.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -50,10 +50,7 @@ class GilWatch:
 
     def __init__(self, threshold: float, on_stall: Callable[[GilStall], object] | None, keep: int) -> None:
         """See watch()."""
-        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
-            raise OptionTypeError(f"threshold must be a number of seconds, got {threshold!r}")
-        if not _SHORTEST <= threshold <= _LONGEST:
-            raise OptionError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
+        _check_threshold(threshold)
         if on_stall is not None and not callable(on_stall):
             raise OptionTypeError(f"on_stall must be a function of one argument or None, got {on_stall!r}")
         if type(keep) is not int:
@@ -172,13 +169,21 @@ class GilWatch:
             BaseException
         ):  # SystemExit and KeyboardInterrupt too: they would end the thread, and so the watch
             if not self._complained:
-                logger.exception("on_stall of the GIL watch raised; further errors of it are not told")
+                logger.exception("on_stall of the GIL watch raised; further errors of it are not logged")
             self._complained = True
 
     def _forget_threads(self) -> None:
         self._guard = threading.Lock()
         if self._native is not None:
             self._native.abandon()
+
+
+def _check_threshold(threshold: object) -> None:
+    """Raises OptionTypeError or OptionError for what a watch would refuse."""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
+        raise OptionTypeError(f"threshold must be a number of seconds, got {threshold!r}")
+    if not _SHORTEST <= threshold <= _LONGEST:
+        raise OptionError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
 
 
 def watch(

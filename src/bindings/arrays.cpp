@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bindings/format_use.hpp"
+#include "bindings/made_once.hpp"
 #include "bindings/python_free_types.hpp"
 
 namespace nb = nanobind;
@@ -221,12 +222,16 @@ PixelFormat parse_format(const std::string& name) {
   throw OptionError("pixel format must be one of gray, nv12, i420, i422, i444, bgr, rgb, got '" + name + "'");
 }
 
+namespace {
+
+PyObject* find_array_type() {
+  return nb::object(nb::module_::import_("numpy").attr("ndarray")).release().ptr();
+}
+
+}  // namespace
+
 nb::object with_strides(nb::object object) {
-  static PyObject* array_type = nullptr;  // guarded by the GIL; an import may let it go
-  if (array_type == nullptr) {
-    nb::object type = nb::module_::import_("numpy").attr("ndarray");
-    array_type = type.release().ptr();
-  }
+  PyObject* const array_type = made_once<&find_array_type>();
   if (Py_TYPE(object.ptr()) == reinterpret_cast<PyTypeObject*>(array_type)) return object;
   if (PyObject_CheckBuffer(object.ptr()) == 0 || PyObject_IsInstance(object.ptr(), array_type) == 1)
     return object;
@@ -298,7 +303,7 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
   object = with_strides(std::move(object));
   const auto array = uint8_array(object, "Frame.from_array");
   const auto wanted = parse_input(array, format);
-  if (!copy) return wrap_array(held, object, array, wanted).as_loan();
+  if (!copy) return wrap_array(held, object, array, wanted).keep();
   FrameBuilder builder(wanted.format);
   auto* target = builder.plane(0);
   if (wanted.format.plane_count() == 1) {
@@ -311,21 +316,21 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
           [](const Rows* from, std::uint8_t* to, std::ptrdiff_t stride) { copy_rows(from, to, stride); },
           &rows, target, builder.stride(0));
     }
-    return std::move(builder).publish(pixel_ops()).as_loan();
+    return std::move(builder).publish(pixel_ops()).keep();
   }
   if (!is_contiguous(array)) {
     object = nb::module_::import_("numpy").attr("ascontiguousarray")(object);
     return frame_from_array(held, object, format, true);
   }
   const auto source = packed_picture(wanted.format, static_cast<const std::uint8_t*>(array.data()));
-  const auto copy_planes = [](const Picture& from, const Picture& to) {
+  const auto copy_planes = [](const Picture& from, const MutablePicture& to) {
     return basic_pixel_ops().convert(from, to);
   };
   const bool copied = array.nbytes() <= kShortCopy
                           ? copy_planes(source, builder.picture())
                           : gil::release(held, copy_planes, source, builder.picture());
   if (!copied) throw Error("cannot copy these planes");
-  return std::move(builder).publish(pixel_ops()).as_loan();
+  return std::move(builder).publish(pixel_ops()).keep();
 }
 
 Frame gray_from_array(gil::Held& held, nb::object object, const char* who) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "bindings/classes.hpp"
+#include "bindings/made_once.hpp"
 #include "bindings/result_memory.hpp"
 #include <structmember.h>
 
@@ -107,7 +108,8 @@ PyTypeObject* circles_type() {
 }
 
 // Where an instance keeps its columns: the offsets of the class's slots.
-std::array<Py_ssize_t, kColumns.size()> slot_offsets(PyTypeObject* type) {
+std::array<Py_ssize_t, kColumns.size()> slot_offsets() {
+  auto* const type = circles_type();
   std::array<Py_ssize_t, kColumns.size()> offsets{};
   for (std::size_t i = 0; i < offsets.size(); ++i) {
     const nb::object descriptor = nb::handle(reinterpret_cast<PyObject*>(type)).attr(kColumns[i]);
@@ -118,7 +120,7 @@ std::array<Py_ssize_t, kColumns.size()> slot_offsets(PyTypeObject* type) {
 }
 
 PyObject*& column_of(PyObject* circles, std::size_t column) {
-  static const auto offsets = slot_offsets(circles_type());
+  const auto& offsets = made_once<&slot_offsets>();
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(circles) + offsets[column]);
 }
 

@@ -12,6 +12,7 @@
 
 #include "bindings/class_names.hpp"
 #include "bindings/classes.hpp"
+#include "bindings/made_once.hpp"
 #include "bindings/result_memory.hpp"
 #include <structmember.h>
 
@@ -54,7 +55,7 @@ std::array<Py_ssize_t, kColumns.size()> slot_offsets() {
 
 // Without the class's checks: native columns fit.
 nb::object made_of(Columns columns) {
-  static const auto offsets = slot_offsets();
+  const auto& offsets = made_once<&slot_offsets>();
   auto* const type = detections_type();
   const nb::object result = nb::steal(type->tp_alloc(type, 0));
   if (!result.is_valid()) throw nb::python_error();

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "bindings/node_loop.hpp"
+#include "bindings/node/python_node.hpp"
 #include "bindings/options.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"
@@ -21,6 +21,14 @@
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
+
+namespace freshframe::gil {
+
+// Of Python it keeps a failure, which is a gil::Ref.
+template <>
+inline constexpr bool python_free<python::Engine> = true;
+
+}  // namespace freshframe::gil
 
 namespace freshframe::python {
 
@@ -79,7 +87,7 @@ void Engine::prepare_start() {
   std::vector<std::string> names;
   for (int i = 0; i < engine.node_count(); ++i) names.push_back(engine.worker(i).name());
   *names_ = std::make_shared<const std::vector<std::string>>(std::move(names));
-  launcher_ = std::this_thread::get_id();
+  launcher_.store(std::this_thread::get_id(), std::memory_order_relaxed);
 }
 
 std::vector<AnyPort> any_ports(const Parents& parents) {
@@ -158,13 +166,13 @@ double seconds_of(PyObject* timeout) {
 PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
   return raw_call(held, [&]() -> PyObject* {
     auto& engine = engine_of(self);
-    engine.prepare_start();
     const gil::Ref callable(held, start_outside);
     gil::release(
         held,
-        [](gil::Released& released, core::PipelineCore* core, const gil::Ref& call) {
+        [](gil::Released& released, Engine* owner, core::PipelineCore* core, const gil::Ref& call) {
           const auto start_threads = [&] {
             gil::acquire(released, [&](gil::Held& again) {
+              owner->prepare_start();  // here, where one of several start() comes
               PyObject* const result = PyObject_CallNoArgs(call.get(again));
               if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
               Py_DECREF(result);
@@ -172,7 +180,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
           };
           core->start({.start_outside = start_threads, .look = [&] { look_for_signals(released); }});
         },
-        &engine.core(), callable);
+        &engine, &engine.core(), callable);
     Py_RETURN_NONE;
   });
 }
@@ -237,16 +245,18 @@ PyMethodDef* raw_methods() {
   return methods;
 }
 
-PyObject* end_callback = nullptr;  // the same for all pipelines; guarded by the GIL
+std::atomic<PyObject*> end_callback{nullptr};  // the same for all pipelines: the first one is kept
 
 // Asks the interpreter to run `callback` when the pipeline has ended.
 void call_at_end(Engine& self, nb::callable callback) {
-  Py_XSETREF(end_callback, callback.release().ptr());
+  PyObject* nothing = nullptr;
+  if (end_callback.compare_exchange_strong(nothing, callback.ptr())) (void)callback.release();
   self.core().set_end_hook([] {
     Py_AddPendingCall(
         [](void* /*unused*/) {
-          if (end_callback == nullptr) return 0;
-          PyObject* result = PyObject_CallNoArgs(end_callback);
+          PyObject* const known = end_callback.load();
+          if (known == nullptr) return 0;
+          PyObject* result = PyObject_CallNoArgs(known);
           Py_XDECREF(result);
           return result != nullptr ? 0 : -1;
         },
@@ -257,7 +267,7 @@ void call_at_end(Engine& self, nb::callable callback) {
 }  // namespace
 
 void forget_end_callback() {
-  Py_CLEAR(end_callback);
+  Py_XDECREF(end_callback.exchange(nullptr));
 }
 
 void bind_engine(nb::module_& module) {
@@ -292,15 +302,16 @@ void bind_engine(nb::module_& module) {
                 Engine({.name = name, .stall_timeout = stall_timeout, .max_held_bytes = max_held_bytes});
           },
           nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"))
-      .def("add_native", &add_native, nb::arg("node"), nb::arg("parents"), nb::arg("options"),
-           "Adds a native node; returns its index.")
-      .def("add_python", &add_python, nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
+      .def("add_native", &add_native, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
+           nb::arg("options"), "Adds a native node; returns its index.")
+      .def("add_python", &add_python, nb::lock_self(), nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
            nb::arg("options"), nb::arg("records_to").none(),
            "Adds a place for a Python node; returns its index.")
-      .def("add_python_source", &add_python_source, nb::arg("label"), nb::arg("live_and_kind"),
-           nb::arg("parents"), nb::arg("options"), "Adds a place for a Python source; returns its index.")
-      .def("reader", &reader, nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"), nb::arg("frames"),
-           "Adds a reader.")
+      .def("add_python_source", &add_python_source, nb::lock_self(), nb::arg("label"),
+           nb::arg("live_and_kind"), nb::arg("parents"), nb::arg("options"),
+           "Adds a place for a Python source; returns its index.")
+      .def("reader", &reader, nb::lock_self(), nb::arg("parents"), nb::arg("queue").none(), nb::arg("name"),
+           nb::arg("frames"), "Adds a reader.")
       .def(
           "source_of",
           [](const Engine& self, int node, int source) { return self.core().only_source({node, source}); },

@@ -6,6 +6,7 @@
 #include "freshframe/metrics.hpp"
 #include "freshframe/serve.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -53,10 +54,11 @@ class Engine {
   [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
   /// For what must outlive this object.
   [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
-  /// Before the start: which nodes there are, and on which thread it happens.
+  /// Once, before the first node opens: which nodes there are, and on which thread it happens.
   void prepare_start();
-  /// The exception that ended the pipeline; the first one stays.
+  /// The exception that ended the pipeline; the first one stays. For any thread with the GIL.
   void keep_failure(SharedError error) {
+    const std::lock_guard lock(failure_mutex_);
     if (!failure_) failure_ = std::move(error);
   }
 
@@ -66,7 +68,7 @@ class Engine {
   [[nodiscard]] std::unique_ptr<Metrics>& metrics() noexcept { return metrics_; }
 
   [[nodiscard]] bool launched_by_this_thread() const noexcept {
-    return launcher_ == std::this_thread::get_id();
+    return launcher_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
   /// True once for each node: for its own thread, or for claim_threadless().
   bool begin(int index);
@@ -81,8 +83,10 @@ class Engine {
   std::shared_ptr<NodeNames> names_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Metrics> metrics_;
-  SharedError failure_;
-  std::thread::id launcher_;
+  // The garbage collector reads it without: all threads that could change it stand still then.
+  std::mutex failure_mutex_;
+  SharedError failure_;  // guarded by failure_mutex_
+  std::atomic<std::thread::id> launcher_{};
   std::mutex begun_mutex_;
   std::set<int> begun_;  // guarded by begun_mutex_
   ForkGuard guard_;
@@ -109,12 +113,14 @@ void bind_frame(nanobind::module_& module);
 /// How notebooks show it.
 void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_log(nanobind::module_& module);
+void bind_pages(nanobind::module_& module);
 /// A record of a worker process on its way to the logger of that name; `level` is Python's number.
 void log_record(int level, const std::string& logger, const std::string& text);
 /// Adding and running nodes in worker processes.
 void bind_processes(nanobind::module_& module, nanobind::class_<Engine>& engine);
 /// The worker's end.
 void bind_worker_end(nanobind::module_& module);
+void bind_fleet(nanobind::module_& module);
 /// A stop is to end within `seconds`: workers that then still run are killed before.
 void limit_stop(Engine& engine, double seconds);
 

@@ -168,6 +168,7 @@ std::unique_ptr<NodeHandle> make_detector(gil::Held& held, const Model& self, co
       .names = nb::cast<std::vector<std::string>>(given["names"]),
       .layout = nb::cast<std::string>(given["layout"]),
       .size = nb::cast<Sides>(given["size"]),
+      .tensor_batches = nb::cast<std::optional<bool>>(given["tensor_batches"]),
   };
   auto detector = gil::release(
       held,
@@ -188,6 +189,7 @@ nb::dict describe_detector(const NodeHandle& self) {
   result["names"] = known.names;
   result["classes"] = known.classes;
   result["size"] = nb::make_tuple(known.width, known.height);
+  result["pictures"] = known.pictures;
   return result;
 }
 

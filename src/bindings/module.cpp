@@ -11,8 +11,9 @@
 #include "bindings/engine.hpp"
 #include "bindings/errors.hpp"
 #include "bindings/fork_guard.hpp"
+#include "bindings/gil_state.hpp"
 #include "bindings/models.hpp"
-#include "bindings/node_loop.hpp"
+#include "bindings/node/python_node.hpp"
 #include "bindings/reader.hpp"
 #include "bindings/sample.hpp"
 
@@ -78,11 +79,14 @@ NB_MODULE(_native, module) {
   bind_engine(module);
   bind_python_nodes(module);
   bind_worker_end(module);
+  bind_fleet(module);
   bind_nodes(module);
   bind_user_nodes(module);
   bind_track_nodes(module);
   bind_models(module);
   bind_log(module);
+  bind_pages(module);
+  bind_gil_state(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Tells the module the package's classes, once.");
   module.def("forget_classes", freshframe::gil::entry<&forget_classes>,

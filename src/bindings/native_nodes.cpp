@@ -17,6 +17,7 @@
 #include "bindings/idle_finders.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/value.hpp"
+#include "core/frame/frame_access.hpp"
 #include "vision/draw/label.hpp"
 
 #include <nanobind/ndarray.h>
@@ -142,7 +143,7 @@ nb::list list_cameras(gil::Held& held) {
 
 std::unique_ptr<NodeHandle> make_mock_camera(nb::object picture, double fps) {
   if (Frame frame; nb::try_cast(picture, frame, false)) {
-    return handle(std::make_unique<MockCamera>(frame.as_engine(), fps));
+    return handle(std::make_unique<MockCamera>(core::FrameAccess::engine(frame), fps));
   }
   return handle(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
 }
@@ -242,7 +243,7 @@ Frame load_picture(gil::Held& held, const std::string& path, std::optional<doubl
              held,
              [](const std::string& name, std::optional<double> time) { return read_picture(name, time); },
              path, at)
-      .as_loan();
+      .keep();
 }
 
 void save_picture(gil::Held& held, const Frame& frame, const std::string& path) {

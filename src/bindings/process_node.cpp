@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "bindings/engine.hpp"
-#include "bindings/node_loop.hpp"
+#include "bindings/node/python_node.hpp"
 #include "bindings/process_values.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/raw_call.hpp"
@@ -214,8 +214,8 @@ void limit_stop(Engine& engine, double seconds) {
 }
 
 void bind_processes(nb::module_& module, nb::class_<Engine>& engine) {
-  engine.def("add_process", &add_process, nb::arg("label"), nb::arg("kinds"), nb::arg("parents"),
-             nb::arg("options"), nb::arg("recipe"), nb::arg("records_to").none(),
+  engine.def("add_process", &add_process, nb::lock_self(), nb::arg("label"), nb::arg("kinds"),
+             nb::arg("parents"), nb::arg("options"), nb::arg("recipe"), nb::arg("records_to").none(),
              "Adds a place for a node in worker processes; returns its index.");
   module.attr("run_process") = nb::steal(PyCFunction_NewEx(&run_process_method, nullptr, nullptr));
 }

@@ -50,14 +50,15 @@ nb::tuple init(PythonWorkerEnd& self) {
   self.end.hello(FRESHFRAME_VERSION);
   auto init = self.end.init();
   self.names = std::make_shared<const std::vector<std::string>>(std::move(init.names));
-  return nb::make_tuple(nb::bytes(init.payload.data(), init.payload.size()), init.stacks.release());
+  return nb::make_tuple(nb::bytes(init.payload.data(), init.payload.size()), init.stacks.release(),
+                        init.node);
 }
 
 nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
   if (request.value.kind() != process::kNoValue) {
     request.sample.value = decode(std::move(request.value), "the parent process");
   }
-  request.sample.frame = request.sample.frame.as_loan();
+  request.sample.frame = request.sample.frame.keep();
   return make_sample(std::move(request.sample), self.names);
 }
 
@@ -121,7 +122,7 @@ void bind_worker_end(nb::module_& module) {
   nb::class_<PythonWorkerEnd>(module, "WorkerEnd", nb::is_final(),
                               "A worker process's end of its socket. Not an interface.")
       .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
-      .def("init", &init, "What the worker is for, and where its stacks are dumped.")
+      .def("init", &init, "What the worker is for, where its stacks are dumped, and the name of its node.")
       .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
       .def("receive", gil::entry<&receive>,
            "The next sample; None: there are no more. GIL: released while waiting")

@@ -14,24 +14,26 @@
 #include <vector>
 
 #include "bindings/format_use.hpp"
-#include "bindings/gil_turn.hpp"
+#include "bindings/node/gil_turn.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe::gil {
 
 template <>
 inline constexpr bool python_free<Frame> = true;
+template <>
+inline constexpr bool python_free<MutablePicture> = true;
 // A value on an edge may wrap a Python object, but as a gil::Ref, which dies through the deferred queue.
 template <>
 inline constexpr bool python_free<AnySample> = true;
 template <>
 inline constexpr bool python_free<std::vector<AnySample>> = true;
 template <>
-inline constexpr bool python_free<Output> = true;
+inline constexpr bool python_free<Emitted> = true;
 template <>
-inline constexpr bool python_free<std::vector<std::optional<Output>>> = true;
+inline constexpr bool python_free<std::vector<std::optional<Emitted>>> = true;
 template <>
-inline constexpr bool python_free<SourceItem<Output>> = true;
+inline constexpr bool python_free<SourceItem<Emitted>> = true;
 template <>
 inline constexpr bool python_free<core::Worker> = true;
 template <>

@@ -20,6 +20,30 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
+// A verb's turn, from its first step to its last: the core's own ends before the sample is kept here, and get() waits in
+// slices. A signal handler or a finaliser that runs within it, on the same thread, may use the reader too.
+class PythonReader::Turn {
+ public:
+  explicit Turn(const PythonReader& reader) : user_(*reader.user_) {
+    const auto me = std::this_thread::get_id();
+    std::thread::id user;
+    first_ = user_.compare_exchange_strong(user, me, std::memory_order_acquire);
+    if (!first_ && user != me) {
+      throw StateError("reader '" + reader.name() +
+                       "' is used by two threads at once: give each thread a reader of its own");
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (first_) user_.store({}, std::memory_order_release);
+  }
+
+ private:
+  std::atomic<std::thread::id>& user_;
+  bool first_ = false;
+};
+
 PythonReader::~PythonReader() {
   if (!core_ || guard_.forked()) return;
   core_->close();
@@ -35,6 +59,7 @@ nb::object PythonReader::keep(AnySample sample) {
 
 nb::object PythonReader::latest(gil::Held& held) {
   guard_.check("this reader");
+  const Turn turn(*this);
   gil::DeferredFree::instance().drain(held);
   if (auto sample = core_->take_newest()) return keep(*std::move(sample));
   return last_.is_valid() ? last_ : nb::none();
@@ -42,6 +67,7 @@ nb::object PythonReader::latest(gil::Held& held) {
 
 nb::object PythonReader::poll(gil::Held& held) {
   guard_.check("this reader");
+  const Turn turn(*this);
   gil::DeferredFree::instance().drain(held);
   if (auto sample = core_->poll()) return keep(*std::move(sample));
   return nb::none();
@@ -53,6 +79,7 @@ PyObject* PythonReader::given(std::optional<AnySample> sample) {
 
 PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
   guard_.check("this reader");
+  const Turn turn(*this);
   gil::DeferredFree::instance().drain(held);
   if (timeout <= 0) return given(core_->wait_until(TimePoint::min()));
   const auto deadline = core_->clock().now() + to_duration(Seconds(timeout));
@@ -67,6 +94,8 @@ PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
 }
 
 PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
+  guard_.check("this reader");
+  const Turn turn(*this);
   const auto began = core_->clock().now();
   const auto use = FormatUse::next(core_.get());
   for (double slice = 0;; slice = kSignalSlice) {
@@ -113,6 +142,7 @@ void PythonReader::close() {
 
 int PythonReader::wake_fd() {
   guard_.check("this reader");
+  const Turn turn(*this);
   if (!wake_up_) {
     wake_up_ = std::make_shared<WakeUp>();
     core_->inbox().set_ready_hook([wake = wake_up_] { wake->set(); });

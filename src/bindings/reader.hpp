@@ -4,8 +4,11 @@
 
 #include "freshframe/gil.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
+#include <thread>
 
 #include "bindings/fork_guard.hpp"
 #include "bindings/format_use.hpp"
@@ -18,7 +21,8 @@ namespace freshframe::python {
 
 class WakeUp;
 
-/// The object behind a Python Reader. Keeps the last sample that a verb returned, no more.
+/// The object behind a Python Reader. Keeps the last sample that a verb returned, no more. One thread at a time: a second
+/// one gets a StateError. close(), ended() and name() from any.
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
@@ -51,6 +55,8 @@ class PythonReader {
   void check_stalled();
   [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
 
+  class Turn;
+
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
   static int clear(PyObject* self) noexcept;
 
@@ -64,6 +70,8 @@ class PythonReader {
   nanobind::object engine_;
   nanobind::object last_;
   std::shared_ptr<WakeUp> wake_up_;
+  // Whose turn it is; of no thread: nobody's.
+  std::unique_ptr<std::atomic<std::thread::id>> user_ = std::make_unique<std::atomic<std::thread::id>>();
   ForkGuard guard_;
 };
 

@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include "bindings/made_once.hpp"
+
 namespace nb = nanobind;
 
 namespace freshframe::python {
@@ -37,13 +39,13 @@ void free_exporter(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyTypeObject* exporter_type() {
+PyTypeObject* make_exporter_type() {
   static PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(&free_exporter)},
                                 {Py_bf_getbuffer, reinterpret_cast<void*>(&export_buffer)},
                                 {0, nullptr}};
   static PyType_Spec spec = {"freshframe._native._ResultMemory", sizeof(Exporter), 1,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-  static PyObject* const type = PyType_FromSpec(&spec);
+  PyObject* const type = PyType_FromSpec(&spec);
   if (type == nullptr) throw nb::python_error();
   return reinterpret_cast<PyTypeObject*>(type);
 }
@@ -53,16 +55,13 @@ struct NumPy {
   PyObject* ndarray;
   std::array<PyObject*, 3> dtypes;  // by Column::Number
 
-  static const NumPy& get() {
-    static const NumPy numpy = [] {
-      const auto module = nb::module_::import_("numpy");
-      const auto dtype = [&](const char* name) {
-        return nb::object(module.attr("dtype")(name)).release().ptr();
-      };
-      return NumPy{nb::object(module.attr("ndarray")).release().ptr(),
-                   {dtype("float32"), dtype("int64"), dtype("int32")}};
-    }();
-    return numpy;
+  static NumPy find() {
+    const auto module = nb::module_::import_("numpy");
+    const auto dtype = [&](const char* name) {
+      return nb::object(module.attr("dtype")(name)).release().ptr();
+    };
+    return {nb::object(module.attr("ndarray")).release().ptr(),
+            {dtype("float32"), dtype("int64"), dtype("int32")}};
   }
 };
 
@@ -86,7 +85,7 @@ ResultMemory::ResultMemory(gil::Held& held, ValueRef value) : ResultMemory(held,
 
 ResultMemory::ResultMemory(gil::Held& held, std::size_t bytes) {
   held.check();
-  auto* const type = exporter_type();
+  auto* const type = made_once<&make_exporter_type>();
   exporter_ = nb::steal(type->tp_alloc(type, static_cast<Py_ssize_t>(bytes)));
   if (!exporter_.is_valid()) throw nb::python_error();
   new (&exporter_of(exporter_.ptr()).value) ValueRef;
@@ -98,7 +97,7 @@ void* ResultMemory::room() const noexcept {
 
 nb::object ResultMemory::array(const Column& column, const void* table, std::size_t rows) const {
   static const std::int64_t nothing = 0;
-  const auto& numpy = NumPy::get();
+  const auto& numpy = made_once<&NumPy::find>();
   const auto size = bytes_of(column.number);
   const auto count = static_cast<Py_ssize_t>(rows);
   auto& exporter = exporter_of(exporter_.ptr());

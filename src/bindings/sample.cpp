@@ -21,14 +21,30 @@ const std::string& PythonSample::name_of(int node) const {
   return names_ && index < names_->size() ? (*names_)[index] : unknown;
 }
 
-nb::object PythonSample::frame() {
-  if (!frame_.is_valid()) frame_ = sample_.frame ? nb::cast(sample_.frame) : nb::none();
-  return frame_;
+namespace {
+
+// What `member` holds, else what `make` gives. That may let another thread in, which is here too: the object that was there
+// first is everybody's.
+template <class Make>
+nb::object kept(nb::handle self, nb::object& member, const Make& make) {
+  {
+    const nb::ft_object_guard guard(self);
+    if (member.is_valid()) return member;
+  }
+  nb::object made = make();
+  const nb::ft_object_guard guard(self);
+  if (!member.is_valid()) member = std::move(made);
+  return member;
 }
 
-nb::object PythonSample::value(gil::Held& held) {
-  if (!value_.is_valid()) value_ = sample_.value ? to_python(held, sample_.value) : frame();
-  return value_;
+}  // namespace
+
+nb::object PythonSample::frame(nb::handle self) {
+  return kept(self, frame_, [&] { return sample_.frame ? nb::cast(sample_.frame) : nb::none(); });
+}
+
+nb::object PythonSample::value(gil::Held& held, nb::handle self) {
+  return kept(self, value_, [&] { return sample_.value ? to_python(held, sample_.value) : frame(self); });
 }
 
 bool PythonSample::renew(nb::handle only, AnySample& sample, const NodeNames& names) {
@@ -74,7 +90,7 @@ double seconds(TimePoint time) {
 PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
   return raw_call(held, [&] {
     if (!nb::inst_ready(self)) throw nb::type_error("this Sample was not made by a reader or for a node");
-    return nb::inst_ptr<PythonSample>(self)->value(held).release().ptr();
+    return nb::inst_ptr<PythonSample>(self)->value(held, self).release().ptr();
   });
 }
 
@@ -114,7 +130,9 @@ void bind_sample(nb::module_& module) {
       nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
   sample
       .def_prop_ro(
-          "frame", &PythonSample::frame, nb::sig("def frame(self, /) -> Frame | None"),
+          "frame",
+          [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->frame(self); },
+          nb::sig("def frame(self, /) -> Frame | None"),
           "The frame that the value was made from; the value itself on an edge of frames; None below a "
           "source of other things or with frames=False.")
       .def_prop_ro(

@@ -24,8 +24,9 @@ class PythonSample {
   [[nodiscard]] const AnySample& sample() const noexcept { return sample_; }
   [[nodiscard]] const std::string& source() const { return name_of(sample_.stamp.source); }
   [[nodiscard]] const std::string& node() const { return name_of(sample_.node); }
-  nanobind::object frame();
-  nanobind::object value(gil::Held& held);
+  /// `self` is its Python object. Any number of threads at once: all get the same object.
+  nanobind::object frame(nanobind::handle self);
+  nanobind::object value(gil::Held& held, nanobind::handle self);
 
   /// Becomes another sample, when `only` is the one reference to a Python Sample; false: it is not.
   static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);

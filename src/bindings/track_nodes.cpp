@@ -17,6 +17,7 @@
 #include "bindings/engine.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/value.hpp"
+#include "core/frame/frame_access.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -124,7 +125,7 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
   return gil::release(
       held,
       [](Annotate* of, const Frame& picture, const ValueRef& found, const std::optional<double>& at) {
-        return of->draw(picture.as_engine(), found, at).as_loan();
+        return of->draw(core::FrameAccess::engine(picture), found, at).keep();
       },
       &node, frame, value, time);
 }

@@ -33,7 +33,8 @@ namespace freshframe::python {
 struct LoneNode {
   enum class State : std::uint8_t { Made, Open, Busy, Closed };
 
-  explicit LoneNode(NodeHandle& handle) : node(std::move(handle.node)) {
+  LoneNode(NodeHandle& handle, std::string its_name)
+      : node(std::move(handle.node)), name(std::move(its_name)) {
     if (!node) throw StateError("this node belongs to a pipeline already");
     handle.added = node.get();
   }
@@ -49,11 +50,12 @@ struct LoneNode {
   }
 
   std::unique_ptr<NodeBase> node;
+  const std::string name;  // in its pipeline; empty: it has none
   std::atomic<State> state{State::Made};
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
   NodeCounters counters;
-  Context context{stop.get_token(), *clock, counters};
+  Context context{stop.get_token(), *clock, counters, name};
 };
 
 }  // namespace freshframe::python
@@ -175,10 +177,10 @@ void open_lone(gil::Held& held, LoneNode& self) {
 
 nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sample) {
   auto given = sample.sample();
-  std::optional<Output> output;
+  std::optional<Emitted> output;
   gil::release(
       held,
-      [](LoneNode* lone, const AnySample& from, std::optional<Output>* into) {
+      [](LoneNode* lone, const AnySample& from, std::optional<Emitted>* into) {
         lone->enter(LoneNode::State::Open, LoneNode::State::Busy);
         try {
           *into = lone->node->process_any(from, lone->context);
@@ -191,7 +193,7 @@ nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sam
       &self, given, &output);
   if (!output) return nb::none();
   if (output->value) return to_python(held, output->value);
-  return nb::cast(output->frame.as_loan());
+  return nb::cast(output->frame.keep());
 }
 
 void close_lone(gil::Held& held, LoneNode& self) {
@@ -233,7 +235,7 @@ void bind_user_nodes(nb::module_& module) {
       nb::arg("node"), nb::sig("def native_types(node: NodeHandle) -> tuple[str, str]"),
       "The names of what it takes and gives; empty: nothing.");
   nb::class_<LoneNode>(module, "LoneNode", nb::is_final(), "A native node without a pipeline.")
-      .def(nb::init<NodeHandle&>(), nb::arg("node"))
+      .def(nb::init<NodeHandle&, std::string>(), nb::arg("node"), nb::arg("name"))
       .def("open", gil::entry<&open_lone>, "GIL: released")
       .def("process", gil::entry<&process_lone>, nb::arg("sample"),
            nb::sig("def process(self, sample: Sample) -> typing.Any"), "GIL: released")

@@ -16,6 +16,7 @@
 #include "bindings/detections.hpp"
 #include "bindings/process_values.hpp"
 #include "bindings/tables.hpp"
+#include "core/frame/frame_access.hpp"
 
 #include <nanobind/ndarray.h>
 
@@ -104,8 +105,8 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
   throw Error("a value of type " + std::string(value.get()->type()->name) + " has no Python form");
 }
 
-Output from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo* const> wanted) {
-  if (Frame frame; nb::try_cast(object, frame, false)) return {{}, frame.as_engine()};
+Emitted from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo* const> wanted) {
+  if (Frame frame; nb::try_cast(object, frame, false)) return {{}, core::FrameAccess::engine(frame)};
   if (Py_TYPE(object.ptr()) == reinterpret_cast<PyTypeObject*>(classes().circles)) {
     return {ValueRef::make<Circles>(circles_from_python(object)), {}};
   }

@@ -22,8 +22,8 @@ struct PythonObject {
 [[nodiscard]] nanobind::object to_python(gil::Held& held, const ValueRef& value);
 /// What a Python node returned (not None): a Frame, native Circles or Detections, or an opaque object. `wanted`: the
 /// types that a native child takes, when there is one; arrays, numbers and supervision's Detections then become that.
-[[nodiscard]] Output from_python(gil::Held& held, nanobind::handle object,
-                                 std::span<const TypeInfo* const> wanted = {});
+[[nodiscard]] Emitted from_python(gil::Held& held, nanobind::handle object,
+                                  std::span<const TypeInfo* const> wanted = {});
 /// The TypeInfo that "Frame", "Circles", "object", "any" or "nothing" stands for; nullptr: any.
 [[nodiscard]] const TypeInfo* type_of_kind(const std::string& kind);
 

@@ -2,9 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/foreign_text.hpp"
 
+#include "freshframe/log.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <exception>
 
 namespace freshframe::plugin {
 namespace {
@@ -44,6 +48,25 @@ std::string utf8_of(std::string_view text) {
     text.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return result;
+}
+
+std::string shortened(const char* text, std::size_t most) {
+  const auto size = ::strnlen(text, most + 1);
+  return size <= most ? utf8_of({text, size}) : utf8_of({text, most}) + "...";
+}
+
+void log_thrown(const char* function) noexcept {
+  try {
+    std::string text;
+    try {
+      throw;
+    } catch (const std::exception& thrown) {
+      text = std::string(": ") + shortened(thrown.what());
+    } catch (...) {  // of whatever type
+    }
+    log(LogLevel::Error, std::string("a plugin's ") + function + " threw, which it must not" + text);
+  } catch (const std::exception&) {  // no memory: nothing more can be done here
+  }
 }
 
 }  // namespace freshframe::plugin

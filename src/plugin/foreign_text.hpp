@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -10,5 +11,20 @@ namespace freshframe::plugin {
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 /// The text as UTF-8: a byte that is none, such as that of a letter cut in half, becomes U+FFFD.
 [[nodiscard]] std::string utf8_of(std::string_view text);
+/// The same of a text of a plugin's, for a message: no more than `most` bytes of it, then "...".
+[[nodiscard]] std::string shortened(const char* text, std::size_t most = 1000);
+
+/// Within a catch: logs that a plugin's `function` threw.
+void log_thrown(const char* function) noexcept;
+
+/// Runs a plugin's function that must not throw, for a destructor. An exception is logged and ends there.
+template <class F>
+void contained(const char* function, const F& call) noexcept {
+  try {
+    call();
+  } catch (...) {
+    log_thrown(function);
+  }
+}
 
 }  // namespace freshframe::plugin

@@ -66,7 +66,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
     return {"frame", is_number() ? "float64" : "array"};
   }
 
-  std::optional<Output> process_any(const AnySample& sample, const Context& /*context*/) override {
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
     if (sample.value || !sample.frame) {
       throw GraphError("takes a frame, but its parent gave " +
                        std::string(sample.value ? sample.value.get()->type()->name : "nothing"));
@@ -75,8 +75,8 @@ class FunctionNode final : public NodeBase, public NamesTypes {
     const std::shared_ptr<std::byte[]> memory(new std::byte[std::max<std::size_t>(bytes_, 1)]());
     const auto rows = call(sample, memory.get());
     // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it does not follow the count in a ValueRef
-    if (is_number()) return Output{ValueRef::make<double>(as_double(*options_.type, memory.get())), {}};
-    return Output{ValueRef::make<Array>({{{column(memory.get(), rows)}, memory}}), {}};
+    if (is_number()) return Emitted{ValueRef::make<double>(as_double(*options_.type, memory.get())), {}};
+    return Emitted{ValueRef::make<Array>({{{column(memory.get(), rows)}, memory}}), {}};
   }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks)
 
  private:
@@ -154,7 +154,10 @@ std::unique_ptr<NodeBase> load_function(const std::string& path, const std::stri
                                         FunctionOptions options) {
   const auto found = plugin::find_symbol(path, symbol);
   if (found.address == nullptr) {
-    throw OptionError("'" + path + "' has no function '" + symbol + "'; C++ functions need extern \"C\"");
+    const bool is_node = plugin::find_symbol(path, plugin::kSymbolPrefix + symbol).address != nullptr;
+    throw OptionError("'" + path + "' has no function '" + symbol + "'; " +
+                      (is_node ? "it has a node of that name: use freshframe.native.node()"
+                               : "C++ functions need extern \"C\""));
   }
   if (found.kind == plugin::SymbolKind::Data) {
     throw OptionError("'" + symbol + "' of '" + path + "' is data, not a function");

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "plugin/foreign_text.hpp"
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -70,8 +71,9 @@ void show(const FrameBuilder& builder, freshframe_picture* out) {
 }
 
 // A line of the log: line breaks become spaces.
-std::string one_line(std::string_view text) {
-  auto line = utf8_of(text);
+std::string one_line(const char* text) {
+  constexpr std::size_t kMostText = 16384;  // bytes
+  auto line = shortened(text, kMostText);
   std::replace_if(
       line.begin(), line.end(), [](char letter) { return letter == '\n' || letter == '\r'; }, ' ');
   return line;
@@ -173,7 +175,7 @@ struct Host::Calls {
   static freshframe_frame* keep_frame(void* self, const freshframe_frame* frame) {
     if (frame == nullptr || !frame->frame) return nullptr;
     return with(self, static_cast<freshframe_frame*>(nullptr),
-                [&](Host&) { return new freshframe_frame{frame->frame.as_loan()}; });
+                [&](Host&) { return new freshframe_frame{frame->frame.keep()}; });
   }
 
   static freshframe_frame* make_frame(void* self, const freshframe_picture* wanted, freshframe_picture* out) {
@@ -216,7 +218,7 @@ struct Host::Calls {
       made->frame = Frame::wrap(
           picture, bytes,
           [owner, release] {
-            if (release != nullptr) release(owner);
+            if (release != nullptr) contained("release()", [&] { release(owner); });
           },
           host.ops_);
       return made.release();
@@ -283,7 +285,7 @@ Frame Host::take(freshframe_frame* given) const {
   }
   const std::unique_ptr<freshframe_frame> owned(given);
   if (owned->builder) return std::move(*owned->builder).publish(ops_);
-  return owned->frame.as_engine();
+  return core::FrameAccess::engine(owned->frame);
 }
 
 }  // namespace freshframe::plugin

@@ -4,8 +4,10 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <string_view>
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -62,7 +64,44 @@ Symbol described(void* address) {
   return symbol;
 }
 
+// Calls visit(name) for each symbol that a library exports, by its hash table, which all linkers write.
+template <class Visit>
+void visit_exported(const link_map& map, const Visit& visit) {
+  const std::uint32_t* hash = nullptr;
+  const ElfW(Sym)* symbols = nullptr;
+  const char* names = nullptr;
+  for (const auto* entry = map.l_ld; entry->d_tag != DT_NULL; ++entry) {
+    const auto address = entry->d_un.d_ptr;  // NOLINTBEGIN(performance-no-int-to-ptr): so it is in memory
+    if (entry->d_tag == DT_GNU_HASH) hash = reinterpret_cast<const std::uint32_t*>(address);
+    if (entry->d_tag == DT_SYMTAB) symbols = reinterpret_cast<const ElfW(Sym)*>(address);
+    if (entry->d_tag == DT_STRTAB) names = reinterpret_cast<const char*>(address);
+  }  // NOLINTEND(performance-no-int-to-ptr)
+  if (hash == nullptr || symbols == nullptr || names == nullptr) return;
+  const auto bucket_count = hash[0];
+  const auto first = hash[1];
+  const auto* const buckets = hash + 4 + hash[2] * (sizeof(ElfW(Addr)) / sizeof *hash);
+  const auto* const chain = buckets + bucket_count;
+  for (std::uint32_t bucket = 0; bucket < bucket_count; ++bucket) {
+    for (auto index = buckets[bucket]; index >= first; ++index) {
+      visit(std::string_view(names + symbols[index].st_name));
+      if ((chain[index - first] & 1U) != 0) break;  // the last of its bucket
+    }
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> exported_names(const std::string& path, const std::string& prefix) {
+  std::vector<std::string> result;
+  void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+  const link_map* map = nullptr;
+  if (library == nullptr || ::dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return result;
+  visit_exported(*map, [&](std::string_view name) {
+    if (name.substr(0, prefix.size()) == prefix) result.emplace_back(name.substr(prefix.size()));
+  });
+  std::sort(result.begin(), result.end());
+  return result;
+}
 
 Symbol find_symbol(const std::string& path, const std::string& symbol) {
   // Never RTLD_DEEPBIND: a library that overrides malloc, such as a sanitizer's, would be split in two.

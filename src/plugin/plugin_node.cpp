@@ -94,7 +94,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
     return instance_->output() != nullptr ? instance_->output()->engine : type_of<Nothing>();
   }
   void open(const Context& context) override { instance_->open(context); }
-  std::optional<Output> process_any(const AnySample& sample, const Context& /*context*/) override {
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
     const auto* type = sample.value ? sample.value.get()->type() : type_of<Frame>();
     if (type != input_type()) {  // only possible below a node that promised no type
       throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
@@ -118,7 +118,7 @@ class PluginSource final : public SourceBase, public NamesTypes {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return instance_->output()->engine; }
   [[nodiscard]] bool live() const noexcept override { return instance_->table().live != 0; }
   void open(const Context& context) override { instance_->open(context); }
-  std::optional<SourceItem<Output>> read_any(const Context& /*context*/) override {
+  std::optional<SourceItem<Emitted>> read_any(const Context& /*context*/) override {
     return instance_->read();
   }
   void close() override { instance_->close(); }
@@ -181,7 +181,7 @@ Instance::Instance(const freshframe_node& table, void* self, std::shared_ptr<con
 }
 
 Instance::~Instance() {
-  if (!keep_) table_.destroy(self_);
+  if (!keep_) contained("destroy()", [&] { table_.destroy(self_); });
 }
 
 void Instance::open(const Context& context) {
@@ -193,8 +193,8 @@ void Instance::open(const Context& context) {
   throw Error(error.text("open", code));
 }
 
-std::optional<Output> Instance::result(const char* function, std::int32_t code, const freshframe_value& value,
-                                       ErrorText& error) {
+std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
+                                        const freshframe_value& value, ErrorText& error) {
   if (code < 0) throw Error(error.text(function, code));
   if (code == 0) return std::nullopt;
   if (code > 1) {
@@ -205,13 +205,13 @@ std::optional<Output> Instance::result(const char* function, std::int32_t code, 
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
     if (value.release != nullptr) value.release(value.owner);
     if (value.frame != nullptr) (void)host_.take(value.frame);
-    throw Error("gave a value of type " + (value.type != nullptr ? utf8_of(value.type) : "null") +
+    throw Error("gave a value of type " + (value.type != nullptr ? shortened(value.type) : "null") +
                 ", but promised " + (output_ != nullptr ? std::string(output_->name) : "none"));
   }
   return output_->from_c(value, host_);
 }
 
-std::optional<Output> Instance::process(const AnySample& sample) {
+std::optional<Emitted> Instance::process(const AnySample& sample) {
   const freshframe_stamp stamp{sizeof(freshframe_stamp),
                                sample.stamp.seq,
                                sample.stamp.pts,
@@ -231,7 +231,7 @@ std::optional<Output> Instance::process(const AnySample& sample) {
   return result("process", code, value, error);
 }
 
-std::optional<SourceItem<Output>> Instance::read() {
+std::optional<SourceItem<Emitted>> Instance::read() {
   freshframe_stamp stamp{sizeof(freshframe_stamp), -1, 0, 0, 0, 0, 0};
   freshframe_value value{};
   value.size = sizeof value;
@@ -240,8 +240,8 @@ std::optional<SourceItem<Output>> Instance::read() {
   auto output = result("read", code, value, error);
   if (!output) return std::nullopt;
   check(stamp);
-  SourceItem<Output> item{*std::move(output), stamp.pts,
-                          TimePoint(std::chrono::nanoseconds(stamp.captured_ns))};
+  SourceItem<Emitted> item{*std::move(output), stamp.pts,
+                           TimePoint(std::chrono::nanoseconds(stamp.captured_ns))};
   if (stamp.seq >= 0) item.seq = stamp.seq;
   return item;
 }
@@ -258,7 +258,7 @@ std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& 
   const OptionBook book(options);
   ErrorText error;
   void* const self = table.create(&book.table(), error.get());
-  if (self == nullptr) throw Error(what + " cannot be made: " + error.text("create", -1));
+  if (self == nullptr) throw OptionError(what + " cannot be made: " + error.text("create", -1));
   auto instance = std::make_unique<Instance>(table, self, nullptr, ops);
   book.check_all_known(what);
   return instance;
@@ -277,11 +277,15 @@ using plugin::Instance;
 
 std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name, const Options& options,
                                     const PixelOps& ops) {
-  const auto symbol = "freshframe_node_1_" + name;
+  const auto symbol = plugin::kSymbolPrefix + name;
   const auto found = plugin::find_symbol(path, symbol);
   if (found.address == nullptr) {
+    std::string others;
+    for (const auto& other : plugin::exported_names(path, plugin::kSymbolPrefix)) {
+      others += (others.empty() ? "; its nodes are '" : ", '") + other + "'";
+    }
     throw OptionError("'" + path + "' has no node '" + name + "': it exports no symbol " + symbol +
-                      ", which FRESHFRAME_NODE(Class, \"" + name + "\") makes");
+                      ", which FRESHFRAME_NODE(Class, \"" + name + "\") makes" + others);
   }
   const auto what = "node '" + name + "' of '" + path + "'";
   plugin::check_symbol(found, what);

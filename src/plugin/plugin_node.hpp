@@ -31,14 +31,14 @@ class Instance {
   [[nodiscard]] const Type* output() const noexcept { return output_; }
 
   void open(const Context& context);
-  std::optional<Output> process(const AnySample& sample);
-  std::optional<SourceItem<Output>> read();
+  std::optional<Emitted> process(const AnySample& sample);
+  std::optional<SourceItem<Emitted>> read();
   void close();
 
  private:
   /// Nothing when `code` is 0; throws when it is negative.
-  std::optional<Output> result(const char* function, std::int32_t code, const freshframe_value& value,
-                               ErrorText& error);
+  std::optional<Emitted> result(const char* function, std::int32_t code, const freshframe_value& value,
+                                ErrorText& error);
 
   const freshframe_node table_;
   void* const self_;

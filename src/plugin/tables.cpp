@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -47,6 +48,8 @@ using native::Table;
 
 constexpr std::uint64_t kMostColumns = 1000;
 constexpr std::size_t kDimensions = 4;
+constexpr std::size_t kMostName = 1000;                       // bytes
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 47;  // that a process has addresses for
 constexpr std::int64_t kMostShown = std::int64_t{1}
                                     << 30;  // bytes of a column that shows its memory repeatedly
 
@@ -103,11 +106,12 @@ void check_memory(const Column& column) {
 Column checked_column(const freshframe_column& given) {
   Column column;
   if (given.name == nullptr) throw Error("gave a table with a column that has no name");
-  column.name = utf8_of(given.name);
+  column.name = shortened(given.name, kMostName);
+  if (::strnlen(given.name, kMostName + 1) > kMostName) refuse(column, "has a name of more than 1000 bytes");
   if (!is_utf8(given.name)) refuse(column, "has a name that is not UTF-8");
   if (given.dtype == nullptr) refuse(column, "has no dtype");
   try {
-    column.type = &native::dtype(utf8_of(given.dtype));
+    column.type = &native::dtype(shortened(given.dtype));
   } catch (const OptionError& error) {
     refuse(column, std::string("is wrong: ") + error.what());
   }
@@ -121,6 +125,9 @@ Column checked_column(const freshframe_column& given) {
   }
   column.data = given.data;
   column.bytes = given.bytes;
+  if (column.bytes > kMostBytes) {
+    refuse(column, "claims " + std::to_string(column.bytes) + " bytes, which no memory has");
+  }
   check_memory(column);
   return column;
 }

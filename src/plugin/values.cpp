@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "plugin/foreign_text.hpp"
 #include "plugin/tables.hpp"
 
 namespace freshframe::plugin {
@@ -121,7 +122,7 @@ class Claim {
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
   ~Claim() {
-    if (release_ != nullptr) release_(owner_);
+    if (release_ != nullptr) contained("release()", [&] { release_(owner_); });
   }
 
  private:
@@ -130,12 +131,12 @@ class Claim {
 };
 
 // NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks): it does not follow the count in a ValueRef
-Output frame_from_c(const freshframe_value& value, const Host& host) {
+Emitted frame_from_c(const freshframe_value& value, const Host& host) {
   const Claim claim(value);
   return {{}, host.take(value.frame)};
 }
 
-Output number_from_c(const freshframe_value& value, const Host& /*host*/) {
+Emitted number_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
   return {ValueRef::make<double>(value.number), {}};
 }
@@ -148,11 +149,11 @@ Table shared_table(const freshframe_value& value) {
   return table;
 }
 
-Output table_from_c(const freshframe_value& value, const Host& /*host*/) {
+Emitted table_from_c(const freshframe_value& value, const Host& /*host*/) {
   return {ValueRef::make<Table>(shared_table(value)), {}};
 }
 
-Output array_from_c(const freshframe_value& value, const Host& /*host*/) {
+Emitted array_from_c(const freshframe_value& value, const Host& /*host*/) {
   auto table = shared_table(value);
   if (table.columns.size() != 1) {
     throw Error("gave an array of " + std::to_string(table.columns.size()) + " columns; it must have one");
@@ -211,12 +212,12 @@ Detections detections_of(const Table& table) {
   return found;
 }
 
-Output detections_from_c(const freshframe_value& value, const Host& /*host*/) {
+Emitted detections_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
   return {ValueRef::make<Detections>(detections_of(checked_table(value))), {}};
 }
 
-Output circles_from_c(const freshframe_value& value, const Host& /*host*/) {
+Emitted circles_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
   return {ValueRef::make<Circles>(circles_of(checked_table(value))), {}};
 }

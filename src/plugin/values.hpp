@@ -34,7 +34,7 @@ struct Type {
   const TypeInfo* engine;  // its TypeInfo on an edge
   void (*to_c)(const AnySample& sample, Lent& lent);
   /// Takes over what `value` has. Throws Error when it is not what it says.
-  Output (*from_c)(const freshframe_value& value, const Host& host);
+  Emitted (*from_c)(const freshframe_value& value, const Host& host);
 };
 
 /// The type of that name; null: unknown.

@@ -92,9 +92,12 @@ void as_worker(std::span<const std::byte> bytes) {
         volatile std::uint64_t total = sum(request.sample.frame);
         (void)total;
         kept.push_back(request.sample.frame);
-        if (request.id % 2 == 0) worker.reply_frame(request.sample.frame);
       }
-      if (request.id % 3 == 0) worker.reply_nothing();
+      if (request.sample.frame && request.id % 2 == 0) {
+        worker.reply_frame(request.sample.frame);
+      } else if (request.id % 3 == 0) {
+        worker.reply_nothing();
+      }
     }
   } catch (const Error&) {  // refused
   }

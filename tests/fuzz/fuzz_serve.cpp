@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "serve/http/service.hpp"
 #include "serve/live/page_message.hpp"
 #include <sys/socket.h>
@@ -73,7 +74,7 @@ class Target {
  private:
   std::shared_ptr<core::PipelineCore> core() {
     pipeline_.add(std::make_unique<Silent>(), {.name = "<script>"});
-    return pipeline_.core();
+    return core::PipelineAccess::core(pipeline_);
   }
   void work() {
     service_.io().restart();

@@ -1,8 +1,9 @@
-"""Writes what the fuzzers start from: `python seeds.py FOLDER` makes its folders decode, url and serve."""
+"""Writes what the fuzzers start from: `python seeds.py FOLDER` makes a folder in it for each that has seeds."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import struct
 import sys
 from pathlib import Path
 
@@ -46,9 +47,46 @@ CALLS = [
 ]
 
 
+def text(content: bytes) -> bytes:
+    """As messages between processes have it."""
+    return struct.pack("<I", len(content)) + content
+
+
+PICTURE = struct.pack("<BBBii", 0, 0, 0, 64, 48)  # gray
+PLANE = struct.pack("<IQq", 1, 4096, 64)
+STAMP = struct.pack("<qdqiB", 3, 0.12, 1_000_000, 0, 0)
+NO_PATH_REQUEST = struct.pack("<BQQ", 4, 6, 6) + STAMP + struct.pack("<iQ", 0, 2)
+TO_PARENT = [
+    b"\1" + text(b"0.1.0"),
+    b"\2",
+    struct.pack("<BQ", 3, 1 << 20),
+    struct.pack("<BQIQB", 4, 6, 1, 6, 0),
+    struct.pack("<BQIBB", 4, 6, 0, 1, 0),
+    struct.pack("<BQIB", 4, 6, 0, 2) + PICTURE,
+    struct.pack("<BQIBBIQB", 4, 6, 0, 3, 1, 1, 4, 0) + b"abcd",
+    struct.pack("<BQIBBIQBIQ", 4, 6, 0, 3, 1, 1, 100_000, 1, 0, 0),
+    struct.pack("<BQBI", 5, 6, 1, 0) + text(b"ValueError: x") + text(b"Traceback") + b"\0",
+    struct.pack("<BIQQ", 6, 2, 5, 6),
+    struct.pack("<Bi", 7, 30) + text(b"logger") + text(b"record"),
+    b"\x08",
+]
+TO_WORKER = [
+    struct.pack("<BIQ", 2, 2, 1 << 20),
+    struct.pack("<BI", 3, 1),
+    NO_PATH_REQUEST + b"\1" + PICTURE + PLANE + struct.pack("<IB", 0, 0),
+    NO_PATH_REQUEST + b"\1" + PICTURE + PLANE + struct.pack("<IBIQB", 1, 1, 1, 4, 0) + b"abcd",
+    struct.pack("<BQ", 5, 0) + text(b"too little is left"),
+]
+
+
+def to_worker(*messages: bytes) -> bytes:
+    """Several, each behind its length."""
+    return b"\1" + b"".join(struct.pack("<H", len(message)) + message for message in messages)
+
+
 def main(folder: Path) -> None:
     """Writes the seeds."""
-    for name in ("decode", "url", "serve"):
+    for name in ("decode", "url", "serve", "parent", "worker"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, codec in VIDEOS.items():
         pipeline = ff.Pipeline()
@@ -59,6 +97,11 @@ def main(folder: Path) -> None:
         (folder / "url" / str(number)).write_bytes(url.encode())
     for number, call in enumerate(CALLS):
         (folder / "serve" / str(number)).write_bytes(call)
+    for number, message in enumerate(TO_PARENT):
+        (folder / "parent" / str(number)).write_bytes(b"\0" + message)
+    for number, message in enumerate(TO_WORKER):
+        (folder / "worker" / str(number)).write_bytes(to_worker(message))
+    (folder / "worker" / "all").write_bytes(to_worker(*TO_WORKER))
 
 
 if __name__ == "__main__":

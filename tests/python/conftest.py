@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from command_line import SCENE, Process
 from support import Gate, check_books, until
 
 import freshframe as ff
+from freshframe import _gil_state
 from freshframe._cli import main
 
 
@@ -29,7 +31,11 @@ def threads() -> dict[int, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out the tests that take minutes, unless ./dev test --full wants them."""
+    """Leaves out tests of what is not here, and those of minutes unless ./dev test --full wants them."""
+    if GIL_WAS_OFF:
+        for item in items:
+            if item.path.stem in NEED_A_GIL or item.get_closest_marker("needs_gil"):
+                item.add_marker(pytest.mark.skip(reason="of a Python with a GIL"))
     if "FRESHFRAME_TEST_FULL" in os.environ:
         return
     for item in items:
@@ -37,20 +43,59 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
 
 
+GIL_WAS_OFF = not _gil_state.enabled()
+NEED_A_GIL = {
+    "test_gil_command",
+    "test_gil_hold",
+    "test_gil_watch",
+    "test_gil_watch_life",
+    "test_gil_watch_process",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--switch-interval",
+        type=float,
+        help="sys.setswitchinterval() for the whole run: 1e-6 lets threads take turns wherever they can",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    interval = config.getoption("--switch-interval")
+    if interval is not None:
+        sys.setswitchinterval(interval)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """On a free-threaded Python each test fails that switches the GIL on, and all that follow it."""
+    yield
+    if GIL_WAS_OFF and _gil_state.enabled():
+        pytest.fail(f"the GIL is on, switched on by {', '.join(_gil_state.enabled_by())}", pytrace=False)
+
+
+# Replaced once, by no fixture: pytest-run-parallel runs no test beside others that uses monkeypatch.
+_made: list[ff.Pipeline] = []
+_original_init = ff.Pipeline.__init__
+
+
+def _remember(self: ff.Pipeline, *arguments: Any, **options: Any) -> None:
+    _original_init(self, *arguments, **options)
+    _made.append(self)
+
+
+ff.Pipeline.__init__ = _remember  # type: ignore[method-assign]
+
+
 @pytest.fixture(autouse=True)
-def pipelines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ff.Pipeline]]:
+def pipelines() -> Iterator[list[ff.Pipeline]]:
     """Every pipeline that the test made. Afterwards each is stopped, its books balance and no thread is left.
 
     A test that needs a pipeline to be collected clears the list.
     """
-    made: list[ff.Pipeline] = []
-    original = ff.Pipeline.__init__
-
-    def remember(self: ff.Pipeline, *arguments: Any, **options: Any) -> None:
-        original(self, *arguments, **options)
-        made.append(self)
-
-    monkeypatch.setattr(ff.Pipeline, "__init__", remember)
+    global _made  # noqa: PLW0603
+    made = _made = []
     before_python = set(threading.enumerate())
     before = set(threads())
     yield made

@@ -52,5 +52,9 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "gil_holds", NULL, 0, methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_gil_holds(void) {
-  return PyModule_Create(&definition);
+  PyObject* module = PyModule_Create(&definition);
+#ifdef Py_GIL_DISABLED
+  PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
+  return module;
 }

@@ -125,6 +125,23 @@ def mean_colour(path: Path, *, shape: Shape = (1, 3, 8, 8), names: str | None = 
     return file.save(path)
 
 
+def bright_box(path: Path, pictures: int | str = 1) -> Path:
+    """A detector in YOLOv8's layout: one box, farther right in a brighter picture. `pictures`: of a run."""
+    file = OnnxFile(
+        inputs={"images": ((pictures, 3, 16, 16), "float32")},
+        outputs={"output0": ((pictures, 5, 1), "float32")},
+        metadata={"names": "{0: 'light'}", "task": "detect"},
+    )
+    file.tensors.append(tensor("start", np.array([4, 8, 4, 4, 0.9], np.float32).reshape(1, 5, 1)))
+    file.tensors.append(tensor("way", np.array([8, 0, 0, 0, 0], np.float32).reshape(1, 5, 1)))
+    file.tensors.append(tensor("form", np.array([0, 1, 1], np.int64)))  # 0: as it is
+    file.nodes.append(node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1))
+    file.nodes.append(node("Reshape", ["mean", "form"], ["light"]))
+    file.nodes.append(node("Mul", ["light", "way"], ["moved"]))
+    file.nodes.append(node("Add", ["start", "moved"], ["output0"]))
+    return file.save(path)
+
+
 def slow(path: Path, *, steps: int) -> Path:
     """mean_colour() that first convolves `steps` times."""
     side, channels = 256, 16

@@ -292,51 +292,82 @@ def hold_the_gil_at_once(value: Any) -> Any:
     return value
 
 
-# ---- with batch=
+def flags(value: Any) -> tuple[bool, list[str], list[str]]:
+    """What the interpreter was started with, and where it looks for modules."""
+    return sys.flags.dev_mode, sys.warnoptions, sys.path
 
 
-def double_all(values: list[int]) -> list[int | Exception | None]:
-    """Nothing for 5, a failure for 7."""
-    return [None if v == 5 else ValueError("seven") if v == 7 else 2 * v for v in values]
+def read_a_line(value: Any) -> str:
+    try:
+        return input()
+    except EOFError:
+        return "nothing to read"
 
 
-def sizes(values: list[Any]) -> list[tuple[int, int]]:
-    return [(os.getpid(), len(values))] * len(values)
+def hold_the_gil_with_a_child(path: str) -> None:
+    """Starts a program, says its number, and computes for ever in C."""
+    pid = subprocess.Popen(["sleep", "1000"]).pid
+    part = Path(path + ".part")
+    part.write_text(str(pid))
+    part.rename(path)
+    re_bomb()
 
 
-def inverted_all(frames: list[ff.Frame]) -> list[ff.Frame]:
-    return [ff.Frame.from_array(255 - frame.luma, "gray") for frame in frames]
+def product(size: int) -> float:
+    """Of a library with threads of its own."""
+    matrix = np.full((size, size), 0.5)
+    return float((matrix @ matrix)[0, 0])
 
 
-def same_all(frames: list[ff.Frame]) -> list[ff.Frame]:
-    return frames
+def counted(value: int) -> Any:
+    return Counted(value)
 
 
-def large_all(values: list[int]) -> list[Any]:
-    return [np.full(60_000, value, np.float64) for value in values]
+class Counted:
+    """Counts in each process how often one was unpickled there."""
+
+    opened = 0
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Counted.opened += 1
+        self.__dict__.update(state)
 
 
-def too_few(values: list[int]) -> list[int]:
-    return values[1:]
+def number_of(box: Any) -> int:
+    return int(box.number)
 
 
-def raises(values: list[int]) -> list[int]:
-    raise KeyError("all of them")
+class OnlyThere:
+    """Can be pickled anywhere, and opened in the worker that made it only."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["pid"] != os.getpid():
+            raise RuntimeError("not here")
 
 
-def dies_on_twelve(values: list[int]) -> list[int]:
-    if 12 in values:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return values
+def only_there(value: Any) -> OnlyThere:
+    return OnlyThere()
 
 
-class Sums(ff.Node[int, int]):
-    """Adds the number of samples that it has seen before."""
+class NeedsMemory(ff.Node[Any, Any]):
+    """Its open() wants 600 MB."""
 
     def open(self) -> None:
-        self.seen = 0
+        self.kept = bytearray(600_000_000)
 
-    def process_batch(self, samples: list[ff.Sample[int]]) -> list[int]:
-        results = [sample.value + self.seen for sample in samples]
-        self.seen += len(samples)
-        return results
+    def process(self, sample: ff.Sample[Any]) -> Any:
+        return sample.value
+
+
+def eat_memory(value: int) -> int:
+    """Until the kernel ends the process."""
+    kept = []
+    while value == 3:
+        kept.append(np.ones(4 << 20))
+    return value

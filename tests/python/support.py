@@ -247,3 +247,18 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
         ended = Ended(process.returncode, "".join(lines), errors.read())
     assert not hung.is_set(), f"the program hung:\n{ended.out}\n{ended.err}"
     return ended
+
+
+def run_python(*arguments: str, before: Sequence[str] = (), cwd: Path | None = None) -> Ended:
+    """Runs a Python of its own that finds the package and the tests' modules; `before` is what starts it."""
+    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages)}
+    ended = subprocess.run(
+        [*before, sys.executable, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=cwd,
+    )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)

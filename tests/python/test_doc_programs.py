@@ -19,7 +19,11 @@ import freshframe as ff
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
-ELSEWHERE = {"gil.md", "native-nodes.md", "recording.md"}  # pages whose programs have tests of their own
+ELSEWHERE = {
+    "release-the-gil.md",
+    "native-nodes.md",
+    "recording.md",
+}  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 PATH = os.environ | {"PYTHONPATH": str(ROOT / "python")}
@@ -79,6 +83,7 @@ def test_a_whole_program_runs(program: Program, folder: Path) -> None:
         ff.stop_all()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="needs mypy")
 def test_fragments_fit_the_types(tmp_path: Path) -> None:
     fragments = [program for program in PROGRAMS if not program.runs]
     assert len(fragments) > 5

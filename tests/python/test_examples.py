@@ -145,3 +145,17 @@ def test_the_numba_node_finds_what_numpy_finds(clip: Path) -> None:
     pytest.importorskip("numba", reason="numba is not installed")
     out = run("numba_node/main.py", clip)
     assert float(re.findall(r"at most ([0-9.]+) pixels", out)[0]) < 0.01
+
+
+def test_fleet_survives_the_death_of_an_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", str(tmp_path))
+    out = run("fleet/main.py", 6, 1)
+    assert "back: 3 cameras" in out
+    counts = re.search(
+        r"reported (\d+) == delivered (\d+) \+ outbox_full (\d+) \+ expired (\d+) \+ fenced (\d+) \+ "
+        r"lost_with_agent (\d+) \+ waiting (\d+)\ntwice: 0",
+        out,
+    )
+    assert counts is not None, out
+    reported, *parts = map(int, counts.groups())
+    assert reported == sum(parts)

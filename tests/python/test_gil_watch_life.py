@@ -67,7 +67,7 @@ def test_on_stall_gets_each_and_what_it_raises_is_logged_once(
     assert seen == watch.stalls
     assert len(seen) > 1
     assert [record.getMessage() for record in caplog.records] == [
-        "on_stall of the GIL watch raised; further errors of it are not told"
+        "on_stall of the GIL watch raised; further errors of it are not logged"
     ]
 
 

@@ -39,6 +39,7 @@ def test_a_detector_is_described_with_the_reason_and_its_speed(tmp_path: Path, f
     assert "grid of strides 8" in told["why"]
     assert told["classes"] == ["red", "green", "blue"]
     assert told["size"] == [8, 8]
+    assert told["pictures"] == 1
     assert told["provider"] == "cpu"
     assert told["runs"] >= 3
     assert 0 < told["p50_seconds"] <= told["p99_seconds"]

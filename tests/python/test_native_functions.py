@@ -248,3 +248,16 @@ def test_a_native_function_never_waits_for_the_gil(library: Path) -> None:
                 pass
     finally:
         sys.setswitchinterval(interval)
+
+
+def test_a_crash_in_a_worker_process_costs_one_sample(tmp_path: Path) -> None:
+    code = f"""
+    #include <stdint.h>
+    #include <stdlib.h>
+    int32_t crashes {SIGNATURE} {{ {IGNORE} if (seq == 1) abort(); *(float*)out = (float)seq; return 0; }}
+    """
+    node = ff.native.load(compiled(tmp_path, code, name="crashes"), "crashes", out=())
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(node, pipeline.add(Pictures(4)), process=True, on_error="skip"))
+    with pipeline:
+        assert [sample.value for sample in reader] == [0, 2, 3]

@@ -33,7 +33,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     if shutil.which(compiler) is None or (
         "libc++" in flag and not list(Path("/usr").glob("lib/*/libc++.so"))
     ):
-        pytest.skip(f"no {compiler} {flag}")
+        pytest.skip(f"no {compiler} {flag}; Debian: clang, libc++-dev and libc++abi-dev")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CXX", compiler)
         yield compiled(tmp_path_factory.mktemp("plugin"), CODE, flag, language="c++", name=flag.strip("-"))
@@ -160,11 +160,11 @@ def test_an_exception_of_no_class_crosses_too_and_a_sample_may_be_skipped(plugin
 
 
 def test_a_bad_option_is_refused_by_the_constructor_or_by_name(plugin: Path) -> None:
-    with pytest.raises(ff.FreshframeError, match=r"node 'mean' of '.*' cannot be made: scale must not be 0"):
+    with pytest.raises(ff.OptionError, match=r"node 'mean' of '.*' cannot be made: scale must not be 0"):
         ff.native.node(plugin, "mean", scale=0)
-    with pytest.raises(ff.FreshframeError, match=r"option 'scale' must be a number"):
+    with pytest.raises(ff.OptionError, match=r"option 'scale' must be a number, got a text"):
         ff.native.node(plugin, "mean", scale="big")
-    with pytest.raises(ff.FreshframeError, match=r"option 'count' must be within the range"):
+    with pytest.raises(ff.OptionError, match=r"option 'count' must be within the range of its type, got 256"):
         ff.native.node(plugin, "told", count=256)
     with pytest.raises(ff.OptionError, match=r"has no option 'thresh'; it knows negative, scale"):
         ff.native.node(plugin, "mean", thresh=1)
@@ -173,8 +173,22 @@ def test_a_bad_option_is_refused_by_the_constructor_or_by_name(plugin: Path) -> 
 
 
 def test_a_missing_node_names_its_symbol(plugin: Path) -> None:
-    with pytest.raises(ff.OptionError, match=r"has no node 'nothing'.*freshframe_node_1_nothing"):
+    with pytest.raises(
+        ff.OptionError, match=r"has no node 'nothing'.*1_nothing.*; its nodes are '.*'log', 'mean'"
+    ):
         ff.native.node(plugin, "nothing")
+
+
+def test_a_class_that_is_loaded_as_a_function_names_the_way(plugin: Path) -> None:
+    with pytest.raises(
+        ff.OptionError, match=r"has no function 'mean'; it has a node of that name: use .*node\(\)"
+    ):
+        ff.native.load(plugin, "mean", out=())
+
+
+def test_a_node_shows_its_name_and_types(plugin: Path) -> None:
+    assert repr(ff.native.node(plugin, "mean")) == "<native node 'mean': Frame -> float>"
+    assert repr(ff.native.node(plugin, "counter", count=1)) == "<native source 'counter': float>"
 
 
 def test_the_log_and_the_counters_are_the_pipelines(plugin: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -185,6 +199,18 @@ def test_the_log_and_the_counters_are_the_pipelines(plugin: Path, caplog: pytest
         pipeline.run()
         until(lambda: f"node '{name}': opened" in caplog.text, "the line")
     assert pipeline.stats().nodes[name].drops == {"decode": 6}
+
+
+def test_a_worker_process_logs_under_the_nodes_name(plugin: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pipeline = ff.Pipeline()
+    pictures = pipeline.add(Pictures(1))
+    names = [plugin.stem.replace("0", "none") + end for end in ("-first", "-second")]
+    for name in names:
+        pipeline.add(ff.native.node(plugin, "log"), pictures, name=name, process=True)
+    with caplog.at_level(logging.WARNING, "freshframe"):
+        pipeline.run()
+        until(lambda: all(f"node '{name}': opened" in caplog.text for name in names), "the lines")
+    assert "node 'log'" not in caplog.text
 
 
 def test_a_source_ends_and_numbers_its_samples(plugin: Path) -> None:
@@ -273,4 +299,4 @@ def test_a_node_that_is_deaf_to_the_stop_is_named_and_the_exit_goes_on(plugin: P
         arguments=[str(plugin)],
     )
     assert (ended.code, ended.out) == (0, "['deaf']\n"), ended.err
-    assert "'deaf' of 'pipeline' still busy, let go" in ended.err
+    assert "'deaf' of 'pipeline' still busy; not waited for any longer" in ended.err

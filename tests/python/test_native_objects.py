@@ -71,13 +71,16 @@ static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "my_plain", nullptr, -1,
 PyMODINIT_FUNC PyInit_my_plain() {
   PyObject* module = PyModule_Create(&definition);
   PyModule_AddObject(module, "Mean", PyType_FromSpec(&spec));
+#ifdef Py_GIL_DISABLED
+  PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
   return module;
 }
 """
 PYBIND11 = """
 #include <pybind11/pybind11.h>
 namespace py = pybind11;
-PYBIND11_MODULE(my_pybind11, module) {
+PYBIND11_MODULE(my_pybind11, module, py::mod_gil_not_used()) {
   py::class_<Mean>(module, "Mean")
       .def(py::init<double>(), py::arg("scale") = 1.0)
       .def("__freshframe_node__",

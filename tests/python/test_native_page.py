@@ -45,3 +45,11 @@ def test_the_class_is_built_and_run(tmp_path: Path) -> None:
     compiled(tmp_path, programs("cpp")[0], language="c++", name="bright")
     assert len(printed(programs("python")[2], tmp_path)) == 20
     assert printed(programs("python")[3], tmp_path) == []
+
+
+def test_the_class_is_tested_without_the_engine(tmp_path: Path) -> None:
+    include, _, body = programs("cpp")[2].partition("\n\n")
+    check = f'#include <cassert>\nextern "C" void check() {{\n{body}}}\n'
+    library = compiled(tmp_path, f"{programs('cpp')[0]}{include}\n{check}", language="c++", name="alone")
+    ended = run_program(f"import ctypes\nctypes.CDLL({str(library)!r}).check()")
+    assert (ended.code, ended.complaints) == (0, "")

@@ -54,7 +54,7 @@ def test_options_that_are_no_text_are_refused_and_their_values_not_shown(options
         (Path(f"rtsp://joe:{SECRET}@host/a"), "pathlib.Path takes one slash away"),
         (f"http:/joe:{SECRET}@host/a", 'written "http://host/path"'),
         (f"RTSP:joe:{SECRET}@host", 'written "rtsp://host/path"'),
-        (f"rtsp://joe:{SECRET}@host/\udcff", "lone surrogates"),
+        (f"rtsp://joe:{SECRET}@host/\udcff", "unpaired surrogates"),
         (f"rtsp://joe:{SECRET}@host/a".encode(), "got one of type bytes"),
         ([f"rtsp://joe:{SECRET}@host/a"], "got one of type list"),
         (f"http://joe:{SECRET}@host/" + 4096 * "a", "FFmpeg would cut it off"),

@@ -1,41 +1,23 @@
-"""Nodes in worker processes: what goes there and comes back."""
+"""Nodes in worker processes: the options, the samples that go there and the results that come back."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import enum
-import importlib
 import os
-import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import process_nodes
 import pytest
-from support import Collect, Count, Pictures, Push, run_node, until
-from web_client import request
+from support import Count, Pictures, Push, run_node
 
 import freshframe as ff
-from freshframe import _pickling
 
 
 def values(samples: list[ff.Sample[Any]]) -> list[Any]:
     return [sample.value for sample in samples]
-
-
-def balanced(pipeline: ff.Pipeline, name: str) -> ff.NodeStats:
-    """Checks that every sample that the node took is accounted for."""
-    stats = pipeline.stats()
-    node = stats.nodes[name]
-    taken = sum(edge.delivered for edge in stats.edges if edge.child == name)
-    assert taken == node.processed + node.dropped + node.in_flight
-    return node
 
 
 # ---- options
@@ -91,6 +73,25 @@ def test_a_native_node_is_refused_with_the_reason() -> None:
     pipeline = ff.Pipeline()
     with pytest.raises(ff.GraphError, match="is native and cannot have process="):
         pipeline.add(ff.CircleDetector(), pipeline.add(Pictures(1)), process=True)
+
+
+@pytest.mark.parametrize("executable", ["", None])
+def test_a_program_without_a_python_is_refused(
+    monkeypatch: pytest.MonkeyPatch, executable: str | None
+) -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(1))
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(ff.GraphError, match="this program has none"):
+        pipeline.add(process_nodes.double, source, process=True)
+
+
+def test_a_frozen_application_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(1))
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(ff.GraphError, match="frozen applications run their nodes on threads"):
+        pipeline.add(process_nodes.double, source, process=True)
 
 
 def test_what_cannot_be_pickled_is_named() -> None:
@@ -163,13 +164,25 @@ def test_foreign_memory_is_copied() -> None:
     assert result.value == array.mean()
 
 
+def test_pictures_with_gaps_between_their_rows_and_upside_down_arrive() -> None:
+    whole = np.random.default_rng(3).integers(0, 256, (60, 200), dtype=np.uint8)
+    parts = [whole[5:50, 7:100], whole[::-1], whole[10:11], whole[::2]]
+    frames = [ff.Frame.from_array(part, "gray", copy=False) for part in parts if part.strides[0] > 0]
+    frames.append(ff.Frame.from_array(whole[::-1], "gray"))
+    expected = [part for part in parts if part.strides[0] > 0] + [whole[::-1]]
+    for sample, part in zip(run_node(process_nodes.planes_of, frames, process=True), expected, strict=True):
+        assert np.array_equal(sample.value[0], part)
+
+
 def test_every_format_arrives() -> None:
     color = np.random.default_rng(2).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    for name in ("gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"):
-        frame = ff.Frame.from_array(color, "bgr").to(name)
-        [result] = run_node(process_nodes.same, [frame], process=True)
-        assert result.value.format == name
-        assert np.array_equal(result.value.array, frame.array)
+    names = ("gray", "nv12", "i420", "i422", "i444", "bgr", "rgb")
+    frames = [ff.Frame.from_array(color, "bgr").to(name) for name in names]
+    for name, frame, sample in zip(
+        names, frames, run_node(process_nodes.same, frames, process=True), strict=True
+    ):
+        assert sample.value.format == name
+        assert np.array_equal(sample.value.array, frame.array)
 
 
 def test_the_input_comes_back_as_itself() -> None:
@@ -221,155 +234,6 @@ def test_values_go_on_from_worker_to_worker() -> None:
         assert values(list(reader)) == [4 * number for number in range(20)]
 
 
-def test_classes_of_a_script_travel_both_ways() -> None:
-    class Box:
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-    Box.__module__ = "__main__"
-
-    def more(box: Box) -> Box:
-        return type(box)(box.number + 1)
-
-    [result] = run_node(more, [Box(1)], process=True)
-    assert type(result.value) is Box
-    assert result.value.number == 2
-
-
-def in_main(definition: Any) -> Any:
-    """As if it were one of a script: nobody can import it."""
-    definition.__module__ = "__main__"
-    return definition
-
-
-def test_a_class_of_a_script_stays_itself_and_keeps_its_state() -> None:
-    @in_main
-    class Box:
-        made = 0
-
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-    def more(box: Box) -> tuple[Box, int, bool]:
-        Box.made += 1  # the worker's own
-        return Box(box.number + 1), Box.made, type(box) is Box
-
-    results = values(run_node(more, [Box(1), Box(2), Box(3)], process=True))
-    assert [type(box) is Box for box, _, _ in results] == [True] * 3
-    assert [(box.number, made, same) for box, made, same in results] == [
-        (2, 1, True),
-        (3, 2, True),
-        (4, 3, True),
-    ]
-    assert Box.made == 0
-
-
-def test_a_class_of_a_script_travels_once() -> None:
-    @in_main
-    class Box:
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-    definitions = _pickling.Definitions()
-    assert len(b"".join(map(bytes, _pickling.dumps(Box(1))))) > 300  # with its class
-    definitions.pickle(Box)
-    assert len(b"".join(map(bytes, _pickling.dumps(Box(1), definitions.knows)))) < 150
-    assert len(b"".join(map(bytes, _pickling.dumps(Box(1))))) > 300  # others do not know it
-
-
-def test_objects_of_a_script_go_on_from_worker_to_worker_unopened() -> None:
-    @in_main
-    class Box:
-        def __init__(self, number: int) -> None:
-            self.number = number
-
-    def wrapped(number: int) -> Box:
-        return Box(number)
-
-    def opened(box: Any) -> int:  # does not know the class by itself
-        return int(box.number)
-
-    pipeline = ff.Pipeline()
-    boxes = pipeline.add(wrapped, pipeline.add(Count(3)), process=True)
-    both = pipeline.reader(boxes), pipeline.reader(pipeline.add(opened, boxes, process=True))
-    with pipeline:
-        assert values(list(both[1])) == [0, 1, 2]
-        assert all(type(box) is Box for box in values(list(both[0])))
-
-
-def test_a_class_that_was_redefined_is_another_one() -> None:
-    def definition(name: str) -> Any:
-        @in_main
-        class Box:
-            who = name
-
-        return Box
-
-    first, second = definition("first"), definition("second")
-
-    def who(value: Any) -> tuple[str, bool]:
-        return value.who, isinstance(value, first)
-
-    assert values(run_node(who, [first(), second(), first()], process=True)) == [
-        ("first", True),
-        ("second", False),
-        ("first", True),
-    ]
-
-
-def test_an_exception_of_a_script_is_caught_as_itself() -> None:
-    @in_main
-    class Wrong(Exception):  # noqa: N818
-        pass
-
-    def fails(value: Any) -> Any:
-        raise Wrong("so")
-
-    with pytest.raises(ff.NodeError) as info:
-        run_node(fails, [1], process=True)
-    assert type(info.value.__cause__) is Wrong
-
-
-def test_enumerations_and_dataclasses_of_a_script_keep_their_identity() -> None:
-    @in_main
-    class Colour(enum.Enum):
-        RED = 1
-        BLUE = 2
-
-    @in_main
-    @dataclasses.dataclass
-    class Found:
-        colour: Colour
-        inner: Any = None
-
-    def other(found: Found) -> Found:
-        assert found.colour is Colour.RED
-        return Found(Colour.BLUE, found)
-
-    [result] = values(run_node(other, [Found(Colour.RED)], process=True))
-    assert type(result) is Found
-    assert result.colour is Colour.BLUE
-    assert result.inner == Found(Colour.RED)
-
-
-def test_modules_registered_by_value_travel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "only_here.py").write_text(
-        "class Box:\n    def __init__(self, number):\n        self.number = number\n"
-        "def more(box):\n    return Box(box.number + 1)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    only_here: Any = importlib.import_module("only_here")
-    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != str(tmp_path)])
-    cloudpickle.register_pickle_by_value(only_here)
-    try:
-        results = values(run_node(only_here.more, [only_here.Box(1), only_here.Box(5)], process=True))
-    finally:
-        cloudpickle.unregister_pickle_by_value(only_here)
-        del sys.modules["only_here"]
-    assert [type(result) is only_here.Box for result in results] == [True, True]
-    assert [result.number for result in results] == [2, 6]
-
-
 def test_a_wrong_result_names_the_child() -> None:
     pipeline = ff.Pipeline()
     port: Any = pipeline.add(process_nodes.same, pipeline.add(Count(1)), process=True, name="wrong")
@@ -378,154 +242,56 @@ def test_a_wrong_result_names_the_child() -> None:
         pipeline.run()
 
 
-# ---- life
+# ---- what Python opens, and when
 
 
-def test_hooks_run_in_each_worker(tmp_path: Path) -> None:
-    path = tmp_path / "hooks"
-    run_node(process_nodes.Hooks(str(path)), range(10), process=ff.Process(workers=2))
-    lines = sorted(path.read_text().split("\n")[:-1])
-    assert [line.split()[0] for line in lines] == ["close", "close", "open", "open"]
-    pids = {line.split()[1] for line in lines}
-    assert len(pids) == 2
-    assert str(os.getpid()) not in pids
-
-
-def test_results_keep_their_order() -> None:
-    options = ff.Process(workers=3)
-    assert values(run_node(process_nodes.slow_if_odd, range(40), process=options)) == list(range(40))
-
-
-def test_results_come_as_they_are_ready_when_told() -> None:
-    options = ff.Process(workers=2, ordered=False)
-    got = values(run_node(process_nodes.slow_if_odd, range(40), process=options))
-    assert sorted(got) == list(range(40))
-    assert got != list(range(40))
-
-
-def test_a_full_edge_below_makes_the_workers_wait() -> None:
+def test_a_result_is_opened_when_python_first_looks_and_only_then() -> None:
     pipeline = ff.Pipeline()
-    port = pipeline.add(
-        process_nodes.double, pipeline.add(Count(200)), process=ff.Process(workers=2), name="w"
-    )
-    reader = pipeline.reader(port, queue=ff.Queue(1, when_full="block"))
+    boxes = pipeline.add(process_nodes.counted, pipeline.add(Count(3)), process=True)
+    numbers = pipeline.add(process_nodes.number_of, boxes, process=True)
+    direct, last = pipeline.reader(boxes), pipeline.reader(numbers)
+    before = process_nodes.Counted.opened
     with pipeline:
-        until(lambda: pipeline.stats().nodes["w"].processed >= 2, "the first results")
-        assert balanced(pipeline, "w").processed < 20
-        assert values(list(reader)) == [2 * number for number in range(200)]
-        assert balanced(pipeline, "w").in_flight == 0
+        assert values(list(last)) == [0, 1, 2]
+        assert process_nodes.Counted.opened == before
+        for number, sample in enumerate(direct):
+            assert sample.value is sample.value
+            assert process_nodes.Counted.opened == before + number + 1
 
 
-def test_a_live_source_drops_what_the_worker_has_no_time_for() -> None:
+def test_two_readers_see_the_same_object() -> None:
     pipeline = ff.Pipeline()
-    port = pipeline.add(process_nodes.burn, pipeline.add(Count(live=True)), process=True, name="burn")
+    boxes = pipeline.add(process_nodes.counted, pipeline.add(Count(1)), process=True)
+    readers = pipeline.reader(boxes), pipeline.reader(boxes)
+    with pipeline:
+        first, second = (reader.get().value for reader in readers)
+    assert first is second
+
+
+def test_what_cannot_be_opened_raises_where_it_is_looked_at_and_names_its_node() -> None:
+    [sample] = run_node(process_nodes.only_there, [1], process=True, name="maker")
+    with pytest.raises(ff.FreshframeError, match=r"the result of 'maker' cannot be opened here: .*not here"):
+        sample.value  # noqa: B018
+
+
+def test_pickling_the_inputs_of_workers_counts_as_holding_the_gil() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Push(live=False))
+    port = pipeline.add(process_nodes.same, source, process=True, name="n")
+    reader = pipeline.reader(port)
+    push = source.node
+    assert isinstance(push, Push)
+    push.push(*[{"number": number, "rest": list(range(1000))} for number in range(20)])
+    push.end()
+    with pipeline:
+        assert len(list(reader)) == 20
+    assert pipeline.stats().nodes["n"].gil_hold > 0
+
+
+def test_frames_are_handed_to_workers_without_the_gil() -> None:
+    pipeline = ff.Pipeline()
+    port = pipeline.add(process_nodes.mean, pipeline.add(Pictures(20)), process=True, name="n")
     reader = pipeline.reader(port)
     with pipeline:
-        for _ in range(5):
-            reader.get()
-        stats = balanced(pipeline, "burn")
-        assert stats.processed >= 5
-        [edge] = [edge for edge in pipeline.stats().edges if edge.child == "burn"]
-        assert edge.drops.keys() == {"queue_full"}
-
-
-def test_next_waits_for_an_idle_worker() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True, queue=ff.NEXT, name="next")
-    reader = pipeline.reader(port)
-    with pipeline:
-        for number in range(5):
-            sample = None
-            while sample is None:  # a value that comes before the worker is idle again is dropped
-                push.push(number)
-                with contextlib.suppress(ff.ReadTimeout):
-                    sample = reader.get(0.1)
-            assert sample.value == 2 * number
-        [edge] = [edge for edge in pipeline.stats().edges if edge.child == "next"]
-        assert edge.drops.keys() <= {"no_waiter"}
-
-
-def test_workers_are_shown() -> None:
-    pipeline = ff.Pipeline()
-    push = Push(live=False)
-    port = pipeline.add(process_nodes.double, pipeline.add(push), process=ff.Process(workers=2), name="w")
-    reader = pipeline.reader(port)
-    with pipeline:
-        push.push(1, 2, 3)
-        for _ in range(3):
-            reader.get()
-        workers = pipeline.stats().nodes["w"].workers
-        assert len({worker.pid for worker in workers} - {0, os.getpid()}) == 2
-        assert sum(worker.samples for worker in workers) == 3
-        assert all(worker.rss_bytes > 1 << 20 and worker.cpu > 0 for worker in workers)
-        assert {worker.state for worker in workers} <= {"idle", "working"}
-        assert [worker.restarts for worker in workers] == [0, 0]
-    assert {worker.state for worker in pipeline.stats().nodes["w"].workers} == {"ended"}
-    assert {worker.pid for worker in pipeline.stats().nodes["w"].workers} == {0}
-
-
-def test_nodes_without_processes_have_no_workers() -> None:
-    pipeline = ff.Pipeline()
-    pipeline.add(Collect(), pipeline.add(Count(1)))
-    pipeline.run()
-    assert pipeline.stats().nodes["Collect"].workers == ()
-
-
-def test_the_environment_travels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FRESHFRAME_TEST_ONE", "one")
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    options = ff.Process(env={"FRESHFRAME_TEST_TWO": "two"})
-    names = ["FRESHFRAME_TEST_ONE", "FRESHFRAME_TEST_TWO", "OMP_NUM_THREADS"]
-    got = values(run_node(process_nodes.variable, names, process=options))
-    assert got[:2] == ["one", "two"]
-    assert int(got[2]) >= 1
-
-
-def test_a_stream_below_workers_ends_complete() -> None:
-    pipeline = ff.Pipeline()
-    pipeline.add(Collect(), pipeline.add(process_nodes.double, pipeline.add(Count(50)), process=True))
-    assert pipeline.run().complete
-
-
-def test_a_picture_cannot_be_changed_by_its_worker() -> None:
-    frame = ff.Frame.from_array(np.zeros((480, 640), np.uint8), "gray")
-    [result] = run_node(process_nodes.WritesToItsInput(), [frame], process=True)
-    assert result.value == "refused"
-    assert not frame.luma.any()
-
-
-def test_the_death_of_a_worker_is_an_event_of_the_dashboard() -> None:
-    pipeline = ff.Pipeline()
-    push = Push(live=False)
-    pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="w")
-    with pipeline, pipeline.serve() as dashboard:
-        os.kill(pipeline.stats().nodes["w"].workers[0].pid, signal.SIGKILL)
-
-        def deaths() -> list[str]:
-            events = request(dashboard.url, "/api/state").json()["events"]
-            return [event["text"] for event in events if (event["kind"], event["subject"]) == ("error", "w")]
-
-        until(deaths, "the event")
-        assert deaths() == ["worker of 'w' died: killed by signal 9 (Killed)"]
-        assert pipeline.stats().nodes["w"].errors == 0
-
-
-def test_the_dashboard_and_metrics_show_workers() -> None:
-    pipeline = ff.Pipeline()
-    push = Push(live=False)
-    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="w")
-    reader = pipeline.reader(port)
-    with pipeline, pipeline.serve() as dashboard:
-        push.push(1)
-        reader.get()
-        nodes = {node["name"]: node for node in request(dashboard.url, "/api/state").json()["nodes"]}
-        [worker] = nodes["w"]["workers"]
-        assert worker["pid"] == pipeline.stats().nodes["w"].workers[0].pid
-        assert (worker["samples"], worker["restarts"]) == (1, 0)
-        assert nodes["w"]["in_flight"] == 0
-        assert "workers" not in nodes["Push"]
-        metrics = request(dashboard.url, "/metrics").body.decode()
-        [line] = [line for line in metrics.splitlines() if line.startswith("freshframe_worker_samples_total")]
-        assert line.endswith(" 1")
-        assert 'worker="0"' in line
+        assert len(list(reader)) == 20
+    assert pipeline.stats().nodes["n"].gil_hold == 0

@@ -1,4 +1,4 @@
-"""Nodes in worker processes: what happens when things go wrong."""
+"""Nodes in worker processes: exceptions, deaths, limits."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,49 +14,10 @@ from typing import Any
 import numpy as np
 import process_nodes
 import pytest
-from support import Count, Pictures, Push, Ticker, run_node, run_program, until
+from process_remains import nothing_is_left  # noqa: F401  (a fixture)
+from support import Count, Pictures, Push, run_node, until
 
 import freshframe as ff
-
-
-def descriptors() -> set[str]:
-    """What this process has open, by what it is: sockets and memory files have no other names."""
-    found = set()
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found.add(f"{entry.name} {os.readlink(entry)}")
-    return found
-
-
-def children() -> set[int]:
-    """The processes whose parent this one is."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == os.getpid():
-                found.add(int(stat.parent.name))
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in ("Z", "X")
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Any:
-    """After each test: no descriptor, no child and no file in /dev/shm that was not there before."""
-    run_node(process_nodes.double, [1], process=True)  # what is opened once
-    before = descriptors(), children(), set(os.listdir("/dev/shm"))
-    yield
-    until(
-        lambda: (descriptors(), children(), set(os.listdir("/dev/shm"))) == before,
-        lambda: f"the end of {descriptors() - before[0]}, {children() - before[1]}",
-    )
 
 
 def values(samples: list[ff.Sample[Any]]) -> list[Any]:
@@ -266,6 +226,15 @@ def test_memory_is_a_memory_error_in_the_node() -> None:
     assert type(info.value.__cause__) is MemoryError
 
 
+def test_memory_that_open_needs_is_missed_at_the_start() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(
+        process_nodes.NeedsMemory(), pipeline.add(Count(5)), process=ff.Process(memory="512MiB"), name="n"
+    )
+    with pytest.raises(ff.NodeError, match="node 'n' failed: MemoryError"):
+        pipeline.start()
+
+
 def test_a_result_beyond_the_limit_is_refused() -> None:
     with pytest.raises(ff.NodeError, match=r"a result of 301 MiB is more than a worker may send, 256 MiB"):
         run_node(process_nodes.shared_array, [1], process=ff.Process(memory="256MiB"))
@@ -281,6 +250,18 @@ def test_a_node_that_keeps_every_frame_is_told_so() -> None:
     assert type(info.value.__cause__) is ff.FramesHeld
 
 
+def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
+    pipeline = ff.Pipeline(max_held_bytes=10 << 20)
+    frames = pipeline.add(Pictures(60, size=(640, 480)))
+    port = pipeline.add(process_nodes.KeepsFrames(), frames, process=True, on_error="skip", name="n")
+    reader = pipeline.reader(port, frames=False)
+    with pipeline:
+        kept = len(list(reader))
+    node = pipeline.stats().nodes["n"]
+    assert 60 - kept == node.drops["error"] > 0
+    assert "FramesHeld" in node.last_error or "gets no more frames" in node.last_error
+
+
 def test_frames_that_a_worker_keeps_count_as_held() -> None:
     pipeline = ff.Pipeline()
     push = Push()
@@ -293,196 +274,3 @@ def test_frames_that_a_worker_keeps_count_as_held() -> None:
             reader.get()
         until(lambda: pipeline.stats().held_by_python_bytes == 3 * 480 * 640, "three frames to be held")
     assert pipeline.stats().held_by_python_bytes == 0
-
-
-# ---- stop, exit, signals
-
-
-def test_stop_kills_a_worker_that_does_not_come_back() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    pipeline.add(process_nodes.sleep_forever, pipeline.add(push), process=True, name="n")
-    pipeline.start()
-    push.push(1)
-    until(lambda: pipeline.stats().nodes["n"].workers[0].state == "working", "the worker to work")
-    pid = pipeline.stats().nodes["n"].workers[0].pid
-    pipeline.stop(0.6)
-    assert not is_alive(pid)
-    assert pipeline.stats().nodes["n"].drops == {"stop": 1}
-    assert pipeline.stats().nodes["n"].in_flight == 0
-
-
-def test_stop_runs_close(tmp_path: Path) -> None:
-    path = tmp_path / "hooks"
-    pipeline = ff.Pipeline()
-    port = pipeline.add(process_nodes.Hooks(str(path)), pipeline.add(Ticker()), process=ff.Process(workers=2))
-    reader = pipeline.reader(port)
-    with pipeline:
-        reader.get()
-    assert sorted(line.split()[0] for line in path.read_text().splitlines()) == [
-        "close",
-        "close",
-        "open",
-        "open",
-    ]
-
-
-def test_a_workers_own_children_go_with_it() -> None:
-    [result] = run_node(process_nodes.StartsAChild(), [0], process=True)
-    until(lambda: not is_alive(result.value), "the end of the program that the node started")
-
-
-def test_workers_go_with_a_parent_that_is_killed() -> None:
-    ended = run_program(
-        """
-        import os, signal, sys
-        import process_nodes
-        import freshframe as ff
-        from support import Push
-        pipeline = ff.Pipeline()
-        push = Push()
-        port = pipeline.add(process_nodes.sleep_on_three, pipeline.add(push), process=ff.Process(workers=2))
-        reader = pipeline.reader(port)
-        pipeline.start()
-        push.push(1)
-        reader.get()
-        push.push(3)
-        print(*[worker.pid for worker in pipeline.stats().nodes["sleep_on_three"].workers], flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
-        """
-    )
-    assert ended.code == -signal.SIGKILL
-    pids = [int(pid) for pid in ended.out.split()]
-    assert len(pids) == 2
-    until(lambda: not any(map(is_alive, pids)), "the end of the workers")
-
-
-def test_ctrl_c_ends_it_with_one_traceback() -> None:
-    ended = run_program(
-        """
-        import process_nodes
-        import freshframe as ff
-        from support import Ticker
-        pipeline = ff.Pipeline()
-        pipeline.add(process_nodes.double, pipeline.add(Ticker()), process=ff.Process(workers=2))
-        pipeline.start()
-        print("ready", flush=True)
-        pipeline.wait()
-        """,
-        signals=[signal.SIGINT],
-    )
-    assert ended.code == -signal.SIGINT
-    assert ended.err.count("Traceback") == 1
-    assert ended.err.rstrip().endswith("KeyboardInterrupt")
-
-
-def test_a_script_without_a_guard_works_and_exits_cleanly() -> None:
-    ended = run_program(
-        """
-        import freshframe as ff
-        from support import run_node
-        class Box:
-            def __init__(self, value): self.value = value
-        def box(value): return Box(2 * value)
-        print([sample.value.value for sample in run_node(box, range(3), process=True)])
-        """
-    )
-    assert (ended.code, ended.out, ended.complaints) == (0, "[0, 2, 4]\n", "")
-
-
-def test_an_exit_with_a_running_pipeline_is_clean() -> None:
-    ended = run_program(
-        """
-        import process_nodes
-        import freshframe as ff
-        from support import Ticker
-        pipeline = ff.Pipeline()
-        reader = pipeline.reader(pipeline.add(process_nodes.double, pipeline.add(Ticker()), process=True))
-        pipeline.start()
-        reader.get()
-        print(pipeline.stats().nodes["double"].workers[0].pid)
-        """
-    )
-    assert (ended.code, ended.complaints) == (0, "")
-    until(lambda: not is_alive(int(ended.out)), "the end of the worker")
-
-
-def test_a_forked_child_is_refused_its_parents_pipeline() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True)
-    reader = pipeline.reader(port)
-    with pipeline:
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            with contextlib.suppress(BaseException):
-                try:
-                    pipeline.stats()
-                except ff.StateError:
-                    code = 0
-            os._exit(code)
-        assert os.waitpid(pid, 0)[1] == 0
-        push.push(4)
-        assert reader.get().value == 8
-
-
-def test_a_forked_child_is_refused_shared_pictures_and_spares_them() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    port = pipeline.add(process_nodes.mean, pipeline.add(push), process=True)
-    reader = pipeline.reader(port)
-    with pipeline:
-        frame = ff.Frame.from_array(np.full((480, 640), 5, np.uint8), "gray")
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            with contextlib.suppress(BaseException):
-                try:
-                    frame.luma  # noqa: B018
-                except ff.StateError:
-                    frame = ff.Frame.from_array(np.full((480, 640), 6, np.uint8), "gray")
-                    code = 0 if frame.luma[0, 0] == 6 else 2
-            os._exit(code)
-        assert os.waitpid(pid, 0)[1] == 0
-        push.push(frame)
-        assert reader.get().value == 5
-
-
-# ---- output
-
-
-def test_records_and_warnings_arrive_in_the_parents_logging(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with caplog.at_level(logging.INFO):
-        run_node(process_nodes.Says(), range(3), process=True)
-        until(lambda: sum(record.name == "detector" for record in caplog.records) == 3, "three records")
-    texts = [record.getMessage() for record in caplog.records if record.name == "detector"]
-    assert texts == ["value 0", "value 1", "value 2"]
-    until(lambda: "printed by a worker" in capfd.readouterr().out, "what the worker printed")
-
-
-def test_a_working_directory_with_bad_names_disturbs_nothing(tmp_path: Path) -> None:
-    for name in ("argparse.py", "logging.py", "pickle.py", "freshframe.py"):
-        (tmp_path / name).write_text("raise RuntimeError('imported from the working directory')")
-    here = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        assert values(run_node(process_nodes.double, [1], process=True)) == [2]
-    finally:
-        os.chdir(here)
-
-
-def test_workers_pass_sigint_by() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="n")
-    reader = pipeline.reader(port)
-    with pipeline:
-        pid = pipeline.stats().nodes["n"].workers[0].pid
-        os.kill(pid, signal.SIGINT)
-        time.sleep(0.05)
-        push.push(1)
-        assert reader.get().value == 2
-        assert pipeline.stats().nodes["n"].workers[0].pid == pid

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import process_nodes
 import pytest
-from support import Count, Pictures, run_node, run_program, until
+from process_remains import is_alive
+from support import Count, Pictures, run_node, run_program, run_python, until
 
 import freshframe as ff
 
@@ -32,6 +33,7 @@ import os, resource, signal
 import numpy as np
 import process_nodes
 import freshframe as ff
+from process_remains import is_alive
 from support import Count, Push, until
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 """
@@ -111,11 +113,73 @@ def test_the_parent_may_be_process_1(tmp_path: Path) -> None:
         "node = process_nodes.Dies('SIGKILL', 3)\n"
         "print(os.getpid(), [sample.value for sample in run_node(node, range(5), process=True)])\n"
     )
-    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages)}
-    command = [*alone, sys.executable, str(script)]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-    assert (ended.returncode, ended.stdout) == (0, "1 [0, 1, 2, 4]\n"), ended.stderr
+    ended = run_python(str(script), before=alone)
+    assert (ended.code, ended.out) == (0, "1 [0, 1, 2, 4]\n"), ended.err
+
+
+def test_a_small_and_full_dev_shm_is_enough(tmp_path: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    full = "mount -t tmpfs -o size=1M none /dev/shm; head -c 2M /dev/zero > /dev/shm/full"
+    try:
+        refused = subprocess.run(
+            [*alone, "mount", "-t", "tmpfs", "none", "/dev/shm"], check=False, capture_output=True
+        ).returncode
+    except OSError:
+        refused = 1
+    if refused:
+        pytest.skip("no namespaces here (unshare)")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "import process_nodes\n"
+        "from support import Pictures, run_node, picture\n"
+        "import freshframe as ff\n"
+        "assert os.listdir('/dev/shm') == ['full'] and os.statvfs('/dev/shm').f_bfree == 0\n"
+        "frames = [ff.Frame.from_array(picture(n, (1920, 1080)), 'gray') for n in range(20)]\n"
+        "print([sample.value for sample in run_node(process_nodes.mean, frames, process=True)])\n"
+        "print(len(run_node(process_nodes.large_array, range(3), process=True)))\n"
+    )
+    ended = run_python(str(script), before=[*alone, "sh", "-c", f'{full}; exec "$@"', "sh"])
+    assert (ended.code, ended.out) == (0, f"{[float(n) for n in range(20)]}\n3\n"), ended.err
+
+
+def memory_group() -> Path | None:
+    """A control group of 350 MB that this process may put others into; None: there is none to be had."""
+    for top, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        group = Path(top) / f"freshframe-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / limit).write_text("350000000")
+        except OSError:
+            group.rmdir()
+            continue
+        return group
+    return None
+
+
+def test_a_worker_that_the_kernel_ends_for_its_memory_is_replaced(tmp_path: Path) -> None:
+    group = memory_group()
+    if group is None:
+        pytest.skip("no control group here (root)")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        f"Path({str(group / 'cgroup.procs')!r}).write_text(str(os.getpid()))\n"
+        "import process_nodes\n"
+        "from support import run_node\n"
+        "print([s.value for s in run_node(process_nodes.eat_memory, range(5), process=True)])\n"
+    )
+    try:
+        ended = run_python(str(script))
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text(), "the end of all in the group")
+        group.rmdir()
+    assert (ended.code, ended.out) == (0, "[0, 1, 2, 4]\n"), ended.err
+    assert "killed by signal 9 (Killed); the kernel's OOM killer was active" in ended.err
 
 
 # ---- pictures
@@ -226,3 +290,46 @@ def test_a_thousand_kills_lose_nothing_uncounted() -> None:
     [edge] = [edge for edge in pipeline.stats().edges if edge.child == "n"]
     assert edge.delivered == node.processed + node.dropped
     assert (node.in_flight, pipeline.stats().held_by_python_bytes) == (0, 0)
+
+
+def have_ended(pids: list[int]) -> bool:
+    return not any(map(is_alive, pids))
+
+
+RUNS_UNTIL_KILLED = """
+import sys, time
+import process_nodes
+import freshframe as ff
+from support import Pictures
+pipeline = ff.Pipeline()
+frames = pipeline.add(Pictures(1 << 30, live=True, size=(640, 480)))
+port = pipeline.add(process_nodes.mean, frames, process=ff.Process(workers=2), name="n")
+reader = pipeline.reader(port, frames=False)
+pipeline.start()
+reader.get()
+print(*[worker.pid for worker in pipeline.stats().nodes["n"].workers], flush=True)
+while True:
+    reader.get()
+"""
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("what", ["parent", "both"])
+def test_a_hundred_killed_parents_leave_nothing(what: str) -> None:
+    before = set(os.listdir("/dev/shm"))
+    delays = np.random.default_rng(7).uniform(0, 0.05, 100)
+    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages)}
+    for number, delay in enumerate(delays):
+        command = [sys.executable, "-c", RUNS_UNTIL_KILLED]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+            assert parent.stdout is not None
+            workers = [int(pid) for pid in parent.stdout.readline().split()]
+            assert len(workers) == 2
+            time.sleep(delay)
+            if what == "both":
+                os.kill(workers[number % 2], signal.SIGKILL)
+            parent.kill()
+        until(partial(have_ended, workers), f"the end of {workers}, number {number}")
+    assert set(os.listdir("/dev/shm")) == before

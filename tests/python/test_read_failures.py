@@ -123,7 +123,7 @@ def test_the_other_sources_are_told_to_end() -> None:
 
 
 def test_nodes_whose_close_waits_for_each_other_all_end() -> None:
-    """More of them than threads that leave at a time (Note [Leaving in a queue] in gil_turn.cpp)."""
+    """More of them than threads that leave at a time (Note [Leaving in a queue] in node/gil_turn.cpp)."""
     together = threading.Barrier(24)
 
     class Meets(ff.Node[int, None]):

@@ -117,6 +117,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Detections(BOX, [1], [0], velocity=THING),
         lambda: ff.Detections(BOX, [1], [0], names=THING),
     ],
+    "Fleet": [lambda: ff.Fleet(THING), *each_option(ff.Fleet)],
     "LineCounter": [
         lambda: ff.LineCounter(THING, (9, 9)),
         lambda: ff.LineCounter((0, 0), THING),

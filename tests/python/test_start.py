@@ -37,7 +37,7 @@ before = native_threads()
     "place",
     [
         "freshframe._life.keep",
-        "ff.Pipeline._start_threads",
+        "freshframe._node_threads.NodeThreads.start",
         "threading.Thread.start",
         "freshframe._log.start",
     ],

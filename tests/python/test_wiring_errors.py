@@ -51,6 +51,11 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         r"did you mean Ticker\(\)\?",
     ),
     "a number as a node": (lambda p, c: p.add(5, c), ff.OptionTypeError, r"5|int"),
+    "a URL as a node": (
+        lambda p, c: p.add("rtsp://u:secret@h/"),
+        ff.OptionTypeError,
+        r"a str; use freshframe.open\(...\)$",
+    ),
     "None as a node": (lambda p, c: p.add(None, c), ff.OptionTypeError, r"None"),
     "a port as a node": (lambda p, c: p.add(c), ff.OptionTypeError, r"(?i)port"),
     "a node as a parent": (lambda p, c: p.add(Collect(), Ticker()), ff.OptionTypeError, r"(?i)port|Ticker"),

@@ -22,7 +22,7 @@ void double_release() {
 
 }  // namespace
 
-PYBIND11_MODULE(fibonacci_pybind11, module) {
+PYBIND11_MODULE(fibonacci_pybind11, module, py::mod_gil_not_used()) {
   module.def("fibonacci", &fibonacci, py::arg("n"), py::arg("release"),
              "The n-th Fibonacci number modulo 2**64.\n\nGIL: held or released, as `release` says.");
   module.def("double_release", &double_release,

@@ -59,30 +59,12 @@ def books_balance(stats: ff.Stats) -> bool:
 
 def as_json(measured: Measured) -> dict[str, Any]:
     """The report as one object; times in seconds."""
-    game, stats, accuracy = measured.game, measured.stats, measured.accuracy
+    stats, accuracy, recording = measured.stats, measured.accuracy, measured.recording
     return {
         "seconds": measured.seconds,
         "cores": len(os.sched_getaffinity(0)),
-        "game": {
-            "frames": len(game.starts),
-            "missed": game.missed,
-            "missed_share": game.missed_share,
-            "missed_share_alone": measured.alone.missed_share,
-            "missed_share_beside_burning": measured.beside_burning.missed_share,
-            "frame_time": _spread(game.frame_times),
-            "pull": _spread(game.pulls),
-            "age_at_pull": _spread(game.ages),
-        },
-        "process": None
-        if measured.on_thread is None
-        else {
-            name: {
-                "missed_share": live.game.missed_share,
-                "longest_frame": live.longest,
-                "gil_share": live.gil_share,
-            }
-            for name, live in (("thread", measured.on_thread), ("worker", Live(stats, game)))
-        },
+        "game": _loop(measured),
+        "process": _process(measured),
         "tracking": {
             "frames": accuracy.frames,
             "balls": accuracy.balls,
@@ -90,40 +72,71 @@ def as_json(measured: Measured) -> dict[str, Any]:
             "centre_error_px": accuracy.centre_error_px,
             "id_switches": accuracy.id_switches,
         },
-        "nodes": {
-            name: {
-                "fps": node.fps,
-                "p50": node.p50,
-                "p99": node.p99,
-                "drops": dict(node.drops),
-                "gil_wait": node.gil_wait,
-                "gil_hold": node.gil_hold,
-            }
-            for name, node in stats.nodes.items()
-        },
-        "edges": [
-            {
-                "parent": edge.parent,
-                "child": edge.child,
-                "passed_in": edge.passed_in,
-                "delivered": edge.delivered,
-                "dropped": edge.dropped,
-                "waiting": edge.waiting,
-                "drops": dict(edge.drops),
-                "age_p50": edge.age_p50,
-                "age_p99": edge.age_p99,
-            }
-            for edge in stats.edges
-        ],
+        "nodes": {name: _node(node) for name, node in stats.nodes.items()},
+        "edges": [_edge(edge) for edge in stats.edges],
         "books_balance": books_balance(stats),
         "peak_rss_bytes": measured.peak_rss,
         "recording": {
-            "frames": measured.recording.frames,
-            "seconds": measured.recording.elapsed,
-            "complete": measured.recording.complete,
+            "frames": recording.frames,
+            "seconds": recording.elapsed,
+            "complete": recording.complete,
             "video": str(measured.video),
             "picture": str(measured.picture),
         },
+    }
+
+
+def _loop(measured: Measured) -> dict[str, Any]:
+    game = measured.game
+    return {
+        "frames": len(game.starts),
+        "missed": game.missed,
+        "missed_share": game.missed_share,
+        "missed_share_alone": measured.alone.missed_share,
+        "missed_share_beside_burning": measured.beside_burning.missed_share,
+        "frame_time": _spread(game.frame_times),
+        "pull": _spread(game.pulls),
+        "age_at_pull": _spread(game.ages),
+    }
+
+
+def _process(measured: Measured) -> dict[str, Any] | None:
+    """The computing node on its thread and in its worker; None: it had no process."""
+    if measured.on_thread is None:
+        return None
+    lives = {"thread": measured.on_thread, "worker": Live(measured.stats, measured.game)}
+    return {
+        name: {
+            "missed_share": live.game.missed_share,
+            "longest_frame": live.longest,
+            "gil_share": live.gil_share,
+        }
+        for name, live in lives.items()
+    }
+
+
+def _node(node: ff.NodeStats) -> dict[str, Any]:
+    return {
+        "fps": node.fps,
+        "p50": node.p50,
+        "p99": node.p99,
+        "drops": dict(node.drops),
+        "gil_wait": node.gil_wait,
+        "gil_hold": node.gil_hold,
+    }
+
+
+def _edge(edge: ff.EdgeStats) -> dict[str, Any]:
+    return {
+        "parent": edge.parent,
+        "child": edge.child,
+        "passed_in": edge.passed_in,
+        "delivered": edge.delivered,
+        "dropped": edge.dropped,
+        "waiting": edge.waiting,
+        "drops": dict(edge.drops),
+        "age_p50": edge.age_p50,
+        "age_p99": edge.age_p99,
     }
 
 

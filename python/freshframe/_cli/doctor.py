@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 import freshframe as ff
-from freshframe import _native
+from freshframe import _gil_state, _native
 
 from .messages import Messages
 from .outcome import ExitCode
@@ -69,12 +68,14 @@ def _python() -> Iterator[Finding]:
     else:
         advice = f"freshframe is made for CPython {low[0]}.{low[1]} to {high[0]}.{high[1]}"
         yield Finding("Python", "warn", found, advice)
-    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if not _gil_state.FREE_THREADED:
         yield Finding("free-threading", "ok", "no: this Python has a GIL, which native nodes never hold")
+    elif not _gil_state.enabled():
+        yield Finding("free-threading", "ok", "yes, and the GIL is off")
     else:
-        enabled = getattr(sys, "_is_gil_enabled", lambda: True)()
-        advice = "this build of Python is not tested with freshframe yet"
-        yield Finding("free-threading", "warn", f"yes, GIL {'switched on' if enabled else 'off'}", advice)
+        who = ", ".join(_gil_state.enabled_by())
+        advice = "Python nodes take turns again: do without it, or ask for a version that declares Py_mod_gil"
+        yield Finding("free-threading", "warn", f"yes, but the GIL is on, switched on by {who}", advice)
 
 
 def _numpy() -> Iterator[Finding]:
@@ -119,7 +120,7 @@ def _cameras() -> Iterator[Finding]:
         if os.access(device, os.R_OK | os.W_OK):
             yield Finding("cameras", "ok", f"{device} can be opened by this user")
         else:
-            advice = "sudo usermod -aG video $USER, then log in anew"
+            advice = "sudo usermod -aG video $USER, then log in again"
             yield Finding("cameras", "warn", f"{device} may not be opened by this user", advice)
 
 

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from freshframe import gil
+from freshframe import _gil_state, gil
 
+from .gil_pauses import Pause, Pauses, gil_record
 from .messages import Messages
 from .outcome import ExitCode, Interrupted, TimedOut, UsageError
 
@@ -40,6 +41,8 @@ def run(options: Any, messages: Messages) -> int:
     process = os.getpid()
     with contextlib.ExitStack() as stack:
         lines = _lines(options, stack)
+        if _gil_state.FREE_THREADED:
+            return _free_threaded(program, options, lines, messages)
         try:
             watch = gil.watch(options.threshold, on_stall=lambda stall: _show(stall, lines, messages))
             stack.enter_context(watch)
@@ -55,6 +58,29 @@ def run(options: Any, messages: Messages) -> int:
         messages.say(f"\n{watch.table()}")
         if watch.dropped:
             messages.say(f"{watch.dropped} stalls are not kept one by one")
+    return code
+
+
+def _free_threaded(program: Program, options: Any, lines: IO[str] | None, messages: Messages) -> int:
+    """No thread can hold what is not there: what makes all of them wait are pauses."""
+    try:
+        gil._check_threshold(options.threshold)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    process = os.getpid()
+
+    def show(pause: Pause) -> None:
+        if lines is not None:
+            _write(lines, {"kind": "pause", **dataclasses.asdict(pause)})
+        messages.say(f"gil: {pause}")
+
+    with Pauses(options.threshold, show) as pauses:
+        code = _run(program, messages)
+    if os.getpid() != process:
+        return code
+    if lines is not None:
+        _write(lines, gil_record())
+    messages.say(f"\n{pauses.table()}")
     return code
 
 

@@ -65,7 +65,13 @@ def _detector(options: Any, common: dict[str, Any]) -> dict[str, Any]:
     except ff.OptionError as error:
         return {"layout": None, "why": str(error), "classes": None}
     names = None if detector.names is None else list(detector.names)
-    return {"layout": detector.layout, "why": detector.why, "classes": names, "size": list(detector.size)}
+    return {
+        "layout": detector.layout,
+        "why": detector.why,
+        "classes": names,
+        "size": list(detector.size),
+        "pictures": detector.pictures,
+    }
 
 
 def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
@@ -119,6 +125,8 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
         rows.append(("layout", f"{record['layout']}: {record['why']}"))
         rows.append(("classes", _names(record["classes"])))
     rows.append(("computed by", f"{record['provider']} with {record['threads']} threads"))
+    if record["layout"] is not None:
+        rows.append(("batches", _batches(record["pictures"], record["provider"])))
     if "p50_seconds" in record:
         rows.append(
             (
@@ -133,6 +141,17 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
     shown = {key: text for key, text in record["metadata"].items() if key != "names"}
     rows += [(key, text) for key, text in sorted(shown.items())]
     return [f"{name:<12} {' '.join(text.split())}" for name, text in rows]
+
+
+def _batches(pictures: int | None, provider: str) -> str:
+    """What becomes of a batch of pictures."""
+    if pictures is not None and pictures > 1:
+        return f"runs of {pictures} pictures, as the file fixes it; shorter ones are padded"
+    if provider == "cpu":
+        return "a run for each picture, one thread each"
+    if pictures is None:
+        return "one run for all pictures"
+    return "a run for each picture, as the file fixes it: export it with dynamic=True for one run of all"
 
 
 def _names(names: list[str] | None) -> str:

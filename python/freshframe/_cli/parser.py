@@ -30,7 +30,7 @@ def parse(arguments: Sequence[str]) -> Any:
     parser = argparse.ArgumentParser(
         prog="freshframe",
         description="Real-time video analysis: circles found and tracked, every dropped frame counted.",
-        epilog="freshframe COMMAND --help says more.",
+        epilog="freshframe COMMAND --help describes a command.",
     )
     parser.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -43,6 +43,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _devices(commands)
     _doctor(commands)
     _model(commands)
+    _fleet(commands)
     _gil(commands)
     _lab(commands)
     _check_command(parser, list(commands.choices), arguments)
@@ -92,7 +93,7 @@ def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.
     common.add_argument("--json", action="store_true", help="results on stdout as JSON, one object per line")
     common.add_argument("--timeout", type=seconds, metavar="TIME", help="end with exit code 5 after TIME")
     common.add_argument(
-        "-v", "--verbose", action="count", default=0, help="more on stderr; twice: everything"
+        "-v", "--verbose", action="count", default=0, help="more messages on stderr; twice: all of them"
     )
     common.add_argument("-q", "--quiet", action="count", default=0, help="only errors on stderr")
     common.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
@@ -128,40 +129,14 @@ def _track(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write FILE: .jsonl and .csv hold what was found, .mp4 the video with it drawn; repeatable. "
+        help="write FILE: .jsonl and .csv hold the results, .mp4 the video with them drawn; repeatable. "
         "{stem} in it stands for the source's name without suffix",
     )
     parser.add_argument(
-        "--detect", action="store_true", help="find things in each frame alone, without identities"
+        "--detect", action="store_true", help="search each frame separately, without identities"
     )
     parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
-    parser.add_argument(
-        "--realtime",
-        action="store_true",
-        help="play a file at its own speed, as a camera: frames that would have to wait are dropped",
-    )
-    parser.add_argument(
-        "--for",
-        dest="duration",
-        type=seconds,
-        metavar="TIME",
-        help="end after TIME: of the video for a file, of the clock for a live source",
-    )
-    parser.add_argument(
-        "--start", type=moment, metavar="TIME", help="begin with the frame at TIME of the file"
-    )
-    parser.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME of the file")
-    parser.add_argument(
-        "--wait", action="store_true", help="wait for a camera that is not there, instead of ending at once"
-    )
-    parser.add_argument("--max-frames", type=count, metavar="N", help="end after N frames were looked at")
-    parser.add_argument(
-        "--keep", type=share, default=1.0, metavar="P", help="look at a random share P of the frames only"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="chooses which frames --keep keeps (default 1)"
-    )
-
+    _limits(parser)
     group = parser.add_argument_group("a neural network instead of circles")
     group.add_argument("--model", metavar="FILE", help="find boxes with this ONNX file")
     group.add_argument("--classes", metavar="A,B", help="only these classes, by name")
@@ -169,9 +144,39 @@ def _track(commands: Any) -> None:
     _serving(parser)
 
 
+def _limits(parser: Any) -> None:
+    """Which frames of its sources a command looks at."""
+    parser.add_argument(
+        "--realtime",
+        action="store_true",
+        help="play a file at its own speed, like a camera: frames that would have to wait are dropped",
+    )
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=seconds,
+        metavar="TIME",
+        help="end after TIME of the video (file) or of the clock (live source)",
+    )
+    parser.add_argument(
+        "--start", type=moment, metavar="TIME", help="begin with the frame at TIME of the file"
+    )
+    parser.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME of the file")
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for a missing camera instead of ending at once"
+    )
+    parser.add_argument("--max-frames", type=count, metavar="N", help="end after N processed frames")
+    parser.add_argument(
+        "--keep", type=share, default=1.0, metavar="P", help="process only a random share P of the frames"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="seed of the choice that --keep makes (default 1)"
+    )
+
+
 def _model_options(group: Any) -> None:
-    group.add_argument("--confidence", type=share, metavar="P", help="boxes above P are found (default 0.25)")
-    group.add_argument("--layout", metavar="NAME", help="what the outputs mean, where the file does not tell")
+    group.add_argument("--confidence", type=share, metavar="P", help="report boxes above P (default 0.25)")
+    group.add_argument("--layout", metavar="NAME", help="layout of the outputs, if the file does not name it")
     group.add_argument("--threads", type=count, metavar="N", help="compute with N threads")
     group.add_argument(
         "--provider",
@@ -189,7 +194,7 @@ def _model(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="FILE", help="the .onnx file")
     parser.add_argument(
-        "--size", type=dimensions, metavar="WxH", help="of the input, for a file that leaves it open"
+        "--size", type=dimensions, metavar="WxH", help="size of the input, if the file does not fix it"
     )
     _model_options(parser)
 
@@ -202,7 +207,7 @@ def _serving(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=0,
         metavar="PORT",
-        help="serve the dashboard and /metrics on PORT, or on one that is free; the URL goes to stderr",
+        help="serve the dashboard and /metrics on PORT, or on a free port; the URL goes to stderr",
     )
     _host(group)
 
@@ -212,7 +217,7 @@ def _host(group: Any) -> None:
         "--host",
         default="127.0.0.1",
         metavar="ADDRESS",
-        help="listen there (default 127.0.0.1); others than this machine need the token in the URL",
+        help="listen on ADDRESS (default 127.0.0.1); other machines need the token in the URL",
     )
 
 
@@ -225,11 +230,11 @@ def _view(commands: Any) -> None:
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
-    parser.add_argument("--circles", action="store_true", help="find and follow circles and draw them")
-    parser.add_argument("--loop", action="store_true", help="begin a file anew at its end")
+    parser.add_argument("--circles", action="store_true", help="track circles and draw them")
+    parser.add_argument("--loop", action="store_true", help="repeat a file")
     group = parser.add_argument_group("dashboard")
     group.add_argument(
-        "--port", type=port, default=8080, help="listen on PORT (default 8080); 0: one that is free"
+        "--port", type=port, default=8080, help="listen on PORT (default 8080); 0: a free port"
     )
     _host(group)
 
@@ -247,7 +252,7 @@ def _app(commands: Any) -> None:
         metavar="APP.PY[:NAME]",
         help="the file, and a name in it: a Pipeline or a function that returns one (default pipeline)",
     )
-    parser.epilog = f"{parser.epilog}\n\nWhat follows -- is the file's own, in sys.argv."
+    parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
 
 
 def _top(commands: Any) -> None:
@@ -258,31 +263,31 @@ def _top(commands: Any) -> None:
         "  freshframe top http://127.0.0.1:8080\n  freshframe top 8080 --json | jq .edges",
     )
     parser.add_argument(
-        "url", metavar="URL", help="of its dashboard, as serve() returned it; or host:port, or a port"
+        "url", metavar="URL", help="URL of the dashboard, from serve(); or host:port, or a port"
     )
     parser.add_argument(
-        "--every", type=seconds, default=1.0, metavar="TIME", help="between two looks (default 1s)"
+        "--every", type=seconds, default=1.0, metavar="TIME", help="time between two readings (default 1s)"
     )
-    parser.add_argument("--once", action="store_true", help="one look, then end")
+    parser.add_argument("--once", action="store_true", help="read once, then end")
 
 
 def _demo(commands: Any) -> None:
     parser = _command(
         commands,
         "demo",
-        "show what this is for, without camera or display",
+        "run a demonstration of 15 s, without camera or display",
         "  freshframe demo --process\n  freshframe demo --seconds 5 --out results --json",
     )
     parser.add_argument(
-        "--seconds", type=seconds, default=15.0, metavar="TIME", help="of the live part (default 15)"
+        "--seconds", type=seconds, default=15.0, metavar="TIME", help="duration of the live part (default 15)"
     )
     parser.add_argument(
-        "--out", default="out", metavar="DIR", help="where the video and the picture go (default out)"
+        "--out", default="out", metavar="DIR", help="folder for the video and the picture (default out)"
     )
     parser.add_argument(
         "--process",
         action="store_true",
-        help="run the node that computes in a worker process, after 5 s on its thread to compare with",
+        help="after 5 s on its thread, run the node that computes in a worker process, and compare",
     )
     _serving(parser)
 
@@ -291,7 +296,7 @@ def _probe(commands: Any) -> None:
     parser = _command(
         commands,
         "probe",
-        "open a source, read it for 2 s and say what it delivers",
+        "open a source, read it for 2 s and report its properties",
         "  freshframe probe match.mp4\n  freshframe probe 'demo:circles?fps=30' --json",
     )
     parser.add_argument("source", type=source, metavar="URL", help=_SOURCE)
@@ -331,18 +336,77 @@ def _lab(commands: Any) -> None:
         metavar="NAME",
         help=f"{', '.join(names)}; without it they are listed",
     )
-    parser.add_argument("--list", action="store_true", help="say what each lab shows and how long it takes")
+    parser.add_argument("--list", action="store_true", help="list the labs with their times")
     parser.add_argument("--quick", action="store_true", help="a few seconds each, less exact")
     parser.add_argument(
         "--picture", metavar="FILE", help="frozen-game: draw its timelines into FILE, .png or .jpg"
     )
+    parser.add_argument(
+        "--free-threaded",
+        metavar="PYTHON",
+        help="fibonacci, contention: a column more, measured with this free-threaded Python, "
+        "which has freshframe too",
+    )
+
+
+def _fleet(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "fleet",
+        "run many cameras on several processes, and look at them",
+        "  freshframe fleet run app.py --cameras cameras.csv --agents 2 --read tracks\n"
+        "  freshframe fleet status\n  freshframe fleet drain agent0",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    run = verbs.add_parser("run", help="run the cameras of a file with the `build` function of a program")
+    run.add_argument(
+        "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
+    )
+    run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
+    run.add_argument("--agents", type=count, default=1, metavar="N", help="how many processes (default 1)")
+    run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
+    run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
+    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and say where")
+    _fleet_check(verbs)
+    for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
+        verbs.add_parser(verb, help=summary)
+    for verb, summary in (
+        ("drain", "move all cameras of an agent to others"),
+        ("resume", "let an agent take cameras again"),
+    ):
+        verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
+    for name, each in verbs.choices.items():
+        if name == "check":
+            continue
+        each.add_argument("--name", metavar="NAME", help="of the fleet; needed where several run")
+        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
+
+
+def _fleet_check(verbs: Any) -> None:
+    check = verbs.add_parser(
+        "check",
+        help="run test cameras, a fleet and random faults, and compare what was sent with what was read",
+    )
+    check.add_argument("--cameras", type=count, default=12, metavar="N", help="test cameras (default 12)")
+    check.add_argument("--agents", type=count, default=3, metavar="N", help="agents of the fleet (default 3)")
+    check.add_argument(
+        "--exclusive",
+        type=int,
+        metavar="N",
+        help="how many cameras allow one session (default: half of them)",
+    )
+    check.add_argument("--fps", type=float, default=10.0, help="frames a second of each camera (default 10)")
+    check.add_argument("--faults", type=count, default=10, metavar="N", help="how many (default 10)")
+    check.add_argument("--seed", type=int, help="of the faults; the same seed gives the same ones")
+    check.add_argument("--folder", metavar="PATH", help="for the logs; the default is deleted at the end")
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
 def _gil(commands: Any) -> None:
     parser = _command(
         commands,
         "gil",
-        "run a program and name who held the GIL",
+        "run a program and name the calls that held the GIL",
         "  freshframe gil app.py --some-option of-the-app\n"
         "  freshframe gil --threshold 20ms --module package.app",
     )
@@ -351,17 +415,17 @@ def _gil(commands: Any) -> None:
         type=seconds,
         default=0.01,
         metavar="TIME",
-        help="tell of stalls of at least TIME (default 10ms). A thread in pure Python lets others in "
-        "every 5 ms (sys.setswitchinterval), so alone it is told of only below that",
+        help="report stalls of at least TIME (default 10ms). A thread in pure Python hands the GIL over "
+        "every 5 ms (sys.setswitchinterval), so alone it is reported only below that",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the JSON lines to FILE")
     parser.add_argument(
         "--module",
         nargs=argparse.REMAINDER,
         metavar="NAME ARGS",
-        help="run a module, as python -m does; what follows its name is the program's own",
+        help="run a module like python -m; arguments after its name belong to the program",
     )
     parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, unless --module is given")
     parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="what follows is the program's own"
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the program"
     )

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/seconds_text.hpp"
 
@@ -85,7 +86,7 @@ void ReaderCore::check_held() const {
 }
 
 AnySample ReaderCore::hand_over(AnySample sample) const {
-  if (sample.frame) sample.frame = sample.frame.as_loan(holder_);
+  if (sample.frame) sample.frame = FrameAccess::loan(sample.frame, holder_);
   return sample;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "core/frame/frame_body.hpp"
 #include "core/frame/frame_budget.hpp"
 #include "core/frame/packing.hpp"
@@ -220,22 +221,31 @@ std::size_t Frame::size_bytes() const noexcept {
   return body_ == nullptr ? 0 : body_->bytes.load(std::memory_order_relaxed);
 }
 
-Frame Frame::as_loan(std::uint16_t holder) const noexcept {
-  if (body_ == nullptr) return {};
-  const auto* lender = body_->lender.load(std::memory_order_acquire);
+Frame Frame::keep() const noexcept {
+  return core::FrameAccess::loan(*this);
+}
+
+Frame core::FrameAccess::loan(const Frame& frame, std::uint16_t holder) noexcept {
+  auto* const body = frame.body_;
+  if (body == nullptr) return {};
+  const auto* lender = body->lender.load(std::memory_order_acquire);
   if (lender == nullptr || !lender->knows(holder)) holder = 0;
-  body_->hold(true, holder);
-  return {body_, form_, true, holder};
+  body->hold(true, holder);
+  return {body, frame.form_, true, holder};
 }
 
-Frame Frame::as_engine() const noexcept {
-  if (body_ == nullptr) return {};
-  body_->hold(false, 0);
-  return {body_, form_, false};
+Frame core::FrameAccess::engine(const Frame& frame) noexcept {
+  if (frame.body_ == nullptr) return {};
+  frame.body_->hold(false, 0);
+  return {frame.body_, frame.form_, false};
 }
 
-void Frame::attach(const std::shared_ptr<core::FrameBudget>& budget) const {
-  if (body_ != nullptr) body_->attach(budget);
+bool core::FrameAccess::is_loan(const Frame& frame) noexcept {
+  return frame.loan_;
+}
+
+void core::FrameAccess::attach(const Frame& frame, const std::shared_ptr<FrameBudget>& budget) {
+  if (frame.body_ != nullptr) frame.body_->attach(budget);
 }
 
 Frame Frame::wrap(std::span<const Picture> forms, std::size_t bytes, std::function<void()> release,

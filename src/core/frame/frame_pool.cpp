@@ -144,7 +144,7 @@ FrameBuilder& FrameBuilder::operator=(FrameBuilder&&) noexcept = default;
 FrameBuilder::~FrameBuilder() = default;
 
 std::uint8_t* FrameBuilder::plane(int index) noexcept {
-  return memory_.get() + (picture_.planes[static_cast<std::size_t>(index)].data - memory_.get());
+  return picture_.row(index);
 }
 
 std::ptrdiff_t FrameBuilder::stride(int index) const noexcept {

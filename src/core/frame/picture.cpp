@@ -15,22 +15,22 @@ constexpr int half(int size) {
   return (size + 1) / 2;
 }
 
-void copy_plane(const Plane& from, const Plane& to) {
-  for (int y = 0; y < to.rows; ++y) {
-    std::memcpy(const_cast<std::uint8_t*>(to.row(y)), from.row(y), static_cast<std::size_t>(to.row_bytes));
+void copy_plane(const Picture& from, const MutablePicture& to, int index) {
+  const auto& source = from.planes[static_cast<std::size_t>(index)];
+  const auto& target = to.planes[static_cast<std::size_t>(index)];
+  for (int y = 0; y < target.rows; ++y) {
+    std::memcpy(to.row(index, y), source.row(y), static_cast<std::size_t>(target.row_bytes));
   }
 }
 
 class BasicPixelOps final : public PixelOps {
  public:
-  [[nodiscard]] bool convert(const Picture& from, const Picture& to) const override {
+  [[nodiscard]] bool convert(const Picture& from, const MutablePicture& to) const override {
     const auto source = from.format.format;
     const auto wanted = to.format.format;
     const bool has_luma = source != PixelFormat::Bgr && source != PixelFormat::Rgb;
     if (source != wanted && !(wanted == PixelFormat::Gray && has_luma)) return false;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(to.format.plane_count()); ++i) {
-      copy_plane(from.planes[i], to.planes[i]);
-    }
+    for (int i = 0; i < to.format.plane_count(); ++i) copy_plane(from, to, i);
     return true;
   }
 };

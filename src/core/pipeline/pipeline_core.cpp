@@ -58,21 +58,21 @@ void PipelineCore::check_building(const char* verb) const {
 
 int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
                       const AddOptions& options) {
+  const Lock lock(building_);
   check_building("add()");
   const auto name = graph_.admit(node.get(), parents, options);
-  const Lock lock(building_);
   auto worker = std::make_unique<Worker>(*this, node_count(), name, std::move(node), options);
   return graph_.add(std::move(worker), parents, options);
 }
 
 std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const AnyPort> parents,
                                                      const ReaderOptions& options) {
+  const Lock lock(building_);
   check_building("reader()");
   const auto name = graph_.admit_reader(parents, options);
   auto reader = std::make_shared<ReaderCore>(
       name, options.frames,
       ReaderContext{clock(), failure_, budget_, started_, options_.max_held_bytes, weak_from_this()});
-  const Lock lock(building_);
   graph_.add_reader(reader, parents, options);
   return reader;
 }
@@ -95,21 +95,19 @@ void PipelineCore::start(const Embedder& embedder) {
 
 void PipelineCore::launch() {
   {
-    const Lock lock(mutex_);
-    if (stop_source_.stop_requested()) {
-      throw StateError("start() after stop(): a pipeline runs once, build a new one");
+    const Lock building(building_);  // throughout: an add() comes before all of it or is refused
+    {
+      const Lock lock(mutex_);
+      if (stop_source_.stop_requested()) {
+        throw StateError("start() after stop(): a pipeline runs once, build a new one");
+      }
+      if (phase_ != Phase::Building) {
+        throw StateError("start() was called before: a pipeline runs once, build a new one");
+      }
     }
-    if (phase_ != Phase::Building) {
-      throw StateError("start() was called before: a pipeline runs once, build a new one");
-    }
-  }
-  {
-    const Lock building(building_);
     graph_.wire();
     budget_->set_holders(graph_.holders());
     budget_->set_bound(graph_.frame_bound());
-  }
-  {
     const Lock lock(mutex_);
     if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline started");
     phase_ = Phase::Starting;

@@ -1,4 +1,4 @@
-// The worker's loops, steps and books.
+// The worker's loops and steps.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/worker.hpp"
 
@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
-#include <type_traits>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
+#include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include <cxxabi.h>
 #include <pthread.h>
@@ -48,23 +48,6 @@ bool is_cancellation(const std::exception_ptr& error) {
   }
 }
 
-// A source waits inside read(), so its share of work is what its thread has computed.
-std::int64_t thread_cpu_ns() {
-  timespec spent{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
-}
-
-std::int64_t nanoseconds(double seconds) {
-  return static_cast<std::int64_t>(seconds * 1e9);
-}
-
-// For counters that only one thread writes: no locked instruction.
-template <class T>
-void add(std::atomic<T>& counter, std::type_identity_t<T> count) {
-  counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-}
-
 }  // namespace
 
 Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
@@ -87,7 +70,18 @@ Worker* Worker::current() noexcept {
 
 void Worker::run() {
   adopt_thread();
-  if (open_step()) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+  bool arrived = false;
+  try {
+    const bool opened = open_step();
+    arrived = true;
+    if (opened) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+  } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
+    const Error error("ended its own thread");
+    fail(std::make_exception_ptr(error), error.what(), nullptr);
+    if (!arrived) core_.arrive_opened();
+    close_step();
+    throw;
+  }
   close_step();
 }
 
@@ -140,7 +134,7 @@ void Worker::batch_loop() {
 }
 
 bool Worker::process_batch(std::span<const AnySample> samples) {
-  std::vector<std::optional<Output>> outputs;
+  std::vector<std::optional<Emitted>> outputs;
   begin_work();
   try {
     expect_no_lock();
@@ -160,7 +154,7 @@ bool Worker::process_batch(std::span<const AnySample> samples) {
 }
 
 bool Worker::process_one(const AnySample& sample) {
-  std::optional<Output> output;
+  std::optional<Emitted> output;
   begin_work();
   try {
     expect_no_lock();
@@ -179,7 +173,7 @@ bool Worker::process_one(const AnySample& sample) {
 void Worker::source_loop() {
   if (!wait_for_go()) return;
   while (!context_.stop.stop_requested()) {
-    std::optional<SourceItem<Output>> item;
+    std::optional<SourceItem<Emitted>> item;
     const auto began = core_.clock()->now();
     try {
       expect_no_lock();
@@ -223,53 +217,8 @@ bool Worker::would_wait() const {
 }
 
 // Another source may take the room that the budget has now, so a frame that may wait for room always might.
-bool Worker::would_wait(const SourceItem<Output>& item) const {
+bool Worker::would_wait(const SourceItem<Emitted>& item) const {
   return (item.value.frame && !source_->live()) || would_wait();
-}
-
-void Worker::begin_work() noexcept {
-  set_state(NodeState::Working);
-  work_began_ = core_.clock()->now();
-}
-
-void Worker::end_work() noexcept {
-  const auto now = core_.clock()->now();
-  const auto spent = now - work_began_;
-  durations_.add(Seconds(spent).count());
-  add(busy_ns_, spent.count());
-  add(processed_, 1);
-  count_rate(now);
-  set_state(NodeState::Waiting);
-}
-
-void Worker::end_batch(std::size_t samples) noexcept {
-  const auto now = core_.clock()->now();
-  const auto spent = now - work_began_;
-  durations_.add(Seconds(spent).count());
-  add(busy_ns_, spent.count());
-  add(processed_, samples);
-  for (std::size_t i = 0; i < samples; ++i) count_rate(now);
-  count_batch(samples);
-  set_state(NodeState::Waiting);
-}
-
-void Worker::count_batch(std::size_t samples) noexcept {
-  if (samples > 0 && samples <= batch_sizes_.size()) add(batch_sizes_[samples - 1], 1);
-}
-
-void Worker::count_call(Seconds spent) noexcept {
-  durations_.add(spent.count());
-  add(busy_ns_, nanoseconds(spent.count()));
-}
-
-void Worker::count_processed() noexcept {
-  add(processed_, 1);
-  count_rate(core_.clock()->now());
-}
-
-void Worker::end_read() noexcept {
-  durations_.add(Seconds(core_.clock()->now() - work_began_).count());
-  set_state(NodeState::Waiting);
 }
 
 void Worker::set_sources(std::shared_ptr<const std::vector<int>> sources) {
@@ -287,28 +236,28 @@ PictureTap& Worker::tap_of(const AnySample& sample) noexcept {
   return taps_[std::min(static_cast<std::size_t>(found - sources_->begin()), taps_.size() - 1)];
 }
 
-void Worker::emit(Output output, const AnySample& from) {
+void Worker::emit(Emitted output, const AnySample& from) {
   if (outputs_.empty() && !anyone_looks()) return;
   AnySample sample{from.stamp, {}, std::move(output.value), 0, index_};
   const bool is_frame = !sample.value;
   sample.frame = is_frame || output.frame ? std::move(output.frame) : from.frame;
-  if (sample.frame.is_loan()) sample.frame = sample.frame.as_engine();
-  if (is_frame) sample.frame.attach(core_.budget());
+  if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
+  if (is_frame) FrameAccess::attach(sample.frame, core_.budget());
   send(std::move(sample));
 }
 
-bool Worker::publish(SourceItem<Output> item) {
+bool Worker::publish(SourceItem<Emitted> item) {
   return publish(std::move(item), core_.clock()->now());
 }
 
-bool Worker::publish(SourceItem<Output> item, TimePoint now) {
+bool Worker::publish(SourceItem<Emitted> item, TimePoint now) {
   const auto seq = item.seq.value_or(next_seq_);
   next_seq_ = seq + 1;
   add(processed_, 1);
   if (item.value.frame && !admit()) return !context_.stop.stop_requested();
   auto& frame = item.value.frame;
-  if (frame.is_loan()) frame = frame.as_engine();
-  frame.attach(core_.budget());
+  if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
+  FrameAccess::attach(frame, core_.budget());
   const auto captured = item.captured == TimePoint{} ? now : std::min(item.captured, now);
   send({{seq, item.pts, captured, index_, std::move(item.path)},
         std::move(frame),
@@ -345,63 +294,6 @@ void Worker::send(AnySample sample) {
   }
 }
 
-bool Worker::wants_traceback(const AnySample* sample) const {
-  const bool first = errors_.load(std::memory_order_relaxed) == 0;
-  return first || sample == nullptr || on_error_ != OnError::Skip || core_.errors().has_time_for_traceback();
-}
-
-bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
-                  std::string traceback) {
-  return fail({std::move(cause), what, std::move(traceback)},
-              sample != nullptr ? std::span(sample, 1) : std::span<const AnySample>(), false);
-}
-
-bool Worker::fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
-                        std::string traceback) {
-  return fail({std::move(cause), what, std::move(traceback)}, samples, true);
-}
-
-bool Worker::fail(Failed failed, std::span<const AnySample> samples, bool whole_batch) {
-  auto& [cause, what, traceback] = failed;
-  errors_.fetch_add(1, std::memory_order_relaxed);
-  {
-    const Lock lock(error_mutex_);
-    last_error_ = what;
-  }
-  const bool goes_on = !samples.empty() && on_error_ == OnError::Skip;
-  const FailedOn where{samples, whole_batch};
-  if (goes_on) log_skipped(core_.failure_text(*this, what, where), traceback);
-  core_.errors().add({.node = name_, .text = what, .traceback = std::move(traceback), .fatal = !goes_on});
-  if (goes_on) {
-    counters_.drop(NodeDropCause::Error, samples.size());
-    return true;
-  }
-  closed_cleanly_.store(false, std::memory_order_relaxed);
-  core_.fail(*this, std::move(cause), what, where);
-  return false;
-}
-
-// The first failure with its traceback, then one line a minute: a node may fail on every sample.
-void Worker::log_skipped(const std::string& text, const std::string& traceback) {
-  constexpr Seconds kEvery{60};
-  const auto now = core_.clock()->now();
-  if (!skip_logged_) {
-    log(LogLevel::Warning,
-        text + " (on_error=\"skip\": the node goes on)" + (traceback.empty() ? "" : "\n" + traceback));
-  } else if (++skips_unlogged_; now - *skip_logged_ < kEvery) {
-    return;
-  } else {
-    log_skips(text);
-  }
-  skip_logged_ = now;
-  skips_unlogged_ = 0;
-}
-
-void Worker::log_skips(const std::string& latest) const {
-  log(LogLevel::Warning, "node '" + name_ + "' failed on " + std::to_string(skips_unlogged_) +
-                             " more samples (on_error=\"skip\"), at last: " + latest);
-}
-
 void Worker::close_step() {
   if (skips_unlogged_ > 0) log_skips(last_error());
   if (source_ != nullptr && context_.stop.stop_requested()) cut_short_.store(true, std::memory_order_relaxed);
@@ -416,7 +308,7 @@ void Worker::close_step() {
     } catch (...) {
       fail(std::current_exception(), describe(std::current_exception()), nullptr);
     }
-    if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
+    if (source_ != nullptr) count_thread_time();
   }
   counters_.source().enter(SourceState::Closed);
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
@@ -445,23 +337,6 @@ void Worker::report_recording() const {
   const auto incomplete = path ? "'" + *path + "' is not complete" : "its files are not complete";
   log(LogLevel::Warning, "recorder '" + name_ + "' lost " + std::to_string(lost) + " of " +
                              std::to_string(wanted) + " samples: " + incomplete);
-}
-
-void Worker::meter_gil(double waited, double held) noexcept {
-  gil_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
-  gil_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
-}
-
-void Worker::count_rate(TimePoint now) noexcept {
-  ++rate_count_;
-  if (rate_window_ == TimePoint{}) rate_window_ = now;
-  const auto span = Seconds(now - rate_window_).count();
-  if (span < 1.0) return;
-  rate_.store(static_cast<double>(rate_count_) / span, std::memory_order_relaxed);
-  rate_updated_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-  rate_window_ = now;
-  rate_count_ = 0;
-  if (source_ != nullptr) busy_ns_.store(thread_cpu_ns(), std::memory_order_relaxed);
 }
 
 }  // namespace freshframe::core

@@ -56,13 +56,13 @@ class Worker {
   /// Whether emit() would wait for a full blocking edge. No stays true until this thread's next emit().
   [[nodiscard]] bool would_wait() const;
   /// Whether publish() might wait, for an edge or for room for `item`'s frame.
-  [[nodiscard]] bool would_wait(const SourceItem<Output>& item) const;
+  [[nodiscard]] bool would_wait(const SourceItem<Emitted>& item) const;
   /// A source waits here until every node has opened; false: stopped.
   bool wait_for_go();
   /// Sends what the node made of `from` to its children. May wait on a blocking edge.
-  void emit(Output output, const AnySample& from);
+  void emit(Emitted output, const AnySample& from);
   /// Sends what a source read. False: the pipeline is stopping.
-  bool publish(SourceItem<Output> item);
+  bool publish(SourceItem<Emitted> item);
   /// For a node that works on several samples at once, instead of begin_work() and end_work(): one call has
   /// taken `spent`; one sample is finished.
   void count_call(Seconds spent) noexcept;
@@ -159,7 +159,7 @@ class Worker {
   };
   bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
   void send(AnySample sample);
-  bool publish(SourceItem<Output> item, TimePoint now);
+  bool publish(SourceItem<Emitted> item, TimePoint now);
   /// Room for one more frame: waits (file) or counts a drop (live).
   bool admit();
   [[nodiscard]] bool anyone_looks() const noexcept;
@@ -170,6 +170,8 @@ class Worker {
   /// Warns when a recorder lost samples.
   void report_recording() const;
   void count_rate(TimePoint now) noexcept;
+  /// Of a source: what its thread has computed.
+  void count_thread_time() noexcept;
   [[nodiscard]] double rate(TimePoint now) const noexcept;
 
   PipelineCore& core_;

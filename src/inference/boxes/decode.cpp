@@ -74,7 +74,8 @@ class Decoder {
   [[nodiscard]] Grid grid(std::size_t index, std::size_t columns) const {
     const auto& from = output(index);
     const auto axes = from.shape.size();
-    if (axes < 2 || (axes == 3 && from.shape[0] != 1) || axes > 3) refuse("not two axes of one picture");
+    if (axes < 2 || (axes == 3 && from.shape[0] != static_cast<std::int64_t>(from.pictures)) || axes > 3)
+      refuse("not two axes of one picture");
     const auto rows = static_cast<std::size_t>(from.shape[axes - 2]);
     const auto width = static_cast<std::size_t>(from.shape[axes - 1]);
     if (columns != 0 && width != columns) refuse("rows of " + std::to_string(width) + " numbers");

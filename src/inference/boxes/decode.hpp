@@ -4,6 +4,7 @@
 
 #include "freshframe/vision.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -17,7 +18,8 @@ namespace freshframe::inference {
 struct OutputView {
   std::span<const float> floats;
   std::span<const std::int64_t> integers = {};
-  std::span<const std::int64_t> shape;
+  std::span<const std::int64_t> shape;  // of the whole output
+  std::size_t pictures = 1;             // whose numbers the whole output has; the spans are those of one
 };
 
 struct DecodeOptions {

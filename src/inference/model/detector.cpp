@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "inference/model/picture_crew.hpp"
 #include "inference/model/picture_input.hpp"
 
 namespace freshframe {
@@ -64,14 +65,75 @@ std::vector<bool> mask_of(const std::vector<std::string>& wanted, const Recognis
 }  // namespace
 
 struct OnnxDetector::Impl {
-  Impl(std::shared_ptr<const inference::Session> from, const InputForm& form)
-      : session(std::move(from)), runner(session, form) {}
+  Impl(std::shared_ptr<const inference::Session> from, const InputForm& given)
+      : session(std::move(from)),
+        form(given),
+        origin(session->origin()),
+        threads(session->threads()),
+        fixed(inference::pictures_of(*session)),
+        crew(std::make_unique<inference::PictureCrew>(session, form, 1)) {}
+
+  using Results = std::vector<std::optional<Detections>>;
+  using Samples = std::span<const Sample<Frame>>;
+
+  // For the first batch of several. Runs that divide their operators among threads would wait for each other, so
+  // these have a thread each. The first session goes before the second comes: the weights are never there twice.
+  void prepare() {
+    if (prepared) return;
+    if (threads > 1 && !tensors && origin.provider == "cpu") {
+      crew.reset();
+      session.reset();
+      session = std::make_shared<const inference::Session>(origin, 1);
+      crew = std::make_unique<inference::PictureCrew>(session, form, static_cast<std::size_t>(threads));
+    }
+    prepared = true;
+  }
+
+  // The boxes of one picture of a run.
+  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index) const {
+    Detections found;
+    found.boxes = inference::boxes_in_picture(how, run.views(index), form, run.placements[index], decoding);
+    found.names = names;
+    return found;
+  }
+
+  // A run for each picture, as many at once as there are runners.
+  [[nodiscard]] Results one_by_one(Samples samples, const Context& context) {
+    Results results(samples.size());
+    crew->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
+      const auto run = runner.run(samples[i].value, context.stop);
+      if (!run.stopped()) results[i] = boxes(run, 0);
+    });
+    return results;
+  }
+
+  // Runs of several pictures.
+  [[nodiscard]] Results together(Samples samples, const Context& context) {
+    Results results(samples.size());
+    const auto most = fixed != 0 ? fixed : samples.size();
+    for (std::size_t begin = 0; begin < samples.size(); begin += most) {
+      std::vector<const Frame*> frames;
+      for (const auto& sample : samples.subspan(begin, std::min(most, samples.size() - begin))) {
+        frames.push_back(&sample.value);
+      }
+      const auto run = crew->first().run(frames, context.stop);
+      if (run.stopped()) return results;
+      for (std::size_t i = 0; i < frames.size(); ++i) results[begin + i] = boxes(run, i);
+    }
+    return results;
+  }
 
   std::shared_ptr<const inference::Session> session;
-  inference::PictureRunner runner;
+  InputForm form;
+  inference::Session::Origin origin;
+  int threads;
   Recognised how;
   inference::DecodeOptions decoding;
   ClassNames names;
+  std::size_t fixed;  // pictures that the file takes in a run; 0: any number
+  bool tensors = false;
+  bool prepared = false;
+  std::unique_ptr<inference::PictureCrew> crew;
 };
 
 OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options) {
@@ -90,29 +152,31 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
                      .iou = options.iou,
                      .wanted = mask_of(options.classes, how, session->path())};
   if (!how.names.empty()) impl_->names = std::make_shared<const std::vector<std::string>>(how.names);
+  const bool pays = options.tensor_batches.value_or(session->provider() != "cpu");
+  impl_->tensors = impl_->fixed > 1 || (impl_->fixed == 0 && pays);
 }
 
 OnnxDetector::~OnnxDetector() = default;
 
-std::optional<Detections> OnnxDetector::process(const Sample<Frame>& sample, const Context& context) {
-  auto& self = *impl_;
-  const auto [outputs, placement] = self.runner.run(sample.value, context.stop);
-  if (outputs.empty()) return std::nullopt;  // stopped
-  Detections found;
-  found.boxes = inference::boxes_in_picture(self.how, inference::views_of(outputs), self.runner.form(),
-                                            placement, self.decoding);
-  found.names = self.names;
-  return found;
+std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<const Sample<Frame>> samples,
+                                                                   const Context& context) {
+  if (samples.size() > 1 || !impl_->crew) impl_->prepare();
+  return impl_->tensors ? impl_->together(samples, context) : impl_->one_by_one(samples, context);
+}
+
+void OnnxDetector::close() {
+  if (!impl_->crew) return;  // prepare() has failed
+  impl_->crew = std::make_unique<inference::PictureCrew>(impl_->session, impl_->form, 1);
 }
 
 OnnxDetector::Description OnnxDetector::description() const {
-  const auto& form = impl_->runner.form();
   return {std::string(to_string(impl_->how.layout)),
           impl_->how.why,
           impl_->how.names,
           impl_->how.classes,
-          form.width,
-          form.height};
+          impl_->form.width,
+          impl_->form.height,
+          static_cast<int>(impl_->fixed)};
 }
 
 }  // namespace freshframe

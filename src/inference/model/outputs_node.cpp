@@ -62,9 +62,9 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
   [[nodiscard]] std::string default_name() const override { return "OnnxModel"; }
 
   std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
-    auto [outputs, placement] = runner_.run(sample.value, context.stop);
-    if (outputs.empty()) return std::nullopt;  // stopped
-    const auto kept = std::make_shared<const std::vector<Tensor>>(std::move(outputs));
+    auto run = runner_.run(sample.value, context.stop);
+    if (run.stopped()) return std::nullopt;
+    const auto kept = std::make_shared<const std::vector<Tensor>>(std::move(run.outputs));
     native::Table table;
     for (std::size_t i = 0; i < kept->size(); ++i) {
       table.columns.push_back(column_of(session_->outputs()[i].name, (*kept)[i]));
@@ -82,7 +82,9 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
 
 std::unique_ptr<NodeBase> onnx_outputs(const OnnxModel& model,
                                        const std::optional<std::pair<int, int>>& size) {
-  return std::make_unique<OnnxOutputs>(model.session(), inference::picture_form(*model.session(), size));
+  const auto form = inference::picture_form(*model.session(), size);
+  inference::refuse_fixed_batch(*model.session());
+  return std::make_unique<OnnxOutputs>(model.session(), form);
 }
 
 }  // namespace freshframe

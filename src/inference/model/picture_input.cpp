@@ -63,8 +63,6 @@ InputForm picture_form(const Session& session, const std::optional<Size>& size) 
   if (shape.size() == 3)
     shape.insert(shape.begin(), 1);  // torchvision's detectors take a picture, not a batch
   if (shape.size() != 4) refuse(session, "the input must have the axes batch, colour, height, width");
-  if (shape[0] > 1)
-    refuse(session, "the file fixes its batch to " + std::to_string(shape[0]) + ": export it with 1");
   const auto channels = shape[1];
   if (channels != 3 && channels != 1) {
     refuse(session, shape[3] == 3 ? "its colours are the last axis, and must be the second (NCHW)"
@@ -81,12 +79,27 @@ InputForm picture_form(const Session& session, const std::optional<Size>& size) 
   return form;
 }
 
-std::vector<OutputView> views_of(std::span<const Tensor> tensors) {
+std::size_t pictures_of(const Session& session) {
+  const auto& shape = session.inputs().front().shape;
+  if (shape.size() != 4) return 1;
+  return static_cast<std::size_t>(std::max<std::int64_t>(shape[0], 0));
+}
+
+void refuse_fixed_batch(const Session& session) {
+  const auto count = pictures_of(session);
+  if (count > 1) {
+    refuse(session, "the file fixes its batch to " + std::to_string(count) + ": export it with 1");
+  }
+}
+
+std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t index, std::size_t count) {
   std::vector<OutputView> views;
   for (const auto& tensor : tensors) {
-    OutputView view{.floats = tensor.floats(), .integers = {}, .shape = tensor.shape()};
+    const auto part = tensor.count() / count;
+    OutputView view{.floats = tensor.floats(), .integers = {}, .shape = tensor.shape(), .pictures = count};
+    if (!view.floats.empty()) view.floats = view.floats.subspan(index * part, part);
     if (tensor.element() == ort::Element::Int64) {
-      view.integers = {static_cast<const std::int64_t*>(tensor.data()), tensor.count()};
+      view.integers = {static_cast<const std::int64_t*>(tensor.data()) + index * part, part};
     }
     views.push_back(view);
   }
@@ -94,26 +107,48 @@ std::vector<OutputView> views_of(std::span<const Tensor> tensors) {
 }
 
 PictureRunner::PictureRunner(std::shared_ptr<const Session> session, const InputForm& form)
-    : session_(std::move(session)), box_(form), tensor_(box_.floats()) {}
+    : session_(std::move(session)),
+      box_(form),
+      fixed_(pictures_of(*session_)),
+      tensor_(std::max<std::size_t>(fixed_, 1) * box_.floats()) {}
 
 namespace {
 
 std::vector<Tensor> run_tensor(const Session& session, const InputForm& form, std::span<const float> tensor,
-                               const std::stop_token& stop) {
+                               std::size_t count, const std::stop_token& stop) {
   TensorView view{.data = tensor.data(), .bytes = tensor.size_bytes()};
-  if (session.inputs().front().shape.size() == 4) view.shape.push_back(1);
+  if (session.inputs().front().shape.size() == 4) view.shape.push_back(static_cast<std::int64_t>(count));
   for (const int size : {form.channels, form.height, form.width}) view.shape.push_back(size);
-  return session.run({&view, 1}, stop);
+  auto outputs = session.run({&view, 1}, stop);
+  for (std::size_t i = 0; i < outputs.size() && count > 1; ++i) {
+    const auto shape = outputs[i].shape();
+    if (!shape.empty() && shape[0] == static_cast<std::int64_t>(count)) continue;
+    throw Error("'" + session.path() + "' was given " + std::to_string(count) + " pictures, and its output " +
+                to_text(session.outputs()[i]) + " is not one for each of them");
+  }
+  return outputs;
 }
 
 }  // namespace
 
-std::pair<std::vector<Tensor>, Placement> PictureRunner::run(const Frame& frame,
-                                                             const std::stop_token& stop) {
-  const bool is_packed = frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb;
-  const auto given = form().channels == 1 && is_packed ? frame.to(PixelFormat::Gray) : frame;
-  const auto placement = box_.fill(given.picture(), tensor_.data());
-  return {run_tensor(*session_, form(), tensor_, stop), placement};
+PictureRun PictureRunner::run(std::span<const Frame* const> frames, const std::stop_token& stop) {
+  PictureRun result;
+  result.count = fixed_ != 0 ? fixed_ : frames.size();
+  const auto floats = box_.floats();
+  tensor_.resize(result.count * floats);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto& frame = *frames[i];
+    const bool is_packed = frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb;
+    const auto given = form().channels == 1 && is_packed ? frame.to(PixelFormat::Gray) : frame;
+    result.placements.push_back(box_.fill(given.picture(), tensor_.data() + i * floats));
+  }
+  result.outputs = run_tensor(*session_, form(), tensor_, result.count, stop);
+  return result;
+}
+
+PictureRun PictureRunner::run(const Frame& frame, const std::stop_token& stop) {
+  const Frame* const one = &frame;
+  return run(std::span(&one, 1), stop);
 }
 
 ModelFacts facts_of(const Session& session, const InputForm& form) {
@@ -121,10 +156,11 @@ ModelFacts facts_of(const Session& session, const InputForm& form) {
   facts.outputs = session.outputs();
   facts.metadata = session.metadata();
   const Letterbox box(form);
-  const std::vector<float> grey(box.floats(), 0.5F);
+  const auto count = std::max<std::size_t>(pictures_of(session), 1);
+  const std::vector<float> grey(count * box.floats(), 0.5F);
   std::vector<Tensor> given;
   try {
-    given = run_tensor(session, form, grey, {});
+    given = run_tensor(session, form, grey, count, {});
   } catch (const OptionError&) {
     throw;
   } catch (const Error& error) {
@@ -134,6 +170,7 @@ ModelFacts facts_of(const Session& session, const InputForm& form) {
     facts.outputs[i].shape.assign(given[i].shape().begin(), given[i].shape().end());
     facts.outputs[i].symbols.assign(given[i].shape().size(), "");
     facts.outputs[i].element = given[i].element();
+    if (count > 1) facts.outputs[i].shape[0] = 1;
   }
   return facts;
 }

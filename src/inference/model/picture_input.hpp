@@ -4,6 +4,7 @@
 
 #include "freshframe/frame.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,24 +26,44 @@ using Size = std::pair<int, int>;  // width, height
 /// Throws OptionError that names the file.
 [[nodiscard]] InputForm picture_form(const Session& session, const std::optional<Size>& size);
 
-/// The outputs as the decoders see them.
-[[nodiscard]] std::vector<OutputView> views_of(std::span<const Tensor> tensors);
+/// How many pictures the input takes in a run: a number that the file fixes, or 0: any.
+[[nodiscard]] std::size_t pictures_of(const Session& session);
+/// Throws OptionError when that is fixed to several.
+void refuse_fixed_batch(const Session& session);
 
-/// The facts of a model after one run with an empty picture.
+/// The outputs as the decoders see them: those of picture `index` of a run of `count`.
+[[nodiscard]] std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t index = 0,
+                                               std::size_t count = 1);
+
+/// The facts of a model after one run with empty pictures: the shapes are those of one picture.
 [[nodiscard]] ModelFacts facts_of(const Session& session, const InputForm& form);
 
-/// One picture at a time on its way through a model. One thread at a time; several may share a session.
+/// What a run gives.
+struct PictureRun {
+  std::vector<Tensor> outputs;        // none: it was stopped
+  std::vector<Placement> placements;  // where each picture lay
+  std::size_t count = 1;              // pictures of the tensor
+
+  [[nodiscard]] bool stopped() const noexcept { return outputs.empty(); }
+  [[nodiscard]] std::vector<OutputView> views(std::size_t index) const {
+    return views_of(outputs, index, count);
+  }
+};
+
+/// Takes pictures through a model. One thread at a time; several runners may share a session.
 class PictureRunner {
  public:
   PictureRunner(std::shared_ptr<const Session> session, const InputForm& form);
 
   [[nodiscard]] const InputForm& form() const noexcept { return box_.form(); }
-  /// The outputs, and where the picture lay; empty outputs: `stop` has ended it.
-  std::pair<std::vector<Tensor>, Placement> run(const Frame& frame, const std::stop_token& stop);
+  /// In one run. At most as many frames as the file fixes; fewer are padded.
+  PictureRun run(std::span<const Frame* const> frames, const std::stop_token& stop);
+  PictureRun run(const Frame& frame, const std::stop_token& stop);
 
  private:
   std::shared_ptr<const Session> session_;
   Letterbox box_;
+  std::size_t fixed_;  // pictures_of()
   std::vector<float> tensor_;
 };
 

@@ -180,6 +180,12 @@ Session::Session(const std::string& library, const std::string& path, const Sess
   }
 }
 
+Session::Session(const Origin& origin, int threads)
+    : runtime_(origin.runtime), path_(origin.path), threads_(threads) {
+  open({.threads = threads, .provider = origin.provider});
+  describe();
+}
+
 Session::~Session() = default;
 
 void Session::open(const SessionOptions& options) {

@@ -73,6 +73,13 @@ class Session {
  public:
   /// Throws OptionError that names the file and the reason.
   Session(const std::string& library, const std::string& path, const SessionOptions& options);
+  /// Loads a file again, for runs of so many threads.
+  struct Origin {
+    const Runtime& runtime;
+    std::string path;
+    std::string provider;
+  };
+  Session(const Origin& origin, int threads);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -86,6 +93,7 @@ class Session {
   [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
   [[nodiscard]] int threads() const noexcept { return threads_; }
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
+  [[nodiscard]] Origin origin() const { return {runtime_, path_, provider_}; }
 
   /// One tensor per input, in their order; gives one per output. Empty: `stop` has ended it. Throws Error.
   [[nodiscard]] std::vector<Tensor> run(std::span<const TensorView> given, const std::stop_token& stop) const;

@@ -78,15 +78,15 @@ bool has_jfif_colours(const PictureFormat& format) noexcept {
   return format.format == PixelFormat::Gray || core::matrix_of(format) == ColorSpace::Bt601;
 }
 
-void to_jfif_colours(const Picture& picture, std::vector<int>& scratch) {
+void to_jfif_colours(const MutablePicture& picture, std::vector<int>& scratch) {
   const auto& format = picture.format;
   const Map map = map_from(format);
   const bool gray = format.format == PixelFormat::Gray;
   scratch.assign(static_cast<std::size_t>(format.width) + 1, kHalf);
   for (int y = 0; y < format.height; y += 2) {
     if (!gray) {
-      auto* const u = writable(picture, 1, y / 2);
-      auto* const v = writable(picture, 2, y / 2);
+      auto* const u = picture.row(1, y / 2);
+      auto* const v = picture.row(2, y / 2);
       const int width = plane_of(picture, 1).row_bytes;
       for (int x = 0; x < width; ++x) {
         const int shift = map.y_cb * (u[x] - kMiddle) + map.y_cr * (v[x] - kMiddle) + kHalf;
@@ -98,7 +98,7 @@ void to_jfif_colours(const Picture& picture, std::vector<int>& scratch) {
     }
     const int rows = std::min(2, format.height - y);
     for (int row = 0; row < rows; ++row) {
-      map_luma_row(writable(picture, 0, y + row), format.width, map, scratch.data());
+      map_luma_row(picture.row(0, y + row), format.width, map, scratch.data());
     }
   }
 }

@@ -78,7 +78,7 @@ JpegEncoder::~JpegEncoder() = default;
 // The picture in planes of this encoder, scaled and with JPEG's colours. libjpeg-turbo reads as many luma samples
 // as the chroma covers, so an odd side has one column or row more in memory: the last one again.
 Picture JpegEncoder::own_planes(const Picture& picture, const PictureFormat& wanted) {
-  Picture own{wanted, {}};
+  MutablePicture own(wanted);
   for (int i = 0; i < wanted.plane_count(); ++i) {
     auto& plane = own.planes[static_cast<std::size_t>(i)];
     plane = wanted.plane_shape(i);

@@ -1,4 +1,4 @@
-// The kinds of conversion that pixel_ops() is made of. Sizes match, planes are writable where said.
+// The kinds of conversion that pixel_ops() is made of. Sizes match.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -39,19 +39,15 @@ void with_chroma_layout(PixelFormat format, const Convert& convert) {
   return format == PixelFormat::I420 || format == PixelFormat::Nv12;
 }
 
-[[nodiscard]] inline std::uint8_t* writable(const Picture& picture, int plane, int y = 0) noexcept {
-  return const_cast<std::uint8_t*>(picture.planes[static_cast<std::size_t>(plane)].row(y));
-}
-
 [[nodiscard]] inline const Plane& plane_of(const Picture& picture, int plane) noexcept {
   return picture.planes[static_cast<std::size_t>(plane)];
 }
 
 /// Any gray or YUV to bgr or rgb; 0..255 whatever the range of `from`.
-void yuv_to_rgb(const Picture& from, const Picture& to);
+void yuv_to_rgb(const Picture& from, const MutablePicture& to);
 /// bgr or rgb to any gray or YUV, with the range and matrix of `to`.
-void rgb_to_yuv(const Picture& from, const Picture& to);
+void rgb_to_yuv(const Picture& from, const MutablePicture& to);
 /// Between gray and YUV layouts: luma is copied, chroma resampled. Ranges and matrices must be equal.
-void yuv_to_yuv(const Picture& from, const Picture& to);
+void yuv_to_yuv(const Picture& from, const MutablePicture& to);
 
 }  // namespace freshframe::media

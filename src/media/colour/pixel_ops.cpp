@@ -14,20 +14,18 @@ namespace {
 using media::is_packed_rgb;
 using media::plane_of;
 using media::rgb_to_yuv;
-using media::writable;
 using media::yuv_to_rgb;
 using media::yuv_to_yuv;
 
 /// Red and blue change places: libyuv's name for both directions.
-bool swap_rgb(const Picture& from, const Picture& to) {
-  return libyuv::RAWToRGB24(plane_of(from, 0).data, static_cast<int>(plane_of(from, 0).stride),
-                            writable(to, 0), static_cast<int>(plane_of(to, 0).stride), to.format.width,
-                            to.format.height) == 0;
+bool swap_rgb(const Picture& from, const MutablePicture& to) {
+  return libyuv::RAWToRGB24(plane_of(from, 0).data, static_cast<int>(plane_of(from, 0).stride), to.row(0),
+                            static_cast<int>(plane_of(to, 0).stride), to.format.width, to.format.height) == 0;
 }
 
 class MediaPixelOps final : public PixelOps {
  public:
-  [[nodiscard]] bool convert(const Picture& from, const Picture& to) const override {
+  [[nodiscard]] bool convert(const Picture& from, const MutablePicture& to) const override {
     const auto& source = from.format;
     const auto& wanted = to.format;
     if (source.width != wanted.width || source.height != wanted.height) return false;

@@ -294,7 +294,7 @@ HWY_NOINLINE void convert_tail(const Block<kChroma>& block, const RowPair& rows,
 }
 
 template <ChromaLayout kChroma>
-HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, const Picture& to) {
+HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, const MutablePicture& to) {
   const auto width = static_cast<std::size_t>(to.format.width);
   const int height = to.format.height;
   const bool half_height = has_half_chroma_rows(to.format.format);
@@ -304,19 +304,19 @@ HWY_NOINLINE void convert_rows(const RgbMatrix& matrix, const Picture& from, con
   for (int y = 0; y < height; y += step) {
     const int below = half_height && y + 1 < height ? y + 1 : y;
     RowPair rows{{plane_of(from, 0).row(y), plane_of(from, 0).row(below)},
-                 {writable(to, 0, y), writable(to, 0, below)},
+                 {to.row(0, y), to.row(0, below)},
                  nullptr,
                  nullptr};
-    if constexpr (kChroma != ChromaLayout::None) rows.u = writable(to, 1, y / step);
+    if constexpr (kChroma != ChromaLayout::None) rows.u = to.row(1, y / step);
     if constexpr (kChroma == ChromaLayout::Full || kChroma == ChromaLayout::Halved)
-      rows.v = writable(to, 2, y / step);
+      rows.v = to.row(2, y / step);
     std::size_t x = 0;
     for (; x + at_once <= width; x += at_once) block(rows, x);
     if (x < width) convert_tail(block, rows, x, width);
   }
 }
 
-void convert_rgb(const RgbMatrix& matrix, const Picture& from, const Picture& to) {
+void convert_rgb(const RgbMatrix& matrix, const Picture& from, const MutablePicture& to) {
   with_chroma_layout(to.format.format,
                      [&](auto layout) { convert_rows<decltype(layout)::value>(matrix, from, to); });
 }
@@ -349,14 +349,14 @@ RgbMatrix matrix(const PictureFormat& format, bool red_first) {
           .v = fixed(chroma, -chroma * k.blue / (1 - k.red), 0, 128, red_first)};
 }
 
-void convert(const Picture& from, const Picture& to) {
+void convert(const Picture& from, const MutablePicture& to) {
   const auto weights = matrix(to.format, from.format.format == PixelFormat::Rgb);
   HWY_DYNAMIC_DISPATCH(convert_rgb)(weights, from, to);
 }
 
 }  // namespace
 
-void rgb_to_yuv(const Picture& from, const Picture& to) {
+void rgb_to_yuv(const Picture& from, const MutablePicture& to) {
   convert(from, to);
 }
 

@@ -236,14 +236,14 @@ HWY_NOINLINE void convert_tail(const YuvBlock<kChroma, kBlueFirst>& block, const
 }
 
 template <ChromaLayout kChroma, bool kBlueFirst>
-HWY_NOINLINE void convert_rows(const YuvFactors& factors, const Picture& from, const Picture& to) {
+HWY_NOINLINE void convert_rows(const YuvFactors& factors, const Picture& from, const MutablePicture& to) {
   const auto width = static_cast<std::size_t>(to.format.width);
   const bool half_height = has_half_chroma_rows(from.format.format);
   const std::size_t at_once = yuv_lanes();
   const YuvBlock<kChroma, kBlueFirst> block(factors);
   for (int y = 0; y < to.format.height; ++y) {
     const int chroma_y = half_height ? y / 2 : y;
-    YuvRow row{plane_of(from, 0).row(y), nullptr, nullptr, writable(to, 0, y)};
+    YuvRow row{plane_of(from, 0).row(y), nullptr, nullptr, to.row(0, y)};
     if constexpr (kChroma != ChromaLayout::None) row.u = plane_of(from, 1).row(chroma_y);
     if constexpr (kChroma == ChromaLayout::Full || kChroma == ChromaLayout::Halved) {
       row.v = plane_of(from, 2).row(chroma_y);
@@ -255,12 +255,12 @@ HWY_NOINLINE void convert_rows(const YuvFactors& factors, const Picture& from, c
 }
 
 template <ChromaLayout kChroma>
-void convert_to(const YuvFactors& factors, const Picture& from, const Picture& to) {
+void convert_to(const YuvFactors& factors, const Picture& from, const MutablePicture& to) {
   if (to.format.format == PixelFormat::Bgr) return convert_rows<kChroma, true>(factors, from, to);
   convert_rows<kChroma, false>(factors, from, to);
 }
 
-void convert_yuv(const YuvFactors& factors, const Picture& from, const Picture& to) {
+void convert_yuv(const YuvFactors& factors, const Picture& from, const MutablePicture& to) {
   with_chroma_layout(from.format.format,
                      [&](auto layout) { convert_to<decltype(layout)::value>(factors, from, to); });
 }
@@ -292,13 +292,13 @@ YuvFactors factors(const PictureFormat& format) {
           .v_to_r = fixed(chroma * (1 - k.red), kChromaBits)};
 }
 
-void convert(const Picture& from, const Picture& to) {
+void convert(const Picture& from, const MutablePicture& to) {
   HWY_DYNAMIC_DISPATCH(convert_yuv)(factors(from.format), from, to);
 }
 
 }  // namespace
 
-void yuv_to_rgb(const Picture& from, const Picture& to) {
+void yuv_to_rgb(const Picture& from, const MutablePicture& to) {
   convert(from, to);
 }
 

@@ -78,14 +78,14 @@ void resample(const Component& from, std::uint8_t* out, int out_stride, const Co
                      size.height, smaller ? libyuv::kFilterBox : libyuv::kFilterBilinear);
 }
 
-void fill_neutral(const Picture& to) {
+void fill_neutral(const MutablePicture& to) {
   for (int i = 1; i < to.format.plane_count(); ++i) {
     const auto& plane = plane_of(to, i);
-    libyuv::SetPlane(writable(to, i), static_cast<int>(plane.stride), plane.row_bytes, plane.rows, kNeutral);
+    libyuv::SetPlane(to.row(i), static_cast<int>(plane.stride), plane.row_bytes, plane.rows, kNeutral);
   }
 }
 
-void merge(const std::array<Component, 2>& from, const Picture& to) {
+void merge(const std::array<Component, 2>& from, const MutablePicture& to) {
   const auto size = empty_like(to.format);
   auto [u, v] = from;
   std::optional<Pair> scratch;
@@ -97,15 +97,15 @@ void merge(const std::array<Component, 2>& from, const Picture& to) {
     u = scaled[0];
     v = scaled[1];
   }
-  libyuv::MergeUVPlane(u.data, u.stride, v.data, v.stride, writable(to, 1),
+  libyuv::MergeUVPlane(u.data, u.stride, v.data, v.stride, to.row(1),
                        static_cast<int>(plane_of(to, 1).stride), size.width, size.height);
 }
 
 }  // namespace
 
-void yuv_to_yuv(const Picture& from, const Picture& to) {
+void yuv_to_yuv(const Picture& from, const MutablePicture& to) {
   const auto& luma = plane_of(from, 0);
-  libyuv::CopyPlane(luma.data, static_cast<int>(luma.stride), writable(to, 0),
+  libyuv::CopyPlane(luma.data, static_cast<int>(luma.stride), to.row(0),
                     static_cast<int>(plane_of(to, 0).stride), to.format.width, to.format.height);
   if (to.format.format == PixelFormat::Gray) return;
   if (from.format.format == PixelFormat::Gray) return fill_neutral(to);
@@ -114,8 +114,8 @@ void yuv_to_yuv(const Picture& from, const Picture& to) {
   if (to.format.format == PixelFormat::Nv12) return merge(chroma, to);
   const auto size = empty_like(to.format);
   for (int i = 0; i < 2; ++i) {
-    resample(chroma[static_cast<std::size_t>(i)], writable(to, i + 1),
-             static_cast<int>(plane_of(to, i + 1).stride), size);
+    resample(chroma[static_cast<std::size_t>(i)], to.row(i + 1), static_cast<int>(plane_of(to, i + 1).stride),
+             size);
   }
 }
 

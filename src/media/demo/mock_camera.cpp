@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "media/live/pacer.hpp"
 
 namespace freshframe {
@@ -35,7 +36,8 @@ double checked_fps(double fps) {
 }  // namespace
 
 MockCamera::MockCamera(const Frame& picture, double fps)
-    : impl_(std::make_unique<Impl>(Impl{picture.as_engine(), {}, checked_fps(fps), Pacer(fps)})) {
+    : impl_(std::make_unique<Impl>(
+          Impl{core::FrameAccess::engine(picture), {}, checked_fps(fps), Pacer(fps)})) {
   if (!picture) throw OptionError("MockCamera needs a picture, got an empty Frame");
 }
 

@@ -63,7 +63,7 @@ AVColorSpace encoder_space(const PictureFormat& format) {
   return AVCOL_SPC_UNSPECIFIED;
 }
 
-void convert(const Picture& from, const Picture& to) {
+void convert(const Picture& from, const MutablePicture& to) {
   if (!pixel_ops().convert(from, to)) {
     throw Error("cannot convert a " + std::string(to_string(from.format.format)) + " frame to " +
                 std::string(to_string(to.format.format)));
@@ -121,7 +121,7 @@ Frame as_jpeg(const Frame& frame) {
   const auto own = frame.picture_format();
   if (own.format == PixelFormat::I420 && has_jfif_colours(own)) return frame;
   FrameBuilder builder(to);
-  Picture picture = builder.picture();
+  auto picture = builder.picture();
   picture.format.range = own.range;
   picture.format.space = core::matrix_of(own);
   convert(frame.picture(), picture);

@@ -8,8 +8,11 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <memory>
 #include <stop_token>
 #include <utility>
+
+#include "core/session_gate.hpp"
 
 extern "C" {
 #include <libavformat/avio.h>
@@ -25,7 +28,8 @@ namespace freshframe::media {
 /// after each call, whatever it returned.
 class Interrupt {
  public:
-  explicit Interrupt(std::stop_token stop = {}) : stop_(std::move(stop)) {}
+  explicit Interrupt(std::stop_token stop = {}, std::shared_ptr<const core::SessionGate> gate = nullptr)
+      : stop_(std::move(stop)), gate_(std::move(gate)) {}
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
@@ -51,6 +55,8 @@ class Interrupt {
   /// For loops in which FFmpeg has not waited, and so has not polled.
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
+  /// The gate of its camera has closed.
+  [[nodiscard]] bool shut_out() const noexcept { return gate_ && !gate_->is_open(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
   [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&Interrupt::poll, this}; }
 
@@ -60,7 +66,8 @@ class Interrupt {
 
   static int poll(void* opaque) noexcept {
     auto& self = *static_cast<Interrupt*>(opaque);
-    if (!self.closing_.load(std::memory_order_relaxed) && self.stop_.stop_requested()) return 1;
+    if (!self.closing_.load(std::memory_order_relaxed) && (self.stop_.stop_requested() || self.shut_out()))
+      return 1;
     const Rep now = std::chrono::steady_clock::now().time_since_epoch().count();
     if (now >= self.quiet_.load(std::memory_order_relaxed)) {
       self.quiet_.store(kNever, std::memory_order_relaxed);
@@ -72,6 +79,7 @@ class Interrupt {
   }
 
   const std::stop_token stop_;
+  const std::shared_ptr<const core::SessionGate> gate_;
   std::atomic<Rep> deadline_{kNever};
   std::atomic<Rep> quiet_{kNever};
   std::atomic<SourceBook*> book_{nullptr};

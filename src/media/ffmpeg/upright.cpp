@@ -58,11 +58,10 @@ libyuv::RotationMode mode_of(int quarters) noexcept {
 /// Elements of `Bytes` bytes, for which libyuv has no rotation. In tiles, so that the columns that are read
 /// or written stay in the cache.
 template <int Bytes>
-void turn_elements(const Plane& from, const Plane& to, Turn turn) {
+void turn_elements(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
   constexpr int kTile = 32;
   const int width = from.row_bytes / Bytes;
   const int height = from.rows;
-  auto* const out = const_cast<std::uint8_t*>(to.data);
   for (int top = 0; top < height; top += kTile) {
     for (int left = 0; left < width; left += kTile) {
       for (int y = top; y < std::min(top + kTile, height); ++y) {
@@ -71,22 +70,23 @@ void turn_elements(const Plane& from, const Plane& to, Turn turn) {
           const std::array<std::pair<int, int>, 4> places = {
               {{x, y}, {height - 1 - y, x}, {width - 1 - x, height - 1 - y}, {y, width - 1 - x}}};
           const auto [to_x, to_y] = places[static_cast<std::size_t>(turn.quarters)];
-          std::memcpy(out + to_y * to.stride + to_x * Bytes, source + x * Bytes, Bytes);
+          std::memcpy(to + to_y * stride + to_x * Bytes, source + x * Bytes, Bytes);
         }
       }
     }
   }
 }
 
-void turn_plane(const Picture& from, const Picture& to, int index, Turn turn) {
+void turn_plane(const Picture& from, const MutablePicture& to, int index, Turn turn) {
   const auto& source = plane_of(from, index);
-  const auto& target = plane_of(to, index);
-  if (is_packed_rgb(from.format.format)) return turn_elements<3>(source, target, turn);
-  if (from.format.format == PixelFormat::Nv12 && index == 1) return turn_elements<2>(source, target, turn);
+  auto* const target = to.row(index);
+  const auto stride = plane_of(to, index).stride;
+  if (is_packed_rgb(from.format.format)) return turn_elements<3>(source, target, stride, turn);
+  if (from.format.format == PixelFormat::Nv12 && index == 1)
+    return turn_elements<2>(source, target, stride, turn);
   // A negative height means for libyuv: from the last row up.
-  libyuv::RotatePlane(source.data, static_cast<int>(source.stride), writable(to, index),
-                      static_cast<int>(target.stride), source.row_bytes,
-                      turn.flip ? -source.rows : source.rows, mode_of(turn.quarters));
+  libyuv::RotatePlane(source.data, static_cast<int>(source.stride), target, static_cast<int>(stride),
+                      source.row_bytes, turn.flip ? -source.rows : source.rows, mode_of(turn.quarters));
 }
 
 }  // namespace

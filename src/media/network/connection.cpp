@@ -30,14 +30,16 @@ TimePoint in(double seconds) {
 }  // namespace
 
 LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
-                               std::optional<DetachedCall>& aside)
+                               std::optional<DetachedCall>& aside,
+                               const std::shared_ptr<core::SessionGate>& gate)
     : url_(mask_passwords(url.text)),
       options_(options),
       book_(context.counters.source()),
       aside_(aside),
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
-      input_(std::make_shared<LiveInput>(url, options, context.stop)) {
+      input_(std::make_shared<LiveInput>(url, options, context.stop, gate)) {
+  check_gate();
   const auto place = target(url);
   book_.enter(SourceState::Connecting);
   check_open(!aside_ ||
@@ -92,6 +94,7 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
   for (;;) {
     const auto result = read(quiet, deadline);
     if (stop_.stop_requested()) return false;
+    check_gate();
     if (!result || input_->interrupt().timed_out()) {
       std::ostringstream text;
       text << "'" << url_ << "' sent nothing for " << options_.read_timeout << " s";
@@ -154,6 +157,13 @@ std::optional<double> LiveConnection::wall_clock(const AVPacket& packet) {
 
 void LiveConnection::check_stop() const {
   if (stop_.stop_requested()) throw SourceError("'" + url_ + "' was stopped", url_, ECANCELED);
+  check_gate();
+}
+
+void LiveConnection::check_gate() const {
+  if (!input_->interrupt().shut_out()) return;
+  throw SourceError("'" + url_ + "' allows one session, and this agent's lease of it is over", url_,
+                    ECANCELED);
 }
 
 void LiveConnection::check_open(bool in_time) const {

@@ -20,9 +20,10 @@ namespace freshframe::media {
 /// runs aside, and is left behind when it does not come back.
 class LiveConnection {
  public:
+  /// `gate` is asked before and after it connects; null: it need not ask.
   /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError that nobody reads.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
-                 std::optional<DetachedCall>& aside);
+                 std::optional<DetachedCall>& aside, const std::shared_ptr<core::SessionGate>& gate);
 
   /// Fills `packet` with the next one of the video stream; false: stopped. Counts what is damaged. Throws
   /// SourceError when the server has gone (also at the end of its stream), SourceTimeout when it is silent.
@@ -41,6 +42,7 @@ class LiveConnection {
   [[nodiscard]] std::optional<int> read(TimePoint quiet, TimePoint deadline);
   void learn_interval(const Context& context);
   void check_stop() const;
+  void check_gate() const;
   void check_open(bool in_time) const;
   [[noreturn]] void lose(const std::string& why, int code) const;
 

@@ -51,11 +51,13 @@ std::string streams_text(const AVFormatContext& input) {
 
 }  // namespace
 
-LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop)
+LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
+                     std::shared_ptr<core::SessionGate> gate)
     : url_(std::move(url)),
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
-      interrupt_(std::move(stop)),
+      session_(gate),
+      interrupt_(std::move(stop), std::move(gate)),
       packet_(make_av_packet()) {}
 
 LiveInput::~LiveInput() {

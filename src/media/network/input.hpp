@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
 
+#include "core/session_gate.hpp"
 #include "media/ffmpeg/decoder.hpp"
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
@@ -23,7 +25,8 @@ namespace freshframe::media {
 /// that has not come back. One thread at a time. The destructor says goodbye to the server for 0.1 s at most.
 class LiveInput {
  public:
-  LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop);
+  /// `gate`: counts it as a session; null: nobody asks.
+  LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate);
   LiveInput(const LiveInput&) = delete;
   LiveInput& operator=(const LiveInput&) = delete;
   ~LiveInput();
@@ -68,7 +71,8 @@ class LiveInput {
   const LiveUrl url_;
   const std::string masked_;  // for messages
   const OpenOptions options_;
-  Interrupt interrupt_;  // outlives input_, which polls it
+  const core::CountedSession session_;  // ends after input_
+  Interrupt interrupt_;                 // outlives input_, which polls it
   InputPtr input_;
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams

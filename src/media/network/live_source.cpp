@@ -22,6 +22,7 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       url_(std::move(url)),
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
+      gate_(core::gate_of_thread()),
       maker_(wanted_size(options_)) {}
 
 std::string LiveSource::url() const {
@@ -37,7 +38,7 @@ void LiveSource::open(const Context& context) {
 void LiveSource::connect(const Context& context) {
   seen_key_ = false;
   in_decoder_.clear();
-  connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_);
+  connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_, gate_);
   maker_.set_turn(connection_->input().turn());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   if (!info_known_) set_info(connection_->input().info());

@@ -52,7 +52,8 @@ class LiveSource final : public ReconnectingSource {
   const LiveUrl url_;
   const std::string masked_;  // for messages
   const OpenOptions options_;
-  bool info_known_ = false;            // of a first frame
+  const std::shared_ptr<core::SessionGate> gate_;  // of the thread that made it
+  bool info_known_ = false;                        // of a first frame
   std::optional<DetachedCall> aside_;  // the call of connection_ that may be left behind, which outlives it
   std::unique_ptr<LiveConnection> connection_;
   std::exception_ptr lost_;  // why connection_ gives no more: thrown after the frames that the decoder holds

@@ -205,7 +205,7 @@ void Crew::begin_end() {
 
 void Crew::start(Seat& seat) {
   try {
-    seat.start(payload_.get(), names_);
+    seat.start(payload_.get(), names_, worker_.name());
   } catch (const Error& error) {
     seat.clear();
     if (opening_) throw;

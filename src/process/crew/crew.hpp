@@ -84,8 +84,8 @@ class Crew {
   void opened(Seat& seat);
   void reply(Seat& seat, const ReplyMessage& message);
   void failed(Seat& seat, const FailedMessage& message);
-  [[nodiscard]] std::optional<Output> output_of(const Seat& seat, const ReplyMessage& message);
-  void check_demand(const Output& output) const;
+  [[nodiscard]] std::optional<Emitted> output_of(const Seat& seat, const ReplyMessage& message);
+  void check_demand(const Emitted& output) const;
   void fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error);
   /// Ends the first job of the seat.
   void end_job(Seat& seat, std::span<const std::uint64_t> released);

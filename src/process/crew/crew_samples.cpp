@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "core/frame/layout.hpp"
 #include "process/crew/crew.hpp"
 #include "process/crew/pictures.hpp"
@@ -249,7 +250,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   emitter_.offer(ticket, std::move(outcome));
 }
 
-std::optional<Output> Crew::output_of(const Seat& seat, const ReplyMessage& message) {
+std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& message) {
   switch (message.kind) {
     case ResultKind::Nothing:
       break;
@@ -257,23 +258,23 @@ std::optional<Output> Crew::output_of(const Seat& seat, const ReplyMessage& mess
       const auto& frame = seat.jobs.front().sample.frame;
       if (!frame || !frame.has(message.form))
         throw ProtocolError("its input back, which had no such picture");
-      return Output{{}, frame.to(message.form)};
+      return Emitted{{}, frame.to(message.form)};
     }
     case ResultKind::Picture: {
       Picture layout{message.picture, {}};
       seat.check_results(core::lay_out(layout, nullptr));  // before memory is taken for it
       FrameBuilder builder(message.picture);
       seat.read_results(std::as_writable_bytes(std::span(builder.plane(0), builder.size_bytes())));
-      return Output{{}, std::move(builder).publish(embedder_.pixel_ops())};
+      return Emitted{{}, std::move(builder).publish(embedder_.pixel_ops())};
     }
     case ResultKind::Value:
-      return Output{embedder_.decode(seat.receive(message.value), worker_.name()), {}};
+      return Emitted{embedder_.decode(seat.receive(message.value), worker_.name()), {}};
   }
   return std::nullopt;
 }
 
 // As the loop of an in-process node: a child's refusal would name the child.
-void Crew::check_demand(const Output& output) const {
+void Crew::check_demand(const Emitted& output) const {
   const auto& demand = worker_.demand();
   const auto* const type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
@@ -286,7 +287,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   const auto lease = seat.jobs.front().lease;
   if (lease != 0) {
     const auto holder = core::Graph::holder_of(static_cast<std::size_t>(worker_.index()));
-    seat.lend(lease, seat.jobs.front().sample.frame.as_loan(holder));
+    seat.lend(lease, core::FrameAccess::loan(seat.jobs.front().sample.frame, holder));
   }
   seat.jobs.pop_front();
   seat.release(released);

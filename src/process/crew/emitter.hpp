@@ -22,7 +22,7 @@ namespace freshframe::process {
 /// What became of one sample that was taken. Without an output nothing is emitted.
 struct Outcome {
   AnySample from;
-  std::optional<Output> output = {};
+  std::optional<Emitted> output = {};
   bool processed = false;  // counted as such when its turn has come
 };
 

@@ -47,7 +47,7 @@ class ProcessNode final : public NodeBase {
     return true;
   }  // the embedder checks that it does
   [[nodiscard]] std::vector<WorkerStats> workers() const override { return board_.read(); }
-  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
+  std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the workers do it
   }
 

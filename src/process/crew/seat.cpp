@@ -41,7 +41,7 @@ Descriptor make_dump_file() {
 Seat::Seat(std::size_t number, const Recipe& recipe, const CrewOptions& options)
     : number_(number), recipe_(recipe), options_(options) {}
 
-void Seat::start(int payload, const std::vector<std::string>& names) {
+void Seat::start(int payload, const std::vector<std::string>& names, const std::string& node) {
   auto [ours, theirs] = Channel::make_pair();
   dump_ = make_dump_file();
   child_ = Child({.arguments = recipe_.arguments,
@@ -53,7 +53,7 @@ void Seat::start(int payload, const std::vector<std::string>& names) {
   ++starts;
   state = WorkerState::Starting;
   const int files[] = {payload, dump_.get()};
-  send(write(InitMessage{recipe_.payload.size(), names}), files);
+  send(write(InitMessage{recipe_.payload.size(), names, node}), files);
 }
 
 void Seat::clear() {

@@ -46,9 +46,9 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // ---- the process
-  /// Starts it and tells it what it is for; `payload` is the recipe's as a file, `names` are the nodes'.
-  /// Throws Error.
-  void start(int payload, const std::vector<std::string>& names);
+  /// Starts it and tells it what it is for; `payload` is the recipe's as a file, `names` are the nodes',
+  /// `node` is that of its own. Throws Error.
+  void start(int payload, const std::vector<std::string>& names, const std::string& node);
   /// How the process ended, once; nothing: it runs, or there is none.
   std::optional<ChildEnd> reap() noexcept { return child_.reap(); }
   /// What is left when the process has ended, apart from the job.

@@ -18,7 +18,7 @@ namespace {
 constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for every picture would cost more
 
 Mutex use_mutex{LockRank::Graph};  // held while the pools' own are locked
-std::atomic<int> users{0};  // changed with use_mutex, but for a forked child, which has one thread
+std::atomic<int> users{0};         // changed with use_mutex, but for a forked child, which has one thread
 
 TimePoint now() {
   return std::chrono::steady_clock::now();
@@ -30,7 +30,8 @@ std::string mebibytes(std::size_t bytes) {
 
 }  // namespace
 
-SlabPool::SlabPool(std::function<std::size_t()> headroom) : headroom_(std::move(headroom)) {}
+SlabPool::SlabPool(std::function<std::size_t()> headroom, std::size_t slab_bytes)
+    : headroom_(std::move(headroom)), slab_bytes_(slab_bytes) {}
 
 SlabPool::~SlabPool() = default;
 
@@ -65,8 +66,8 @@ std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
 std::size_t SlabPool::next_size_locked(std::size_t bytes) const {
   std::size_t total = 0;
   for (const auto& owned : owned_) total += owned.slab->size();
-  const auto size = std::max({kSlabBytes, FreeSpace::slot_size(bytes), total / 4});
-  return (size + kSlabBytes - 1) / kSlabBytes * kSlabBytes;
+  const auto size = std::max({slab_bytes_, FreeSpace::slot_size(bytes), total / 4});
+  return (size + slab_bytes_ - 1) / slab_bytes_ * slab_bytes_;
 }
 
 // Makes a slab in which `bytes` fit, or writes down why not.

@@ -34,8 +34,8 @@ class SlabPool final : public core::PictureMemory {
   static constexpr Seconds kKeepEmpty{5};
   static constexpr std::size_t kReserve = std::size_t{32} << 20;  // that a new slab must leave free
 
-  /// `headroom` says how much memory is left.
-  explicit SlabPool(std::function<std::size_t()> headroom);
+  /// `headroom` says how much memory is left, `slab_bytes` is the least size of a slab.
+  explicit SlabPool(std::function<std::size_t()> headroom, std::size_t slab_bytes = kSlabBytes);
   ~SlabPool() override;
 
   [[nodiscard]] std::uint8_t* allocate(std::size_t bytes) noexcept override;
@@ -83,6 +83,7 @@ class SlabPool final : public core::PictureMemory {
   static void leave_to_parent();
 
   const std::function<std::size_t()> headroom_;
+  const std::size_t slab_bytes_;
   mutable Mutex mutex_;
   Condition grown_;
   bool growing_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // a thread makes a slab

@@ -170,6 +170,7 @@ ByteWriter write(const InitMessage& message) {
   writer.put(message.bytes);
   writer.put(static_cast<std::uint32_t>(message.names.size()));
   for (const auto& name : message.names) writer.put_text(name);
+  writer.put_text(message.node);
   return writer;
 }
 
@@ -220,6 +221,7 @@ InitMessage read_init(ByteReader& reader) {
   message.bytes = reader.get_up_to<std::uint64_t>(kMostBytes, "the size of a file");
   const auto count = reader.get<std::uint32_t>();
   for (std::uint32_t i = 0; i < count; ++i) message.names.push_back(reader.get_text());
+  message.node = reader.get_text();
   return ended(reader, std::move(message));
 }
 

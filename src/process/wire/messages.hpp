@@ -56,6 +56,7 @@ struct ValueMessage {
 struct InitMessage {
   std::uint64_t bytes = 0;         // of the file that comes with it; the second file takes dumps of stacks
   std::vector<std::string> names;  // of the pipeline's nodes
+  std::string node = {};           // the name of the one that the worker is for
 };
 struct SlabMessage {
   std::uint32_t id = 0;

@@ -108,6 +108,7 @@ WorkerInit WorkerEnd::init() {
   if (!read_file(files[0].get(), init.payload)) throw ProtocolError("the first file cannot be read");
   init.stacks = std::move(files[1]);
   init.names = std::move(message.names);
+  init.node = std::move(message.node);
   return init;
 }
 
@@ -246,6 +247,11 @@ void WorkerEnd::need(std::uint64_t bytes) {
   if (results_.size() < bytes) throw ProtocolError("less memory for results than was wanted");
 }
 
+WorkerEnd::Pending& WorkerEnd::first_pending() {
+  if (pending_.empty()) throw Error("an answer to a sample that has one, or never came");
+  return pending_.front();
+}
+
 // The parent lends a picture to the worker with the answer, so leases go back with the last one.
 std::vector<std::uint64_t> WorkerEnd::end_request() {
   pending_.pop_front();
@@ -253,7 +259,7 @@ std::vector<std::uint64_t> WorkerEnd::end_request() {
 }
 
 void WorkerEnd::reply(ReplyMessage message) {
-  message.id = pending_.front().id;
+  message.id = first_pending().id;
   message.released = end_request();
   send(write(message));
   if (pending_.empty()) leases_->end_work();
@@ -265,7 +271,7 @@ void WorkerEnd::reply_nothing() {
 
 void WorkerEnd::reply_frame(const Frame& frame) {
   ReplyMessage message;
-  auto& [id, input, sent] = pending_.front();
+  auto& [id, input, sent] = first_pending();
   const bool is_input = input && frame.shares(input);
   if (is_input && std::find(sent.begin(), sent.end(), frame.format()) != sent.end()) {
     message.kind = ResultKind::Input;
@@ -276,7 +282,7 @@ void WorkerEnd::reply_frame(const Frame& frame) {
   input = {};
   message.kind = ResultKind::Picture;
   message.picture = frame.picture_format();
-  Picture copy{message.picture, {}};
+  MutablePicture copy(message.picture);
   need(core::lay_out(copy, nullptr));
   core::lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data()));
   if (!basic_pixel_ops().convert(frame.picture(), copy)) throw Error("cannot copy a picture");

@@ -27,6 +27,7 @@ struct WorkerInit {
   std::vector<std::byte> payload;
   Descriptor stacks;               // where dumps of stacks go
   std::vector<std::string> names;  // of the pipeline's nodes
+  std::string node;                // the name of the one that this worker is for
 };
 
 /// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none.
@@ -55,8 +56,8 @@ class WorkerEnd {
   [[nodiscard]] bool receive(WorkerRequest& request);
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-  /// Answers the first request without an answer. A frame that is the request's own goes back as such, another
-  /// one is copied.
+  /// Answers the first request without an answer; throws Error when there is none. A frame that is the request's
+  /// own goes back as such, another one is copied.
   void reply_nothing();
   void reply_frame(const Frame& frame);
   void reply_value(const EncodedValue& value);
@@ -97,6 +98,8 @@ class WorkerEnd {
     Frame input;
     std::vector<PixelFormat> sent;  // the formats that it came in
   };
+  /// Throws Error: there is none.
+  Pending& first_pending();
   std::deque<Pending> pending_;  // requests without an answer
   bool ended_ = false;
   std::optional<OrphanGuard> guard_;

@@ -113,7 +113,16 @@ std::optional<std::string> picture_port(std::string_view path) {
   return percent_decoded(path, false);
 }
 
+std::optional<Reply> document(std::string_view path, const StateSource& source) {
+  const auto found = source.document(path);
+  if (!found) return std::nullopt;
+  Reply reply{.status = found->status, .type = found->type, .keep = found};
+  reply.fixed = found->body;
+  return reply;
+}
+
 Routed answer(std::string_view path, const RequestHead& head, StateSource& source) {
+  if (auto found = document(path, source)) return {.reply = *std::move(found)};
   if (path == "/api/state") return {.reply = {.type = kJson, .body = state_json(source.look(), false)}};
   if (path == "/api/live") return {.to = Routed::To::Live};
   if (path == "/metrics")
@@ -123,7 +132,7 @@ Routed answer(std::string_view path, const RequestHead& head, StateSource& sourc
     if (source.has_port(*port)) return {.to = Routed::To::Picture, .port = *std::move(port)};
     return {.reply = plain(404, "no port of this name is served: serve(view=...) names them")};
   }
-  if (auto found = file(path, head)) return {.reply = *std::move(found)};
+  if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
   return {.reply = plain(404, "there is nothing here; see /, /api/state, /metrics, /healthz")};
 }
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/serve.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,11 +19,11 @@ inline constexpr std::size_t kMaxTarget = 2048;  // bytes of a request's path an
 
 struct Reply {
   unsigned status = 200;
-  std::string_view type = "text/plain; charset=utf-8";  // static
+  std::string_view type = "text/plain; charset=utf-8";  // static, or of `keep`
   std::string body = {};                                // unless `fixed` is set
   std::string_view fixed = {};                          // static
   std::string headers = {};                             // more of them, each with its line end
-  std::shared_ptr<const void> keep = {};                // what `fixed` points into
+  std::shared_ptr<const void> keep = {};                // what `fixed` and `type` point into
 };
 
 /// The start line, all headers and the empty line. Every answer carries the same protective headers.
@@ -36,6 +38,10 @@ class StateSource {
   virtual ~StateSource() = default;
   [[nodiscard]] virtual const Sampler& look() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
+  /// One of the program's own; null: there is none.
+  [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
+  /// The file that / shows.
+  [[nodiscard]] virtual std::string_view home() const = 0;
 };
 
 struct Routed {

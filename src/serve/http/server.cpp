@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/pipeline_access.hpp"
 #include "serve/http/machine.hpp"
 #include "serve/http/service.hpp"
 #include "serve/http/threads.hpp"
@@ -102,14 +104,14 @@ struct Server::Impl {
 };
 
 Server::Server(const Pipeline& pipeline, ServeOptions options)
-    : Server(pipeline.core(), std::move(options)) {}
+    : Server(core::PipelineAccess::core(pipeline), std::move(options)) {}
 
 Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options)
     : impl_(std::make_unique<Impl>()) {
   const auto address = address_of(options.host);
   if (options.source_timeout && !(*options.source_timeout > 0)) {
     throw OptionError("source_timeout must be more than 0 seconds or none, got " +
-                     std::to_string(*options.source_timeout));
+                      std::to_string(*options.source_timeout));
   }
   const auto token = checked_token(options.token, address.is_loopback());
   net::io_context probe;
@@ -124,6 +126,9 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
   impl_->thread = start_quiet_thread("ff serve", [&io = service->io()] { run(io); });
   impl_->service = std::move(service);
 }
+
+Server::Server(ServeOptions options)
+    : Server(std::make_shared<core::PipelineCore>(Pipeline::Options{}), std::move(options)) {}
 
 Server::~Server() {
   close();

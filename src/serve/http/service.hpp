@@ -49,6 +49,10 @@ class Service final : public StateSource {
   [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
   [[nodiscard]] const Sampler& look() override;
   [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.has(name); }
+  [[nodiscard]] std::shared_ptr<const Document> document(std::string_view path) const override {
+    return options_.documents ? options_.documents->find(path) : nullptr;
+  }
+  [[nodiscard]] std::string_view home() const override { return options_.home; }
   /// Who looks at which pictures has changed.
   void pump();
   /// The same after what runs now: from a destructor.

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/sampler.hpp"
 
@@ -19,6 +20,9 @@ struct Metrics::Impl {
   std::mutex mutex;
   serve::Sampler sampler;  // guarded by mutex: it remembers when a sample has moved last
 };
+
+Metrics::Metrics(const Pipeline& pipeline, std::function<GilFindings()> gil_findings)
+    : Metrics(core::PipelineAccess::core(pipeline), std::move(gil_findings)) {}
 
 Metrics::Metrics(std::shared_ptr<core::PipelineCore> pipeline, std::function<GilFindings()> gil_findings)
     : impl_(std::make_unique<Impl>(std::move(pipeline), std::move(gil_findings))) {}

@@ -216,9 +216,8 @@ std::vector<const TypeInfo*> Annotate::input_types() const {
   return {type_of<Circles>(), type_of<Detections>(), type_of<LineCounts>(), type_of<ZoneCounts>()};
 }
 
-std::optional<freshframe::Output> Annotate::process_any(const AnySample& sample, const Context& /*context*/) {
-  return freshframe::Output{
-      {}, impl_->drawn(sample.frame, sample.value, {sample.stamp.pts, sample.stamp.source})};
+std::optional<Emitted> Annotate::process_any(const AnySample& sample, const Context& /*context*/) {
+  return Emitted{{}, impl_->drawn(sample.frame, sample.value, {sample.stamp.pts, sample.stamp.source})};
 }
 
 Frame Annotate::draw(const Frame& frame, const ValueRef& value, std::optional<double> time) {

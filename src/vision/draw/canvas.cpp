@@ -50,7 +50,7 @@ struct AnnotateCanvas::Layers {
   }
 };
 
-void AnnotateCanvas::begin(const Picture& picture) {
+void AnnotateCanvas::begin(const MutablePicture& picture) {
   picture_ = picture;
   const auto& format = picture.format;
   if (format.width != width() || format.height != height()) {
@@ -59,11 +59,6 @@ void AnnotateCanvas::begin(const Picture& picture) {
   } else {
     mask_.clear();  // of a picture that failed
   }
-}
-
-std::uint8_t* AnnotateCanvas::row(int plane, int y) const noexcept {
-  // The picture is still being made, so its memory is writable: see begin().
-  return const_cast<std::uint8_t*>(picture_.planes[static_cast<std::size_t>(plane)].row(y));
 }
 
 void AnnotateCanvas::paint(const Color& color, double opacity) {
@@ -91,7 +86,7 @@ void AnnotateCanvas::paint_plane(int plane, const Layers& layers) {
   for (int y = mask_.top(); y < mask_.bottom(); ++y) {
     const auto [left, right] = mask_.columns(y);
     mix(paint, components, mask_.row(y) + left, right - left,
-        row(plane, y) + static_cast<std::ptrdiff_t>(components) * left);
+        picture_.row(plane, y) + static_cast<std::ptrdiff_t>(components) * left);
   }
 }
 
@@ -116,10 +111,11 @@ void AnnotateCanvas::paint_halved(const Layers& layers) {
           mask_.row(next) + 2 * static_cast<std::ptrdiff_t>(left), count, halved_.data());
     const int chroma_y = y / step;
     if (interleaved) {
-      mix(layers.from(1), 2, halved_.data(), count, row(1, chroma_y) + 2 * static_cast<std::ptrdiff_t>(left));
+      mix(layers.from(1), 2, halved_.data(), count,
+          picture_.row(1, chroma_y) + 2 * static_cast<std::ptrdiff_t>(left));
     } else {
-      mix(layers.from(1), 1, halved_.data(), count, row(1, chroma_y) + left);
-      mix(layers.from(2), 1, halved_.data(), count, row(2, chroma_y) + left);
+      mix(layers.from(1), 1, halved_.data(), count, picture_.row(1, chroma_y) + left);
+      mix(layers.from(2), 1, halved_.data(), count, picture_.row(2, chroma_y) + left);
     }
   }
 }

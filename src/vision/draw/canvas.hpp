@@ -30,8 +30,8 @@ struct Box {
 /// written. Keeps its memory between pictures; one thread at a time.
 class AnnotateCanvas {
  public:
-  /// The picture to draw on: any format but gray, with planes that are writable as long as it is drawn on.
-  void begin(const Picture& picture);
+  /// The picture to draw on: any format but gray; it lives as long as it is drawn on.
+  void begin(const MutablePicture& picture);
   [[nodiscard]] bool meets(const Box& box) const noexcept {
     return box.left < width() && box.top < height() && box.right > 0 && box.bottom > 0;
   }
@@ -47,9 +47,8 @@ class AnnotateCanvas {
 
   void paint_plane(int plane, const Layers& layers);
   void paint_halved(const Layers& layers);
-  [[nodiscard]] std::uint8_t* row(int plane, int y) const noexcept;
 
-  Picture picture_{};
+  MutablePicture picture_;
   AnnotateMask mask_;
   std::vector<std::uint8_t> halved_;  // a row of the mask at half the width
 };

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/frame/frame_access.hpp"
 #include "core/frame/frame_budget.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/support.hpp"
@@ -31,12 +32,12 @@ TEST(FrameBudget, CountsAPublishedFrameOnceHoweverManyHandlesThereAre) {
   {
     const Frame frame = gray_frame(1);
     EXPECT_EQ(budget->published(), 0);
-    frame.attach(budget);
-    frame.attach(budget);
+    core::FrameAccess::attach(frame, budget);
+    core::FrameAccess::attach(frame, budget);
     const Frame copy = frame;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
     const std::vector<Frame> many(5, frame);
     EXPECT_EQ(budget->published(), 1);
-    gray_frame(2).attach(budget);
+    core::FrameAccess::attach(gray_frame(2), budget);
     EXPECT_EQ(budget->published(), 1);
   }
   EXPECT_EQ(budget->published(), 0);
@@ -46,11 +47,11 @@ TEST(FrameBudget, CountsAPublishedFrameOnceHoweverManyHandlesThereAre) {
 TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
   const auto budget = budget_of(1);
   Frame engine = gray_frame(1);
-  engine.attach(budget);
+  core::FrameAccess::attach(engine, budget);
   EXPECT_FALSE(budget->has_room());
-  Frame loan = engine.as_loan();
-  EXPECT_TRUE(loan.is_loan());
-  EXPECT_FALSE(engine.is_loan());
+  Frame loan = engine.keep();
+  EXPECT_TRUE(core::FrameAccess::is_loan(loan));
+  EXPECT_FALSE(core::FrameAccess::is_loan(engine));
   EXPECT_EQ(loan, engine);
   EXPECT_EQ(budget->published(), 1);
   EXPECT_EQ(budget->held_bytes(), 0U);  // the engine holds it as well: it is not only on loan
@@ -60,8 +61,8 @@ TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
   EXPECT_TRUE(budget->has_room());
   EXPECT_EQ(budget->held_bytes(), loan.size_bytes());
 
-  engine = loan.as_engine();
-  EXPECT_FALSE(engine.is_loan());
+  engine = core::FrameAccess::engine(loan);
+  EXPECT_FALSE(core::FrameAccess::is_loan(engine));
   EXPECT_EQ(budget->published(), 1);
   EXPECT_EQ(budget->held_bytes(), 0U);
 
@@ -74,15 +75,15 @@ TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
 TEST(FrameBudget, CopiesAndMovesOfALoanStayLoans) {
   const auto budget = budget_of(2);
   Frame engine = gray_frame(1);
-  engine.attach(budget);
-  Frame loan = engine.as_loan();
+  core::FrameAccess::attach(engine, budget);
+  Frame loan = engine.keep();
   engine = Frame();
   const std::size_t bytes = budget->held_bytes();
   Frame copy = loan;
-  EXPECT_TRUE(copy.is_loan());
+  EXPECT_TRUE(core::FrameAccess::is_loan(copy));
   EXPECT_EQ(budget->held_bytes(), bytes);
   const Frame moved = std::move(copy);
-  EXPECT_TRUE(moved.is_loan());
+  EXPECT_TRUE(core::FrameAccess::is_loan(moved));
   loan = Frame();
   EXPECT_EQ(budget->held_bytes(), bytes);
   EXPECT_EQ(budget->published(), 0);
@@ -92,7 +93,7 @@ TEST(FrameBudget, AConvertedFormIsTheSameFrame) {
   const CountingOps ops;
   const auto budget = budget_of(2);
   Frame engine = frame_with(ops, PixelFormat::I420);
-  engine.attach(budget);
+  core::FrameAccess::attach(engine, budget);
   const Frame form = engine.to(PixelFormat::Bgr);
   EXPECT_EQ(budget->published(), 1);
   engine = Frame();
@@ -103,12 +104,12 @@ TEST(FrameBudget, ConvertingAFrameOnLoanAddsToTheHeldBytes) {
   const CountingOps ops;
   const auto budget = budget_of(2);
   Frame engine = frame_with(ops, PixelFormat::I420);
-  engine.attach(budget);
-  const Frame loan = engine.as_loan();
+  core::FrameAccess::attach(engine, budget);
+  const Frame loan = engine.keep();
   engine = Frame();
   const std::size_t before = budget->held_bytes();
   const Frame form = loan.to(PixelFormat::Bgr);
-  EXPECT_TRUE(form.is_loan());
+  EXPECT_TRUE(core::FrameAccess::is_loan(form));
   EXPECT_GT(budget->held_bytes(), before);
   EXPECT_EQ(budget->held_bytes(), loan.size_bytes());
   EXPECT_EQ(budget->published(), 0);
@@ -118,8 +119,8 @@ TEST(FrameBudget, AFrameKeepsItsFirstBudget) {
   const auto first = budget_of(2);
   const auto second = budget_of(2);
   const Frame frame = gray_frame(1);
-  frame.attach(first);
-  frame.attach(second);
+  core::FrameAccess::attach(frame, first);
+  core::FrameAccess::attach(frame, second);
   EXPECT_EQ(first->published(), 1);
   EXPECT_EQ(second->published(), 0);
 }
@@ -128,9 +129,9 @@ TEST(FrameBudget, AFrameMayOutliveTheLastOtherOwnerOfItsBudget) {
   Frame frame = gray_frame(1);
   {
     const auto budget = budget_of(2);
-    frame.attach(budget);
+    core::FrameAccess::attach(frame, budget);
   }
-  const Frame loan = frame.as_loan();
+  const Frame loan = frame.keep();
   frame = Frame();
   EXPECT_EQ(loan.luma().row(0)[0], 1);
 }
@@ -138,7 +139,7 @@ TEST(FrameBudget, AFrameMayOutliveTheLastOtherOwnerOfItsBudget) {
 TEST(FrameBudget, WaitForRoomWaitsUntilAFrameIsGivenBack) {
   const auto budget = budget_of(1);
   Frame frame = gray_frame(1);
-  frame.attach(budget);
+  core::FrameAccess::attach(frame, budget);
   std::atomic<bool> given_back{false};
   std::atomic<bool> room{false};
   std::atomic<bool> seen_given_back{false};
@@ -157,8 +158,8 @@ TEST(FrameBudget, WaitForRoomWaitsUntilAFrameIsGivenBack) {
 TEST(FrameBudget, WaitForRoomEndsWhenTheLastEngineHandleBecomesALoan) {
   const auto budget = budget_of(1);
   Frame engine = gray_frame(1);
-  engine.attach(budget);
-  const Frame loan = engine.as_loan();
+  core::FrameAccess::attach(engine, budget);
+  const Frame loan = engine.keep();
   std::atomic<bool> room{false};
   {
     const std::jthread waiter([&] { room = budget->wait_for_room(); });
@@ -170,7 +171,7 @@ TEST(FrameBudget, WaitForRoomEndsWhenTheLastEngineHandleBecomesALoan) {
 TEST(FrameBudget, StopEndsTheWaitForRoom) {
   const auto budget = budget_of(1);
   const Frame frame = gray_frame(1);
-  frame.attach(budget);
+  core::FrameAccess::attach(frame, budget);
   std::atomic<bool> room{true};
   {
     const std::jthread waiter([&] { room = budget->wait_for_room(); });
@@ -187,13 +188,13 @@ TEST(FrameBudget, ManyThreadsLendingAndReturningEndWithEmptyBooks) {
     std::barrier start(kThreads);
     std::vector<std::jthread> threads;
     Frame shared = gray_frame(1);
-    shared.attach(budget);
+    core::FrameAccess::attach(shared, budget);
     for (int i = 0; i < kThreads; ++i) {
-      threads.emplace_back([&start, frame = i % 2 == 0 ? shared : shared.as_loan()]() mutable {
+      threads.emplace_back([&start, frame = i % 2 == 0 ? shared : shared.keep()]() mutable {
         start.arrive_and_wait();
         for (int round = 0; round < 500; ++round) {
-          Frame loan = frame.as_loan();
-          Frame engine = loan.as_engine();
+          Frame loan = frame.keep();
+          Frame engine = core::FrameAccess::engine(loan);
           frame = round % 3 == 0 ? std::move(loan) : std::move(engine);
         }
       });

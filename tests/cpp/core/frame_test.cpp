@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/frame/frame_access.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -152,9 +153,9 @@ TEST(Frame, WrapReleasesOnceWhenManyThreadsDropTheirHandles) {
       for (int i = 0; i < kThreads; ++i) {
         threads.emplace_back([&start, mine = frame]() mutable {
           start.arrive_and_wait();
-          Frame copy = mine.as_loan();
+          Frame copy = mine.keep();
           mine = Frame();
-          copy = copy.as_engine();
+          copy = core::FrameAccess::engine(copy);
         });
       }
       frame = Frame();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/frame/frame_access.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -95,13 +96,13 @@ TEST(Bound, CountsAFrameThatASourceOrANodeHandsOverAsALoan) {
   CheckedPipeline pipeline;
   const auto source = pipeline.add(feed_source(feed, Kind::Live));
   const auto lends = pipeline.add(make_node<Frame, Frame>([](const Sample<Frame>& s, const Context&) {
-                                    return std::optional(gray_frame(s.value.luma().row(0)[0]).as_loan());
+                                    return std::optional(gray_frame(s.value.luma().row(0)[0]).keep());
                                   }),
                                   source);
   const auto from_source = pipeline.reader(source, {.name = "from_source"});
   const auto from_node = pipeline.reader(lends, {.name = "from_node"});
   pipeline.start();
-  feed.push_and_settle(gray_frame(1).as_loan());
+  feed.push_and_settle(gray_frame(1).keep());
   wait_until([&] { return edge_of(pipeline, "node", "from_node").waiting == 1; });
   wait_until(
       [&] { return pipeline.stats().pool.published == 2; });  // the engine holds both, nobody else does
@@ -138,8 +139,8 @@ TEST(Loans, ReadEverythingIntoAListNeitherDeadlocksNorGrowsUnseen) {
   std::vector<Sample<Frame>> results;
   while (auto sample = reader.get()) results.push_back(*std::move(sample));
   ASSERT_EQ(results.size(), kFrames);
-  EXPECT_TRUE(results[0].frame.is_loan());
-  EXPECT_TRUE(results[0].value.is_loan());
+  EXPECT_TRUE(core::FrameAccess::is_loan(results[0].frame));
+  EXPECT_TRUE(core::FrameAccess::is_loan(results[0].value));
   EXPECT_TRUE(pipeline.wait());
   const Stats stats = pipeline.stats();
   EXPECT_EQ(stats.pool.published, 0);

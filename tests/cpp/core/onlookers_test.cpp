@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
@@ -25,7 +26,7 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   CheckedPipeline pipeline;
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   std::atomic<int> caught{0};
-  auto& tap = pipeline.core()->open_tap("cam", [&] { ++caught; });
+  auto& tap = PipelineAccess::core(pipeline)->open_tap("cam", [&] { ++caught; });
   pipeline.start();
   feed.push_and_settle(gray_frame(1));
   EXPECT_EQ(caught, 0);
@@ -45,7 +46,7 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   EXPECT_EQ(caught, 2);
   tap.cancel();
   EXPECT_FALSE(tap.take());
-  pipeline.core()->close_tap(tap);
+  PipelineAccess::core(pipeline)->close_tap(tap);
 }
 
 TEST(PictureTap, SeesWhatANodeWithoutChildrenSends) {
@@ -54,13 +55,13 @@ TEST(PictureTap, SeesWhatANodeWithoutChildrenSends) {
   const auto port = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   pipeline.add(pass_on<Frame>(), port, {.name = "last"});
   std::atomic<int> caught{0};
-  auto& tap = pipeline.core()->open_tap("last", [&] { ++caught; });
+  auto& tap = PipelineAccess::core(pipeline)->open_tap("last", [&] { ++caught; });
   tap.ask();
   pipeline.start();
   feed.push(gray_frame(7));
   wait_until([&] { return caught == 1; });
   EXPECT_EQ(tap.take()->frame.luma().row(0)[0], 7);
-  pipeline.core()->close_tap(tap);
+  PipelineAccess::core(pipeline)->close_tap(tap);
 }
 
 TEST(PictureTap, CallsItsHookWithoutALock) {
@@ -69,20 +70,20 @@ TEST(PictureTap, CallsItsHookWithoutALock) {
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   std::atomic<int> taken{0};
   PictureTap* tap = nullptr;
-  tap = &pipeline.core()->open_tap("cam", [&] { taken = tap->take() ? 1 : -1; });
+  tap = &PipelineAccess::core(pipeline)->open_tap("cam", [&] { taken = tap->take() ? 1 : -1; });
   tap->ask();
   pipeline.start();
   feed.push(gray_frame(7));
   wait_until([&] { return taken != 0; });
   EXPECT_EQ(taken, 1);
-  pipeline.core()->close_tap(*tap);
+  PipelineAccess::core(pipeline)->close_tap(*tap);
 }
 
 TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
   Feed<Frame> feed;
   CheckedPipeline pipeline;
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
-  auto& core = *pipeline.core();
+  auto& core = *PipelineAccess::core(pipeline);
   auto* tap = &core.open_tap("cam", [] {});
   EXPECT_TRUE(contains(message_of<StateError>([&] { core.open_tap("cam", [] {}); }), "being viewed already"));
   EXPECT_TRUE(contains(message_of<OptionError>([&] { core.open_tap("cat", [] {}); }), "no node 'cat'"));
@@ -102,7 +103,7 @@ TEST(GraphState, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {
   std::thread onlooker([&] {
     start.arrive_and_wait();
     while (!done) {
-      const auto seen = pipeline.core()->graph_state();
+      const auto seen = PipelineAccess::core(pipeline)->graph_state();
       EXPECT_EQ(seen.nodes.size(), seen.stats.nodes.size());
     }
   });
@@ -123,7 +124,7 @@ TEST(GraphState, TellsThePhaseAndTheKinds) {
     const auto source = pipeline.add(count_source(3));
     pipeline.add(make_node<int, Nothing>([](const Sample<int>&, const Context&) { return Nothing{}; }),
                  source);
-    auto& core = *pipeline.core();
+    auto& core = *PipelineAccess::core(pipeline);
     EXPECT_EQ(core.graph_state().phase, LifePhase::Created);
     EXPECT_EQ(core.graph_state().nodes[0].kind, NodeKind::Source);
     EXPECT_EQ(core.graph_state().nodes[1].kind, NodeKind::Sink);
@@ -135,13 +136,13 @@ TEST(GraphState, TellsThePhaseAndTheKinds) {
   CheckedPipeline stopped;
   stopped.add(feed_source(feed, Kind::Live));
   stopped.start();
-  EXPECT_EQ(stopped.core()->graph_state().phase, LifePhase::Running);
+  EXPECT_EQ(PipelineAccess::core(stopped)->graph_state().phase, LifePhase::Running);
   stopped.stop();
-  EXPECT_EQ(stopped.core()->graph_state().phase, LifePhase::Stopped);
+  EXPECT_EQ(PipelineAccess::core(stopped)->graph_state().phase, LifePhase::Stopped);
   CheckedPipeline never;
   never.add(count_source(1));
   never.stop();
-  EXPECT_EQ(never.core()->graph_state().phase, LifePhase::Stopped);
+  EXPECT_EQ(PipelineAccess::core(never)->graph_state().phase, LifePhase::Stopped);
 }
 
 TEST(ErrorLog, KeepsTheNewestAndTheFirstThatEndedThePipeline) {
@@ -168,11 +169,11 @@ TEST(ErrorLog, TellsWhatFailedAndWhatWasSkipped) {
   pipeline.add(picky(1), port, {.name = "skips", .on_error = OnError::Skip});
   pipeline.add(picky(3), port, {.name = "fails"});
   EXPECT_THROW(pipeline.run(), NodeError);
-  const auto failed = pipeline.core()->errors().first_fatal();
+  const auto failed = PipelineAccess::core(pipeline)->errors().first_fatal();
   ASSERT_TRUE(failed);
   EXPECT_EQ(failed->node, "fails");
   EXPECT_EQ(failed->text, "no 3");
-  EXPECT_EQ(pipeline.core()->graph_state().phase, LifePhase::Failed);
+  EXPECT_EQ(PipelineAccess::core(pipeline)->graph_state().phase, LifePhase::Failed);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -29,7 +30,7 @@ class OutsideNode final : public NodeBase {
   void open(const Context& /*context*/) override {
     if (fails_to_open_) throw std::runtime_error("cannot open");
   }
-  std::optional<Output> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
+  std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     throw std::logic_error("the engine called a node that runs outside");
   }
 
@@ -70,7 +71,7 @@ TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
   pipeline.add(collect_into<int>(seen), Port<int>{outside});
   std::jthread thread;
   pipeline.start({.start_outside = [&] {
-    thread = std::jthread([&] { run_outside(pipeline.core()->worker(outside)); });
+    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->worker(outside)); });
   }});
   EXPECT_TRUE(pipeline.wait());
   EXPECT_TRUE(pipeline.report().complete);
@@ -88,7 +89,7 @@ TEST(Outside, AnExceptionOfTheEmbeddersEndsTheStartAndStopsEverything) {
   const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
   EXPECT_THROW(pipeline.start({.start_outside = [] { throw Interrupted(); }}), Interrupted);
   EXPECT_THROW(pipeline.stop(Seconds{0}), StopTimeout) << "its node has not ended";
-  run_outside(pipeline.core()->worker(outside));
+  run_outside(core::PipelineAccess::core(pipeline)->worker(outside));
   pipeline.stop();
   EXPECT_EQ(node_of(pipeline, "source").processed, 0U);
 }
@@ -102,7 +103,7 @@ TEST(Outside, ALookEndsAWaitOfEveryKindAndOnlyTheWait) {
   std::jthread thread;
   const auto interrupt = [] { throw Interrupted(); };
   const auto start_outside = [&] {
-    thread = std::jthread([&] { run_outside(pipeline.core()->worker(outside)); });
+    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->worker(outside)); });
   };
   pipeline.start({.start_outside = start_outside, .look = [] {}});
   gate.wait_entered(1);
@@ -117,7 +118,7 @@ TEST(Outside, ALookEndsAWaitOfEveryKindAndOnlyTheWait) {
 TEST(Outside, WaitOpenedRunsOutOfTimeUntilTheEmbedderHasOpenedItsNode) {
   CheckedPipeline pipeline;
   const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
-  auto& core = *pipeline.core();
+  auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   EXPECT_FALSE(core.wait_opened(Seconds{0.01}));
   EXPECT_EQ(node_of(pipeline, "source").processed, 0U);  // nothing flows before
@@ -135,7 +136,7 @@ TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
       add_outside(pipeline, pipeline.add(count_source(20)), {.queue = Queue{20, WhenFull::Block}});
   pipeline.add(collect_behind<int>(gate, seen), Port<int>{outside}, {.queue = Queue{3, WhenFull::Block}});
   pipeline.add(collect_into<int>(seen), Port<int>{outside}, {.queue = Queue{1, WhenFull::DropOldest}});
-  auto& core = *pipeline.core();
+  auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   int emitted = 0;
   const std::jthread thread([&] {
@@ -164,7 +165,7 @@ TEST(Outside, ATakeThatDoesNotWaitGivesWhatIsThere) {
   Feed<int> feed;
   CheckedPipeline pipeline;
   const int outside = add_outside(pipeline, pipeline.add(feed_source(feed, Kind::File)));
-  auto& core = *pipeline.core();
+  auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   auto& worker = core.worker(outside);
   worker.adopt_thread();
@@ -188,7 +189,7 @@ TEST(Outside, AFailureThatTheEmbedderReportsReachesTheCaller) {
   CheckedPipeline pipeline;
   const int outside =
       add_outside(pipeline, pipeline.add(count_source(50), {.name = "clip"}), {.name = "python"});
-  auto& core = *pipeline.core();
+  auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   const std::jthread thread([&] { run_outside(core.worker(outside), 7); });
   core.wait_opened(std::nullopt);
@@ -208,7 +209,7 @@ TEST(Outside, SkipCountsWhatTheEmbedderReports) {
   CheckedPipeline pipeline;
   const int outside =
       add_outside(pipeline, pipeline.add(count_source(50)), {.name = "python", .on_error = OnError::Skip});
-  auto& core = *pipeline.core();
+  auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   const std::jthread thread([&] { run_outside(core.worker(outside), 7); });
   core.wait_opened(std::nullopt);
@@ -221,7 +222,7 @@ TEST(Outside, AnOpenThatFailsFailsTheStart) {
   CheckedPipeline pipeline;
   const AnyPort parents[] = {pipeline.add(count_source(5)).node};
   const int outside = pipeline.add_any(std::make_unique<OutsideNode>(true), parents, {.name = "python"});
-  auto& core = *pipeline.core();
+  auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   const std::jthread thread([&] { run_outside(core.worker(outside)); });
   EXPECT_THROW((void)core.wait_opened(std::nullopt), NodeError);
@@ -232,7 +233,7 @@ TEST(Outside, StopIsHeededAndABusyEmbedderIsNamed) {
   Feed<int> feed;
   CheckedPipeline pipeline;
   const int outside = add_outside(pipeline, pipeline.add(feed_source(feed, Kind::Live)), {.name = "python"});
-  auto& core = *pipeline.core();
+  auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   const std::jthread thread([&] {
     auto& worker = core.worker(outside);
@@ -261,7 +262,7 @@ TEST(Outside, TheEndHookIsCalledOnceWhenTheLastNodeHasEnded) {
   std::atomic<int> calls{0};
   CheckedPipeline pipeline;
   pipeline.add(pass_on<int>(), pipeline.add(count_source(5)));
-  pipeline.core()->set_end_hook([&] { ++calls; });
+  core::PipelineAccess::core(pipeline)->set_end_hook([&] { ++calls; });
   (void)pipeline.run();
   pipeline.stop();
   EXPECT_EQ(calls, 1);

@@ -22,8 +22,8 @@ class AnyNode final : public NodeBase {
   AnyNode(const TypeInfo* in, const TypeInfo* out) : in_(in), out_(out) {}
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return in_; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return out_; }
-  std::optional<Output> process_any(const AnySample& sample, const Context& /*context*/) override {
-    return Output{sample.value, sample.value ? Frame() : sample.frame};
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
+    return Emitted{sample.value, sample.value ? Frame() : sample.frame};
   }
 
  private:

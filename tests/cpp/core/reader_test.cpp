@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/frame/frame_access.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -359,7 +360,7 @@ TEST(Reader, WithoutFramesGetsValuesOnly) {
   const auto full = with.get();
   EXPECT_EQ(full->value, 9.0);
   EXPECT_TRUE(full->frame);
-  EXPECT_TRUE(full->frame.is_loan());
+  EXPECT_TRUE(core::FrameAccess::is_loan(full->frame));
   const auto bare = without.get();
   EXPECT_EQ(bare->value, 9.0);
   EXPECT_FALSE(bare->frame);

@@ -99,6 +99,27 @@ TEST(Sample, KeepsItsValueAliveThroughCopiesAndMoves) {
   EXPECT_EQ(living, 0);
 }
 
+TEST(Sample, IsAssignedWithItsValueSoThatAVectorOfSamplesCanBeEdited) {
+  std::atomic<int> living{0};
+  const auto made = [&](std::int64_t seq) {
+    return Sample<Counted>(AnySample{Stamp{seq, 0, {}, 0}, {}, ValueRef::make(Counted(&living)), 0});
+  };
+  {
+    std::vector<Sample<Counted>> samples;
+    for (std::int64_t seq = 0; seq < 4; ++seq) samples.push_back(made(seq));
+    const auto* const last = &samples.back().value;
+    samples.erase(samples.begin() + 1);
+    EXPECT_EQ(living, 3);
+    EXPECT_EQ(samples.back().stamp.seq, 3);
+    EXPECT_EQ(&samples.back().value, last);
+    auto& self = samples.front();
+    samples.front() = self;
+    EXPECT_EQ(samples.front().value.living_, &living);
+    EXPECT_EQ(living, 3);
+  }
+  EXPECT_EQ(living, 0);
+}
+
 TEST(Sample, OfAFrameHasTheFrameAsItsValue) {
   const Frame frame = gray_frame(3);
   const Sample<Frame> sample(AnySample{Stamp{1, 0.5, {}, 0}, frame, {}, 2});

@@ -29,15 +29,13 @@ class CountingOps final : public PixelOps {
  public:
   static constexpr int kFill = 93;
   explicit CountingOps(std::chrono::microseconds takes = {}) : takes_(takes) {}
-  [[nodiscard]] bool convert(const Picture& /*from*/, const Picture& to) const override {
+  [[nodiscard]] bool convert(const Picture& /*from*/, const MutablePicture& to) const override {
     ++calls;
     std::this_thread::sleep_for(takes_);
     for (int i = 0; i < to.format.plane_count(); ++i) {
       const Plane& plane = to.planes[static_cast<std::size_t>(i)];
       for (int y = 0; y < plane.rows; ++y) {
-        // The interface says that the planes of `to` are writable memory.
-        std::memset(const_cast<std::uint8_t*>(plane.row(y)), kFill,
-                    static_cast<std::size_t>(plane.row_bytes));
+        std::memset(to.row(i, y), kFill, static_cast<std::size_t>(plane.row_bytes));
       }
     }
     return true;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <thread>
 
+#include "core/frame/frame_access.hpp"
 #include "cpp/media/paced.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -34,7 +35,7 @@ TEST(MockCamera, EmitsTheSamePictureAtItsRate) {
     const auto item = camera.read(rig.context);
     ASSERT_TRUE(item);
     EXPECT_EQ(item->value, picture);
-    EXPECT_FALSE(item->value.is_loan());
+    EXPECT_FALSE(core::FrameAccess::is_loan(item->value));
     EXPECT_EQ(item->seq, n);
     EXPECT_DOUBLE_EQ(item->pts, static_cast<double>(n) / 20);
     EXPECT_NEAR(rig.since_start(item->captured), static_cast<double>(n) / 20, 1e-9);

@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(Matrices, MediaPixelOps,
 /// Planes with a guard around every row; `intact()` says whether anybody wrote beyond.
 class Guarded {
  public:
-  explicit Guarded(const PictureFormat& format) : picture_{format} {
+  explicit Guarded(const PictureFormat& format) : picture_(format) {
     for (int i = 0; i < format.plane_count(); ++i) {
       auto& plane = picture_.planes[static_cast<std::size_t>(i)];
       plane = format.plane_shape(i);
@@ -223,7 +223,7 @@ class Guarded {
       plane.data = memory.data() + plane.stride;
     }
   }
-  [[nodiscard]] const Picture& picture() const { return picture_; }
+  [[nodiscard]] const MutablePicture& picture() const { return picture_; }
   [[nodiscard]] bool intact() const {
     for (int i = 0; i < picture_.format.plane_count(); ++i) {
       const auto& plane = picture_.planes[static_cast<std::size_t>(i)];
@@ -250,7 +250,7 @@ class Guarded {
  private:
   static constexpr int kGap = 37;
   static constexpr std::uint8_t kGuard = 0xA5;
-  Picture picture_;
+  MutablePicture picture_;
   std::array<std::vector<std::uint8_t>, 3> memory_;
 };
 

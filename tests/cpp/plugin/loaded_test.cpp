@@ -33,14 +33,14 @@ class Loaded {
 
   void open() { node_->open(context_); }
   void close() { node_->close(); }
-  std::optional<Output> process(Frame frame) {
+  std::optional<Emitted> process(Frame frame) {
     return node_->process_any({{seq_++, 0.5, clock_->now(), 0}, std::move(frame), {}}, context_);
   }
-  std::optional<SourceItem<Output>> read() { return static_cast<SourceBase&>(*node_).read_any(context_); }
+  std::optional<SourceItem<Emitted>> read() { return static_cast<SourceBase&>(*node_).read_any(context_); }
   void stop() { stop_.request_stop(); }
 
-  std::vector<std::optional<Output>> run(int count) {
-    std::vector<std::optional<Output>> outputs;
+  std::vector<std::optional<Emitted>> run(int count) {
+    std::vector<std::optional<Emitted>> outputs;
     open();
     for (int i = 0; i < count; ++i) outputs.push_back(process(gray(static_cast<std::uint8_t>(i + 1))));
     close();
@@ -74,7 +74,7 @@ std::string error_of(const char* name, const std::string& how) {
   return text;
 }
 
-double number(const std::optional<Output>& output) {
+double number(const std::optional<Emitted>& output) {
   return *output.value().value.as<double>();
 }
 

@@ -1,24 +1,20 @@
-// The socket between processes, and a worker's end without a process.
+// The socket between processes.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/wire/channel.hpp"
 
 #include "freshframe/error.hpp"
-#include "freshframe/frame.hpp"
 
-#include <cstring>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "cpp/support.hpp"
 #include "process/memory/memory_file.hpp"
 #include "process/memory/slab.hpp"
-#include "process/wire/messages.hpp"
-#include "process/worker/worker_end.hpp"
+#include "process/wire/bytes.hpp"
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 namespace freshframe::process {
 namespace {
@@ -103,179 +99,31 @@ TEST(Channel, GivesWhatWasSaidToAWorkerThatDiedWithMessagesUnread) {
   EXPECT_TRUE(got);
 }
 
-// ---- the worker's end
+TEST(Channel, RefusesAMessageForWhoseDescriptorThereIsNoRoom) {
+  auto [parent, worker] = make_channels();
+  const auto file = make_message_file(bytes_of("content"));
+  const int number = file.get();
+  ASSERT_EQ(parent.send(bytes_of("file"), {&number, 1}), Channel::Sent::Yes);
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_THROW((void)worker.receive(Channel::Wait::Yes), ProtocolError);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(worker.descriptors().empty());
+}
 
-struct Ends {
-  Ends() : Ends(Channel::make_pair()) {}
-  explicit Ends(std::pair<Descriptor, Descriptor> sockets)
-      : parent(std::move(sockets.first), false), worker(std::move(sockets.second), 0, basic_pixel_ops()) {}
-
-  void announce(const Slab& slab) {
-    const int file = slab.descriptor();
-    ASSERT_EQ(parent.send(write(SlabMessage{slab.id(), slab.size()}).bytes(), {&file, 1}),
-              Channel::Sent::Yes);
+TEST(Channel, ClosesItsSocketsAndWhatItReceivesOnExec) {
+  auto [parent, worker] = make_channels();
+  const auto file = make_message_file(bytes_of("content"));
+  const int number = file.get();
+  ASSERT_EQ(parent.send(bytes_of("file"), {&number, 1}), Channel::Sent::Yes);
+  ASSERT_EQ(worker.receive(Channel::Wait::Yes), Channel::Received::Message);
+  const Slab slab(1, 4096);
+  for (const int each : {parent.descriptor(), worker.descriptor(), number, worker.descriptors().at(0).get(),
+                         slab.descriptor()}) {
+    EXPECT_EQ(::fcntl(each, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
   }
-  void ask(std::uint64_t id, std::uint64_t offset) {
-    RequestMessage message{
-        .id = id, .lease = id, .stamp = {}, .node = 0, .dropped = 0, .forms = {}, .value = {}};
-    message.forms.push_back({{.width = 64, .height = 48, .format = PixelFormat::Gray}, {{1, offset, 64}}});
-    ASSERT_EQ(parent.send(write(message).bytes()), Channel::Sent::Yes);
-  }
-  template <class Message>
-  Message answer(ToParent kind, Message (*read)(ByteReader&)) {
-    EXPECT_EQ(parent.receive(Channel::Wait::Yes), Channel::Received::Message);
-    ByteReader reader(parent.bytes());
-    EXPECT_EQ(read_to_parent(reader), kind);
-    return read(reader);
-  }
-
-  Channel parent;
-  WorkerEnd worker;
-};
-
-/// A worker that has received sample 5, with a picture.
-struct AskedWorker : Ends {
-  AskedWorker() {
-    announce(slab);
-    ask(5, 0);
-    EXPECT_TRUE(worker.receive(request));
-  }
-
-  const Slab slab{1, 1 << 20};
-  WorkerRequest request;
-};
-
-TEST(WorkerEnd, SeesThePictureWhereItLies) {
-  Ends ends;
-  const Slab slab(1, 1 << 20);
-  std::memset(slab.data() + 4096, 9, 64 * 48);
-  ends.announce(slab);
-  ends.ask(5, 4096);
-  WorkerRequest request;
-  ASSERT_TRUE(ends.worker.receive(request));
-  EXPECT_EQ(request.sample.frame.planes()[0].row(47)[63], 9);
-  slab.data()[4096] = std::byte{8};
-  EXPECT_EQ(request.sample.frame.planes()[0].row(0)[0], 8);
-}
-
-TEST(WorkerEnd, GivesTheLeaseBackWithTheReplyOnceTheFrameIsDropped) {
-  AskedWorker ends;
-  const auto kept = ends.request.sample.frame;
-  ends.request = {};
-  ends.worker.reply_nothing();
-  EXPECT_TRUE(ends.answer(ToParent::Reply, &read_reply).released.empty());
-  ends.ask(6, 0);
-  ASSERT_TRUE(ends.worker.receive(ends.request));
-  ends.request = {};
-  ends.worker.reply_nothing();
-  EXPECT_EQ(ends.answer(ToParent::Reply, &read_reply).released, std::vector<std::uint64_t>{6});
-}
-
-TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
-  AskedWorker ends;
-  auto kept = ends.request.sample.frame;
-  ends.request = {};
-  ends.worker.reply_nothing();
-  (void)ends.answer(ToParent::Reply, &read_reply);
-  kept = {};
-  EXPECT_EQ(ends.answer(ToParent::Released, &read_released).leases, std::vector<std::uint64_t>{5});
-}
-
-TEST(WorkerEnd, SendsItsInputBackByItsFormat) {
-  AskedWorker ends;
-  ends.worker.reply_frame(ends.request.sample.frame);
-  const auto reply = ends.answer(ToParent::Reply, &read_reply);
-  EXPECT_EQ(reply.kind, ResultKind::Input);
-  EXPECT_EQ(reply.form, PixelFormat::Gray);
-}
-
-TEST(WorkerEnd, CopiesAPictureOfItsOwnIntoMemoryOfTheParent) {
-  AskedWorker ends;
-  FrameBuilder builder({.width = 100, .height = 10, .format = PixelFormat::Gray});
-  std::memset(builder.plane(0), 77, builder.size_bytes());
-  const auto made = std::move(builder).publish();
-  std::jthread worker([&] { ends.worker.reply_frame(made); });
-  const auto needed = ends.answer(ToParent::Need, &read_need).bytes;
-  EXPECT_EQ(needed, 128U * 10);
-  const auto results = make_memory_file("results", 4096);
-  seal(results, Sealed::Size);
-  const int file = results.get();
-  ASSERT_EQ(ends.parent.send(write(MemoryMessage{4096, {}}).bytes(), {&file, 1}), Channel::Sent::Yes);
-  const auto reply = ends.answer(ToParent::Reply, &read_reply);
-  EXPECT_EQ(reply.kind, ResultKind::Picture);
-  std::vector<std::byte> pixels(needed);
-  ASSERT_TRUE(read_file(file, pixels));
-  EXPECT_EQ(pixels[99], std::byte{77});
-}
-
-TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
-  Ends ends;
-  std::jthread parent([&] {
-    (void)ends.answer(ToParent::Need, &read_need);
-    ASSERT_EQ(ends.parent.send(write(MemoryMessage{0, "too much"}).bytes()), Channel::Sent::Yes);
-  });
-  const std::vector<std::byte> large(kMostInline + 1);
-  try {
-    ends.worker.reply_value({1, {large}, {}});
-    FAIL() << "there is no memory";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "too much");
-  }
-}
-
-TEST(WorkerEnd, RefusesPlanesOutsideTheirSlab) {
-  Ends ends;
-  const Slab slab(1, 1 << 20);
-  ends.announce(slab);
-  ends.ask(5, (1 << 20) - 64 * 48 + 1);
-  WorkerRequest request;
-  EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
-}
-
-TEST(WorkerEnd, RefusesASlabThatIsNotThere) {
-  Ends ends;
-  ends.ask(5, 0);
-  WorkerRequest request;
-  EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
-}
-
-TEST(WorkerEnd, RefusesASlabOfAnotherSizeThanItsFile) {
-  Ends ends;
-  const Slab slab(1, 1 << 20);
-  const int file = slab.descriptor();
-  ASSERT_EQ(ends.parent.send(write(SlabMessage{1, 2 << 20}).bytes(), {&file, 1}), Channel::Sent::Yes);
-  WorkerRequest request;
-  EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
-}
-
-TEST(WorkerEnd, KeepsTheMemoryOfAFrameWhoseSlabHasGone) {
-  Ends ends;
-  WorkerRequest request;
-  {
-    const Slab slab(1, 1 << 20);
-    std::memset(slab.data(), 3, 64 * 48);
-    ends.announce(slab);
-    ends.ask(5, 0);
-    ASSERT_TRUE(ends.worker.receive(request));
-  }
-  ASSERT_EQ(ends.parent.send(write(SlabGoneMessage{1}).bytes()), Channel::Sent::Yes);
-  ends.parent.end_sending();
-  WorkerRequest next;
-  EXPECT_FALSE(ends.worker.receive(next));
-  EXPECT_TRUE(ends.worker.ended());
-  EXPECT_EQ(request.sample.frame.planes()[0].row(47)[63], 3);
-}
-
-TEST(WorkerEnd, ReadsItsTask) {
-  Ends ends;
-  const auto payload = make_message_file(bytes_of("task"));
-  const auto stacks = make_memory_file("stacks", 1);
-  const int files[] = {payload.get(), stacks.get()};
-  ASSERT_EQ(ends.parent.send(write(InitMessage{4, {"cam", "node"}}).bytes(), files), Channel::Sent::Yes);
-  const auto init = ends.worker.init();
-  EXPECT_EQ(init.payload.size(), 4U);
-  EXPECT_EQ(init.names, (std::vector<std::string>{"cam", "node"}));
-  EXPECT_TRUE(static_cast<bool>(init.stacks));
 }
 
 }  // namespace

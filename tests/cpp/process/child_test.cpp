@@ -74,6 +74,12 @@ TEST(Child, HasItsSocketItsEnvironmentAndNothingElse) {
   started.end();
 }
 
+TEST(Child, ReadsNothingFromItsInput) {
+  Started started("readlink /proc/self/fd/0 >&3");
+  EXPECT_EQ(started.says(), "/dev/null\n");
+  started.end();
+}
+
 TEST(Child, LeadsASessionOfItsOwn) {
   Started started("cut -d' ' -f1,5,6 /proc/$$/stat >&3");
   const auto pid = std::to_string(started.child.pid());

@@ -1,4 +1,4 @@
-// The worker program of crew_test.cpp: what it does at its begin and its end is its recipe's payload, what it
+// The worker program of crew_*_test.cpp: what it does at its begin and its end is its recipe's payload, what it
 // does with a sample is the sample's text.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
@@ -42,6 +42,12 @@ void say(const ByteWriter& message) {
   ::send(kWorkerSocket, message.bytes().data(), message.bytes().size(), 0);
 }
 
+void say_with_descriptor(const ByteWriter& message) {
+  Channel channel(Descriptor(::dup(kWorkerSocket)), false);
+  const int number = kWorkerSocket;
+  if (channel.send(message.bytes(), {&number, 1}) != Channel::Sent::Yes) ::_exit(22);
+}
+
 ReplyMessage reply_to(std::uint64_t id) {
   ReplyMessage reply;
   reply.id = id;
@@ -60,6 +66,24 @@ ReplyMessage reply_to(std::uint64_t id) {
     known = waiting;
     say(write(reply_to(id)));
   }
+}
+
+// Dies, and leaves a process that has the socket and speaks once `path` is there, or ends with its folder.
+void leave_an_heir(const std::string& path, std::uint64_t id) {
+  if (::fork() == 0) {
+    ::setsid();  // not of the group that is killed
+    std::signal(SIGPIPE, SIG_IGN);
+    std::ofstream(path + ".born") << "here";
+    while (!std::filesystem::exists(path)) {
+      if (!std::filesystem::exists(std::filesystem::path(path).parent_path())) ::_exit(0);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    say(write(reply_to(id + 2)));
+    std::ofstream(path + ".done") << "said";
+    ::_exit(0);
+  }
+  wait_for(path + ".born");
+  std::raise(SIGKILL);
 }
 
 void lie(const std::string& what, std::uint64_t id) {
@@ -91,6 +115,23 @@ void lie(const std::string& what, std::uint64_t id) {
     reply.value.parts = {std::uint64_t{1} << 40};
     reply.value.shared = true;
     say(write(reply));
+  }
+  if (what == "released lease") say(write(ReleasedMessage{{777}}));
+  if (what == "failed outside")
+    say(write(FailedMessage{.id = 0, .text = "no", .traceback = {}, .released = {}}));
+  if (what == "input of no frame") {
+    auto reply = reply_to(id);
+    reply.kind = ResultKind::Input;
+    say(write(reply));
+  }
+  if (what == "descriptor") say_with_descriptor(write(reply_to(id)));
+  if (what == "too much") {
+    const std::vector<std::byte> large(Channel::kMostBytes + 1);
+    ::send(kWorkerSocket, large.data(), large.size(), 0);
+  }
+  if (what == "need of nothing") {
+    say(write(reply_to(id)));
+    say(write(NeedMessage{1000}));
   }
   hang();
 }
@@ -142,15 +183,18 @@ class Helper {
 
   void answer(const WorkerRequest& request) {
     if (request.value.kind() == kNoValue) {
-      if (mode_ == "keeps frames") kept_.push_back(request.sample.frame);
-      end_.reply_frame(request.sample.frame);
+      answer_frame(request);
       return;
     }
     const auto bytes = request.value.parts().at(0);
     const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const auto word = text.substr(0, text.find(' '));
     const auto rest = text.size() > word.size() ? text.substr(word.size() + 1) : std::string();
-    if (word == "die") std::raise(SIGKILL);
+    if (word == "die") {
+      if (rest == "replying") say(write(NeedMessage{std::uint64_t{2} << 20U}));
+      std::raise(SIGKILL);
+    }
+    if (word == "leave") leave_an_heir(rest.substr(rest.rfind(' ') + 1), request.id);
     if (word == "exit") ::_exit(7);
     if (word == "hang") hang();
     if (word == "lie") lie(rest, request.id);
@@ -164,6 +208,21 @@ class Helper {
     } else {
       reply(text, 1);
     }
+    if (word == "last") std::raise(SIGKILL);
+  }
+
+  void answer_frame(const WorkerRequest& request) {
+    const auto& frame = request.sample.frame;
+    if (mode_ == "keeps frames") kept_.push_back(frame);
+    if (mode_.starts_with("gives back twice")) {
+      const bool at_once = mode_.ends_with("at once");
+      auto twice = reply_to(request.id);
+      twice.released.assign(at_once ? 2 : 1, request.id);  // the lease has the request's number
+      say(write(twice));
+      if (!at_once) say(write(ReleasedMessage{{request.id}}));
+      hang();
+    }
+    end_.reply_frame(mode_ == "gives gray back" ? frame.to(PixelFormat::Gray) : frame);
   }
 
   void reply(const std::string& text, std::size_t times) {

@@ -42,6 +42,23 @@ TEST(ServeHttp, AnswersWhatThereIsAndProtectsEveryAnswer) {
   EXPECT_TRUE(ask(server, "/nothing").starts_with("HTTP/1.1 404"));
 }
 
+TEST(ServeHttp, ProgramsOwnDocumentsComeFirst) {
+  const auto documents = std::make_shared<Documents>();
+  const Server server(ServeOptions{.documents = documents, .home = "/fleet.html"});
+  EXPECT_TRUE(ask(server, "/api/fleet").starts_with("HTTP/1.1 404"));
+  EXPECT_EQ(documents->asked(), 0U);
+  documents->set("/api/fleet", {.body = "{}"});
+  documents->set("/healthz", {.type = "text/plain", .body = "two agents are down\n", .status = 503});
+  EXPECT_TRUE(ask(server, "/api/fleet").starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"));
+  EXPECT_TRUE(ask(server, "/api/fleet").ends_with("\r\n\r\n{}"));
+  EXPECT_TRUE(ask(server, "/healthz").starts_with("HTTP/1.1 503"));
+  EXPECT_TRUE(ask(server, "/healthz").ends_with("two agents are down\n"));
+  documents->set("/api/fleet", {.body = "{\"name\":\"yard\"}"});
+  EXPECT_TRUE(ask(server, "/api/fleet").ends_with("{\"name\":\"yard\"}"));
+  EXPECT_EQ(documents->asked(), 5U);
+  EXPECT_TRUE(contains(ask(server, "/"), "fleet.js"));
+}
+
 TEST(ServeHttp, NoPathReachesTheFileSystem) {
   const CheckedPipeline pipeline;
   const Server server(pipeline);

@@ -56,7 +56,7 @@ TEST(Metrics, ReadsTheGilFindingsWithoutItsLock) {
   const freshframe::Pipeline pipeline;
   std::unique_ptr<freshframe::Metrics> metrics;
   bool inner = false;
-  metrics = std::make_unique<freshframe::Metrics>(pipeline.core(), [&] {
+  metrics = std::make_unique<freshframe::Metrics>(pipeline, [&] {
     freshframe::GilFindings found;
     found.watching = true;
     found.stalls = 3;

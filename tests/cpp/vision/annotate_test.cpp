@@ -58,7 +58,7 @@ TEST(Annotate, DrawsTheRingCentredOnTheCircle) {
 TEST(Annotate, LeavesTheSourceFrameAsItIsAndKeepsItsPixelOps) {
   class OwnOps final : public PixelOps {
    public:
-    [[nodiscard]] bool convert(const Picture& from, const Picture& to) const override {
+    [[nodiscard]] bool convert(const Picture& from, const MutablePicture& to) const override {
       return basic_pixel_ops().convert(from, to);
     }
   };

@@ -136,5 +136,9 @@ PyModuleDef definition = {
 }  // namespace
 
 PyMODINIT_FUNC PyInit_gil_plain() {
-  return PyModule_Create(&definition);
+  PyObject* module = PyModule_Create(&definition);
+#ifdef Py_GIL_DISABLED
+  PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
+  return module;
 }

@@ -44,7 +44,7 @@ std::size_t drop_on_native_thread(gil::Held& held, const py::object& object) {
 
 }  // namespace
 
-PYBIND11_MODULE(gil_pybind11, module) {
+PYBIND11_MODULE(gil_pybind11, module, py::mod_gil_not_used()) {
   module.def("total", gil::entry<&total>, "Adds an array of float64. GIL: released");
   module.def("meet", gil::entry<&meet>, "Waits for other threads in here. GIL: released while waiting");
   module.def("throw_released", gil::entry<&throw_released>, "Throws. GIL: released");

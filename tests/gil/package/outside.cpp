@@ -20,5 +20,9 @@ PyModuleDef outside = {
 }  // namespace
 
 PyMODINIT_FUNC PyInit_outside() {
-  return PyModule_Create(&outside);
+  PyObject* module = PyModule_Create(&outside);
+#ifdef Py_GIL_DISABLED
+  PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
+  return module;
 }

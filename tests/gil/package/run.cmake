@@ -6,6 +6,7 @@ file(REMOVE_RECURSE ${scratch})
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   message("${output}")
+  set(output "${output}" PARENT_SCOPE)
   if(NOT result EQUAL 0)
     message(FATAL_ERROR "this failed (${result}): ${ARGN}")
   endif()
@@ -17,6 +18,12 @@ run(${CMAKE_COMMAND} --install ${build_dir} --component python --prefix ${scratc
 
 foreach(site IN ITEMS ${scratch}/site ${source_dir}/python)
   set(ENV{PYTHONPATH} ${site})
+  # A native node needs the headers alone.
+  run(${python} -c "import freshframe, sys; sys.stdout.write(freshframe.get_include())")
+  set(plugin ${scratch}/libmotion.so)
+  run(${compiler} -std=c++20 -O3 -Wall -Wextra -Werror -shared -fPIC -I${output}
+    ${source_dir}/examples/native_node/motion.cpp -o ${plugin})
+  run(${python} -c "import freshframe as ff; ff.native.node('${plugin}', 'motion')")
   string(MD5 name ${site})
   run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR} -B ${scratch}/${name}
     -D Python_EXECUTABLE=${python} -D CMAKE_CXX_COMPILER=${compiler})

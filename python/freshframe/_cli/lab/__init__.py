@@ -28,7 +28,7 @@ class Lab:
 
 
 LABS = {
-    "fibonacci": Lab("fibonacci", "two threads, GIL held or let go, in three binding libraries", 30, 5),
+    "fibonacci": Lab("fibonacci", "two threads, GIL held or released, in three binding libraries", 30, 5),
     "call-guard": Lab(
         "call_guard", "five calls on a thread pool: GIL held, call guard, scoped release", 14, 3
     ),
@@ -45,13 +45,14 @@ def run(options: Any, messages: Messages) -> ExitCode:
         return ExitCode.OK
     names = list(LABS) if options.name == "all" else [options.name]
     picture = _picture(options.picture, names)
+    other = _other(options.free_threaded, names)
     for name in names:
         lab = LABS[name]
         seconds = lab.quick if options.quick else lab.seconds
         messages.say(f"lab {name}: {lab.shows}; takes about {seconds:.0f} s ...")
         machine = look()
         module = importlib.import_module(f"{__package__}.{lab.module}")
-        result: Result = module.run(Bench(options.quick, messages.say, picture), machine)
+        result: Result = module.run(Bench(options.quick, messages.say, picture, other), machine)
         if options.json:
             print("\n".join(as_json(result, machine)), flush=True)
         else:
@@ -73,6 +74,14 @@ def _picture(name: str | None, labs: list[str]) -> Path | None:
     if not path.parent.is_dir():
         raise UsageError(f"--picture {name!r}: there is no directory {str(path.parent)!r}")
     return path
+
+
+def _other(name: str | None, labs: list[str]) -> Path | None:
+    if name is None:
+        return None
+    if not {"fibonacci", "contention"}.intersection(labs):
+        raise UsageError(f"--free-threaded belongs to the labs fibonacci and contention, not to {labs[0]}")
+    return Path(name)
 
 
 def _list(*, as_lines: bool) -> None:

@@ -99,6 +99,6 @@ def _meaning(ratios: dict[tuple[str, bool], float], machine: Machine) -> str:
         else f"took {computed:.1f} instead of the {least:.1f} that {cores} allow"
     )
     return (
-        f"While one call holds the GIL the other four stand in line ({held:.1f} times one call); let go, "
+        f"While one call holds the GIL the other four wait ({held:.1f} times one call); released, "
         f"calls that wait overlap ({guarded:.1f}), and calls that compute {verdict}."
     )

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from freshframe import _lab
 
 from ..quantile import quantile
+from . import free_threaded
 from .machine import Machine
 from .measure import Bench, counting, switch_interval, take_turns
 from .table import Record, Result, Table, ms, ratio
@@ -21,11 +23,12 @@ _SLICE = 0.5  # seconds; between slices Ctrl-C is seen
 
 def run(bench: Bench, machine: Machine) -> Result:
     """Runs the lab."""
-    del machine
     waits = _waits(bench)
     bench.say("waits are measured; now the cost of letting the GIL go ...")
     costs = _costs(bench)
-    return Result("contention", [_waits_table(waits), _costs_table(costs)], _meaning(waits, costs))
+    free = free_threaded.tables(bench, "contention")
+    tables = [_waits_table(waits, free["waits"]), _costs_table(costs, free["costs"])]
+    return Result("contention", tables, _meaning(waits, costs) if machine.gil else _without(waits, costs))
 
 
 # --- waiting ------------------------------------------------------------------------------------------------
@@ -49,17 +52,26 @@ def _asking(busy: int, interval: float, seconds: float) -> Callable[[], list[flo
     return work
 
 
-def _waits_table(waits: Waits) -> Table:
+def _waits_table(waits: Waits, free: Sequence[Mapping[str, Any]] = ()) -> Table:
+    beside = {(each["busy"], each["switch_interval"]): each for each in free}
     cells: list[list[str]] = []
     records: list[Record] = []
     for (busy, interval), found in waits.items():
         spread = {"p50": quantile(found, 0.5), "p90": quantile(found, 0.9), "p99": quantile(found, 0.99)}
         cells.append([str(busy), f"{interval * 1e3:g}", str(len(found)), *map(ms, spread.values())])
-        records.append({"busy": busy, "switch_interval": interval, "asked": len(found), **spread})
+        record: Record = {"busy": busy, "switch_interval": interval, "asked": len(found), **spread}
+        if free:
+            there = beside[busy, interval]
+            cells[-1] += [ms(there["p50"]), ms(there["p99"])]
+            record = {**record, "free_threaded_p50": there["p50"], "free_threaded_p99": there["p99"]}
+        records.append(record)
     return Table(
         "waits",
         "A native thread asks for the GIL: how long it waits, ms",
-        ("busy Python threads", "switch interval, ms", "asked", "p50", "p90", "p99"),
+        (
+            *("busy Python threads", "switch interval, ms", "asked", "p50", "p90", "p99"),
+            *((f"{free_threaded.COLUMN} p50", "p99") if free else ()),
+        ),
         cells,
         records,
         left=0,
@@ -96,7 +108,8 @@ def _calling(work: float, released: bool, beside: bool, seconds: float) -> Calla
     return calls
 
 
-def _costs_table(costs: Costs) -> Table:
+def _costs_table(costs: Costs, free: Sequence[Mapping[str, Any]] = ()) -> Table:
+    ratios = {(each["work"], each["beside_busy_thread"]): each["ratio"] for each in free}
     cells: list[list[str]] = []
     records: list[Record] = []
     for work in _WORK:
@@ -110,10 +123,12 @@ def _costs_table(costs: Costs) -> Table:
                     ms(held),
                     ms(released),
                     ratio(released / held),
+                    *([ratio(ratios[work, beside])] if free else ()),
                 ]
             )
             records.append(
                 {
+                    **({"free_threaded_ratio": ratios[work, beside]} if free else {}),
                     "work": work,
                     "beside_busy_thread": beside,
                     "held": held,
@@ -125,8 +140,11 @@ def _costs_table(costs: Costs) -> Table:
             )
     return Table(
         "costs",
-        "A call that computes: mean time with the GIL held and let go, ms (switch interval 5 ms)",
-        ("work, ms", "beside", "held", "let go", "let go / held"),
+        "A call that computes: mean time with the GIL held and released, ms (switch interval 5 ms)",
+        (
+            *("work, ms", "beside", "held", "released", "released / held"),
+            *((f"the same, {free_threaded.COLUMN}",) if free else ()),
+        ),
         cells,
         records,
         left=0,
@@ -135,6 +153,17 @@ def _costs_table(costs: Costs) -> Table:
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
+
+
+def _without(waits: Waits, costs: Costs) -> str:
+    """Of a Python whose GIL is off."""
+    beside, short = quantile(waits[1, _INTERVALS[0]], 0.5), _WORK[1]
+    let_go, held = _mean(costs[short, True, True]), _mean(costs[short, False, True])
+    return (
+        f"Nobody holds a GIL here: a native thread gets into Python in {ms(beside)} ms (median) beside one "
+        f"busy Python thread, and {short * 1e6:g} us of work take {let_go / held:.2f} times as long when "
+        "they let go."
+    )
 
 
 def _meaning(waits: Waits, costs: Costs) -> str:

@@ -64,7 +64,7 @@ def table(bench: Bench, twins: Twins) -> tuple[Table, list[str]]:
     for name, end in ends.items():
         if end.message:
             printed += [f"{name}:", *(f"    {line}" for line in _excerpt(end.message))]
-    title = "The GIL let go twice by one thread"
+    title = "The GIL released twice by one thread"
     return Table("double release", title, ("binding", "ends", "because"), cells, records, left=3), printed
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from freshframe import _lab
 
-from . import double_release
+from . import double_release, free_threaded
 from .machine import Machine
 from .measure import Bench, take_turns, timed
 from .table import Record, Result, Table, ms, ratio
@@ -26,12 +26,14 @@ _CASES: dict[str, tuple[bool, ...]] = {
     "nogil+nogil": (_NOGIL, _NOGIL),
 }
 _EXPECTED = {"gil": 1, "nogil": 1, "gil+gil": 2, "nogil-then-gil": 1, "gil-then-nogil": 2, "nogil+nogil": 1}
+_EXPECTED_WITHOUT = dict.fromkeys(_EXPECTED, 1)  # a GIL
 OURS = "freshframe on nanobind"
 
 
 def run(bench: Bench, machine: Machine) -> Result:
     """Runs the lab."""
-    twins = Twins.find(bench)
+    # Other bindings' modules would switch the GIL of a free-threaded Python on.
+    twins = Twins.find(bench) if machine.gil else Twins.none("it would switch the GIL on")
     functions: dict[str, Function] = {OURS: _lab.fibonacci}
     others = [name for name in BINDINGS if name != "nanobind"]  # nanobind itself is measured as ours
     functions |= {name: twins.modules[name].fibonacci for name in others if name in twins.modules}
@@ -45,10 +47,13 @@ def run(bench: Bench, machine: Machine) -> Result:
     }
     best = {key: min(times) for key, times in take_turns(kinds, rounds).items()}
     found = {name: {case: best[f"{name}/{case}"] for case in _CASES} for name in functions}
+    free = {record["case"]: record for record in free_threaded.tables(bench, "fibonacci")["threads"]}
+    if free:
+        found[free_threaded.COLUMN] = {case: record["seconds"] for case, record in free.items()}
     releases, printed = double_release.table(bench, twins)
     return Result(
         "fibonacci",
-        [_table(found, missing, n, rounds), releases],
+        [_table(found, missing, n, rounds, machine), releases],
         _meaning({case: found[OURS][case] / found[OURS]["gil"] for case in _CASES}, machine),
         drawing=printed,
         notes=[f"{name} is not measured: {_in_short(why)}" for name, why in missing.items()],
@@ -74,12 +79,21 @@ def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[
     return lambda: timed(work)
 
 
+def _expected(machine: Machine) -> Mapping[str, int]:
+    return _EXPECTED if machine.gil else _EXPECTED_WITHOUT
+
+
 def _table(
-    found: Mapping[str, Mapping[str, float]], missing: Mapping[str, str], n: int, rounds: int
+    found: Mapping[str, Mapping[str, float]],
+    missing: Mapping[str, str],
+    n: int,
+    rounds: int,
+    machine: Machine,
 ) -> Table:
     names = [*found, *missing]
+    expected = _expected(machine)
     cells = [
-        [case, str(_EXPECTED[case]), *(_cell(found.get(name), case) for name in names)] for case in _CASES
+        [case, str(expected[case]), *(_cell(found.get(name), case) for name in names)] for case in _CASES
     ]
     cells.append(["gil, ms", "", *(ms(found[name]["gil"]) if name in found else "-" for name in names)])
     records: list[Record] = []
@@ -92,7 +106,7 @@ def _table(
                 "n": n,
                 "seconds": None if times is None else times[case],
                 "ratio": None if times is None else times[case] / times["gil"],
-                "expected": _EXPECTED[case],
+                "expected": 1 if name == free_threaded.COLUMN else expected[case],
                 "missing": missing.get(name),
             }
             for case in _CASES
@@ -106,17 +120,23 @@ def _cell(times: Mapping[str, float] | None, case: str) -> str:
 
 
 def _meaning(ratios: Mapping[str, float], machine: Machine) -> str:
-    strange = [case for case, value in ratios.items() if abs(value - _EXPECTED[case]) > 0.35]
+    expected = _expected(machine)
+    strange = [case for case, value in ratios.items() if abs(value - expected[case]) > 0.35]
     if strange:
-        what = ", ".join(f"{case} took {ratios[case]:.2f} instead of {_EXPECTED[case]}" for case in strange)
+        what = ", ".join(f"{case} took {ratios[case]:.2f} instead of {expected[case]}" for case in strange)
         cause = (
             "two threads cannot run side by side on one core"
             if machine.usable < 2
             else "two threads did not get a core each"
-            if all(ratios[case] > _EXPECTED[case] for case in strange)
+            if all(ratios[case] > expected[case] for case in strange)
             else "the runs differ more than what is shown"
         )
         return f"Not as expected: {what}; {cause}."
+    if not machine.gil:
+        return (
+            f"Nobody holds a GIL here: two calls take {ratios['gil+gil']:.2f} times as long as one, whatever "
+            f"they do about it and in whichever order they start (at most {max(ratios.values()):.2f})."
+        )
     return (
         f"Two calls that hold the GIL take {ratios['gil+gil']:.2f} times as long as one; the order decides "
         f"when only one lets it go: overlap ({ratios['nogil-then-gil']:.2f}) if that one starts first, none "

@@ -131,7 +131,7 @@ def _meaning(
         )
     frozen = (
         f"A capture that holds the GIL {CAPTURE * 1e3:g} ms per frame makes the game miss {share[held]:.0%} "
-        f"of its frames; let go, it misses {share[released]:.0%}"
+        f"of its frames; released, it misses {share[released]:.0%}"
     )
     if share[fresh] <= share[alone] + 0.02:
         return (

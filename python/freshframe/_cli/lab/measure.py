@@ -23,11 +23,13 @@ class Bench:
         quick: Take a few seconds and be less exact.
         say: Tells people something on stderr.
         picture: Where the lab's picture goes, if it draws one.
+        free_threaded: Path of a free-threaded Python that has freshframe: its figures stand beside.
     """
 
     quick: bool
     say: Callable[[str], None]
     picture: Path | None = None
+    free_threaded: Path | None = None
 
 
 def take_turns(

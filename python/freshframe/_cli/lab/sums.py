@@ -21,7 +21,7 @@ from .table import Record, Result, Table, ratio
 Kernel = Callable[[npt.NDArray[np.float64]], float]
 
 NUMPY, OURS = "numpy.sum", "numeric.sum"
-LOOP_HELD, LOOP_RELEASED = "one loop, GIL held", "one loop, GIL let go"
+LOOP_HELD, LOOP_RELEASED = "one loop, GIL held", "one loop, GIL released"
 _COMPENSATED, _EXACT = "numeric.sum, compensated", "math.fsum"
 _SLOW = 16  # math.fsum makes an object of every number: it is given one of so many only
 _PATIENCE = 10.0  # seconds; the switch interval while the other thread is watched: none is asked to pause

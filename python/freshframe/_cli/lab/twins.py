@@ -32,6 +32,11 @@ class Twins:
     builder: Any
 
     @staticmethod
+    def none(why: str) -> Twins:
+        """No twin, all for the same reason."""
+        return Twins({}, dict.fromkeys(BINDINGS, why), None)
+
+    @staticmethod
     def find(bench: Bench) -> Twins:
         """Imports the twins; unless it is to be quick, builds what is missing, once."""
         builder = load_builder()

@@ -1,0 +1,200 @@
+"""Writes the tables and plots of docs/benchmarks.md from the results; the text between them stays as it is.
+
+A part of the page between `<!-- begin: NAME -->` and `<!-- end -->` is the table of that name.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import _peer_tables as tables
+from _measure import RESULTS, ROOT, median
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOTS = ROOT / "docs" / "benchmarks"
+SIZE, FPS = "1280x720", 60.0
+PART = re.compile(r"(<!-- begin: ([\w ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def wins(runs: tables.Runs) -> str:
+    """Where a peer wins, then where one ties."""
+    lines = []
+    for verdict, word in (("wins", "is ahead of"), ("ties", "ties with")):
+        for trial in ("sleep", "burn", "webcam_sleep", "webcam_burn"):
+            lines += [
+                f"- {tables.TITLES[trial]}, {one.what}: `{one.peer}` ({one.theirs_text}) {word} "
+                f"`{one.ours}` ({one.ours_text})."
+                for one in tables.comparisons(runs, trial)
+                if one.verdict == verdict
+            ]
+    return "\n".join(lines) or "- Nowhere in these rounds."
+
+
+def ahead(runs: tables.Runs) -> str:
+    """Where each of freshframe's runs is better than each of the best peer's."""
+    lines = []
+    for trial in ("sleep", "burn", "webcam_sleep", "webcam_burn"):
+        lines += [
+            f"- {tables.TITLES[trial]}, {one.what}: `{one.ours}` {one.ours_text}; the best peer, "
+            f"`{one.peer}`, {one.theirs_text}."
+            for one in tables.comparisons(runs, trial)
+            if not one.verdict
+        ]
+    return "\n".join(lines) or "- Nowhere in these rounds."
+
+
+def goals(runs: tables.Runs) -> str:
+    """The goals and what was measured."""
+    rows = [["goal", "measured", "bound", "verdict"], *(goal.row() for goal in tables.goals(runs))]
+    return tables.markdown(rows)
+
+
+def installations(document: dict[str, Any]) -> str:
+    """Version and size of each peer's installation."""
+    rows = [["", "MB", "Debian's libraries MB", "versions"]]
+    for name, one in document["installed"].items():
+        shown = ", ".join(f"{key} {version}" for key, version in list(one["versions"].items())[:3])
+        cells = [tables.short(one[key]) if key in one else "-" for key in ("mb", "debian_mb")]
+        rows.append([name, *cells, shown])
+    return tables.markdown(rows)
+
+
+def pieces(document: dict[str, Any]) -> str:
+    """When, on what and beside which load the runs were made."""
+    found = document["pieces"]
+    loads = [piece["load_before"] for piece in found] + [piece["load_after"] for piece in found]
+    commits = sorted({piece["commit"] for piece in found})
+    days = sorted({piece["date"][:10] for piece in found})
+    machines = sorted({piece["machine"] for piece in found})
+    seconds = sorted({piece["settings"]["seconds"] for piece in found})
+    count = sum(len(piece["runs"]) for piece in found)
+    return "\n".join(
+        [
+            f"- Machine: {'; '.join(machines)}.",
+            f"- {len(found)} pieces with {count} runs, {' and '.join(days)}; commits {', '.join(commits)}.",
+            f"- A measurement takes {' or '.join(f'{one:g}' for one in seconds)} s after a warm-up of 2 s.",
+            f"- Load average before and after the pieces: {min(loads):.1f} to {max(loads):.1f}, "
+            f"median {median(loads):.1f}.",
+            f"- Python {document['versions']['python']}, freshframe {document['versions']['freshframe']}.",
+            *(f"- Left out: {name}: {reason}." for name, reason in document.get("skipped", {}).items()),
+        ]
+    )
+
+
+def rows_of(name: str, columns: dict[str, str]) -> str:
+    """The rows of another benchmark's result that have these figures."""
+    document = json.loads((RESULTS / f"{name}.json").read_text())
+    lines = [["", *columns.values()]]
+    lines += [
+        [row["name"], *(tables.short(float(row[key])) for key in columns)]
+        for row in document["rows"]
+        if all(key in row for key in columns)
+    ]
+    where = f"`./dev bench {name}`, commit {document['commit']}, {document['date'][:10]}, "
+    return f"{where}load {document['load_before']}:\n\n{tables.markdown(lines)}"
+
+
+def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
+    """What each part of the page shows."""
+    runs = tables.by_trial(document, SIZE, FPS)
+    small = tables.by_trial(document, "640x480", 120.0)
+    found: dict[str, Callable[[], str]] = {
+        trial: lambda trial=trial: tables.markdown(tables.table(trial, runs[trial]))  # type: ignore[misc]
+        for trial in runs
+    }
+    found |= {
+        f"{trial} 640x480 120": lambda trial=trial: tables.markdown(tables.table(trial, small[trial]))  # type: ignore[misc]
+        for trial in small
+    }
+    return found | {
+        "wins": lambda: wins(runs),
+        "ahead": lambda: ahead(runs),
+        "goals": lambda: goals(runs),
+        "installed": lambda: installations(document),
+        "pieces": lambda: pieces(document),
+        "python_chain": lambda: rows_of(
+            "python_chain", {"per_second": "samples/s", "other_per_second": "threads with queue.Queue"}
+        ),
+        "decode": lambda: rows_of("decode", {"ms": "freshframe ms", "other_ms": "other ms"}),
+    }
+
+
+def page_with(document: dict[str, Any], page: str) -> str:
+    """The page with its parts written anew."""
+    found = parts(document)
+
+    def fill(part: re.Match[str]) -> str:
+        if part[2] not in found:
+            return part[0]
+        return f"{part[1]}\n{found[part[2]]()}\n\n{part[4]}"
+
+    return PART.sub(fill, page)
+
+
+# --- plots --------------------------------------------------------------------------------------------------
+
+
+def plot(
+    path: Path, title: str, runs: dict[str, list[tables.Run]], columns: dict[str, str], *, log: bool
+) -> None:
+    """A row per peer: a small point per run, a large one for the median; a colour per figure."""
+    import matplotlib as mpl  # noqa: PLC0415  (the tables do without it)
+
+    mpl.use("svg")
+    mpl.rcParams |= {"svg.hashsalt": "freshframe", "svg.fonttype": "none", "font.size": 9}
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    first = next(iter(columns))
+    names = [name for name, one in runs.items() if tables.values(one, first)]
+    names.sort(key=lambda name: median(tables.values(runs[name], first)), reverse=True)
+    figure, axes = plt.subplots(figsize=(7.2, 0.6 + 0.24 * len(names)), layout="constrained")
+    for (column, label), colour in zip(columns.items(), ("#0b7285", "#e8590c"), strict=False):
+        for row, name in enumerate(names):
+            found = tables.values(runs[name], column)
+            axes.plot(found, [row] * len(found), "o", color=colour, alpha=0.35, markersize=3, linewidth=0)
+            if found:
+                shown = label if row == 0 else None
+                axes.plot([median(found)], [row], "o", color=colour, markersize=6, label=shown)
+    axes.set_yticks(range(len(names)), [name.removeprefix("game_") for name in names])
+    for tick, name in zip(axes.get_yticklabels(), names, strict=True):
+        tick.set_fontweight("bold" if "freshframe" in name else "normal")
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(fontsize=8)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
+
+
+def plots(document: dict[str, Any]) -> None:
+    """All pictures of the page."""
+    runs = tables.by_trial(document, SIZE, FPS)
+    both = {"p50_ms": "p50", "p99_ms": "p99"}
+    for trial in ("sleep", "burn"):
+        for branch in ("fast", "slow"):
+            columns = {f"{branch}.{key}": label for key, label in both.items()}
+            title = f"{tables.TITLES[trial]}: age at the {branch} branch, ms"
+            plot(PLOTS / f"{trial}-{branch}.svg", title, runs[trial], columns, log=True)
+    columns = {"heartbeat.p99_ms": "p99", "heartbeat.max_ms": "longest"}
+    title = f"{tables.TITLES['burn']}: gaps of a 1 ms heartbeat, ms"
+    plot(PLOTS / "burn-heartbeat.svg", title, runs["burn"], columns, log=True)
+    if "game" in runs:
+        columns = {"lost_frames": "frames lost"}
+        title = f"{tables.TITLES['game']}: frames of 300 that the player did not see"
+        plot(PLOTS / "game.svg", title, runs["game"], columns, log=False)
+
+
+def write(document: dict[str, Any]) -> None:
+    """Writes plots and page."""
+    plots(document)
+    PAGE.write_text(page_with(document, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"written: {PAGE} and the plots of {PLOTS}")

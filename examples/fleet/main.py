@@ -1,0 +1,73 @@
+"""Runs many demo cameras on two local agents, kills one of them in the middle, and counts.
+
+Shows ff.Fleet: cameras that come back on the other agent, results that arrive once each, and counters that
+balance although a process died. Usage: python main.py [CAMERAS [SECONDS]]
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+import os
+import signal
+import sys
+import time
+from collections import Counter
+
+import freshframe as ff
+from freshframe.fleet import FleetStats
+
+
+def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.Circles]]]:
+    """One camera; runs on the agent that gets it."""
+    pipeline = ff.Pipeline()
+    return pipeline, {"circles": pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))}
+
+
+def agents_of(stats: FleetStats) -> str:
+    """Where the cameras are."""
+    counts = Counter(camera.agent or "nowhere" for camera in stats.cameras.values())
+    return ", ".join(f"{count} on {agent}" for agent, count in sorted(counts.items()))
+
+
+def main() -> None:
+    """Adds the cameras, reads, kills, reads on, and prints the counts."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
+    cameras = {f"cam{n}": f"demo:circles?size=160x120&fps=1&balls=2&seed={n}" for n in range(count)}
+    with ff.Fleet("local", agents=2) as fleet:
+        reader = fleet.reader("circles")
+        began = time.monotonic()
+        fleet.add_many(cameras, build)
+        epochs: dict[str, int] = {}
+        while len(epochs) < count:
+            sample = reader.get(60)
+            epochs[sample.camera] = sample.epoch
+        print(f"{count} cameras after {time.monotonic() - began:.1f} s: {agents_of(fleet.stats())}")
+
+        end = time.monotonic() + seconds / 2
+        while time.monotonic() < end:
+            sample = reader.get(60)
+
+        victim = fleet.stats().agents["agent0"]
+        os.kill(victim.pid, signal.SIGKILL)
+        killed = time.monotonic()
+        print(f"killed {victim.name} with {victim.cameras} cameras")
+        back: dict[str, float] = {}
+        end = time.monotonic() + seconds / 2
+        while time.monotonic() < end or len(back) < victim.cameras:
+            sample = reader.get(60)
+            if sample.epoch > epochs[sample.camera]:
+                back.setdefault(sample.camera, time.monotonic() - killed)
+        times = sorted(back.values())
+        print(
+            f"back: {len(back)} cameras, the first after {times[0]:.2f} s, the last after {times[-1]:.2f} s"
+        )
+        print(f"now {agents_of(fleet.stats())}")
+
+        counts = fleet.stats().readers[0]
+        names = ("delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
+        parts = " + ".join(f"{name} {getattr(counts, name)}" for name in names)
+        print(f"reported {counts.reported} == {parts}")
+        print(f"twice: {counts.repeated}")
+
+
+if __name__ == "__main__":
+    main()

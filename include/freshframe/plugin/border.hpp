@@ -1,0 +1,202 @@
+// The C table of a class: its functions catch what the class throws.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/plugin/frame.hpp"
+#include "freshframe/plugin/node.hpp"
+#include "freshframe/plugin/options.hpp"
+#include "freshframe/plugin/table.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace freshframe::plugin {
+inline namespace v1 {
+
+namespace detail {
+
+template <class T>
+constexpr const char* type_name() {
+  if constexpr (std::is_same_v<T, Nothing>)
+    return nullptr;
+  else if constexpr (std::is_same_v<T, Frame>)
+    return "frame";
+  else if constexpr (std::is_same_v<T, Circles>)
+    return "circles";
+  else if constexpr (std::is_same_v<T, Detections>)
+    return "detections";
+  else if constexpr (std::is_same_v<T, double>)
+    return "float64";
+  else if constexpr (std::is_same_v<T, Array>)
+    return "array";
+  else {
+    static_assert(std::is_same_v<T, Table>,
+                  "a node takes and gives Frame, Circles, Detections, double, Array or Table");
+    return "table";
+  }
+}
+
+inline void write(freshframe_error* error, const char* text) noexcept {
+  if (error->capacity == 0) return;
+  std::strncpy(error->text, text, static_cast<std::size_t>(error->capacity - 1));
+  error->text[error->capacity - 1] = '\0';
+}
+
+// Runs `call`; what it throws becomes -1 and a text.
+template <class F>
+std::int32_t guarded(freshframe_error* error, const F& call) noexcept {
+  try {
+    return call();
+  } catch (const std::exception& thrown) {
+    write(error, thrown.what());
+  } catch (...) {
+    write(error, "an exception that is no std::exception");
+  }
+  return -1;
+}
+
+template <class T>
+T value_of(const freshframe_host* host, const freshframe_value& value) {
+  if constexpr (std::is_same_v<T, Frame>)
+    return Frame(host, value.frame);
+  else if constexpr (std::is_same_v<T, double>)
+    return (void)host, value.number;
+  else
+    return (void)host, T(value.columns);
+}
+
+// A table on its way to the engine.
+struct Parcel {
+  Table table;
+  std::vector<freshframe_column> columns;
+};
+
+template <class T>
+std::int32_t give(T value, freshframe_value* out) {
+  if constexpr (std::is_same_v<T, Nothing>) {
+    (void)value;
+    (void)out;
+    return 0;
+  } else {
+    out->type = type_name<T>();
+    if constexpr (std::is_same_v<T, Frame>) {
+      out->frame = std::move(value).release();
+    } else if constexpr (std::is_same_v<T, double>) {
+      out->number = value;
+    } else {
+      auto parcel = std::make_unique<Parcel>();
+      parcel->table = std::move(value);
+      parcel->columns = parcel->table.c_columns();
+      out->columns = {parcel->columns.data(), parcel->columns.size(), sizeof(freshframe_column)};
+      out->owner = parcel.release();
+      out->release = [](void* owner) { delete static_cast<Parcel*>(owner); };
+    }
+    return 1;
+  }
+}
+
+// The functions of a node's table.
+template <class Class>
+struct Shim {
+  using In = typename Class::Input;
+  using Out = typename Class::Output;
+  static constexpr bool kIsSource = std::is_same_v<In, Nothing>;
+
+  static void* create(const freshframe_options* options, freshframe_error* error) noexcept {
+    Class* made = nullptr;
+    guarded(error, [&] {
+      if constexpr (std::is_constructible_v<Class, const Options&>) {
+        made = new Class(Options(options));
+      } else if constexpr (std::is_default_constructible_v<Class>) {
+        made = new Class();
+      } else {
+        throw std::logic_error("this class is made in Python only");
+      }
+      return 0;
+    });
+    return made;
+  }
+  static void destroy(void* self) noexcept { delete static_cast<Class*>(self); }
+  static std::int32_t open(void* self, const freshframe_host* host, freshframe_error* error) noexcept {
+    auto& node = *static_cast<Class*>(self);
+    node.freshframe_context.attach(host);
+    return guarded(error, [&] { return node.open(node.freshframe_context), 0; });
+  }
+  static std::int32_t process(void* self, const freshframe_sample* sample, freshframe_value* out,
+                              freshframe_error* error) noexcept {
+    if constexpr (!kIsSource) {
+      auto& node = *static_cast<Class*>(self);
+      return guarded(error, [&]() -> std::int32_t {
+        const auto* const host = node.freshframe_context.host();
+        const In value = value_of<In>(host, *sample->value);
+        const Frame frame(host, sample->frame);
+        const auto& stamp = *sample->stamp;
+        const Sample<In> given{
+            {stamp.seq, stamp.pts, stamp.captured_ns, stamp.dropped, stamp.source}, value, frame};
+        std::optional<Out> result = node.process(given, node.freshframe_context);
+        return result ? give<Out>(std::move(*result), out) : 0;
+      });
+    } else {
+      return (void)self, (void)sample, (void)out, (void)error, -1;
+    }
+  }
+  static std::int32_t read(void* self, freshframe_value* out, freshframe_stamp* stamp,
+                           freshframe_error* error) noexcept {
+    if constexpr (kIsSource) {
+      auto& node = *static_cast<Class*>(self);
+      return guarded(error, [&]() -> std::int32_t {
+        std::optional<Item<Out>> item = node.read(node.freshframe_context);
+        if (!item) return 0;
+        stamp->pts = item->pts;
+        stamp->captured_ns = item->captured_ns;
+        stamp->seq = item->seq;
+        return give<Out>(std::move(item->value), out);
+      });
+    } else {
+      return (void)self, (void)out, (void)stamp, (void)error, -1;
+    }
+  }
+  static std::int32_t close(void* self, freshframe_error* error) noexcept {
+    return guarded(error, [&] { return static_cast<Class*>(self)->close(), 0; });
+  }
+
+  static constexpr bool is_live() {
+    if constexpr (kIsSource)
+      return Class::live;
+    else
+      return false;
+  }
+};
+
+}  // namespace detail
+
+/// The C table of a class.
+template <class Class>
+constexpr freshframe_node node_table(const char* name) {
+  using Shim = detail::Shim<Class>;
+  return {sizeof(freshframe_node),
+          FRESHFRAME_ABI_VERSION,
+          name,
+          detail::type_name<typename Class::Input>(),
+          detail::type_name<typename Class::Output>(),
+          Shim::is_live() ? 1 : 0,
+          0,
+          &Shim::create,
+          &Shim::destroy,
+          &Shim::open,
+          Shim::kIsSource ? nullptr : &Shim::process,
+          Shim::kIsSource ? &Shim::read : nullptr,
+          &Shim::close,
+          nullptr};
+}
+
+}  // namespace v1
+}  // namespace freshframe::plugin

@@ -1,0 +1,83 @@
+// What the engine offers a node: log, counters, clock, stop, memory for frames.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/plugin/frame.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace freshframe::plugin {
+inline namespace v1 {
+
+enum class LogLevel : std::int32_t { Debug, Info, Warning, Error };
+
+/// What the engine offers, from open() to close(). Thread-safe.
+class Context {
+ public:
+  void attach(const freshframe_host* host) noexcept { host_ = host; }
+
+  /// One line, to Python's logger "freshframe".
+  void log(LogLevel level, const std::string& text) const {
+    host_->log(host_->self, static_cast<std::int32_t>(level), text.c_str());
+  }
+  /// Counts samples that the node lost by itself: "device", "decode" or "error".
+  void count_drops(const char* cause, std::uint64_t count = 1) const {
+    host_->count_drops(host_->self, cause, count);
+  }
+  /// Seconds of the pipeline's clock.
+  [[nodiscard]] double now() const { return static_cast<double>(host_->now_ns(host_->self)) * 1e-9; }
+  /// Whatever takes long must look.
+  [[nodiscard]] bool stop_requested() const { return host_->stop_requested(host_->self) != 0; }
+  /// Readable in poll() once the pipeline stops; -1: there is none, look at stop_requested().
+  [[nodiscard]] int stop_fd() const { return host_->stop_fd(host_->self); }
+  /// Sleeps; true, at once, when the pipeline stops.
+  bool wait(double seconds) const { return host_->wait(host_->self, seconds) != 0; }
+
+  /// A new frame of `like`'s size and format in the engine's memory. Throws std::invalid_argument.
+  [[nodiscard]] NewFrame make_frame(const Picture& like) const {
+    auto wanted = c_picture(like);
+    freshframe_picture out{};
+    out.size = sizeof out;
+    auto* const made = host_->make_frame(host_->self, &wanted, &out);
+    if (made == nullptr) throw std::invalid_argument("cannot make a frame of this size and format");
+    return {Frame::own(host_, made), detail::picture_of(out)};
+  }
+  /// A frame of `picture`'s own memory, which `keep` owns and which is not changed any more. Throws std::invalid_argument.
+  [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {
+    auto wanted = c_picture(picture);
+    std::array<freshframe_plane, 3> planes{};
+    for (std::size_t i = 0; i < planes.size(); ++i) {
+      const auto& from = picture.planes[i];
+      planes[i] = {from.data, from.rows, from.row_bytes, from.stride};
+    }
+    wanted.planes = {planes.data(), static_cast<std::uint64_t>(picture.plane_count),
+                     sizeof(freshframe_plane)};
+    auto owner = std::make_unique<std::shared_ptr<const void>>(std::move(keep));
+    auto* const made = host_->wrap_frame(host_->self, &wanted, owner.get(), [](void* kept) {
+      delete static_cast<std::shared_ptr<const void>*>(kept);
+    });
+    if (made == nullptr) throw std::invalid_argument("the planes do not fit the picture's size and format");
+    (void)owner.release();
+    return Frame::own(host_, made);
+  }
+
+  [[nodiscard]] const freshframe_host* host() const noexcept { return host_; }
+
+ private:
+  static freshframe_picture c_picture(const Picture& from) {
+    return {sizeof(freshframe_picture), from.width,         from.height, from.format.c_str(),
+            from.range.c_str(),         from.space.c_str(), {}};
+  }
+
+  const freshframe_host* host_ = nullptr;
+};
+
+}  // namespace v1
+}  // namespace freshframe::plugin

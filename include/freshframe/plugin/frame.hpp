@@ -1,0 +1,156 @@
+// Pictures: the frames that a node is given and those that it makes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace freshframe::plugin {
+inline namespace v1 {
+
+/// One component array.
+struct Plane {
+  const std::uint8_t* data = nullptr;
+  int rows = 0;
+  int row_bytes = 0;
+  std::ptrdiff_t stride = 0;  // bytes from row start to row start
+
+  [[nodiscard]] const std::uint8_t* row(int y) const noexcept { return data + y * stride; }
+};
+
+/// What a picture is, and its pixels.
+struct Picture {
+  int width = 0;                // pixels
+  int height = 0;               // pixels
+  std::string format = "gray";  // nv12, i420, i422, i444, bgr, rgb
+  std::string range = "full";   // or limited: 16 to 235
+  std::string space = "unspecified";
+  std::array<Plane, 3> planes{};
+  int plane_count = 0;
+
+  [[nodiscard]] const Plane& plane(int index = 0) const noexcept {
+    return planes[static_cast<std::size_t>(index)];
+  }
+};
+
+namespace detail {
+
+inline Picture picture_of(const freshframe_picture& from) {
+  Picture picture{from.width, from.height, from.format, from.range, from.space, {}, 0};
+  for (std::uint64_t i = 0; i < from.planes.count && i < picture.planes.size(); ++i) {
+    freshframe_plane plane;
+    std::memcpy(&plane, static_cast<const char*>(from.planes.data) + i * from.planes.element_size,
+                sizeof plane);
+    picture.planes[static_cast<std::size_t>(i)] = {plane.data, plane.rows, plane.row_bytes,
+                                                   static_cast<std::ptrdiff_t>(plane.stride)};
+    ++picture.plane_count;
+  }
+  return picture;
+}
+
+}  // namespace detail
+
+/// An immutable frame of the engine's: a view that is valid during the call, or, from keep() and Context, a handle of its
+/// own. Let handles go before the node is destroyed.
+class Frame {
+ public:
+  Frame() noexcept = default;
+  Frame(const freshframe_host* host, const freshframe_frame* frame) noexcept
+      : host_(host), frame_(const_cast<freshframe_frame*>(frame)) {}
+  Frame(Frame&& other) noexcept { swap(other); }
+  Frame& operator=(Frame&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Frame() {
+    if (owns_) host_->release_frame(host_->self, frame_);
+  }
+  /// Takes over a handle.
+  [[nodiscard]] static Frame own(const freshframe_host* host, freshframe_frame* frame) noexcept {
+    Frame result(host, frame);
+    result.owns_ = true;
+    return result;
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
+  /// As decoded.
+  [[nodiscard]] Picture picture() const { return shown(nullptr); }
+  /// In another format, converted once and shared by all that use it. Throws std::runtime_error.
+  [[nodiscard]] Picture to(const char* format) const { return shown(format); }
+  /// The luma; of a YUV frame without a copy, in the video's range.
+  [[nodiscard]] Plane gray() const { return shown("gray").planes[0]; }
+  [[nodiscard]] Plane bgr() const { return shown("bgr").planes[0]; }
+  [[nodiscard]] Plane rgb() const { return shown("rgb").planes[0]; }
+  /// A handle that outlives the call: a loan, which the pipeline counts and bounds.
+  [[nodiscard]] Frame keep() const {
+    auto* const kept = frame_ != nullptr ? host_->keep_frame(host_->self, frame_) : nullptr;
+    if (kept == nullptr)
+      throw std::runtime_error("the frame cannot be kept: it is empty, or the node is closed");
+    return own(host_, kept);
+  }
+  /// For the border: gives the handle up.
+  [[nodiscard]] freshframe_frame* release() && noexcept {
+    owns_ = false;
+    return frame_;
+  }
+
+ private:
+  [[nodiscard]] Picture shown(const char* format) const {
+    freshframe_picture picture{};
+    picture.size = sizeof picture;
+    if (frame_ == nullptr || host_->picture(host_->self, frame_, format, &picture) < 0) {
+      throw std::runtime_error(std::string("the frame cannot be shown as ") +
+                               (format != nullptr ? format : "it is"));
+    }
+    return detail::picture_of(picture);
+  }
+  void swap(Frame& other) noexcept {
+    std::swap(host_, other.host_);
+    std::swap(frame_, other.frame_);
+    std::swap(owns_, other.owns_);
+  }
+
+  const freshframe_host* host_ = nullptr;
+  freshframe_frame* frame_ = nullptr;
+  bool owns_ = false;
+};
+
+/// One component array that may be written.
+struct MutablePlane {
+  std::uint8_t* data = nullptr;
+  int rows = 0;
+  int row_bytes = 0;
+  std::ptrdiff_t stride = 0;  // bytes from row start to row start
+
+  [[nodiscard]] std::uint8_t* row(int y) const noexcept { return data + y * stride; }
+};
+
+/// A frame in the engine's memory while it is being written. It is written through a NewFrame that is not const.
+class NewFrame {
+ public:
+  NewFrame(Frame frame, Picture picture) : frame_(std::move(frame)), picture_(std::move(picture)) {}
+
+  [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
+  [[nodiscard]] MutablePlane plane(int index = 0) noexcept {
+    const Plane& from = picture_.plane(index);
+    // make_frame() of abi.h says that this memory may be written.
+    return {const_cast<std::uint8_t*>(from.data), from.rows, from.row_bytes, from.stride};
+  }
+  [[nodiscard]] std::uint8_t* row(int y, int plane = 0) noexcept { return this->plane(plane).row(y); }
+  /// Ends the writing: the value to return.
+  [[nodiscard]] Frame publish() && { return std::move(frame_); }
+
+ private:
+  Frame frame_;
+  Picture picture_;
+};
+
+}  // namespace v1
+}  // namespace freshframe::plugin

@@ -1,0 +1,82 @@
+// What a node derives from, and what it is given and gives.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/plugin/context.hpp"
+#include "freshframe/plugin/frame.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace freshframe::plugin {
+inline namespace v1 {
+
+/// Output of a sink.
+struct Nothing {};
+
+/// Where and when a sample was born.
+struct Stamp {
+  std::int64_t seq = 0;          // number at its source, from 0
+  double pts = 0;                // seconds in the source's own time
+  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC
+  std::uint64_t dropped = 0;     // samples dropped on this edge since the previous one
+  int source = -1;               // index of the source node
+};
+
+/// What a node is given. Valid during the call.
+template <class T>
+struct Sample {
+  Stamp stamp;
+  const T& value;
+  const Frame& frame;  // that the value was made from; may be empty
+};
+
+/// What a source gives.
+template <class T>
+struct Item {
+  T value;
+  double pts = 0;                // seconds in the source's own time
+  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC; 0: now
+  std::int64_t seq = -1;         // -1: the next number
+};
+
+namespace detail {
+
+struct Attached {
+  Context freshframe_context;
+  bool freshframe_given = false;  // to a pipeline, by a capsule
+};
+
+}  // namespace detail
+
+/// A step. In and Out: Frame, Circles, Detections, double, Array or Table; Out may be Nothing. Constructed from Options or by
+/// default. All calls come from one thread.
+template <class In, class Out>
+class Node : public detail::Attached {
+ public:
+  using Input = In;
+  using Output = Out;
+  virtual ~Node() = default;
+  virtual void open(Context& /*context*/) {}
+  /// nullopt: nothing is emitted. What is thrown fails the sample.
+  virtual std::optional<Out> process(const Sample<In>& sample, Context& context) = 0;
+  /// Once after a successful open(), also after a failure.
+  virtual void close() {}
+};
+
+/// A node without input. `static constexpr bool live = false` in the class: it can wait for a full edge.
+template <class Out>
+class Source : public detail::Attached {
+ public:
+  using Input = Nothing;
+  using Output = Out;
+  static constexpr bool live = true;
+  virtual ~Source() = default;
+  virtual void open(Context& /*context*/) {}
+  /// The next sample; nullopt ends the stream. Waits in Context::wait(), or with Context::stop_fd().
+  virtual std::optional<Item<Out>> read(Context& context) = 0;
+  virtual void close() {}
+};
+
+}  // namespace v1
+}  // namespace freshframe::plugin

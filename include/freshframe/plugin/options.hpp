@@ -1,0 +1,92 @@
+// The options that a node is constructed from.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace freshframe::plugin {
+inline namespace v1 {
+
+/// The options that freshframe.native.node() was given. Valid in the constructor.
+class Options {
+ public:
+  explicit Options(const freshframe_options* table) noexcept : table_(table) {}
+
+  /// The option of that name, or `fallback`; an int for a double is fine. Throws std::invalid_argument for another type. An
+  /// option that was given and is never asked for is an error of the caller's. T: bool, an integer, a floating
+  /// point number, std::string, std::vector<double> or std::vector<std::byte>.
+  template <class T>
+  [[nodiscard]] T get(const char* name, T fallback) const {
+    freshframe_option option{};
+    option.size = sizeof option;
+    if (table_ == nullptr || table_->get(table_->self, name, &option) == 0) return fallback;
+    if constexpr (std::is_same_v<T, bool>) {
+      require(option.kind == FRESHFRAME_OPTION_BOOL, option, name, "True or False");
+      return option.integer != 0;
+    } else if constexpr (std::is_integral_v<T>) {
+      require(option.kind == FRESHFRAME_OPTION_INT64, option, name, "a whole number");
+      const auto value = static_cast<T>(option.integer);
+      const bool fits =
+          static_cast<std::int64_t>(value) == option.integer && (value < T{}) == (option.integer < 0);
+      require(fits, option, name, "within the range of its type");
+      return value;
+    } else if constexpr (std::is_floating_point_v<T>) {
+      require(option.kind == FRESHFRAME_OPTION_INT64 || option.kind == FRESHFRAME_OPTION_FLOAT64, option,
+              name, "a number");
+      return static_cast<T>(option.number);
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      require(option.kind == FRESHFRAME_OPTION_TEXT, option, name, "a text");
+      return std::string(static_cast<const char*>(option.data), static_cast<std::size_t>(option.count));
+    } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+      require(option.kind == FRESHFRAME_OPTION_NUMBERS, option, name, "a list of numbers");
+      return elements<double>(option);
+    } else {
+      static_assert(std::is_same_v<T, std::vector<std::byte>>, "no option has this type");
+      require(option.kind == FRESHFRAME_OPTION_BYTES, option, name, "bytes");
+      return elements<std::byte>(option);
+    }
+  }
+  [[nodiscard]] std::string get(const char* name, const char* fallback) const {
+    return get(name, std::string(fallback));
+  }
+
+ private:
+  static void require(bool fits, const freshframe_option& given, const char* name, const char* wanted) {
+    if (fits) return;
+    throw std::invalid_argument("option '" + std::string(name) + "' must be " + wanted + ", got " +
+                                told(given));
+  }
+  static std::string told(const freshframe_option& given) {
+    switch (given.kind) {
+      case FRESHFRAME_OPTION_BOOL:
+        return given.integer != 0 ? "True" : "False";
+      case FRESHFRAME_OPTION_INT64:
+        return std::to_string(given.integer);
+      case FRESHFRAME_OPTION_FLOAT64:
+        return "the float " + std::to_string(given.number);
+      case FRESHFRAME_OPTION_TEXT:
+        return "a text";
+      case FRESHFRAME_OPTION_BYTES:
+        return "bytes";
+      default:
+        return "a list of numbers";
+    }
+  }
+  template <class T>
+  static std::vector<T> elements(const freshframe_option& option) {
+    const auto* first = static_cast<const T*>(option.data);
+    return std::vector<T>(first, first + option.count);
+  }
+
+  const freshframe_options* table_;
+};
+
+}  // namespace v1
+}  // namespace freshframe::plugin

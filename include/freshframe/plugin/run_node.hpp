@@ -1,0 +1,292 @@
+// A node of a plugin alone, without an engine: for its tests. Not included by plugin.hpp.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/abi.h"
+#include "freshframe/plugin/context.hpp"
+#include "freshframe/plugin/frame.hpp"
+#include "freshframe/plugin/node.hpp"
+#include "freshframe/plugin/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace freshframe::plugin {
+inline namespace v1 {
+
+/// Options for the constructor of a node: GivenOptions({{"cell", 8}, {"mode", "fast"}}).get(). Outlives the node's constructor.
+class GivenOptions {
+ public:
+  struct Value {
+    Value(bool value) : kind(FRESHFRAME_OPTION_BOOL), integer(value ? 1 : 0) {}
+    Value(int value) : Value(static_cast<std::int64_t>(value)) {}
+    Value(std::int64_t value)
+        : kind(FRESHFRAME_OPTION_INT64), integer(value), number(static_cast<double>(value)) {}
+    Value(double value) : kind(FRESHFRAME_OPTION_FLOAT64), number(value) {}
+    Value(const char* value) : kind(FRESHFRAME_OPTION_TEXT), text(value) {}
+    Value(std::string value) : kind(FRESHFRAME_OPTION_TEXT), text(std::move(value)) {}
+    Value(std::vector<double> value) : kind(FRESHFRAME_OPTION_NUMBERS), numbers(std::move(value)) {}
+    Value(const std::vector<std::byte>& value) : kind(FRESHFRAME_OPTION_BYTES) {
+      for (const auto each : value) text.push_back(static_cast<char>(each));
+    }
+
+    std::int32_t kind = 0;
+    std::int64_t integer = 0;
+    double number = 0;
+    std::string text = {};
+    std::vector<double> numbers = {};
+  };
+
+  GivenOptions(std::map<std::string, Value> values = {}) : values_(std::move(values)) {}
+  GivenOptions(const GivenOptions&) = delete;
+  GivenOptions& operator=(const GivenOptions&) = delete;
+
+  [[nodiscard]] Options get() const noexcept { return Options(&table_); }
+
+ private:
+  static std::int32_t find(void* self, const char* name, freshframe_option* out) {
+    const auto& values = static_cast<const GivenOptions*>(self)->values_;
+    const auto found = values.find(name);
+    if (found == values.end()) return 0;
+    const auto& value = found->second;
+    const bool has_numbers = value.kind == FRESHFRAME_OPTION_NUMBERS;
+    *out = {sizeof(freshframe_option),
+            value.kind,
+            0,
+            value.integer,
+            value.number,
+            value.text.c_str(),
+            static_cast<std::uint64_t>(has_numbers ? value.numbers.size() : value.text.size())};
+    if (has_numbers) out->data = value.numbers.data();
+    return 1;
+  }
+
+  std::map<std::string, Value> values_;
+  freshframe_options table_{sizeof(freshframe_options), this, &find};
+};
+
+/// What a node made of one value.
+template <class Out>
+struct NodeResult {
+  std::int64_t seq = 0;  // of the value, from 0
+  Out value;
+};
+
+namespace detail {
+
+// The engine's part: frames in memory of their own, a clock that wait() advances, a log on std::clog.
+class LoneHost {
+ public:
+  [[nodiscard]] static const freshframe_host* table() noexcept {
+    static LoneHost host;
+    return &host.table_;
+  }
+
+  // A picture's pixels and their owner; freshframe_frame is its name at the border.
+  struct Pixels {
+    Picture picture;
+    std::shared_ptr<const void> owner;
+  };
+  [[nodiscard]] static freshframe_frame* handle(Pixels pixels) {
+    return reinterpret_cast<freshframe_frame*>(new Pixels(std::move(pixels)));
+  }
+
+ private:
+  static const Pixels& behind(const freshframe_frame* frame) {
+    return *reinterpret_cast<const Pixels*>(frame);
+  }
+
+  static void log(void* /*self*/, std::int32_t /*level*/, const char* text) { std::clog << text << '\n'; }
+  static void count_drops(void* /*self*/, const char* /*cause*/, std::uint64_t /*count*/) {}
+  static std::int64_t now_ns(void* self) { return static_cast<LoneHost*>(self)->now_ns_; }
+  static std::int32_t stop_requested(void* /*self*/) { return 0; }
+  static std::int32_t stop_fd(void* /*self*/) { return -1; }
+  static std::int32_t wait(void* self, double seconds) {
+    if (seconds > 0) static_cast<LoneHost*>(self)->now_ns_ += std::llround(std::min(seconds, 1e9) * 1e9);
+    return 0;
+  }
+
+  static void show(const Picture& picture, int planes, freshframe_picture* out) {
+    thread_local std::array<freshframe_plane, 3> shown;
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      const auto& from = picture.planes[i];
+      shown[i] = {from.data, from.rows, from.row_bytes, from.stride};
+    }
+    *out = {sizeof(freshframe_picture),
+            picture.width,
+            picture.height,
+            picture.format.c_str(),
+            picture.range.c_str(),
+            picture.space.c_str(),
+            {}};
+    out->planes = {shown.data(), static_cast<std::uint64_t>(planes), sizeof(freshframe_plane)};
+  }
+  // There is no colour library here: a picture is shown as it is, or as its luma.
+  static std::int32_t picture(void* /*self*/, const freshframe_frame* frame, const char* format,
+                              freshframe_picture* out) {
+    const auto& own = behind(frame).picture;
+    const bool is_luma =
+        format != nullptr && std::strcmp(format, "gray") == 0 && own.format != "bgr" && own.format != "rgb";
+    if (format != nullptr && own.format != format && !is_luma) return -1;
+    show(own, is_luma ? 1 : own.plane_count, out);
+    if (is_luma) out->format = "gray";
+    return 0;
+  }
+  static freshframe_frame* keep_frame(void* /*self*/, const freshframe_frame* frame) {
+    return handle(behind(frame));
+  }
+
+  // Rows and bytes per row of the planes; false: there is no such format.
+  static bool lay_out(Picture& picture) {
+    const int half_width = (picture.width + 1) / 2;
+    const int half_height = (picture.height + 1) / 2;
+    const auto set = [&](std::size_t plane, int rows, int row_bytes) {
+      picture.planes[plane] = {nullptr, rows, row_bytes, row_bytes};
+      picture.plane_count = static_cast<int>(plane) + 1;
+    };
+    const bool is_rgb = picture.format == "bgr" || picture.format == "rgb";
+    set(0, picture.height, picture.width * (is_rgb ? 3 : 1));
+    if (is_rgb || picture.format == "gray") return picture.width > 0 && picture.height > 0;
+    if (picture.format == "nv12") {
+      set(1, half_height, 2 * half_width);
+    } else if (picture.format == "i420" || picture.format == "i422" || picture.format == "i444") {
+      const int rows = picture.format == "i420" ? half_height : picture.height;
+      const int row_bytes = picture.format == "i444" ? picture.width : half_width;
+      set(1, rows, row_bytes);
+      set(2, rows, row_bytes);
+    } else {
+      return false;
+    }
+    return picture.width > 0 && picture.height > 0;
+  }
+  static freshframe_frame* make_frame(void* /*self*/, const freshframe_picture* wanted,
+                                      freshframe_picture* out) {
+    auto made = picture_of(*wanted);
+    if (!lay_out(made)) return nullptr;
+    std::size_t bytes = 0;
+    for (const auto& plane : made.planes)
+      bytes += static_cast<std::size_t>(plane.rows) * static_cast<std::size_t>(plane.row_bytes);
+    auto memory = std::make_shared<std::vector<std::uint8_t>>(bytes);
+    const std::uint8_t* at = memory->data();
+    for (auto& plane : made.planes) {
+      plane.data = at;
+      at += static_cast<std::ptrdiff_t>(plane.rows) * plane.row_bytes;
+    }
+    auto* const frame = handle({std::move(made), std::move(memory)});
+    show(behind(frame).picture, behind(frame).picture.plane_count, out);
+    return frame;
+  }
+  static freshframe_frame* wrap_frame(void* /*self*/, const freshframe_picture* given, void* owner,
+                                      void (*release)(void*)) {
+    return handle({picture_of(*given), std::shared_ptr<const void>(owner, [release](const void* kept) {
+                     if (release != nullptr) release(const_cast<void*>(kept));
+                   })});
+  }
+  static void release_frame(void* /*self*/, freshframe_frame* frame) {
+    delete reinterpret_cast<Pixels*>(frame);
+  }
+
+  std::int64_t now_ns_ = 0;
+  freshframe_host table_{sizeof(freshframe_host),
+                         FRESHFRAME_ABI_VERSION,
+                         this,
+                         &log,
+                         &count_drops,
+                         &now_ns,
+                         &stop_requested,
+                         &stop_fd,
+                         &wait,
+                         &picture,
+                         &keep_frame,
+                         &make_frame,
+                         &wrap_frame,
+                         &release_frame};
+};
+
+}  // namespace detail
+
+/// A frame for run_node(), with these pixels: the planes one after the other, without gaps. Throws std::invalid_argument.
+[[nodiscard]] inline Frame frame_of(int width, int height, const std::vector<std::uint8_t>& pixels,
+                                    std::string format = "gray") {
+  Context context;
+  context.attach(detail::LoneHost::table());
+  Picture like;
+  like.width = width;
+  like.height = height;
+  like.format = std::move(format);
+  auto frame = context.make_frame(like);
+  std::size_t at = 0;
+  for (int i = 0; i < frame.picture().plane_count; ++i) {
+    const auto plane = frame.plane(i);
+    const auto bytes = static_cast<std::size_t>(plane.rows) * static_cast<std::size_t>(plane.row_bytes);
+    if (at + bytes > pixels.size()) throw std::invalid_argument("there are too few pixels for this size");
+    std::memcpy(plane.data, pixels.data() + at, bytes);
+    at += bytes;
+  }
+  if (at != pixels.size()) throw std::invalid_argument("there are too many pixels for this size");
+  return std::move(frame).publish();
+}
+
+/// Calls open(), process() for each value in turn, and close(), all on this thread; returns what was emitted. Value `seq` has
+/// the pts seq / `fps`. What the node throws is thrown. Frames are shown as they are or as their luma: no colours
+/// are converted. Context::wait() returns at once, and the log goes to std::clog.
+template <class In, class Out>
+std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
+  Context context;
+  context.attach(detail::LoneHost::table());
+  node.open(context);
+  std::vector<NodeResult<Out>> results;
+  try {
+    const Frame none;
+    std::int64_t seq = 0;
+    for (const auto& value : values) {
+      const Frame* frame = &none;
+      if constexpr (std::is_same_v<In, Frame>) frame = &value;
+      const double pts = static_cast<double>(seq) / fps;
+      const Sample<In> sample{{seq, pts, context.host()->now_ns(context.host()->self), 0, 0}, value, *frame};
+      if (auto out = node.process(sample, context)) results.push_back({seq, *std::move(out)});
+      ++seq;
+    }
+  } catch (...) {
+    node.close();
+    throw;
+  }
+  node.close();
+  return results;
+}
+
+/// The same of a source: reads up to `most` items.
+template <class Out>
+std::vector<Item<Out>> run_source(Source<Out>& source, std::size_t most) {
+  Context context;
+  context.attach(detail::LoneHost::table());
+  source.open(context);
+  std::vector<Item<Out>> items;
+  try {
+    while (items.size() < most) {
+      auto item = source.read(context);
+      if (!item) break;
+      items.push_back(*std::move(item));
+    }
+  } catch (...) {
+    source.close();
+    throw;
+  }
+  source.close();
+  return items;
+}
+
+}  // namespace v1
+}  // namespace freshframe::plugin

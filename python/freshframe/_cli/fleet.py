@@ -1,0 +1,230 @@
+"""`freshframe fleet`: run many cameras on several processes, and look at them."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import random
+import runpy
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import freshframe as ff
+from freshframe.fleet import FleetSample, _desk
+
+from .messages import Messages
+from .outcome import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_EVERY = 1.0  # seconds between two looks of `top`
+_SHOWN_CAMERAS = 40  # of `status` and `top`; --json has all
+_SHOWN_EVENTS = 8
+
+
+def run(options: Any, messages: Messages) -> ExitCode:
+    """One of its verbs."""
+    if options.verb == "run":
+        return _run(options, messages)
+    if options.verb == "check":
+        return _check(options, messages)
+    name = options.name or _only_one()
+    if options.verb in ("drain", "resume"):
+        _desk.ask(name, options.verb, agent=options.agent)
+        messages.say(f"fleet {name}: {options.verb} {options.agent}")
+        return ExitCode.OK
+    return _status(name, options) if options.verb == "status" else _top(name, options)
+
+
+def _only_one() -> str:
+    names = _desk.running()
+    if not names:
+        raise UsageError("no fleet of this user runs")
+    if len(names) > 1:
+        raise UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
+    return names[0]
+
+
+def _status(name: str, options: Any) -> ExitCode:
+    from .top_table import plain_console  # noqa: PLC0415  (rich is slow to load)
+
+    state = _desk.ask(name, "stats")
+    if options.json:
+        print(json.dumps(state))
+    else:
+        plain_console().print(page(state))
+    return ExitCode.OK
+
+
+def _top(name: str, options: Any) -> ExitCode:
+    from rich.live import Live  # noqa: PLC0415  (slow to load)
+
+    if options.json:
+        while True:
+            print(json.dumps(_desk.ask(name, "stats")), flush=True)
+            time.sleep(_EVERY)
+    with Live(page(_desk.ask(name, "stats")), auto_refresh=False, screen=True) as live:
+        while True:
+            time.sleep(_EVERY)
+            live.update(page(_desk.ask(name, "stats")), refresh=True)
+
+
+def page(state: dict[str, Any]) -> RenderableType:
+    """Agents, cameras that need a look first, readers and events."""
+    from rich.console import Group  # noqa: PLC0415  (slow to load)
+    from rich.text import Text  # noqa: PLC0415
+
+    cameras = state["cameras"]
+    counts: dict[str, int] = {}
+    for camera in cameras.values():
+        counts[camera["state"]] = counts.get(camera["state"], 0) + 1
+    summary = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no cameras"
+    events = [Text(f"{event['about']}: {event['text']}") for event in state["events"][-_SHOWN_EVENTS:]]
+    return Group(
+        Text(f"fleet {state['name']}: {summary}", style="bold"),
+        _agents(state["agents"]),
+        _cameras(cameras),
+        _readers(state["readers"]),
+        *events,
+    )
+
+
+def _table(*columns: str) -> Any:
+    from rich.table import Table  # noqa: PLC0415  (slow to load)
+
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def _agents(agents: dict[str, Any]) -> Any:
+    table = _table("agent", "state", "pid", "cameras", "load", "silent", "deaths", "labels")
+    for name, agent in agents.items():
+        state = "draining" if agent["draining"] and agent["state"] == "up" else agent["state"]
+        labels = " ".join(f"{key}={value}" for key, value in agent["labels"].items())
+        table.add_row(
+            name,
+            f"{state} {agent['why']}".strip(),
+            str(agent["pid"] or ""),
+            str(agent["cameras"]),
+            f"{agent['load']:.0%}",
+            f"{agent['silent']:.1f} s",
+            str(agent["deaths"]),
+            labels,
+        )
+    return table
+
+
+def _cameras(cameras: dict[str, Any]) -> Any:
+    table = _table("camera", "state", "agent", "epoch", "starts", "results", "age", "url")
+    first = sorted(cameras.items(), key=lambda each: (each[1]["state"] == "running", each[0]))
+    for name, camera in first[:_SHOWN_CAMERAS]:
+        table.add_row(
+            name,
+            f"{camera['state']} {camera['why']}".strip(),
+            camera["agent"] or "",
+            str(camera["epoch"] & 0xFFFFFFFF),
+            str(camera["starts"]),
+            str(camera["results"]),
+            "" if camera["age"] is None else f"{camera['age'] * 1000:.0f} ms",
+            camera["url"],
+        )
+    if len(first) > _SHOWN_CAMERAS:
+        table.add_row(f"and {len(first) - _SHOWN_CAMERAS} more")
+    return table
+
+
+def _readers(readers: list[dict[str, Any]]) -> Any:
+    columns = ("reported", "delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
+    table = _table("reader", *columns)
+    for reader in readers:
+        table.add_row(reader["output"], *(str(reader[column]) for column in columns))
+    return table
+
+
+# ---- run
+
+
+def _run(options: Any, messages: Messages) -> ExitCode:
+    path = Path(options.app)
+    if not path.is_file():
+        raise UsageError(f"there is no program {options.app!r}")
+    program = runpy.run_path(str(path), run_name="__freshframe_fleet__")
+    build = program.get("build")
+    if not callable(build):
+        raise UsageError(f"{options.app} must define build(url), which returns (pipeline, outputs)")
+    cameras = options.cameras if options.cameras is not None else program.get("cameras")
+    if cameras is None:
+        raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
+    with ff.Fleet("local", agents=options.agents, name=options.name) as fleet:
+        reader = None if options.read is None else fleet.reader(options.read)
+        many = fleet.add_many(cameras, build, exclusive=options.exclusive)
+        messages.say(f"fleet {fleet.name}: {many} cameras on {options.agents} agents; Ctrl-C ends it")
+        if options.serve:
+            messages.say(f"its page: {fleet.serve().url}")
+        if reader is None:
+            while True:
+                time.sleep(_EVERY)
+        for sample in reader:
+            print(json.dumps(_as_json(sample)), flush=True)
+    return ExitCode.OK
+
+
+def _check(options: Any, messages: Messages) -> ExitCode:
+    from freshframe.fleet._check_run import CheckOptions, report, run_check  # noqa: PLC0415  (its own programs)
+
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
+    exclusive = options.cameras // 2 if options.exclusive is None else options.exclusive
+    if not 0 <= exclusive <= options.cameras:
+        raise UsageError(
+            f"--exclusive must be 0 to {options.cameras}, the number of cameras; got {exclusive}"
+        )
+    if not options.fps > 0:
+        raise UsageError(f"--fps must be more than 0, got {options.fps:g}")
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="freshframe-check-")
+        )
+        messages.say(
+            f"{options.cameras} cameras, {options.agents} agents, {options.faults} faults, seed {seed}"
+        )
+        verdict = run_check(
+            CheckOptions(
+                cameras=options.cameras,
+                agents=options.agents,
+                exclusive=exclusive,
+                fps=options.fps,
+                faults=options.faults,
+                seed=seed,
+                folder=Path(folder),
+            ),
+            messages.say,
+        )
+    if options.json:
+        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
+        print(json.dumps({"seed": seed, "figures": verdict.figures, "findings": findings}))
+    else:
+        print("\n".join(report(verdict)))
+    return ExitCode.INCOMPLETE if verdict.findings else ExitCode.OK
+
+
+def _as_json(sample: FleetSample) -> dict[str, Any]:
+    value = sample.value
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        value = repr(value)
+    return {
+        "camera": sample.camera,
+        "epoch": sample.epoch,
+        "seq": sample.seq,
+        "pts": sample.pts,
+        "time": sample.time,
+        "dropped": sample.dropped,
+        "value": value,
+    }

@@ -1,0 +1,42 @@
+"""The Python threads of a pipeline: one per Python node, and one per node in worker processes."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from . import _life, _native
+from ._graph import Graph
+
+
+class NodeThreads:
+    """Threads whose body is the engine's own loop; each ends when its node has closed."""
+
+    __slots__ = ("_engine", "_threads")
+
+    def __init__(self, engine: _native.Engine) -> None:
+        """None yet."""
+        self._engine = engine
+        self._threads: list[threading.Thread] = []
+
+    def start(self, graph: Graph) -> None:
+        """Starts those of all nodes that need one."""
+        for index, node, takes_values in graph.in_python:
+            self._start(index, _native.run_node, self._engine, index, node, takes_values)
+        for index in graph.in_processes:
+            self._start(index, _native.run_process, self._engine, index)
+
+    def _start(self, index: int, body: Callable[..., object], *arguments: Any) -> None:
+        name = self._engine.node_name(index)
+        thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        _life.keep_thread(thread)
+
+    def join(self) -> None:
+        """Waits for the ends of threads whose work is done: the interpreter's own book-keeping is left."""
+        for thread in self._threads:
+            if thread.ident is not None and thread is not threading.current_thread():
+                thread.join(1.0)

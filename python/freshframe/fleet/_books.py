@@ -1,0 +1,139 @@
+"""What a reader knows of every outbox that it reads from, so that its counters balance."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ._wire import Records
+
+Run = tuple[int, int]  # camera number, epoch
+
+
+@dataclass(slots=True)
+class _Page:
+    """Of one run: the newest record of its outbox, and what the reader did."""
+
+    reported: int = 0
+    full: int = 0
+    expired: int = 0
+    fenced: int = 0
+    handed: int = 0
+    waiting: int = 0
+    progress: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """reported == delivered + outbox_full + expired + fenced + lost_with_agent + waiting, always."""
+
+    reported: int = 0
+    delivered: int = 0
+    outbox_full: int = 0
+    expired: int = 0
+    fenced: int = 0
+    lost_with_agent: int = 0
+    waiting: int = 0
+    unreported_possible: int = 0
+    repeated: int = 0
+
+
+def _progress_of(record: Any) -> int:
+    """Grows with whatever happens to an outbox."""
+    return int(record["reported"] + record["full"] + record["expired"] + record["fenced"] + record["handed"])
+
+
+class Books:
+    """Of one reader. Its user holds a lock around each call."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._pages: dict[Run, _Page] = {}
+        self._closed = Totals()  # of runs that are over
+        self._received = 0
+        self._delivered = 0
+        self._fenced = 0
+        self._repeated = 0
+        self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
+
+    def note(self, record: Any) -> None:
+        """A record of an outbox, of whatever age."""
+        run = (int(record["camera"]), int(record["epoch"]))
+        page = self._pages.get(run)
+        if page is None:
+            page = self._pages[run] = _Page()
+        elif _progress_of(record) < page.progress:
+            return  # an older one, which was kept
+        page.progress = _progress_of(record)
+        for name in ("reported", "full", "expired", "fenced", "handed", "waiting"):
+            setattr(page, name, int(record[name]))
+
+    def note_all(self, records: Records) -> None:
+        """The same of many."""
+        for record in records:
+            self.note(record)
+
+    def receive(self, count: int) -> None:
+        """Results have arrived, in a batch whose records were noted."""
+        self._received += count
+
+    def end(self, run: Run, *, lost: bool) -> None:
+        """No more is told of this run; what waits there is lost with its agent."""
+        page = self._pages.pop(run, None)
+        if page is None:
+            return
+        closed = self._closed
+        closed.reported += page.reported
+        closed.outbox_full += page.full
+        closed.expired += page.expired
+        closed.fenced += page.fenced
+        closed.lost_with_agent += page.waiting
+        closed.unreported_possible += lost
+
+    def runs(self) -> list[Run]:
+        """Those that are told of."""
+        return list(self._pages)
+
+    def is_flushed(self, run: Run) -> bool:
+        """Whether nothing waits in this run's outbox."""
+        page = self._pages.get(run)
+        return page is None or page.waiting == 0
+
+    def take(self, camera: int, epoch: int, ordinal: int) -> tuple[bool, int]:
+        """Whether a result is to be delivered, and how many are missing since the one before it."""
+        last_epoch, last = self._last.get(camera, (-1, -1))
+        if epoch < last_epoch:
+            self._fenced += 1
+            return False, 0
+        if epoch > last_epoch:
+            last = -1
+        elif ordinal <= last:
+            self._repeated += 1
+            return False, 0
+        self._last[camera] = (epoch, ordinal)
+        self._delivered += 1
+        return True, ordinal - last - 1
+
+    def totals(self) -> Totals:
+        """The sums of all runs."""
+        closed = self._closed
+        buffered = self._received - self._delivered - self._fenced - self._repeated
+        totals = Totals(
+            reported=closed.reported,
+            delivered=self._delivered,
+            outbox_full=closed.outbox_full,
+            expired=closed.expired,
+            fenced=closed.fenced + self._fenced,
+            lost_with_agent=closed.lost_with_agent,
+            waiting=buffered,
+            unreported_possible=closed.unreported_possible,
+            repeated=self._repeated,
+        )
+        for page in self._pages.values():
+            totals.reported += page.reported
+            totals.outbox_full += page.full
+            totals.expired += page.expired
+            totals.fenced += page.fenced
+            totals.waiting += page.waiting
+        return totals

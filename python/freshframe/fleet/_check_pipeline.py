@@ -1,0 +1,22 @@
+"""What runs for each test camera: a pipeline that reads the stamps."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import freshframe as ff
+
+from ._stamped_picture import read_stamp
+
+
+def stamp_of(frame: ff.Frame) -> tuple[int, int] | None:
+    """A node: camera and frame of a stamped picture."""
+    return read_stamp(frame.luma)
+
+
+def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """What runs for each camera."""
+    pipeline = ff.Pipeline()
+    stamps = pipeline.add(stamp_of, pipeline.add(ff.open(url)), name="stamps")
+    return pipeline, {"stamps": stamps}

@@ -1,0 +1,213 @@
+"""Runs a fleet under faults with cameras that count sessions, and judges it: `freshframe fleet check`."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from freshframe._errors import StateError
+
+from ._camera_server import CameraServer
+from ._checks import Result, Verdict, check, read_sessions
+from ._faults import Fault, Faults, schedule
+
+_RECOVERY_TIME = 60.0  # seconds after a fault in which every camera must give a result again
+_COUNTERS = ("reported", "delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What to run.
+
+    Attributes:
+        cameras: Test cameras.
+        agents: Agents of the fleet.
+        exclusive: How many of the cameras allow one session.
+        fps: Frames a second of each camera.
+        faults: How many, one after the other.
+        seed: Chooses them.
+        folder: Where the logs go: sessions.jsonl, results.jsonl, faults.log.
+    """
+
+    cameras: int
+    agents: int
+    exclusive: int
+    fps: float
+    faults: int
+    seed: int
+    folder: Path
+
+
+class _Program:
+    """The program under test."""
+
+    def __init__(self, options: CheckOptions, urls: list[str]) -> None:
+        self.results = options.folder / "results.jsonl"
+        exclusive = list(range(options.exclusive))
+        arguments = {
+            "agents": options.agents,
+            "urls": urls,
+            "exclusive": exclusive,
+            "results": str(self.results),
+        }
+        command = [sys.executable, "-m", f"{__package__}._check_program", json.dumps(arguments)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
+
+    def ask(self, command: list[Any]) -> Mapping[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise StateError(f"the program under test has ended with status {self._process.wait()}")
+        answered: Mapping[str, Any] = json.loads(answer)
+        return answered
+
+    def __enter__(self) -> _Program:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        if kind is not None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+class _Results:
+    """Follows the log of results while it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self.all: list[Result] = []
+        self.latest: dict[int, float] = {}  # by camera: when
+
+    def read(self) -> None:
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            new = file.read()
+        new = new[: new.rfind(b"\n") + 1]
+        self._position += len(new)
+        for line in new.splitlines():
+            result = Result(*json.loads(line))
+            self.all.append(result)
+            self.latest[result.camera] = result.at
+
+    def wait_for_all(self, cameras: int, since: float) -> float | None:
+        """Until each camera has given a result after `since`. The seconds that it took; None: too many."""
+        while time.monotonic() < since + _RECOVERY_TIME:
+            self.read()
+            if len(self.latest) == cameras and min(self.latest.values()) > since:
+                return max(0.0, time.monotonic() - since)
+            time.sleep(0.02)
+        return None
+
+
+def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
+    """Runs the fleet under its faults.
+
+    Args:
+        options: What to run.
+        say: Takes a line of progress for each fault.
+
+    Returns:
+        What is broken, and figures.
+
+    Raises:
+        StateError: The program under test ended by itself.
+    """
+    options.folder.mkdir(parents=True, exist_ok=True)
+    sessions = options.folder / "sessions.jsonl"
+    recoveries: list[float] = []
+    late: list[str] = []
+    with CameraServer(options.cameras, options.fps, sessions) as server:
+        urls = [server.url(camera) for camera in range(options.cameras)]
+        with _Program(options, urls) as program:
+            results = _Results(program.results)
+            if results.wait_for_all(options.cameras, time.monotonic()) is None:
+                raise StateError(
+                    f"not every camera gave a result within {_RECOVERY_TIME:.0f} s; nothing was tested"
+                )
+            faults = Faults(program.pid, program.ask)
+            with (options.folder / "faults.log").open("w", encoding="utf-8") as log:
+                for number, fault in enumerate(schedule(options.seed, options.faults), 1):
+                    line = _one(faults, fault, results, options.cameras, recoveries, late)
+                    log.write(f"{time.monotonic():.2f} {line}\n")
+                    log.flush()
+                    say(f"{number:>4}/{options.faults}  {line}")
+            stats = program.ask(["end"])
+    results.read()
+    counters = {name: sum(reader[name] for reader in stats["readers"]) for name in _COUNTERS}
+    verdict = check(
+        read_sessions(sessions, time.monotonic()), results.all, counters, range(options.exclusive)
+    )
+    for text in late:
+        verdict.fail("recovery", None, text)
+    recoveries.sort()
+    verdict.figures |= counters | {
+        "faults": len(recoveries) + len(late),
+        "recovery_p50_seconds": recoveries[len(recoveries) // 2] if recoveries else 0.0,
+        "recovery_max_seconds": recoveries[-1] if recoveries else 0.0,
+        "agents_deaths": sum(agent["deaths"] for agent in stats["agents"].values()),
+        "controller_cpu_seconds": stats["controller_cpu"],
+    }
+    return verdict
+
+
+def _one(
+    faults: Faults, fault: Fault, results: _Results, cameras: int, recoveries: list[float], late: list[str]
+) -> str:
+    text = faults.bring_about(fault)
+    since = time.monotonic()
+    seconds = results.wait_for_all(cameras, since)
+    if seconds is None:
+        missing = sorted(
+            set(range(cameras)) - {camera for camera, at in results.latest.items() if at > since}
+        )
+        late.append(f"{text}: no result of cameras {missing} for {_RECOVERY_TIME:.0f} s")
+        return late[-1]
+    recoveries.append(seconds)
+    return f"{text}: all {cameras} cameras after {seconds:.2f} s"
+
+
+def report(verdict: Verdict) -> list[str]:
+    """The verdict as lines for people."""
+    width = max(map(len, verdict.figures))
+    lines = [
+        f"{name.replace('_', ' '):<{width}}  {_number(value)}" for name, value in verdict.figures.items()
+    ]
+    if not verdict.findings:
+        return [*lines, "", "every rule was kept"]
+    shown = verdict.findings[:20]
+    lines += ["", f"{len(verdict.findings)} times a rule was broken:"]
+    lines += [
+        f"  {each.rule}: {'' if each.camera is None else f'camera-{each.camera}: '}{each.text}"
+        for each in shown
+    ]
+    if len(shown) < len(verdict.findings):
+        lines.append(f"  and {len(verdict.findings) - len(shown)} more")
+    return lines
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

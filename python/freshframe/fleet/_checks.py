@@ -1,0 +1,219 @@
+"""Compares what test cameras sent with what a fleet's readers got and what it counted."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SHORT_OVERLAP = (
+    0.25  # seconds: between a server's hearing of an end and the next session's begin, at a busy machine
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A connection to a camera, as its server saw it."""
+
+    camera: int
+    opened: float  # seconds of CLOCK_MONOTONIC
+    closed: float
+    sent: tuple[tuple[int, int], ...]  # ranges of frames, both ends included
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a reader got."""
+
+    camera: int
+    epoch: int
+    ordinal: int  # within (camera, epoch), from 0, without gaps where it was made
+    frame: int  # the number in the picture
+    stamp: int  # the camera in the picture
+    at: float  # seconds of CLOCK_MONOTONIC
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that was broken."""
+
+    rule: str
+    camera: int | None
+    text: str
+
+
+@dataclass
+class Verdict:
+    """The findings, and figures about the run."""
+
+    findings: list[Finding] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def fail(self, rule: str, camera: int | None, text: str) -> None:
+        """Adds a finding."""
+        self.findings.append(Finding(rule, camera, text))
+
+
+def read_sessions(log: Path, now: float) -> list[Session]:
+    """The sessions of a camera server's log. One that was never closed lasts until `now`."""
+    opened: dict[int, tuple[int, float]] = {}
+    sessions = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        if entry["what"] == "opened":
+            opened[entry["session"]] = (entry["camera"], entry["at"])
+        else:
+            camera, since = opened.pop(entry["session"])
+            sent = tuple((first, last) for first, last in entry["sent"])
+            sessions.append(Session(camera, since, entry["at"], sent))
+    sessions += [Session(camera, since, now, ()) for camera, since in opened.values()]
+    return sorted(sessions, key=lambda session: session.opened)
+
+
+def check(
+    sessions: Sequence[Session],
+    results: Sequence[Result],
+    counters: Mapping[str, int],
+    exclusive: Iterable[int] = (),
+) -> Verdict:
+    """Applies every rule.
+
+    Args:
+        sessions: Of all cameras, sorted by their begin.
+        results: In the order in which one reader got them.
+        counters: The fleet's own, summed over its outboxes: reported, delivered, outbox_full, expired,
+            fenced, lost_with_agent, waiting.
+        exclusive: Cameras that may have one session at any time.
+
+    Returns:
+        What is broken, and the figures of the run.
+    """
+    verdict = Verdict()
+    _check_overlaps(verdict, sessions, set(exclusive))
+    _check_keys(verdict, results)
+    _check_order(verdict, results)
+    _check_origin(verdict, sessions, results)
+    _check_books(verdict, results, counters)
+    _measure_gaps(verdict, results)
+    return verdict
+
+
+def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: set[int]) -> None:
+    """At most one session of an exclusive camera; how long others had two."""
+    ends: dict[int, float] = {}
+    worst_exclusive = others = 0.0
+    for session in sessions:
+        overlap = min(ends.get(session.camera, session.opened), session.closed) - session.opened
+        if overlap > 0 and session.camera in exclusive:
+            worst_exclusive = max(worst_exclusive, overlap)
+            if overlap > SHORT_OVERLAP:
+                verdict.fail(
+                    "one session", session.camera, f"two sessions for {overlap:.2f} s at {session.opened:.2f}"
+                )
+        elif overlap > 0:
+            others += overlap
+        ends[session.camera] = max(ends.get(session.camera, session.closed), session.closed)
+    verdict.figures |= {
+        "sessions": len(sessions),
+        "longest_overlap_exclusive_seconds": worst_exclusive,
+        "overlap_others_seconds": others,
+    }
+
+
+def _check_keys(verdict: Verdict, results: Iterable[Result]) -> None:
+    """No result twice."""
+    seen: set[tuple[int, int, int]] = set()
+    for result in results:
+        key = (result.camera, result.epoch, result.ordinal)
+        if key in seen:
+            verdict.fail("once", result.camera, f"epoch {result.epoch}, ordinal {result.ordinal} came twice")
+        seen.add(key)
+
+
+def _check_order(verdict: Verdict, results: Iterable[Result]) -> None:
+    """Within an epoch ordinals and frames rise; an epoch does not come after a newer one."""
+    last: dict[int, Result] = {}
+    for result in results:
+        before = last.get(result.camera)
+        if before is not None and result.epoch < before.epoch:
+            verdict.fail("fence", result.camera, f"epoch {result.epoch} came after epoch {before.epoch}")
+            continue
+        if before is not None and result.epoch == before.epoch:
+            if result.ordinal <= before.ordinal:
+                verdict.fail("order", result.camera, f"ordinal {result.ordinal} came after {before.ordinal}")
+            if result.frame <= before.frame:
+                verdict.fail("order", result.camera, f"frame {result.frame} came after {before.frame}")
+        last[result.camera] = result
+
+
+def _check_origin(verdict: Verdict, sessions: Iterable[Session], results: Iterable[Result]) -> None:
+    """Every frame is one that this camera has sent."""
+    sent: dict[int, set[int]] = defaultdict(set)
+    frames = 0
+    for session in sessions:
+        for first, last in session.sent:
+            sent[session.camera].update(range(first, last + 1))
+            frames += last - first + 1
+    got: dict[int, set[int]] = defaultdict(set)
+    for result in results:
+        if result.stamp != result.camera:
+            verdict.fail(
+                "origin",
+                result.camera,
+                f"a picture of camera {result.stamp} came as camera {result.camera}'s",
+            )
+        elif result.frame not in sent[result.camera]:
+            verdict.fail("origin", result.camera, f"frame {result.frame} was not sent")
+        got[result.camera].add(result.frame)
+    verdict.figures |= {"frames_sent": frames, "frames_read": sum(map(len, got.values()))}
+
+
+def _check_books(verdict: Verdict, results: Sequence[Result], counters: Mapping[str, int]) -> None:
+    """The fleet's counters balance, and agree with what was read and with the ordinals that are missing."""
+    causes = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
+    explained = counters["delivered"] + sum(counters[cause] for cause in causes)
+    if counters["reported"] != explained:
+        verdict.fail(
+            "books",
+            None,
+            f"{counters['reported']} results were reported, {explained} are explained: {dict(counters)}",
+        )
+    if counters["delivered"] != len(results):
+        verdict.fail(
+            "books", None, f"{counters['delivered']} results count as delivered, {len(results)} were read"
+        )
+    newest: dict[tuple[int, int], int] = {}
+    for result in results:
+        key = (result.camera, result.epoch)
+        newest[key] = max(newest.get(key, -1), result.ordinal)
+    missing = sum(ordinal + 1 for ordinal in newest.values()) - len(results)
+    lost = sum(counters[cause] for cause in causes[:4])
+    if missing > lost:
+        verdict.fail(
+            "books", None, f"{missing} results are missing between others, {lost} are counted as lost"
+        )
+    verdict.figures |= {"results": len(results), "missing_between_others": missing, "counted_lost": lost}
+
+
+def _measure_gaps(verdict: Verdict, results: Iterable[Result]) -> None:
+    """The longest time that a camera's readers waited, and how long an epoch's change took."""
+    last: dict[int, Result] = {}
+    longest = 0.0
+    changes = []
+    for result in results:
+        before = last.get(result.camera)
+        if before is not None:
+            longest = max(longest, result.at - before.at)
+            if result.epoch != before.epoch:
+                changes.append(result.at - before.at)
+        last[result.camera] = result
+    changes.sort()
+    verdict.figures |= {
+        "longest_gap_seconds": longest,
+        "epoch_changes": len(changes),
+        "epoch_change_p50_seconds": changes[len(changes) // 2] if changes else 0.0,
+        "epoch_change_max_seconds": changes[-1] if changes else 0.0,
+    }

@@ -1,0 +1,129 @@
+"""A fleet's Unix socket, through which ``freshframe fleet`` looks at it and drains agents."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .._errors import FreshframeError, OptionError
+from ._state import state_folder
+
+_MOST = 1 << 16  # bytes of a request
+_PATIENCE = 5.0  # seconds
+_MOST_PATH = 107  # bytes of a Unix socket's path
+
+
+class Desk:
+    """Answers one request per connection, of this user's processes only; a line of JSON each way."""
+
+    def __init__(self, name: str, answers: dict[str, Callable[..., Any]]) -> None:
+        """Listens.
+
+        Raises:
+            FreshframeError: It cannot.
+        """
+        self.path = state_folder() / f"{name}.sock"
+        self._answers = answers
+        self._closing = False
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            if len(os.fsencode(self.path)) > _MOST_PATH:
+                raise FreshframeError(
+                    f"the path of the fleet's socket is longer than {_MOST_PATH} bytes: {self.path}; "
+                    "XDG_STATE_HOME names a shorter one"
+                )
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()  # of a program that was killed: the state is locked by us
+            self._socket.bind(os.fspath(self.path))
+            self.path.chmod(0o600)  # its folder is 0700
+            self._socket.listen(8)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._thread = threading.Thread(target=self._run, name=f"desk of fleet {name}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError, ValueError):
+                connection.settimeout(_PATIENCE)
+                if _user_of(connection) in (0, os.getuid()):
+                    self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as file:
+            line = file.readline(_MOST)
+        try:
+            request = json.loads(line)
+            answer = self._answers.get(request.pop("do")) if isinstance(request, dict) else None
+            if answer is None:
+                raise OptionError("there is no such request")
+            reply = {"ok": answer(**request)}
+        except (FreshframeError, TypeError, KeyError, ValueError) as error:
+            reply = {"error": str(error)}
+        connection.sendall(json.dumps(reply).encode() + b"\n")
+
+    def close(self) -> None:
+        """Listens no more. Idempotent."""
+        if self._closing:
+            return
+        self._closing = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        self._thread.join(_PATIENCE)
+        self._socket.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+def _user_of(connection: socket.socket) -> int:
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", data)
+    return int(user)
+
+
+def running() -> list[str]:
+    """Names of this user's fleets that have a socket."""
+    return sorted(path.stem for path in state_folder().glob("*.sock") if _answers(path))
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PATIENCE)
+        with contextlib.suppress(OSError):
+            probe.connect(os.fspath(path))
+            return True
+    return False
+
+
+def ask(name: str, what: str, **arguments: Any) -> Any:
+    """Asks a fleet of this user.
+
+    Raises:
+        FreshframeError: There is none of this name, it does not answer, or it refuses.
+    """
+    path = state_folder() / f"{name}.sock"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(2 * _PATIENCE)
+            connection.connect(os.fspath(path))
+            connection.sendall(json.dumps({"do": what, **arguments}).encode() + b"\n")
+            with connection.makefile("rb") as file:
+                reply = json.loads(file.readline())
+    except (OSError, ValueError) as error:
+        raise FreshframeError(f"no fleet {name!r} answers: {error}") from error
+    if "error" in reply:
+        raise FreshframeError(str(reply["error"]))
+    return reply["ok"]

@@ -1,0 +1,110 @@
+"""Faults for a fleet under test: chosen at random by a seed, and brought about."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["kill agent", "stop agent", "stop program", "move", "drain"]
+KINDS: tuple[Kind, ...] = ("kill agent", "stop agent", "stop program", "move", "drain")
+PAUSES = (1.0, 3.0, 10.0)  # seconds: below, at and beyond every limit of a lease
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault. `pick` chooses its victim among those that are there, 0 to 1."""
+
+    kind: Kind
+    pick: float
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        """As in the log."""
+        return f"{self.kind} for {self.seconds:.0f} s" if self.seconds else self.kind
+
+
+def schedule(seed: int, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[Fault]:
+    """The same faults for the same seed."""
+    choose = random.Random(seed)
+    for _ in range(count):
+        kind = choose.choice(list(kinds))
+        seconds = choose.choice(PAUSES) if kind.startswith("stop") else 0.0
+        yield Fault(kind, choose.random(), seconds)
+
+
+class Faults:
+    """Brings faults about in a fleet that runs in another process."""
+
+    def __init__(self, program: int, ask: Callable[[list[Any]], Mapping[str, Any]]) -> None:
+        """`program`: its process number. `ask`: gives it a command; returns its stats."""
+        self._program = program
+        self._ask = ask
+
+    def bring_about(self, fault: Fault) -> str:
+        """Does it, returns when it is over. The result says who was hit."""
+        stats = self._ask(["stats"])
+        agents = {name: agent for name, agent in stats["agents"].items() if agent["state"] == "up"}
+        if fault.kind == "stop program":
+            _pause(self._program, fault.seconds)
+            return f"{fault}"
+        if not agents:
+            return f"{fault}: no agent is up"
+        victim = _picked(sorted(agents), fault.pick)
+        if fault.kind == "kill agent":
+            with _process(agents[victim]["pid"]) as send:
+                send(signal.SIGKILL)
+        elif fault.kind == "stop agent":
+            _pause(agents[victim]["pid"], fault.seconds)
+        elif fault.kind == "move":
+            camera = _picked(sorted(range(len(stats["cameras"]))), fault.pick)
+            self._ask(["move", camera, victim])
+            return f"move camera-{camera} to {victim}"
+        else:
+            self._drain(victim)
+        return f"{fault}: {victim}"
+
+    def _drain(self, agent: str) -> None:
+        self._ask(["drain", agent])
+        until = time.monotonic() + 30
+        while self._ask(["stats"])["agents"][agent]["cameras"] and time.monotonic() < until:
+            time.sleep(0.1)
+        self._ask(["undrain", agent])
+
+
+def _picked(among: Sequence[Any], pick: float) -> Any:
+    return among[int(pick * len(among))]
+
+
+@contextlib.contextmanager
+def _process(pid: int) -> Iterator[Callable[[signal.Signals], None]]:
+    """Sends signals to a process and never to another one that has got its number."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:  # it has ended by itself
+        yield lambda number: None
+        return
+
+    def send(number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, number)
+
+    try:
+        yield send
+    finally:
+        os.close(process)
+
+
+def _pause(pid: int, seconds: float) -> None:
+    with _process(pid) as send:
+        send(signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            send(signal.SIGCONT)

@@ -1,0 +1,325 @@
+"""Fleet: many cameras on several agents."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import _check, _fork, _pickling, _process
+from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
+from . import _specs
+from ._controller import Controller
+from ._desk import Desk
+from ._page import FleetPage
+from ._reader import FleetReader
+from ._stats import FleetStats
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+_LOOK_EVERY = 0.05  # seconds
+
+_numbers = itertools.count(1)
+_open: set[Fleet] = set()  # kept alive until they are closed
+
+
+class Fleet:
+    """Runs many cameras on several agents, and brings their results here.
+
+    An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
+    child processes that end with the program. Each camera is a call of a ``build`` function on one of them.
+
+    Args:
+        where: "local".
+        agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
+        name: Of its state file and of its socket for the command line; the file is kept after the end. None:
+            one is made up, and nothing is kept.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+        StateError: A fleet of this name runs already.
+    """
+
+    def __init__(
+        self, where: str = "local", *, agents: int | list[Mapping[str, str]] = 1, name: str | None = None
+    ) -> None:
+        """Starts the agents; they come up while the program goes on."""
+        if _check.text("where", where) != "local":
+            raise OptionError(f'a fleet runs "local", got {where!r}; other places are not there yet')
+        specs = _specs.agent_specs(agents)
+        kept = name is not None
+        name = _specs.checked_name("name", name) if kept else f"local-{os.getpid()}-{next(_numbers)}"
+        if not sys.executable or getattr(sys, "frozen", False):
+            raise StateError("a local fleet needs a Python to start agents with, and this program has none")
+        self._pid = os.getpid()
+        self._definitions = _pickling.Definitions()
+        self._builds: dict[int, tuple[Any, int]] = {}  # by id()
+        self._pages: list[FleetPage] = []
+        self._controller = self._make_controller(name, kept)
+        try:
+            self._desk = Desk(
+                name,
+                {
+                    "stats": lambda: self.stats().as_json(),
+                    "drain": self._controller_drain,
+                    "resume": self.resume,
+                },
+            )
+        except BaseException:
+            self._controller.close()
+            raise
+        _open.add(self)
+        for agent, labels in specs.items():
+            self._controller.add_agent(agent, labels)
+
+    @staticmethod
+    def _make_controller(name: str, kept: bool) -> Controller:
+        return Controller(name, keep=kept)
+
+    def _controller_drain(self, agent: str) -> None:
+        self.drain(agent)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._controller.name
+
+    # ---- cameras
+
+    def add(
+        self,
+        name: str,
+        build: Callable[[str], Any],
+        url: str,
+        *,
+        needs: Mapping[str, str] | None = None,
+        exclusive: bool = False,
+    ) -> None:
+        """Adds a camera; an agent starts it as soon as one can.
+
+        Args:
+            name: Of the camera, once in the fleet.
+            build: Called with the URL on the agent; returns ``(pipeline, outputs)``: a pipeline that was not
+                started, and its ports whose results leave the machine, by name. Importable, or picklable by
+                cloudpickle.
+            url: What ``build`` gets. ``env:NAME`` is replaced by a variable of the agent's environment.
+            needs: Labels that the agent must have.
+            exclusive: The camera allows one session: an agent that cannot renew its lease closes it, and no
+                other one opens it before. Its network sources ask before they connect.
+
+        Raises:
+            OptionError: An argument is out of range.
+            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
+            StateError: There is a camera of this name, or the fleet was closed.
+        """
+        self._check_process()
+        spec = _specs.camera_spec(name, url, needs)
+        _check.flag("exclusive", exclusive)
+        self._controller.add([spec], self._number_of(build), exclusive)
+
+    def add_many(
+        self,
+        cameras: Mapping[str, Any] | str | os.PathLike[str],
+        build: Callable[[str], Any],
+        *,
+        exclusive: bool = False,
+    ) -> int:
+        """Adds cameras: all of them, or none when one is wrong.
+
+        Args:
+            cameras: A mapping of names to URLs or to ``(url, needs)``; or the path of a CSV file with the
+                columns ``name``, ``url`` and perhaps ``needs`` (``site=north;gpu=yes``).
+            build: As for add().
+            exclusive: As for add().
+
+        Returns:
+            How many.
+
+        Raises:
+            OptionError: A camera is out of range, or a name is there twice.
+            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
+            OSError: The file cannot be read.
+            StateError: There is a camera of one of the names, or the fleet was closed.
+        """
+        self._check_process()
+        specs = _specs.camera_specs(cameras)
+        _check.flag("exclusive", exclusive)
+        self._controller.add(specs, self._number_of(build), exclusive)
+        return len(specs)
+
+    def remove(self, name: str) -> None:
+        """Ends a camera. What its results still wait for readers is read for a second.
+
+        Raises:
+            OptionTypeError: The name is no text.
+            StateError: There is no such camera, or the fleet was closed.
+        """
+        self._check_process()
+        self._controller.remove(_check.text("the name of a camera", name))
+
+    def move(self, name: str, to: str) -> None:
+        """Closes a camera on its agent, then starts it on another one.
+
+        Raises:
+            OptionTypeError: A name is no text.
+            StateError: There is no such camera or agent, the agent does not meet the camera's needs or takes
+                no cameras now, or the fleet was closed.
+        """
+        self._check_process()
+        self._controller.move(
+            _check.text("the name of a camera", name), _check.text("the name of an agent", to)
+        )
+
+    def drain(self, agent: str, *, timeout: float | None = None) -> None:
+        """Moves all cameras of an agent to others, some at a time; it takes none until resume().
+
+        Cameras that no other agent can take stay and run on.
+
+        Args:
+            agent: Its name.
+            timeout: Seconds to wait until it has none; None: waits for nothing.
+
+        Raises:
+            OptionError: The timeout is negative.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: There is no such agent, or the fleet was closed.
+            StopTimeout: It has cameras after ``timeout`` seconds. They go on leaving.
+        """
+        self._check_process()
+        agent = _check.text("the name of an agent", agent)
+        if timeout is not None and not _check.number("timeout", timeout) >= 0:
+            raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
+        self._controller.drain(agent, True)
+        if timeout is None:
+            return
+        deadline = time.monotonic() + timeout
+        while self._controller.cameras_of(agent):
+            if time.monotonic() > deadline:
+                left = self._controller.cameras_of(agent)
+                raise StopTimeout(f"agent {agent!r} still has {left} cameras after {timeout:g} s", [agent])
+            time.sleep(_LOOK_EVERY)
+
+    def resume(self, agent: str) -> None:
+        """The opposite of drain(): the agent takes cameras again.
+
+        Raises:
+            OptionTypeError: The name is no text.
+            StateError: There is no such agent, or the fleet was closed.
+        """
+        self._check_process()
+        self._controller.drain(_check.text("the name of an agent", agent), False)
+
+    def _number_of(self, build: Any) -> int:
+        known = self._builds.get(id(build))
+        if known is not None and known[0] is build:
+            return known[1]
+        _specs.checked_build(build)
+        try:
+            before, pickled = self._definitions.pickle(build)
+        except Exception as error:
+            raise OptionTypeError(
+                f"build cannot go to another process: {_process._culprit(build, error)}. Make what it needs "
+                "inside of it"
+            ) from error
+        number = self._controller.add_build(before, pickled)
+        self._builds[id(build)] = (build, number)
+        return number
+
+    # ---- results
+
+    def reader(self, output: str) -> FleetReader:
+        """Reads an output of all cameras, from now on: those that are there and those that will be added.
+
+        Each result is delivered once. A reader that is too slow loses the oldest results at the agents'
+        outboxes, which are counted, and slows nobody.
+
+        Raises:
+            GraphError: In the reader's calls: no camera has an output of this name.
+            OptionTypeError: It is no text.
+            StateError: The fleet was closed.
+        """
+        self._check_process()
+        return self._controller.open_reader(_check.text("the name of an output", output))
+
+    def stats(self) -> FleetStats:
+        """A snapshot; works after close(), too."""
+        self._check_process()
+        return self._controller.stats()
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> FleetPage:
+        """Serves a page with the agents, cameras, readers and events; several may be open.
+
+        The state is also at ``/api/fleet`` as JSON, and ``/healthz`` fails while a camera does not run. It is
+        made once in ten seconds, and at once while somebody looks.
+
+        Args:
+            host: An address of this machine; "127.0.0.1": only this machine can connect.
+            port: 0: one that is free.
+            token: What visitors must know, 16 to 256 letters of a-z A-Z 0-9 - _. None: nothing on this
+                machine, and one is made up when others can connect.
+
+        Returns:
+            The page; ``page.url`` is where it is.
+
+        Raises:
+            FreshframeError: The port is taken.
+            OptionError: An option is out of range.
+            OptionTypeError: An option is of the wrong type.
+            StateError: The fleet was closed.
+        """
+        self._check_process()
+        page = FleetPage(self._controller.stats, host, port, token)
+        self._pages.append(page)
+        return page
+
+    # ---- life
+
+    def close(self) -> None:
+        """Stops all cameras and ends the agents. Idempotent."""
+        if os.getpid() != self._pid:
+            return
+        while self._pages:
+            self._pages.pop().close()
+        self._desk.close()
+        self._controller.close()
+        _open.discard(self)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise StateError("the fleet belongs to the process that made it; make one after the fork")
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Its name."""
+        return f"<Fleet {self.name!r}>"
+
+    def __reduce__(self) -> Any:
+        """Refuses: it has processes."""
+        raise OptionTypeError("a Fleet cannot be pickled: it has processes")
+
+
+@atexit.register
+def _close_all() -> None:
+    for fleet in list(_open):
+        fleet.close()
+
+
+_fork.in_child(_open.clear)

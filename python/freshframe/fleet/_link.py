@@ -1,0 +1,122 @@
+"""A controller's connection to one agent: its process and its socket."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import _native
+from ._wire import CAMERA, OUTBOX, MessageReader, Records
+
+_READ_AT_ONCE = 1 << 18  # bytes
+
+
+class Link:
+    """The thread that makes it must outlive the process."""
+
+    def __init__(self, name: str, options: dict[str, Any]) -> None:
+        """Starts the process.
+
+        Raises:
+            FreshframeError: The system refuses.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with theirs:
+                self.child = _native.start_fleet_child(
+                    [os.fsencode(each) for each in _arguments(options)],
+                    [os.fsencode(f"{name}={value}") for name, value in os.environ.items()],
+                    theirs.fileno(),
+                )
+        except BaseException:
+            ours.close()
+            raise
+        ours.setblocking(False)
+        self.name = name
+        self.pid = self.child.pid
+        self.socket: socket.socket | None = ours
+        self.cameras: Records = np.empty(0, CAMERA)  # of the latest renewal
+        self.outboxes: Records = np.empty(0, OUTBOX)
+        self.builds: set[int] = set()  # those that it knows
+        self.runs: set[tuple[int, int]] = set()  # whose outboxes may be there
+        self.forgotten: deque[set[tuple[int, int]]] = deque([set()], maxlen=5)  # by renewal
+        self.pulls: dict[int, int] = {}  # number of the latest pull, by reader
+        self.pending: set[int] = set()  # readers whose pull has no answer yet
+        self.cpu: tuple[float, float] | None = None  # when, processor time
+        self.load = 0.0
+        self._incoming = MessageReader()
+        self._outgoing = bytearray()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something waits for the socket."""
+        return bool(self._outgoing)
+
+    def send(self, message: bytes) -> None:
+        """Never waits."""
+        self._outgoing += message
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends what the socket takes."""
+        while self._outgoing and self.socket is not None:
+            try:
+                sent = self.socket.send(self._outgoing)
+            except BlockingIOError:
+                return
+            except OSError:  # it has gone, and its process tells how
+                self._outgoing.clear()
+                return
+            del self._outgoing[:sent]
+
+    def receive(self) -> Iterator[memoryview]:
+        """Messages that have come.
+
+        Raises:
+            EOFError: The agent has closed its end.
+        """
+        while self.socket is not None:
+            try:
+                data = self.socket.recv(_READ_AT_ONCE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                raise EOFError
+            yield from self._incoming.add(data)
+
+    def note_cpu(self, now: float, cpu: float) -> float:
+        """The agent's share of the machine's processor time, smoothed over some seconds."""
+        if self.cpu is not None and now > self.cpu[0]:
+            share = (cpu - self.cpu[1]) / (now - self.cpu[0]) / len(os.sched_getaffinity(0))
+            weight = min(1.0, (now - self.cpu[0]) / 3.0)
+            self.load += (min(1.0, share) - self.load) * weight
+        self.cpu = (now, cpu)
+        return self.load
+
+    def close_socket(self) -> None:
+        """The agent ends, too, if it still runs."""
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                self.socket.close()
+            self.socket = None
+
+
+def _arguments(options: dict[str, Any]) -> list[str]:
+    path = [entry or os.getcwd() for entry in sys.path]
+    code = (
+        f"import sys; sys.path[:] = {path!r}; from freshframe.fleet._agent import main; "
+        f"main({os.getpid()}, {options!r})"
+    )
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [sys.executable, *flags, "-c", code]

@@ -1,0 +1,130 @@
+"""The page of a fleet: its state as JSON, published for the server in native code while somebody looks."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import html
+import json
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .. import _check, _fork, _native
+from .._errors import OptionError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._stats import FleetStats
+
+_PERIOD = 0.25  # seconds between two looks whether somebody has asked
+_MOST_PORTS = 65535
+_RARELY = 10.0  # seconds between two states when nobody does
+
+_open: weakref.WeakSet[FleetPage] = weakref.WeakSet()
+
+
+class FleetPage:
+    """The live page of a fleet, as Fleet.serve() returns it. It ends with close() or with the fleet.
+
+    Attributes:
+        urls: Where it is served, each with the token if there is one.
+    """
+
+    def __init__(self, stats: Callable[[], FleetStats], host: str, port: int, token: str | None) -> None:
+        """Called by Fleet.serve()."""
+        _check.text("host", host)
+        if not 0 <= _check.integer("port", port) <= _MOST_PORTS:
+            raise OptionError(f"port must be 0 (a free one) to {_MOST_PORTS}, got {port}")
+        self._stats = stats
+        self._pages = _native.Pages(
+            host, port, "" if token is None else _check.text("token", token), "/fleet.html"
+        )
+        self.urls = tuple(self._pages.urls)
+        self._closing = threading.Event()
+        self._publish()
+        self._thread = threading.Thread(target=self._run, name="ff fleet page", daemon=True)
+        self._thread.start()
+        _open.add(self)
+
+    @property
+    def url(self) -> str:
+        """The first of ``urls``."""
+        return self.urls[0]
+
+    def close(self) -> None:
+        """Ends the server and its connections. Idempotent. GIL: released while waiting."""
+        self._closing.set()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        self._pages.close()
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+    def __str__(self) -> str:
+        """Its URL."""
+        return self.url
+
+    def __repr__(self) -> str:
+        """The URL without its token."""
+        return f"<FleetPage {self.url.partition('?')[0]}>"
+
+    def _repr_html_(self) -> str:
+        """A link, for notebooks."""
+        shown = html.escape(self.url.partition("?")[0])
+        return f'<a href="{html.escape(self.url)}" target="_blank" rel="noreferrer">{shown}</a>'
+
+    def _run(self) -> None:
+        asked, published = self._pages.asked, time.monotonic()
+        while not self._closing.wait(_PERIOD):
+            now = time.monotonic()
+            if self._pages.asked == asked and now - published < _RARELY:
+                continue
+            asked, published = self._pages.asked, now
+            self._publish()
+
+    def _publish(self) -> None:
+        stats = self._stats()
+        text = json.dumps(page_state(stats), separators=(",", ":"))
+        self._pages.set("/api/fleet", "application/json", text.encode(), 200)
+        good, reason = health(stats)
+        self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 200 if good else 503)
+
+
+def page_state(stats: FleetStats) -> dict[str, Any]:
+    """What the page gets: the state with epochs as "TERM.COUNT", which JavaScript's numbers cannot hold."""
+    state = stats.as_json()
+    for camera in state["cameras"].values():
+        epoch = camera["epoch"]
+        camera["epoch"] = f"{epoch >> 32}.{epoch & 0xFFFFFFFF}" if epoch else ""
+    state["time"] = time.time()
+    return state
+
+
+def health(stats: FleetStats) -> tuple[bool, str]:
+    """Whether every camera runs, and a sentence."""
+    broken = [camera for camera in stats.cameras.values() if camera.state in ("failed", "unplaced")]
+    if not broken:
+        return True, f"all {len(stats.cameras)} cameras run"
+    first = broken[0]
+    more = f" and {len(broken) - 1} others" if len(broken) > 1 else ""
+    return False, f"camera {first.name!r}{more} not running: {first.why or first.state}"
+
+
+def _forget_in_child() -> None:
+    for page in _open:
+        page._pages.forget_in_child()
+
+
+_fork.in_child(_forget_in_child)

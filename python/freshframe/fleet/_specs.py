@@ -1,0 +1,160 @@
+"""What a user gives a fleet: agents, cameras, needs; checked before anything starts."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import _check
+from .._errors import OptionError, OptionTypeError
+
+_MOST_AGENTS = 64
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+Specs = dict[str, dict[str, str]]  # labels of agents by name
+CameraSpec = tuple[str, str, dict[str, str]]  # name, address, needs
+
+
+def checked_name(what: str, name: Any) -> str:
+    """A name that may be part of a file's name.
+
+    Raises:
+        OptionError: It has other letters.
+        OptionTypeError: It is no text.
+    """
+    name = _check.text(what, name)
+    if not _NAME.fullmatch(name):
+        raise OptionError(
+            f"{what} must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with one of the first, got {name!r}"
+        )
+    return str(name)
+
+
+def agent_specs(agents: Any) -> Specs:
+    """A number of agents, or a list of their labels, of which ``name`` is the name.
+
+    Raises:
+        OptionError: There are none, too many, or two of one name.
+        OptionTypeError: It is something else.
+    """
+    if not isinstance(agents, (Sequence, int)) or isinstance(agents, (str, bytes, bool)):
+        raise OptionTypeError(
+            f"agents must be a number or a list of labels, [{{'site': 'north'}}], got {_check.shown(agents)}"
+        )
+    if isinstance(agents, int):
+        agents = [{}] * agents if 0 < agents <= _MOST_AGENTS else range(agents)
+    if not 0 < len(agents) <= _MOST_AGENTS:
+        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {len(agents)}")
+    specs: Specs = {}
+    for number, given in enumerate(agents):
+        labels = checked_labels("the labels of an agent", given)
+        name = checked_name("the name of an agent", labels.pop("name", f"agent{number}"))
+        if name in specs:
+            raise OptionError(f"two agents have the name {name!r}")
+        specs[name] = labels
+    return specs
+
+
+def checked_labels(what: str, labels: Any) -> dict[str, str]:
+    """A mapping of texts.
+
+    Raises:
+        OptionError: A text is empty.
+        OptionTypeError: It is something else.
+    """
+    if not isinstance(labels, Mapping):
+        raise OptionTypeError(
+            f"{what} must be a mapping of texts, as {{'site': 'north'}}, got {_check.shown(labels)}"
+        )
+    return {
+        _check.text(f"a name in {what}", name): _check.text(f"the value of {name!r} in {what}", value)
+        for name, value in labels.items()
+    }
+
+
+def checked_build(build: Any) -> Any:
+    """A function of a URL.
+
+    Raises:
+        OptionTypeError: It cannot be called.
+    """
+    if not callable(build):
+        raise OptionTypeError(
+            "build must be a function that takes a URL and returns (pipeline, outputs), "
+            f"got {_check.shown(build)}"
+        )
+    return build
+
+
+def camera_specs(cameras: Any) -> list[CameraSpec]:
+    """A mapping of names to URLs or to (URL, needs), or a CSV file with the columns name, url and needs.
+
+    Raises:
+        OptionError: A row is not complete, or a name is there twice.
+        OptionTypeError: It is something else.
+        OSError: The file cannot be read.
+    """
+    if isinstance(cameras, (str, os.PathLike)):
+        return _from_csv(Path(_check.path("the list of cameras", cameras)))
+    if not isinstance(cameras, Mapping):
+        raise OptionTypeError(
+            "cameras must be a mapping of names to URLs or to (URL, needs), or the path of a CSV file, "
+            f"got {_check.shown(cameras)}"
+        )
+    specs = []
+    for name, given in cameras.items():
+        url, needs = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
+        specs.append(camera_spec(name, url, needs))
+    return specs
+
+
+def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
+    """One camera.
+
+    Raises:
+        OptionError: A text is empty.
+        OptionTypeError: Something is of the wrong type.
+    """
+    name = _check.text("the name of a camera", name)
+    return (
+        name,
+        _check.text(f"the url of {name!r}", url),
+        checked_labels(f"the needs of {name!r}", needs or {}),
+    )
+
+
+def _from_csv(path: Path) -> list[CameraSpec]:
+    specs: dict[str, CameraSpec] = {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        missing = {"name", "url"} - set(rows.fieldnames or ())
+        if missing:
+            raise OptionError(
+                f"{path}: the first line must name the columns name, url and perhaps needs, "
+                f"got {','.join(rows.fieldnames or ()) or 'nothing'}"
+            )
+        for row in rows:
+            where = f"{path}:{rows.line_num}"
+            name, url = (row["name"] or "").strip(), (row["url"] or "").strip()
+            if not name or not url:
+                raise OptionError(f"{where}: a camera needs a name and a url, got {dict(row)}")
+            if name in specs:
+                raise OptionError(f"{where}: the name {name!r} is there twice")
+            specs[name] = camera_spec(name, url, _needs(where, row.get("needs") or ""))
+    return list(specs.values())
+
+
+def _needs(where: str, text: str) -> dict[str, str]:
+    """``site=north;gpu=yes``."""
+    needs = {}
+    for part in filter(None, (each.strip() for each in text.split(";"))):
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {text!r}")
+        needs[name.strip()] = value.strip()
+    return needs

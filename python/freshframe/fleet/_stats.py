@@ -1,0 +1,162 @@
+"""What Fleet.stats() returns."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._decisions import AgentState, CameraState
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStats:
+    """An agent.
+
+    Attributes:
+        name: Its name.
+        labels: What cameras' needs are compared with.
+        state: ``starting``, ``up``, ``ending`` (it was killed and has not ended yet) or ``down``.
+        why: Why it is not up.
+        draining: It takes no cameras.
+        pid: Number of its process; 0: there is none.
+        cameras: How many it has.
+        load: Its share of the machine's processor time, 0 to 1.
+        silent: Seconds since its latest renewal.
+        launches: How often its process was started.
+        deaths: How often it ended.
+    """
+
+    name: str
+    labels: dict[str, str]
+    state: AgentState
+    why: str
+    draining: bool
+    pid: int
+    cameras: int
+    load: float
+    silent: float
+    launches: int
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStats:
+    """A camera.
+
+    Attributes:
+        name: Its name.
+        url: Its address, the password masked.
+        needs: Labels that its agent must have.
+        exclusive: It allows one session.
+        state: ``unplaced``, ``starting``, ``running``, ``closing``, ``failed`` or ``ended``.
+        why: Why it is not running.
+        since: Seconds in this state.
+        agent: Where it is; None: nowhere.
+        epoch: Number of its latest start; 0: it never was started.
+        starts: How often it was started.
+        results: How many results this start has made, read or not.
+        age: Seconds since the capture of what the newest result was made from; None: there is none.
+        sessions: Open sessions at an exclusive camera, as its agent counts them.
+    """
+
+    name: str
+    url: str
+    needs: dict[str, str]
+    exclusive: bool
+    state: CameraState
+    why: str
+    since: float
+    agent: str | None
+    epoch: int
+    starts: int
+    results: int
+    age: float | None
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetReaderStats:
+    """A reader; ``reported == delivered + outbox_full + expired + fenced + lost_with_agent + waiting``.
+
+    Attributes:
+        output: What it reads.
+        reported: Results that agents have told of.
+        delivered: Results that the program got.
+        outbox_full: Dropped by a full outbox: the reader is too slow.
+        expired: Dropped because the reader had not pulled for 60 s.
+        fenced: Of an epoch that is over.
+        lost_with_agent: Waited at an agent that died.
+        waiting: On their way.
+        unreported_possible: Starts of cameras that ended with the death of an agent: each may have made
+            results after its last report.
+        repeated: Results that came twice and were delivered once.
+    """
+
+    output: str
+    reported: int
+    delivered: int
+    outbox_full: int
+    expired: int
+    fenced: int
+    lost_with_agent: int
+    waiting: int
+    unreported_possible: int
+    repeated: int
+
+
+@dataclass(frozen=True, slots=True)
+class FleetEvent:
+    """Something that happened.
+
+    Attributes:
+        time: Unix time.
+        about: Name of the camera or agent, or "controller".
+        text: What happened.
+    """
+
+    time: float
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStats:
+    """A snapshot of a fleet.
+
+    Attributes:
+        name: Of the fleet.
+        term: Number of this controller; the upper half of every epoch.
+        agents: By name.
+        cameras: By name.
+        readers: The open ones.
+        events: The newest 1,000, oldest first.
+        outputs: Names that the cameras' builds have given.
+        controller_cpu: Seconds of processor time of the controller's thread.
+    """
+
+    name: str
+    term: int
+    agents: dict[str, AgentStats]
+    cameras: dict[str, CameraStats]
+    readers: list[FleetReaderStats]
+    events: list[FleetEvent] = field(repr=False)
+    outputs: list[str] = field(default_factory=list)
+    controller_cpu: float = 0.0
+
+    def unplaced(self) -> dict[str, str]:
+        """Cameras that run nowhere because no agent can take them, and why."""
+        return {name: each.why for name, each in self.cameras.items() if each.state == "unplaced"}
+
+    def states(self) -> dict[str, int]:
+        """How many cameras are in each state."""
+        counts: dict[str, int] = {}
+        for each in self.cameras.values():
+            counts[each.state] = counts.get(each.state, 0) + 1
+        return counts
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        import dataclasses  # noqa: PLC0415
+
+        return dataclasses.asdict(self)

@@ -1,0 +1,168 @@
+"""Messages between a controller and its agents; src/fleet/records.hpp has the other side of it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
+_ANSWER, _ORDER, _READER, _READER_GONE, _PULL, _FORGET = range(1, 7)  # to an agent
+_MOST = 64 << 20  # bytes of a message
+
+CAMERA = np.dtype(
+    [
+        ("epoch", "<u8"),
+        ("results", "<u8"),
+        ("age_ns", "<i8"),
+        ("refused", "<u8"),
+        ("camera", "<u4"),
+        ("sessions", "<u4"),
+    ]
+)
+OUTBOX = np.dtype(
+    [
+        ("epoch", "<u8"),
+        ("reported", "<u8"),
+        ("full", "<u8"),
+        ("expired", "<u8"),
+        ("fenced", "<u8"),
+        ("handed", "<u8"),
+        ("waiting", "<u8"),
+        ("camera", "<u4"),
+        ("reader", "<u4"),
+    ]
+)
+RESULT = np.dtype(
+    [
+        ("epoch", "<u8"),
+        ("ordinal", "<u8"),
+        ("seq", "<i8"),
+        ("pts", "<f8"),
+        ("time", "<f8"),
+        ("camera", "<u4"),
+        ("size", "<u4"),
+    ]
+)
+Records = npt.NDArray[Any]
+
+
+def _message(kind: int, term: int, body: bytes) -> bytes:
+    return struct.pack("<IBQ", 9 + len(body), kind, term) + body
+
+
+def answer(term: int, asked: int, allowed: bytes) -> bytes:
+    """The answer to a renewal; ``allowed`` is made by runs()."""
+    return _message(_ANSWER, term, struct.pack("<q", asked) + allowed)
+
+
+def runs(pairs: Iterable[tuple[int, int]]) -> bytes:
+    """Runs, as (camera, epoch) pairs, in the form of an answer."""
+    packed = [struct.pack("<QI", epoch, camera) for camera, epoch in pairs]
+    return struct.pack("<I", len(packed)) + b"".join(packed)
+
+
+def order(term: int, *what: Any) -> bytes:
+    """Something for the agent's Python side."""
+    return _message(_ORDER, term, pickle.dumps(what, 5))
+
+
+def reader(term: int, number: int, output: str) -> bytes:
+    """A reader was opened."""
+    name = output.encode()
+    return _message(_READER, term, struct.pack("<II", number, len(name)) + name)
+
+
+def reader_gone(term: int, number: int) -> bytes:
+    """A reader was closed."""
+    return _message(_READER_GONE, term, struct.pack("<I", number))
+
+
+def pull(term: int, number: int, batch: int, most: tuple[int, int]) -> bytes:
+    """A reader wants results and has those of the batch before this one; ``most``: results, bytes."""
+    return _message(_PULL, term, struct.pack("<IQII", number, batch, *most))
+
+
+def forget(term: int, run: tuple[int, int]) -> bytes:
+    """The outboxes of a run end."""
+    return _message(_FORGET, term, struct.pack("<QI", run[1], run[0]))
+
+
+@dataclass(slots=True)
+class Renewal:
+    """An agent is alive and tells what it has."""
+
+    asked: int
+    cpu: float  # seconds of processor time
+    cameras: Records
+    last: Records  # outboxes that are no more; told once
+    outboxes: Records
+
+
+@dataclass(slots=True)
+class Batch:
+    """Results for a reader."""
+
+    reader: int
+    number: int
+    outboxes: Records
+    results: Records
+    pickles: memoryview  # one after the other
+
+
+def parsed(message: memoryview) -> Renewal | Batch | tuple[Any, ...]:
+    """A message of an agent; a tuple: what its Python side tells."""
+    kind = message[0]
+    if kind == EVENT:
+        event: tuple[Any, ...] = pickle.loads(message[1:])
+        return event
+    if kind == RENEWAL:
+        asked, cpu, *counts = struct.unpack_from("<qdIII", message, 1)
+        cameras, rest = _records(message[29:], CAMERA, counts[0])
+        last, rest = _records(rest, OUTBOX, counts[1])
+        outboxes, _ = _records(rest, OUTBOX, counts[2])
+        return Renewal(asked, cpu, cameras, last, outboxes)
+    if kind == BATCH:
+        number, batch, *counts = struct.unpack_from("<IQII", message, 1)
+        outboxes, rest = _records(message[21:], OUTBOX, counts[0])
+        results, rest = _records(rest, RESULT, counts[1])
+        return Batch(number, batch, outboxes, results, rest)
+    raise ValueError(f"there is no message of kind {kind}")
+
+
+def _records(data: memoryview, kind: np.dtype[Any], count: int) -> tuple[Records, memoryview]:
+    size = kind.itemsize * count
+    return np.frombuffer(data[:size], kind), data[size:]
+
+
+class MessageReader:
+    """Takes a stream apart."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._data = bytearray()
+
+    def add(self, data: bytes | memoryview) -> Iterator[memoryview]:
+        """The messages that are whole now.
+
+        Raises:
+            ValueError: A length is impossible.
+        """
+        self._data += data
+        begin = 0
+        while len(self._data) - begin >= 4:
+            size = int.from_bytes(self._data[begin : begin + 4], "little")
+            if not 0 < size <= _MOST:
+                raise ValueError(f"a message has {size} bytes")
+            if len(self._data) - begin < 4 + size:
+                break
+            # A copy: arrays keep it, and what is kept cannot grow.
+            yield memoryview(bytes(self._data[begin + 4 : begin + 4 + size]))
+            begin += 4 + size
+        del self._data[:begin]

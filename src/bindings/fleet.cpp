@@ -1,0 +1,193 @@
+// An agent's end of its channel and the guard of an agent's process, for the package's fleets.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/classes.hpp"
+#include "bindings/engine.hpp"
+#include "bindings/python_free_types.hpp"
+#include "bindings/raw_call.hpp"
+#include "core/session_gate.hpp"
+#include "fleet/agent_end.hpp"
+#include "process/life/child.hpp"
+
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<fleet::AgentEnd> = true;
+template <>
+inline constexpr bool python_free<std::optional<fleet::Order>> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+namespace {
+
+using fleet::AgentEnd;
+using fleet::BootTime;
+using fleet::Run;
+
+BootTime time_of(nb::handle seconds) {
+  return std::chrono::duration_cast<BootTime>(Seconds(nb::cast<double>(seconds)));
+}
+
+TimePoint time_point(double seconds) {
+  return TimePoint(to_duration(Seconds(seconds)));
+}
+
+fleet::AgentOptions options_of(const nb::dict& given) {
+  fleet::AgentOptions options;
+  if (given.contains("lease")) {
+    const auto times = nb::cast<nb::tuple>(given["lease"]);
+    options.lease = {time_of(times[0]), time_of(times[1]), time_of(times[2]), time_of(times[3])};
+  }
+  if (given.contains("expire_after")) options.outboxes.expire_after = time_of(given["expire_after"]);
+  if (given.contains("outbox_results")) {
+    options.outboxes.limits.results = nb::cast<std::size_t>(given["outbox_results"]);
+  }
+  return options;
+}
+
+class PythonStream {
+ public:
+  PythonStream(std::shared_ptr<AgentEnd> end, std::shared_ptr<fleet::Outboxes::Stream> stream)
+      : end_(std::move(end)), stream_(std::move(stream)) {}
+
+  [[nodiscard]] bool is_wanted() const { return stream_->is_wanted(); }
+  void note(double captured) { end_->note(*stream_, time_point(captured)); }
+  void put(nb::tuple stamp, const nb::bytes& bytes) {
+    const auto captured = nb::cast<double>(stamp[2]);
+    const auto* const begin = reinterpret_cast<const std::byte*>(bytes.c_str());
+    end_->put(*stream_, time_point(captured),
+              {.seq = nb::cast<std::int64_t>(stamp[0]),
+               .pts = nb::cast<double>(stamp[1]),
+               .time = nb::cast<double>(stamp[3]),
+               .bytes = std::make_shared<const std::vector<std::byte>>(begin, begin + bytes.size())});
+  }
+
+ private:
+  std::shared_ptr<AgentEnd> end_;
+  std::shared_ptr<fleet::Outboxes::Stream> stream_;
+};
+
+class PythonAgent {
+ public:
+  PythonAgent(int socket, int parent, const nb::dict& options)
+      : end_(std::make_shared<AgentEnd>(process::Descriptor(socket), parent, options_of(options))) {}
+
+  [[nodiscard]] AgentEnd& end() const noexcept { return *end_; }
+  [[nodiscard]] const std::shared_ptr<AgentEnd>& shared() const noexcept { return end_; }
+
+ private:
+  std::shared_ptr<AgentEnd> end_;
+};
+
+nb::object next_order(gil::Held& held, PythonAgent& self) {
+  std::optional<fleet::Order> order;
+  auto* const into = &order;
+  while (!order) {
+    gil::release(
+        held,
+        [](AgentEnd* end, std::optional<fleet::Order>* wanted) {
+          *wanted =
+              end->next_order(std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(kSignalSlice)));
+        },
+        &self.end(), into);
+    if (!order && self.end().ended()) return nb::none();
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  }
+  if (order->kind == fleet::Order::Kind::Revoked) return nb::make_tuple(order->run.camera, order->run.epoch);
+  return nb::bytes(order->bytes.data(), order->bytes.size());
+}
+
+void tell(PythonAgent& self, const nb::bytes& bytes) {
+  self.end().tell({reinterpret_cast<const std::byte*>(bytes.c_str()), bytes.size()});
+}
+
+void enter_gate(PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
+  core::gate_of_thread() = self.end().gate({.epoch = epoch, .camera = camera});
+}
+
+std::string text_of(nb::handle bytes) {
+  const auto given = nb::cast<nb::bytes>(bytes);
+  return {given.c_str(), given.size()};
+}
+
+process::Child start_child(const nb::list& arguments, const nb::list& environment, int socket) {
+  process::ChildOptions options;
+  for (nb::handle each : arguments) options.arguments.push_back(text_of(each));
+  for (nb::handle each : environment) options.environment.push_back(text_of(each));
+  options.socket = socket;
+  return process::Child(options);
+}
+
+void bind_agent(nb::module_& module) {
+  nb::class_<PythonStream>(module, "FleetStream", nb::is_final(),
+                           "One output of one run of a camera, on an agent. Not an interface.")
+      .def_prop_ro("wanted", &PythonStream::is_wanted, "Whether some reader wants its results.")
+      .def("note", &PythonStream::note, nb::arg("captured"), "Counts a result that no reader wants.")
+      .def("put", &PythonStream::put, nb::arg("stamp"), nb::arg("pickled"),
+           "A result: its (seq, pts, captured, Unix time) and its pickle.");
+  nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
+                          "An agent's end of the channel to its controller. Not an interface.")
+      .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
+      .def(
+          "next_order", gil::entry<&next_order>,
+          "Bytes of the controller, or the (camera, epoch) of a run that it does not list any more; None: it "
+          "has gone. GIL: released while waiting")
+      .def("tell", &tell, nb::arg("message"), "Sends bytes to the controller.")
+      .def(
+          "open_run",
+          [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, bool exclusive) {
+            self.end().open_run({.epoch = epoch, .camera = camera}, exclusive);
+          },
+          nb::arg("camera"), nb::arg("epoch"), nb::arg("exclusive"), "A run of a camera begins.")
+      .def(
+          "close_run",
+          [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
+            self.end().close_run({.epoch = epoch, .camera = camera});
+          },
+          nb::arg("camera"), nb::arg("epoch"), "It has ended; its results can still be pulled.")
+      .def("enter_gate", &enter_gate, nb::arg("camera"), nb::arg("epoch"),
+           "Network sources that this thread makes ask the gate of this run.")
+      .def(
+          "open_stream",
+          [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
+            return PythonStream(self.shared(),
+                                self.end().open_stream({.epoch = epoch, .camera = camera}, output));
+          },
+          nb::arg("camera"), nb::arg("epoch"), nb::arg("output"), "Where the results of an output go.");
+  module.def("leave_gate", [] { core::gate_of_thread() = nullptr; }, "The opposite of enter_gate().");
+}
+
+}  // namespace
+
+void bind_fleet(nb::module_& module) {
+  bind_agent(module);
+  nb::class_<process::Child>(module, "FleetChild", nb::is_final(),
+                             "An agent's process, as its guard sees it. Not an interface.")
+      .def_prop_ro("pid", &process::Child::pid, "Its number; 0 once reap() has told its end.")
+      .def("fileno", &process::Child::descriptor, "Readable once it has ended.")
+      .def("kill", &process::Child::kill, "Kills it and its group.")
+      .def("signal", &process::Child::signal, nb::arg("number"), "Sends it a signal.")
+      .def(
+          "reap",
+          [](process::Child& self) -> nb::object {
+            const auto end = self.reap();
+            return end ? nb::cast(end->text()) : nb::none();
+          },
+          "How it ended, once; None: it runs.");
+  module.def("start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"),
+             nb::arg("socket"), "Starts a process with a socket; this thread must outlive it.");
+}
+
+}  // namespace freshframe::python

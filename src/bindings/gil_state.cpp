@@ -1,0 +1,35 @@
+// Whether a module says that it can do without the GIL.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/gil_state.hpp"
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+// None: it cannot be told of what is no extension module, or initialises itself in one phase.
+nb::object does_without_gil(nb::handle module) {
+#ifdef Py_mod_gil
+  if (PyModule_Check(module.ptr()) == 0) return nb::none();
+  const PyModuleDef* const definition = PyModule_GetDef(module.ptr());
+  if (definition == nullptr) PyErr_Clear();
+  if (definition == nullptr || definition->m_slots == nullptr) return nb::none();
+  for (const auto* slot = definition->m_slots; slot->slot != 0; ++slot) {
+    if (slot->slot == Py_mod_gil) return nb::bool_(slot->value == Py_MOD_GIL_NOT_USED);
+  }
+  return nb::bool_(false);
+#else
+  (void)module;
+  return nb::none();
+#endif
+}
+
+}  // namespace
+
+void bind_gil_state(nb::module_& module) {
+  module.def("does_without_gil", &does_without_gil, nb::arg("module").none(),
+             nb::sig("def does_without_gil(module: typing.Any) -> bool | None"),
+             "Whether an extension module declares it; None where that cannot be told.");
+}
+
+}  // namespace freshframe::python

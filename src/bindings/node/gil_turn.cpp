@@ -1,0 +1,149 @@
+// Metering of turns.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/node/gil_turn.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <semaphore>
+#include <thread>
+#include <utility>
+
+namespace freshframe::python {
+namespace {
+
+// Below it the processor's time is not asked for, a system call; the clock's own is close enough.
+constexpr std::chrono::microseconds kShort{20};
+
+double thread_cpu_seconds() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) * 1e-9;
+}
+
+double seconds(GilTurn::Clock::duration time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+// Note [Letting others in]
+// The interpreter's lock goes to whoever asks first once it is free. A thread that sleeps on it must wake up before
+// it can ask, and node threads that come back at once are always there before it. It never asks for the switch that
+// the interpreter grants after 5 ms either, since every release wakes it and its 5 ms begin again: beside a source
+// that never waited a game loop got the GIL twice a second. So once the node threads of the process have passed the
+// GIL among themselves for `patience`, all of them leave it alone for the time of a wake-up. When another thread used
+// that, patience is one turn; while no thread does, it doubles up to the interpreter's own 5 ms, which keeps the cost
+// near one percent.
+class NodeThreads {
+ public:
+  using Clock = GilTurn::Clock;
+
+  // Sleeps if others are due; whether it did.
+  bool let_others_in(Clock::time_point now) {
+    if (now - released_.load(std::memory_order_relaxed) > kWakeUp) {
+      stretch_began_.store(now, std::memory_order_relaxed);  // others had their time already
+      return false;
+    }
+    if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed))
+      return false;
+    std::this_thread::sleep_for(kWakeUp);
+    stretch_began_.store(Clock::now(), std::memory_order_relaxed);
+    return true;
+  }
+
+  // A thread that slept got the GIL after having waited so long.
+  void slept(Clock::duration waited) {
+    const auto patience = patience_.load(std::memory_order_relaxed);
+    const bool used = waited > kFree;
+    patience_.store(
+        used ? Clock::duration(GilTurn::kLongest) : std::min<Clock::duration>(2 * patience, kSwitchInterval),
+        std::memory_order_relaxed);
+  }
+
+  void released(Clock::time_point now) { released_.store(now, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::chrono::microseconds kWakeUp{50};
+  static constexpr std::chrono::microseconds kFree{2};  // to take a lock that is free takes less
+  static constexpr std::chrono::milliseconds kSwitchInterval{5};
+
+  std::atomic<Clock::time_point> stretch_began_{};
+  std::atomic<Clock::time_point> released_{};
+  std::atomic<Clock::duration> patience_{GilTurn::kLongest};
+};
+
+NodeThreads node_threads;
+
+// Note [Leaving in a queue]
+// At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that waits for
+// the GIL wakes every 5 ms to ask for a switch, so thousands of them at once leave no time for anything else: 5000
+// took 25 s. So only a few ask at a time. A node's close() may wait for another node's, therefore a thread asks
+// without a place when no other has left for kPatience.
+class Leaving {
+ public:
+  bool enter() {
+    constexpr std::chrono::milliseconds kPatience{500};
+    for (auto left = left_.load(std::memory_order_relaxed); !places_.try_acquire_for(kPatience);) {
+      if (left == left_.load(std::memory_order_relaxed)) return false;
+      left = left_.load(std::memory_order_relaxed);
+    }
+    return true;
+  }
+  void leave() {
+    left_.fetch_add(1, std::memory_order_relaxed);
+    places_.release();
+  }
+
+ private:
+  static constexpr std::ptrdiff_t kPlaces = 16;
+  std::counting_semaphore<kPlaces> places_{kPlaces};
+  std::atomic<std::uint64_t> left_{0};
+};
+
+Leaving leaving;
+
+}  // namespace
+
+GilTurn::~GilTurn() {
+  if (leaving_) leaving.leave();
+}
+
+void GilTurn::queue_to_leave() {
+  leaving_ = leaving.enter();
+}
+
+GilTurn::Clock::time_point GilTurn::let_others_in() {
+  const auto now = Clock::now();
+  let_in_ = node_threads.let_others_in(now);
+  return let_in_ ? Clock::now() : now;
+}
+
+void GilTurn::begin(core::Worker& worker, Clock::time_point wanted) {
+  began_ = Clock::now();
+  if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
+  worker.meter_gil(seconds(began_ - wanted), 0);
+  if (was_long_) computed_ = thread_cpu_seconds();
+  seat_.begin();
+}
+
+// What the thread computes in its turn keeps the GIL from others, what it sleeps does not, unless it has the
+// GIL meanwhile (see Note [Waiting with the GIL]). A turn after a short one is expected to be short. When it
+// is not, what the thread computed since it was last asked counts, which is a little more.
+void GilTurn::end(core::Worker& worker) {
+  const auto now = Clock::now();
+  node_threads.released(now);
+  const auto lasted = now - began_;
+  auto held = seconds(lasted);
+  was_long_ = lasted > kShort;
+  if (was_long_) {
+    const auto computed = thread_cpu_seconds();
+    const double busy = std::min(held, computed - computed_);
+    computed_ = computed;
+    const auto share = seat_.share_held(lasted - to_duration(Seconds(busy)));
+    held = share ? std::max(busy, held * *share) : busy;
+  }
+  worker.meter_gil(0, held);
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,69 @@
+// A server of pages without a pipeline, for Python: what it answers is set from there.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/serve.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/engine.hpp"
+#include "bindings/python_free_types.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+class Pages {
+ public:
+  Pages(const std::string& host, std::uint16_t port, const std::string& token, const std::string& home)
+      : documents_(std::make_shared<Documents>()),
+        server_(std::make_unique<Server>(
+            ServeOptions{.host = host, .port = port, .token = token, .documents = documents_, .home = home})),
+        urls_(server_->urls()) {}
+
+  void set(std::string path, std::string type, const nb::bytes& body, unsigned status) {
+    documents_->set(std::move(path),
+                    {.type = std::move(type), .body = {body.c_str(), body.size()}, .status = status});
+  }
+  [[nodiscard]] std::uint64_t asked() const noexcept { return documents_->asked(); }
+  [[nodiscard]] const std::vector<std::string>& urls() const noexcept { return urls_; }
+  [[nodiscard]] std::unique_ptr<Server> take_server() noexcept { return std::move(server_); }
+  // The server's threads are not there in a child: its socket is closed, and the rest is left alone.
+  void forget_in_child() noexcept {
+    if (auto* server = server_.release()) server->forget_in_child();
+  }
+
+ private:
+  std::shared_ptr<Documents> documents_;
+  std::unique_ptr<Server> server_;
+  std::vector<std::string> urls_;
+};
+
+void close(gil::Held& held, Pages& self) {
+  if (auto server = self.take_server()) {
+    gil::release(held, [](Server* target) { target->close(); }, server.get());
+  }
+}
+
+}  // namespace
+
+void bind_pages(nb::module_& module) {
+  nb::class_<Pages>(module, "Pages", nb::is_final(),
+                    "A server of pages of the program's own. Not an interface.")
+      .def(nb::init<const std::string&, std::uint16_t, const std::string&, const std::string&>(),
+           nb::arg("host"), nb::arg("port"), nb::arg("token"), nb::arg("home"))
+      .def("set", &Pages::set, nb::arg("path"), nb::arg("type"), nb::arg("body"), nb::arg("status"),
+           "What is answered at a path from now on.")
+      .def_prop_ro("asked", &Pages::asked, "How often one of these was asked for.")
+      .def_prop_ro("urls", &Pages::urls, "Where it is served, with the token if there is one.")
+      .def("close", gil::entry<&close>, "Ends it. GIL: released while waiting")
+      .def("forget_in_child", &Pages::forget_in_child, "In the child of a fork: closes its socket there.");
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,25 @@
+// What only the engine does with a frame: lend it, take it back, count it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace freshframe::core {
+
+class FrameBudget;
+
+class FrameAccess {
+ public:
+  /// The same frame as a handle outside the engine. `holder` says which node or reader keeps it, 0: unknown.
+  [[nodiscard]] static Frame loan(const Frame& frame, std::uint16_t holder = 0) noexcept;
+  /// The same frame as a handle inside the engine.
+  [[nodiscard]] static Frame engine(const Frame& frame) noexcept;
+  [[nodiscard]] static bool is_loan(const Frame& frame) noexcept;
+  /// Counts `frame` towards `budget` from now on, once; a frame that has a budget keeps it.
+  static void attach(const Frame& frame, const std::shared_ptr<FrameBudget>& budget);
+};
+
+}  // namespace freshframe::core

@@ -1,0 +1,70 @@
+// What becomes of a node's exceptions: the pipeline ends, or the node goes on and they are counted and logged.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
+#include <string>
+#include <utility>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/worker.hpp"
+
+namespace freshframe::core {
+
+bool Worker::wants_traceback(const AnySample* sample) const {
+  const bool first = errors_.load(std::memory_order_relaxed) == 0;
+  return first || sample == nullptr || on_error_ != OnError::Skip || core_.errors().has_time_for_traceback();
+}
+
+bool Worker::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
+                  std::string traceback) {
+  return fail({std::move(cause), what, std::move(traceback)},
+              sample != nullptr ? std::span(sample, 1) : std::span<const AnySample>(), false);
+}
+
+bool Worker::fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
+                        std::string traceback) {
+  return fail({std::move(cause), what, std::move(traceback)}, samples, true);
+}
+
+bool Worker::fail(Failed failed, std::span<const AnySample> samples, bool whole_batch) {
+  auto& [cause, what, traceback] = failed;
+  errors_.fetch_add(1, std::memory_order_relaxed);
+  {
+    const Lock lock(error_mutex_);
+    last_error_ = what;
+  }
+  const bool goes_on = !samples.empty() && on_error_ == OnError::Skip;
+  const FailedOn where{samples, whole_batch};
+  if (goes_on) log_skipped(core_.failure_text(*this, what, where), traceback);
+  core_.errors().add({.node = name_, .text = what, .traceback = std::move(traceback), .fatal = !goes_on});
+  if (goes_on) {
+    counters_.drop(NodeDropCause::Error, samples.size());
+    return true;
+  }
+  closed_cleanly_.store(false, std::memory_order_relaxed);
+  core_.fail(*this, std::move(cause), what, where);
+  return false;
+}
+
+// The first failure with its traceback, then one line a minute: a node may fail on every sample.
+void Worker::log_skipped(const std::string& text, const std::string& traceback) {
+  constexpr Seconds kEvery{60};
+  const auto now = core_.clock()->now();
+  if (!skip_logged_) {
+    log(LogLevel::Warning,
+        text + " (on_error=\"skip\": the node goes on)" + (traceback.empty() ? "" : "\n" + traceback));
+  } else if (++skips_unlogged_; now - *skip_logged_ < kEvery) {
+    return;
+  } else {
+    log_skips(text);
+  }
+  skip_logged_ = now;
+  skips_unlogged_ = 0;
+}
+
+void Worker::log_skips(const std::string& latest) const {
+  log(LogLevel::Warning, "node '" + name_ + "' failed on " + std::to_string(skips_unlogged_) +
+                             " more samples (on_error=\"skip\"), at last: " + latest);
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,304 @@
+// The agent's end.
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/agent_end.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "process/life/child.hpp"
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace freshframe::fleet {
+namespace {
+
+using process::ByteReader;
+using process::ByteWriter;
+
+constexpr std::size_t kReadAtOnce = 64U << 10;  // bytes
+constexpr std::size_t kMostUnsent = 4U << 20;   // bytes; beyond it no batch is made
+constexpr std::uint32_t kMostRuns = 1U << 20;   // of an answer
+constexpr int kLeaseIsOver = 75;                // EX_TEMPFAIL
+
+template <class Kind>
+ByteWriter begin(Kind kind) {
+  ByteWriter writer;
+  writer.put(std::uint32_t{0});  // the length
+  writer.put(kind);
+  return writer;
+}
+
+std::shared_ptr<const Message> finish(const ByteWriter& writer) {
+  return finish_message({writer.bytes().begin(), writer.bytes().end()});
+}
+
+template <class Record>
+void put_all(ByteWriter& writer, const std::vector<Record>& records) {
+  writer.put_bytes(std::as_bytes(std::span(records)));
+}
+
+Run get_run(ByteReader& reader) {
+  Run run;
+  run.epoch = reader.get<std::uint64_t>();
+  run.camera = reader.get<std::uint32_t>();
+  return run;
+}
+
+}  // namespace
+
+AgentEnd::AgentEnd(process::Descriptor socket, int parent, AgentOptions options)
+    : options_(options),
+      socket_(std::move(socket)),
+      bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      lease_(std::make_shared<Lease>(options.lease)),
+      runs_(lease_),
+      outboxes_(options.outboxes),
+      buffer_(kReadAtOnce) {
+  if (!bell_) throw Error("cannot make an eventfd: " + std::generic_category().message(errno));
+  if (parent != 0) guard_.emplace(socket_.get(), parent);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's
+  thread_ = std::thread([this] { run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+AgentEnd::~AgentEnd() {
+  {
+    const Lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake();
+  thread_.join();
+}
+
+// ---- any thread
+
+std::optional<Order> AgentEnd::next_order(std::chrono::nanoseconds timeout) {
+  const auto clock = Clock::real();
+  const Lock lock(mutex_);
+  static_cast<void>(
+      changed_.wait_until(mutex_, *clock, clock->now() + timeout,
+                          [this]() FRESHFRAME_REQUIRES(mutex_) { return !orders_.empty() || ended_; }));
+  if (orders_.empty()) return std::nullopt;
+  Order order = std::move(orders_.front());
+  orders_.pop_front();
+  return order;
+}
+
+bool AgentEnd::ended() const {
+  const Lock lock(mutex_);
+  return ended_ && orders_.empty();
+}
+
+void AgentEnd::tell(std::span<const std::byte> bytes) {
+  auto writer = begin(ToController::Event);
+  writer.put_bytes(bytes);
+  {
+    const Lock lock(mutex_);
+    told_.push_back(finish(writer));
+  }
+  wake();
+}
+
+void AgentEnd::put(Outboxes::Stream& stream, TimePoint captured, const Result& result) {
+  if (runs_.note_result(stream.run(), captured) && outboxes_.put(stream, result)) wake();
+}
+
+void AgentEnd::close_run(Run run) {
+  runs_.close(run);
+  outboxes_.close(run);
+  const Lock lock(mutex_);
+  in_hurry_ = true;
+  wake();
+}
+
+void AgentEnd::wake() const noexcept {
+  const std::uint64_t one = 1;
+  static_cast<void>(::write(bell_.get(), &one, sizeof one));
+}
+
+// ---- the thread
+
+void AgentEnd::run() {
+  try {
+    while (true) {
+      const auto now = boot_now();
+      check_lease(now);
+      if (now >= renewal_due()) send_renewal(now);
+      serve_pulls(now);
+      {
+        const Lock lock(mutex_);
+        if (stopping_) return;
+        for (auto& message : std::exchange(told_, {})) outgoing_.add(std::move(message));
+      }
+      if (!outgoing_.write_to(socket_.get())) return end();
+      wait(next_time(now));
+      if (!read_socket()) return end();
+    }
+  } catch (const std::exception&) {  // a message that cannot be, or no memory: the controller is not believed
+    end();
+  }
+}
+
+void AgentEnd::end() {
+  const Lock lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+/// The controller does not read: no more batches are made for it.
+bool AgentEnd::is_backed_up() const noexcept {
+  return outgoing_.size_bytes() > kMostUnsent;
+}
+
+BootTime AgentEnd::renewal_due() const {
+  const Lock lock(mutex_);
+  return renewed_ + (in_hurry_ ? std::min(options_.hurry, options_.lease.renew) : options_.lease.renew);
+}
+
+BootTime AgentEnd::next_time(BootTime now) {
+  auto next = renewal_due();
+  if (runs_.has_exclusive_session()) next = std::min(next, lease_->exits_at());
+  for (const auto& [number, pull] : pulls_) {
+    if (!is_backed_up() && outboxes_.has(number)) next = std::min(next, answered_[number] + options_.gather);
+  }
+  return std::max(next, now);
+}
+
+void AgentEnd::wait(BootTime until) {
+  pollfd watched[] = {
+      {socket_.get(), static_cast<short>(POLLIN | (outgoing_.empty() ? 0 : POLLOUT)), 0},
+      {bell_.get(), POLLIN, 0},
+  };
+  const auto rest = std::max(until - boot_now(), BootTime(0));
+  const timespec time{static_cast<time_t>(rest.count() / 1'000'000'000),
+                      static_cast<long>(rest.count() % 1'000'000'000)};
+  if (::ppoll(watched, 2, &time, nullptr) > 0 && watched[1].revents != 0) {
+    std::uint64_t count = 0;
+    static_cast<void>(::read(bell_.get(), &count, sizeof count));
+  }
+}
+
+/// False: the controller has gone.
+bool AgentEnd::read_socket() {
+  while (true) {
+    const auto got = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    if (got == 0) return false;
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN;
+    }
+    incoming_.add(std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(got)));
+    for (auto message = incoming_.next(); !message.empty(); message = incoming_.next()) take(message);
+  }
+}
+
+/// What an older controller says is not heard.
+bool AgentEnd::is_of_this_term(ByteReader& reader) {
+  const auto term = reader.get<std::uint64_t>();
+  if (term < term_) return false;
+  term_ = term;
+  return true;
+}
+
+void AgentEnd::take(std::span<const std::byte> message) {
+  ByteReader reader(message);
+  const auto kind = reader.get_enum(ToAgent::Forget, "the kind of a message");
+  if (!is_of_this_term(reader)) return;
+  switch (kind) {
+    case ToAgent::Answer:
+      return take_answer(reader);
+    case ToAgent::Order: {
+      const auto bytes = reader.take(reader.left());
+      const Lock lock(mutex_);
+      orders_.push_back({.kind = Order::Kind::Bytes, .run = {}, .bytes = {bytes.begin(), bytes.end()}});
+      changed_.notify_all();
+      return;
+    }
+    case ToAgent::Reader: {
+      const auto number = reader.get<std::uint32_t>();
+      return outboxes_.add_reader(number, reader.get_text(), boot_now());
+    }
+    case ToAgent::ReaderGone: {
+      const auto number = reader.get<std::uint32_t>();
+      pulls_.erase(number);
+      answered_.erase(number);
+      return outboxes_.remove_reader(number);
+    }
+    case ToAgent::Pull: {
+      Outboxes::Pull pull;
+      pull.reader = reader.get<std::uint32_t>();
+      pull.batch = reader.get<std::uint64_t>();
+      pull.most_results = reader.get<std::uint32_t>();
+      pull.most_bytes = reader.get<std::uint32_t>();
+      pulls_[pull.reader] = pull;
+      return;
+    }
+    case ToAgent::Forget:
+      return outboxes_.forget(get_run(reader));
+  }
+  throw process::ProtocolError("there is no message of kind 0");
+}
+
+void AgentEnd::take_answer(ByteReader& reader) {
+  lease_->renew(BootTime(reader.get<std::int64_t>()));
+  const auto count = reader.get_up_to<std::uint32_t>(kMostRuns, "the number of runs");
+  std::set<Run> allowed;
+  for (std::uint32_t i = 0; i < count; ++i) allowed.insert(get_run(reader));
+  const auto revoked = runs_.revoke(allowed);
+  const Lock lock(mutex_);
+  for (const auto& run : revoked) orders_.push_back({.kind = Order::Kind::Revoked, .run = run, .bytes = {}});
+  if (!revoked.empty()) changed_.notify_all();
+}
+
+void AgentEnd::serve_pulls(BootTime now) {
+  for (auto each = pulls_.begin(); each != pulls_.end();) {
+    const auto& [number, pull] = *each;
+    const bool is_early = now < answered_[number] + options_.gather;
+    const auto batch = is_early || is_backed_up() ? nullptr : outboxes_.pull(pull, now);
+    if (batch) {
+      outgoing_.add(batch);
+      answered_[number] = now;
+    }
+    each = batch ? pulls_.erase(each) : std::next(each);
+  }
+}
+
+void AgentEnd::send_renewal(BootTime now) {
+  renewed_ = now;
+  {
+    const Lock lock(mutex_);
+    in_hurry_ = false;
+  }
+  outboxes_.expire(now);
+  const auto cameras = runs_.records();
+  const auto outboxes = outboxes_.records();
+  auto writer = begin(ToController::Renewal);
+  writer.put(static_cast<std::int64_t>(now.count()));
+  writer.put(process::use_of(::getpid()).cpu);
+  writer.put(static_cast<std::uint32_t>(cameras.size()));
+  writer.put(static_cast<std::uint32_t>(outboxes.last.size()));
+  writer.put(static_cast<std::uint32_t>(outboxes.now.size()));
+  put_all(writer, cameras);
+  put_all(writer, outboxes.last);
+  put_all(writer, outboxes.now);
+  outgoing_.add(finish(writer));
+}
+
+/// A stopped process that goes on finds its lease over: it ends before a source asks its gate.
+void AgentEnd::check_lease(BootTime now) const {
+  if (lease_->has_to_exit(now) && runs_.has_exclusive_session()) ::_exit(kLeaseIsOver);
+}
+
+}  // namespace freshframe::fleet

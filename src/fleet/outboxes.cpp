@@ -1,0 +1,179 @@
+// All outboxes of an agent.
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/outboxes.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "process/wire/bytes.hpp"
+
+namespace freshframe::fleet {
+namespace {
+
+template <class Range, class Condition>
+void erase_where(Range& range, const Condition& condition) {
+  range.erase(std::remove_if(range.begin(), range.end(), condition), range.end());
+}
+
+bool is_of(const Outbox& outbox, Run run) {
+  return outbox.record().camera == run.camera && outbox.record().epoch == run.epoch;
+}
+
+}  // namespace
+
+std::shared_ptr<Outboxes::Stream> Outboxes::open(Run run, const std::string& output) {
+  auto stream = std::make_shared<Stream>(run, output);
+  const Lock lock(mutex_);
+  for (auto& [number, reader] : readers_) {
+    if (reader.output == output) join_locked(*stream, number, reader);
+  }
+  streams_.push_back(stream);
+  return stream;
+}
+
+void Outboxes::join_locked(Stream& stream, std::uint32_t number, Reader& reader) {
+  auto outbox = std::make_shared<Outbox>(stream.run(), number, options_.limits);
+  reader.all.push_back(outbox);
+  stream.outboxes_.push_back(std::move(outbox));
+  stream.wanted_ = true;
+}
+
+bool Outboxes::put(Stream& stream, const Result& result) {
+  const Lock lock(mutex_);
+  bool has_new = false;
+  for (const auto& outbox : stream.outboxes_) {
+    auto& reader = readers_.at(outbox->record().reader);
+    if (reader.expired) {
+      outbox->put_expired();
+      continue;
+    }
+    const bool was_empty = outbox->size() == 0;
+    outbox->put(result);
+    if (was_empty && outbox->size() > 0) {
+      has_new = has_new || reader.ready.empty();
+      reader.ready.push_back(outbox);
+    }
+  }
+  return has_new;
+}
+
+void Outboxes::close(Run run) {
+  const Lock lock(mutex_);
+  for (const auto& stream : streams_) {
+    if (stream->run() != run) continue;
+    stream->outboxes_.clear();
+    stream->wanted_ = false;
+  }
+  erase_where(streams_, [&](const auto& stream) { return stream->run() == run; });
+}
+
+void Outboxes::forget(Run run) {
+  close(run);
+  const Lock lock(mutex_);
+  for (auto& [number, reader] : readers_) {
+    for (const auto& outbox : reader.all) {
+      if (!is_of(*outbox, run)) continue;
+      outbox->fence();
+      last_records_.push_back(outbox->record());
+    }
+    const auto forgotten = [&](const auto& outbox) { return is_of(*outbox, run); };
+    erase_where(reader.ready, forgotten);
+    erase_where(reader.all, forgotten);
+  }
+}
+
+void Outboxes::add_reader(std::uint32_t number, const std::string& output, BootTime now) {
+  const Lock lock(mutex_);
+  const auto [place, added] = readers_.try_emplace(number);
+  if (!added) return;
+  place->second.output = output;
+  place->second.pulled = now;
+  for (const auto& stream : streams_) {
+    if (stream->output_ == output) join_locked(*stream, number, place->second);
+  }
+}
+
+void Outboxes::remove_reader(std::uint32_t number) {
+  const Lock lock(mutex_);
+  for (const auto& stream : streams_) {
+    erase_where(stream->outboxes_, [&](const auto& outbox) { return outbox->record().reader == number; });
+    stream->wanted_ = !stream->outboxes_.empty();
+  }
+  erase_where(last_records_, [&](const auto& record) { return record.reader == number; });
+  readers_.erase(number);
+}
+
+bool Outboxes::has(std::uint32_t number) const {
+  const Lock lock(mutex_);
+  const auto found = readers_.find(number);
+  return found != readers_.end() && !found->second.ready.empty();
+}
+
+std::shared_ptr<const Message> Outboxes::pull(const Pull& pull, BootTime now) {
+  const Lock lock(mutex_);
+  const auto found = readers_.find(pull.reader);
+  if (found == readers_.end()) return nullptr;
+  auto& reader = found->second;
+  reader.pulled = now;
+  reader.expired = false;
+  if (reader.sent && pull.batch == reader.batch) return reader.sent;
+  reader.sent.reset();
+  if (reader.ready.empty()) return nullptr;
+  reader.batch = pull.batch;
+  reader.sent = make_batch(reader, pull);
+  return reader.sent;
+}
+
+std::shared_ptr<const Message> Outboxes::make_batch(Reader& reader, const Pull& pull) {
+  std::vector<Outbox::Taken> taken;
+  std::vector<OutboxRecord> records;
+  std::size_t size = 0;
+  bool full = false;
+  while (!reader.ready.empty() && !full) {
+    const auto outbox = reader.ready.front();
+    while (outbox->size() > 0 && !full) {
+      const auto next = outbox->next_size_bytes();
+      full = !taken.empty() && (taken.size() >= pull.most_results || size + next > pull.most_bytes);
+      if (full) break;
+      taken.push_back(outbox->take());
+      size += next;
+    }
+    records.push_back(outbox->record());
+    reader.ready.pop_front();
+    if (outbox->size() > 0) reader.ready.push_back(outbox);  // behind the others
+  }
+  process::ByteWriter writer;
+  writer.put(std::uint32_t{0});  // the length
+  writer.put(ToController::Batch);
+  writer.put(pull.reader);
+  writer.put(pull.batch);
+  writer.put(static_cast<std::uint32_t>(records.size()));
+  writer.put(static_cast<std::uint32_t>(taken.size()));
+  for (const auto& record : records) writer.put(record);
+  for (const auto& each : taken) writer.put(each.record);
+  for (const auto& each : taken) writer.put_bytes(*each.bytes);
+  return finish_message({writer.bytes().begin(), writer.bytes().end()});
+}
+
+void Outboxes::expire(BootTime now) {
+  const Lock lock(mutex_);
+  for (auto& [number, reader] : readers_) {
+    if (reader.expired || now - reader.pulled < options_.expire_after) continue;
+    reader.expired = true;
+    reader.ready.clear();
+    for (const auto& outbox : reader.all) outbox->expire();
+  }
+}
+
+Outboxes::Records Outboxes::records() {
+  const Lock lock(mutex_);
+  Records records;
+  records.last = std::exchange(last_records_, {});
+  for (const auto& [number, reader] : readers_) {
+    for (const auto& outbox : reader.all) records.now.push_back(outbox->record());
+  }
+  return records;
+}
+
+}  // namespace freshframe::fleet

@@ -1,0 +1,101 @@
+// All outboxes of an agent, by reader and by run of a camera.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/mutex.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fleet/framing.hpp"
+#include "fleet/lease.hpp"
+#include "fleet/outbox.hpp"
+#include "fleet/records.hpp"
+
+namespace freshframe::fleet {
+
+struct OutboxesOptions {
+  OutboxLimits limits;
+  BootTime expire_after = std::chrono::seconds(60);  // without a pull of the reader
+};
+
+/// Node threads put, the agent's thread pulls. Thread-safe.
+class Outboxes {
+ public:
+  /// One output of one run of a camera.
+  class Stream {
+   public:
+    explicit Stream(Run run, std::string output) : run_(run), output_(std::move(output)) {}
+    [[nodiscard]] Run run() const noexcept { return run_; }
+    /// Whether some reader wants its results.
+    [[nodiscard]] bool is_wanted() const noexcept { return wanted_.load(std::memory_order_relaxed); }
+
+   private:
+    friend class Outboxes;
+    const Run run_;
+    const std::string output_;
+    std::vector<std::shared_ptr<Outbox>> outboxes_;  // guarded by Outboxes::mutex_
+    std::atomic<bool> wanted_{false};
+  };
+
+  struct Pull {
+    std::uint32_t reader = 0;
+    std::uint64_t batch = 0;  // acknowledges the one before it; the same number again repeats a batch
+    std::uint32_t most_results = 0;
+    std::uint32_t most_bytes = 0;
+  };
+
+  explicit Outboxes(OutboxesOptions options) noexcept : options_(options) {}
+
+  [[nodiscard]] std::shared_ptr<Stream> open(Run run, const std::string& output);
+  /// A full outbox drops its oldest result. True: a reader waits for this one.
+  bool put(Stream& stream, const Result& result);
+  /// No results come any more; what waits can be pulled until forget().
+  void close(Run run);
+  /// Drops what waits of a run, as fenced; its records are in the next records() for the last time.
+  void forget(Run run);
+
+  void add_reader(std::uint32_t reader, const std::string& output, BootTime now);
+  void remove_reader(std::uint32_t reader);
+  /// Whether a pull would give something now.
+  [[nodiscard]] bool has(std::uint32_t reader) const;
+  /// A Batch message; null: there is nothing yet, or no such reader.
+  [[nodiscard]] std::shared_ptr<const Message> pull(const Pull& pull, BootTime now);
+  /// Drops what waits for readers that have not pulled for long.
+  void expire(BootTime now);
+  struct Records {
+    std::vector<OutboxRecord> last;  // of outboxes that are no more; told once
+    std::vector<OutboxRecord> now;
+  };
+  [[nodiscard]] Records records();
+
+ private:
+  struct Reader {
+    std::string output;
+    BootTime pulled{};
+    bool expired = false;
+    std::vector<std::shared_ptr<Outbox>> all;
+    std::deque<std::shared_ptr<Outbox>> ready;  // each once, those with results
+    std::uint64_t batch = 0;                    // number of `sent`
+    std::shared_ptr<const Message> sent;        // until the next pull acknowledges it
+  };
+
+  void join_locked(Stream& stream, std::uint32_t number, Reader& reader) FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] static std::shared_ptr<const Message> make_batch(Reader& reader, const Pull& pull);
+
+  const OutboxesOptions options_;
+  mutable Mutex mutex_;
+  std::map<std::uint32_t, Reader> readers_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Stream>> streams_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::vector<OutboxRecord> last_records_ FRESHFRAME_GUARDED_BY(mutex_);  // of outboxes that are no more
+};
+
+}  // namespace freshframe::fleet

@@ -1,0 +1,69 @@
+// The runs of cameras that an agent has, and the gates of those that may have one session only.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "core/session_gate.hpp"
+#include "fleet/lease.hpp"
+#include "fleet/records.hpp"
+
+namespace freshframe::fleet {
+
+/// Of one run of an exclusive camera.
+class RunGate final : public core::SessionGate {
+ public:
+  explicit RunGate(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
+
+  [[nodiscard]] bool is_open() const noexcept override { return !shut_ && lease_->is_open(boot_now()); }
+  void note_opened() noexcept override { ++sessions_; }
+  void note_closed() noexcept override { --sessions_; }
+  void shut() noexcept { shut_ = true; }
+  [[nodiscard]] std::uint32_t sessions() const noexcept { return sessions_; }
+
+ private:
+  const std::shared_ptr<const Lease> lease_;
+  std::atomic<bool> shut_{false};
+  std::atomic<std::uint32_t> sessions_{0};
+};
+
+/// Thread-safe.
+class Runs {
+ public:
+  explicit Runs(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
+
+  void open(Run run, bool exclusive);
+  void close(Run run);
+  /// The gate of its sources; null: they need not ask.
+  [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const;
+  /// Counts a result; false: it was captured after the lease's end and is nobody's.
+  bool note_result(Run run, TimePoint captured);
+
+  /// Shuts the gates of those that are not allowed and returns them, each once.
+  [[nodiscard]] std::vector<Run> revoke(const std::set<Run>& allowed);
+  [[nodiscard]] bool has_exclusive_session() const;
+  [[nodiscard]] std::vector<CameraRecord> records() const;
+
+ private:
+  struct State {
+    std::shared_ptr<RunGate> gate;
+    std::uint64_t results = 0;
+    std::uint64_t refused = 0;
+    TimePoint captured{};
+    bool revoked = false;
+  };
+
+  const std::shared_ptr<const Lease> lease_;
+  mutable Mutex mutex_;
+  std::map<Run, State> states_ FRESHFRAME_GUARDED_BY(mutex_);
+};
+
+}  // namespace freshframe::fleet

@@ -1,0 +1,228 @@
+// An agent's end of its channel: renewals, lease, gates and batches, with the test as its controller.
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/agent_end.hpp"
+
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "process/wire/bytes.hpp"
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace freshframe::fleet {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Run kRun{.epoch = 7, .camera = 3};
+
+/// The other end of an agent's socket.
+class Controller {
+ public:
+  Controller() {
+    int sockets[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    socket_ = process::Descriptor(sockets[0]);
+    agents_ = process::Descriptor(sockets[1]);
+  }
+  [[nodiscard]] process::Descriptor take_agents() { return std::move(agents_); }
+  void hang_up() { socket_.reset(); }
+
+  /// The next message, without its length.
+  Message receive() {
+    std::uint32_t size = 0;
+    read(&size, sizeof size);
+    Message message(size);
+    read(message.data(), size);
+    return message;
+  }
+  /// The time at which the next renewal was asked.
+  std::int64_t renewal() {
+    while (true) {
+      const auto message = receive();
+      process::ByteReader reader(message);
+      if (reader.get<std::uint8_t>() != static_cast<std::uint8_t>(ToController::Renewal)) continue;
+      return reader.get<std::int64_t>();
+    }
+  }
+  Message batch() {
+    while (true) {
+      auto message = receive();
+      if (message.at(0) == static_cast<std::byte>(ToController::Batch)) return message;
+    }
+  }
+  static process::ByteWriter begin(ToAgent kind, std::uint64_t term = 1) {
+    process::ByteWriter writer;
+    writer.put(std::uint32_t{0});
+    writer.put(kind);
+    writer.put(term);
+    return writer;
+  }
+  void send(const process::ByteWriter& writer) {
+    const auto message = finish_message({writer.bytes().begin(), writer.bytes().end()});
+    ASSERT_EQ(::send(socket_.get(), message->data(), message->size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(message->size()));
+  }
+  void answer(std::int64_t asked, const std::vector<Run>& allowed, std::uint64_t term = 1) {
+    auto writer = begin(ToAgent::Answer, term);
+    writer.put(asked);
+    writer.put(static_cast<std::uint32_t>(allowed.size()));
+    for (const auto& run : allowed) {
+      writer.put(run.epoch);
+      writer.put(run.camera);
+    }
+    send(writer);
+  }
+
+ private:
+  void read(void* into, std::size_t size) {
+    ASSERT_EQ(::recv(socket_.get(), into, size, MSG_WAITALL), static_cast<ssize_t>(size));
+  }
+
+  process::Descriptor socket_;
+  process::Descriptor agents_;
+};
+
+std::string text_of(const Order& order) {
+  return {reinterpret_cast<const char*>(order.bytes.data()), order.bytes.size()};
+}
+
+Order next_order(AgentEnd& agent) {
+  while (true) {
+    if (auto order = agent.next_order(1s)) return *order;
+  }
+}
+
+void send_order(Controller& controller, const std::string& text, std::uint64_t term = 1) {
+  auto writer = Controller::begin(ToAgent::Order, term);
+  writer.put_bytes(std::as_bytes(std::span(text)));
+  controller.send(writer);
+}
+
+TEST(Lease, CountsFromTheMomentBeforeItWasAsked) {
+  Lease lease({});
+  EXPECT_FALSE(lease.is_open(0s));
+  lease.renew(10s);
+  EXPECT_TRUE(lease.is_open(11199ms));
+  EXPECT_FALSE(lease.is_open(11200ms));
+  EXPECT_FALSE(lease.has_to_exit(11699ms));
+  EXPECT_TRUE(lease.has_to_exit(11700ms));
+  EXPECT_TRUE(lease.covers(11999ms));
+  EXPECT_FALSE(lease.covers(12s));
+  lease.renew(9s);  // a late answer
+  EXPECT_TRUE(lease.is_open(11199ms));
+}
+
+TEST(AgentEnd, BringsOrdersOfTheHighestTermOnly) {
+  Controller controller;
+  AgentEnd agent(controller.take_agents(), 0, {});
+  send_order(controller, "first", 5);
+  send_order(controller, "of an older controller", 4);
+  send_order(controller, "second", 5);
+  EXPECT_EQ(text_of(next_order(agent)), "first");
+  EXPECT_EQ(text_of(next_order(agent)), "second");
+}
+
+TEST(AgentEnd, OpensTheGateWithAnAnswerAndShutsItForARunThatIsNotListed) {
+  Controller controller;
+  AgentOptions options;
+  options.lease = {.renew = 1ms, .close = 1h, .exit = 2h, .end = 3h};
+  AgentEnd agent(controller.take_agents(), 0, options);
+  agent.open_run(kRun, true);
+  const auto gate = agent.gate(kRun);
+  EXPECT_FALSE(gate->is_open());
+  controller.answer(controller.renewal(), {kRun});
+  send_order(controller, "done");
+  EXPECT_EQ(text_of(next_order(agent)), "done");
+  EXPECT_TRUE(gate->is_open());
+  controller.answer(controller.renewal(), {});
+  const auto order = next_order(agent);
+  EXPECT_EQ(order.kind, Order::Kind::Revoked);
+  EXPECT_EQ(order.run, kRun);
+  EXPECT_FALSE(gate->is_open());
+}
+
+TEST(AgentEnd, ACameraThatIsNotExclusiveHasNoGate) {
+  Controller controller;
+  AgentEnd agent(controller.take_agents(), 0, {});
+  agent.open_run(kRun, false);
+  EXPECT_EQ(agent.gate(kRun), nullptr);
+}
+
+TEST(AgentEnd, APullWaitsForAResult) {
+  Controller controller;
+  AgentEnd agent(controller.take_agents(), 0, {});
+  auto reader = Controller::begin(ToAgent::Reader);
+  reader.put(std::uint32_t{1});
+  reader.put_text("tracks");
+  controller.send(reader);
+  auto pull = Controller::begin(ToAgent::Pull);
+  pull.put(std::uint32_t{1});
+  pull.put(std::uint64_t{1});
+  pull.put(std::uint32_t{10});
+  pull.put(std::uint32_t{1000});
+  controller.send(pull);
+  send_order(controller, "both were heard");
+  static_cast<void>(next_order(agent));
+  agent.open_run(kRun, false);
+  const auto stream = agent.open_stream(kRun, "tracks");
+  const std::string value = "pickle";
+  const auto bytes = std::as_bytes(std::span(value));
+  agent.put(*stream, std::chrono::steady_clock::now(),
+            {.seq = 5,
+             .pts = 0.5,
+             .time = 1,
+             .bytes = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end())});
+  const auto batch = controller.batch();
+  EXPECT_EQ(std::memcmp(batch.data() + batch.size() - value.size(), value.data(), value.size()), 0);
+}
+
+TEST(Runs, RefuseWhatWasCapturedAfterTheLease) {
+  const auto lease = std::make_shared<Lease>(LeaseTimes{});
+  Runs runs(lease);
+  runs.open(kRun, true);
+  const auto now = std::chrono::steady_clock::now();
+  EXPECT_FALSE(runs.note_result(kRun, now));
+  lease->renew(boot_now() - 10s);  // over for 8 s
+  EXPECT_FALSE(runs.note_result(kRun, now));
+  EXPECT_TRUE(runs.note_result(kRun, now - 9s));
+  EXPECT_EQ(runs.records().at(0).refused, 2U);
+  EXPECT_EQ(runs.records().at(0).results, 1U);
+}
+
+void outlive_the_lease() {
+  Controller controller;
+  AgentOptions options;
+  options.lease = {.renew = 10ms, .close = 20ms, .exit = 50ms, .end = 100ms};
+  AgentEnd agent(controller.take_agents(), 0, options);
+  agent.open_run(kRun, true);
+  const core::CountedSession session(agent.gate(kRun));
+  while (true) ::pause();
+}
+
+TEST(AgentEndDeathTest, EndsTheProcessWhenTheLeaseIsOverAndASessionIsOpen) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(outlive_the_lease(), testing::ExitedWithCode(75), "");
+}
+
+TEST(AgentEnd, KnowsThatTheControllerHasGone) {
+  Controller controller;
+  AgentEnd agent(controller.take_agents(), 0, {});
+  controller.hang_up();
+  while (!agent.ended()) static_cast<void>(agent.next_order(10ms));
+}
+
+TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
+  Controller controller;
+  AgentEnd agent(controller.take_agents(), 0, {});
+  auto writer = Controller::begin(ToAgent::Answer);
+  controller.send(writer);  // ends too early
+  while (!agent.ended()) static_cast<void>(agent.next_order(10ms));
+}
+
+}  // namespace
+}  // namespace freshframe::fleet

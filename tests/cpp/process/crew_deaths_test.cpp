@@ -1,0 +1,160 @@
+// Failures and deaths of the workers of a node, with the program crew_worker.cpp as its workers.
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <string>
+
+#include "cpp/process/crew_rig.hpp"
+
+namespace freshframe::process {
+namespace {
+
+TEST(Crew, FailsWithTheExceptionOfItsNode) {
+  Rig rig;
+  rig.start();
+  rig.push({"a", "fail bad luck"});
+  const auto text = test::message_of<NodeError>([&] { rig.pipeline.wait(); });
+  EXPECT_TRUE(contains(text, "node 'w' failed on sample 1 of 'source': bad luck")) << text;
+}
+
+TEST(Crew, GoesOnAfterAnExceptionWhenToldSo) {
+  Rig rig({.skips_errors = true});
+  rig.start();
+  rig.push({"fail bad luck", "a"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Error), 1U);
+  EXPECT_EQ(rig.worker().restarts, 0U);
+}
+
+TEST(Crew, ReplacesAWorkerThatDiesAtWork) {
+  Rig rig;
+  rig.start();
+  rig.push({"a", "die", "b"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(rig.get(), "b");
+  EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), 1U);
+  EXPECT_EQ(rig.worker().restarts, 1U);
+  EXPECT_TRUE(contains(rig.log(), "died: killed by signal 9 (Killed) (on sample 1 of 'source')"))
+      << rig.log();
+}
+
+TEST(Crew, ReplacesAWorkerThatDiesIdle) {
+  Rig rig;
+  rig.start();
+  rig.push({"a"});
+  EXPECT_EQ(rig.get(), "a");
+  rig.await(WorkerState::Idle);
+  ::kill(rig.worker().pid, SIGKILL);
+  wait_until([&] { return rig.worker().restarts == 1 && rig.worker().state == WorkerState::Idle; });
+  rig.push({"b"});
+  EXPECT_EQ(rig.get(), "b");
+  EXPECT_EQ(rig.stats().dropped, 0U);
+}
+
+TEST(Crew, KeepsTheOrderWhenTheFirstOfTwoDies) {
+  Rig rig({.workers = 2});
+  rig.start();
+  rig.push({"die", "a", "b", "c"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(rig.get(), "b");
+  EXPECT_EQ(rig.get(), "c");
+}
+
+TEST(Crew, RestsLongerFromDeathToDeathUntilAResultIsDelivered) {
+  Rig rig({.restarts = 10});
+  rig.start();
+  rig.push({"exit", "exit", "exit", "a", "exit", "b"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(rig.get(), "b");
+  Texts delays;
+  for (const auto& line : rig.lines.all()) {
+    const auto at = line.find("another one starts in ");
+    if (at != std::string::npos) delays.push_back(line.substr(at + 22));
+  }
+  EXPECT_EQ(delays, (Texts{"0.1 s", "0.2 s", "0.4 s", "0.1 s"}));
+}
+
+TEST(Crew, GivesUpAfterTooManyDeaths) {
+  Rig rig({.restarts = 1});
+  rig.start();
+  rig.push({"exit", "exit", "a"});
+  const auto text = test::message_of<NodeError>([&] { rig.pipeline.wait(); });
+  EXPECT_TRUE(
+      contains(text, "its worker died: exited with status 7 (on sample 1 of 'source'), 2 times in 60 s"))
+      << text;
+  EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), 2U);
+}
+
+TEST(Crew, CountsALaterFailureToOpenAsADeath) {
+  const Marks marks;
+  Rig rig({.restarts = 1}, "opens once " + marks.path("opened"));
+  rig.start();
+  rig.push({"exit", "a"});
+  const auto text = test::message_of<NodeError>([&] { rig.pipeline.wait(); });
+  EXPECT_TRUE(contains(text, "its open() failed: cannot open, 2 times in 60 s")) << text;
+}
+
+TEST(Crew, BelievesWhatAWorkerSaidBeforeItDied) {
+  Rig rig;
+  rig.start();
+  rig.push({"last words"});
+  EXPECT_EQ(rig.get(), "last words");
+  wait_until([&] { return rig.worker().restarts == 1; });
+  rig.push({"a"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(rig.stats().dropped, 0U);
+}
+
+TEST(Crew, ReplacesAWorkerThatDiesWithItsResultHalfSent) {
+  Rig rig;
+  rig.start();
+  rig.push({"die replying", "a"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), 1U);
+}
+
+// The end of the stream would never come: the worker's child has the socket, in a session of its own.
+TEST(Crew, SeesADeathThoughAChildOfTheWorkerHasItsSocketAndHearsNoneOfIt) {
+  const Marks marks;
+  Rig rig;
+  rig.start();
+  rig.push({"leave an heir " + marks.path("speak"), "a"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(rig.worker().restarts, 1U);
+  marks.set("speak");
+  wait_until([&] { return std::filesystem::exists(marks.path("speak.done")); });
+  rig.push({"b"});
+  EXPECT_EQ(rig.get(), "b");
+  EXPECT_EQ(rig.worker().restarts, 1U);
+  EXPECT_EQ(rig.worker().samples, 2U);
+}
+
+TEST(Crew, SaysSoWhenSomebodyElseReapedAWorker) {
+  const auto before = std::signal(SIGCHLD, SIG_IGN);
+  Rig rig;
+  rig.start();
+  rig.push({"exit", "a"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_TRUE(contains(rig.log(), "how is unknown: somebody else reaped it")) << rig.log();
+  rig.stop();
+  std::signal(SIGCHLD, before);
+}
+
+TEST(Crew, DropsNothingOfADeathWhileItsWorkersAreIdleAndManyDieAtOnce) {
+  Rig rig({.workers = 4, .restarts = 100});
+  rig.start();
+  for (int round = 0; round < 3; ++round) {
+    for (const int pid : rig.pids()) ::kill(pid, SIGKILL);
+    wait_until([&] {
+      std::uint64_t restarts = 0;
+      for (std::size_t seat = 0; seat < 4; ++seat) restarts += rig.worker(seat).restarts;
+      return restarts == 4U * static_cast<unsigned>(round + 1) && rig.pids().size() == 4;
+    });
+    rig.push({"a", "b"});
+    EXPECT_EQ(rig.get(), "a");
+    EXPECT_EQ(rig.get(), "b");
+  }
+  EXPECT_EQ(rig.stats().dropped, 0U);
+}
+
+}  // namespace
+}  // namespace freshframe::process

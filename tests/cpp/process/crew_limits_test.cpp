@@ -1,0 +1,68 @@
+// What ends a worker that takes too long, does not read, or says what cannot be.
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include "core/pipeline/pipeline_access.hpp"
+#include "cpp/process/crew_rig.hpp"
+
+namespace freshframe::process {
+namespace {
+
+TEST(Crew, KillsAWorkerThatTakesTooLongAndKeepsItsStacks) {
+  Rig rig({.timeout = Seconds{0.2}});
+  rig.start();
+  rig.push({"hang", "a"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_TRUE(contains(rig.log(), "it took longer than timeout=0.2 s")) << rig.log();
+  const auto notes = core::PipelineAccess::core(rig.pipeline)->errors().since(0);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_TRUE(contains(notes[0].traceback, "stacks of the helper"));
+}
+
+TEST(Crew, KillsAWorkerThatDoesNotRead) {
+  Rig rig({}, "deaf");
+  rig.start();
+  const std::string large(kMostInline, 'x');
+  rig.push({large, large, large, large, large, large, large, large});
+  wait_until([&] { return rig.worker().restarts > 0; });
+  EXPECT_TRUE(contains(rig.log(), "was killed: it did not read what it was sent")) << rig.log();
+}
+
+TEST(Crew, KillsAWorkerThatSaysWhatCannotBe) {
+  const Texts lies{"garbage",           "other sample",        "lease",
+                   "failure and lease", "opened again",        "closed unasked",
+                   "value of no bytes", "picture of no bytes", "released lease",
+                   "failed outside",    "input of no frame",   "descriptor",
+                   "too much"};
+  Rig rig({.restarts = 100});
+  rig.start();
+  for (const auto& what : lies) {
+    rig.lines.clear();
+    rig.push({"lie " + what, what});
+    EXPECT_EQ(rig.get(), what);
+    EXPECT_TRUE(contains(rig.log(), "was killed: it sent what cannot be")) << what << ": " << rig.log();
+  }
+  EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), lies.size());
+}
+
+TEST(Crew, KillsAWorkerThatGivesALeaseBackTwice) {
+  for (const auto* const mode : {"gives back twice", "gives back twice at once"}) {
+    Rig<Frame> rig({.restarts = 100}, mode);
+    rig.start();
+    FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::Gray});
+    rig.push({std::move(builder).publish(basic_pixel_ops())});
+    wait_until([&] { return rig.worker().restarts > 0; });
+    EXPECT_TRUE(contains(rig.log(), "it sent what cannot be: lease 1 was given back")) << rig.log();
+  }
+}
+
+TEST(Crew, KillsAWorkerThatWantsMemoryForNothing) {
+  Rig rig({.restarts = 100});
+  rig.start();
+  rig.push({"lie need of nothing"});
+  wait_until([&] { return rig.worker().restarts > 0; });
+  EXPECT_TRUE(contains(rig.log(), "memory for a result, without a sample")) << rig.log();
+}
+
+}  // namespace
+}  // namespace freshframe::process

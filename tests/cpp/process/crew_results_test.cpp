@@ -1,0 +1,129 @@
+// Results of a node in worker processes, with the program crew_worker.cpp as its workers: their order, their size,
+// the pictures that they are of.
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include "core/pipeline/pipeline_access.hpp"
+#include "cpp/process/crew_rig.hpp"
+
+namespace freshframe::process {
+namespace {
+
+TEST(Crew, GivesResultsInTheOrderOfTheSamples) {
+  const Marks marks;
+  Rig rig({.workers = 2});
+  rig.start();
+  rig.push({"wait " + marks.path("go"), "b"});
+  wait_until([&] { return rig.worker(0).samples + rig.worker(1).samples == 1; });
+  EXPECT_FALSE(rig.reader->poll()) << "the second came before the first";
+  EXPECT_EQ(rig.stats().in_flight, 2U) << "what waits for its order is in flight";
+  marks.set("go");
+  EXPECT_TRUE(rig.get().starts_with("wait"));
+  EXPECT_EQ(rig.get(), "b");
+}
+
+TEST(Crew, GivesResultsAsTheyComeWhenToldSo) {
+  const Marks marks;
+  Rig rig({.workers = 2, .ordered = false});
+  rig.start();
+  rig.push({"wait " + marks.path("go"), "b"});
+  EXPECT_EQ(rig.get(), "b");
+  marks.set("go");
+  EXPECT_TRUE(rig.get().starts_with("wait"));
+}
+
+TEST(Crew, EndsWithItsInput) {
+  Rig rig({.workers = 3});
+  rig.start();
+  Texts all;
+  for (int i = 0; i < 200; ++i) all.push_back(std::to_string(i));
+  for (const auto& text : all) rig.feed.push(text);
+  rig.feed.finish();
+  EXPECT_EQ(rig.rest(), all);
+  EXPECT_TRUE(rig.pipeline.wait());
+  EXPECT_EQ(rig.worker().state, WorkerState::Ended);
+}
+
+TEST(Crew, EmitsNothingForNothing) {
+  Rig rig;
+  rig.start();
+  rig.push({"nothing", "a"});
+  EXPECT_EQ(rig.get(), "a");
+  EXPECT_EQ(rig.stats().processed, 2U);
+}
+
+TEST(Crew, TakesLargeResultsAndRefusesThoseBeyondTheLimit) {
+  Rig rig({.skips_errors = true});
+  rig.start();
+  rig.push({"large 1", "large 3", "large 50", "large 1100", "end"});
+  EXPECT_EQ(rig.get().size(), 1'000'000U);
+  EXPECT_EQ(rig.get().size(), 3'000'000U);
+  EXPECT_EQ(rig.get().size(), 50'000'000U);
+  EXPECT_EQ(rig.get(), "end");
+  EXPECT_TRUE(contains(rig.stats().last_error, "more than a worker may send, 1024 MiB"))
+      << rig.stats().last_error;
+}
+
+TEST(Crew, GivesAWorkersInputBackAndEndsItsLeases) {
+  Rig<Frame> rig;
+  rig.start();
+  FrameBuilder builder({.width = 640, .height = 480, .format = PixelFormat::Gray});
+  const auto frame = std::move(builder).publish(basic_pixel_ops());
+  rig.push({frame});
+  EXPECT_TRUE(rig.get().shares(frame));
+  EXPECT_EQ(rig.pipeline.stats().held_bytes, 0U);
+}
+
+TEST(Crew, CountsWhatAWorkerKeepsUntilItEnds) {
+  Rig<Frame> rig({.restarts = 5}, "keeps frames");
+  rig.start();
+  constexpr std::size_t kBytes = std::size_t{640} * 480;
+  for (int i = 0; i < 4; ++i) {
+    FrameBuilder builder({.width = 640, .height = 480, .format = PixelFormat::Gray});
+    rig.push({std::move(builder).publish(basic_pixel_ops())});
+    (void)rig.get();
+  }
+  wait_until([&] { return rig.pipeline.stats().held_bytes == 4 * kBytes; });
+  ::kill(rig.worker().pid, SIGKILL);
+  wait_until([&] { return rig.pipeline.stats().held_bytes <= kBytes; });  // the reader has the newest
+}
+
+TEST(Crew, TakesNoMoreThanTwoSamplesPerWorkerWhileTheFirstOfThemIsAtWork) {
+  const Marks marks;
+  Rig rig({.workers = 2});
+  rig.start();
+  rig.push({"wait " + marks.path("go"), "a", "b", "c", "d", "e", "f"});
+  wait_until([&] { return rig.worker(0).samples + rig.worker(1).samples == 3; });
+  wait_until([&] { return rig.stats().in_flight == 4 && rig.pipeline.stats().edges.at(0).waiting == 3; });
+  EXPECT_EQ(rig.stats().processed, 0U);
+  marks.set("go");
+  EXPECT_TRUE(rig.get().starts_with("wait"));
+  for (const auto* const text : {"a", "b", "c", "d", "e", "f"}) EXPECT_EQ(rig.get(), text);
+}
+
+TEST(Crew, MakesRoomForTheFramesThatWaitInIt) {
+  Rig one({.workers = 1});
+  one.start();
+  Rig three({.workers = 3});
+  three.start();
+  EXPECT_EQ(core::PipelineAccess::core(three.pipeline)->budget()->bound() -
+                core::PipelineAccess::core(one.pipeline)->budget()->bound(),
+            4);  // 2 N - 1
+}
+
+TEST(Crew, SendsAFramesOtherFormatsAlongAndTakesTheOneThatComesBack) {
+  Rig<Frame> rig({}, "gives gray back");
+  rig.start();
+  FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::I420});
+  const auto frame = std::move(builder).publish(basic_pixel_ops());
+  (void)frame.to(PixelFormat::Gray);
+  rig.push({frame});
+  const auto back = rig.get();
+  EXPECT_EQ(back.format(), PixelFormat::Gray);
+  EXPECT_TRUE(back.shares(frame));
+}
+
+}  // namespace
+}  // namespace freshframe::process

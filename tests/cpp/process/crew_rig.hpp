@@ -1,0 +1,173 @@
+// A crew under test: texts as values, a folder for files that tell workers something, a pipeline around the node.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline/pipeline_access.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include "process/crew/crew.hpp"
+#include <gtest/gtest.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+namespace freshframe::process {
+
+using test::contains;
+using test::wait_until;
+
+/// Texts as values.
+class TextEmbedder final : public Embedder {
+ public:
+  EncodedValue encode(const ValueRef& value) override {
+    const auto* const text = value.as<std::string>();
+    if (text == nullptr) throw OptionTypeError("no text");
+    auto kept = std::make_shared<const std::string>(*text);
+    return {1, {std::as_bytes(std::span(*kept))}, kept};
+  }
+  ValueRef decode(ReceivedValue value, const std::string& /*producer*/) override {
+    if (value.kind() != 1) throw ProtocolError("no text");
+    const auto bytes = value.bytes();
+    return ValueRef::make<std::string>({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  std::exception_ptr cause_of(WorkerFailure failure) override {
+    return std::make_exception_ptr(std::runtime_error(failure.text));
+  }
+  void log(int /*level*/, const std::string& /*logger*/, const std::string& /*text*/) override {}
+  const PixelOps& pixel_ops() const override { return basic_pixel_ops(); }
+  std::string version() const override { return "1"; }
+};
+
+/// A folder for files that tell workers something.
+class Marks {
+ public:
+  Marks() {
+    auto pattern = (std::filesystem::temp_directory_path() / "freshframe-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw Error("cannot make a temporary folder");
+    path_ = pattern;
+  }
+  Marks(const Marks&) = delete;
+  Marks& operator=(const Marks&) = delete;
+  ~Marks() { std::filesystem::remove_all(path_); }
+  [[nodiscard]] std::string path(const std::string& name) const { return (path_ / name).string(); }
+  void set(const std::string& name) const { std::ofstream(path(name)) << "set"; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A source, a node in worker processes of `mode`, a reader.
+template <class T = std::string>
+class Rig {
+ public:
+  explicit Rig(const CrewOptions& options = {}, const std::string& mode = {}, Pipeline::Options whole = {},
+               const std::string& version = "1")
+      : pipeline(std::move(whole)) {
+    Recipe recipe{.arguments = {FRESHFRAME_CREW_WORKER, std::to_string(::getpid())},
+                  .environment = {"VERSION=" + version},
+                  .payload = {}};
+    const auto bytes = std::as_bytes(std::span(mode));
+    recipe.payload.assign(bytes.begin(), bytes.end());
+    auto made = std::make_unique<ProcessNode>(NodeDescription{.name = "w"}, options, std::move(recipe));
+    node = made.get();
+    const AnyPort parents[] = {pipeline.add(test::feed_source(feed, test::Kind::File)).node};
+    AddOptions add{.name = "w"};
+    if (options.skips_errors) add.on_error = OnError::Skip;
+    index_ = pipeline.add_any(std::move(made), parents, add);
+    reader.emplace(pipeline.reader(Port<T>{index_}));
+    set_log_sink([this](LogLevel, std::string_view line) { lines.add(std::string(line)); });
+  }
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
+  ~Rig() {
+    stop();
+    set_log_sink({});
+  }
+
+  void start() {
+    pipeline.start({.start_outside = [this] {
+      thread_ = std::jthread([this] {
+        auto& worker = core::PipelineAccess::core(pipeline)->worker(index_);
+        worker.adopt_thread();
+        Crew(*core::PipelineAccess::core(pipeline), worker, embedder_).run();
+      });
+    }});
+  }
+  /// Kills at once what does not end by itself; afterwards every sample is accounted for, and no process is
+  /// left.
+  void stop(Seconds patience = Seconds{0}) {
+    const auto before = pids();
+    node->kill_by(std::chrono::steady_clock::now() + to_duration(patience));
+    core::PipelineAccess::core(pipeline)->request_stop();
+    if (thread_.joinable()) thread_.join();
+    pipeline.stop(Seconds{60});
+    const auto stats = pipeline.stats();
+    const auto found = test::node_of(pipeline, "w");
+    EXPECT_EQ(stats.edges.at(0).delivered, found.processed + found.dropped + found.in_flight);
+    EXPECT_EQ(found.in_flight, 0U);
+    for (const auto& worker : node->workers()) EXPECT_EQ(worker.pid, 0);
+    for (const int pid : before) EXPECT_EQ(::kill(pid, 0), -1) << "process " << pid << " is there";
+  }
+  void push(std::initializer_list<T> values) {
+    for (const auto& value : values) feed.push(value);
+  }
+  T get() { return reader->get(Seconds{60}).value().value; }
+  std::vector<T> rest() {
+    std::vector<T> found;
+    while (auto sample = reader->get(Seconds{60})) found.push_back(sample->value);
+    return found;
+  }
+  [[nodiscard]] WorkerStats worker(std::size_t seat = 0) const { return node->workers().at(seat); }
+  [[nodiscard]] NodeStats stats() const { return test::node_of(pipeline, "w"); }
+  [[nodiscard]] std::vector<int> pids() const {
+    std::vector<int> found;
+    for (const auto& each : node->workers()) {
+      if (each.pid != 0) found.push_back(each.pid);
+    }
+    return found;
+  }
+  [[nodiscard]] std::string log() const {
+    std::string text;
+    for (const auto& line : lines.all()) text += line + "\n";
+    return text;
+  }
+  void await(WorkerState state) {
+    wait_until([&] { return worker().state == state; });
+  }
+
+  test::Feed<T> feed;
+  test::Seen<std::string> lines;
+  test::CheckedPipeline pipeline;
+  ProcessNode* node = nullptr;
+  std::optional<Reader<T>> reader;
+
+ private:
+  TextEmbedder embedder_;
+  int index_ = -1;
+  std::jthread thread_;
+};
+
+using Texts = std::vector<std::string>;
+
+/// What start() throws.
+inline std::string failure_of_start(Rig<>& rig) {
+  return test::message_of<NodeError>([&] { rig.start(); });
+}
+
+}  // namespace freshframe::process

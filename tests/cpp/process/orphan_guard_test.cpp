@@ -1,0 +1,126 @@
+// Workers end with their parent, however busy they are: by the socket's hang-up, and by the parent's end.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/life/orphan_guard.hpp"
+
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "cpp/support.hpp"
+#include "process/wire/channel.hpp"
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace freshframe::process {
+namespace {
+
+// A process that never looks at its socket, with a child of its own; it says that child's number when its
+// guard stands. It is the child of `parent`.
+void guarded(Descriptor socket, int parent) {
+  const OrphanGuard guard(socket.get(), parent);
+  const int child = ::fork();
+  if (child == 0) {
+    while (true) ::pause();
+  }
+  if (::write(socket.get(), &child, sizeof child) != sizeof child) ::_exit(20);
+  while (true) ::pause();
+}
+
+struct Guarded {
+  int pid = 0;
+  int child = 0;
+};
+
+// Forks a process with a guard; its group is its own.
+Guarded fork_guarded(Descriptor& ours, Descriptor theirs) {
+  Guarded started;
+  const int parent = ::getpid();
+  started.pid = ::fork();
+  if (started.pid == 0) {
+    ::setsid();
+    ours.reset();
+    guarded(std::move(theirs), parent);
+  }
+  theirs.reset();
+  EXPECT_EQ(::read(ours.get(), &started.child, sizeof started.child), ssize_t{sizeof started.child});
+  return started;
+}
+
+bool runs(int pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string number;
+  std::string name;
+  std::string state;
+  return stat >> number >> name >> state && state != "Z" && state != "X";
+}
+
+TEST(OrphanGuard, EndsTheProcessAndItsGroupWhenItsSocketHangsUp) {
+  auto [ours, theirs] = Channel::make_pair();
+  const auto started = fork_guarded(ours, std::move(theirs));
+  EXPECT_TRUE(runs(started.child));
+  ours.reset();
+  int status = 0;
+  ASSERT_EQ(::waitpid(started.pid, &status, 0), started.pid);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  test::wait_until([&] { return !runs(started.child); });
+}
+
+// This process keeps a copy of the socket, as another program that inherited it would.
+TEST(OrphanGuard, EndsTheProcessWhenItsParentIsKilledThoughTheSocketIsOpen) {
+  auto [ours, theirs] = Channel::make_pair();
+  const Descriptor kept(::dup(ours.get()));
+  int told[2] = {-1, -1};
+  ASSERT_EQ(::pipe(told), 0);
+  const int parent = ::fork();
+  if (parent == 0) {
+    const auto started = fork_guarded(ours, std::move(theirs));
+    if (::write(told[1], &started, sizeof started) != sizeof started) ::_exit(20);
+    while (true) ::pause();
+  }
+  theirs.reset();
+  Guarded started;
+  ASSERT_EQ(::read(told[0], &started, sizeof started), ssize_t{sizeof started});
+  EXPECT_TRUE(runs(started.pid));
+  ::kill(parent, SIGKILL);
+  ASSERT_EQ(::waitpid(parent, nullptr, 0), parent);
+  test::wait_until([&] { return !runs(started.pid) && !runs(started.child); });
+  ::close(told[0]);
+  ::close(told[1]);
+}
+
+TEST(OrphanGuard, EndsTheProcessAtOnceWhenItsParentHasGoneAlready) {
+  auto [ours, theirs] = Channel::make_pair();
+  const int pid = ::fork();
+  if (pid == 0) {
+    ::setsid();
+    const OrphanGuard guard(theirs.get(), ::getpid());  // it is not its own parent
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_TRUE(WIFSIGNALED(status));
+}
+
+TEST(OrphanGuard, LetsAProcessEndByItself) {
+  auto [ours, theirs] = Channel::make_pair();
+  const int parent = ::getpid();
+  const int pid = ::fork();
+  if (pid == 0) {
+    ::setsid();
+    {
+      const OrphanGuard guard(theirs.get(), parent);
+    }
+    ::_exit(7);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+}  // namespace
+}  // namespace freshframe::process

@@ -1,0 +1,275 @@
+// A worker's end without a process: pictures in slabs, leases, results, what it refuses.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/worker/worker_end.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
+
+#include <cstring>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cpp/support.hpp"
+#include "process/memory/memory_file.hpp"
+#include "process/memory/slab.hpp"
+#include "process/wire/channel.hpp"
+#include "process/wire/messages.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::process {
+namespace {
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+struct Ends {
+  Ends() : Ends(Channel::make_pair()) {}
+  explicit Ends(std::pair<Descriptor, Descriptor> sockets)
+      : parent(std::move(sockets.first), false), worker(std::move(sockets.second), 0, basic_pixel_ops()) {}
+
+  void announce(const Slab& slab) {
+    const int file = slab.descriptor();
+    ASSERT_EQ(parent.send(write(SlabMessage{slab.id(), slab.size()}).bytes(), {&file, 1}),
+              Channel::Sent::Yes);
+  }
+  void ask(std::uint64_t id, std::uint64_t offset) {
+    RequestMessage message{
+        .id = id, .lease = id, .stamp = {}, .node = 0, .dropped = 0, .forms = {}, .value = {}};
+    message.forms.push_back({{.width = 64, .height = 48, .format = PixelFormat::Gray}, {{1, offset, 64}}});
+    ASSERT_EQ(parent.send(write(message).bytes()), Channel::Sent::Yes);
+  }
+  template <class Message>
+  Message answer(ToParent kind, Message (*read)(ByteReader&)) {
+    EXPECT_EQ(parent.receive(Channel::Wait::Yes), Channel::Received::Message);
+    ByteReader reader(parent.bytes());
+    EXPECT_EQ(read_to_parent(reader), kind);
+    return read(reader);
+  }
+
+  Channel parent;
+  WorkerEnd worker;
+};
+
+/// A worker that has received sample 5, with a picture.
+struct AskedWorker : Ends {
+  AskedWorker() {
+    announce(slab);
+    ask(5, 0);
+    EXPECT_TRUE(worker.receive(request));
+  }
+
+  const Slab slab{1, 1 << 20};
+  WorkerRequest request;
+};
+
+TEST(WorkerEnd, SeesThePictureWhereItLies) {
+  Ends ends;
+  const Slab slab(1, 1 << 20);
+  std::memset(slab.data() + 4096, 9, 64 * 48);
+  ends.announce(slab);
+  ends.ask(5, 4096);
+  WorkerRequest request;
+  ASSERT_TRUE(ends.worker.receive(request));
+  EXPECT_EQ(request.sample.frame.planes()[0].row(47)[63], 9);
+  slab.data()[4096] = std::byte{8};
+  EXPECT_EQ(request.sample.frame.planes()[0].row(0)[0], 8);
+}
+
+TEST(WorkerEnd, GivesTheLeaseBackWithTheReplyOnceTheFrameIsDropped) {
+  AskedWorker ends;
+  const auto kept = ends.request.sample.frame;
+  ends.request = {};
+  ends.worker.reply_nothing();
+  EXPECT_TRUE(ends.answer(ToParent::Reply, &read_reply).released.empty());
+  ends.ask(6, 0);
+  ASSERT_TRUE(ends.worker.receive(ends.request));
+  ends.request = {};
+  ends.worker.reply_nothing();
+  EXPECT_EQ(ends.answer(ToParent::Reply, &read_reply).released, std::vector<std::uint64_t>{6});
+}
+
+TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
+  AskedWorker ends;
+  auto kept = ends.request.sample.frame;
+  ends.request = {};
+  ends.worker.reply_nothing();
+  (void)ends.answer(ToParent::Reply, &read_reply);
+  kept = {};
+  EXPECT_EQ(ends.answer(ToParent::Released, &read_released).leases, std::vector<std::uint64_t>{5});
+}
+
+TEST(WorkerEnd, AnswersEachSampleOnce) {
+  AskedWorker ends;
+  ends.worker.reply_nothing();
+  (void)ends.answer(ToParent::Reply, &read_reply);
+  EXPECT_THROW(ends.worker.reply_nothing(), Error);
+  EXPECT_THROW(ends.worker.reply_frame(ends.request.sample.frame), Error);
+}
+
+TEST(WorkerEnd, SendsItsInputBackByItsFormat) {
+  AskedWorker ends;
+  ends.worker.reply_frame(ends.request.sample.frame);
+  const auto reply = ends.answer(ToParent::Reply, &read_reply);
+  EXPECT_EQ(reply.kind, ResultKind::Input);
+  EXPECT_EQ(reply.form, PixelFormat::Gray);
+}
+
+TEST(WorkerEnd, CopiesAPictureOfItsOwnIntoMemoryOfTheParent) {
+  AskedWorker ends;
+  FrameBuilder builder({.width = 100, .height = 10, .format = PixelFormat::Gray});
+  std::memset(builder.plane(0), 77, builder.size_bytes());
+  const auto made = std::move(builder).publish();
+  std::jthread worker([&] { ends.worker.reply_frame(made); });
+  const auto needed = ends.answer(ToParent::Need, &read_need).bytes;
+  EXPECT_EQ(needed, 128U * 10);
+  const auto results = make_memory_file("results", 4096);
+  seal(results, Sealed::Size);
+  const int file = results.get();
+  ASSERT_EQ(ends.parent.send(write(MemoryMessage{4096, {}}).bytes(), {&file, 1}), Channel::Sent::Yes);
+  const auto reply = ends.answer(ToParent::Reply, &read_reply);
+  EXPECT_EQ(reply.kind, ResultKind::Picture);
+  std::vector<std::byte> pixels(needed);
+  ASSERT_TRUE(read_file(file, pixels));
+  EXPECT_EQ(pixels[99], std::byte{77});
+}
+
+TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
+  Ends ends;
+  std::jthread parent([&] {
+    (void)ends.answer(ToParent::Need, &read_need);
+    ASSERT_EQ(ends.parent.send(write(MemoryMessage{0, "too much"}).bytes()), Channel::Sent::Yes);
+  });
+  const std::vector<std::byte> large(kMostInline + 1);
+  try {
+    ends.worker.reply_value({1, {large}, {}});
+    FAIL() << "there is no memory";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "too much");
+  }
+}
+
+TEST(WorkerEnd, RefusesPlanesOutsideTheirSlab) {
+  Ends ends;
+  const Slab slab(1, 1 << 20);
+  ends.announce(slab);
+  ends.ask(5, (1 << 20) - 64 * 48 + 1);
+  WorkerRequest request;
+  EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
+}
+
+TEST(WorkerEnd, RefusesASlabThatIsNotThere) {
+  Ends ends;
+  ends.ask(5, 0);
+  WorkerRequest request;
+  EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
+}
+
+TEST(WorkerEnd, RefusesASlabOfAnotherSizeThanItsFile) {
+  Ends ends;
+  const Slab slab(1, 1 << 20);
+  const int file = slab.descriptor();
+  ASSERT_EQ(ends.parent.send(write(SlabMessage{1, 2 << 20}).bytes(), {&file, 1}), Channel::Sent::Yes);
+  WorkerRequest request;
+  EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
+}
+
+TEST(WorkerEnd, KeepsTheMemoryOfAFrameWhoseSlabHasGone) {
+  Ends ends;
+  WorkerRequest request;
+  {
+    const Slab slab(1, 1 << 20);
+    std::memset(slab.data(), 3, 64 * 48);
+    ends.announce(slab);
+    ends.ask(5, 0);
+    ASSERT_TRUE(ends.worker.receive(request));
+  }
+  ASSERT_EQ(ends.parent.send(write(SlabGoneMessage{1}).bytes()), Channel::Sent::Yes);
+  ends.parent.end_sending();
+  WorkerRequest next;
+  EXPECT_FALSE(ends.worker.receive(next));
+  EXPECT_TRUE(ends.worker.ended());
+  EXPECT_EQ(request.sample.frame.planes()[0].row(47)[63], 3);
+}
+
+TEST(WorkerEnd, ReadsItsTask) {
+  Ends ends;
+  const auto payload = make_message_file(bytes_of("task"));
+  const auto stacks = make_memory_file("stacks", 1);
+  const int files[] = {payload.get(), stacks.get()};
+  ASSERT_EQ(ends.parent.send(write(InitMessage{4, {"cam", "node"}, "node"}).bytes(), files),
+            Channel::Sent::Yes);
+  const auto init = ends.worker.init();
+  EXPECT_EQ(init.payload.size(), 4U);
+  EXPECT_EQ(init.names, (std::vector<std::string>{"cam", "node"}));
+  EXPECT_EQ(init.node, "node");
+  EXPECT_TRUE(static_cast<bool>(init.stacks));
+}
+
+TEST(WorkerEnd, SaysThatARecordIsLostWhenTheParentDoesNotRead) {
+  Ends ends;
+  int sent = 0;
+  while (sent < 100'000 && ends.worker.log(30, "x", "text")) ++sent;
+  EXPECT_LT(sent, 100'000);
+  EXPECT_EQ(ends.answer(ToParent::Log, &read_log).text, "text");
+}
+
+TEST(WorkerEnd, KeepsALeaseThatAFullSocketDoesNotTakeForTheNextReply) {
+  AskedWorker ends;
+  auto kept = ends.request.sample.frame;
+  ends.request = {};
+  ends.worker.reply_nothing();
+  ends.ask(6, 0);
+  while (ends.worker.log(30, "x", "text")) continue;
+  kept = {};  // between samples: told at once, if there were room
+  while (ends.parent.receive(Channel::Wait::No) == Channel::Received::Message) continue;
+  ASSERT_TRUE(ends.worker.receive(ends.request));
+  ends.worker.reply_nothing();
+  EXPECT_EQ(ends.answer(ToParent::Reply, &read_reply).released, std::vector<std::uint64_t>{5});
+}
+
+TEST(WorkerEnd, TellsOfMoreLeasesThanOneMessageHolds) {
+  AskedWorker ends;
+  constexpr std::uint64_t kCount = kMostReleased + 200;
+  std::vector<Frame> kept;
+  std::uint64_t id = 5;
+  for (std::uint64_t i = 1; i < kCount; ++i) {
+    kept.push_back(std::move(ends.request.sample.frame));
+    ends.request = {};
+    ends.worker.reply_nothing();
+    (void)ends.answer(ToParent::Reply, &read_reply);
+    ends.ask(++id, 0);
+    ASSERT_TRUE(ends.worker.receive(ends.request));
+  }
+  kept.clear();  // while a sample is at work
+  ends.request = {};
+  ends.worker.reply_nothing();
+  const auto first = ends.answer(ToParent::Reply, &read_reply).released.size();
+  const auto second = ends.answer(ToParent::Released, &read_released).leases.size();
+  EXPECT_EQ(first, kMostReleased);
+  EXPECT_EQ(first + second, kCount);
+}
+
+TEST(WorkerEnd, RefusesAnswersAndTasksThatCannotBe) {
+  const auto refuses = [](const ByteWriter& message, std::span<const int> files) {
+    Ends ends;
+    EXPECT_EQ(ends.parent.send(message.bytes(), files), Channel::Sent::Yes);
+    WorkerRequest request;
+    EXPECT_THROW((void)ends.worker.receive(request), ProtocolError);
+  };
+  const auto file = make_memory_file("test", 4096);
+  const int number = file.get();
+  refuses(write(SlabMessage{1, 4096}), {});
+  refuses(write(SlabGoneMessage{1}), {});
+  refuses(write(MemoryMessage{4096, {}}), {});
+  refuses(write(MemoryMessage{8192, {}}), {&number, 1});
+  refuses(write(InitMessage{4, {}}), {});
+  Ends ends;
+  ASSERT_EQ(ends.parent.send(write(InitMessage{4, {}}).bytes()), Channel::Sent::Yes);
+  EXPECT_THROW((void)ends.worker.init(), ProtocolError);
+}
+
+}  // namespace
+}  // namespace freshframe::process

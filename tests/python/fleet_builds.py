@@ -1,0 +1,115 @@
+"""What the agents of the tests build: a module of its own, so that an agent imports little."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import freshframe as ff
+
+
+class Ticks(ff.Source[int]):
+    """Emits 0, 1, 2, ... at a rate, like a camera; an end makes it stop there."""
+
+    live = True
+
+    def __init__(self, period: float, end: int | None = None) -> None:
+        self.period = period
+        self.end = end
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in itertools.count() if self.end is None else range(self.end):
+            if stop.wait(self.period):
+                return
+            yield number, number * self.period
+
+
+def ticks(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """``ticks:0.01`` ticks every 10 ms; ``ticks:0.01:5`` five times."""
+    _, period, *end = url.split(":")
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Ticks(float(period), int(end[0]) if end else None))
+    return pipeline, {"ticks": source}
+
+
+def values(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Two outputs: (pid, number) and what the URL says."""
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Ticks(0.02))
+    return pipeline, {
+        "pids": pipeline.add(lambda number: (os.getpid(), number), source),
+        "urls": pipeline.add(lambda number: url, source),
+    }
+
+
+def large(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Results of half a MiB."""
+    import numpy as np  # noqa: PLC0415
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Ticks(0.02))
+    return pipeline, {"arrays": pipeline.add(lambda number: np.full(1 << 16, number, np.float64), source)}
+
+
+def demo(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    return pipeline, {"circles": pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))}
+
+
+def frames(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    return pipeline, {"frames": pipeline.add(ff.open("demo:circles"))}
+
+
+def raises(url: str) -> Any:
+    raise ValueError(f"no camera at {url}")
+
+
+def returns_nothing(url: str) -> Any:
+    return None
+
+
+def fails_later(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    def fail(number: int) -> int:
+        raise RuntimeError("burnt out")
+
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(fail, pipeline.add(Ticks(0.01)))}
+
+
+def unpicklable(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Ticks(0.01))
+    return pipeline, {"ticks": pipeline.add(lambda number: (number for _ in "a"), source)}
+
+
+def holds_the_gil(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Keeps the GIL for as long as the URL says, on its tenth tick."""
+    pipeline = ff.Pipeline()
+
+    def hold(number: int) -> int:
+        if number == 10:
+            ctypes.PyDLL(None).usleep(int(float(url) * 1e6))
+        return number
+
+    return pipeline, {"ticks": pipeline.add(hold, pipeline.add(Ticks(0.02)))}
+
+
+def slow_to_build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    time.sleep(float(url))
+    return ticks("ticks:0.02")
+
+
+def exits(url: str) -> Any:
+    os._exit(int(url))
+
+
+def stream(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(url, open_timeout=40, read_timeout=40))
+    return pipeline, {"circles": pipeline.add(ff.CircleDetector(max_circles=1), camera)}

@@ -1,0 +1,53 @@
+"""What a program has open and running, and a fixture that fails when workers left something behind."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import process_nodes
+import pytest
+from support import run_node, until
+
+
+def descriptors() -> set[str]:
+    """What this process has open, by what it is: sockets and memory files have no other names."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(f"{entry.name} {os.readlink(entry)}")
+    return found
+
+
+def children() -> set[int]:
+    """The processes whose parent this one is."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid():
+                found.add(int(stat.parent.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """After each test: no descriptor, no child and no file in /dev/shm that was not there before."""
+    run_node(process_nodes.double, [1], process=True)  # what is opened once
+    before = descriptors(), children(), set(os.listdir("/dev/shm"))
+    yield
+    until(
+        lambda: (descriptors(), children(), set(os.listdir("/dev/shm"))) == before,
+        lambda: f"the end of {descriptors() - before[0]}, {children() - before[1]}",
+    )

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Builds CPython from Debian's source packages, once each, into a cache outside the tree: for versions and kinds that no suite ships.
+# SPDX-License-Identifier: Apache-2.0
+#
+# interpreters.sh NAME...   prints the path of each interpreter on stdout. A NAME is a version with the letters of its kind behind it:
+#   3.14    as Debian configures it, without the profile-guided optimisation that takes half an hour
+#   3.14t   free-threaded (--disable-gil)
+#   3.14ts  free-threaded, under ThreadSanitizer; start it through `setarch -R`
+set -euo pipefail
+[ $# -gt 0 ] || set -- 3.14t 3.14
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/freshframe/interpreters
+packages='build-essential ca-certificates libbz2-dev libffi-dev liblzma-dev libsqlite3-dev libssl-dev pkg-config uuid-dev zlib1g-dev'
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+say() { printf '== %s (%d s)\n' "$*" "$SECONDS" >&2; }
+die() { printf 'interpreters.sh: %s\n' "$*" >&2; exit 1; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+install_packages() {
+  local package missing=()
+  for package in $packages; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 ||
+    die "apt-get install failed; its whole output is in $cache/apt.log"
+}
+
+# apt with lists of its own: the machine's sources stay as they are, and apt checks signatures and sums as always.
+own_apt() { # COMMAND ARGS...
+  local command=$1
+  shift
+  "$command" -qq -o Dir::Etc::SourceList="$cache/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$cache/apt/lists" \
+    -o Dir::Cache="$cache/apt/cache" -o APT::Sandbox::User=root "$@"
+}
+
+# Known sources: the pool keeps a version for some weeks after the index has gone on to the next one, and sometimes the
+# index names one that the pool does not have yet. Any that is here is taken first, so that results can be repeated.
+pinned() { # VERSION
+  case $1 in
+    3.14) echo 3.14.7 3b48dac8fb59f62eaa67ac83c1eb12bda1b7a08406dd286e252c11a66be27f81 ;;
+  esac
+}
+
+mirror() {
+  # shellcheck disable=SC2016  # apt's own variable
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -1 | sed 's,/$,,'
+}
+
+# fetch VERSION: the upstream tarball of python$VERSION: the pinned one, else the newest of testing or sid. Prints its path.
+fetch() {
+  local package=python$1 release sum file version
+  mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial" "$cache/source"
+  read -r release sum <<<"$(pinned "$1")" || true
+  if [ -n "$release" ]; then
+    file=$cache/source/${package}_$release.orig.tar.xz
+    [ -f "$file" ] || /usr/lib/apt/apt-helper download-file "$(mirror)/pool/main/p/$package/${file##*/}" "$file" "SHA256:$sum" >&2 || rm -f "$file"
+    if [ -f "$file" ] && echo "$sum  $file" | sha256sum --check --quiet >&2; then echo "$file" && return; fi
+  fi
+  printf "deb-src [signed-by=$keyring] $(mirror) %s main\n" testing sid >"$cache/apt/sources.list"
+  own_apt apt-get update || say "apt-get update failed; trying with the lists that are there"
+  for version in $(own_apt apt-cache showsrc "$package" | sed -n 's/^Version: //p' | sort -rV | uniq); do
+    if (cd "$cache/source" && own_apt apt-get source --download-only "$package=$version" >&2); then
+      for file in "$cache/source/${package}_${version%-*}.orig.tar."*z; do
+        [ -f "$file" ] && echo "$file" && return
+      done
+    fi
+  done
+  die "no source of $package could be had from testing or sid"
+}
+
+build() { # NAME
+  local name=$1 version kind tarball place options=() flags='-O2'
+  [[ $name =~ ^(3\.[0-9]+)(t?s?)$ ]] || die "the name of an interpreter must be like 3.14, 3.14t or 3.14ts, got '$name'"
+  version=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]} place=$cache/$name
+  if [ ! -x "$place/bin/python3" ]; then
+    install_packages
+    tarball=$(fetch "$version")
+    say "building CPython $name from ${tarball##*/}: about three minutes on two cores"
+    case $kind in *t*) options+=(--disable-gil) ;; esac
+    # Frame pointers and symbols: a report names functions.
+    case $kind in *s*) options+=(--with-thread-sanitizer) flags='-O1 -g -fno-omit-frame-pointer' ;; esac
+    rm -rf "$cache/build-$name" "$place.part"
+    mkdir -p "$cache/build-$name"
+    tar -xf "$tarball" -C "$cache/build-$name" --strip-components=1
+    (
+      cd "$cache/build-$name"
+      wrapper=()
+      # ThreadSanitizer of g++ 12 cannot start where the kernel randomises addresses with more than 28 bits.
+      case $kind in *s*) wrapper=(setarch "$(uname -m)" -R) ;; esac
+      export TSAN_OPTIONS=report_bugs=0
+      "${wrapper[@]}" ./configure -q --prefix="$place" --with-ensurepip=install "${options[@]}" OPT="$flags -Wall" &&
+        "${wrapper[@]}" make -s -j"${JOBS:-$(nproc)}" && "${wrapper[@]}" make -s install
+    ) >"$cache/$name.log" 2>&1 || { tail -20 "$cache/$name.log" >&2; die "building $name failed; all of it: $cache/$name.log"; }
+    rm -rf "$cache/build-$name"
+    say "built: $place"
+  fi
+  echo "$place/bin/python3"
+}
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+for name in "$@"; do build "$name"; done

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Makes a release: version, changelog, tag, wheels, sources, bills of materials, checksums.
+
+Without --go it only says what it would do, and whether it could. It publishes nothing, and says how to.
+
+    tools/release.py 0.2.0 --python python3.11 --python python3.13
+    tools/release.py 0.2.0 --python python3.11 --python python3.13 --go
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = re.compile(r"(project\(freshframe VERSION )(\d+\.\d+\.\d+)")
+UNRELEASED = "## Unreleased\n"
+
+
+def version_of(cmake: str) -> str:
+    """The version in the text of CMakeLists.txt, the only place where it stands."""
+    found = PROJECT.search(cmake)
+    if found is None:
+        raise ValueError("CMakeLists.txt has no line 'project(freshframe VERSION ...'")
+    return found[2]
+
+
+def with_version(cmake: str, version: str) -> str:
+    """CMakeLists.txt of a release."""
+    return PROJECT.sub(rf"\g<1>{version}", cmake, count=1)
+
+
+def unreleased(changelog: str) -> str:
+    """What stands below "Unreleased"."""
+    _, found, rest = changelog.partition(UNRELEASED)
+    if not found:
+        raise ValueError(f"CHANGELOG.md has no heading {UNRELEASED.strip()!r}")
+    return re.split(r"^## ", rest, maxsplit=1, flags=re.MULTILINE)[0].strip()
+
+
+def with_release(changelog: str, version: str, day: str) -> str:
+    """The changelog with an empty "Unreleased" above the version's own heading."""
+    return changelog.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {day}\n", 1)
+
+
+def parts(version: str) -> tuple[int, ...]:
+    """The numbers of a version such as 1.2.3."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        raise ValueError(f"a version is three numbers such as 0.2.0, got {version!r}")
+    return tuple(int(part) for part in version.split("."))
+
+
+def next_versions(current: str) -> set[str]:
+    """The semantic versions that may follow; the current one, too, when it was never released."""
+    major, minor, patch = parts(current)
+    return {current, f"{major}.{minor}.{patch + 1}", f"{major}.{minor + 1}.0", f"{major + 1}.0.0"}
+
+
+def git(*arguments: str) -> str:
+    """What git prints."""
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def obstacles(version: str) -> Iterator[str]:
+    """Why this version cannot be released from this tree."""
+    current = version_of((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
+    if version not in next_versions(current):
+        yield f"{version} does not follow {current}; possible are {', '.join(sorted(next_versions(current)))}"
+    if not unreleased((ROOT / "CHANGELOG.md").read_text(encoding="utf-8")):
+        yield "CHANGELOG.md has nothing below 'Unreleased'"
+    if changes := git("status", "--porcelain"):
+        yield f"the tree has changes that are not committed: {len(changes.splitlines())} files"
+    if git("tag", "--list", f"v{version}"):
+        yield f"the tag v{version} exists"
+
+
+def checksums(folder: Path) -> str:
+    """Lines that `sha256sum --check` reads."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS")
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+
+
+def bills_of_materials(folder: Path) -> None:
+    """A copy of each wheel's bill of materials beside it."""
+    for path in folder.glob("*.whl"):
+        with zipfile.ZipFile(path) as wheel:
+            name = next(name for name in wheel.namelist() if name.endswith("sboms/freshframe.cdx.json"))
+            path.with_suffix(".cdx.json").write_bytes(wheel.read(name))
+
+
+def third_party_sources(folder: Path, version: str) -> None:
+    """The sources of the libraries in the wheels, as the LGPL asks for, with the programs that build them."""
+    sys.path.insert(0, str(ROOT / "tools/wheel"))
+    from bundled import LIBRARIES  # noqa: PLC0415
+
+    packages = [library.package for library in LIBRARIES if library.package and "LGPL" in library.licence]
+    subprocess.run(["tools/wheel/libraries.sh", "sources", *packages], cwd=ROOT, check=True)
+    with tarfile.open(folder / f"freshframe-{version}-third-party-sources.tar", "w") as archive:
+        for path in sorted((ROOT / "build/wheel/download").iterdir()):
+            if path.is_file():
+                archive.add(path, f"third-party-sources/{path.name}")
+        for path in sorted((ROOT / "tools/wheel").iterdir()):
+            if path.is_file():
+                archive.add(path, f"third-party-sources/tools/wheel/{path.name}")
+
+
+class Release:
+    """The steps, each of which says what it does; they do it when `go` is set."""
+
+    def __init__(self, version: str, pythons: list[str], go: bool) -> None:
+        """Does nothing yet."""
+        self.version = version
+        self.pythons = pythons
+        self.go = go
+        self.dist = ROOT / "dist"
+
+    def run(self, *command: str) -> None:
+        """Runs a program, or prints it."""
+        print("  $", " ".join(command))
+        if self.go:
+            subprocess.run(command, cwd=ROOT, check=True)
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file of the tree, or says so."""
+        print(f"  write {name}")
+        if self.go:
+            (ROOT / name).write_text(text, encoding="utf-8")
+
+    def all_steps(self) -> None:
+        """One after the other."""
+        day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+        print(f"1. version {self.version} and its changelog")
+        cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+        changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+        self.write("CMakeLists.txt", with_version(cmake, self.version))
+        self.write("CHANGELOG.md", with_release(changelog, self.version, day))
+        print("2. every test")
+        self.run("./dev", "lint")
+        self.run("./dev", "test", "--full")
+        print("3. commit and tag")
+        self.run("git", "commit", "--quiet", "-am", f"release {self.version}")
+        self.run("git", "tag", "-a", f"v{self.version}", "-m", f"freshframe {self.version}")
+        print("4. source distribution and a wheel per Python, in an empty dist/")
+        self.run("rm", "-rf", "dist")
+        self.run("./dev", "sdist")
+        for python in self.pythons:
+            self.run("./dev", "wheel", "--python", python)
+        print("5. bills of materials, sources of the libraries in the wheels, checksums")
+        if self.go:
+            bills_of_materials(self.dist)
+            third_party_sources(self.dist, self.version)
+            (self.dist / "SHA256SUMS").write_text(checksums(self.dist), encoding="utf-8")
+            print((self.dist / "SHA256SUMS").read_text(encoding="utf-8"), end="")
+        print("Nothing is published. When dist/ is as it should be:")
+        print(f"  git push origin main v{self.version}, then attach the files of dist/ to the release")
+        print("  and upload the wheels and the source distribution to the package index")
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("version", help="such as 0.2.0")
+    parser.add_argument(
+        "--python", action="append", dest="pythons", help="an interpreter to build for; default: python3"
+    )
+    parser.add_argument("--go", action="store_true", help="do it")
+    options = parser.parse_args()
+    try:
+        parts(options.version)
+        found = list(obstacles(options.version))
+    except ValueError as error:
+        found = [str(error)]
+    for obstacle in found:
+        print(f"release: {obstacle}", file=sys.stderr)
+    if found and options.go:
+        return 1
+    Release(options.version, options.pythons or ["python3"], options.go).all_steps()
+    if not options.go:
+        print("This was a dry run; --go does it.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Puts the licences of all that a wheel carries, and a bill of materials (CycloneDX), into the wheel.
+
+Prints the path of the finished wheel.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import hashlib
+import importlib.metadata
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from bundled import COMMON_LICENCES, LIBRARIES, Library, library_of
+
+EXPRESSION = (
+    "Apache-2.0 AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND MPL-1.1 AND BSD-3-Clause AND BSD-2-Clause "
+    "AND 0BSD AND bzip2-1.0.6 AND MIT AND Zlib AND IJG AND BSL-1.0 "
+    "AND (GPL-3.0-or-later WITH GCC-exception-3.1)"
+)
+
+
+def recorded(prefix: Path, library: Library, name: str) -> str:
+    """What libraries.sh wrote down about a library; empty: it did not build this one."""
+    path = prefix / "share" / "freshframe-wheel" / library.name / name
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
+
+
+def nanobind() -> importlib.metadata.Distribution:
+    """Nanobind as one of the environments has it that modules are built in."""
+    folders = [*Path("build/wheel").glob("python-*"), Path(".venv")]
+    for folder in (site for root in folders for site in root.glob("lib/python*/site-packages")):
+        for found in importlib.metadata.distributions(name="nanobind", path=[str(folder)]):
+            return found
+    raise SystemExit("bill.py: nanobind is in no environment of build/wheel")
+
+
+def notices(prefix: Path, library: Library) -> str:
+    """The copyright notices of a library."""
+    if library.name == "nanobind":
+        files = nanobind().files or []
+        return next(f.read_text() for f in files if f.name == "LICENSE" and "licenses" in str(f))
+    if library.package:
+        text = library.notices.read_text(encoding="utf-8")
+        # The notices of all of Boost are 2 MB; the parts used here have one licence.
+        return (
+            text[text.index("Boost Software License - Version") :][:1600]
+            if library.licence == "BSL-1.0"
+            else text
+        )
+    text = recorded(prefix, library, "copyright")
+    if not text:
+        raise SystemExit(f"bill.py: libraries.sh kept no copyright notices of {library.name}")
+    return text
+
+
+def version(prefix: Path, library: Library) -> str:
+    """Its version: Debian's, or that of the Python package."""
+    if library.name == "nanobind":
+        return nanobind().version
+    if library.package:
+        command = ["dpkg-query", "-W", "-f", "${source:Version} ", library.package]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[0]
+    return recorded(prefix, library, "version")
+
+
+def component(prefix: Path, library: Library, files: dict[str, bytes]) -> dict[str, Any]:
+    """A library as CycloneDX describes it."""
+    number = version(prefix, library)
+    entry: dict[str, Any] = {
+        "type": "library",
+        "name": library.name,
+        "version": number,
+        "licenses": [{"expression": library.licence}],
+        "purl": f"pkg:pypi/{library.name}@{number}"
+        if library.name == "nanobind"
+        else f"pkg:deb/debian/{library.name}@{number}?arch=source",
+        "properties": [],
+    }
+    archives = [line.split() for line in recorded(prefix, library, "sha256").splitlines()]
+    entry["externalReferences"] = [
+        {"type": "source-distribution", "url": name, "hashes": [{"alg": "SHA-256", "content": digest}]}
+        for digest, name in archives
+    ]
+    for name, data in files.items():
+        if library_of(name) is library and ".libs/" in name:
+            digest = hashlib.sha256(data).hexdigest()
+            entry["properties"].append({"name": "freshframe:file", "value": f"{name} sha256:{digest}"})
+    for where in library.inside:
+        entry["properties"].append({"name": "freshframe:linked-into", "value": where})
+    return entry
+
+
+def bill(prefix: Path, files: dict[str, bytes], wheel_version: str) -> dict[str, Any]:
+    """The whole bill of materials."""
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "component": {
+                "type": "library",
+                "name": "freshframe",
+                "version": wheel_version,
+                "licenses": [{"expression": "Apache-2.0"}],
+                "purl": f"pkg:pypi/freshframe@{wheel_version}",
+            }
+        },
+        "components": [component(prefix, library, files) for library in LIBRARIES],
+    }
+
+
+def with_licences(metadata: str, names: list[str]) -> str:
+    """METADATA with the expression of all that is inside, and a line per text."""
+    head, separator, body = metadata.partition("\n\n")
+    lines = [
+        f"License-Expression: {EXPRESSION}" if x.startswith("License-Expression:") else x
+        for x in head.split("\n")
+    ]
+    return "\n".join([*lines, *(f"License-File: {name}" for name in names)]) + separator + body
+
+
+def write(path: Path, files: dict[str, bytes], modes: dict[str, int], record: str) -> None:
+    """A wheel with a RECORD of all its files. The same input gives the same bytes."""
+    rows = io.StringIO()
+    lines = csv.writer(rows, lineterminator="\n")
+    for name, data in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        lines.writerow([name, f"sha256={digest}", len(data)])
+    lines.writerow([record, "", ""])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as wheel:
+        for name, data in [*files.items(), (record, rows.getvalue().encode())]:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = modes.get(name, 0o100644 << 16)
+            wheel.writestr(info, data)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("--libraries", type=Path, required=True, help="the prefix that libraries.sh fills")
+    parser.add_argument("--into", type=Path, required=True, help="folder of the finished wheel")
+    options = parser.parse_args()
+    with zipfile.ZipFile(options.wheel) as wheel:
+        modes = {info.filename: info.external_attr for info in wheel.infolist()}
+        files = {name: wheel.read(name) for name in wheel.namelist() if not name.endswith("/")}
+    info = next(name for name in files if name.endswith(".dist-info/METADATA")).rsplit("/", 1)[0]
+    files.pop(f"{info}/RECORD")
+    for name in [name for name in files if name.startswith(f"{info}/sboms/")]:
+        del files[name]  # of a tool that knows only the files it copied
+
+    texts = {f"third-party/{library.name}.txt": notices(options.libraries, library) for library in LIBRARIES}
+    for name in COMMON_LICENCES:
+        path = Path("/usr/share/common-licenses") / name
+        texts[f"third-party/common/{name}.txt"] = path.read_text(encoding="utf-8", errors="replace")
+    files |= {f"{info}/licenses/{name}": text.encode() for name, text in texts.items()}
+    metadata = files[f"{info}/METADATA"].decode()
+    files[f"{info}/METADATA"] = with_licences(metadata, list(texts)).encode()
+    number = next(line.split()[1] for line in metadata.splitlines() if line.startswith("Version:"))
+    materials = json.dumps(bill(options.libraries, files, number), indent=1)
+    files[f"{info}/sboms/freshframe.cdx.json"] = materials.encode()
+
+    finished = options.into / options.wheel.name
+    write(finished, files, modes, f"{info}/RECORD")
+    sys.stdout.write(f"{finished}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Makes dist/freshframe-*-manylinux_2_34_*.whl for one Python: libraries, module, bundling, licences, checks.
+# Debian 12 is the place to build: a newer C library would put its functions into the wheel, which the check refuses.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
+
+python=${1:-python3}
+work=$PWD/build/wheel
+prefix=$work/prefix
+dist=$PWD/dist
+machine=$(uname -m)
+platform=manylinux_2_34_$machine
+
+say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }
+
+missing=$(grep -v '^#' tools/wheel/debian-packages.txt | while read -r package; do
+  dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+done | tr '\n' ' ')
+if [ -n "$missing" ]; then
+  say "installing Debian packages: $missing"
+  if [ "$(id -u)" != 0 ]; then
+    echo "run this once, then ./dev wheel again: sudo apt-get install --no-install-recommends $missing" >&2
+    exit 1
+  fi
+  apt-get update -qq
+  # shellcheck disable=SC2086  # a list of words
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
+fi
+
+# The tools that need no particular Python: pinned in pyproject.toml, group `wheel`.
+tools=$work/tools
+wanted=$(sed -n '/^wheel = \[/,/^\]/p' pyproject.toml | sha256sum)
+if [ "$(cat "$tools/.stamp" 2>/dev/null)" != "$wanted" ]; then
+  say "installing the tools for wheels"
+  python3 -m venv --clear "$tools"
+  "$tools/bin/pip" install --quiet --upgrade "pip==26.3"
+  "$tools/bin/pip" install --quiet --group wheel
+  echo "$wanted" >"$tools/.stamp"
+fi
+export PATH=$tools/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
+
+tools/wheel/libraries.sh
+
+tag=$("$python" -c 'import sys, sysconfig
+print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
+environment=$work/python-$tag
+wanted=$(sed -n '/^build = \[/p' pyproject.toml; "$python" --version)
+if [ "$(.venv/bin/python -c 'import nanobind, scikit_build_core, sys; print(sys.version)' 2>/dev/null)" = \
+  "$("$python" -c 'import sys; print(sys.version)')" ]; then
+  environment=$PWD/.venv  # the checkout's own: ./dev build has put the same tools into it
+elif [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ]; then
+  say "a Python environment to build in: $tag"
+  "$python" -m venv --clear "$environment"
+  "$environment/bin/python" -m pip install --quiet --upgrade "pip==26.3"
+  "$environment/bin/python" -m pip install --quiet --group build
+  echo "$wanted" >"$environment/.stamp"
+fi
+
+say "freshframe for $tag"
+raw=$work/raw/$tag
+rm -rf "$raw"
+cc -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
+# The Python of the environment, its headers, and of libraries those of the prefix only (Boost and nlohmann-json are
+# headers). libgcc stays shared: what unwinds forced exits and finds frames must be one for the whole process. The
+# flags are those of the preset `release`, so that ccache knows its objects.
+PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH='' VIRTUAL_ENV=$environment \
+  CMAKE_CXX_COMPILER_LAUNCHER=$(command -v ccache || true) CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
+  CMAKE_PREFIX_PATH=$prefix LD_LIBRARY_PATH=$prefix/lib \
+  CC=/usr/bin/cc CXX=/usr/bin/c++ CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion" \
+  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed" \
+  "$environment/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$raw" \
+  --config-settings "build-dir=build/wheel-$tag" .
+
+say "bundling the shared libraries"
+# Without LD_LIBRARY_PATH auditwheel would take the machine's library of the same name, and Debian's FFmpeg is GPL.
+rm -rf "$work/repaired"
+LD_LIBRARY_PATH=$prefix/lib auditwheel repair --plat "$platform" --only-plat --strip --wheel-dir "$work/repaired" "$raw"/*.whl \
+  >"$work/log/auditwheel-$tag" 2>&1 || { cat "$work/log/auditwheel-$tag" >&2; exit 1; }
+
+say "licences, bill of materials, checks"
+mkdir -p "$dist"
+wheel=$(python tools/wheel/bill.py "$work/repaired"/*.whl --libraries "$prefix" --into "$dist")
+python tools/wheel/check_wheel.py "$wheel" --libraries "$prefix"
+say "$wheel"

@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# Makes the libraries that a wheel carries, in build/wheel/prefix: from Debian's source packages, where Debian's own
+# binary is GPL or wants a hundred others, else that binary. A library that is there stays until its version or its
+# recipe changes. Shared are those under the LGPL, so that a user can replace them; what is built here under a BSD-like
+# licence is static.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cd "$here/../.."
+
+suite=trixie  # newer than Debian 12, and gets security fixes for longer
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+work=$PWD/build/wheel
+prefix=$work/prefix
+jobs=$(nproc)
+# Nothing of the machine's own libraries may slip in.
+export PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH=
+old_glibc="-include $here/old_glibc.h"
+export CFLAGS="-O2 -fPIC -fvisibility=hidden $old_glibc -I$prefix/include" CXXFLAGS="-O2 -fPIC $old_glibc -I$prefix/include"
+export LDFLAGS="-L$prefix/lib -Wl,--exclude-libs,ALL -Wl,--as-needed"
+
+say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }
+die() { printf '\ntools/wheel/libraries.sh: %s\n' "$*" >&2; exit 1; }
+
+# --- Debian's source packages -------------------------------------------------------------------------------
+
+# An apt of our own, so that the machine's lists stay as they are.
+apt_setup() {
+  mkdir -p "$work"/apt/{lists/partial,cache/archives/partial}
+  cat >"$work/apt/apt.conf" <<END
+Dir::State::Lists "$work/apt/lists";
+Dir::Cache "$work/apt/cache";
+Dir::Etc::SourceList "$work/apt/sources.list";
+Dir::Etc::SourceParts "-";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+END
+  printf 'deb-src %s %s main\n' "$mirror" $suite "$mirror" $suite-updates "$security" $suite-security \
+    "$mirror" bookworm "$security" bookworm-security >"$work/apt/sources.list"
+  if [ -z "$(find "$work/apt/lists" -name '*Sources*' -mmin -1440 -print -quit)" ]; then
+    say "fetching the list of Debian's source packages ($suite)"
+    APT_CONFIG=$work/apt/apt.conf apt-get update -qq || die "apt-get update failed; is $mirror reachable?"
+  fi
+}
+
+versions_of() { # SOURCE: newest first
+  APT_CONFIG=$work/apt/apt.conf apt-cache showsrc --only-source "$1" | sed -n 's/^Version: //p' | sort -uVr
+}
+
+upstream_of() { # VERSION: without Debian's epoch and revision
+  local version=${1#*:}
+  echo "${version%-*}"
+}
+
+# Downloads a source package, checked by apt against Debian's signed lists. A mirror may lack a file: without the
+# upstream author's signature (.asc) it is complete for us.
+fetch() { # SOURCE VERSION
+  local dsc=$work/download/${1}_${2#*:}.dsc missing
+  cd "$work/download"
+  if APT_CONFIG=$work/apt/apt.conf apt-get -o Acquire::Retries=3 source --download-only -qq "$1=$2" >"$work/log/$1.fetch" 2>&1; then
+    return 0
+  fi
+  missing=$(sed -n 's/.*Failed to fetch [^ ]*\/\([^ /]*\) .*/\1/p' "$work/log/$1.fetch" | grep -v '\.asc$' || true)
+  [ -z "$missing" ] && [ -f "$dsc" ] && sed -i '/\.asc$/d' "$dsc"
+}
+
+# Unpacks a source package with Debian's patches into build/wheel/src/NAME.
+unpack() { # SOURCE VERSION
+  rm -rf "${work:?}/src/$1"
+  if [ -f "$work/download/${1}_${2#*:}.dsc" ]; then
+    dpkg-source --no-check -x "$work/download/${1}_${2#*:}.dsc" "$work/src/$1" >>"$work/log/$1.fetch" 2>&1
+  else
+    mkdir "$work/src/$1"
+    tar -C "$work/src/$1" --strip-components=1 -xf "$work/download/${1}_$2.orig.tar."*[!c]
+  fi
+}
+
+# library SOURCE FUNCTION: builds it unless this version was built by this recipe.
+library() {
+  local source=$1 recipe=$2 version stamp=$prefix/share/freshframe-wheel/$1 wanted
+  wanted=$(printf '%s\n' "$(versions_of "$source" | head -1)" "$(declare -f "$recipe")" "$CFLAGS" "$(cat "$here/old_glibc.h")" \
+    "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt")" | sha256sum | cut -c1-16)
+  if [ -f "$stamp/built" ] && [ "$(cat "$stamp/built")" = "$wanted" ]; then return; fi
+  mkdir -p "$work"/{src,download,log} "$stamp"
+  for version in $(versions_of "$source") none; do
+    if [ "$version" = none ]; then break; fi
+    if (fetch "$source" "$version"); then break; fi
+    say "$source $version cannot be fetched: the next older version"
+  done
+  [ "$version" != none ] || version=$(orig_version "$source") || { cat "$work/log/$source.fetch" >&2; die "no version of $source can be fetched"; }
+  say "$source $version"
+  unpack "$source" "$version"
+  # In the background, since `set -e` is off in what stands before ||.
+  (cd "$work/src/$source"; set -x; $recipe) >"$work/log/$source.build" 2>&1 &
+  wait $! ||
+    { tail -30 "$work/log/$source.build" >&2; die "building $source failed; all of it: $work/log/$source.build"; }
+  cat "$work/src/$source"/debian/copyright "$work/src/$source"/COPYING >"$stamp/copyright" 2>/dev/null || [ -s "$stamp/copyright" ]
+  printf '%s\n' "$version" >"$stamp/version"
+  (cd "$work/download" && sha256sum "${source}_$(upstream_of "$version").orig.tar."*[!c]) >"$stamp/sha256"
+  printf '%s\n' "$wanted" >"$stamp/built"
+  rm -rf "${work:?}/src/$source"
+}
+
+# Where only Debian's own additions cannot be fetched: the version of the author's archive, used without them.
+orig_version() { # SOURCE
+  find "$work/download" -name "${1}_*.orig.tar.*" ! -name '*.asc' -printf '%f\n' | sed 's/^[^_]*_//; s/\.orig\..*//' | sort -V | tail -1 | grep .
+}
+
+# Debian 12's own binary, by a .pc file that names nothing else of the machine. auditwheel takes along what it wants.
+debian_library() { # MODULE LIBRARIES
+  printf 'Name: %s\nDescription: of Debian\nVersion: %s\nLibs: %s\n' "$1" \
+    "$(env -u PKG_CONFIG_LIBDIR pkg-config --modversion "$1")" "$2" >"$prefix/lib/pkgconfig/$1.pc"
+}
+
+# --- recipes ------------------------------------------------------------------------------------------------
+
+cmake_static() {
+  cmake -S . -B build-wheel -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
+    -DBUILD_SHARED_LIBS=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_POLICY_VERSION_MINIMUM=3.5 "$@"
+  cmake --build build-wheel
+  cmake --install build-wheel
+}
+
+meson_build() { # static|shared OPTIONS...
+  meson setup build-wheel --buildtype=release --prefix="$prefix" --libdir=lib --default-library="$1" --wrap-mode=nodownload "${@:2}"
+  ninja -C build-wheel install
+}
+
+build_zlib() {
+  ./configure --static --prefix="$prefix"
+  make -j"$jobs" libz.a
+  make install-libs
+  install -m 644 zlib.h zconf.h "$prefix/include"
+}
+build_highway() { cmake_static -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF -DBUILD_TESTING=OFF; }
+build_jpeg() { cmake_static -DCMAKE_INSTALL_LIBDIR="$prefix/lib" -DENABLE_SHARED=OFF -DWITH_JPEG8=OFF -DREQUIRE_SIMD=ON -DWITH_JAVA=OFF; }
+build_yuv() {
+  cmake -S . -B build-wheel -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_JPEG=ON -DCMAKE_POLICY_VERSION_MINIMUM=3.5
+  cmake --build build-wheel --target yuv
+  cp build-wheel/libyuv.a "$prefix/lib"
+  cp -r include/libyuv include/libyuv.h "$prefix/include"
+}
+build_vpx() {  # the encoders only: FFmpeg's own decoders are faster
+  ./configure --prefix="$prefix" --enable-pic --disable-shared --enable-static --disable-examples --disable-tools --disable-docs \
+    --disable-unit-tests --disable-vp8-decoder --disable-vp9-decoder --enable-vp9-highbitdepth --enable-runtime-cpu-detect \
+    --as=nasm --extra-cflags="$CFLAGS"
+  make -j"$jobs"
+  make install
+}
+build_pixman() {
+  meson_build static -Dtests=disabled -Ddemos=disabled -Dgtk=disabled -Dlibpng=disabled -Dopenmp=disabled
+}
+build_cairo() {  # pictures in memory and a font of its own: no X, no fontconfig, no FreeType
+  meson_build shared -Dfontconfig=disabled -Dfreetype=disabled -Dpng=disabled -Dxlib=disabled -Dxcb=disabled -Dxlib-xcb=disabled \
+    -Dzlib=disabled -Dtee=disabled -Dquartz=disabled -Dtests=disabled -Dgtk2-utils=disabled -Dglib=disabled -Dspectre=disabled \
+    -Dsymbol-lookup=disabled -Dlzo=disabled -Ddwrite=disabled -Dgtk_doc=false
+}
+ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure
+  local kind names name
+  while read -r kind names; do
+    case $kind in '' | '#'*) continue ;; esac
+    for name in $names; do
+      if [ "$name" = ALL ]; then echo "--enable-${kind}s"; else echo "--enable-$kind=$name"; fi
+    done
+  done <"$here/ffmpeg_parts.txt"
+}
+build_ffmpeg() {
+  # shellcheck disable=SC2046  # a list of words
+  ./configure --prefix="$prefix" --enable-shared --disable-static --disable-autodetect --disable-programs --disable-doc --disable-avdevice \
+    --disable-avfilter --disable-postproc --disable-swresample --disable-debug --disable-everything $(ffmpeg_parts) \
+    --enable-zlib --enable-gnutls --enable-libvpx --enable-libdav1d --enable-pthreads --pkg-config-flags=--static \
+    --extra-cflags="${CFLAGS/-fvisibility=hidden/}" --extra-ldflags="$LDFLAGS"
+  grep '^#define FFMPEG_LICENSE "LGPL' config.h
+  # Of glibc 2.36; getrandom() does the same.
+  sed -i 's/^#define HAVE_ARC4RANDOM_BUF 1/#define HAVE_ARC4RANDOM_BUF 0/' config.h
+  make -j"$jobs"
+  make install
+  wants libavformat libavcodec.so.61 libavutil.so.59
+  wants libavcodec libavutil.so.59
+  wants libswscale libavutil.so.59
+}
+# With these linker flags FFmpeg's libraries do not name each other.
+wants() { # LIBRARY OTHER...
+  local library=$prefix/lib/$1.so other
+  for other in "${@:2}"; do
+    readelf -d "$library" | grep -q "NEEDED.*\[$other\]" || patchelf --add-needed "$other" "$(readlink -f "$library")"
+  done
+}
+
+# The sources of Debian 12's binaries, which must be handed on with a wheel that has them inside.
+sources_of() { # PACKAGE...
+  local package source version
+  for package in "$@"; do
+    read -r source version < <(dpkg-query -W -f '${source:Package} ${source:Version}\n' "$package")
+    (fetch "$source" "$version") || die "the source of $package, $source $version, cannot be fetched; is this machine up to date?"
+  done
+}
+
+main() {
+  apt_setup
+  mkdir -p "$work/log" "$prefix"/{lib/pkgconfig,include,share}
+  library zlib build_zlib
+  library highway build_highway
+  library libjpeg-turbo build_jpeg
+  library libyuv build_yuv
+  library libvpx build_vpx
+  library pixman build_pixman
+  library cairo build_cairo
+  debian_library gnutls -lgnutls
+  debian_library dav1d -ldav1d
+  debian_library libdw "-ldw -lelf"
+  library ffmpeg build_ffmpeg
+}
+
+# libraries.sh sources PACKAGE...: only these sources, into build/wheel/download
+if [ "${1:-}" = sources ]; then
+  apt_setup
+  mkdir -p "$work"/{download,log}
+  sources_of "${@:2}"
+else
+  main
+fi

@@ -1,0 +1,163 @@
+"""Uses an installed wheel as a user on a bare system does, and prints a line of JSON per step.
+
+It needs the folder that prove.sh makes beside it: clips, a certificate, and the tests' servers. Nothing else
+is imported but freshframe and the standard library.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "servers"))
+
+ROUNDS = 7
+FRAMES = 5
+PATIENCE = 60.0  # seconds
+
+Step = Callable[[], object]
+
+
+def import_times() -> object:
+    """Milliseconds of processes that import nothing, NumPy, freshframe: medians."""
+    times: dict[str, list[float]] = {}
+    statements = ("pass", "import numpy", "import freshframe")
+    for statement in statements * (ROUNDS + 1):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", statement], check=True)
+        times.setdefault(statement, []).append(1e3 * (time.perf_counter() - began))
+    return {statement: round(statistics.median(values[1:]), 1) for statement, values in times.items()}
+
+
+def decode_h264() -> object:
+    """A file that another encoder wrote: every frame, and the first one's mean."""
+    import freshframe as ff  # noqa: PLC0415
+
+    source = ff.open(HERE / "h264.mp4")
+    means = [float(sample.value.luma.mean()) for sample in ff.stream(source)]
+    if len(means) < 89 or not means[0] < means[50]:
+        raise RuntimeError(f"{len(means)} frames, {means[:1]}")
+    return {"codec": source.info.codec, "frames": len(means)}
+
+
+def read_live(scheme: str) -> object:
+    """A few frames of a server on loopback."""
+    from faulty_server import Clip  # noqa: PLC0415
+    from live_rtsp import RtspServer  # noqa: PLC0415
+    from live_servers import HttpServer, TlsFront  # noqa: PLC0415
+
+    import freshframe as ff  # noqa: PLC0415
+
+    rtsp = scheme.startswith("rtsp")
+    server = (RtspServer if rtsp else HttpServer)(Clip.load(HERE / ("h264.clip" if rtsp else "mpegts.clip")))
+    with server:
+        front = TlsFront(server, HERE / "localhost.pem") if scheme.endswith("s") else server
+        with front:
+            frames = ff.stream(ff.open(front.url, open_timeout=PATIENCE, read_timeout=PATIENCE))
+            with frames:
+                return {
+                    "url": front.url,
+                    "frames": sum(1 for _, _ in zip(range(FRAMES), frames, strict=False)),
+                }
+
+
+def write_video() -> object:
+    """What "auto" takes, that it says so, and that the file can be read back; an explicit h264 is refused."""
+    import freshframe as ff  # noqa: PLC0415
+
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("freshframe")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    found: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("a.mp4", "a.mkv", "a.webm", "a.avi", "a.mov", "a.ts"):
+            path = Path(folder) / name
+            pipeline = ff.Pipeline()
+            recorder = ff.VideoFile(path)
+            pipeline.add(recorder, pipeline.add(ff.open("demo:circles?pace=0&frames=30&size=320x240")))
+            pipeline.run()
+            read = sum(1 for _ in ff.stream(ff.open(path)))
+            found[name] = [recorder.codec, read]
+    try:
+        found["h264"] = repr(ff.VideoFile("a.mp4", codec="h264"))
+    except ff.OptionError as error:
+        found["h264"] = str(error)
+    found["log"] = [line for line in lines if "written as" in line][:1]
+    return found
+
+
+def command(*arguments: str) -> object:
+    """The command line."""
+    program = [sys.executable, "-m", "freshframe", *arguments]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        raise RuntimeError(
+            f"{arguments} ended with {ended.returncode}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
+        )
+    return ended.stdout.strip().splitlines()[-30:]
+
+
+def libraries() -> object:
+    """The shared libraries of this process that are not of the wheel or Python."""
+    import freshframe  # noqa: F401, PLC0415
+
+    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    files = {line.split()[-1] for line in lines if ".so" in line}
+    return sorted(file for file in files if "site-packages" not in file and "python" not in file)
+
+
+def watch_gil() -> object:
+    """Native call stacks through libdw."""
+    code = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: sorted(range(3000000))\n"
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
+        program.write(code)
+        program.flush()
+        return command("gil", program.name)
+
+
+STEPS: dict[str, Step] = {
+    "import": import_times,
+    "libraries": libraries,
+    "h264": decode_h264,
+    "http": lambda: read_live("http"),
+    "rtsp": lambda: read_live("rtsp"),
+    "https": lambda: read_live("https"),
+    "rtsps": lambda: read_live("rtsps"),
+    "VideoFile": write_video,
+    "gil": watch_gil,
+    "doctor": lambda: command("doctor"),
+    "demo": lambda: command("demo", "--seconds", "4", "--out", tempfile.mkdtemp(), "--json"),
+}
+
+
+def main() -> int:
+    """Every step; the exit status is the number of those that failed."""
+    failed = 0
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", "?")
+    print(json.dumps({"system": system, "python": platform.python_version(), "libc": platform.libc_ver()[1]}))
+    for name, step in STEPS.items():
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
+        try:
+            print(json.dumps({"step": name, "found": step()}), flush=True)
+        except Exception as error:
+            failed += 1
+            print(json.dumps({"step": name, "failed": f"{type(error).__name__}: {error}"}), flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Proves the wheels of dist/ in bare Debian roots, where only the C library and Python are: prove.sh SUITE...
+# FRESH_ROOT is a program that runs a command in such a root: FRESH_ROOT -s SUITE -r REPOSITORY -- COMMAND.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
+
+if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environment, the wheel that fits
+  apt-get update -qq >/dev/null
+  apt-get install -qq -y --no-install-recommends python3 python3-venv >/dev/null 2>&1
+  cd "$2"
+  python3 -m venv /tmp/venv
+  began=$(date +%s%N)
+  /tmp/venv/bin/pip install --quiet --find-links dist freshframe
+  echo "{\"step\": \"pip install\", \"found\": {\"seconds\": $((($(date +%s%N) - began) / 10000000))e-2}}"
+  cd /tmp && exec venv/bin/python "$OLDPWD/prove.py"
+fi
+
+runner=${FRESH_ROOT:?a program that runs a command in a bare root: FRESH_ROOT -s SUITE -r REPOSITORY -- COMMAND}
+folder=$PWD/build/wheel/proof
+rm -rf "$folder"
+mkdir -p "$folder/dist" "$folder/servers" "$folder/tools/wheel"
+cp dist/*.whl "$folder/dist"
+cp tools/wheel/prove.py "$folder"
+cp tools/wheel/prove.sh "$folder/tools/wheel"
+cp tests/python/{faulty_server,live_rtsp,live_servers}.py "$folder/servers"
+# Made here, by PyAV's x264 and openssl, which the roots do not have.
+PYTHONPATH=tests/python .venv/bin/python - "$folder" <<'END'
+import sys
+from pathlib import Path
+from live_media import encode
+folder = Path(sys.argv[1])
+for kind in ("h264", "mpegts"):
+    encode(kind).save(folder / f"{kind}.clip")
+clip = encode("mp4", 90)
+(folder / "h264.mp4").write_bytes(clip.header + b"".join(clip.frames))
+END
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost -keyout "$folder/key" -out "$folder/certificate" 2>/dev/null
+cat "$folder/certificate" "$folder/key" >"$folder/localhost.pem"
+git -C "$folder" init -q
+git -C "$folder" add -f .
+git -C "$folder" -c user.name=proof -c user.email=proof@example.org commit -qm proof
+for suite in "$@"; do
+  echo "== $suite"
+  "$runner" -s "$suite" -r "$folder" -- bash tools/wheel/prove.sh --inside . | tee "build/wheel/proof-$suite.jsonl"
+done

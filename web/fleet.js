@@ -1,0 +1,182 @@
+// Starts a fleet's page: asks for the state once a second, and each part shows its share.
+// SPDX-License-Identifier: Apache-2.0
+
+import { Cameras } from "./fleet_cameras.js";
+import { attribute, byId, el, fact, text } from "./dom.js";
+import * as format from "./format.js";
+
+const PERIOD = 1000; // milliseconds between two questions
+const OLD = 15000; // milliseconds without a new state; the program makes one every 10 s at least
+const LOSSES = ["outbox_full", "expired", "fenced", "lost_with_agent"];
+
+const cameras = new Cameras();
+const facts = {};
+const list = byId("facts");
+for (const [key, term, title] of [
+  ["agents", "agents up", "agents whose lease is renewed, of all"],
+  ["running", "running", "cameras that give results, of all"],
+  ["broken", "not running", "cameras that are failed or unplaced"],
+  ["rate", "results", "results a second of all cameras"],
+  ["oldest", "oldest", "the oldest newest result of a running camera"],
+]) {
+  facts[key] = fact(list, term, title);
+}
+
+let newestEvent = "";
+let failures = 0;
+let latest = { time: 0, heard: performance.now() };
+
+function show(state) {
+  text(byId("name"), state.name);
+  document.title = `${state.name} - freshframe`;
+  text(byId("term"), `term ${state.term}`);
+  const all = Object.values(state.cameras);
+  const agents = Object.values(state.agents);
+  const up = agents.filter((agent) => agent.state === "up").length;
+  const running = all.filter((camera) => camera.state === "running");
+  const broken = all.filter((camera) => camera.state === "failed" || camera.state === "unplaced").length;
+  cameras.update(state);
+  text(facts.agents, `${up} / ${agents.length}`);
+  text(facts.running, `${format.count(running.length)} / ${format.count(all.length)}`);
+  text(facts.broken, format.count(broken));
+  facts.broken.parentElement.classList.toggle("bad", broken > 0);
+  facts.agents.parentElement.classList.toggle("bad", up < agents.length);
+  text(facts.rate, `${format.rate(cameras.rate)} /s`);
+  text(facts.oldest, format.time(running.reduce((most, camera) => Math.max(most, camera.age ?? 0), 0)));
+  const phase = byId("phase");
+  text(phase, broken > 0 ? "with problems" : "running");
+  attribute(phase, "data-state", broken > 0 ? "problem" : "running");
+  showAgents(agents);
+  showReaders(state.readers);
+  showEvents(state.events);
+  text(byId("controller"), `controller: ${format.time(state.controller_cpu)} of processor time`);
+}
+
+function showAgents(agents) {
+  const chosen = cameras.agent;
+  byId("agents").replaceChildren(
+    ...agents.map((agent) =>
+      el(
+        "article",
+        { class: "card agent", "data-agent": agent.name, "data-state": wordOfAgent(agent).state },
+        el(
+          "header",
+          {},
+          el("span", { class: "dot", "aria-hidden": "true" }),
+          el(
+            "button",
+            {
+              type: "button",
+              "aria-pressed": String(chosen === agent.name),
+              onclick: () => cameras.choose(agent.name),
+            },
+            agent.name,
+          ),
+          el("span", { class: "state" }, wordOfAgent(agent).word),
+          agent.page ? el("a", { href: agent.page, target: "_blank", rel: "noopener" }, "its page") : null,
+        ),
+        el("span", { class: "bar", title: `${format.percent(agent.load)} of the machine` }, loadBar(agent.load)),
+        el(
+          "p",
+          { class: "hint num" },
+          [
+            `${format.count(agent.cameras)} cameras`,
+            `load ${format.percent(agent.load)}`,
+            agent.pid > 0 ? `process ${agent.pid}` : "no process",
+            agent.deaths > 0 ? `${format.count(agent.deaths)} ${agent.deaths === 1 ? "death" : "deaths"}` : "",
+            Object.entries(agent.labels)
+              .map(([name, value]) => `${name}=${value}`)
+              .join(" "),
+          ]
+            .filter((part) => part !== "")
+            .join(" · "),
+        ),
+        agent.why ? el("p", { class: "alarm" }, agent.why) : null,
+      ),
+    ),
+  );
+}
+
+function loadBar(load) {
+  const bar = el("i");
+  bar.style.inlineSize = `${Math.min(100, Math.round(load * 100))}%`; // a style attribute would be refused
+  return bar;
+}
+
+function wordOfAgent(agent) {
+  if (agent.state === "up" && agent.silent > 1) return { state: "stalled", word: `silent for ${format.time(agent.silent)}` };
+  if (agent.state === "up") return { state: "ok", word: agent.draining ? "draining" : "up" };
+  if (agent.state === "starting") return { state: "starting", word: "starting" };
+  return { state: "failed", word: agent.state };
+}
+
+function showReaders(readers) {
+  byId("readers").replaceChildren(
+    ...(readers.length === 0 ? [el("p", { class: "hint" }, "nobody reads")] : []),
+    ...readers.map((reader) => {
+      const lost = format.sum(LOSSES.map((name) => reader[name]));
+      const parts = [`${format.count(reader.delivered)} delivered`, `${format.count(reader.waiting)} waiting`];
+      for (const name of LOSSES) {
+        if (reader[name] > 0) parts.push(`${format.count(reader[name])} ${name.replaceAll("_", " ")}`);
+      }
+      return el(
+        "p",
+        { class: "reader-line", "data-state": lost > 0 ? "lost" : "ok" },
+        el("span", { class: "dot", "aria-hidden": "true" }),
+        el("b", {}, reader.output),
+        el("span", { class: "num" }, parts.join(" · ")),
+      );
+    }),
+  );
+}
+
+function showEvents(events) {
+  const key = `${events.length} ${events.at(-1)?.time ?? 0}`;
+  if (key === newestEvent) return;
+  newestEvent = key;
+  text(byId("events-hint"), events.length === 0 ? "nothing yet" : `the last ${Math.min(200, events.length)}`);
+  const newest = events.at(-1);
+  if (newest) text(byId("announce"), `${newest.about}: ${newest.text}`);
+  byId("event-list").replaceChildren(
+    ...events
+      .slice(-200)
+      .reverse()
+      .map((event) =>
+        el(
+          "li",
+          {},
+          el("time", { class: "num dim" }, format.clock(event.time)),
+          el("b", {}, event.about),
+          el("span", {}, event.text),
+        ),
+      ),
+  );
+}
+
+function showLink(problem) {
+  document.body.classList.toggle("stale", problem !== "");
+  byId("banners").replaceChildren(
+    ...(problem === ""
+      ? []
+      : [el("div", { class: "banner", "data-kind": "lost", role: "status" }, el("strong", {}, problem), " The numbers are old.")]),
+  );
+}
+
+async function ask() {
+  try {
+    const answer = await fetch("api/fleet", { cache: "no-store", signal: AbortSignal.timeout(5000) });
+    if (answer.status === 401) return location.assign("/");
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const state = await answer.json();
+    failures = 0;
+    if (state.time !== latest.time) latest = { time: state.time, heard: performance.now() };
+    showLink(performance.now() - latest.heard > OLD ? "The program does not tell its state: it is busy or stopped." : "");
+    show(state);
+  } catch (error) {
+    failures += 1;
+    if (failures > 1) showLink(`The fleet does not answer (${error.message}).`);
+  }
+  setTimeout(ask, document.hidden ? 5 * PERIOD : PERIOD);
+}
+
+ask();
