@@ -1,4 +1,4 @@
-"""Writes what the fuzzers start from: `python seeds.py FOLDER` makes a folder in it for each that has seeds."""
+"""Writes the seeds of the fuzzers: `python seeds.py FOLDER` makes a folder in it for each that has some."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
