@@ -19,17 +19,17 @@ run(${CMAKE_COMMAND} --install ${build_dir} --component python --prefix ${scratc
 foreach(site IN ITEMS ${scratch}/site ${source_dir}/python)
   set(ENV{PYTHONPATH} ${site})
   # A native node needs the headers alone.
-  run(${python} -c "import freshframe, sys; sys.stdout.write(freshframe.get_include())")
+  run(${python} -c "import freshframe\nprint(freshframe.get_include(), end='')")
   set(plugin ${scratch}/libmotion.so)
   run(${compiler} -std=c++20 -O3 -Wall -Wextra -Werror -shared -fPIC -I${output}
     ${source_dir}/examples/native_node/motion.cpp -o ${plugin})
-  run(${python} -c "import freshframe as ff; ff.native.node('${plugin}', 'motion')")
+  run(${python} -c "import freshframe as ff\nff.native.node('${plugin}', 'motion')")
   string(MD5 name ${site})
   run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR} -B ${scratch}/${name}
     -D Python_EXECUTABLE=${python} -D CMAKE_CXX_COMPILER=${compiler})
   run(${CMAKE_COMMAND} --build ${scratch}/${name})
   set(ENV{PYTHONPATH} ${scratch}/${name})
-  run(${python} -c "import outside; assert outside.twice(21) == 42")
+  run(${python} -c "import outside\nassert outside.twice(21) == 42")
 endforeach()
 
 # The engine's archives are not in the Python package, and it says so.
