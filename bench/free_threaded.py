@@ -29,7 +29,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 3.0
-STEPS = 12_000  # of the computation: about 10 ms of bytecode
+STEPS = 60_000  # of the computation: about 10 ms of bytecode, more than PERIOD
 PERIOD = 0.004  # seconds between two samples of the source
 PERIOD_PYAV = 0.01  # seconds between two frames of the thread with PyAV
 CORES = len(os.sched_getaffinity(0))
