@@ -32,6 +32,32 @@ PAGE = ROOT / "docs" / "platforms.md"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t")
 SUITES = ("bookworm", "trixie", "forky")
 OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
+RUN_PARALLEL = "pytest-run-parallel==0.10.0"
+PARALLEL = [
+    f"tests/python/test_{name}.py"
+    for name in (
+        "annotate",
+        "batch",
+        "counting",
+        "detect_circles",
+        "detections",
+        "frame",
+        "frame_colours",
+        "merge",
+        "nodes",
+        "numeric",
+        "option_errors",
+        "pipeline",
+        "queue",
+        "reader",
+        "run_node",
+        "sample",
+        "stats",
+        "tracker",
+        "types",
+        "wiring_errors",
+    )
+]
 BEGIN, END = "<!-- written by ./dev platforms -->", "<!-- end -->"
 FACTS = """
 import importlib.metadata, json, platform, subprocess
@@ -90,7 +116,16 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     python = _environment(name, folder)
     left_out = _packages(name, python)
     _build(name, folder, python)
-    log = folder / "pytest.log"
+    row = {**_facts(python), "c++ tests": "", "python tests": _run(python, folder / "pytest.log", arguments)}
+    notes = [f"without {', '.join(left_out)}"] if left_out else []
+    notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
+    if name.endswith("t") and not arguments:
+        together = _run(python, folder / "parallel.log", ["--parallel-threads=2", *PARALLEL])
+        notes.append(f"each test on two threads at once: {together}")
+    return {**row, "notes": "; ".join(notes)}
+
+
+def _run(python: Path, log: Path, arguments: Sequence[str]) -> str:
     with log.open("w") as lines:
         subprocess.run(
             [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
@@ -100,14 +135,7 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    notes = [f"without {', '.join(left_out)}"] if left_out else []
-    notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
-    return {
-        **_facts(python),
-        "c++ tests": "",
-        "python tests": counts(log.read_text()),
-        "notes": "; ".join(notes),
-    }
+    return counts(log.read_text())
 
 
 def _interpreter(name: str) -> str:
@@ -138,7 +166,7 @@ def _packages(name: str, python: Path) -> list[str]:
     subprocess.run([*pip, "--upgrade", "pip"], check=True)
     subprocess.run([*pip, "--group", "build", numpy, "cloudpickle", "rich"], cwd=ROOT, check=True)
     left_out = []
-    for package in _group("test"):
+    for package in [*_group("test"), *([RUN_PARALLEL] if name.endswith("t") else [])]:
         if package.startswith("numba"):  # 190 MB; ./dev test has it
             continue
         # Not from source: what has no wheel for a Python is not made for it. NumPy stays what it is.
@@ -160,18 +188,21 @@ def _group(name: str) -> list[str]:
 
 def _build(name: str, folder: Path, python: Path) -> None:
     """The modules lie beside each other in python/freshframe: the names of their files differ."""
-    build = (
-        folder.parent / f"cmake-{name}"
-    )  # as deep as build/dev, so that ccache finds what was compiled there
-    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+    build = str(folder.parent / f"cmake-{name}")  # as deep as build/dev
     environment = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
+    # Without debugging information ccache finds what does not need Python in the builds for the others.
+    settings = [f"-DPython_EXECUTABLE={python}", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -DNDEBUG"]
+    if shutil.which("ccache"):
+        settings.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+    targets = ["freshframe_python", "gil_plain", "gil_nanobind", "gil_lies"]
     with (folder / "build.log").open("w") as log:
-        for command in (
-            ["cmake", "--preset", "dev", "-B", str(build), f"-DPython_EXECUTABLE={python}", *launcher],
-            ["cmake", "--build", str(build), "--target", "freshframe_python"],
+        for command, must in (
+            (["cmake", "--preset", "dev", "-B", build, *settings], True),
+            (["cmake", "--build", build, "--target", *targets], True),
+            (["cmake", "--build", build, "--target", "gil_pybind11"], False),  # where there is a pybind11
         ):
             subprocess.run(
-                command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, check=True
+                command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, check=must
             )
 
 

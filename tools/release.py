@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a release: version, changelog, tag, wheels, sources, bills of materials, checksums.
 
-Without --go it only says what it would do, and whether it could. It publishes nothing; its last lines say how.
+Without --go it only says what it would do, and whether it could. It publishes nothing, and says how to.
 
     tools/release.py 0.2.0 --python python3.11 --python python3.13
     tools/release.py 0.2.0 --python python3.11 --python python3.13 --go
@@ -101,6 +101,11 @@ def bills_of_materials(folder: Path) -> None:
 
 def third_party_sources(folder: Path, version: str) -> None:
     """The sources of the libraries in the wheels, as the LGPL asks for, with the programs that build them."""
+    sys.path.insert(0, str(ROOT / "tools/wheel"))
+    from bundled import LIBRARIES  # noqa: PLC0415
+
+    packages = [library.package for library in LIBRARIES if library.package and "LGPL" in library.licence]
+    subprocess.run(["tools/wheel/libraries.sh", "sources", *packages], cwd=ROOT, check=True)
     with tarfile.open(folder / f"freshframe-{version}-third-party-sources.tar", "w") as archive:
         for path in sorted((ROOT / "build/wheel/download").iterdir()):
             if path.is_file():

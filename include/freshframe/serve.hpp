@@ -35,7 +35,7 @@ struct ServeLimits {
   double acknowledge = 10;  // for a live viewer to acknowledge what it was sent
 };
 
-/// An answer of the program's own: its type, its text and its HTTP status.
+/// An answer of the program's own.
 struct Document {
   std::string type = "application/json";
   std::string body = {};

@@ -149,4 +149,6 @@ def _stop_all() -> None:
     if busy:
         return
     _running.clear()
-    _native.forget_classes()
+    ours = (threading.main_thread(), *_threads)
+    if all(thread in ours or _log.is_thread(thread) for thread in threading.enumerate()):
+        _native.forget_classes()  # else such a thread may be in a call that needs them

@@ -105,6 +105,11 @@ def start() -> None:
             _thread = thread
 
 
+def is_thread(thread: threading.Thread) -> bool:
+    """Whether it is, or was, the one that logs."""
+    return isinstance(thread, _LogThread)
+
+
 def leave() -> threading.Thread | None:
     """No pipeline runs any more: lets the thread end, and returns it. Takes no lock."""
     global _thread

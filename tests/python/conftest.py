@@ -32,10 +32,10 @@ def threads() -> dict[int, str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out tests of what is not here, and those of minutes unless ./dev test --full wants them."""
-    if _gil_state.FREE_THREADED:
+    if GIL_WAS_OFF:
         for item in items:
-            if item.path.stem in NEED_A_GIL:
-                item.add_marker(pytest.mark.skip(reason="the GIL watch needs a Python with a GIL"))
+            if item.path.stem in NEED_A_GIL or item.get_closest_marker("needs_gil"):
+                item.add_marker(pytest.mark.skip(reason="of a Python with a GIL"))
     if "FRESHFRAME_TEST_FULL" in os.environ:
         return
     for item in items:
@@ -43,6 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
 
 
+GIL_WAS_OFF = not _gil_state.enabled()
 NEED_A_GIL = {
     "test_gil_command",
     "test_gil_hold",
@@ -73,8 +74,6 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if GIL_WAS_OFF and _gil_state.enabled():
         pytest.fail(f"the GIL is on, switched on by {', '.join(_gil_state.enabled_by())}", pytrace=False)
 
-
-GIL_WAS_OFF = not _gil_state.enabled()
 
 # Replaced once, by no fixture: pytest-run-parallel runs no test beside others that uses monkeypatch.
 _made: list[ff.Pipeline] = []

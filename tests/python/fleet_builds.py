@@ -107,3 +107,9 @@ def slow_to_build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 def exits(url: str) -> Any:
     os._exit(int(url))
+
+
+def stream(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(url, open_timeout=40, read_timeout=40))
+    return pipeline, {"circles": pipeline.add(ff.CircleDetector(max_circles=1), camera)}

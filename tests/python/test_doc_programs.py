@@ -83,6 +83,7 @@ def test_a_whole_program_runs(program: Program, folder: Path) -> None:
         ff.stop_all()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="needs mypy")
 def test_fragments_fit_the_types(tmp_path: Path) -> None:
     fragments = [program for program in PROGRAMS if not program.runs]
     assert len(fragments) > 5

@@ -399,6 +399,7 @@ def test_agents_end_with_a_program_that_is_killed(state_folder: Path) -> None:
     until(lambda: not any(is_alive(pid) for pid in pids), "the end of the agents")
 
 
+@pytest.mark.full
 def test_a_program_that_just_ends_closes_its_fleet(state_folder: Path) -> None:
     ended = run_program(
         """

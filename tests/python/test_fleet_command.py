@@ -54,6 +54,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
     assert _desk.running() == []
 
 
+@pytest.mark.full
 def test_run_prints_results_as_json_lines(tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     app.write_text("from fleet_builds import ticks as build\ncameras = {'a': 'ticks:0.01'}\n")

@@ -4,8 +4,15 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+from pathlib import Path
+
+import pytest
+from support import Gate
 
 from freshframe.fleet._decisions import Action, Camera, Decisions, Run, Times
+from freshframe.fleet._state import StateFile
 
 
 class World:
@@ -306,3 +313,40 @@ def test_a_restarted_controller_adopts_what_its_agents_run() -> None:
     world.run(3)
     assert stranger.state == "running"  # nobody had it
     assert stranger.epoch != 9
+
+
+def test_without_a_disk_cameras_run_on_and_no_other_starts() -> None:
+    world, [camera] = started()
+    world.decisions._next_epoch = raise_no_space
+    [late] = world.add(1)
+    world.run(2)
+    assert (camera.state, late.state) == ("running", "unplaced")
+    assert "the state cannot be written" in late.why
+    world.decisions._next_epoch = lambda: next(world.epochs)
+    world.run(2)
+    assert state(late) == "running"
+
+
+def raise_no_space() -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_epochs_rise_over_restarts_and_do_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    file = StateFile("yard", keep=True)
+    gate = Gate()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda number: gate.enter())
+        file.write_cameras([])
+        epochs = [file.next_epoch() for _ in range(1000)]  # those that were written before
+        gate.open()
+    epochs += [file.next_epoch() for _ in range(1500)]
+    assert epochs == sorted(set(epochs))
+    written = json.loads(file.path.read_text())
+    assert written["term"] << 32 | written["epochs"] >= epochs[-1]
+    file.close()
+    again = StateFile("yard", keep=True)
+    assert again.next_epoch() > epochs[-1]
+    again.close()

@@ -143,6 +143,7 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
     assert watch.epochs() == epochs
 
 
+@pytest.mark.full
 def test_an_agent_whose_user_code_ends_the_process_is_told_with_its_status() -> None:
     with ff.Fleet("local") as fleet:
         fleet.add("cam", fleet_builds.exits, "3")

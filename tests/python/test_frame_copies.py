@@ -104,6 +104,7 @@ def test_copying_a_frame_object_copies_no_pixels() -> None:
         assert np.shares_memory(other.array, frame.array)
 
 
+@pytest.mark.needs_gil
 @pytest.mark.parametrize(("format_", "shape"), [("bgr", (480, 640, 3)), ("i420", (720, 640))])
 def test_a_short_copy_lets_no_other_thread_in(format_: Any, shape: tuple[int, ...]) -> None:
     array = np.zeros(shape, np.uint8)

@@ -208,6 +208,7 @@ def camera() -> Iterator[tuple[ff.Pipeline, ff.Reader[ff.Frame]]]:
         yield pipeline, reader
 
 
+@pytest.mark.needs_gil
 def test_latest_holds_the_gil(camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]]) -> None:
     pipeline, reader = camera
     first = reader.get()
@@ -219,6 +220,7 @@ def test_latest_holds_the_gil(camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]]) -
     assert sample.seq > first.seq  # it did see new frames meanwhile
 
 
+@pytest.mark.needs_gil
 def test_poll_holds_the_gil(camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]]) -> None:
     pipeline, reader = camera
     delivered = edge(pipeline, "reader").delivered
@@ -226,6 +228,7 @@ def test_poll_holds_the_gil(camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]]) -> 
         assert holds(reader.poll)
 
 
+@pytest.mark.needs_gil
 def test_looking_at_a_sample_and_its_frame_holds_the_gil(
     camera: tuple[ff.Pipeline, ff.Reader[ff.Frame]],
 ) -> None:
@@ -266,12 +269,14 @@ def test_pixel_conversions_let_go_of_the_gil() -> None:
     assert lets_go(next(frames).copy)
 
 
+@pytest.mark.needs_gil
 def test_a_conversion_that_was_made_before_holds_the_gil() -> None:
     frame = ff.Frame.from_array(np.zeros((480, 640, 3), np.uint8), "bgr")
     assert frame.rgb.shape == (480, 640, 3)
     assert holds(functools.partial(operator.attrgetter("rgb", "array"), frame))
 
 
+@pytest.mark.needs_gil
 def test_native_nodes_work_on_while_python_holds_the_gil() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=200"))

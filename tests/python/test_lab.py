@@ -98,6 +98,7 @@ def test_for_people_there_is_a_table_and_a_sentence_and_stderr_says_how_long_it_
         (["call-guard", "--picture", "x.png"], ["frozen-game"]),
         (["frozen-game", "--picture", "x.gif"], [".png", "x.gif"]),
         (["frozen-game", "--picture", "missing/x.png"], ["missing"]),
+        (["sum", "--free-threaded", "python3.14t"], ["fibonacci and contention"]),
     ],
     ids=" ".join,
 )
@@ -159,6 +160,7 @@ def test_fibonacci_numbers_are_right() -> None:
         assert [_lab.fibonacci(n, release) for n in (0, 1, 2, 10, 93)] == [0, 1, 1, 55, 12200160415121876738]
 
 
+@pytest.mark.needs_gil
 def test_two_holders_of_the_gil_take_turns() -> None:
     found = {(row["binding"], row["case"]): row for row in rows(lab("fibonacci"), "threads")}
     assert len(found) == 3 * 6
@@ -182,6 +184,7 @@ def test_the_compiler_refuses_to_let_the_gil_go_twice_and_its_words_are_shown() 
         assert row["ends"] or row["missing"]
 
 
+@pytest.mark.needs_gil
 def test_without_compilers_the_rows_say_why_they_are_missing_and_what_to_do(tmp_path: Path) -> None:
     ended = run("fibonacci", "--quick", "--json", PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), CXX="")
     assert ended.returncode == 0, ended.stderr
@@ -237,6 +240,7 @@ def test_outside_a_checkout_a_missing_twin_says_where_to_get_it(monkeypatch: pyt
     assert "checkout" in str(table.records[2]["missing"])
 
 
+@pytest.mark.needs_gil
 def test_five_calls_that_hold_the_gil_stand_in_line() -> None:
     found = {(row["work"], row["style"]): row["seconds"] for row in rows(lab("call-guard"), "calls")}
     assert len(found) == 6
@@ -246,6 +250,7 @@ def test_five_calls_that_hold_the_gil_stand_in_line() -> None:
     assert found["waits", "scoped release"] < found["waits", "held"]
 
 
+@pytest.mark.needs_gil
 def test_on_one_core_calls_that_compute_cannot_overlap_and_the_lab_says_so() -> None:
     ended = run_program(
         """
@@ -263,6 +268,7 @@ def test_on_one_core_calls_that_compute_cannot_overlap_and_the_lab_says_so() -> 
     assert "one core" in rows(records, "meaning")[0]["notes"][0]
 
 
+@pytest.mark.needs_gil
 def test_a_capture_that_holds_the_gil_freezes_the_game() -> None:
     found = {row["beside"]: row for row in rows(lab("frozen-game"), "intervals")}
     assert list(found) == ["alone", "capture holds the GIL", "capture lets it go", "freshframe"]
@@ -272,6 +278,7 @@ def test_a_capture_that_holds_the_gil_freezes_the_game() -> None:
     assert all(row["p50"] <= row["p99"] <= row["max"] for row in found.values())
 
 
+@pytest.mark.needs_gil
 def test_a_native_thread_waits_for_as_long_as_a_busy_thread_may_keep_the_gil() -> None:
     found = {(row["busy"], row["switch_interval"]): row for row in rows(lab("contention"), "waits")}
     assert len(found) == 1 + 3 * 3
@@ -307,6 +314,7 @@ def test_the_switch_interval_is_what_it_was_also_after_a_failure() -> None:
     assert sys.getswitchinterval() == before  # and that no counter is left, the fixture of all tests checks
 
 
+@pytest.mark.needs_gil
 def test_every_way_to_add_is_measured_and_a_loop_that_holds_the_gil_stops_the_other_thread() -> None:
     found = {row["kernel"]: row for row in rows(lab("sum"), "kernels")}
     assert {sums.NUMPY, sums.OURS, sums.LOOP_HELD, sums.LOOP_RELEASED, "math.fsum"} <= set(found)

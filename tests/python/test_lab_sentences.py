@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from typing import Any
@@ -36,6 +37,43 @@ def test_the_sentence_of_fibonacci_follows_the_figures() -> None:
     assert "one core" in fibonacci._meaning({**EXPECTED, "nogil+nogil": 2.0}, one_core())
     free = fibonacci._meaning({**EXPECTED, "gil+gil": 1.0, "gil-then-nogil": 1.0}, MACHINE)
     assert free.startswith("Not as expected: gil+gil took 1.00 instead of 2, gil-then-nogil")
+
+
+def without_gil() -> Machine:
+    return dataclasses.replace(MACHINE, gil=False)
+
+
+def test_without_a_gil_all_four_rows_of_fibonacci_are_one() -> None:
+    ratios = dict.fromkeys(EXPECTED, 1.0)
+    assert "Nobody holds a GIL here: two calls take 1.00" in fibonacci._meaning(ratios, without_gil())
+    assert fibonacci._meaning(EXPECTED, without_gil()).startswith(
+        "Not as expected: gil+gil took 2.00 instead of 1"
+    )
+    found = {fibonacci.OURS: EXPECTED, "free-threaded": ratios}
+    table = fibonacci._table(found, {}, 10, 3, MACHINE)
+    assert table.headings[-1] == "free-threaded"
+    assert [row[-1] for row in table.cells[:6]] == ["1.00"] * 6
+    assert {row["expected"] for row in table.records if row["binding"] == "free-threaded"} == {1}
+
+
+def test_contention_shows_a_free_threaded_python_beside() -> None:
+    waits = {(busy, 0.005): [0.005 * busy + 1e-6] for busy in range(4)}
+    there = [{"busy": busy, "switch_interval": 0.005, "p50": 1e-6, "p99": 2e-6} for busy in range(4)]
+    table = contention._waits_table(waits, there)
+    assert table.headings[-2:] == ("free-threaded p50", "p99")
+    assert all(row["free_threaded_p50"] == 1e-6 for row in table.records)
+    assert contention._waits_table(waits).headings[-1] == "p99"
+    costs = {
+        (work, let_go, beside): [work]
+        for work in contention._WORK
+        for let_go in (False, True)
+        for beside in (False, True)
+    }
+    ratios = [
+        {"work": w, "beside_busy_thread": b, "ratio": 1.0} for w in contention._WORK for b in (False, True)
+    ]
+    assert contention._costs_table(costs, ratios).headings[-1] == "the same, free-threaded"
+    assert "Nobody holds a GIL here" in contention._without(waits, costs)
 
 
 def test_the_sentence_of_call_guard_follows_the_figures() -> None:

@@ -23,7 +23,8 @@ from bundled import COMMON_LICENCES, LIBRARIES, Library, library_of
 
 EXPRESSION = (
     "Apache-2.0 AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND MPL-1.1 AND BSD-3-Clause AND BSD-2-Clause "
-    "AND MIT AND Zlib AND IJG AND BSL-1.0 AND (GPL-3.0-or-later WITH GCC-exception-3.1)"
+    "AND 0BSD AND bzip2-1.0.6 AND MIT AND Zlib AND IJG AND BSL-1.0 "
+    "AND (GPL-3.0-or-later WITH GCC-exception-3.1)"
 )
 
 
@@ -35,7 +36,8 @@ def recorded(prefix: Path, library: Library, name: str) -> str:
 
 def nanobind() -> importlib.metadata.Distribution:
     """Nanobind as one of the environments has it that modules are built in."""
-    for folder in Path("build/wheel").glob("python-*/lib/python*/site-packages"):
+    folders = [*Path("build/wheel").glob("python-*"), Path(".venv")]
+    for folder in (site for root in folders for site in root.glob("lib/python*/site-packages")):
         for found in importlib.metadata.distributions(name="nanobind", path=[str(folder)]):
             return found
     raise SystemExit("bill.py: nanobind is in no environment of build/wheel")
@@ -43,11 +45,17 @@ def nanobind() -> importlib.metadata.Distribution:
 
 def notices(prefix: Path, library: Library) -> str:
     """The copyright notices of a library."""
-    if library.copyright == "nanobind":
+    if library.name == "nanobind":
         files = nanobind().files or []
         return next(f.read_text() for f in files if f.name == "LICENSE" and "licenses" in str(f))
-    if library.copyright:
-        return Path(library.copyright).read_text(encoding="utf-8")
+    if library.package:
+        text = library.notices.read_text(encoding="utf-8")
+        # The notices of all of Boost are 2 MB; the parts used here have one licence.
+        return (
+            text[text.index("Boost Software License - Version") :][:1600]
+            if library.licence == "BSL-1.0"
+            else text
+        )
     text = recorded(prefix, library, "copyright")
     if not text:
         raise SystemExit(f"bill.py: libraries.sh kept no copyright notices of {library.name}")
@@ -56,12 +64,11 @@ def notices(prefix: Path, library: Library) -> str:
 
 def version(prefix: Path, library: Library) -> str:
     """Its version: Debian's, or that of the Python package."""
-    if library.copyright == "nanobind":
+    if library.name == "nanobind":
         return nanobind().version
-    if library.copyright:
-        package = Path(library.copyright).parent.name
-        command = ["dpkg-query", "-W", "-f", "${Version}", package]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if library.package:
+        command = ["dpkg-query", "-W", "-f", "${source:Version} ", library.package]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[0]
     return recorded(prefix, library, "version")
 
 
@@ -74,7 +81,7 @@ def component(prefix: Path, library: Library, files: dict[str, bytes]) -> dict[s
         "version": number,
         "licenses": [{"expression": library.licence}],
         "purl": f"pkg:pypi/{library.name}@{number}"
-        if library.copyright == "nanobind"
+        if library.name == "nanobind"
         else f"pkg:deb/debian/{library.name}@{number}?arch=source",
         "properties": [],
     }

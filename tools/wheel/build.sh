@@ -46,7 +46,10 @@ tag=$("$python" -c 'import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
 environment=$work/python-$tag
 wanted=$(sed -n '/^build = \[/p' pyproject.toml; "$python" --version)
-if [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ]; then
+if [ "$(.venv/bin/python -c 'import nanobind, scikit_build_core, sys; print(sys.version)' 2>/dev/null)" = \
+  "$("$python" -c 'import sys; print(sys.version)')" ]; then
+  environment=$PWD/.venv  # the checkout's own: ./dev build has put the same tools into it
+elif [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ]; then
   say "a Python environment to build in: $tag"
   "$python" -m venv --clear "$environment"
   "$environment/bin/python" -m pip install --quiet --upgrade "pip==26.3"
@@ -57,15 +60,17 @@ fi
 say "freshframe for $tag"
 raw=$work/raw/$tag
 rm -rf "$raw"
+cc -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
 # The Python of the environment, its headers, and of libraries those of the prefix only (Boost and nlohmann-json are
-# headers). libgcc stays shared: what unwinds forced exits and finds frames must be one for the whole process.
+# headers). libgcc stays shared: what unwinds forced exits and finds frames must be one for the whole process. The
+# flags are those of the preset `release`, so that ccache knows its objects.
 PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH='' VIRTUAL_ENV=$environment \
   CMAKE_CXX_COMPILER_LAUNCHER=$(command -v ccache || true) CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
   CMAKE_PREFIX_PATH=$prefix LD_LIBRARY_PATH=$prefix/lib \
-  CXXFLAGS="-include $PWD/tools/wheel/old_glibc.h" \
-  LDFLAGS="-static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed" \
+  CC=/usr/bin/cc CXX=/usr/bin/c++ CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion" \
+  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed" \
   "$environment/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$raw" \
-  --config-settings "build-dir=build/wheel/cmake-$tag" .
+  --config-settings "build-dir=build/wheel-$tag" .
 
 say "bundling the shared libraries"
 # Without LD_LIBRARY_PATH auditwheel would take the machine's library of the same name, and Debian's FFmpeg is GPL.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,57 +13,69 @@ class Library:
     """A library of another project inside the wheel.
 
     Attributes:
-        name: Debian's source package.
+        name: Debian's source package, or that of the Python package index.
         licence: SPDX expression of what is inside the wheel.
         shared: Names of its own files; empty: it is linked into others.
         inside: Where a static one ended up.
-        copyright: Its notices, when it is not built by libraries.sh.
+        package: The binary package of Debian 12 that it is taken from; empty: libraries.sh builds it.
     """
 
     name: str
     licence: str
     shared: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
-    copyright: str = ""
+    package: str = ""
+
+    @property
+    def notices(self) -> Path:
+        """Its copyright notices, when it is of a binary package."""
+        return Path("/usr/share/doc") / self.package / "copyright"
 
 
 LGPL_OR_GPL = "LGPL-3.0-or-later OR GPL-2.0-or-later"
+GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 MODULES = ("_native", "_gil", "_lab", "_numeric")
 
 LIBRARIES = (
+    # under the LGPL: shared, so that the user can replace them
     Library("ffmpeg", "LGPL-2.1-or-later", shared=("libavcodec", "libavformat", "libavutil", "libswscale")),
-    Library("gnutls28", "LGPL-2.1-or-later", shared=("libgnutls",)),
-    Library("nettle", LGPL_OR_GPL, inside=("libgnutls",)),
-    Library("gmp", LGPL_OR_GPL, inside=("libgnutls",)),
     Library("cairo", "LGPL-2.1-only OR MPL-1.1", shared=("libcairo",)),
-    Library("elfutils", LGPL_OR_GPL, shared=("libdw", "libelf")),
+    Library("gnutls28", "LGPL-2.1-or-later", shared=("libgnutls",), package="libgnutls30"),
+    Library("nettle", LGPL_OR_GPL, shared=("libnettle", "libhogweed"), package="libnettle8"),
+    Library("gmp", LGPL_OR_GPL, shared=("libgmp",), package="libgmp10"),
+    Library("libidn2", LGPL_OR_GPL, shared=("libidn2",), package="libidn2-0"),
+    Library("libunistring", LGPL_OR_GPL, shared=("libunistring",), package="libunistring2"),
+    Library("libtasn1-6", "LGPL-2.1-or-later", shared=("libtasn1",), package="libtasn1-6"),
+    Library("elfutils", LGPL_OR_GPL, shared=("libdw", "libelf"), package="libdw1"),
+    # others that are taken as Debian has them
+    Library("p11-kit", "BSD-3-Clause", shared=("libp11-kit",), package="libp11-kit0"),
+    Library("libffi", "MIT", shared=("libffi",), package="libffi8"),
+    Library("dav1d", "BSD-2-Clause", shared=("libdav1d",), package="libdav1d6"),
+    Library("xz-utils", "0BSD", shared=("liblzma",), package="liblzma5"),
+    Library("bzip2", "bzip2-1.0.6", shared=("libbz2",), package="libbz2-1.0"),
+    # static
     Library("libvpx", "BSD-3-Clause", inside=("libavcodec",)),
-    Library("dav1d", "BSD-2-Clause", inside=("libavcodec",)),
     Library("pixman", "MIT", inside=("libcairo",)),
-    Library("zlib", "Zlib", inside=("libavcodec", "libavformat", "libelf", "libdw")),
+    Library("zlib", "Zlib", inside=("libavcodec", "libavformat")),
     Library("libjpeg-turbo", "IJG AND BSD-3-Clause AND Zlib", inside=("_native",)),
     Library("libyuv", "BSD-3-Clause", inside=("_native",)),
     Library("highway", "Apache-2.0 OR BSD-3-Clause", inside=("_native", "_numeric")),
-    Library(
-        "boost1.74", "BSL-1.0", inside=("_native",), copyright="/usr/share/doc/libboost1.74-dev/copyright"
-    ),
-    Library(
-        "nlohmann-json3", "MIT", inside=("_native",), copyright="/usr/share/doc/nlohmann-json3-dev/copyright"
-    ),
-    Library(
-        "gcc-12",
-        "GPL-3.0-or-later WITH GCC-exception-3.1",
-        inside=MODULES,
-        copyright="/usr/share/doc/libstdc++6/copyright",
-    ),
-    Library("nanobind", "BSD-3-Clause AND MIT", inside=MODULES, copyright="nanobind"),
+    Library("boost1.74", "BSL-1.0", inside=("_native",), package="libboost1.74-dev"),
+    Library("nlohmann-json3", "MIT", inside=("_native",), package="nlohmann-json3-dev"),
+    Library("gcc-12", GCC, inside=MODULES, package="libstdc++6"),
+    Library("nanobind", "BSD-3-Clause AND MIT", inside=MODULES),
 )
 
 # The texts that notices refer to.
-COMMON_LICENCES = ("LGPL-2.1", "LGPL-3", "GPL-3", "MPL-1.1", "Apache-2.0")
+COMMON_LICENCES = ("LGPL-2.1", "LGPL-3", "GPL-2", "GPL-3", "MPL-1.1", "Apache-2.0")
+
+
+def stem_of(file_name: str) -> str:
+    """The plain name: libdw of freshframe.libs/libdw-0-1a2b3c4d.188.so and of libdw-0.188.so."""
+    name = re.split(r"\.so\b|\.\d", Path(file_name).name, maxsplit=1)[0]
+    return re.sub(r"(-\d+)?(-[0-9a-f]{8})?$", "", name)
 
 
 def library_of(file_name: str) -> Library | None:
     """The library that a bundled file is of; None: it must not be there."""
-    stem = Path(file_name).name.split(".so")[0].split("-")[0]
-    return next((library for library in LIBRARIES if stem in library.shared), None)
+    return next((library for library in LIBRARIES if stem_of(file_name) in library.shared), None)

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundled import LIBRARIES, library_of
+from bundled import LIBRARIES, library_of, stem_of
 
 GLIBC = (2, 34)
 OF_THE_SYSTEM = re.compile(
-    r"(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|libgcc_s\.so\.1|ld-linux-.*\.so\.\d)"
+    r"(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|libgcc_s\.so\.1|libz\.so\.1|ld-linux-.*\.so\.\d)"
 )
 GPL_SIGNS = (b"--enable-gpl", b"--enable-nonfree", b"x264 - core", b"x265 (build", b"libx264", b"libx265")
 OWN_WORD = re.compile(rb"(?:libav\w+|libsw\w+) license: ([\x20-\x7e]+)")
@@ -95,9 +95,8 @@ def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Itera
     if library_entry is None:
         yield "is of no library that tools/wheel/bundled.py names"
         return
-    stem = Path(binary.name).name.split(".so")[0].split("-")[0]
-    if built.get(stem) != binary.code:
-        yield "is not the library that tools/wheel/libraries.sh built"
+    if built.get(stem_of(binary.name)) != binary.code:
+        yield "is not the library that tools/wheel/libraries.sh built or took"
     if library_entry.name == "ffmpeg":
         words = {word.decode() for word in OWN_WORD.findall(binary.data)}
         if not words or not all(word.startswith("LGPL") for word in words):
@@ -105,13 +104,16 @@ def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Itera
 
 
 def built_code(prefix: Path) -> dict[str, str]:
-    """Digest of the code of each shared library that libraries.sh built, by the stem of its name."""
-    names = [name for library in LIBRARIES for name in library.shared]
-    return {
-        name: Binary.read(name, path.read_bytes()).code
-        for name in names
-        for path in (prefix / "lib").glob(f"{name}.so")
-    }
+    """Digest of the code of each shared library that libraries.sh built or took, by the stem of its name."""
+    system = [folder for root in ("/lib", "/usr/lib") for folder in Path(root).glob("*-linux-gnu")]
+    found = {}
+    for library in LIBRARIES:
+        for folder in system if library.package else [prefix / "lib"]:
+            for name in library.shared:
+                for path in sorted(folder.glob(f"{name}.so*")):
+                    if path.read_bytes()[:4] == b"\x7fELF":  # not a linker script
+                        found[name] = Binary.read(name, path.read_bytes()).code
+    return found
 
 
 def main() -> int:

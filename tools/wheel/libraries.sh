@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Builds the libraries that a wheel carries, from Debian's source packages, into build/wheel/prefix. A library that is
-# there stays until its version or its recipe changes. Shared are those under the LGPL, so that a user can replace them;
-# those under BSD-like licences are static.
+# Makes the libraries that a wheel carries, in build/wheel/prefix: from Debian's source packages, where Debian's own
+# binary is GPL or wants a hundred others, else that binary. A library that is there stays until its version or its
+# recipe changes. Shared are those under the LGPL, so that a user can replace them; what is built here under a BSD-like
+# licence is static.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$here/../.."
 
-suite=trixie  # its versions get security fixes until 2028; Debian 12's do no longer
+suite=trixie  # newer than Debian 12, and gets security fixes for longer
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
 work=$PWD/build/wheel
@@ -106,6 +107,12 @@ orig_version() { # SOURCE
   find "$work/download" -name "${1}_*.orig.tar.*" ! -name '*.asc' -printf '%f\n' | sed 's/^[^_]*_//; s/\.orig\..*//' | sort -V | tail -1 | grep .
 }
 
+# Debian 12's own binary, by a .pc file that names nothing else of the machine. auditwheel takes along what it wants.
+debian_library() { # MODULE LIBRARIES
+  printf 'Name: %s\nDescription: of Debian\nVersion: %s\nLibs: %s\n' "$1" \
+    "$(env -u PKG_CONFIG_LIBDIR pkg-config --modversion "$1")" "$2" >"$prefix/lib/pkgconfig/$1.pc"
+}
+
 # --- recipes ------------------------------------------------------------------------------------------------
 
 cmake_static() {
@@ -127,7 +134,7 @@ build_zlib() {
   install -m 644 zlib.h zconf.h "$prefix/include"
 }
 build_highway() { cmake_static -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF -DBUILD_TESTING=OFF; }
-build_jpeg() { cmake_static -DENABLE_SHARED=OFF -DWITH_JPEG8=OFF -DREQUIRE_SIMD=ON -DWITH_JAVA=OFF; }
+build_jpeg() { cmake_static -DCMAKE_INSTALL_LIBDIR="$prefix/lib" -DENABLE_SHARED=OFF -DWITH_JPEG8=OFF -DREQUIRE_SIMD=ON -DWITH_JAVA=OFF; }
 build_yuv() {
   cmake -S . -B build-wheel -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
     -DCMAKE_DISABLE_FIND_PACKAGE_JPEG=ON -DCMAKE_POLICY_VERSION_MINIMUM=3.5
@@ -142,7 +149,6 @@ build_vpx() {  # the encoders only: FFmpeg's own decoders are faster
   make -j"$jobs"
   make install
 }
-build_dav1d() { meson_build static -Denable_tools=false -Denable_tests=false; }
 build_pixman() {
   meson_build static -Dtests=disabled -Ddemos=disabled -Dgtk=disabled -Dlibpng=disabled -Dopenmp=disabled
 }
@@ -150,46 +156,6 @@ build_cairo() {  # pictures in memory and a font of its own: no X, no fontconfig
   meson_build shared -Dfontconfig=disabled -Dfreetype=disabled -Dpng=disabled -Dxlib=disabled -Dxcb=disabled -Dxlib-xcb=disabled \
     -Dzlib=disabled -Dtee=disabled -Dquartz=disabled -Dtests=disabled -Dgtk2-utils=disabled -Dglib=disabled -Dspectre=disabled \
     -Dsymbol-lookup=disabled -Dlzo=disabled -Ddwrite=disabled -Dgtk_doc=false
-}
-no_autotools() {  # Debian's patches touch files that autoconf and automake would be wanted for
-  find . -name aclocal.m4 -exec touch {} +
-  sleep 1
-  find . \( -name configure -o -name Makefile.in -o -name config.h.in -o -name config.in \) -exec touch {} +
-}
-build_elfutils() {
-  no_autotools
-  ./configure --prefix="$prefix" --disable-debuginfod --disable-libdebuginfod --without-bzlib --without-lzma --without-zstd \
-    --disable-nls --disable-demangler --disable-werror CFLAGS="${CFLAGS/-fvisibility=hidden/} -g0"
-  local part
-  for part in lib libelf libebl libdwelf libdwfl libcpu backends libdw; do make -j"$jobs" -C $part; done
-  for part in libelf libdwelf libdwfl libdw; do make -C $part install; done
-  make -C config install
-  rm -f "$prefix"/lib/libelf.a "$prefix"/lib/libdw.a
-}
-build_gmp() {
-  no_autotools
-  ./configure --prefix="$prefix" --disable-shared --enable-static --with-pic --enable-fat
-  make -j"$jobs"
-  make install
-}
-build_nettle() {
-  no_autotools
-  ./configure --prefix="$prefix" --libdir="$prefix/lib" --disable-shared --enable-static --enable-fat --disable-documentation \
-    --disable-openssl --with-include-path="$prefix/include" --with-lib-path="$prefix/lib"
-  make -j"$jobs" libnettle.a libhogweed.a
-  make install-headers install-static install-pkgconfig
-}
-build_gnutls() {  # one library with Nettle and GMP inside; the certificates are those of the system
-  no_autotools
-  ./configure --prefix="$prefix" --disable-static --with-included-libtasn1 --with-included-unistring --without-idn --without-p11-kit \
-    --without-tpm --without-tpm2 --without-brotli --without-zstd --without-zlib --disable-doc --disable-tests --disable-tools \
-    --disable-cxx --disable-libdane --disable-nls --disable-guile --disable-ktls --disable-valgrind-tests \
-    --with-default-trust-store-file=/etc/ssl/certs/ca-certificates.crt \
-    --with-system-priority-file=/nonexistent --with-unbound-root-key-file=/nonexistent \
-    CFLAGS="${CFLAGS/-fvisibility=hidden/}" GMP_CFLAGS="-I$prefix/include" GMP_LIBS="-L$prefix/lib -lgmp"
-  make -j"$jobs" -C gl
-  make -j"$jobs" -C lib
-  make -C lib install
 }
 ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure
   local kind names name
@@ -206,9 +172,30 @@ build_ffmpeg() {
     --disable-avfilter --disable-postproc --disable-swresample --disable-debug --disable-everything $(ffmpeg_parts) \
     --enable-zlib --enable-gnutls --enable-libvpx --enable-libdav1d --enable-pthreads --pkg-config-flags=--static \
     --extra-cflags="${CFLAGS/-fvisibility=hidden/}" --extra-ldflags="$LDFLAGS"
-  grep -q '^License: LGPL' <(./configure --help >/dev/null; sed -n 's/^#define FFMPEG_LICENSE "\(.*\)"/License: \1/p' config.h) || { echo "not LGPL"; return 1; }
+  grep '^#define FFMPEG_LICENSE "LGPL' config.h
+  # Of glibc 2.36; getrandom() does the same.
+  sed -i 's/^#define HAVE_ARC4RANDOM_BUF 1/#define HAVE_ARC4RANDOM_BUF 0/' config.h
   make -j"$jobs"
   make install
+  wants libavformat libavcodec.so.61 libavutil.so.59
+  wants libavcodec libavutil.so.59
+  wants libswscale libavutil.so.59
+}
+# With these linker flags FFmpeg's libraries do not name each other.
+wants() { # LIBRARY OTHER...
+  local library=$prefix/lib/$1.so other
+  for other in "${@:2}"; do
+    readelf -d "$library" | grep -q "NEEDED.*\[$other\]" || patchelf --add-needed "$other" "$(readlink -f "$library")"
+  done
+}
+
+# The sources of Debian 12's binaries, which must be handed on with a wheel that has them inside.
+sources_of() { # PACKAGE...
+  local package source version
+  for package in "$@"; do
+    read -r source version < <(dpkg-query -W -f '${source:Package} ${source:Version}\n' "$package")
+    (fetch "$source" "$version") || die "the source of $package, $source $version, cannot be fetched; is this machine up to date?"
+  done
 }
 
 main() {
@@ -219,13 +206,19 @@ main() {
   library libjpeg-turbo build_jpeg
   library libyuv build_yuv
   library libvpx build_vpx
-  library dav1d build_dav1d
   library pixman build_pixman
   library cairo build_cairo
-  library elfutils build_elfutils
-  library gmp build_gmp
-  library nettle build_nettle
-  library gnutls28 build_gnutls
+  debian_library gnutls -lgnutls
+  debian_library dav1d -ldav1d
+  debian_library libdw "-ldw -lelf"
   library ffmpeg build_ffmpeg
 }
-main
+
+# libraries.sh sources PACKAGE...: only these sources, into build/wheel/download
+if [ "${1:-}" = sources ]; then
+  apt_setup
+  mkdir -p "$work"/{download,log}
+  sources_of "${@:2}"
+else
+  main
+fi

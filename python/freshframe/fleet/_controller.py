@@ -267,8 +267,9 @@ class Controller:
             self._finish()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._wake_write, b"1")
+        with self._lock, contextlib.suppress(OSError):  # full: it wakes anyway
+            if self._wake_write >= 0:
+                os.write(self._wake_write, b"1")
 
     def _handle(self, key: selectors.SelectorKey) -> None:
         if key.fileobj == self._wake_read:
@@ -451,21 +452,20 @@ class Controller:
             return
         self._unsaved = False
         self._saved = now
-        with contextlib.suppress(OSError):  # an epoch's write is not forgiven, this one is made again
-            self._state.write_cameras(
-                [
-                    {
-                        "name": camera.name,
-                        "url": self._urls[camera.number][0],
-                        "needs": dict(camera.needs),
-                        "exclusive": camera.exclusive,
-                        "agent": camera.agent,
-                        "epoch": camera.epoch,
-                    }
-                    for camera in self._decisions.cameras.values()
-                    if camera.number in self._urls
-                ]
-            )
+        self._state.write_cameras(
+            [
+                {
+                    "name": camera.name,
+                    "url": self._urls[camera.number][0],
+                    "needs": dict(camera.needs),
+                    "exclusive": camera.exclusive,
+                    "agent": camera.agent,
+                    "epoch": camera.epoch,
+                }
+                for camera in self._decisions.cameras.values()
+                if camera.number in self._urls
+            ]
+        )
 
     # ---- the end
 

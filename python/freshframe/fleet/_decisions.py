@@ -334,8 +334,13 @@ class Decisions:
                 self._enter(camera, "unplaced", now, why)
                 self._note(now, camera.name, f"unplaced: {why}")
             return
+        try:
+            camera.epoch = self._next_epoch()
+        except OSError as error:
+            self._enter(camera, "unplaced", now, f"the state cannot be written: {error}")
+            camera.retry_at = now + self.times.first_retry
+            return
         camera.agent = agent.name
-        camera.epoch = self._next_epoch()
         camera.starts += 1
         self._placed[agent.name].add(camera.number)
         self._enter(camera, "starting", now)

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from .._errors import FreshframeError, StateError
 
 _BLOCK = 1000  # epochs that one write makes durable
+_PATIENCE = 5.0  # seconds that the last write has when the fleet is closed
 
 
 def state_folder() -> Path:
@@ -58,10 +60,21 @@ class StateFile:
         self.before = self._read()
         # Losing the file never makes epochs fall: a term is at least the time at which it began.
         self.term = max(int(self.before.get("term", 0)) + 1, int(time.time()))
+        self._changed = threading.Condition()
         self._count = 0
         self._durable = 0
         self._cameras: list[dict[str, Any]] = []
-        self._reserve()
+        self._unwritten = False
+        self._closing = False
+        self._error: OSError | None = None  # of the latest write
+        try:
+            self._write(_BLOCK, [])
+        except OSError as error:
+            os.close(self._lock)
+            raise FreshframeError(f"cannot keep the state of fleet {name!r}: {error}") from error
+        self._durable = _BLOCK
+        self._thread = threading.Thread(target=self._run, name=f"state of fleet {name}", daemon=True)
+        self._thread.start()
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -71,40 +84,76 @@ class StateFile:
         return state if isinstance(state, dict) else {}
 
     def next_epoch(self) -> int:
-        """An epoch above all before it, which is on disk."""
-        self._count += 1
-        if self._count > self._durable:
-            self._reserve()
-        return self.term << 32 | self._count
+        """An epoch above all before it, which is on disk. Waits for the disk only when it is far behind.
 
-    def _reserve(self) -> None:
-        self._durable += _BLOCK
-        self._write()
+        Raises:
+            OSError: It cannot be written.
+        """
+        with self._changed:
+            if self._durable - self._count <= _BLOCK // 2:
+                self._unwritten = True
+                self._changed.notify_all()
+            while self._count >= self._durable:
+                if self._error is not None:
+                    error, self._error = self._error, None  # the next call tries again
+                    raise error
+                self._changed.wait()
+            self._count += 1
+            return self.term << 32 | self._count
 
     def write_cameras(self, cameras: list[dict[str, Any]]) -> None:
-        """Keeps what is known of the cameras."""
-        self._cameras = cameras
-        self._write()
+        """Keeps what is known of the cameras. Waits for nothing."""
+        with self._changed:
+            self._cameras = cameras
+            self._unwritten = True
+            self._changed.notify_all()
 
-    def _write(self) -> None:
-        state = {"format": 1, "term": self.term, "epochs": self._durable, "cameras": self._cameras}
+    def _run(self) -> None:
+        """Writes what has changed: renewals never wait for the disk."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._unwritten or self._closing)
+                if not self._unwritten:
+                    return
+                self._unwritten = False
+                epochs, cameras = self._count + _BLOCK, self._cameras
+            error = None
+            try:
+                self._write(epochs, cameras)
+            except OSError as problem:
+                error = problem
+            with self._changed:
+                self._error = error
+                if error is None:
+                    self._durable = max(self._durable, epochs)
+                self._changed.notify_all()
+
+    def _write(self, epochs: int, cameras: list[dict[str, Any]]) -> None:
+        state = {"format": 1, "term": self.term, "epochs": epochs, "cameras": cameras}
         fresh = self.path.with_suffix(".new")
-        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(file, 0o600)
-            os.write(file, json.dumps(state).encode())
-            os.fsync(file)
-        finally:
-            os.close(file)
+        with open(fresh, "wb", opener=_private) as file:
+            file.write(json.dumps(state).encode())
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(self.path)
 
     def close(self) -> None:
-        """Unlocks it."""
+        """Unlocks it. Idempotent."""
         if self._lock < 0:
             return
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(_PATIENCE)
         if not self._keep:
             for path in (self.path, self._lock_path):
                 with contextlib.suppress(OSError):
                     path.unlink()
         os.close(self._lock)
         self._lock = -1
+
+
+def _private(path: str, flags: int) -> int:
+    file = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    os.fchmod(file, 0o600)
+    return file

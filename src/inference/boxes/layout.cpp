@@ -195,7 +195,9 @@ class Recogniser {
       if (columns == places && rows > 4) {
         add(Layout::Yolov8, rows - 4, std::to_string(columns) + " columns" + of);
       }
-      if (rows == kAnchors * places && columns > 5) {
+      // Rows of six are of one class, or of the families below: on 160x160 they have 300 rows, too.
+      const bool is_six = columns == 6 && named_classes() > 1 && !facts_.layout;
+      if (rows == kAnchors * places && columns > 5 && !is_six) {
         add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows, three" + of);
       }
     }

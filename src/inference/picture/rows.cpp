@@ -56,8 +56,9 @@ void PickTaps(const float* row, const Pick& how, float* out, std::size_t count) 
   }
 }
 
+// Whole levels, half up: what cv2.resize() gives, and so what models were trained and are run with elsewhere.
 HWY_INLINE V within(V level) {
-  return hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F));
+  return hn::Floor(hn::Add(hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F)), of(0.5F)));
 }
 
 // Stores whole vectors, and of the last one only what belongs to the row.

@@ -24,7 +24,7 @@ struct Pick {
 };
 void pick(const float* row, const Pick& how, float* out, std::size_t count);
 
-/// Red, green and blue in levels from luma and chroma, kept within 0 and 255, then to the tensor's numbers:
+/// Red, green and blue in whole levels from luma and chroma, kept within 0 and 255, then to the tensor's numbers:
 /// level * factor + offset.
 struct ColourRow {
   float black;
@@ -38,7 +38,7 @@ struct ColourRow {
 };
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
                 const std::array<float*, 3>& rgb, std::size_t count);
-/// One component: (value - black) * luma, kept within 0 and 255, times `factor` plus `offset`.
+/// One component: (value - black) * luma, kept within 0 and 255 and whole, times `factor` plus `offset`.
 struct LevelRow {
   float black;
   float luma;

@@ -64,6 +64,8 @@ TEST(Layout, YoloIsToldByTheGridOfItsStrides) {
 }
 
 TEST(Layout, RowsOfSixNumbersAreToldByTheMetadataOnly) {
+  // On 160x160 there are as many as a YOLOv5 of one class and one grid would have.
+  expect(facts(160, {{"output0", {1, 300, 6}}}, names(80, {{"head", "RTDETRDecoder"}})), Layout::Rtdetr6, 80);
   const Outputs sixes = {{"output0", {1, 300, 6}}};
   expect(facts(640, sixes, names(80, {{"head", "Detect"}})), Layout::End2end, 80);
   expect(facts(640, sixes, names(80, {{"args", "{'batch': 1, 'nms': True}"}})), Layout::End2end, 80);

@@ -72,14 +72,30 @@ double most_apart(const std::vector<float>& a, const std::vector<float>& b) {
   return most;
 }
 
-TEST(Letterbox, ScalesAndCentresAsTheReference) {
+// Of the numbers that are not the same.
+double share_apart(const std::vector<float>& a, const std::vector<float>& b) {
+  double count = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) count += std::abs(double{a[i]} - b[i]) > 1e-5 ? 1 : 0;
+  return count / static_cast<double>(a.size());
+}
+
+std::vector<float> whole(std::vector<float> levels) {
+  for (auto& level : levels) level = std::round(level * 255) / 255;
+  return levels;
+}
+
+constexpr double kHalfLevel = 0.5 / 255 + 1e-5;
+
+TEST(Letterbox, ScalesAndCentresAsTheReferenceInWholeLevels) {
   const InputForm form{.width = 64, .height = 96};
   for (const auto& [width, height] :
        std::vector<std::pair<int, int>>{{333, 217}, {64, 96}, {31, 70}, {1, 1}, {2, 500}}) {
     SCOPED_TRACE(std::to_string(width) + "x" + std::to_string(height));
     const auto bgr = picture(width, height);
-    EXPECT_LT(most_apart(tensor_of(bgr, form), expected(bgr, form)), 1e-5);
-    EXPECT_LT(most_apart(tensor_of(bgr.to(PixelFormat::Rgb), form), expected(bgr, form)), 1e-5);
+    const auto tensor = tensor_of(bgr, form);
+    EXPECT_LT(most_apart(tensor, expected(bgr, form)), kHalfLevel);
+    EXPECT_LT(most_apart(tensor, whole(tensor)), 1e-6);
+    EXPECT_EQ(tensor_of(bgr.to(PixelFormat::Rgb), form), tensor);
   }
 }
 
@@ -102,7 +118,7 @@ TEST(Letterbox, GrayIsTheSameInAllColours) {
       builder.plane(0)[y * builder.stride(0) + x] = static_cast<std::uint8_t>(x + 2 * y);
   }
   const auto gray = std::move(builder).publish(pixel_ops());
-  EXPECT_LT(255 * most_apart(tensor_of(gray, form), expected(gray.to(PixelFormat::Bgr), form)), 1.0);
+  EXPECT_LT(255 * most_apart(tensor_of(gray, form), expected(gray.to(PixelFormat::Bgr), form)), 1.5);
   const auto luma = tensor_of(gray, {.width = 40, .height = 40, .channels = 1});
   const auto three = tensor_of(gray, form);
   EXPECT_TRUE(std::equal(luma.begin(), luma.end(), three.begin()));
@@ -138,7 +154,9 @@ TEST(Letterbox, EveryInstructionSetGivesTheSameWithinRounding) {
   const auto reference = tensor_of(frame, form);
   for (const auto target : test::simd_targets()) {
     const test::OnlyTarget only(target);
-    EXPECT_LT(most_apart(tensor_of(frame, form), reference), 1e-5) << hwy::TargetName(target);
+    const auto tensor = tensor_of(frame, form);  // what lies between two levels may go either way
+    EXPECT_LT(most_apart(tensor, reference), 1.01 / 255) << hwy::TargetName(target);
+    EXPECT_LT(share_apart(tensor, reference), 0.001) << hwy::TargetName(target);
   }
 }
 
@@ -149,7 +167,7 @@ TEST(Letterbox, MayChangeItsPictureSize) {
   for (const int width : {100, 30, 100}) {
     const auto bgr = picture(width, 50);
     box.fill(bgr.picture(), tensor.data());
-    EXPECT_LT(most_apart(tensor, expected(bgr, form)), 1e-5);
+    EXPECT_LT(most_apart(tensor, expected(bgr, form)), kHalfLevel);
   }
 }
 
