@@ -56,7 +56,7 @@ void PickTaps(const float* row, const Pick& how, float* out, std::size_t count) 
   }
 }
 
-// Whole levels, half up: what cv2.resize() gives, and so what models were trained and are run with elsewhere.
+// Whole levels, half up. cv2.resize() gives whole ones, too; its fixed-point sums differ by one at some pixels.
 HWY_INLINE V within(V level) {
   return hn::Floor(hn::Add(hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F)), of(0.5F)));
 }
