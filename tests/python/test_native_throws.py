@@ -83,14 +83,23 @@ def tables(library: Path, how: str) -> list[Any]:
     return [sample.value for sample in run_node(ff.native.node(library, "throwing", how=how), [frame])]
 
 
-@pytest.mark.parametrize("how", ["destroy", "release"])
-def test_an_exception_of_a_function_that_must_not_throw_is_logged(
-    library: Path, how: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_exception_of_release_is_logged(library: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "freshframe"):
-        assert [list(table["a"]) for table in tables(library, how)] == [[1, 2, 3, 4]]
+        assert [list(table["a"]) for table in tables(library, "release")] == [[1, 2, 3, 4]]
         gc.collect()
-        until(lambda: f"a plugin's {how}() threw, which it must not: from {how}" in caplog.text, "the line")
+        until(
+            lambda: "a plugin's release() threw, which it must not: from release" in caplog.text, "the line"
+        )
+
+
+def test_an_exception_of_destroy_is_logged(library: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, "freshframe"):
+        ff.native.node(library, "throwing", how="destroy")
+        gc.collect()
+        assert len(tables(library, "nothing")) == 1  # a pipeline brings the engine's lines to Python's log
+        until(
+            lambda: "a plugin's destroy() threw, which it must not: from destroy" in caplog.text, "the line"
+        )
 
 
 @pytest.mark.parametrize(
