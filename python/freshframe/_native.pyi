@@ -677,6 +677,28 @@ def wait_log() -> bool:
 def end_log() -> None:
     """Ends one wait_log(), of now or later."""
 
+class Pages:
+    """A server of pages of the program's own. Not an interface."""
+
+    def __init__(self, host: str, port: int, token: str, home: str) -> None: ...
+
+    def set(self, path: str, type: str, body: bytes, status: int) -> None:
+        """What is answered at a path from now on."""
+
+    @property
+    def asked(self) -> int:
+        """How often one of these was asked for."""
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it is served, with the token if there is one."""
+
+    def close(self) -> None:
+        """Ends it. GIL: released while waiting"""
+
+    def forget_in_child(self) -> None:
+        """In the child of a fork: closes its socket there."""
+
 def does_without_gil(module: Any) -> bool | None:
     """
     Whether an extension module declares it; None where that cannot be told.
