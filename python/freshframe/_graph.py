@@ -73,6 +73,11 @@ class Graph:
         self.in_python: list[tuple[int, Any, bool]] = []
         self.in_processes: list[int] = []
 
+    @property
+    def live(self) -> bool:
+        """Whether no source of it can wait."""
+        return all(node.live for node in self._kept if hasattr(node, "live"))
+
     def add(
         self,
         node: Any,

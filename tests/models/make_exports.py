@@ -25,7 +25,7 @@ import torch
 from ultralytics import RTDETR, YOLO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "shapes"))
-from scenes import scene
+from shape_scenes import scene
 
 SIDE = 160
 WANTED = 300  # candidates above the threshold

@@ -81,11 +81,11 @@ def test_the_model_finds_the_shapes_of_the_scene() -> None:
 
 def test_the_model_keeps_the_figures_of_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(TOOLS)
-    for name in ("scenes", "evaluate"):
+    for name in ("shape_scenes", "evaluate_shapes"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    import evaluate  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+    import evaluate_shapes  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
-    figures = evaluate.measure(shapes_model(), scenes=40, noises=20)
+    figures = evaluate_shapes.measure(shapes_model(), scenes=40, noises=20)
     assert figures["mAP50"] >= 0.95
     assert figures["boxes in noise"] == 0
 

@@ -174,7 +174,7 @@ class _Agent:
         run.pipeline = pipeline
         for output, port in outputs.items():
             stream = self._end.open_stream(*run.key, output)
-            live = all(node.live for node in pipeline._nodes if hasattr(node, "live"))
+            live = pipeline._graph.live
             pipeline.add(
                 _Outlet(stream, output), port, name=f"fleet {output}", queue=_QUEUE if live else None
             )

@@ -209,5 +209,5 @@ def report(verdict: Verdict) -> list[str]:
     return lines
 
 
-def _number(value: float) -> str:
+def _number(value: float | int) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)

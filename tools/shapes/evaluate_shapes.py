@@ -1,6 +1,6 @@
 """Measures the model of shapes: precision on unseen scenes, boxes in noise, the built-in scene.
 
-Run: python tools/shapes/evaluate.py [MODEL]
+Run: python tools/shapes/evaluate_shapes.py [MODEL]
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scenes import NAMES, noise, scene
+from shape_scenes import NAMES, noise, scene
 
 import freshframe as ff
 

@@ -1,4 +1,4 @@
-"""Trains the model of shapes on a CPU and writes it as ONNX: `python tools/shapes/train.py`.
+"""Trains the model of shapes on a CPU and writes it as ONNX: `python tools/shapes/train_shapes.py`.
 
 Needs PyTorch and NumPy, in an environment of their own: README.md beside this file has the commands. The
 file is written without PyTorch's exporter: convolutions with their normalisation folded in, and a head that
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scenes import NAMES, SIDE, Scene, scene
+from shape_scenes import NAMES, SIDE, Scene, scene
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "python"))
@@ -259,7 +259,7 @@ def main() -> None:
     given.out.parent.mkdir(parents=True, exist_ok=True)
     net = train(given.minutes, given.at_most)
     write(net, given.out)
-    print(f"{given.out.name}: {given.out.stat().st_size / 1e3:.0f} KB; now: python tools/shapes/evaluate.py")
+    print(f"{given.out.name}: {given.out.stat().st_size / 1e3:.0f} KB; now: evaluate_shapes.py")
 
 
 if __name__ == "__main__":
