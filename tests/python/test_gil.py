@@ -45,6 +45,7 @@ LETTING_GO = {
     "LoneNode.process",
     "Reader.get",
     "StopToken.wait",
+    "Pages.close",
     "Watch.serve",
     "Watch.start",
     "Watch.stop",

@@ -1,0 +1,125 @@
+"""The page of a fleet: its state, its health, its end."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import CameraStats, FleetStats
+from freshframe.fleet._page import health, page_state
+
+pytestmark = pytest.mark.network
+
+CAMERA = CameraStats(
+    name="gate",
+    url="rtsp://10.0.0.7/main",
+    needs={},
+    exclusive=False,
+    state="running",
+    why="",
+    since=1.0,
+    agent="agent0",
+    epoch=(1_763_700_000 << 32) + 3,
+    starts=3,
+    results=10,
+    age=0.1,
+    sessions=0,
+)
+
+
+def stats(*cameras: CameraStats) -> FleetStats:
+    """Of a fleet with these cameras."""
+    return FleetStats(
+        name="yard",
+        term=1_763_700_000,
+        agents={},
+        cameras={camera.name: camera for camera in cameras},
+        readers=[],
+        events=[],
+    )
+
+
+def get(url: str) -> Any:
+    """What a page answers."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return answer.read()
+
+
+def test_the_page_and_its_state_are_served() -> None:
+    """Also after a while, with what has changed meanwhile; the server ends with the fleet."""
+    with ff.Fleet("local", agents=1) as fleet:
+        page = fleet.serve()
+        assert b"fleet.js" in get(page.url)
+        state = json.loads(get(page.url + "api/fleet"))
+        assert state["name"] == fleet.name
+        assert state["cameras"] == {}
+        fleet.add("gate", build, "demo:circles?size=64x48&fps=20")
+        url = page.url + "api/fleet"
+        until(lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera")
+        assert get(page.url + "healthz") == b"all 1 cameras run\n"
+        address = page.url
+        assert address in str(page)
+    with pytest.raises(urllib.error.URLError):
+        get(address)
+
+
+def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """A camera's numbers."""
+    pipeline = ff.Pipeline()
+    return pipeline, {"widths": pipeline.add(width_of, pipeline.add(ff.open(url)))}
+
+
+def width_of(frame: ff.Frame) -> int:
+    """A node."""
+    return frame.width
+
+
+def test_epochs_are_texts_that_javascript_can_hold() -> None:
+    """The term and the count; none before the first start."""
+    state = page_state(stats(CAMERA, replace(CAMERA, name="new", epoch=0)))
+    assert state["cameras"]["gate"]["epoch"] == "1763700000.3"
+    assert state["cameras"]["new"]["epoch"] == ""
+    json.dumps(state)
+
+
+def test_health_fails_while_a_camera_does_not_run() -> None:
+    """And says which, and why."""
+    failed = replace(CAMERA, state="failed", why="401 Unauthorized")
+    assert health(stats(CAMERA)) == (True, "all 1 cameras run")
+    assert health(stats(failed)) == (False, "camera 'gate' not running: 401 Unauthorized")
+    both = stats(failed, replace(failed, name="yard"))
+    assert health(both) == (False, "camera 'gate' and 1 others not running: 401 Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "match"),
+    [
+        ({"port": 65536}, ff.OptionError, "port must be 0"),
+        ({"port": "80"}, ff.OptionTypeError, "port"),
+        ({"host": "nowhere.example"}, ff.OptionError, "an address to listen at"),
+        ({"token": "short"}, ff.OptionError, "token"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], error: type[Exception], match: str) -> None:
+    """Before a server is made."""
+    with ff.Fleet("local", agents=1) as fleet, pytest.raises(error, match=match):
+        fleet.serve(**options)
+
+
+def test_a_closed_page_is_gone_and_another_can_be_made() -> None:
+    """close() twice is fine."""
+    with ff.Fleet("local", agents=1) as fleet:
+        with fleet.serve() as page:
+            address = page.url
+        page.close()
+        with pytest.raises(urllib.error.URLError):
+            get(address)
+        assert fleet.serve().url.startswith("http://127.0.0.1:")
