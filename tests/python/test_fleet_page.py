@@ -63,7 +63,9 @@ def test_the_page_and_its_state_are_served() -> None:
         assert state["cameras"] == {}
         fleet.add("gate", build, "demo:circles?size=64x48&fps=20")
         url = page.url + "api/fleet"
-        until(lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera")
+        until(
+            lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera"
+        )
         assert get(page.url + "healthz") == b"all 1 cameras run\n"
         address = page.url
         assert address in str(page)
