@@ -158,3 +158,10 @@ def process() -> Iterator[Callable[..., Process]]:
     for one in made:
         one.process.kill()
         one.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def numba_compiler() -> None:
+    """The first function that numba compiles begins a thread, which stays: before a test counts threads."""
+    numba = pytest.importorskip("numba", reason="numba is not installed")
+    numba.njit(lambda number: number + 1)(1)

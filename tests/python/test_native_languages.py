@@ -139,14 +139,7 @@ def test_what_of_cffi_is_no_native_function_is_refused() -> None:
             ff.native.function(other, out=())
 
 
-@pytest.fixture(scope="module")
-def compiler() -> None:
-    """The first function that numba compiles begins a thread, which stays: before a test counts threads."""
-    numba = pytest.importorskip("numba", reason="numba is not installed")
-    numba.njit(lambda number: number + 1)(1)
-
-
-@pytest.mark.usefixtures("compiler")
+@pytest.mark.usefixtures("numba_compiler")
 def test_numba() -> None:
     @ff.native.numba(out=())
     def mean(pixels: Any) -> Any:

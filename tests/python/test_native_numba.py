@@ -12,6 +12,7 @@ from support import picture, run_node
 import freshframe as ff
 
 numba = pytest.importorskip("numba", reason="numba is not installed")
+pytestmark = pytest.mark.usefixtures("numba_compiler")
 
 
 def frames(count: int) -> list[ff.Frame]:
