@@ -11,6 +11,7 @@ function(freshframe_precompile target)
   if(FRESHFRAME_PRECOMPILED_HEADERS)
     target_precompile_headers(${target} PRIVATE ${FRESHFRAME_STANDARD_HEADERS} ${ARGN})
     # What g++ inlines from a precompiled header is no system header's to it, and has false alarms.
-    target_compile_options(${target} PRIVATE -Wno-array-bounds $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread -Wno-stringop-overflow>)
+    target_compile_options(${target} PRIVATE -Wno-array-bounds
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
   endif()
 endfunction()
