@@ -91,11 +91,18 @@ def _stopped(pipeline: Pipeline, deadline: float) -> list[str]:
 
 
 def forget_ended() -> None:
-    """Lets go of those that have ended by themselves. Waits for no thread."""
-    with _lock:
+    """Lets go of those that have ended by themselves. Waits for nothing: a pending call runs it anywhere.
+
+    When another thread has the lock, the next pipeline that starts or stops does it.
+    """
+    if not _lock.acquire(blocking=False):
+        return
+    try:
         _discard_ended()
         if not _running:
             _log.leave()
+    finally:
+        _lock.release()
 
 
 def _all_running() -> list[Pipeline]:

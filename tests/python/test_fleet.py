@@ -168,6 +168,8 @@ def test_a_camera_can_be_removed_and_its_name_used_again(fleet: ff.Fleet) -> Non
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     first = take(reader, 3)[-1]
     fleet.remove("cam")
+    with pytest.raises(ff.StateError, match=r"still closing|no camera"):
+        fleet.remove("cam")
     until_state(fleet, "cam", "gone")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     until(lambda: reader.get(50).epoch > first.epoch, "the second camera")
@@ -327,6 +329,17 @@ def test_cameras_come_from_a_csv_file(fleet: ff.Fleet, tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ff.OptionError, match=what):
             fleet.add_many(file, fleet_builds.ticks)
+
+
+def test_a_build_that_is_too_large_to_send_is_refused(fleet: ff.Fleet) -> None:
+    model = bytes(33 << 20)
+
+    def build(url: str) -> Any:
+        return len(model)
+
+    with pytest.raises(ff.OptionTypeError, match="build has 33 MiB when it is pickled, at most 32 MiB"):
+        fleet.add("cam", build, "ticks:0.05")
+    assert fleet.stats().cameras == {}
 
 
 def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.Fleet) -> None:

@@ -48,6 +48,7 @@ def test_a_run_that_keeps_every_rule_has_no_findings() -> None:
     ("rule", "results"),
     [
         ("once", [result(0), result(0)]),
+        ("once", [result(0, frame=7), result(0, epoch=2, frame=7)]),
         ("order", [result(1), result(0)]),
         ("order", [result(0, frame=7), result(1, frame=7)]),
         ("fence", [result(0, epoch=2), result(1, epoch=1)]),

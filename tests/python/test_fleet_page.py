@@ -66,7 +66,7 @@ def test_the_page_and_its_state_are_served() -> None:
         until(
             lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera"
         )
-        assert get(page.url + "healthz") == b"all 1 cameras run\n"
+        assert get(page.url + "healthz") == b"1 of 1 cameras run\n"
         address = page.url
         assert address in str(page)
     with pytest.raises(urllib.error.URLError):
@@ -95,7 +95,11 @@ def test_epochs_are_texts_that_javascript_can_hold() -> None:
 def test_health_fails_while_a_camera_does_not_run() -> None:
     """And says which, and why."""
     failed = replace(CAMERA, state="failed", why="401 Unauthorized")
-    assert health(stats(CAMERA)) == (True, "all 1 cameras run")
+    assert health(stats(CAMERA)) == (True, "1 of 1 cameras run")
+    starting = replace(CAMERA, name="new", state="starting")
+    assert health(stats(CAMERA, starting)) == (True, "1 of 2 cameras run, 1 starting")
+    broken = replace(stats(CAMERA), failure="KeyError: 3")
+    assert health(broken) == (False, "the controller has failed: KeyError: 3")
     assert health(stats(failed)) == (False, "camera 'gate' not running: 401 Unauthorized")
     both = stats(failed, replace(failed, name="yard"))
     assert health(both) == (False, "camera 'gate' and 1 others not running: 401 Unauthorized")
@@ -125,3 +129,5 @@ def test_a_closed_page_is_gone_and_another_can_be_made() -> None:
         with pytest.raises(urllib.error.URLError):
             get(address)
         assert fleet.serve().url.startswith("http://127.0.0.1:")
+    with pytest.raises(ff.StateError, match="closed"):
+        fleet.serve()

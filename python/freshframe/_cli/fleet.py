@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import random
 import runpy
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -184,25 +184,26 @@ def _check(options: Any, messages: Messages) -> ExitCode:
         )
     if not options.fps > 0:
         raise UsageError(f"--fps must be more than 0, got {options.fps:g}")
-    with contextlib.ExitStack() as stack:
-        folder = options.folder or stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="freshframe-check-")
-        )
-        messages.say(
-            f"{options.cameras} cameras, {options.agents} agents, {options.faults} faults, seed {seed}"
-        )
-        verdict = run_check(
-            CheckOptions(
-                cameras=options.cameras,
-                agents=options.agents,
-                exclusive=exclusive,
-                fps=options.fps,
-                faults=options.faults,
-                seed=seed,
-                folder=Path(folder),
-            ),
-            messages.say,
-        )
+    folder = Path(options.folder or tempfile.mkdtemp(prefix="freshframe-check-"))
+    if (folder / "sessions.jsonl").exists():
+        raise UsageError(f"--folder {folder} has the logs of another run; name a new folder")
+    messages.say(f"{options.cameras} cameras, {options.agents} agents, {options.faults} faults, seed {seed}")
+    verdict = run_check(
+        CheckOptions(
+            cameras=options.cameras,
+            agents=options.agents,
+            exclusive=exclusive,
+            fps=options.fps,
+            faults=options.faults,
+            seed=seed,
+            folder=folder,
+        ),
+        messages.say,
+    )
+    if options.folder is None and not verdict.findings:
+        shutil.rmtree(folder)
+    else:
+        messages.say(f"the logs: {folder}")
     if options.json:
         findings = [dataclasses.asdict(finding) for finding in verdict.findings]
         print(json.dumps({"seed": seed, "figures": verdict.figures, "findings": findings}))

@@ -403,7 +403,11 @@ def _fleet_check(verbs: Any) -> None:
     check.add_argument("--fps", type=float, default=10.0, help="frames a second of each camera (default 10)")
     check.add_argument("--faults", type=count, default=10, metavar="N", help="how many (default 10)")
     check.add_argument("--seed", type=int, help="of the faults; the same seed gives the same ones")
-    check.add_argument("--folder", metavar="PATH", help="for the logs; the default is deleted at the end")
+    check.add_argument(
+        "--folder",
+        metavar="PATH",
+        help="a new one for the logs; the default is deleted when no rule was broken",
+    )
     check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 

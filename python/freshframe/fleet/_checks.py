@@ -92,8 +92,8 @@ def check(
         What is broken, and the figures of the run.
     """
     verdict = Verdict()
-    _check_overlaps(verdict, sessions, set(exclusive))
-    _check_keys(verdict, results)
+    overlapped = _check_overlaps(verdict, sessions, set(exclusive))
+    _check_once(verdict, results, overlapped)
     _check_order(verdict, results)
     _check_origin(verdict, sessions, results)
     _check_books(verdict, results, counters)
@@ -101,12 +101,15 @@ def check(
     return verdict
 
 
-def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: set[int]) -> None:
-    """At most one session of an exclusive camera; how long others had two."""
+def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: set[int]) -> set[int]:
+    """At most one session of an exclusive camera; how long others had two. Which cameras had two."""
+    overlapped = set()
     ends: dict[int, float] = {}
     worst_exclusive = others = 0.0
     for session in sessions:
         overlap = min(ends.get(session.camera, session.opened), session.closed) - session.opened
+        if overlap > 0:
+            overlapped.add(session.camera)
         if overlap > 0 and session.camera in exclusive:
             worst_exclusive = max(worst_exclusive, overlap)
             if overlap > SHORT_OVERLAP:
@@ -121,16 +124,22 @@ def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: se
         "longest_overlap_exclusive_seconds": worst_exclusive,
         "overlap_others_seconds": others,
     }
+    return overlapped
 
 
-def _check_keys(verdict: Verdict, results: Iterable[Result]) -> None:
-    """No result twice."""
-    seen: set[tuple[int, int, int]] = set()
+def _check_once(verdict: Verdict, results: Iterable[Result], overlapped: set[int]) -> None:
+    """No frame twice, in whatever epochs, unless the camera sent it to two sessions; no ordinal twice."""
+    frames: set[tuple[int, int]] = set()
+    ordinals: set[tuple[int, int, int]] = set()
     for result in results:
-        key = (result.camera, result.epoch, result.ordinal)
-        if key in seen:
+        frame = (result.camera, result.frame)
+        if frame in frames and result.camera not in overlapped:
+            verdict.fail("once", result.camera, f"frame {result.frame} came twice")
+        frames.add(frame)
+        ordinal = (result.camera, result.epoch, result.ordinal)
+        if ordinal in ordinals:
             verdict.fail("once", result.camera, f"epoch {result.epoch}, ordinal {result.ordinal} came twice")
-        seen.add(key)
+        ordinals.add(ordinal)
 
 
 def _check_order(verdict: Verdict, results: Iterable[Result]) -> None:

@@ -71,6 +71,7 @@ class Controller:
         self._closing = False
         self._hurried = False  # something is to be decided now
         self._ended = threading.Event()
+        self._failure: str | None = None  # of the thread
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
@@ -101,6 +102,7 @@ class Controller:
             self._check_open()
             for name, _, _ in cameras:
                 if name in self._numbers:
+                    self._refuse_leaving(name)
                     raise StateError(f"there is a camera {name!r} already; remove it first")
             now = boot_time()
             for name, url, needs in cameras:
@@ -118,9 +120,7 @@ class Controller:
     def remove(self, name: str) -> None:
         """A camera that shall run nowhere."""
         with self._lock:
-            number = self._number(name)
-            del self._numbers[name]
-            self._do(self._decisions.remove(number, boot_time()))
+            self._do(self._decisions.remove(self._number(name), boot_time()))
         self._wake()
 
     def move(self, name: str, to: str) -> None:
@@ -175,7 +175,15 @@ class Controller:
         self._check_open()
         if name not in self._numbers:
             raise StateError(f"there is no camera {name!r}")
+        self._refuse_leaving(name)
         return self._numbers[name]
+
+    def _refuse_leaving(self, name: str) -> None:
+        """Its name is free once its run has ended: a camera never has two runs."""
+        if self._decisions.cameras[self._numbers[name]].removed:
+            raise StateError(
+                f"camera {name!r} was removed and is still closing; stats().cameras has it until then"
+            )
 
     def _agent(self, name: str) -> str:
         if name not in self._decisions.agents:
@@ -183,7 +191,14 @@ class Controller:
             raise StateError(f"there is no agent {name!r}; there are {known}")
         return name
 
+    def check_open(self) -> None:
+        """Raises StateError once the fleet was closed or its controller has failed."""
+        with self._lock:
+            self._check_open()
+
     def _check_open(self) -> None:
+        if self._failure is not None:
+            raise StateError(f"the fleet's controller has failed and its agents were ended: {self._failure}")
         if self._closing:
             raise StateError("the fleet was closed")
 
@@ -267,10 +282,14 @@ class Controller:
                     if self._closing:
                         break
             self._end_agents()
-        except BaseException:
+        except BaseException as error:
+            self._failure = f"{type(error).__name__}: {error}"
             logger.exception("the controller of fleet %r failed", self.name)
         finally:
-            self._finish()
+            try:
+                self._finish()
+            finally:
+                self._ended.set()
 
     def _wake(self) -> None:
         with self._lock, contextlib.suppress(OSError):  # full: it wakes anyway
@@ -383,6 +402,7 @@ class Controller:
                     self._launch(action.agent)
             elif action.do == "gone":
                 self._urls.pop(action.camera, None)
+                self._numbers.pop(self._names[action.camera], None)
                 self._unsaved = True
             else:
                 link = self._links.get(action.agent)
@@ -507,14 +527,13 @@ class Controller:
                 link.child.kill()
                 self._unregister(link)
             for reader in self._readers.values():
-                reader._finish()
+                reader._finish(failure=self._failure)
             self._take_notes()
             self._selector.close()
             for descriptor in (self._wake_read, self._wake_write):
                 os.close(descriptor)
             self._wake_write = -1
             self._state.close()
-        self._ended.set()
 
     # ---- stats
 
@@ -543,6 +562,7 @@ class Controller:
                 events=list(self._events),
                 outputs=sorted(self._outputs),
                 controller_cpu=self._cpu,
+                failure=self._failure,
             )
 
     def _agent_stats(self, name: str, now: float) -> AgentStats:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _fork, _pickling, _process
 from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
+from .._log import logger
 from . import _specs
 from ._controller import Controller
 from ._desk import Desk
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LOOK_EVERY = 0.05  # seconds
+_LARGEST_BUILD = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 
 _numbers = itertools.count(1)
 _open: set[Fleet] = set()  # kept alive until they are closed
@@ -230,6 +232,12 @@ class Fleet:
                 f"build cannot go to another process: {_process._culprit(build, error)}. Make what it needs "
                 "inside of it"
             ) from error
+        if len(before) + len(pickled) > _LARGEST_BUILD:
+            size = (len(before) + len(pickled)) / 2**20
+            raise OptionTypeError(
+                f"build has {size:.0f} MiB when it is pickled, at most {_LARGEST_BUILD >> 20} MiB go to an "
+                "agent. Load what is large inside of it"
+            )
         number = self._controller.add_build(before, pickled)
         self._builds[id(build)] = (build, number)
         return number
@@ -277,6 +285,7 @@ class Fleet:
             StateError: The fleet was closed.
         """
         self._check_process()
+        self._controller.check_open()
         page = FleetPage(self._controller.stats, host, port, token)
         self._pages.append(page)
         return page
@@ -287,8 +296,9 @@ class Fleet:
         """Stops all cameras and ends the agents. Idempotent."""
         if os.getpid() != self._pid:
             return
-        while self._pages:
-            self._pages.pop().close()
+        pages, self._pages = self._pages, []
+        for page in pages:
+            page.close()
         self._desk.close()
         self._controller.close()
         _open.discard(self)
@@ -319,7 +329,10 @@ class Fleet:
 @atexit.register
 def _close_all() -> None:
     for fleet in list(_open):
-        fleet.close()
+        try:
+            fleet.close()
+        except Exception:  # noqa: PERF203  (the others are closed all the same)
+            logger.exception("fleet %r was not closed in order", fleet.name)
 
 
 _fork.in_child(_open.clear)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _fork, _native
 from .._errors import OptionError
+from .._log import logger
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -92,7 +93,12 @@ class FleetPage:
             if self._pages.asked == asked and now - published < _RARELY:
                 continue
             asked, published = self._pages.asked, now
-            self._publish()
+            try:
+                self._publish()
+            except Exception as error:
+                logger.exception("the page of a fleet has no state")
+                reason = f"no state of the fleet: {type(error).__name__}\n"
+                self._pages.set("/healthz", "text/plain; charset=utf-8", reason.encode(), 503)
 
     def _publish(self) -> None:
         stats = self._stats()
@@ -113,10 +119,15 @@ def page_state(stats: FleetStats) -> dict[str, Any]:
 
 
 def health(stats: FleetStats) -> tuple[bool, str]:
-    """Whether every camera runs, and a sentence."""
+    """Whether no camera is without a place or failed, and a sentence."""
+    if stats.failure is not None:
+        return False, f"the controller has failed: {stats.failure}"
     broken = [camera for camera in stats.cameras.values() if camera.state in ("failed", "unplaced")]
     if not broken:
-        return True, f"all {len(stats.cameras)} cameras run"
+        states = stats.states()
+        running = states.pop("running", 0)
+        others = "".join(f", {count} {state}" for state, count in sorted(states.items()))
+        return True, f"{running} of {len(stats.cameras)} cameras run{others}"
     first = broken[0]
     more = f" and {len(broken) - 1} others" if len(broken) > 1 else ""
     return False, f"camera {first.name!r}{more} not running: {first.why or first.state}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _pickling
-from .._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout
+from .._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
 from ._books import Books, Run, Totals
 from ._wire import Batch, Records
 
@@ -96,6 +96,7 @@ class FleetReader:
         self._books = Books()
         self._ended = False
         self._error: str | None = None
+        self._failure: str | None = None  # of the controller
         self._on_close: Callable[[FleetReader], None] | None = None
 
     @property
@@ -133,10 +134,11 @@ class FleetReader:
         with self._changed:
             return self._books.totals()
 
-    def _finish(self, error: str | None = None) -> None:
+    def _finish(self, error: str | None = None, failure: str | None = None) -> None:
         with self._changed:
             self._ended = True
             self._error = self._error or error
+            self._failure = self._failure or failure
             self._changed.notify_all()
 
     # ---- the user's side
@@ -174,6 +176,7 @@ class FleetReader:
         Raises:
             EndOfStream: The fleet was closed, or this reader, and everything that came was read.
             GraphError: No camera has an output of this name.
+            StateError: The fleet's controller has failed.
             ReadTimeout: Nothing arrived in time. The reader stays usable.
         """
         if timeout is not None and not _check.number("timeout", timeout) >= 0:
@@ -188,6 +191,8 @@ class FleetReader:
                     continue
                 if self._error is not None:
                     raise GraphError(self._error)
+                if self._failure is not None:
+                    raise StateError(f"the fleet's controller has failed: {self._failure}")
                 if self._ended:
                     raise EndOfStream(f"the fleet of the reader of {self._output!r} was closed")
                 left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())

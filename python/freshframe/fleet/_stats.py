@@ -133,6 +133,7 @@ class FleetStats:
         events: The newest 1,000, oldest first.
         outputs: Names that the cameras' builds have given.
         controller_cpu: Seconds of processor time of the controller's thread.
+        failure: Why the controller's thread has failed; None: it has not.
     """
 
     name: str
@@ -143,6 +144,7 @@ class FleetStats:
     events: list[FleetEvent] = field(repr=False)
     outputs: list[str] = field(default_factory=list)
     controller_cpu: float = 0.0
+    failure: str | None = None
 
     def unplaced(self) -> dict[str, str]:
         """Cameras that run nowhere because no agent can take them, and why."""

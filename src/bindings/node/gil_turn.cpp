@@ -87,7 +87,7 @@ NodeThreads node_threads;
 // come when no other has left for long.
 struct GilTurn::WayOut {
   static constexpr std::size_t kPlaces = 16;
-  static constexpr Seconds kPatience{0.5};
+  static constexpr Seconds kPatience{0.1};
 
   ForkGuard guard;
   core::Turnstile turnstile{freshframe::Clock::real(), kPlaces, kPatience};
