@@ -22,11 +22,19 @@ from freshframe._cli import main
 
 
 def threads() -> dict[int, str]:
-    """Every thread of this process, native ones too: id and name."""
+    """Every thread of this process, native ones too: id and name.
+
+    Without those that have the program's name: libraries begin them when they please. OpenBLAS ends its threads
+    at a fork and begins others at the next product of matrices. The engine's own threads have names, and those of
+    Python are in threading.enumerate().
+    """
     found = {}
+    program = Path("/proc/self/comm").read_text(errors="replace").strip()
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(OSError):  # it ended meanwhile
-            found[int(task.name)] = (task / "comm").read_text(errors="replace").strip()
+            name = (task / "comm").read_text(errors="replace").strip()
+            if name != program:
+                found[int(task.name)] = name
     return found
 
 
