@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace freshframe::core {
 class FrameAccess;    // src/core/frame/frame_access.hpp
@@ -104,9 +105,21 @@ class Frame {
  public:
   Frame() noexcept = default;
   Frame(const Frame& other) noexcept;
-  Frame(Frame&& other) noexcept;
-  Frame& operator=(Frame other) noexcept;
-  ~Frame();
+  Frame(Frame&& other) noexcept
+      : body_(std::exchange(other.body_, nullptr)),
+        form_(other.form_),
+        loan_(other.loan_),
+        holder_(other.holder_) {}
+  Frame& operator=(Frame other) noexcept {
+    std::swap(body_, other.body_);
+    std::swap(form_, other.form_);
+    std::swap(loan_, other.loan_);
+    std::swap(holder_, other.holder_);
+    return *this;
+  }
+  ~Frame() {
+    if (body_ != nullptr) drop();
+  }
 
   explicit operator bool() const noexcept { return body_ != nullptr; }
   /// Same picture memory and same format.
@@ -163,6 +176,8 @@ class Frame {
   friend class core::FrameAccess;
   Frame(core::FrameBody* body, PixelFormat form, bool loan, std::uint16_t holder = 0) noexcept
       : body_(body), form_(form), loan_(loan), holder_(holder) {}
+  /// Gives up this handle's share of the body.
+  void drop() noexcept;
 
   core::FrameBody* body_ = nullptr;
   PixelFormat form_ = PixelFormat::Gray;

@@ -73,7 +73,7 @@ AnySample Inbox::pop_locked(Lane& lane) {
   return sample;
 }
 
-void Inbox::push_locked(Lane& lane, AnySample sample) {
+void Inbox::push_locked(Lane& lane, AnySample&& sample) {
   auto slot = lane.head + lane.size;
   if (slot >= lane.ring.size()) slot -= lane.ring.size();
   if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
@@ -140,7 +140,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   return Admitted::In;
 }
 
-void Inbox::put(int edge_index, AnySample sample, std::atomic<bool>& blocked) {
+void Inbox::put(int edge_index, AnySample&& sample, std::atomic<bool>& blocked) {
   const auto index = static_cast<std::size_t>(edge_index);
   if (drops_frames_) sample.frame = {};
   bool wake = false;

@@ -59,8 +59,8 @@ class Inbox {
   /// Called without the mutex when a sample or the end arrives; must not block.
   void set_ready_hook(std::function<void()> hook);
 
-  /// Offers a sample. On a full blocking edge it waits, with `blocked` set meanwhile.
-  void put(int edge, AnySample sample, std::atomic<bool>& blocked);
+  /// Offers a sample, which may be left with the caller when it is dropped. On a full blocking edge it waits, with `blocked` set meanwhile.
+  void put(int edge, AnySample&& sample, std::atomic<bool>& blocked);
   /// Whether put() would wait for room. Asked by the edge's producer: nobody else fills the edge, so No stays
   /// true until its next put().
   [[nodiscard]] bool would_wait(int edge) const;
@@ -128,7 +128,7 @@ class Inbox {
   /// As full_locked(), also by the queue's bounds in seconds and bytes.
   [[nodiscard]] static bool full_locked(const Lane& lane, const AnySample& next);
   static AnySample pop_locked(Lane& lane);
-  static void push_locked(Lane& lane, AnySample sample);
+  static void push_locked(Lane& lane, AnySample&& sample);
   static void drop_locked(Lane& lane, DropCause cause);
   [[nodiscard]] Lane& lane_of(std::size_t edge, const AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
   /// Lets go of the mutex for a moment, or until something moves; returns ready().

@@ -154,22 +154,8 @@ Frame::Frame(const Frame& other) noexcept
   if (body_ != nullptr) body_->hold(loan_, holder_);
 }
 
-Frame::Frame(Frame&& other) noexcept
-    : body_(std::exchange(other.body_, nullptr)),
-      form_(other.form_),
-      loan_(other.loan_),
-      holder_(other.holder_) {}
-
-Frame& Frame::operator=(Frame other) noexcept {
-  std::swap(body_, other.body_);
-  std::swap(form_, other.form_);
-  std::swap(loan_, other.loan_);
-  std::swap(holder_, other.holder_);
-  return *this;
-}
-
-Frame::~Frame() {
-  if (body_ != nullptr) body_->drop(loan_, holder_);
+void Frame::drop() noexcept {
+  body_->drop(loan_, holder_);
 }
 
 const PictureFormat& Frame::picture_format() const noexcept {

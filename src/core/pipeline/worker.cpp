@@ -281,7 +281,7 @@ bool Worker::admit() {
   return false;
 }
 
-void Worker::send(AnySample sample) {
+void Worker::send(AnySample&& sample) {
   tap_of(sample).offer(sample);
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const auto& [inbox, edge, source] = outputs_[i];
@@ -289,7 +289,7 @@ void Worker::send(AnySample sample) {
     if (i + 1 == outputs_.size()) {
       inbox->put(edge, std::move(sample), blocked_);
     } else {
-      inbox->put(edge, sample, blocked_);
+      inbox->put(edge, AnySample(sample), blocked_);
     }
   }
 }

@@ -158,7 +158,7 @@ class Worker {
     std::string traceback;
   };
   bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
-  void send(AnySample sample);
+  void send(AnySample&& sample);
   bool publish(SourceItem<Emitted> item, TimePoint now);
   /// Room for one more frame: waits (file) or counts a drop (live).
   bool admit();
