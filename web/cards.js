@@ -103,7 +103,7 @@ export class NodeCard {
     this.place = el("div", { class: "spark", "aria-hidden": "true" });
     const list = el("dl", { class: "rows" });
     this.bar = el("i");
-    this.busy = row(list, "busy", "share of the run that it worked");
+    this.busy = row(list, "busy", "share of the run in which the node worked");
     // Of a source it would be the camera's interval.
     if (node.kind !== "source") this.time = row(list, "time", "per sample: median / 99th percentile");
     if (node.language === "python") this.gil = row(list, "GIL", "waited / held, of the last second");

@@ -17,7 +17,7 @@ for (const [key, term, title] of [
   ["running", "running", "cameras that give results, of all"],
   ["broken", "not running", "cameras that are failed or unplaced"],
   ["rate", "results", "results a second of all cameras"],
-  ["oldest", "oldest", "the oldest newest result of a running camera"],
+  ["oldest", "oldest", "the highest age of a running camera's newest result"],
 ]) {
   facts[key] = fact(list, term, title);
 }
@@ -170,7 +170,7 @@ async function ask() {
     const state = await answer.json();
     failures = 0;
     if (state.time !== latest.time) latest = { time: state.time, heard: performance.now() };
-    showLink(performance.now() - latest.heard > OLD ? "The program does not tell its state: it is busy or stopped." : "");
+    showLink(performance.now() - latest.heard > OLD ? "The program sends no new state. It is busy or stopped." : "");
     show(state);
   } catch (error) {
     failures += 1;

@@ -4,7 +4,7 @@
 import { byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
 
-const COLUMNS = ["who held it", "times", "total", "longest", "median"];
+const COLUMNS = ["holder", "times", "total", "longest", "median"];
 
 export class Gil {
   #key = "";
@@ -13,7 +13,7 @@ export class Gil {
     const list = byId("gil-facts");
     this.wait = fact(list, "waited", "seconds that Python nodes waited for the GIL, in total");
     this.hold = fact(list, "held", "seconds that Python nodes kept the GIL from others, in total");
-    this.stalls = fact(list, "stalls", "times that the whole process was kept from the GIL");
+    this.stalls = fact(list, "stalls", "times when the whole process waited for the GIL, and their total length");
     this.frames = fact(list, "frames", "pictures that the engine holds / may hold");
     this.idle = fact(list, "idle memory", "bytes kept for reuse");
     this.python = fact(list, "held by Python", "picture memory that only Python holds");

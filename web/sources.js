@@ -9,9 +9,9 @@ const COLUMNS = [
   ["source", "", ""],
   ["state", "", ""],
   ["rate", "num", "frames per second"],
-  ["outages", "num", "how often it was without a connection, and for how long"],
+  ["outages", "num", "times without a connection, and their total length"],
   ["returns", "num", "outages that ended"],
-  ["stalls", "num", "how often nothing came for a while"],
+  ["stalls", "num", "times without data on an open connection"],
   ["delay", "num", "frames that the decoder held back"],
   ["lost", "num", "frames lost in the device or in the decoder"],
 ];

@@ -77,7 +77,7 @@ export class Status {
     this.skipped = fact(list, "skipped", "samples per second that LATEST and NEXT skip by design");
     this.age = fact(list, "highest age", "the highest 99th percentile of age on an edge in use");
     this.gil = fact(list, "GIL wait", "seconds per second that Python nodes wait for the GIL");
-    this.viewers = fact(list, "viewers", "pages that look at this pipeline");
+    this.viewers = fact(list, "viewers", "pages that show this pipeline");
     setInterval(() => this.#tellLink(), 500);
   }
 
@@ -151,10 +151,10 @@ export class Status {
     if (this.#link === "refused") {
       this.#lost.show(
         "The server refuses this page.",
-        "It wants a token: open the address that it printed, or load the page again.",
+        "It needs a token: open the address that the program printed, or reload the page.",
       );
     } else if (this.#link === "silent") {
-      this.#lost.show("No news from the server.", `${old}The connection stands; waiting.`);
+      this.#lost.show("No message from the server.", `${old}The connection is open. Waiting.`);
     } else {
       this.#lost.show("Connection lost.", `${old}Trying again${wait > 0 ? ` in ${wait} s` : " now"}.`);
     }
@@ -172,7 +172,7 @@ export class Status {
     if (phase === "ended")
       this.#over.show(
         "The pipeline has ended.",
-        "Every source came to its end; these are the final numbers.",
+        "Every source has ended. These are the final numbers.",
       );
     else if (phase === "stopped")
       this.#over.show("The pipeline was stopped.", "These are the final numbers.");
@@ -188,7 +188,7 @@ export class Status {
     const place = by?.native && by.python ? `, called at ${by.python},` : "";
     this.#frozen.show(
       "Python is frozen.",
-      `${who}${place} has held the GIL for ${format.time(seconds)}. Native nodes go on.`,
+      `${who}${place} has held the GIL for ${format.time(seconds)}. Native nodes continue.`,
     );
   }
 }

@@ -1,4 +1,4 @@
-// What the engine's words mean, for people who see them for the first time.
+// The meaning of the engine's words, for readers who see them for the first time.
 // SPDX-License-Identifier: Apache-2.0
 
 export const STATES = {
@@ -27,7 +27,7 @@ export const CAUSES = {
   queue_full: "the queue was full",
   no_waiter: "the consumer was busy and the queue keeps nothing",
   skipped: "the reader took a newer one",
-  stale: "older than max_age when it would have been taken",
+  stale: "older than max_age when its turn came",
   stop: "the pipeline or the reader had stopped",
   device: "lost by the device",
   decode: "could not be decoded",
@@ -72,7 +72,7 @@ export const policyName = (queue) => queue.name ?? queue.when_full.replaceAll("_
 export function policySentence(queue) {
   const name = queue.name ? `${queue.name}: ` : "";
   if (queue.depth === 0)
-    return `${name}keeps nothing; only a sample that comes while the consumer waits is taken`;
+    return `${name}keeps nothing; the consumer takes only a sample that arrives while it waits`;
   const each = (queue.sources ?? 1) > 1 ? ` of each of ${queue.sources} sources` : "";
   return `${name}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }

@@ -98,9 +98,9 @@ def text(what: str, value: Any) -> str:
         OptionError: It is empty, or has lone surrogates in it.
     """
     if not isinstance(value, str):
-        raise OptionTypeError(f"{what} must be a text, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a string, got {shown(value)}")
     if not value or not is_utf8(value):
-        raise OptionError(f"{what} must be a text that is not empty and is UTF-8, got {shown(value)}")
+        raise OptionError(f"{what} must be a string that is not empty and is UTF-8, got {shown(value)}")
     return value
 
 
@@ -115,7 +115,7 @@ def path(what: str, value: Any) -> str:
         raise OptionTypeError(f"{what} must be a path, got {shown(value)}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise OptionTypeError(f"{what} must be a path as text, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a path as a string, got {shown(value)}")
     if not is_utf8(text):
         raise OptionError(f"{what} must be UTF-8, got {shown(value)}: rename it, or make a link that is")
     return text

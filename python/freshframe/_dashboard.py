@@ -114,7 +114,7 @@ class Request:
     ) -> Request:
         """Checks them; raises OptionTypeError, OptionError, GraphError."""
         if not isinstance(host, str):
-            raise OptionTypeError(f"host must be an address as a text, such as '127.0.0.1', got {host!r}")
+            raise OptionTypeError(f"host must be an address as a string, such as '127.0.0.1', got {host!r}")
         if not _check.is_utf8(host):
             raise OptionError(f"host must be UTF-8, got {host!r}")
         wanted = "port must be a whole number from 0 (any that is free) to 65535"
@@ -122,7 +122,7 @@ class Request:
             raise OptionTypeError(f"{wanted}, got {port!r}")
         if not 0 <= port < _MOST_PORTS:
             raise OptionError(f"{wanted}, got {port!r}")
-        wanted = "token must be a text of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
+        wanted = "token must be a string of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
         if token is not None and not isinstance(token, str):
             raise OptionTypeError(f"{wanted}, got one of type {type(token).__name__}")
         if token is not None and (token == "" or not token.isascii()):

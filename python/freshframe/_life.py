@@ -39,8 +39,8 @@ def keep(pipeline: Pipeline) -> None:
         _log.start()
     if named and same:
         logger.warning(
-            "another pipeline named %r is running; stop it, call freshframe.stop_all(), or give them names "
-            "that differ",
+            "another pipeline named %r is running; stop it, call freshframe.stop_all(), or give them "
+            "different names",
             pipeline.name,
         )
 

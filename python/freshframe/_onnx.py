@@ -324,7 +324,7 @@ def _share(what: str, value: Any) -> float:
 
 def _texts(what: str, given: Any) -> list[str]:
     if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise OptionTypeError(f"{what} must be a list of texts, got {_check.shown(given)}")
+        raise OptionTypeError(f"{what} must be a list of strings, got {_check.shown(given)}")
     texts = [_check.text(f"each of {what}", text) for text in given]
     if not texts:
         raise OptionError(f"{what} must name at least one class, got none; None takes all")
@@ -336,7 +336,7 @@ def _names(given: Any) -> list[str]:
         return _texts("names", given)
     numbers = [_check.integer("each key of names", number) for number in given]
     if not numbers or min(numbers) < 0 or max(numbers) >= 1 << 16:
-        raise OptionError(f"names must map class ids from 0 on to texts, got {_check.shown(given)}")
+        raise OptionError(f"names must map class ids from 0 on to strings, got {_check.shown(given)}")
     texts = [str(number) for number in range(max(numbers) + 1)]
     for number in numbers:
         texts[number] = _check.text("each of names", given[number])
@@ -359,7 +359,7 @@ def _array(tensor: Tensor, given: Any) -> npt.NDArray[Any]:
     import numpy as np  # noqa: PLC0415
 
     if tensor.dtype == "other":
-        raise OptionError(f"the input {tensor} takes what no array of numbers is")
+        raise OptionError(f"the input {tensor} cannot take an array of numbers")
     array = _numbers(f"the input {tensor.name!r}", given)
     fits = array.ndim == len(tensor.shape) and all(
         not isinstance(want, int) or want == found

@@ -101,10 +101,10 @@ def _bytes(what: str, value: Any) -> int:
     if isinstance(value, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
         if match is None or match[2] not in _UNITS:
-            raise OptionError(f"{what} must be a number of bytes or a text such as '2GiB', got {value!r}")
+            raise OptionError(f"{what} must be a number of bytes or a string such as '2GiB', got {value!r}")
         size = math.ceil(float(match[1]) * _UNITS[match[2]])
     elif isinstance(value, bool) or not isinstance(value, int):
-        raise OptionTypeError(f"{what} must be a number of bytes or a text such as '2GiB', got {value!r}")
+        raise OptionTypeError(f"{what} must be a number of bytes or a string such as '2GiB', got {value!r}")
     else:
         size = value
     if not _LEAST_MEMORY <= size < 1 << 62:
@@ -114,10 +114,10 @@ def _bytes(what: str, value: Any) -> int:
 
 def _environment(env: Any) -> dict[str, str]:
     if not isinstance(env, Mapping):
-        raise OptionTypeError(f"env must be a mapping of texts, got {env!r}")
+        raise OptionTypeError(f"env must be a mapping of strings, got {env!r}")
     for name, value in env.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise OptionTypeError(f"env must be a mapping of texts, got {name!r}: {value!r}")
+            raise OptionTypeError(f"env must be a mapping of strings, got {name!r}: {value!r}")
         if not name or "=" in name or "\0" in name + value:
             raise OptionError(f"env must have names of environment variables, got {name!r}: {value!r}")
     return dict(env)
@@ -136,8 +136,8 @@ def checked(process: Any, node: Any) -> Process | None:
         raise OptionTypeError(f"process must be True, False or a freshframe.Process, got {process!r}")
     if isinstance(node, Source):
         raise GraphError(
-            f"{_wiring.label(node)!r} is a source and cannot have process=: what opens a device must stay "
-            "with the engine that paces it. Give process= to the node below it that computes"
+            f"{_wiring.label(node)!r} is a source and cannot have process=: a source must stay in the "
+            "engine's process. Give process= to the node below it that computes"
         )
     if isinstance(node, Native) and not getattr(node, "_freshframe_travels", False):
         raise GraphError(

@@ -62,7 +62,7 @@ def _check(pipelines: tuple[Pipeline, ...]) -> None:
             raise OptionTypeError(f"prometheus_collector() takes pipelines, got {pipeline!r}")
         if pipeline.name in names:
             raise OptionError(
-                f"two of the pipelines are called {pipeline.name!r}; give them names that differ, "
+                f"two of the pipelines are called {pipeline.name!r}; give them different names, "
                 "as in ff.Pipeline('yard')"
             )
         names.add(pipeline.name)

@@ -100,7 +100,7 @@ def records_to(node: Any) -> str | None:
 
 def pipeline_name(name: Any) -> str:
     if not isinstance(name, str):
-        raise OptionTypeError(f"the name of a pipeline must be a text, got {name!r}")
+        raise OptionTypeError(f"the name of a pipeline must be a string, got {name!r}")
     if not _check.is_utf8(name):
         raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
     return name

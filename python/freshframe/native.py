@@ -49,7 +49,7 @@ def load(
         pixels: "gray" is the luma as decoded, without a copy, in the video's range; "bgr" and "rgb" are
             converted once and shared, 0 to 255.
         dtype: Of the result: bool, int8 to int64, uint8 to uint64, float32 or float64.
-        max_rows: With ``out=(None, ...)``: the most rows that ``out`` has room for.
+        max_rows: With ``out=(None, ...)``: the maximum number of rows in ``out``.
         state: Bytes of which the node gets a private copy that it may change.
         signature: The version of the function's signature; there is one.
 
@@ -213,7 +213,7 @@ def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state:
         raise OptionTypeError(f"out must be a tuple of sizes, such as (2,), got {_check.shown(out)}")
     varies = len(out) > 0 and out[0] is None
     if varies and max_rows is None:
-        raise OptionError(f"out={out!r} needs max_rows=, the most rows that there may be")
+        raise OptionError(f"out={out!r} needs max_rows=, the maximum number of rows")
     if not varies and max_rows is not None:
         raise OptionError(f"max_rows needs out=(None, ...), got out={out!r}")
     if state is not None and not isinstance(state, bytes):
@@ -265,6 +265,6 @@ def _option(name: str, value: Any) -> Any:
             for entry in value
         ]
     raise OptionTypeError(
-        f"option {name!r} must be a bool, an int, a float, a text, bytes or a list of numbers, "
+        f"option {name!r} must be a bool, an int, a float, a str, bytes or a list of numbers, "
         f"got {_check.shown(value)}"
     )

@@ -112,7 +112,7 @@ class Detections:
 
     Raises:
         OptionError: A column has another length or shape than the boxes need.
-        OptionTypeError: A column is no array of numbers, or names are no texts.
+        OptionTypeError: A column is no array of numbers, or names are not strings.
     """
 
     xyxy: npt.NDArray[np.float32]
@@ -271,7 +271,7 @@ def _class_names(given: Any) -> tuple[str, ...]:
         )
     for place, name in enumerate(names):
         if not isinstance(name, str):
-            raise OptionTypeError(f"Detections.names must be texts, got {name!r} for class_id {place}")
+            raise OptionTypeError(f"Detections.names must be strings, got {name!r} for class_id {place}")
         if not is_utf8(name):
             raise OptionError(f"Detections.names must be UTF-8, got {name!r} for class_id {place}")
     _checked = names

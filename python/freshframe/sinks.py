@@ -78,7 +78,7 @@ class JsonLines(_TextSink):
 
     Raises:
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
-        TypeError: From process() for a value that has no form in JSON; it names the type.
+        TypeError: From process() for a value that cannot be written as JSON; it names the type.
     """
 
     def process(self, sample: Sample[Any]) -> None:
@@ -236,7 +236,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         if value.dtype.kind not in "biufU":
             raise OptionTypeError(
-                f"an array of {value.dtype} has no form in JSON: make it numbers or strings"
+                f"an array of {value.dtype} cannot be written as JSON: convert it to numbers or strings"
             )
         # Only float64 becomes Python's own float; tolist() of longdouble would stay numpy's.
         return _plain_list((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())

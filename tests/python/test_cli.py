@@ -80,7 +80,7 @@ def test_wrong_usage_ends_with_2_and_says_why(
 def test_without_a_command_the_help_is_shown(freshframe: Any) -> None:
     _, _, err = freshframe()
     assert "usage: freshframe" in err
-    assert "find and follow the circles of a video" in err
+    assert "find and track the circles in a video" in err
 
 
 def test_a_misspelt_command_is_told_what_was_meant(freshframe: Any) -> None:

@@ -153,7 +153,17 @@ def test_the_report_explains_each_figure_on_one_screen() -> None:
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 110
     text = "\n".join(lines)
-    for word in ("game", "freshness", "tracking", "GIL", "books", "memory", "recorded", "/v.mp4", "/p.png"):
+    for word in (
+        "game",
+        "freshness",
+        "tracking",
+        "GIL",
+        "counters",
+        "memory",
+        "recorded",
+        "/v.mp4",
+        "/p.png",
+    ):
         assert word in text
     assert "queue_full 750" in text
     assert "every sample is accounted for" in text

@@ -57,7 +57,7 @@ def test_names_may_be_a_list_or_the_dict_of_a_model() -> None:
     [
         ("person", ff.OptionTypeError, r"must be a tuple of str .* got str"),
         (np.array(["person"]), ff.OptionTypeError, r"must be a tuple of str .* got ndarray"),
-        (["person", 3], ff.OptionTypeError, "must be texts, got 3 for class_id 1"),
+        (["person", 3], ff.OptionTypeError, "must be strings, got 3 for class_id 1"),
         ({"person": 0}, ff.OptionError, "must map class ids from 0 to 65535 to str, got 'person'"),
         ({10**9: "far"}, ff.OptionError, "must map class ids from 0 to 65535 to str, got 1000000000"),
         (["\udc80"], ff.OptionError, r"must be UTF-8, got '\\udc80' for class_id 0"),

@@ -364,7 +364,7 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.Fleet) -> None:
         (
             lambda: fleet.add("c", fleet_builds.ticks, ""),
             ff.OptionError,
-            "url of 'c' must be a text that is not",
+            "url of 'c' must be a string that is not",
         ),
         (lambda: fleet.remove("c"), ff.StateError, "there is no camera 'c'"),
         (

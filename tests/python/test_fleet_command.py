@@ -27,7 +27,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
     capsys: pytest.CaptureFixture[str], state_folder: Path
 ) -> None:
     assert _cli.main(["fleet", "status"]) == 2
-    assert "no fleet of this user runs" in capsys.readouterr().err
+    assert "this user runs no fleet" in capsys.readouterr().err
     with ff.Fleet("local", agents=2, name="yard") as fleet:
         fleet.add_many({"a": "ticks:0.05", "b": "ticks:0.05"}, fleet_builds.ticks)
         until(lambda: fleet.stats().states() == {"running": 2}, "the cameras")

@@ -77,7 +77,7 @@ def test_a_server_for_all_addresses_names_them() -> None:
         ({"port": -1}, "port must be a whole number"),
         ({"port": 65536}, "port must be a whole number"),
         ({"port": True}, "port must be a whole number"),
-        ({"token": ""}, "token must be a text"),
+        ({"token": ""}, "token must be a string"),
         ({"token": "short"}, "a token must have 16 to 256 letters"),
         ({"token": "sixteen letters;x"}, "a token must have 16 to 256 letters"),
         ({"source_timeout": 0}, "source_timeout must be more than 0 seconds"),

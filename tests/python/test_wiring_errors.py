@@ -106,7 +106,7 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "a number as a name": (
         lambda p, c: p.add(Collect(), c, name=3),
         ff.OptionTypeError,
-        r"name must be a text",
+        r"name must be a string",
     ),
     "an unknown on_error": (
         lambda p, c: p.add(Collect(), c, on_error="ignore"),

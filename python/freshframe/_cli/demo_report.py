@@ -145,7 +145,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def as_text(measured: Measured) -> list[str]:
-    """The report for people: figures, then a plain sentence on what they mean."""
+    """The report as text: figures, then a sentence that explains them."""
     return [
         *_game(measured.game),
         *_freshness(measured.game.ages),
@@ -204,7 +204,7 @@ def _hindrances(measured: Measured) -> list[str]:
             "neighbours",
             f"the sleeping node took {sleeps.delivered} of {sleeps.passed_in} samples, the computing one "
             f"{burns.delivered} of {burns.passed_in}",
-            "Each gets the newest when it is ready; what it missed is counted and slows no other.",
+            "Each gets the newest sample when it is ready; skipped samples are counted and slow no other.",
         ),
         *_gil(Live(stats, measured.game), measured.on_thread),
     ]
@@ -226,14 +226,14 @@ def _gil(live: Live, on_thread: Live | None) -> list[str]:
             f"{part.longest * 1e3:.1f} ms, {missed(part.game)} missed"
             for where, part in (("on a thread", on_thread), ("in a worker", live))
         ),
-        "It is the node that computes. Its worker process has a GIL of its own.",
+        "That is the node that computes. Its worker process has a GIL of its own.",
     )
 
 
 def _books(stats: ff.Stats) -> list[str]:
     verdict = "every sample is accounted for" if books_balance(stats) else "THEY DO NOT BALANCE"
     return _item(
-        "books",
+        "counters",
         f"passed in = delivered + dropped + waiting, on every edge: {verdict}",
         *(
             f"{f'{edge.parent} -> {edge.child}':<20}{edge.passed_in:>6} = {edge.delivered:>5} + "
@@ -247,14 +247,14 @@ def _recorded(measured: Measured) -> list[str]:
     verdict = "none was lost" if measured.recording.complete else "NOT COMPLETE"
     return _item(
         "recorded",
-        f"{measured.recording.frames} frames of the same scene once more, not against the clock: {verdict}",
+        f"{measured.recording.frames} frames of the same scene once more, without a time limit: {verdict}",
         str(measured.video),
         str(measured.picture),
     )
 
 
 def _honesty(measured: Measured) -> list[str]:
-    """What this machine was too slow for, in plain words; nothing when it was fast enough."""
+    """The tasks for which this machine was too slow; nothing when it was fast enough."""
     lines = []
     if measured.game.missed:
         game, alone, beside = map(missed, (measured.game, measured.alone, measured.beside_burning))

@@ -166,7 +166,7 @@ def _as_text(record: dict[str, Any]) -> list[str]:
     p50, age = record["node_p50_seconds"] * 1e3, record["age_p99_seconds"] * 1e3
     return [
         f"found       {record['found']} of {record['shapes']} shapes in {record['frames']} frames "
-        f"({share:.1%}), and {record['wrong']} boxes that are none",
+        f"({share:.1%}), and {record['wrong']} wrong boxes",
         f"network     {p50:.1f} ms from picture to boxes on {record['provider']} "
         f"with {record['threads']} threads",
         f"freshness   pictures reach the network within {age:.1f} ms (99 %); "

@@ -1,4 +1,4 @@
-"""`freshframe devices`: the cameras of this machine, what they offer, and why one cannot be used."""
+"""`freshframe devices`: the cameras of this machine, their formats, and the reason why one cannot be used."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _permission_advice() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # OSError from Python 3.13 on
-        return f"user {os.getuid()} has no name here, as in a container: start that with --group-add video"
+        return f"user {os.getuid()} has no name here, as in a container: start it with --group-add video"
     if members.gr_gid in os.getgroups():
         return "this user is in group 'video', but the device belongs to another: 'ls -l /dev/video*'"
     if user in members.gr_mem:

@@ -1,4 +1,4 @@
-"""`freshframe doctor`: checks an installation line by line and says what to do about what is missing."""
+"""`freshframe doctor`: checks an installation line by line and says how to repair it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _python() -> Iterator[Finding]:
     if low <= sys.version_info[:2] <= high:
         yield Finding("Python", "ok", found)
     else:
-        advice = f"freshframe is made for CPython {low[0]}.{low[1]} to {high[0]}.{high[1]}"
+        advice = f"freshframe supports CPython {low[0]}.{low[1]} to {high[0]}.{high[1]}"
         yield Finding("Python", "warn", found, advice)
     if not _gil_state.FREE_THREADED:
         yield Finding("free-threading", "ok", "no: this Python has a GIL, which native nodes never hold")
@@ -93,7 +93,7 @@ def _ffmpeg() -> Iterator[Finding]:
     yield Finding("FFmpeg", "ok", libraries)
     licence = media["license"]
     gpl = licence.startswith("GPL")
-    advice = "handing on programs together with it falls under the GPL; using it does not" if gpl else ""
+    advice = "distributing programs together with it falls under the GPL; using it does not" if gpl else ""
     yield Finding("FFmpeg licence", "ok", licence, advice)
 
 
@@ -125,7 +125,7 @@ def _cameras() -> Iterator[Finding]:
 
 
 def _fonts() -> Iterator[Finding]:
-    yield Finding("fonts", "ok", "labels are drawn with the drawing library's own letters")
+    yield Finding("fonts", "ok", "labels use the drawing library's own font")
 
 
 def _opencv() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`freshframe fleet`: run many cameras on several processes, and look at them."""
+"""`freshframe fleet`: runs many cameras in several processes, and shows their state."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 def _only_one() -> str:
     names = _desk.running()
     if not names:
-        raise UsageError("no fleet of this user runs")
+        raise UsageError("this user runs no fleet")
     if len(names) > 1:
         raise UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
     return names[0]
@@ -164,7 +164,7 @@ def _run(options: Any, messages: Messages) -> ExitCode:
         many = fleet.add_many(cameras, build, exclusive=options.exclusive)
         messages.say(f"fleet {fleet.name}: {many} cameras on {options.agents} agents; Ctrl-C ends it")
         if options.serve:
-            messages.say(f"its page: {fleet.serve().url}")
+            messages.say(f"page: {fleet.serve().url}")
         if reader is None:
             while True:
                 time.sleep(_EVERY)
@@ -203,7 +203,7 @@ def _check(options: Any, messages: Messages) -> ExitCode:
     if options.folder is None and not verdict.findings:
         shutil.rmtree(folder)
     else:
-        messages.say(f"the logs: {folder}")
+        messages.say(f"logs: {folder}")
     if options.json:
         findings = [dataclasses.asdict(finding) for finding in verdict.findings]
         print(json.dumps({"seed": seed, "figures": verdict.figures, "findings": findings}))

@@ -1,4 +1,4 @@
-"""`freshframe gil`: runs a program as `python` would and says who held the GIL, live and at the end."""
+"""`freshframe gil`: runs a program as `python` would and names the calls that held the GIL."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def run(options: Any, messages: Messages) -> int:
                 _write(lines, {"kind": "culprit", **dataclasses.asdict(culprit)})
         messages.say(f"\n{watch.table()}")
         if watch.dropped:
-            messages.say(f"{watch.dropped} stalls are not kept one by one")
+            messages.say(f"{watch.dropped} stalls were counted but not listed")
     return code
 
 
 def _free_threaded(program: Program, options: Any, lines: IO[str] | None, messages: Messages) -> int:
-    """No thread can hold what is not there: what makes all of them wait are pauses."""
+    """Without a GIL no thread can hold it. Pauses of the interpreter make all threads wait."""
     try:
         gil._check_threshold(options.threshold)
     except ValueError as error:

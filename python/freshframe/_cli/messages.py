@@ -1,4 +1,4 @@
-"""What a command tells people: lines on stderr, fewer with -q, more with -v; results go to stdout."""
+"""A command's messages: lines on stderr, fewer with -q, more with -v; results go to stdout."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`freshframe model`: says what an ONNX file is, how its outputs are understood, and how fast it is."""
+"""`freshframe model`: describes an ONNX file: its outputs, their layout, and its speed on this machine."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _plain(tensor: Any) -> dict[str, Any]:
 
 
 def _detector(options: Any, common: dict[str, Any]) -> dict[str, Any]:
-    """What it is as a detector, or why it is none."""
+    """The file as a detector, or the reason why it is none."""
     confidence = {} if options.confidence is None else {"confidence": options.confidence}
     try:
         detector = ff.OnnxDetector(
@@ -144,9 +144,9 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
 
 
 def _batches(pictures: int | None, provider: str) -> str:
-    """What becomes of a batch of pictures."""
+    """How a batch of pictures is computed."""
     if pictures is not None and pictures > 1:
-        return f"runs of {pictures} pictures, as the file fixes it; shorter ones are padded"
+        return f"runs of {pictures} pictures, as the file fixes it; a shorter batch is padded"
     if provider == "cpu":
         return "a run for each picture, one thread each"
     if pictures is None:

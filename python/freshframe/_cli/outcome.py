@@ -112,7 +112,7 @@ def _refuses_option(error: BaseException, options: Any) -> bool:
 
 
 def explain(error: BaseException, messages: Messages, options: Any = None) -> ExitCode:
-    """Tells people why the command ended and returns the exit code for it."""
+    """Prints why the command ended and returns the exit code for it."""
     if isinstance(error, Interrupted):
         messages.say(f"stopped by {error}")
         return error.code

@@ -20,7 +20,7 @@ _SOURCE = (
     "a stream such as rtsp://host/path, or demo:circles or demo:shapes"
 )
 
-QUOTES = "put a pattern in quotes: 'frames/*.png'"  # else the shell makes many sources of it
+QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell makes many sources of it
 
 _FPS = "frames per second of pictures in sequence (default 25), or asked of a camera"
 
@@ -60,7 +60,7 @@ def parse(arguments: Sequence[str]) -> Any:
 
 
 def _check_command(parser: argparse.ArgumentParser, names: list[str], arguments: Sequence[str]) -> None:
-    """Shows the help when no command is given; names the one that was meant when it is misspelt."""
+    """Shows the help when no command is given; suggests a command when one is misspelt."""
     if not arguments:
         parser.print_help(sys.stderr)
         parser.exit(2)
@@ -111,7 +111,7 @@ def _track(commands: Any) -> None:
     parser = _command(
         commands,
         "track",
-        "find and follow the circles of a video, or what a model finds",
+        "find and track the circles in a video, or the objects that a model finds",
         "  freshframe track match.mp4 --start 2m --for 10s -o tracks.jsonl -o annotated.mp4\n"
         "  freshframe track 0 --model yolov8n.onnx --classes person -o 'people.mp4' --serve",
     )
@@ -145,7 +145,7 @@ def _track(commands: Any) -> None:
 
 
 def _limits(parser: Any) -> None:
-    """Which frames of its sources a command looks at."""
+    """Options that choose the frames which a command processes."""
     parser.add_argument(
         "--realtime",
         action="store_true",
@@ -189,7 +189,7 @@ def _model(commands: Any) -> None:
     parser = _command(
         commands,
         "model",
-        "say what an ONNX file is: inputs, outputs, the layout of a detector and why, speed, memory",
+        "describe an ONNX file: inputs, outputs, the layout of a detector, speed, memory",
         "  freshframe model yolov8n.onnx\n  freshframe model yolov8n.onnx --threads 1 --json",
     )
     parser.add_argument("model", metavar="FILE", help="the .onnx file")
@@ -321,7 +321,7 @@ def _doctor(commands: Any) -> None:
     _command(
         commands,
         "doctor",
-        "check this installation and say what to do about what is missing",
+        "check this installation and say how to repair it",
         "  freshframe doctor\n  freshframe doctor --json",
     )
 
@@ -330,7 +330,7 @@ def _lab(commands: Any) -> None:
     parser = _command(
         commands,
         "lab",
-        "show on this machine what holding the GIL costs: experiments of 5 to 30 s",
+        "measure on this machine what holding the GIL costs: experiments of 5 to 30 s",
         "  freshframe lab frozen-game --picture frozen.png\n  freshframe lab contention --quick --json",
     )
     names = ("fibonacci", "call-guard", "sum", "frozen-game", "contention", "all")
@@ -339,7 +339,7 @@ def _lab(commands: Any) -> None:
         nargs="?",
         choices=names,
         metavar="NAME",
-        help=f"{', '.join(names)}; without it they are listed",
+        help=f"{', '.join(names)}; without NAME they are listed",
     )
     parser.add_argument("--list", action="store_true", help="list the labs with their times")
     parser.add_argument("--quick", action="store_true", help="a few seconds each, less exact")
@@ -349,8 +349,8 @@ def _lab(commands: Any) -> None:
     parser.add_argument(
         "--free-threaded",
         metavar="PYTHON",
-        help="fibonacci, contention: a column more, measured with this free-threaded Python, "
-        "which has freshframe too",
+        help="fibonacci, contention: another column, measured with this free-threaded Python, "
+        "which must have freshframe too",
     )
 
 
@@ -358,7 +358,7 @@ def _fleet(commands: Any) -> None:
     parser = _command(
         commands,
         "fleet",
-        "run many cameras on several processes, and look at them",
+        "run many cameras in several processes, and show their state",
         "  freshframe fleet run app.py --cameras cameras.csv --agents 2 --read tracks\n"
         "  freshframe fleet status\n  freshframe fleet drain agent0",
     )
@@ -368,10 +368,10 @@ def _fleet(commands: Any) -> None:
         "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
     )
     run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
-    run.add_argument("--agents", type=count, default=1, metavar="N", help="how many processes (default 1)")
+    run.add_argument("--agents", type=count, default=1, metavar="N", help="number of processes (default 1)")
     run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
     run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
-    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and say where")
+    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")
     _fleet_check(verbs)
     for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
         verbs.add_parser(verb, help=summary)
@@ -383,7 +383,7 @@ def _fleet(commands: Any) -> None:
     for name, each in verbs.choices.items():
         if name == "check":
             continue
-        each.add_argument("--name", metavar="NAME", help="of the fleet; needed where several run")
+        each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
         each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
@@ -398,15 +398,15 @@ def _fleet_check(verbs: Any) -> None:
         "--exclusive",
         type=int,
         metavar="N",
-        help="how many cameras allow one session (default: half of them)",
+        help="number of cameras that allow one session (default: half of them)",
     )
     check.add_argument("--fps", type=float, default=10.0, help="frames a second of each camera (default 10)")
-    check.add_argument("--faults", type=count, default=10, metavar="N", help="how many (default 10)")
-    check.add_argument("--seed", type=int, help="of the faults; the same seed gives the same ones")
+    check.add_argument("--faults", type=count, default=10, metavar="N", help="number of faults (default 10)")
+    check.add_argument("--seed", type=int, help="seed of the faults; the same seed gives the same faults")
     check.add_argument(
         "--folder",
         metavar="PATH",
-        help="a new one for the logs; the default is deleted when no rule was broken",
+        help="a new folder for the logs; without it they are kept only if a rule was broken",
     )
     check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
@@ -425,7 +425,7 @@ def _gil(commands: Any) -> None:
         default=0.01,
         metavar="TIME",
         help="report stalls of at least TIME (default 10ms). A thread in pure Python hands the GIL over "
-        "every 5 ms (sys.setswitchinterval), so alone it is reported only below that",
+        "every 5 ms (sys.setswitchinterval), so it is reported only with a shorter TIME",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the JSON lines to FILE")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""`freshframe probe`: opens a source, reads it for two seconds and says what it delivers, how steadily."""
+"""`freshframe probe`: opens a source, reads it for two seconds and reports its properties."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
     drops = ", ".join(f"{count} {cause}" for cause, count in sorted(measured.drops.items()))
     rows = {
         "source": record["url"],
-        "kind": "live: frames come when they come"
+        "kind": "live: frames come at the source's own pace"
         if record["live"]
-        else "file: read as fast as it is wanted",
+        else "file: read as fast as the pipeline takes it",
         "container": record["container"] or "none",
         "video": video,
         "frames": f"{frame['format']}, {frame['width']}x{frame['height']}, {frame['color_range']} range, "

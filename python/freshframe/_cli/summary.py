@@ -1,4 +1,4 @@
-"""What a run of `track` amounts to: how much was found, how fast, and what is missing from it and why."""
+"""The summary of a run of `track`: what was found, how fast, and what is missing and why."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Tally(ff.Node[Any, None]):
         self.identities: set[int] = set()
 
     def process(self, sample: ff.Sample[Any]) -> None:
-        """Counts one frame's things."""
+        """Counts the circles or boxes of one frame."""
         self.frames += 1
         self.found += len(sample.value)
         if sample.value.tracker_id is not None:
@@ -28,7 +28,7 @@ class Tally(ff.Node[Any, None]):
 def summarise(
     stats: ff.Stats, tally: Tally, *, label: str, finder: str, live: bool, things: str = "circles"
 ) -> list[str]:
-    """The lines that tell people about a run that has ended."""
+    """The lines about a run that has ended."""
     seconds = stats.uptime
     rate = f" ({tally.frames / seconds:.1f} per second)" if seconds > 0 else ""
     found = f"{tally.found} {things}"
@@ -50,7 +50,7 @@ def summarise(
 
 
 def interruptions(stats: ff.Stats) -> list[str]:
-    """What happened to the connections of live sources; none when nothing did."""
+    """Interruptions of live sources' connections, one line each."""
     lines = []
     for name, node in stats.nodes.items():
         source = node.source
@@ -69,7 +69,7 @@ def interruptions(stats: ff.Stats) -> list[str]:
 
 
 def never_opened(stats: ff.Stats) -> str | None:
-    """Why a source never delivered anything, when that is so."""
+    """The reason, if a source never delivered anything."""
     for node in stats.nodes.values():
         if node.source is not None and node.source.outages and not node.processed:
             return node.source.last_error

@@ -1,4 +1,4 @@
-"""`freshframe track`: follows circles, or what a model finds; writes them out, says whether all was done."""
+"""`freshframe track`: tracks circles or a model's objects and writes complete results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _check_model(options: Any) -> None:
-    """Refuses options that only a model has, or only circles have."""
+    """Refuses options of models without a model, and options of circles with one."""
     if options.model is None:
         given = [
             name
@@ -56,9 +56,9 @@ def _check_model(options: Any) -> None:
             if getattr(options, name) is not None
         ]
         if given:
-            raise UsageError(f"--{given[0]} is of a model: --model FILE.onnx")
+            raise UsageError(f"--{given[0]} needs a model: --model FILE.onnx")
     elif options.radius is not None:
-        raise UsageError("--radius is of circles, and --model finds boxes")
+        raise UsageError("--radius is for circles, but --model finds boxes")
 
 
 def _check_several(options: Any) -> None:
@@ -69,7 +69,7 @@ def _check_several(options: Any) -> None:
         raise UsageError(f"several pictures are one source: {QUOTES}")
     for source in options.sources:
         if ff.open(source).live:
-            raise UsageError(f"{source!r} never ends; of several sources each must be a file")
+            raise UsageError(f"{source!r} never ends; with several sources each must be a file")
 
 
 def _track(source: int | str, outputs: list[str], options: Any, messages: Messages) -> ExitCode:
@@ -115,14 +115,14 @@ def _verbs(many: bool, written: bool) -> str:
 
 
 def _checked(outputs: Sequence[str], sources: Sequence[int | str]) -> list[list[str]]:
-    """The outputs of each source; refuses those that cannot be meant."""
+    """The outputs of each source; refuses impossible ones."""
     read = {os.path.realpath(source) for source in sources if isinstance(source, str)}
     seen: set[str] = set()
     for path in outputs:
         if len(sources) > 1 and _STEM not in path:
             example = Path(path).with_name(_STEM + Path(path).suffix)
             raise UsageError(
-                f"-o {path!r} would hold the last of {len(sources)} sources only; {_STEM} stands for the "
+                f"-o {path!r} would hold only the last of {len(sources)} sources; {_STEM} stands for the "
                 f"name of each without its suffix: -o '{example}'"
             )
     result = [[path.replace(_STEM, _stem(source)) for path in outputs] for source in sources]

@@ -24,7 +24,7 @@ _SLICE = 0.5  # seconds; between slices Ctrl-C is seen
 def run(bench: Bench, machine: Machine) -> Result:
     """Runs the lab."""
     waits = _waits(bench)
-    bench.say("waits are measured; now the cost of letting the GIL go ...")
+    bench.say("waits are measured; now the cost of releasing the GIL ...")
     costs = _costs(bench)
     free = free_threaded.tables(bench, "contention")
     tables = [_waits_table(waits, free["waits"]), _costs_table(costs, free["costs"])]

@@ -42,7 +42,7 @@ class End:
 
 def table(bench: Bench, twins: Twins) -> tuple[Table, list[str]]:
     """Tries all four; returns the table, and what was printed, for people."""
-    bench.say("letting the GIL go twice, in child processes and compilers ...")
+    bench.say("releasing the GIL twice, in child processes and compilers ...")
     ends = {
         "nanobind": _dies(twins, "nanobind", "fibonacci_nanobind"),
         "pybind11": _dies(twins, "pybind11", "fibonacci_pybind11"),
