@@ -6,6 +6,8 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+import resource
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -107,6 +109,12 @@ def slow_to_build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 def exits(url: str) -> Any:
     os._exit(int(url))
+
+
+def crashes(url: str) -> Any:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(100)
 
 
 def stream(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:

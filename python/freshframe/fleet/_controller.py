@@ -316,12 +316,12 @@ class Controller:
             for message in link.receive():
                 self._take(link, _wire.parsed(message))
         except EOFError:
-            self._unregister(link)  # its process ends, too
-            link.child.kill()
+            self._unregister(link)
+            link.child.kill()  # it has ended or is about to: no deed of ours
         except Exception:
             logger.exception("agent %r sent what cannot be: killed", link.name)
             self._unregister(link)
-            link.child.kill()
+            link.kill()
 
     def _unregister(self, link: Link) -> None:
         if link.socket is not None:
@@ -413,7 +413,7 @@ class Controller:
         term = self._state.term
         run = (action.camera, action.epoch)
         if action.do == "kill":
-            link.child.kill()
+            link.kill()
         elif action.do == "start":
             url, build = self._urls[action.camera]
             camera = self._decisions.cameras[action.camera]
@@ -460,7 +460,7 @@ class Controller:
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 reader._end_run(run, lost=True)
-        self._do(self._decisions.gone(link.name, boot_time(), why))
+        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=link.has_crashed(why)))
 
     # ---- notes and state
 
@@ -472,6 +472,9 @@ class Controller:
         for when, about, text in self._decisions.events:
             self._events.append(FleetEvent(when + offset, about, masked(text)))
         self._decisions.events.clear()
+        warnings, self._decisions.warnings = self._decisions.warnings, []
+        for text in warnings:
+            logger.warning("fleet %r: %s", self.name, masked(text))
 
     def _save(self) -> None:
         now = time.monotonic()
@@ -515,7 +518,7 @@ class Controller:
                 self._watch_unsent()
                 for link in list(self._links.values()):
                     if late or self._decisions.agents[link.name].state == "ending":
-                        link.child.kill()
+                        link.kill()
             for key, _ in self._selector.select(_TICK):
                 with self._lock:
                     self._handle(key)
@@ -524,7 +527,7 @@ class Controller:
         with self._lock:
             self._closing = True
             for link in list(self._links.values()):  # after a failure
-                link.child.kill()
+                link.kill()
                 self._unregister(link)
             for reader in self._readers.values():
                 reader._finish(failure=self._failure)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import _native
+from ._crashes import is_crash, kills_for_memory
 from ._wire import CAMERA, OUTBOX, MessageReader, Records
 
 _READ_AT_ONCE = 1 << 18  # bytes
@@ -51,6 +52,8 @@ class Link:
         self.forgotten: deque[set[tuple[int, int]]] = deque([set()], maxlen=5)  # by renewal
         self.pulls: dict[int, int] = {}  # number of the latest pull, by reader
         self.pending: set[int] = set()  # readers whose pull has no answer yet
+        self.killed = False  # by the controller
+        self.memory_kills = kills_for_memory()
         self.cpu: tuple[float, float] | None = None  # when, processor time
         self.load = 0.0
         self._incoming = MessageReader()
@@ -103,6 +106,15 @@ class Link:
             self.load += (min(1.0, share) - self.load) * weight
         self.cpu = (now, cpu)
         return self.load
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self.killed = True
+        self.child.kill()
+
+    def has_crashed(self, end: str) -> bool:
+        """Whether its end, which is this text, may be the deed of a camera."""
+        return is_crash(end, killed=self.killed, out_of_memory=kills_for_memory() > self.memory_kills)
 
     def close_socket(self) -> None:
         """The agent ends, too, if it still runs."""
