@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import logging
 import os
 import resource
 import signal
@@ -70,6 +71,15 @@ def frames(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 def raises(url: str) -> Any:
     raise ValueError(f"no camera at {url}")
+
+
+def logs_and_raises(url: str) -> Any:
+    logging.getLogger("user").warning("a log line about %s", url)
+    try:
+        raise ValueError(f"no camera at {url}")
+    except ValueError:
+        logging.getLogger("user").exception("a log line with a traceback")
+        raise
 
 
 def returns_nothing(url: str) -> Any:

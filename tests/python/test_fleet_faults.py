@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fleet_builds
 import pytest
@@ -149,8 +150,8 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
 def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def quick(name: str, kept: bool) -> Controller:
-        return Controller(name, keep=kept, times=Times(settled=0.5, first_hold=0.1))
+    def quick(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
+        return Controller(name, keep=kept, times=Times(settled=0.5, first_hold=0.1), options=options)
 
     monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
     with ff.Fleet("local", agents=1) as fleet:
