@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import _native
 
-_PATH = "/agent"
+_PATH = "/"
 _MOST_DASHBOARDS = 32  # each is a server of its own
 _HEAD = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">'
@@ -39,8 +39,7 @@ class AgentPage:
         """Listens at a free port."""
         self._token = secrets.token_urlsafe(24)
         self._pages = _native.Pages("127.0.0.1", 0, self._token, "/fleet.html")
-        address, _, query = self._pages.urls[0].partition("?")
-        self.url = f"{address.rstrip('/')}{_PATH}?{query}"
+        self.url: str = self._pages.urls[0]
         self._asked = -1
 
     def publish(self, rows: Iterable[Row]) -> None:
