@@ -40,6 +40,32 @@ def ticks(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": source}
 
 
+class Burst(ff.Source[int]):
+    """Emits so many numbers without a pause, like a camera whose results come too fast."""
+
+    live = True
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in range(self.count):
+            yield number, float(number)
+
+
+def bursts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(Burst(int(url)))}
+
+
+def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Bytes of the sizes in the URL."""
+    wanted = [int(size) for size in url.split(",")]
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Ticks(0.05, len(wanted)))
+    return pipeline, {"bytes": pipeline.add(lambda number: bytes(wanted[number]), source)}
+
+
 def values(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     """Two outputs: (pid, number) and what the URL says."""
     pipeline = ff.Pipeline()

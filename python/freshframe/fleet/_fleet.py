@@ -265,7 +265,7 @@ class Fleet:
 
         Args:
             output: The name of the output.
-            name: Under which the reader comes back: after its close() the results wait for 60 s, and
+            name: Under which the reader comes back: after its close() results wait as for a slow reader, and
                 reader() with the same name goes on with the first that was not delivered. None: its results
                 end with close().
 

@@ -124,7 +124,7 @@ class FleetReader:
 
     @property
     def _has_room(self) -> bool:
-        return not self._closed and len(self._items) < _MOST_BUFFERED
+        return len(self._items) < _MOST_BUFFERED
 
     def _push(self, batch: Batch) -> None:
         begin = 0
@@ -293,7 +293,7 @@ class FleetReader:
             yield shaped
 
     def close(self) -> None:
-        """Reads no more. Its outboxes end; those of a named reader wait for it for 60 s. Idempotent."""
+        """Reads no more. Its outboxes end; those of a named reader go on filling. Idempotent."""
         self._check_process()
         if not self._closed:
             self._closed = True
