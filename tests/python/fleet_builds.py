@@ -15,6 +15,8 @@ from typing import Any
 
 import freshframe as ff
 
+_calls: list[str] = []
+
 
 class Ticks(ff.Source[int]):
     """Emits 0, 1, 2, ... at a rate, like a camera; an end makes it stop there."""
@@ -140,6 +142,14 @@ def holds_the_gil(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 def slow_to_build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     time.sleep(float(url))
+    return ticks("ticks:0.02")
+
+
+def slow_to_build_once(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """The first call takes as long as the URL says."""
+    _calls.append(url)
+    if len(_calls) == 1:
+        time.sleep(float(url))
     return ticks("ticks:0.02")
 
 
