@@ -151,14 +151,6 @@ class Decisions:
         self._note(now, camera.name, text)
         self.warnings.append(f"camera {camera.name!r} is {text}")
 
-    def give_away(self, camera: Camera, now: float, why: str) -> None:
-        """It starts elsewhere though its agent was not seen to end and may run it still."""
-        if camera.agent is not None:
-            self._placed[camera.agent].discard(camera.number)
-            self._left.setdefault(camera.agent, []).append(camera)
-            camera.left += 1
-        self._lose(camera, now, why)
-
     def _lose(self, camera: Camera, now: float, why: str) -> None:
         camera.agent = None
         then = camera.then if camera.state == "closing" else "unplaced"
@@ -245,7 +237,14 @@ class Decisions:
                 camera = self.cameras[number]
                 wait = self.times.session_timeout if camera.exclusive else self.times.give_away_after
                 if silent > wait:
-                    self.give_away(camera, now, f"{agent.name} does not end")
+                    self._leave(camera, agent, now, f"{agent.name} does not end")
+
+    def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
+        """Gives it away though its agent was not seen to end."""
+        self._placed[agent.name].discard(camera.number)
+        self._left.setdefault(agent.name, []).append(camera)
+        camera.left += 1
+        self._lose(camera, now, why)
 
     def _drain_some(self, agent: Agent, now: float, actions: list[Action]) -> None:
         leaving = 0
