@@ -1,96 +1,36 @@
-"""A fleet's controller: a thread that guards agents, answers renewals and brings results to readers."""
+"""A fleet's controller, as the program sees it: agents, cameras and readers that shall be there."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import selectors
-import threading
-import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from .. import _process
-from .._errors import FreshframeError, StateError
+from .._errors import StateError
 from . import _wire
-from ._decisions import Action, Camera, Decisions, Times
-from ._link import Link
+from ._controller_state import boot_time
+from ._controller_thread import ControllerThread
+from ._counts import CameraCounts
+from ._decisions import Camera
 from ._reader import FleetReader
-from ._state import StateFile
-from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
-from ._url import masked
 
-_TICK = 0.1  # seconds
-_MOST_EVENTS = 1000
-_AT_A_PULL = (500, 1 << 20)  # results, bytes
-_END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
-_SAVE_EVERY = 1.0  # seconds between two writes of where the cameras are
-
-logger = logging.getLogger("freshframe")
+__all__ = ["Controller", "boot_time"]
 
 
-def boot_time() -> float:
-    """Seconds that go on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-class Controller:
+class Controller(ControllerThread):
     """Of a local fleet. Its methods may be called from any thread."""
-
-    def __init__(
-        self, name: str, *, keep: bool, times: Times | None = None, options: dict[str, Any] | None = None
-    ) -> None:
-        """Starts its thread; there are no agents yet.
-
-        Raises:
-            FreshframeError: The state cannot be written.
-            StateError: A fleet of this name runs already.
-        """
-        self.name = name
-        self._options = options or {}
-        self._state = StateFile(name, keep=keep)
-        self._lock = threading.RLock()
-        self._decisions = Decisions(self._state.next_epoch, self._is_flushed, times)
-        self._links: dict[str, Link] = {}
-        self._builds: list[tuple[bytes, bytes]] = []
-        self._urls: dict[int, tuple[str, int]] = {}  # address and build, by camera number
-        self._numbers: dict[str, int] = {}
-        self._names: dict[int, str] = {}
-        self._readers: dict[int, FleetReader] = {}
-        self._next_reader = 1
-        self._next_camera = 0
-        self._outputs: dict[str, set[int]] = {}  # builds, by the output that they give
-        self._known_builds: set[int] = set()  # whose outputs are known
-        self._events: deque[FleetEvent] = deque(maxlen=_MOST_EVENTS)
-        self._unsaved = False
-        self._saved = 0.0
-        self._cpu = 0.0
-        self._closing = False
-        self._hurried = False  # something is to be decided now
-        self._ended = threading.Event()
-        self._failure: str | None = None  # of the thread
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._wake_read, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
-        self._thread.start()
-
-    # ---- for the fleet
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """An agent that shall run."""
-        with self._lock:
-            self._decisions.add_agent(name, labels, boot_time())
-        self._wake()
+        self._call(lambda: self._decisions.add_agent(name, labels, boot_time()))
 
     def add_build(self, known: bytes, pickled: bytes) -> int:
         """A function that agents get once."""
-        with self._lock:
+
+        def add() -> int:
             self._builds.append((known, pickled))
             return len(self._builds) - 1
+
+        return self._call(add)
 
     def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
         """Cameras (name, address, needs) that shall run.
@@ -98,77 +38,105 @@ class Controller:
         Raises:
             StateError: One of them is there already, or the fleet was closed.
         """
-        with self._lock:
-            self._check_open()
-            for name, _, _ in cameras:
-                if name in self._numbers:
-                    self._refuse_leaving(name)
-                    raise StateError(f"there is a camera {name!r} already; remove it first")
-            now = boot_time()
-            for name, url, needs in cameras:
-                number = self._next_camera
-                self._next_camera += 1
-                self._numbers[name] = number
-                self._names[number] = name
-                self._urls[number] = (url, build)
-                self._decisions.add(Camera(number, name, dict(needs), exclusive), now)
-            for reader in self._readers.values():
-                self._check_output(reader)
-            self._unsaved = True
-        self._wake()
+        self._call(lambda: self._add(cameras, build, exclusive))
+
+    def _add(
+        self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool
+    ) -> None:
+        self._check_open()
+        for name, _, _ in cameras:
+            if name in self._numbers:
+                self._refuse_leaving(name)
+                raise StateError(f"there is a camera {name!r} already; remove it first")
+        now = boot_time()
+        for name, url, needs in cameras:
+            number = self._next_camera
+            self._next_camera += 1
+            self._numbers[name] = number
+            self._names[number] = name
+            self._urls[number] = (url, build)
+            self._counts[number] = CameraCounts()
+            self._decisions.add(Camera(number, name, dict(needs), exclusive), now)
+        for reader in self._readers.values():
+            self._check_output(reader)
+        self._unsaved = True
 
     def remove(self, name: str) -> None:
         """A camera that shall run nowhere."""
-        with self._lock:
-            self._do(self._decisions.remove(self._number(name), boot_time()))
-        self._wake()
+        self._call(lambda: self._do(self._decisions.remove(self._number(name), boot_time())))
 
     def move(self, name: str, to: str) -> None:
         """A camera that shall run on that agent."""
-        with self._lock:
-            camera = self._decisions.cameras[self._number(name)]
-            agent = self._decisions.agents[self._agent(to)]
-            unmet = {key: value for key, value in camera.needs.items() if agent.labels.get(key) != value}
-            if unmet:
-                raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
-            if agent.state != "up" or agent.draining:
-                state = "draining" if agent.draining else agent.state
-                raise StateError(f"agent {to!r} takes no cameras now: it is {state}")
-            self._do(self._decisions.move(camera.number, to, boot_time()))
-        self._wake()
+        self._call(lambda: self._move(name, to))
+
+    def _move(self, name: str, to: str) -> None:
+        camera = self._decisions.cameras[self._number(name)]
+        agent = self._decisions.agents[self._agent(to)]
+        unmet = {key: value for key, value in camera.needs.items() if agent.labels.get(key) != value}
+        if unmet:
+            raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
+        if agent.state != "up" or agent.draining:
+            state = "draining" if agent.draining else agent.state
+            raise StateError(f"agent {to!r} takes no cameras now: it is {state}")
+        self._do(self._decisions.move(camera.number, to, boot_time()))
 
     def drain(self, name: str, draining: bool) -> None:
         """An agent that shall have no cameras, or may have some again."""
-        with self._lock:
+
+        def drain() -> None:
             self._check_open()
             self._decisions.drain(self._agent(name), draining)
             self._note(name, "draining" if draining else "takes cameras again")
-        self._wake()
+
+        self._call(drain)
 
     def cameras_of(self, name: str) -> int:
         """How many cameras an agent has."""
         with self._lock:
             return self._decisions.cameras_of(self._agent(name))
 
-    def open_reader(self, output: str) -> FleetReader:
-        """A reader of an output.
+    def serve_agents(self) -> None:
+        """Each agent shall show a page of its own."""
+
+        def serve() -> None:
+            self._check_open()
+            if not self._serving:
+                self._serving = True
+                for link in self._links.values():
+                    link.send(_wire.order(self._state.term, "serve"))
+
+        self._call(serve)
+
+    def open_reader(self, output: str, name: str | None = None) -> FleetReader:
+        """A reader of an output; one of this name that was closed goes on.
 
         Raises:
-            GraphError: No camera has it.
-            StateError: The fleet was closed.
+            StateError: The fleet was closed, or there is a reader of this name.
         """
-        with self._lock:
-            self._check_open()
-            number = self._next_reader
-            self._next_reader += 1
-            reader = FleetReader(number, output, self._names.__getitem__, self._wanted)
-            reader._on_close = self._close_reader
-            self._readers[number] = reader
-            for link in self._links.values():
-                link.send(_wire.reader(self._state.term, number, output))
-                self._pull(link, reader)
-            self._check_output(reader)
-        self._wake()
+        return self._call(lambda: self._open_reader(output, name))
+
+    def _open_reader(self, output: str, name: str | None) -> FleetReader:
+        self._check_open()
+        known = self._named.get(name) if name is not None else None
+        if known is not None:
+            if known.output != output:
+                raise StateError(f"the reader {name!r} reads {known.output!r}, not {output!r}")
+            if not known._closed:
+                raise StateError(f"the reader {name!r} is open; close it first")
+            known._reopen()
+            self._check_output(known)
+            return known
+        number = self._next_reader
+        self._next_reader += 1
+        reader = FleetReader(
+            number, output, self._names.__getitem__, self._wake_to_pull, self._close_reader, name
+        )
+        self._readers[number] = reader
+        if name is not None:
+            self._named[name] = reader
+        for link in self._links.values():
+            link.send(_wire.reader(self._state.term, number, output))
+        self._check_output(reader)
         return reader
 
     def _number(self, name: str) -> int:
@@ -196,415 +164,18 @@ class Controller:
         with self._lock:
             self._check_open()
 
-    def _check_open(self) -> None:
-        if self._failure is not None:
-            raise StateError(f"the fleet's controller has failed and its agents were ended: {self._failure}")
-        if self._closing:
-            raise StateError("the fleet was closed")
-
     # ---- readers
 
     def _close_reader(self, reader: FleetReader) -> None:
-        with self._lock:
-            self._readers.pop(reader._number, None)
-            for link in self._links.values():
-                link.pending.discard(reader._number)
-                link.send(_wire.reader_gone(self._state.term, reader._number))
-        self._wake()
+        if reader.name is None:
+            self._call(lambda: self._forget_reader(reader))
 
-    def _wanted(self, reader: FleetReader) -> None:
+    def _forget_reader(self, reader: FleetReader) -> None:
+        self._readers.pop(reader._number, None)
+        for link in self._links.values():
+            link.pending.discard(reader._number)
+            link.send(_wire.reader_gone(self._state.term, reader._number))
+
+    def _wake_to_pull(self) -> None:
         """A reader has read what was here."""
-        with self._lock:
-            if self._closing or reader._number not in self._readers:
-                return
-            for link in self._links.values():
-                self._pull(link, reader)
-
-    def _pull(self, link: Link, reader: FleetReader) -> None:
-        number = reader._number
-        if number in link.pending or not reader._has_room:
-            return
-        link.pending.add(number)
-        link.pulls[number] = link.pulls.get(number, 0) + 1
-        link.send(_wire.pull(self._state.term, number, link.pulls[number], _AT_A_PULL))
-
-    def _check_output(self, reader: FleetReader) -> None:
-        """Ends a reader of something that no build gives, once all that is used are known."""
-        used = {build for _, build in self._urls.values()}
-        given = sorted(output for output, builds in self._outputs.items() if builds & used)
-        if reader.output in given or not used or used - self._known_builds:
-            return
-        known = ", ".join(map(repr, given)) or "none"
-        reader._finish(f"no camera has an output {reader.output!r}; there are: {known}")
-
-    def _is_flushed(self, run: tuple[int, int]) -> bool:
-        for link in self._links.values():
-            if run not in link.runs:
-                continue
-            records = link.cameras
-            if ((records["camera"] == run[0]) & (records["epoch"] == run[1])).any():
-                return False  # its last records have not come
-            records = link.outboxes
-            records = records[(records["camera"] == run[0]) & (records["epoch"] == run[1])]
-            for record in records:
-                reader = self._readers.get(int(record["reader"]))
-                if reader is not None:
-                    reader._note(record.reshape(1))
-        return all(reader._is_flushed(run) for reader in self._readers.values())
-
-    def _fold(self, link: Link) -> None:
-        """Brings a link's latest records into the readers' books."""
-        records = link.outboxes
-        for number, reader in self._readers.items():
-            mine = records[records["reader"] == number]
-            if len(mine):
-                reader._note(mine)
-
-    # ---- the thread
-
-    def _run(self) -> None:
-        ticked = 0.0
-        try:
-            while True:
-                for key, _ in self._selector.select(_TICK):
-                    with self._lock:
-                        self._handle(key)
-                with self._lock:
-                    now = boot_time()
-                    if self._hurried or now - ticked >= _TICK:
-                        self._hurried = False
-                        ticked = now
-                        self._do(self._decisions.tick(now))
-                        self._take_notes()
-                        self._save()
-                    self._watch_unsent()
-                    self._cpu = time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
-                    if self._closing:
-                        break
-            self._end_agents()
-        except BaseException as error:
-            self._failure = f"{type(error).__name__}: {error}"
-            logger.exception("the controller of fleet %r failed", self.name)
-        finally:
-            try:
-                self._finish()
-            finally:
-                self._ended.set()
-
-    def _wake(self) -> None:
-        with self._lock, contextlib.suppress(OSError):  # full: it wakes anyway
-            if self._wake_write >= 0:
-                os.write(self._wake_write, b"1")
-
-    def _handle(self, key: selectors.SelectorKey) -> None:
-        if key.fileobj == self._wake_read:
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._wake_read, 4096)
-            self._hurried = True
-            return
-        link: Link = key.data[1]
-        if self._links.get(link.name) is not link:
-            return
-        if key.data[0] == "end":
-            self._bury(link)
-            return
-        link.flush()
-        self._hear(link)
-
-    def _hear(self, link: Link) -> None:
-        try:
-            for message in link.receive():
-                self._take(link, _wire.parsed(message))
-        except EOFError:
-            self._unregister(link)  # its process ends, too
-            link.child.kill()
-        except Exception:
-            logger.exception("agent %r sent what cannot be: killed", link.name)
-            self._unregister(link)
-            link.child.kill()
-
-    def _unregister(self, link: Link) -> None:
-        if link.socket is not None:
-            self._selector.unregister(link.socket)
-            link.close_socket()
-
-    def _watch_unsent(self) -> None:
-        for link in self._links.values():
-            if link.socket is None:
-                continue
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.has_unsent else 0)
-            if self._selector.get_key(link.socket).events != events:
-                self._selector.modify(link.socket, events, ("socket", link))
-
-    def _take(self, link: Link, message: Any) -> None:
-        now = boot_time()
-        if isinstance(message, _wire.Batch):
-            reader = self._readers.get(message.reader)
-            link.pending.discard(message.reader)
-            if reader is not None:
-                reader._push(message)
-                self._pull(link, reader)
-        elif isinstance(message, _wire.Renewal):
-            self._renew(link, message, now)
-        else:
-            self._hear_event(link, message, now)
-
-    def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
-        link.cameras = message.cameras
-        link.outboxes = message.outboxes
-        link.forgotten.append(set())
-        for record in message.last:
-            reader = self._readers.get(int(record["reader"]))
-            if reader is not None:
-                reader._note(record.reshape(1))
-                reader._end_run((int(record["camera"]), int(record["epoch"])), lost=False)
-        starting = self._decisions.agents[link.name].state == "starting"
-        runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras] if starting else ()
-        self._decisions.heard(link.name, now, link.note_cpu(now, message.cpu), runs)
-        self._do(self._decisions.tick(now))
-        allowed = _wire.runs(self._decisions.allowed(link.name))
-        link.send(_wire.answer(self._state.term, message.asked, allowed))
-
-    def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
-        what, *rest = event
-        if what == "started":
-            run, outputs = rest
-            self._decisions.started(run, now)
-            self._learn_outputs(run, outputs)
-        elif what == "failed":
-            self._do(self._decisions.failed(rest[0], now, rest[1]))
-        elif what == "ended":
-            self._do(self._decisions.ended(rest[0], now))
-        elif what == "closed":
-            self._do(self._decisions.closed(rest[0], now))
-        elif what == "log":
-            level, name, text = rest
-            logging.getLogger(name).log(level, "%s: %s", link.name, text)
-
-    def _learn_outputs(self, run: tuple[int, int], outputs: list[str]) -> None:
-        if run[0] not in self._urls:
-            return
-        build = self._urls[run[0]][1]
-        if build in self._known_builds:
-            return
-        self._known_builds.add(build)
-        for output in outputs:
-            self._outputs.setdefault(output, set()).add(build)
-        for reader in self._readers.values():
-            self._check_output(reader)
-
-    # ---- actions
-
-    def _do(self, actions: list[Action]) -> None:
-        for action in actions:
-            if action.do == "launch":
-                if not self._closing:
-                    self._launch(action.agent)
-            elif action.do == "gone":
-                self._urls.pop(action.camera, None)
-                self._numbers.pop(self._names[action.camera], None)
-                self._unsaved = True
-            else:
-                link = self._links.get(action.agent)
-                if link is not None:
-                    self._tell(link, action)
-
-    def _tell(self, link: Link, action: Action) -> None:
-        term = self._state.term
-        run = (action.camera, action.epoch)
-        if action.do == "kill":
-            link.child.kill()
-        elif action.do == "start":
-            url, build = self._urls[action.camera]
-            camera = self._decisions.cameras[action.camera]
-            if build not in link.builds:
-                link.builds.add(build)
-                link.send(_wire.order(term, "build", build, *self._builds[build]))
-            link.runs.add(run)
-            self._unsaved = True
-            what = {"name": camera.name, "url": url, "exclusive": camera.exclusive, "build": build}
-            link.send(_wire.order(term, "start", run, what))
-        elif action.do == "stop":
-            link.send(_wire.order(term, "stop", run))
-        elif action.do == "forget":
-            link.runs.discard(run)
-            link.forgotten[-1].add(run)  # until its last records have come
-            link.send(_wire.forget(term, run))
-
-    def _launch(self, name: str) -> None:
-        now = boot_time()
-        try:
-            link = Link(name, self._options)
-        except (OSError, FreshframeError) as error:
-            self._decisions.launched(name, now)
-            self._do(self._decisions.gone(name, now, f"cannot be started: {error}"))
-            return
-        self._links[name] = link
-        self._selector.register(link.socket, selectors.EVENT_READ, ("socket", link))  # type: ignore[arg-type]
-        self._selector.register(link.child, selectors.EVENT_READ, ("end", link))
-        self._decisions.launched(name, now)
-        link.send(_wire.order(self._state.term, "levels", _process._levels()))
-        for number, reader in self._readers.items():
-            link.send(_wire.reader(self._state.term, number, reader.output))
-            self._pull(link, reader)
-
-    def _bury(self, link: Link) -> None:
-        """Its process has ended: what it had sent is read, the rest is lost."""
-        if link.socket is not None:
-            self._hear(link)
-        self._selector.unregister(link.child)
-        why = str(link.child.reap() or "ended")
-        self._unregister(link)
-        del self._links[link.name]
-        self._fold(link)
-        for reader in self._readers.values():
-            for run in link.runs.union(*link.forgotten):
-                reader._end_run(run, lost=True)
-        self._do(self._decisions.gone(link.name, boot_time(), why))
-
-    # ---- notes and state
-
-    def _note(self, about: str, text: str) -> None:
-        self._decisions.events.append((boot_time(), about, text))
-
-    def _take_notes(self) -> None:
-        offset = time.time() - boot_time()
-        for when, about, text in self._decisions.events:
-            self._events.append(FleetEvent(when + offset, about, masked(text)))
-        self._decisions.events.clear()
-
-    def _save(self) -> None:
-        now = time.monotonic()
-        if not self._unsaved or now - self._saved < _SAVE_EVERY:
-            return
-        self._unsaved = False
-        self._saved = now
-        self._state.write_cameras(
-            [
-                {
-                    "name": camera.name,
-                    "url": self._urls[camera.number][0],
-                    "needs": dict(camera.needs),
-                    "exclusive": camera.exclusive,
-                    "agent": camera.agent,
-                    "epoch": camera.epoch,
-                }
-                for camera in self._decisions.cameras.values()
-                if camera.number in self._urls
-            ]
-        )
-
-    # ---- the end
-
-    def close(self) -> None:
-        """Stops all cameras and agents. Idempotent."""
-        with self._lock:
-            self._closing = True
-        self._wake()
-        self._ended.wait()
-        self._thread.join(1.0)
-
-    def _end_agents(self) -> None:
-        with self._lock:
-            for link in self._links.values():
-                link.send(_wire.order(self._state.term, "end"))
-        deadline = time.monotonic() + _END_TIMEOUT
-        while self._links:
-            late = time.monotonic() > deadline
-            with self._lock:
-                self._watch_unsent()
-                for link in list(self._links.values()):
-                    if late or self._decisions.agents[link.name].state == "ending":
-                        link.child.kill()
-            for key, _ in self._selector.select(_TICK):
-                with self._lock:
-                    self._handle(key)
-
-    def _finish(self) -> None:
-        with self._lock:
-            self._closing = True
-            for link in list(self._links.values()):  # after a failure
-                link.child.kill()
-                self._unregister(link)
-            for reader in self._readers.values():
-                reader._finish(failure=self._failure)
-            self._take_notes()
-            self._selector.close()
-            for descriptor in (self._wake_read, self._wake_write):
-                os.close(descriptor)
-            self._wake_write = -1
-            self._state.close()
-
-    # ---- stats
-
-    def stats(self) -> FleetStats:
-        """A snapshot."""
-        with self._lock:
-            now = boot_time()
-            self._take_notes()
-            for link in self._links.values():
-                self._fold(link)
-            details = {
-                (int(each["camera"]), int(each["epoch"])): each
-                for link in self._links.values()
-                for each in link.cameras
-            }
-            return FleetStats(
-                name=self.name,
-                term=self._state.term,
-                agents={name: self._agent_stats(name, now) for name in self._decisions.agents},
-                cameras={
-                    camera.name: self._camera_stats(camera, details.get(camera.run), now)
-                    for camera in self._decisions.cameras.values()
-                    if camera.number in self._urls
-                },
-                readers=[_reader_stats(reader) for reader in self._readers.values()],
-                events=list(self._events),
-                outputs=sorted(self._outputs),
-                controller_cpu=self._cpu,
-                failure=self._failure,
-            )
-
-    def _agent_stats(self, name: str, now: float) -> AgentStats:
-        agent = self._decisions.agents[name]
-        link = self._links.get(name)
-        return AgentStats(
-            name=name,
-            labels=dict(agent.labels),
-            state=agent.state,
-            why=agent.why if agent.state != "up" else "",
-            draining=agent.draining,
-            pid=link.pid if link is not None else 0,
-            cameras=self._decisions.cameras_of(name),
-            load=agent.load,
-            silent=max(0.0, now - agent.heard) if link is not None else 0.0,
-            launches=agent.launches,
-            deaths=agent.deaths,
-        )
-
-    def _camera_stats(self, camera: Camera, record: Any, now: float) -> CameraStats:
-        url, _ = self._urls[camera.number]
-        known = record is not None and camera.agent is not None
-        return CameraStats(
-            name=camera.name,
-            url=masked(url),
-            needs=dict(camera.needs),
-            exclusive=camera.exclusive,
-            state=camera.state,
-            why=masked(camera.why),
-            since=max(0.0, now - camera.since),
-            agent=camera.agent,
-            epoch=camera.epoch,
-            starts=camera.starts,
-            results=int(record["results"]) if known else 0,
-            age=record["age_ns"] / 1e9 if known and record["age_ns"] >= 0 else None,
-            sessions=int(record["sessions"]) if known else 0,
-        )
-
-
-def _reader_stats(reader: FleetReader) -> FleetReaderStats:
-    totals = reader._totals()
-    return FleetReaderStats(
-        output=reader.output,
-        **{name: getattr(totals, name) for name in FleetReaderStats.__slots__ if name != "output"},
-    )
+        self._wake(b"0")

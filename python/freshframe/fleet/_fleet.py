@@ -16,6 +16,7 @@ from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
 from .._log import logger
 from . import _specs
 from ._controller import Controller
+from ._decisions import Times
 from ._desk import Desk
 from ._page import FleetPage
 from ._reader import FleetReader
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LOOK_EVERY = 0.05  # seconds
+_PATIENCE = 0.5  # seconds that a page waits for the state
 _LARGEST_BUILD = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 
 _numbers = itertools.count(1)
@@ -42,8 +44,12 @@ class Fleet:
     Args:
         where: "local".
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
-        name: Of its state file and of its socket for the command line; the file is kept after the end. None:
-            one is made up, and nothing is kept.
+        name: Of its state file and of its socket for the command line; the file is kept after the end,
+            without its cameras. None: one is made up, and nothing is kept.
+        session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
+            camera waits when its agent is not seen to end.
+        start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After
+            them the camera has failed, and others can start.
 
     Raises:
         OptionError: An option is out of range.
@@ -52,12 +58,19 @@ class Fleet:
     """
 
     def __init__(
-        self, where: str = "local", *, agents: int | list[Mapping[str, str]] = 1, name: str | None = None
+        self,
+        where: str = "local",
+        *,
+        agents: int | list[Mapping[str, str]] = 1,
+        name: str | None = None,
+        session_timeout: float = 65.0,
+        start_timeout: float | None = 120.0,
     ) -> None:
         """Starts the agents; they come up while the program goes on."""
         if _check.text("where", where) != "local":
             raise OptionError(f'a fleet runs "local", got {where!r}; other places are not there yet')
         specs = _specs.agent_specs(agents)
+        times, options = _specs.checked_times(session_timeout, start_timeout)
         kept = name is not None
         name = _specs.checked_name("name", name) if kept else f"local-{os.getpid()}-{next(_numbers)}"
         if not sys.executable or getattr(sys, "frozen", False):
@@ -66,7 +79,7 @@ class Fleet:
         self._definitions = _pickling.Definitions()
         self._builds: dict[int, tuple[Any, int]] = {}  # by id()
         self._pages: list[FleetPage] = []
-        self._controller = self._make_controller(name, kept)
+        self._controller = self._make_controller(name, kept, times, options)
         try:
             self._desk = Desk(
                 name,
@@ -84,8 +97,8 @@ class Fleet:
             self._controller.add_agent(agent, labels)
 
     @staticmethod
-    def _make_controller(name: str, kept: bool) -> Controller:
-        return Controller(name, keep=kept)
+    def _make_controller(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
+        return Controller(name, keep=kept, times=times, options=options)
 
     def _controller_drain(self, agent: str) -> None:
         self.drain(agent)
@@ -244,22 +257,36 @@ class Fleet:
 
     # ---- results
 
-    def reader(self, output: str) -> FleetReader:
+    def reader(self, output: str, *, name: str | None = None) -> FleetReader:
         """Reads an output of all cameras, from now on: those that are there and those that will be added.
 
         Each result is delivered once. A reader that is too slow loses the oldest results at the agents'
         outboxes, which are counted, and slows nobody.
 
+        Args:
+            output: The name of the output.
+            name: Under which the reader comes back: after its close() results wait as for a slow reader, and
+                reader() with the same name goes on with the first that was not delivered. None: its results
+                end with close().
+
         Raises:
             GraphError: In the reader's calls: no camera has an output of this name.
-            OptionTypeError: It is no text.
-            StateError: The fleet was closed.
+            OptionError: A name is empty.
+            OptionTypeError: A name is no text.
+            StateError: The fleet was closed, or a reader of this name is open or reads another output.
         """
         self._check_process()
-        return self._controller.open_reader(_check.text("the name of an output", output))
+        _check.text("the name of an output", output)
+        if name is not None:
+            _check.text("name", name)
+        return self._controller.open_reader(output, name)
 
     def stats(self) -> FleetStats:
-        """A snapshot; works after close(), too."""
+        """A snapshot; works after close(), too.
+
+        Raises:
+            StateError: This is a forked child of the program that made the fleet.
+        """
         self._check_process()
         return self._controller.stats()
 
@@ -286,7 +313,9 @@ class Fleet:
         """
         self._check_process()
         self._controller.check_open()
-        page = FleetPage(self._controller.stats, host, port, token)
+        self._controller.serve_agents()
+        controller = self._controller
+        page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
         self._pages.append(page)
         return page
 
@@ -305,7 +334,9 @@ class Fleet:
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
-            raise StateError("the fleet belongs to the process that made it; make one after the fork")
+            raise StateError(
+                "the fleet belongs to the parent of this forked process: make a fleet after the fork"
+            )
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -335,4 +366,11 @@ def _close_all() -> None:
             logger.exception("fleet %r was not closed in order", fleet.name)
 
 
-_fork.in_child(_open.clear)
+def _forget_in_child() -> None:
+    for fleet in _open:
+        fleet._desk.forget_in_child()
+        fleet._controller.forget_in_child()
+    _open.clear()
+
+
+_fork.in_child(_forget_in_child)
