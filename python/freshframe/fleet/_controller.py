@@ -431,10 +431,13 @@ class Controller:
             link.forgotten[-1].add(run)  # until its last records have come
             link.send(_wire.forget(term, run))
 
+    def _make_link(self, name: str) -> Link:
+        return Link(name, self._options)
+
     def _launch(self, name: str) -> None:
         now = boot_time()
         try:
-            link = Link(name, self._options)
+            link = self._make_link(name)
         except (OSError, FreshframeError) as error:
             self._decisions.launched(name, now)
             self._do(self._decisions.gone(name, now, f"cannot be started: {error}"))

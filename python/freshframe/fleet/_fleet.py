@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _fork, _pickling, _process
 from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
 from .._log import logger
-from . import _specs
+from . import _ray_place, _specs
 from ._controller import Controller
 from ._desk import Desk
+from ._far_controller import FarController
 from ._page import FleetPage
 from ._reader import FleetReader
 from ._stats import FleetStats
@@ -37,36 +38,76 @@ class Fleet:
     """Runs many cameras on several agents, and brings their results here.
 
     An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
-    child processes that end with the program. Each camera is a call of a ``build`` function on one of them.
+    child processes that end with the program. ``Fleet("auto")`` has one on each machine of a Ray cluster.
+    Each camera is a call of a ``build`` function on one of them.
 
     Args:
-        where: "local".
+        where: "local"; or a Ray cluster: "auto" (the one that RAY_ADDRESS names, or of this machine),
+            "HOST:PORT" or "ray://HOST:PORT". If the program is connected to Ray already, that cluster.
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
+            None: one. For "local" only: a cluster has one agent on each machine, with Ray's labels of it.
         name: Of its state file and of its socket for the command line; the file is kept after the end. None:
             one is made up, and nothing is kept.
+        host: On a cluster, the address of this machine that the others reach. None: the one that Ray uses.
+        runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
+        detached: Not there yet: must be False.
 
     Raises:
+        FreshframeError: Ray is not installed, the cluster cannot be reached, or the address is not ours.
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
         StateError: A fleet of this name runs already.
     """
 
     def __init__(
-        self, where: str = "local", *, agents: int | list[Mapping[str, str]] = 1, name: str | None = None
+        self,
+        where: str = "local",
+        *,
+        agents: int | list[Mapping[str, str]] | None = None,
+        name: str | None = None,
+        host: str | None = None,
+        runtime_env: Mapping[str, Any] | None = None,
+        detached: bool = False,
     ) -> None:
         """Starts the agents; they come up while the program goes on."""
-        if _check.text("where", where) != "local":
-            raise OptionError(f'a fleet runs "local", got {where!r}; other places are not there yet')
-        specs = _specs.agent_specs(agents)
+        is_local = _check.text("where", where) == "local"
+        if not is_local:
+            _ray_place.checked_address(where)
+        specs = _specs.agent_specs(1 if agents is None else agents)
+        if agents is not None and not is_local:
+            raise OptionError(
+                f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
+            )
+        if host is not None and (_check.text("host", host), is_local)[1]:
+            raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
+        environment = _ray_place.checked_environment(runtime_env)
+        if environment is not None and is_local:
+            raise OptionError(
+                "runtime_env is for fleets on a cluster: agents of a local one have the program's own, "
+                f"got {_check.shown(runtime_env)}"
+            )
+        if _check.flag("detached", detached):
+            raise OptionError("detached fleets are not there yet: a fleet ends with its program")
         kept = name is not None
-        name = _specs.checked_name("name", name) if kept else f"local-{os.getpid()}-{next(_numbers)}"
-        if not sys.executable or getattr(sys, "frozen", False):
+        place = "local" if is_local else "ray"
+        name = _specs.checked_name("name", name) if kept else f"{place}-{os.getpid()}-{next(_numbers)}"
+        if is_local and (not sys.executable or getattr(sys, "frozen", False)):
             raise StateError("a local fleet needs a Python to start agents with, and this program has none")
         self._pid = os.getpid()
         self._definitions = _pickling.Definitions()
         self._builds: dict[int, tuple[Any, int]] = {}  # by id()
         self._pages: list[FleetPage] = []
-        self._controller = self._make_controller(name, kept)
+        self._place: _ray_place.RayPlace | None = None
+        if is_local:
+            self._controller = self._make_controller(name, kept)
+        else:
+            self._place = _ray_place.RayPlace(
+                where,
+                lambda address, token: FarController(name, keep=kept, host=address, token=token),
+                host=host,
+                runtime_env=environment,
+            )
+            self._controller = self._place.controller
         try:
             self._desk = Desk(
                 name,
@@ -77,11 +118,12 @@ class Fleet:
                 },
             )
         except BaseException:
-            self._controller.close()
+            self._end()
             raise
         _open.add(self)
-        for agent, labels in specs.items():
-            self._controller.add_agent(agent, labels)
+        if is_local:
+            for agent, labels in specs.items():
+                self._controller.add_agent(agent, labels)
 
     @staticmethod
     def _make_controller(name: str, kept: bool) -> Controller:
@@ -300,8 +342,14 @@ class Fleet:
         for page in pages:
             page.close()
         self._desk.close()
-        self._controller.close()
+        self._end()
         _open.discard(self)
+
+    def _end(self) -> None:
+        if self._place is not None:
+            self._place.close()
+        else:
+            self._controller.close()
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:

@@ -32,7 +32,7 @@ class Link:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with theirs:
-                self.child = _native.start_fleet_child(
+                child = _native.start_fleet_child(
                     [os.fsencode(each) for each in _arguments(options)],
                     [os.fsencode(f"{name}={value}") for name, value in os.environ.items()],
                     theirs.fileno(),
@@ -40,9 +40,13 @@ class Link:
         except BaseException:
             ours.close()
             raise
+        self._set_up(name, child, ours)
+
+    def _set_up(self, name: str, child: Any, ours: socket.socket) -> None:
         ours.setblocking(False)
         self.name = name
-        self.pid = self.child.pid
+        self.child = child
+        self.pid: int = child.pid
         self.socket: socket.socket | None = ours
         self.cameras: Records = np.empty(0, CAMERA)  # of the latest renewal
         self.outboxes: Records = np.empty(0, OUTBOX)
@@ -98,11 +102,15 @@ class Link:
     def note_cpu(self, now: float, cpu: float) -> float:
         """The agent's share of the machine's processor time, smoothed over some seconds."""
         if self.cpu is not None and now > self.cpu[0]:
-            share = (cpu - self.cpu[1]) / (now - self.cpu[0]) / len(os.sched_getaffinity(0))
+            share = (cpu - self.cpu[1]) / (now - self.cpu[0]) / self._cores()
             weight = min(1.0, (now - self.cpu[0]) / 3.0)
             self.load += (min(1.0, share) - self.load) * weight
         self.cpu = (now, cpu)
         return self.load
+
+    def _cores(self) -> int:
+        """Of the agent's machine."""
+        return len(os.sched_getaffinity(0))
 
     def close_socket(self) -> None:
         """The agent ends, too, if it still runs."""

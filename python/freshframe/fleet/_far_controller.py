@@ -1,0 +1,212 @@
+"""A controller whose agents are on other machines, each behind a guard that connects to the program."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from . import _wire
+from ._controller import Controller, boot_time
+from ._decisions import Times
+from ._guards import FarLink, Guards, Post
+from ._link import Link
+
+_NEEDS_MODULE = "build cannot be loaded here: ModuleNotFoundError"
+_HOW_TO_IMPORT = (
+    ". The agent's machine must be able to import it: install it there, or give the fleet "
+    "runtime_env={'working_dir': '.'} or {'py_modules': [...]}"
+)
+_PATIENCE = 12.0  # seconds for agents whose end nobody can tell, when the fleet is closed
+
+
+class FarController(Controller):
+    """Its agents are added with the machines that they run on, and retired with them.
+
+    An agent is launched when its guard is connected. When a guard has gone, its agent has, too: the kernel
+    kills it. That is not seen from here, so an exclusive camera waits until a new guard of the same machine
+    has looked, or for the session's timeout.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        keep: bool,
+        host: str,
+        token: bytes,
+        times: Times | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        """Listens for guards.
+
+        Raises:
+            FreshframeError: It cannot listen, or the state cannot be written.
+            StateError: A fleet of this name runs already.
+        """
+        self._nodes: dict[str, str] = {}  # by agent
+        self._retired: dict[str, str] = {}  # agents whose machine has gone, and why
+        super().__init__(name, keep=keep, times=times, options=options)
+        try:
+            self.guards = Guards(
+                host,
+                token,
+                on_ready=self._on_ready,
+                on_gone=self._on_gone,
+                on_ended=self._on_ended,
+                on_launched=self._on_launched,
+            )
+        except BaseException:
+            super().close()
+            raise
+
+    # ---- machines
+
+    def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
+        """A machine that shall have an agent of this name."""
+        with self._lock:
+            self._nodes[name] = node
+            self._decisions.add_agent(name, labels, boot_time())
+        self._wake()
+
+    def retire_node(self, name: str, why: str) -> None:
+        """Its machine has gone, or leaves: its agent is ended, and forgotten once it has no cameras."""
+        with self._lock:
+            if name in self._retired or name not in self._decisions.agents:
+                return
+            self._retired[name] = why
+            agent = self._decisions.agents[name]
+            agent.draining = True
+            agent.why = why
+            self._note(name, why)
+            link = self._links.get(name)
+            if link is not None:
+                link.child.kill()
+        self._wake()
+
+    def tell_why(self, name: str, why: str) -> None:
+        """Why an agent that is down does not come up."""
+        with self._lock:
+            agent = self._decisions.agents.get(name)
+            if agent is not None and agent.state == "down" and agent.why != why:
+                agent.why = why
+                self._note(name, why)
+
+    def sweep(self) -> None:
+        """Forgets agents that were retired and have nothing left. To be called now and then."""
+        with self._lock:
+            for name in list(self._retired):
+                link = self._links.get(name)
+                if self._decisions.cameras_of(name) or (link is not None and link.child.post.open):
+                    continue
+                if link is not None:
+                    self._unregister(link)
+                    link.child.ended(self._retired[name])
+                    self._bury(link)
+                del self._decisions.agents[name], self._decisions._placed[name]
+                del self._nodes[name], self._retired[name]
+
+    # ---- what guards tell, in their threads
+
+    def _agent_on(self, node: str) -> str | None:
+        return next((name for name, each in self._nodes.items() if each == node), None)
+
+    def _far_link(self, node: str) -> FarLink | None:
+        link = self._links.get(self._agent_on(node) or "")
+        return link if isinstance(link, FarLink) else None
+
+    def _on_ready(self, post: Post) -> None:
+        with self._lock:
+            name = self._agent_on(post.node)
+            link = self._far_link(post.node)
+            if name is None:
+                post.send(what="leave")
+                return
+            if link is not None and link.child.post is not post:  # its guard has gone, and this is the next
+                link.child.post = post
+                post.send(what="look for", number=link.child.number, mark=link.child.mark)
+            elif link is None:
+                agent = self._decisions.agents[name]
+                agent.launch_at = min(agent.launch_at, boot_time())
+        self._wake()
+
+    def _on_gone(self, post: Post) -> None:
+        with self._lock:
+            link = self._far_link(post.node)
+            if link is not None and link.child.post is post and not self._closing:
+                self._cut_off(link)
+        self._wake()
+
+    def _on_ended(self, post: Post, number: int, why: str) -> None:
+        with self._lock:
+            link = self._far_link(post.node)
+            if link is not None and link.child.number == number:
+                link.child.ended(why)
+        self._wake()
+
+    def _on_launched(self, post: Post, number: int, pid: int) -> None:
+        with self._lock:
+            link = self._far_link(post.node)
+            if link is not None and link.child.number == number:
+                link.pid = link.child.pid = pid
+
+    def _cut_off(self, link: FarLink) -> None:
+        """Its guard has gone, so it will have; cameras that allow several sessions need not wait."""
+        now = boot_time()
+        if link.socket is not None:
+            self._hear(link)
+        self._unregister(link)
+        decisions = self._decisions
+        agent = decisions.agents[link.name]
+        agent.state = "ending"
+        agent.why = "its guard has gone"
+        self._note(link.name, agent.why)
+        for number in sorted(decisions._placed[link.name]):
+            camera = decisions.cameras[number]
+            if not camera.exclusive:
+                decisions._placed[link.name].discard(number)
+                decisions._lose(camera, now, f"the guard of {link.name} has gone")
+        self._do(decisions.tick(now))
+
+    # ---- the controller's
+
+    def _make_link(self, name: str) -> Link:
+        post = self.guards.post(self._nodes[name])
+        assert post is not None
+        return FarLink(name, post, self._options)
+
+    def _launch(self, name: str) -> None:
+        if name in self._retired or self.guards.post(self._nodes[name]) is None:
+            self._decisions.agents[name].launch_at = math.inf  # until its guard is there
+            return
+        super()._launch(name)
+
+    def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
+        super()._renew(link, message, now)
+        link.child.post.send(what="renewed")
+
+    def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
+        if event[0] == "failed" and _NEEDS_MODULE in event[2]:
+            event = (*event[:2], event[2] + _HOW_TO_IMPORT)
+        super()._hear_event(link, event, now)
+
+    def _end_agents(self) -> None:
+        with self._lock:
+            for link in self._links.values():
+                link.child.given_up = not link.child.post.open
+                if link.child.given_up:
+                    link.child.ended("its end was not seen")
+        super()._end_agents()
+
+    def close(self) -> None:
+        """Stops all cameras and agents. Idempotent."""
+        with self._lock:
+            self._closing = True
+        self._wake()
+        if not self._ended.wait(_PATIENCE):
+            with self._lock:
+                for link in self._links.values():
+                    link.child.given_up = True
+        super().close()
+        self.guards.close()
