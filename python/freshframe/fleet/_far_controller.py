@@ -157,6 +157,13 @@ class FarController(Controller):
         if link.socket is not None:
             self._hear(link)
         self._unregister(link)
+        self._fold(link)
+        for reader in self._readers.values():
+            for run in link.runs.union(*link.forgotten):
+                reader._end_run(run, lost=True)
+        link.runs.clear()
+        link.forgotten.clear()
+        link.outboxes, link.cameras = link.outboxes[:0], link.cameras[:0]
         decisions = self._decisions
         agent = decisions.agents[link.name]
         agent.state = "ending"
