@@ -16,7 +16,7 @@ from typing import Any
 from .. import _process
 from .._errors import FreshframeError, StateError
 from . import _wire
-from ._decisions import Action, Camera, Decisions, Times
+from ._decisions import Action, Camera, CameraState, Decisions, Times
 from ._link import Link
 from ._reader import FleetReader
 from ._state import StateFile
@@ -149,6 +149,18 @@ class Controller:
         """How many cameras an agent has."""
         with self._lock:
             return self._decisions.cameras_of(self._agent(name))
+
+    def count_up(self) -> int:
+        """How many agents take cameras."""
+        with self._lock:
+            agents = self._decisions.agents.values()
+            return sum(agent.state == "up" and not agent.draining for agent in agents)
+
+    def progress(self, name: str) -> tuple[CameraState, str, int, int]:
+        """A camera's state, why it is in it, how often in a row it failed, and how often it was started."""
+        with self._lock:
+            camera = self._decisions.cameras[self._numbers[name]]
+            return camera.state, masked(camera.why), camera.failures_in_row, camera.starts
 
     def open_reader(self, output: str) -> FleetReader:
         """A reader of an output.

@@ -26,13 +26,16 @@ _MOST_FAILURES = 20  # looks in a row that fail before it is told
 _OWN = "ray.io/"  # labels that Ray makes
 
 
-def load_ray() -> Any:
+def load_ray(where: str) -> Any:
     """The package.
 
     Raises:
         FreshframeError: It is not installed.
     """
+    # Both are read when Ray is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if _is_loopback(_host_of(_resolved(where))):  # else Ray takes the machine's outer address for it
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         return importlib.import_module("ray")
     except ImportError as error:
@@ -107,7 +110,7 @@ class RayPlace:
         Raises:
             FreshframeError: Ray is not there, or the cluster, or the address.
         """
-        self._ray = load_ray()
+        self._ray = load_ray(where)
         self._connected = self._connect(where)  # by us
         try:
             self._token = new_token()
@@ -134,20 +137,19 @@ class RayPlace:
         ray = self._ray
         if ray.is_initialized():
             return False
-        address = os.environ.get("RAY_ADDRESS", "auto") if where == "auto" else where
+        address = _resolved(where)
         refused = (
             f"cannot connect to the Ray cluster {address!r}: {{}}. `ray start --head` begins one, and "
             'Fleet("local") needs none'
         )
         options: dict[str, Any] = {}
         if address != "auto":
-            host, _, port = address.removeprefix("ray://").rpartition(":")
+            host = _host_of(address)
             try:
-                socket.create_connection((host.strip("[]"), int(port)), _REACH).close()
+                socket.create_connection((host, int(address.rpartition(":")[2])), _REACH).close()
             except (OSError, ValueError) as error:  # Ray would try for minutes, and end the process then
                 raise FreshframeError(refused.format(error)) from error
             if _is_loopback(host) and not address.startswith("ray://"):
-                os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
                 options["_node_ip_address"] = host
         try:
             ray.init(
@@ -161,9 +163,10 @@ class RayPlace:
 
     def _own_address(self, where: str) -> str:
         if where.startswith("ray://"):
-            host, _, port = where.removeprefix("ray://").rpartition(":")
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.connect((host, int(port)))  # sends nothing: the kernel chooses the address
+                probe.connect(
+                    (_host_of(where), int(where.rpartition(":")[2]))
+                )  # sends nothing: the kernel chooses the address
                 return str(probe.getsockname()[0])
         return str(self._ray.util.get_node_ip_address())
 
@@ -259,11 +262,20 @@ class RayPlace:
         self._disconnect()
 
 
+def _resolved(where: str) -> str:
+    """The cluster that "auto" names, if one is named."""
+    return os.environ.get("RAY_ADDRESS") or where if where == "auto" else where
+
+
+def _host_of(address: str) -> str:
+    return address.removeprefix("ray://").rpartition(":")[0].strip("[]")
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     return False
 
 
