@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from support import until
 from test_fleet import balance, is_alive
 
 import freshframe as ff
-from freshframe.fleet import FleetReader, FleetSample
+from freshframe.fleet import FleetReader, FleetSample, MappedFile
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 NODE: dict[str, Any] = {
@@ -162,6 +163,45 @@ def test_two_fleets_share_a_cluster(watch: Watch, cluster: Any) -> None:
         balance(other)
     watch.fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
     watch.until_results({"cam": 0})
+
+
+def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_environment(
+    watch: Watch, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "only_here.py").write_text(
+        "import freshframe as ff\nimport fleet_builds\n\n"
+        "def build(url):\n    return fleet_builds.ticks('ticks:0.02')\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    import only_here  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    watch.fleet.add("cam", only_here.build, "x")
+    until(lambda: watch.fleet.stats().cameras["cam"].state == "failed", "the failure")
+    assert "runtime_env={'working_dir': '.'}" in watch.fleet.stats().cameras["cam"].why
+    with ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)}) as other:
+        other.add("cam", only_here.build, "x")
+        assert other.reader("ticks").get(50).camera == "cam"
+
+
+def test_map_on_a_cluster_survives_the_death_of_an_agent(watch: Watch, tmp_path: Path) -> None:
+    files = [tmp_path / f"list{number}.txt" for number in range(8)]
+    for number, file in enumerate(files):
+        file.write_text("".join(f"{100 * number + each}\n" for each in range(50)))
+    results: list[MappedFile] = []
+    out = tmp_path / "out" / "{stem}.jsonl"
+    thread = threading.Thread(
+        target=lambda: results.extend(watch.fleet.map(files, fleet_builds.slow_numbers, out))
+    )
+    thread.start()
+    north = watch.agent("north")
+    until(lambda: watch.fleet.stats().agents[north].cameras > 0, "files on an agent")
+    os.kill(watch.pid(north), signal.SIGKILL)
+    thread.join()
+    assert {result.state for result in results} == {"done"}
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(f"list{number}.jsonl" for number in range(8))
+    assert all(len(Path(result.out).read_text().splitlines()) == 50 for result in results)
 
 
 def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watch, cluster: Any) -> None:

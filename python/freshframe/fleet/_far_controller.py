@@ -96,7 +96,7 @@ class FarController(Controller):
     def sweep(self) -> None:
         """Forgets agents that were retired and have nothing left. To be called now and then."""
         with self._lock:
-            for name in list(self._retired):
+            for name in [] if self._closing else list(self._retired):
                 link = self._links.get(name)
                 if self._decisions.cameras_of(name) or (link is not None and link.child.post.open):
                     continue

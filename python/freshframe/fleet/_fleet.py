@@ -98,6 +98,8 @@ class Fleet:
         self._pid = os.getpid()
         self._definitions = _pickling.Definitions()
         self._builds: dict[int, tuple[Any, int]] = {}  # by id()
+        self._recordings: dict[tuple[int, str, str | None], _map.Recording] = {}
+        self._map_key = secrets.token_hex(6)
         self._pages: list[FleetPage] = []
         self._place: _ray_place.RayPlace | None = None
         if is_local:
@@ -347,13 +349,16 @@ class Fleet:
             if _check.integer(name, value) < 1:
                 raise OptionError(f"{name} must be at least 1, got {value!r}")
         _specs.checked_build(build)
-        key = secrets.token_hex(6)
-        number = self._number_of(_map.Recording(build, template, output, key))
+        recording = self._recordings.get((id(build), template, output))
+        if recording is None:  # kept: agents get each build once, and keep it
+            recording = _map.Recording(build, template, output, self._map_key)
+            self._recordings[id(build), template, output] = recording
+        number = self._number_of(recording)
         return _map.Map(
             self._controller,
             outputs,
             lambda name, url: self._controller.add([(name, url, {})], number, False),
-            key=key,
+            key=self._map_key,
             at_once=at_once,
             attempts=attempts,
             overwrite=overwrite,

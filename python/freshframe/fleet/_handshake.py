@@ -13,6 +13,7 @@ from typing import Any
 
 TOKEN_SIZE = 32  # bytes
 _PATIENCE = 5.0  # seconds for the whole handshake
+_UNANSWERED = 30_000  # milliseconds after which the kernel gives a connection up
 _MOST = 1 << 16  # bytes of a message on a guard's channel
 
 
@@ -93,3 +94,4 @@ def tune(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED)

@@ -9,7 +9,7 @@ import os
 import secrets
 import string
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -66,7 +66,7 @@ class Recording:
     """Calls a build on an agent and lets its pipeline write a file, which is named when it is complete."""
 
     def __init__(self, build: Callable[[str], Any], out: str, output: str | None, key: str) -> None:
-        """`out`: the template. `key`: in the names of files that are not complete."""
+        """`out`: the template. `key`: the fleet's, in the names of files that are not complete."""
         self._build = build
         self._out = out
         self._output = output
@@ -244,10 +244,10 @@ class Map:
 
     def _clean(self) -> None:
         """Removes what agents that died have left."""
-        for out in self._partials():
-            with contextlib.suppress(OSError):
-                out.unlink()
-
-    def _partials(self) -> Iterator[Path]:
-        for folder in {Path(out).parent for out in self._outputs.values()}:
-            yield from folder.glob(f".*.{self._key}.*{_PARTIAL}")
+        outputs = {Path(out) for out in self._outputs.values()}
+        beginnings = {out.with_name(f".{out.name}.{self._key}") for out in outputs}
+        for folder in {out.parent for out in outputs}:
+            for path in folder.glob(f".*{_PARTIAL}"):
+                if path.with_suffix("").with_suffix("") in beginnings:
+                    with contextlib.suppress(OSError):
+                        path.unlink()
