@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import logging
 import os
+import resource
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import freshframe as ff
+
+_calls: list[str] = []
 
 
 class Ticks(ff.Source[int]):
@@ -63,6 +68,32 @@ def slow_numbers(path: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return numbers(path, 0.01)
 
 
+class Burst(ff.Source[int]):
+    """Emits so many numbers without a pause, like a camera whose results come too fast."""
+
+    live = True
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in range(self.count):
+            yield number, float(number)
+
+
+def bursts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(Burst(int(url)))}
+
+
+def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Bytes of the sizes in the URL."""
+    wanted = [int(size) for size in url.split(",")]
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Ticks(0.05, len(wanted)))
+    return pipeline, {"bytes": pipeline.add(lambda number: bytes(wanted[number]), source)}
+
+
 def values(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     """Two outputs: (pid, number) and what the URL says."""
     pipeline = ff.Pipeline()
@@ -94,6 +125,15 @@ def frames(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 def raises(url: str) -> Any:
     raise ValueError(f"no camera at {url}")
+
+
+def logs_and_raises(url: str) -> Any:
+    logging.getLogger("user").warning("a log line about %s", url)
+    try:
+        raise ValueError(f"no camera at {url}")
+    except ValueError:
+        logging.getLogger("user").exception("a log line with a traceback")
+        raise
 
 
 def returns_nothing(url: str) -> Any:
@@ -131,8 +171,22 @@ def slow_to_build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return ticks("ticks:0.02")
 
 
+def slow_to_build_once(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """The first call takes as long as the URL says."""
+    _calls.append(url)
+    if len(_calls) == 1:
+        time.sleep(float(url))
+    return ticks("ticks:0.02")
+
+
 def exits(url: str) -> Any:
     os._exit(int(url))
+
+
+def crashes(url: str) -> Any:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(100)
 
 
 def stream(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:

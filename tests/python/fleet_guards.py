@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import freshframe as ff
 from freshframe.fleet._decisions import Times
@@ -31,8 +31,6 @@ class _Controller(FarController):
 class GuardedFleet(ff.Fleet):
     """Fleet("local") with guards."""
 
-    times: ClassVar[Times | None] = None
-
     def __init__(self, agents: int = 2) -> None:
         self.guards: dict[str, subprocess.Popen[bytes]] = {}
         super().__init__("local", agents=agents)
@@ -40,9 +38,9 @@ class GuardedFleet(ff.Fleet):
             self.start_guard(f"agent{number}")
 
     @staticmethod
-    def _make_controller(name: str, kept: bool) -> FarController:
+    def _make_controller(name: str, kept: bool, times: Times, options: dict[str, Any]) -> FarController:
         token = new_token()
-        controller = _Controller(name, keep=kept, host="127.0.0.1", token=token, times=GuardedFleet.times)
+        controller = _Controller(name, keep=kept, host="127.0.0.1", token=token, times=times, options=options)
         controller.token = token  # type: ignore[attr-defined]
         return controller
 

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fleet_builds
 import pytest
@@ -17,6 +18,8 @@ from test_fleet import balance, until_up
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
+from freshframe.fleet._controller import Controller
+from freshframe.fleet._decisions import Times
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +145,26 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
     assert any("was paused for" in event.text for event in stats.events)
     assert [agent.deaths for agent in stats.agents.values()] == [0, 0]
     assert watch.epochs() == epochs
+
+
+def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quick(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
+        return Controller(name, keep=kept, times=Times(settled=0.5, first_hold=0.1), options=options)
+
+    monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
+    with ff.Fleet("local", agents=1) as fleet:
+        until_up(fleet)
+        fleet.add("sound", fleet_builds.ticks, "ticks:0.05")
+        until(lambda: fleet.stats().states() == {"running": 1}, "the sound camera")
+        fleet.add("bad", fleet_builds.crashes, "x")
+        until(lambda: "held for" in fleet.stats().cameras["bad"].why, lambda: f"{fleet.stats()}")
+        camera = fleet.stats().cameras["bad"]
+        assert camera.state == "failed"
+        assert "signal 11" in camera.why
+        until(lambda: fleet.stats().cameras["sound"].state == "running", "the sound camera again")
+    assert any("camera 'bad' is held" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.full

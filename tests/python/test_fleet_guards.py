@@ -24,10 +24,11 @@ from freshframe.fleet import _handshake as handshake
 pytestmark = pytest.mark.network
 
 
-@pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GuardedFleet]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    fleet = GuardedFleet()
+@contextlib.contextmanager
+def guarded(state: Path) -> Iterator[GuardedFleet]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(state))
+        fleet = GuardedFleet()
     try:
         with fleet:
             until_up(fleet)
@@ -40,6 +41,19 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GuardedFl
                 until(lambda guard=guard: guard.poll() is not None, f"the end of the guard {node}")  # type: ignore[misc]
     finally:
         fleet.end_guards()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[GuardedFleet]:
+    with guarded(tmp_path) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedFleet]:
+    """Of all tests that do no harm: guards and agents take their time to start."""
+    with guarded(tmp_path_factory.mktemp("state")) as fleet:
+        yield fleet
 
 
 def until_results(fleet: ff.Fleet, reader: FleetReader, after: dict[str, int]) -> list[FleetSample]:
@@ -111,7 +125,8 @@ def test_an_exclusive_camera_waits_until_a_guard_has_seen_the_end_of_its_agent(f
     until_results(fleet, reader, before)
 
 
-def test_who_has_not_the_token_is_not_heard(fleet: GuardedFleet) -> None:
+def test_who_has_not_the_token_is_not_heard(unharmed: GuardedFleet) -> None:
+    fleet = unharmed
     address = fleet.controller.guards.address
     hello = {"what": "guard", "node": "agent0", "pid": 1, "version": ff.__version__, "cores": 1}
     with socket.create_connection(address) as stranger, pytest.raises((handshake.StrangerError, OSError)):
@@ -123,11 +138,11 @@ def test_who_has_not_the_token_is_not_heard(fleet: GuardedFleet) -> None:
     assert fleet.stats().agents["agent0"].state == "up"
 
 
-def test_a_guard_of_another_version_is_refused_with_a_reason(fleet: GuardedFleet) -> None:
-    guards = fleet.controller.guards
+def test_a_guard_of_another_version_is_refused_with_a_reason(unharmed: GuardedFleet) -> None:
+    guards = unharmed.controller.guards
     hello = {"what": "guard", "node": "elsewhere", "pid": 1, "version": "0.0.1", "cores": 1}
     with socket.create_connection(guards.address) as other:
-        handshake.introduce(other, fleet.controller.token, hello)
+        handshake.introduce(other, unharmed.controller.token, hello)
         assert other.recv(1) == b""
     assert "freshframe 0.0.1" in guards.refused("elsewhere")
 
@@ -150,8 +165,9 @@ def test_a_machine_that_leaves_gives_its_cameras_to_others_and_is_forgotten(flee
 
 
 def test_a_build_that_the_agents_cannot_import_is_told_with_what_to_do(
-    fleet: GuardedFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unharmed: GuardedFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fleet = unharmed
     (tmp_path / "only_here.py").write_text("def build(url):\n    raise ValueError\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     import only_here  # type: ignore[import-not-found]  # noqa: PLC0415

@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import html
 import json
+import re
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -48,8 +50,9 @@ def stats(*cameras: CameraStats) -> FleetStats:
 
 
 def get(url: str) -> Any:
-    """What a page answers."""
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    """What a page answers; a token is exchanged for a cookie."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with opener.open(url, timeout=30) as answer:
         return answer.read()
 
 
@@ -71,6 +74,46 @@ def test_the_page_and_its_state_are_served() -> None:
         assert address in str(page)
     with pytest.raises(urllib.error.URLError):
         get(address)
+
+
+def test_an_agents_own_page_shows_its_cameras_and_leads_to_their_dashboards() -> None:
+    """Once the fleet is served; with a token."""
+    with ff.Fleet("local", agents=1) as fleet:
+        fleet.add("gate & yard", build, "demo:circles?size=64x48&fps=20")
+        until(lambda: fleet.stats().states() == {"running": 1}, "the camera")
+        assert fleet.stats().agents["agent0"].page == ""
+        fleet.serve()
+        until(lambda: fleet.stats().agents["agent0"].page, "the agent's page")
+        url = fleet.stats().agents["agent0"].page
+        until(lambda: b"<a href" in get(url), "the link to the camera's dashboard")
+        shown = get(url).decode()
+        assert "running" in shown
+        assert "gate &amp; yard" in shown
+        dashboard = re.search(r'<a href="([^"]+)"', shown)
+        assert dashboard is not None
+        assert b"<!doctype html>" in get(html.unescape(dashboard[1]))
+        with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
+            get(url.partition("?")[0])
+
+
+def test_health_fails_while_the_controller_stands_still_and_says_so() -> None:
+    """Its lock may be held meanwhile: the page does not wait for it."""
+    with ff.Fleet("local", agents=1) as fleet:
+        page = fleet.serve()
+        health = page.url + "healthz"
+        until(lambda: get(health) == b"0 of 0 cameras run\n", "a sound fleet")
+        with fleet._controller._lock:
+            until(lambda: status(health) == 503, "the stall")
+        until(lambda: status(health) == 200, "a sound fleet again")
+
+
+def status(url: str) -> int:
+    """Of an answer."""
+    try:
+        get(url)
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 200
 
 
 def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:

@@ -9,55 +9,32 @@ import logging
 import os
 import pickle
 import signal
-import struct
+import sys
 import threading
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import _native, _pickling
 from .._errors import FreshframeError, GraphError, StopTimeout
 from .._native import Frame
-from .._nodes import Node
 from .._pipeline import Pipeline
 from .._port import Port
-from .._queue import Queue
 from .._worker import _log_to_parent
+from ._agent_page import AgentPage, Row
+from ._crew import Crew
+from ._outlet import Outlet, add_outlet, counts_of, final_counts_of
 from ._url import masked, resolved
 
 _SOCKET = 3
 _AT_ONCE = 32  # cameras that start or stop at a time
 _LOOK_EVERY = 0.2  # seconds: for pipelines that have ended
-_QUEUE = Queue(64, "drop_oldest")  # before a live output's pickling
-
-
-class _Outlet(Node[Any, None]):
-    """Puts the results of an output into the outboxes of its readers."""
-
-    def __init__(self, stream: Any, output: str) -> None:
-        self._stream = stream
-        self._output = output
-
-    def process(self, sample: Any) -> None:
-        if not self._stream.wanted:
-            self._stream.note(sample.captured)
-            return
-        value = sample.value
-        if isinstance(value, Frame):
-            raise GraphError(
-                f"the output {self._output!r} gives frames, and pictures stay on their machine; give an "
-                "output of results, or one whose node makes bytes of them (a JPEG of sample.frame)"
-            )
-        captured = sample.captured
-        stamp = (sample.seq, sample.pts, captured, time.time() - (time.monotonic() - captured))
-        self._stream.put(stamp, packed(_pickling.dumps(value)))
-
-
-def packed(parts: tuple[bytes | memoryview, ...]) -> bytes:
-    """The parts of a pickle in one."""
-    return b"".join((struct.pack(f"<I{len(parts)}Q", len(parts), *map(len, parts)), *parts))
+_COUNT_EVERY = 1.0  # seconds between two reports of what outputs have lost
+_SHORTEST_SECRET = 4  # letters: shorter ones are in every text
+_START_TIMEOUT = 120.0  # seconds
 
 
 @dataclass(eq=False)
@@ -69,8 +46,15 @@ class _Run:
     name: str
     url: str
     exclusive: bool
+    secret: str = ""  # what the URL stands for, if it names a variable
     lock: threading.Lock = field(default_factory=threading.Lock)
     pipeline: Pipeline | None = None
+    outlets: list[Outlet] = field(default_factory=list)
+    told: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
+    began: float | None = None  # when its build was called
+    thread: int = 0  # that starts or closes it
+    hung: bool = False  # its start has taken too long
+    ended: bool = False  # the controller was told
     running: bool = False  # started, and nobody has begun to close it
     stopping: bool = False
     closing: bool = False  # somebody closes it
@@ -79,18 +63,32 @@ class _Run:
     def key(self) -> tuple[int, int]:
         return self.camera, self.epoch
 
+    def shown(self, text: str) -> str:
+        """A text without the passwords of its URL."""
+        for known in (self.url, self.secret):
+            if len(known) >= _SHORTEST_SECRET:
+                text = text.replace(known, masked(self.url))
+        return masked(text)
+
 
 class _Agent:
-    def __init__(self, end: Any) -> None:
+    def __init__(self, end: Any, start_timeout: float | None) -> None:
         self._end = end
+        self._start_timeout = start_timeout
         self._runs: dict[tuple[int, int], _Run] = {}
-        self._lock = threading.Lock()
+        self._hung: dict[int, _Run] = {}  # by camera: a build of it has not returned yet
+        self._lock = threading.RLock()  # a log line may come at any moment
         self._builds: dict[int, Any] = {}  # functions, or why they cannot be had
-        self._workers = ThreadPoolExecutor(_AT_ONCE, "camera")
+        self._crew = Crew(_AT_ONCE, "camera")
+        self._page: AgentPage | None = None
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """What the handler of worker processes wants."""
-        self._tell("log", level, logger, text)
+        with self._lock:
+            secrets = [run for run in self._runs.values() if run.secret and run.secret in text]
+        for run in secrets:
+            text = run.shown(text)
+        self._tell("log", level, logger, masked(text))
         return True
 
     def _tell(self, *what: Any) -> None:
@@ -104,6 +102,7 @@ class _Agent:
             "build": self._learn,
             "start": self._start,
             "stop": self._stop,
+            "serve": self._serve,
         }
         while True:
             order = self._end.next_order()
@@ -121,6 +120,27 @@ class _Agent:
     def _levels(self, levels: dict[str, int]) -> None:
         _log_to_parent(self, levels)
 
+    def _serve(self) -> None:
+        if self._page is None:
+            self._page = AgentPage()
+            self._publish()
+            self._tell("page", self._page.url)
+
+    def _publish(self) -> None:
+        with self._lock:
+            runs = sorted(self._runs.values(), key=lambda run: run.name)
+        rows = [
+            Row(
+                run.name,
+                "running" if run.running else "closing" if run.closing else "starting",
+                run.pipeline if run.running else None,
+                dict(counts_of(run.outlets)),
+            )
+            for run in runs
+        ]
+        if self._page is not None:
+            self._page.publish(rows)
+
     def _learn(self, number: int, known: bytes, pickled: bytes) -> None:
         try:
             _pickling.learn(pickle.loads(known))
@@ -137,24 +157,33 @@ class _Agent:
         with self._lock:
             self._runs[key] = run
         self._end.open_run(*key, run.exclusive)
-        self._workers.submit(self._guarded, self._open, run, self._builds[camera["build"]])
+        build = self._builds[camera["build"]]
+        self._crew.submit(lambda: self._guarded(self._open, run, build))
 
     def _guarded(self, job: Callable[..., None], run: _Run, *arguments: Any) -> None:
+        run.thread = threading.get_ident()
         try:
             job(run, *arguments)
         except BaseException as error:
             logging.getLogger("freshframe").exception("camera %r", run.name)
-            self._close(run, ("failed", run.key, _text(error)))
+            self._close(run, ("failed", run.key, run.shown(_text(error))))
 
     def _open(self, run: _Run, build: Any) -> None:
         with run.lock:
+            with self._lock:
+                hung = self._hung.get(run.camera)
             if run.stopping:
                 self._close(run, ("closed", run.key))
                 return
             try:
+                if hung is not None:
+                    raise FreshframeError(f"its build of an earlier start {_hangs(hung)}")
                 outputs = self._make(run, build)
             except BaseException as error:
-                self._close(run, ("failed", run.key, masked(_text(error).replace(run.url, masked(run.url)))))
+                if not self._has_returned(run):
+                    self._close(run, ("failed", run.key, run.shown(_text(error))))
+                return
+            if self._has_returned(run):
                 return
             run.running = not run.stopping
             if run.running:
@@ -162,22 +191,55 @@ class _Agent:
         if not run.running:
             self._close(run, ("closed", run.key))
 
+    def _has_returned(self, run: _Run) -> bool:
+        """Whether its start had been given up, which is over now."""
+        with self._lock:
+            run.began = None
+            if not run.hung:
+                return False
+            self._hung.pop(run.camera, None)
+        logging.getLogger("freshframe").warning("camera %r: a start that was given up has ended", run.name)
+        self._stop_pipeline(run)
+        self._tell_end(run, ("failed", run.key, "its start was given up and has ended now"))
+        return True
+
+    def _give_up(self, run: _Run) -> None:
+        """Its start takes too long. The thread cannot be ended, so it is left alone, and others go on."""
+        with self._lock:
+            if run.began is None or run.hung or run.closing:
+                return
+            run.hung = run.closing = True
+            self._hung[run.camera] = run
+        self._crew.write_off(run.thread)
+        text = f"no start within {self._start_timeout:g} s: its build {_hangs(run)}"
+        logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
+        if run.pipeline is not None:
+            run.pipeline._engine.request_stop()
+        if run.exclusive and run.pipeline is not None:
+            return  # it may have opened its session: its end is told when it has ended
+        self._tell_end(run, ("failed", run.key, run.shown(text)))
+
     def _make(self, run: _Run, build: Any) -> list[str]:
         if isinstance(build, Exception):
             raise build
+        url = resolved(run.url)
+        run.secret = url if url != run.url else ""
+        run.began = time.monotonic()
         self._end.enter_gate(*run.key)
         try:
-            made = build(resolved(run.url))
+            made = build(url)
         finally:
             _native.leave_gate()
+        if run.hung:
+            return []
         pipeline, outputs = _checked(made)
-        run.pipeline = pipeline
         for output, port in outputs.items():
             stream = self._end.open_stream(*run.key, output)
-            live = pipeline._graph.live
-            pipeline.add(
-                _Outlet(stream, output), port, name=f"fleet {output}", queue=_QUEUE if live else None
-            )
+            run.outlets.append(add_outlet(pipeline, port, stream, output))
+        with self._lock:
+            if run.hung:
+                return []
+            run.pipeline = pipeline
         pipeline.start()
         return list(outputs)
 
@@ -191,7 +253,7 @@ class _Agent:
         run.stopping = True
         if run.running:
             run.running = False
-            self._workers.submit(self._guarded, self._close, run, ("closed", key))
+            self._crew.submit(lambda: self._guarded(self._close, run, ("closed", key)))
         elif run.pipeline is not None:
             run.pipeline._engine.request_stop()  # a start that takes its time
 
@@ -202,29 +264,67 @@ class _Agent:
                 return
             run.closing = True
             run.running = False
+        self._stop_pipeline(run)
+        self._tell_end(run, event)
+
+    def _stop_pipeline(self, run: _Run) -> None:
         while run.pipeline is not None:
             try:
                 run.pipeline.stop()
-                break
-            except StopTimeout as error:
+                return
+            except StopTimeout as error:  # noqa: PERF203  (it waits for seconds)
                 logging.getLogger("freshframe").warning("camera %r: %s", run.name, error)
                 if not run.exclusive:
-                    break
-        self._end.close_run(*run.key)
+                    return
+                self._crew.write_off(threading.get_ident())  # others can be closed meanwhile
+
+    def _tell_end(self, run: _Run, event: tuple[Any, ...]) -> None:
+        with self._lock:
+            if run.ended:
+                return
+            run.ended = True
+        while self._end.close_run(*run.key) is False:  # a session is open still
+            time.sleep(_LOOK_EVERY)
         with self._lock:
             self._runs.pop(run.key, None)
+        if run.pipeline is not None:
+            self._tell("counts", run.key, dict(final_counts_of(run.pipeline, run.outlets)), True)
         self._tell(*event)
 
     def _look(self) -> None:
-        """Finds pipelines that have ended by themselves."""
+        """Finds pipelines that have ended by themselves, starts that hang, and what was lost."""
+        counted = 0.0
         while True:
             time.sleep(_LOOK_EVERY)
+            now = time.monotonic()
             with self._lock:
-                runs = [run for run in self._runs.values() if run.running]
+                runs = list(self._runs.values())
             for run in runs:
-                if run.pipeline is not None and run.pipeline._engine.ended:
+                if run.running and run.pipeline is not None and run.pipeline._engine.ended:
                     run.running = False
-                    self._workers.submit(self._guarded, self._finish, run)
+                    self._crew.submit(lambda run=run: self._guarded(self._finish, run))  # type: ignore[misc]
+                began = run.began
+                if (
+                    began is not None
+                    and self._start_timeout is not None
+                    and now - began > self._start_timeout
+                ):
+                    self._give_up(run)
+            if now - counted >= _COUNT_EVERY:
+                counted = now
+                for run in runs:
+                    self._tell_losses(run)
+                try:
+                    self._publish()
+                except Exception:
+                    logging.getLogger("freshframe").exception("the page of an agent")
+
+    def _tell_losses(self, run: _Run) -> None:
+        counts = counts_of(run.outlets)
+        del counts["kept"]  # renewals have it
+        if run.running and counts != run.told:
+            run.told = counts
+            self._tell("counts", run.key, dict(counts), False)
 
     def _finish(self, run: _Run) -> None:
         event: tuple[Any, ...] = ("ended", run.key)
@@ -233,7 +333,7 @@ class _Agent:
             run.pipeline.wait()
             getattr(run.pipeline, "_when_complete", int)()  # of Fleet.map()
         except Exception as error:
-            event = ("failed", run.key, masked(_text(error)))
+            event = ("failed", run.key, run.shown(_text(error)))
         self._close(run, event)
 
     def _end_all(self) -> None:
@@ -244,7 +344,7 @@ class _Agent:
                 run.pipeline._engine.request_stop()
         for run in runs:
             self._stop(run.key)
-        self._workers.shutdown(wait=True)
+        self._crew.wait()
 
 
 def _checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
@@ -268,6 +368,18 @@ def _checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
     return pipeline, outputs
 
 
+def _hangs(run: _Run) -> str:
+    """Since when, and where."""
+    began, frame = run.began, sys._current_frames().get(run.thread)
+    since = "" if began is None else f" after {time.monotonic() - began:.0f} s"
+    where = "".join(f", in {each.name} at {each.filename}:{each.lineno}" for each in _innermost(frame))
+    return f"has not returned{since}{where}"
+
+
+def _innermost(frame: Any) -> list[traceback.FrameSummary]:
+    return [] if frame is None else list(traceback.extract_stack(frame, limit=1))
+
+
 def _text(error: BaseException) -> str:
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -279,8 +391,9 @@ def main(parent: int, options: dict[str, Any]) -> None:
     _native.let_leaks_pass()
     faulthandler.enable()
     os.set_inheritable(_SOCKET, False)
+    start_timeout = options.pop("start_timeout", _START_TIMEOUT)
     end = _native.FleetAgent(_SOCKET, parent, options)
-    _Agent(end).work()
+    _Agent(end, start_timeout).work()
     with contextlib.suppress(Exception):
         logging.shutdown()
     os._exit(0)  # what still runs is a camera that does not stop

@@ -45,8 +45,7 @@ class Books:
         """Nothing yet."""
         self._pages: dict[Run, _Page] = {}
         self._closed = Totals()  # of runs that are over
-        self._received = 0
-        self._delivered = 0
+        self._accepted = 0
         self._fenced = 0
         self._repeated = 0
         self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
@@ -64,10 +63,6 @@ class Books:
             page.progress = progress
             page.reported, page.full, page.expired = reported, full, expired
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
-
-    def receive(self, count: int) -> None:
-        """Results have arrived, in a batch whose records were noted."""
-        self._received += count
 
     def end(self, run: Run, *, lost: bool) -> None:
         """No more is told of this run; what waits there is lost with its agent."""
@@ -91,28 +86,27 @@ class Books:
         page = self._pages.get(run)
         return page is None or page.waiting == 0
 
-    def take(self, camera: int, epoch: int, ordinal: int) -> tuple[bool, int]:
-        """Whether a result is to be delivered, and how many are missing since the one before it."""
+    def receive(self, camera: int, epoch: int, ordinal: int) -> int:
+        """A result has arrived. How many are missing before it; -1: it must not be delivered."""
         last_epoch, last = self._last.get(camera, (-1, -1))
         if epoch < last_epoch:
             self._fenced += 1
-            return False, 0
+            return -1
         if epoch > last_epoch:
             last = -1
         elif ordinal <= last:
             self._repeated += 1
-            return False, 0
+            return -1
         self._last[camera] = (epoch, ordinal)
-        self._delivered += 1
-        return True, ordinal - last - 1
+        self._accepted += 1
+        return ordinal - last - 1
 
-    def totals(self) -> Totals:
-        """The sums of all runs."""
+    def totals(self, buffered: int) -> Totals:
+        """The sums of all runs. ``buffered``: results that have arrived and were not delivered yet."""
         closed = self._closed
-        buffered = self._received - self._delivered - self._fenced - self._repeated
         totals = Totals(
             reported=closed.reported,
-            delivered=self._delivered,
+            delivered=self._accepted - buffered,
             outbox_full=closed.outbox_full,
             expired=closed.expired,
             fenced=closed.fenced + self._fenced,

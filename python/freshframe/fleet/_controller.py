@@ -9,18 +9,21 @@ import os
 import selectors
 import threading
 import time
+import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from .. import _process
 from .._errors import FreshframeError, StateError
-from . import _wire
+from . import _snapshot, _wire
+from ._agent_logs import AgentLogs
+from ._counts import CameraCounts
 from ._decisions import Action, Camera, CameraState, Decisions, Times
 from ._link import Link
 from ._reader import FleetReader
 from ._state import StateFile
-from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
+from ._stats import FleetEvent, FleetStats
 from ._url import masked
 
 _TICK = 0.1  # seconds
@@ -29,7 +32,8 @@ _AT_A_PULL = (500, 1 << 20)  # results, bytes
 _END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
 _SAVE_EVERY = 1.0  # seconds between two writes of where the cameras are
 
-logger = logging.getLogger("freshframe")
+
+_T = TypeVar("_T")
 
 
 def boot_time() -> float:
@@ -37,8 +41,29 @@ def boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+class _Request:
+    """Something that a thread of the program wants done by the controller's."""
+
+    def __init__(self, job: Callable[[], Any]) -> None:
+        self._job = job
+        self.done = threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def do(self) -> None:
+        try:
+            self.result = self._job()
+        except Exception as error:
+            self.error = error
+        self.done.set()
+
+
 class Controller:
-    """Of a local fleet. Its methods may be called from any thread."""
+    """Of a local fleet. Its methods may be called from any thread.
+
+    What changes its state is done by its own thread: Ctrl-C in the program's main thread interrupts nothing
+    that is half done.
+    """
 
     def __init__(
         self, name: str, *, keep: bool, times: Times | None = None, options: dict[str, Any] | None = None
@@ -59,7 +84,9 @@ class Controller:
         self._urls: dict[int, tuple[str, int]] = {}  # address and build, by camera number
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
+        self._counts: dict[int, CameraCounts] = {}
         self._readers: dict[int, FleetReader] = {}
+        self._named: dict[str, FleetReader] = {}
         self._next_reader = 1
         self._next_camera = 0
         self._outputs: dict[str, set[int]] = {}  # builds, by the output that they give
@@ -70,6 +97,10 @@ class Controller:
         self._cpu = 0.0
         self._closing = False
         self._hurried = False  # something is to be decided now
+        self._requests: deque[_Request] = deque()
+        self._logs = AgentLogs(name)
+        self._serving = False  # agents show pages of their own
+        self.ticked = boot_time()  # when the thread was last seen to work
         self._ended = threading.Event()
         self._failure: str | None = None  # of the thread
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -80,17 +111,46 @@ class Controller:
 
     # ---- for the fleet
 
+    def _call(self, job: Callable[[], _T]) -> _T:
+        """Has something done by the thread, and waits for it."""
+        request = _Request(job)
+        if threading.current_thread() is not self._thread and not self._ended.is_set():
+            self._requests.append(request)
+            self._wake()
+            while not request.done.wait(_TICK) and not self._ended.is_set():
+                pass
+        with self._lock:
+            if not request.done.is_set():
+                request.do()
+        if request.error is not None:
+            raise request.error
+        result: _T = request.result
+        return result
+
+    def _request(self, job: Callable[[], object]) -> None:
+        """Has something done by the thread, and does not wait for it."""
+
+        def guarded() -> None:
+            try:
+                job()
+            except Exception:
+                self._log_error(f"a request to fleet {self.name!r} failed")
+
+        self._requests.append(_Request(guarded))
+        self._wake()
+
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """An agent that shall run."""
-        with self._lock:
-            self._decisions.add_agent(name, labels, boot_time())
-        self._wake()
+        self._call(lambda: self._decisions.add_agent(name, labels, boot_time()))
 
     def add_build(self, known: bytes, pickled: bytes) -> int:
         """A function that agents get once."""
-        with self._lock:
+
+        def add() -> int:
             self._builds.append((known, pickled))
             return len(self._builds) - 1
+
+        return self._call(add)
 
     def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
         """Cameras (name, address, needs) that shall run.
@@ -98,52 +158,57 @@ class Controller:
         Raises:
             StateError: One of them is there already, or the fleet was closed.
         """
-        with self._lock:
-            self._check_open()
-            for name, _, _ in cameras:
-                if name in self._numbers:
-                    self._refuse_leaving(name)
-                    raise StateError(f"there is a camera {name!r} already; remove it first")
-            now = boot_time()
-            for name, url, needs in cameras:
-                number = self._next_camera
-                self._next_camera += 1
-                self._numbers[name] = number
-                self._names[number] = name
-                self._urls[number] = (url, build)
-                self._decisions.add(Camera(number, name, dict(needs), exclusive), now)
-            for reader in self._readers.values():
-                self._check_output(reader)
-            self._unsaved = True
-        self._wake()
+        self._call(lambda: self._add(cameras, build, exclusive))
+
+    def _add(
+        self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool
+    ) -> None:
+        self._check_open()
+        for name, _, _ in cameras:
+            if name in self._numbers:
+                self._refuse_leaving(name)
+                raise StateError(f"there is a camera {name!r} already; remove it first")
+        now = boot_time()
+        for name, url, needs in cameras:
+            number = self._next_camera
+            self._next_camera += 1
+            self._numbers[name] = number
+            self._names[number] = name
+            self._urls[number] = (url, build)
+            self._counts[number] = CameraCounts()
+            self._decisions.add(Camera(number, name, dict(needs), exclusive), now)
+        for reader in self._readers.values():
+            self._check_output(reader)
+        self._unsaved = True
 
     def remove(self, name: str) -> None:
         """A camera that shall run nowhere."""
-        with self._lock:
-            self._do(self._decisions.remove(self._number(name), boot_time()))
-        self._wake()
+        self._call(lambda: self._do(self._decisions.remove(self._number(name), boot_time())))
 
     def move(self, name: str, to: str) -> None:
         """A camera that shall run on that agent."""
-        with self._lock:
-            camera = self._decisions.cameras[self._number(name)]
-            agent = self._decisions.agents[self._agent(to)]
-            unmet = {key: value for key, value in camera.needs.items() if agent.labels.get(key) != value}
-            if unmet:
-                raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
-            if agent.state != "up" or agent.draining:
-                state = "draining" if agent.draining else agent.state
-                raise StateError(f"agent {to!r} takes no cameras now: it is {state}")
-            self._do(self._decisions.move(camera.number, to, boot_time()))
-        self._wake()
+        self._call(lambda: self._move(name, to))
+
+    def _move(self, name: str, to: str) -> None:
+        camera = self._decisions.cameras[self._number(name)]
+        agent = self._decisions.agents[self._agent(to)]
+        unmet = {key: value for key, value in camera.needs.items() if agent.labels.get(key) != value}
+        if unmet:
+            raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
+        if agent.state != "up" or agent.draining:
+            state = "draining" if agent.draining else agent.state
+            raise StateError(f"agent {to!r} takes no cameras now: it is {state}")
+        self._do(self._decisions.move(camera.number, to, boot_time()))
 
     def drain(self, name: str, draining: bool) -> None:
         """An agent that shall have no cameras, or may have some again."""
-        with self._lock:
+
+        def drain() -> None:
             self._check_open()
             self._decisions.drain(self._agent(name), draining)
             self._note(name, "draining" if draining else "takes cameras again")
-        self._wake()
+
+        self._call(drain)
 
     def cameras_of(self, name: str) -> int:
         """How many cameras an agent has."""
@@ -157,30 +222,53 @@ class Controller:
             return sum(agent.state == "up" and not agent.draining for agent in agents)
 
     def progress(self, name: str) -> tuple[CameraState, str, int, int]:
-        """A camera's state, why it is in it, how often in a row it failed, and how often it was started."""
+        """A camera's state, why it is in it, how often it failed or was held in a row, and its starts."""
         with self._lock:
             camera = self._decisions.cameras[self._numbers[name]]
-            return camera.state, masked(camera.why), camera.failures_in_row, camera.starts
+            return camera.state, masked(camera.why), camera.failures_in_row + camera.holds, camera.starts
 
-    def open_reader(self, output: str) -> FleetReader:
-        """A reader of an output.
+    def serve_agents(self) -> None:
+        """Each agent shall show a page of its own."""
+
+        def serve() -> None:
+            self._check_open()
+            if not self._serving:
+                self._serving = True
+                for link in self._links.values():
+                    link.send(_wire.order(self._state.term, "serve"))
+
+        self._call(serve)
+
+    def open_reader(self, output: str, name: str | None = None) -> FleetReader:
+        """A reader of an output; one of this name that was closed goes on.
 
         Raises:
-            GraphError: No camera has it.
-            StateError: The fleet was closed.
+            StateError: The fleet was closed, or there is a reader of this name.
         """
-        with self._lock:
-            self._check_open()
-            number = self._next_reader
-            self._next_reader += 1
-            reader = FleetReader(number, output, self._names.__getitem__, self._wanted)
-            reader._on_close = self._close_reader
-            self._readers[number] = reader
-            for link in self._links.values():
-                link.send(_wire.reader(self._state.term, number, output))
-                self._pull(link, reader)
-            self._check_output(reader)
-        self._wake()
+        return self._call(lambda: self._open_reader(output, name))
+
+    def _open_reader(self, output: str, name: str | None) -> FleetReader:
+        self._check_open()
+        known = self._named.get(name) if name is not None else None
+        if known is not None:
+            if known.output != output:
+                raise StateError(f"the reader {name!r} reads {known.output!r}, not {output!r}")
+            if not known._closed:
+                raise StateError(f"the reader {name!r} is open; close it first")
+            known._reopen()
+            self._check_output(known)
+            return known
+        number = self._next_reader
+        self._next_reader += 1
+        reader = FleetReader(
+            number, output, self._names.__getitem__, self._wake_to_pull, self._close_reader, name
+        )
+        self._readers[number] = reader
+        if name is not None:
+            self._named[name] = reader
+        for link in self._links.values():
+            link.send(_wire.reader(self._state.term, number, output))
+        self._check_output(reader)
         return reader
 
     def _number(self, name: str) -> int:
@@ -217,20 +305,24 @@ class Controller:
     # ---- readers
 
     def _close_reader(self, reader: FleetReader) -> None:
-        with self._lock:
-            self._readers.pop(reader._number, None)
-            for link in self._links.values():
-                link.pending.discard(reader._number)
-                link.send(_wire.reader_gone(self._state.term, reader._number))
-        self._wake()
+        if reader.name is None:
+            self._call(lambda: self._forget_reader(reader))
 
-    def _wanted(self, reader: FleetReader) -> None:
+    def _forget_reader(self, reader: FleetReader) -> None:
+        self._readers.pop(reader._number, None)
+        for link in self._links.values():
+            link.pending.discard(reader._number)
+            link.send(_wire.reader_gone(self._state.term, reader._number))
+
+    def _wake_to_pull(self) -> None:
         """A reader has read what was here."""
-        with self._lock:
-            if self._closing or reader._number not in self._readers:
-                return
-            for link in self._links.values():
-                self._pull(link, reader)
+        self._wake(b"0")
+
+    def _pull_all(self) -> None:
+        for reader in self._readers.values():
+            if reader._has_room:
+                for link in self._links.values():
+                    self._pull(link, reader)
 
     def _pull(self, link: Link, reader: FleetReader) -> None:
         number = reader._number
@@ -282,37 +374,53 @@ class Controller:
                     with self._lock:
                         self._handle(key)
                 with self._lock:
-                    now = boot_time()
+                    self._do_requests()
+                    now = self.ticked = boot_time()
                     if self._hurried or now - ticked >= _TICK:
                         self._hurried = False
                         ticked = now
                         self._do(self._decisions.tick(now))
                         self._take_notes()
                         self._save()
-                    self._watch_unsent()
+                    self._pull_all()
+                    self._send_all()
                     self._cpu = time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
                     if self._closing:
                         break
             self._end_agents()
         except BaseException as error:
             self._failure = f"{type(error).__name__}: {error}"
-            logger.exception("the controller of fleet %r failed", self.name)
+            self._log_error(f"the controller of fleet {self.name!r} failed")
         finally:
             try:
                 self._finish()
             finally:
                 self._ended.set()
+                self._logs.close()
 
-    def _wake(self) -> None:
+    def _do_requests(self) -> None:
+        while self._requests:
+            self._requests.popleft().do()
+            self._hurried = True
+
+    def _send_all(self) -> None:
+        for link in self._links.values():
+            if link.has_unsent:
+                link.flush()
+        self._watch_unsent()
+
+    def _log_error(self, text: str) -> None:
+        self._logs.put(logging.ERROR, "freshframe", masked(f"{text}\n{traceback.format_exc()}"))
+
+    def _wake(self, what: bytes = b"1") -> None:
         with self._lock, contextlib.suppress(OSError):  # full: it wakes anyway
             if self._wake_write >= 0:
-                os.write(self._wake_write, b"1")
+                os.write(self._wake_write, what)
 
     def _handle(self, key: selectors.SelectorKey) -> None:
         if key.fileobj == self._wake_read:
             with contextlib.suppress(BlockingIOError):
-                os.read(self._wake_read, 4096)
-            self._hurried = True
+                self._hurried = b"1" in os.read(self._wake_read, 4096) or self._hurried
             return
         link: Link = key.data[1]
         if self._links.get(link.name) is not link:
@@ -328,12 +436,12 @@ class Controller:
             for message in link.receive():
                 self._take(link, _wire.parsed(message))
         except EOFError:
-            self._unregister(link)  # its process ends, too
-            link.child.kill()
-        except Exception:
-            logger.exception("agent %r sent what cannot be: killed", link.name)
             self._unregister(link)
-            link.child.kill()
+            link.child.kill()  # it has ended or is about to: no deed of ours
+        except Exception:
+            self._log_error(f"agent {link.name!r} sent what cannot be: killed")
+            self._unregister(link)
+            link.kill()
 
     def _unregister(self, link: Link) -> None:
         if link.socket is not None:
@@ -355,7 +463,6 @@ class Controller:
             link.pending.discard(message.reader)
             if reader is not None:
                 reader._push(message)
-                self._pull(link, reader)
         elif isinstance(message, _wire.Renewal):
             self._renew(link, message, now)
         else:
@@ -389,9 +496,15 @@ class Controller:
             self._do(self._decisions.ended(rest[0], now))
         elif what == "closed":
             self._do(self._decisions.closed(rest[0], now))
+        elif what == "counts":
+            (number, epoch), counts, _ = rest
+            if number in self._counts:
+                self._counts[number].tell(epoch, counts)
+        elif what == "page":
+            link.page = rest[0]
         elif what == "log":
             level, name, text = rest
-            logging.getLogger(name).log(level, "%s: %s", link.name, text)
+            self._logs.put(level, name, f"{link.name}: {masked(text)}")
 
     def _learn_outputs(self, run: tuple[int, int], outputs: list[str]) -> None:
         if run[0] not in self._urls:
@@ -414,6 +527,7 @@ class Controller:
                     self._launch(action.agent)
             elif action.do == "gone":
                 self._urls.pop(action.camera, None)
+                self._counts.pop(action.camera, None)
                 self._numbers.pop(self._names[action.camera], None)
                 self._unsaved = True
             else:
@@ -425,7 +539,7 @@ class Controller:
         term = self._state.term
         run = (action.camera, action.epoch)
         if action.do == "kill":
-            link.child.kill()
+            link.kill()
         elif action.do == "start":
             url, build = self._urls[action.camera]
             camera = self._decisions.cameras[action.camera]
@@ -461,7 +575,8 @@ class Controller:
         link.send(_wire.order(self._state.term, "levels", _process._levels()))
         for number, reader in self._readers.items():
             link.send(_wire.reader(self._state.term, number, reader.output))
-            self._pull(link, reader)
+        if self._serving:
+            link.send(_wire.order(self._state.term, "serve"))
 
     def _bury(self, link: Link) -> None:
         """Its process has ended: what it had sent is read, the rest is lost."""
@@ -472,10 +587,14 @@ class Controller:
         self._unregister(link)
         del self._links[link.name]
         self._fold(link)
+        for record in link.cameras:
+            counts = self._counts.get(int(record["camera"]))
+            if counts is not None:
+                counts.tell(int(record["epoch"]), _snapshot.counts_of(record))
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 reader._end_run(run, lost=True)
-        self._do(self._decisions.gone(link.name, boot_time(), why))
+        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=link.has_crashed(why)))
 
     # ---- notes and state
 
@@ -487,6 +606,9 @@ class Controller:
         for when, about, text in self._decisions.events:
             self._events.append(FleetEvent(when + offset, about, masked(text)))
         self._decisions.events.clear()
+        warnings, self._decisions.warnings = self._decisions.warnings, []
+        for text in warnings:
+            self._logs.put(logging.WARNING, "freshframe", masked(f"fleet {self.name!r}: {text}"))
 
     def _save(self) -> None:
         now = time.monotonic()
@@ -498,7 +620,6 @@ class Controller:
             [
                 {
                     "name": camera.name,
-                    "url": self._urls[camera.number][0],
                     "needs": dict(camera.needs),
                     "exclusive": camera.exclusive,
                     "agent": camera.agent,
@@ -527,10 +648,12 @@ class Controller:
         while self._links:
             late = time.monotonic() > deadline
             with self._lock:
-                self._watch_unsent()
+                self._do_requests()
+                self._pull_all()
+                self._send_all()
                 for link in list(self._links.values()):
                     if late or self._decisions.agents[link.name].state == "ending":
-                        link.child.kill()
+                        link.kill()
             for key, _ in self._selector.select(_TICK):
                 with self._lock:
                     self._handle(key)
@@ -539,10 +662,11 @@ class Controller:
         with self._lock:
             self._closing = True
             for link in list(self._links.values()):  # after a failure
-                link.child.kill()
+                link.kill()
                 self._unregister(link)
             for reader in self._readers.values():
                 reader._finish(failure=self._failure)
+            self._do_requests()
             self._take_notes()
             self._selector.close()
             for descriptor in (self._wake_read, self._wake_write):
@@ -552,9 +676,15 @@ class Controller:
 
     # ---- stats
 
-    def stats(self) -> FleetStats:
-        """A snapshot."""
-        with self._lock:
+    def stats(self, timeout: float = -1) -> FleetStats:
+        """A snapshot.
+
+        Raises:
+            StateError: The controller is busy for longer than ``timeout`` seconds; negative: no limit.
+        """
+        if not self._lock.acquire(timeout=timeout):
+            raise StateError(f"the controller has not answered within {timeout:g} s")
+        try:
             now = boot_time()
             self._take_notes()
             for link in self._links.values():
@@ -567,59 +697,38 @@ class Controller:
             return FleetStats(
                 name=self.name,
                 term=self._state.term,
-                agents={name: self._agent_stats(name, now) for name in self._decisions.agents},
+                agents={
+                    name: _snapshot.agent_stats(
+                        agent, self._links.get(name), self._decisions.cameras_of(name), now
+                    )
+                    for name, agent in self._decisions.agents.items()
+                },
                 cameras={
-                    camera.name: self._camera_stats(camera, details.get(camera.run), now)
+                    camera.name: _snapshot.camera_stats(
+                        camera,
+                        self._urls[camera.number][0],
+                        details.get(camera.run),
+                        self._counts[camera.number],
+                        now,
+                    )
                     for camera in self._decisions.cameras.values()
                     if camera.number in self._urls
                 },
-                readers=[_reader_stats(reader) for reader in self._readers.values()],
+                readers=[_snapshot.reader_stats(reader) for reader in self._readers.values()],
                 events=list(self._events),
                 outputs=sorted(self._outputs),
                 controller_cpu=self._cpu,
                 failure=self._failure,
             )
+        finally:
+            self._lock.release()
 
-    def _agent_stats(self, name: str, now: float) -> AgentStats:
-        agent = self._decisions.agents[name]
-        link = self._links.get(name)
-        return AgentStats(
-            name=name,
-            labels=dict(agent.labels),
-            state=agent.state,
-            why=agent.why if agent.state != "up" else "",
-            draining=agent.draining,
-            pid=link.pid if link is not None else 0,
-            cameras=self._decisions.cameras_of(name),
-            load=agent.load,
-            silent=max(0.0, now - agent.heard) if link is not None else 0.0,
-            launches=agent.launches,
-            deaths=agent.deaths,
-        )
-
-    def _camera_stats(self, camera: Camera, record: Any, now: float) -> CameraStats:
-        url, _ = self._urls[camera.number]
-        known = record is not None and camera.agent is not None
-        return CameraStats(
-            name=camera.name,
-            url=masked(url),
-            needs=dict(camera.needs),
-            exclusive=camera.exclusive,
-            state=camera.state,
-            why=masked(camera.why),
-            since=max(0.0, now - camera.since),
-            agent=camera.agent,
-            epoch=camera.epoch,
-            starts=camera.starts,
-            results=int(record["results"]) if known else 0,
-            age=record["age_ns"] / 1e9 if known and record["age_ns"] >= 0 else None,
-            sessions=int(record["sessions"]) if known else 0,
-        )
-
-
-def _reader_stats(reader: FleetReader) -> FleetReaderStats:
-    totals = reader._totals()
-    return FleetReaderStats(
-        output=reader.output,
-        **{name: getattr(totals, name) for name in FleetReaderStats.__slots__ if name != "output"},
-    )
+    def forget_in_child(self) -> None:
+        """In a forked child: closes what would keep the agents and the state's lock alive there."""
+        for link in self._links.values():
+            link.forget_in_child()
+        self._state.forget_in_child()
+        for descriptor in (self._wake_read, self._wake_write):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._wake_write = -1

@@ -4,96 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
-CameraState = Literal["unplaced", "starting", "running", "closing", "failed", "ended"]
-AgentState = Literal["starting", "up", "ending", "down"]
-Run = tuple[int, int]  # camera number, epoch
+from . import _placement
+from ._roles import Action, Agent, AgentState, Camera, CameraState, Run, Times
+from ._suspects import Suspects
 
-
-@dataclass(frozen=True)
-class Times:
-    """All in seconds."""
-
-    kill_after: float = 2.0  # of silence: the lease has lapsed
-    start_within: float = 30.0  # of an agent: from its launch to its first renewal
-    first_start: float = (
-        10.0  # for agents to come up together, so that the first one does not get all cameras
-    )
-    give_away_after: float = 2.2  # of silence, though the agent's end was not seen
-    session_timeout: float = (
-        65.0  # the same of an exclusive camera: after it the camera has closed its session
-    )
-    own_pause: float = 0.5  # of the controller: it was not there to hear anybody
-    flush: float = 1.0  # for readers to get what a run has left, before the next one starts
-    first_retry: float = 1.0  # of a camera that failed; doubles
-    longest_retry: float = 30.0
-    first_relaunch: float = 0.1  # of an agent that died; doubles
-    longest_relaunch: float = 5.0
-    settled: float = 10.0  # what lasted so long counts as sound
-    rebalance_after: float = 60.0  # of an uneven load
-    rebalance_every: float = 5.0
-    spread: float = 0.25  # of the load, a share of the machine: what is less is even
-    busy: float = 0.85  # load from which an agent takes no more
-    closing_at_once: int = 4  # cameras that leave a draining agent at a time
-
-
-@dataclass
-class Agent:
-    """An agent as the controller sees it."""
-
-    name: str
-    labels: Mapping[str, str]
-    state: AgentState = "down"
-    heard: float = 0.0  # when; also of its start
-    load: float = 0.0  # share of the machine's processor time
-    draining: bool = False
-    launches: int = 0
-    launch_at: float = 0.0
-    added: float = 0.0
-    up_since: float = 0.0
-    deaths: int = 0
-    deaths_in_row: int = 0
-    seen_ended: bool = True  # no process of it can be at work
-    why: str = ""
-
-
-@dataclass
-class Camera:
-    """A camera as the controller sees it."""
-
-    number: int
-    name: str
-    needs: Mapping[str, str] = field(default_factory=dict)
-    exclusive: bool = False
-    state: CameraState = "unplaced"
-    since: float = 0.0
-    why: str = ""
-    agent: str | None = None
-    epoch: int = 0
-    starts: int = 0
-    failures_in_row: int = 0
-    retry_at: float = 0.0
-    wanted: str | None = None  # move(): the agent to go to
-    removed: bool = False
-    closed_at: float | None = None  # while closing: when the agent said that it has
-    then: CameraState = "unplaced"  # what follows closing
-
-    @property
-    def run(self) -> Run:
-        """Its present start."""
-        return self.number, self.epoch
-
-
-@dataclass(frozen=True)
-class Action:
-    """What the controller shall do now."""
-
-    do: Literal["launch", "kill", "start", "stop", "forget", "gone"]
-    agent: str = ""
-    camera: int = -1
-    epoch: int = 0
+__all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions", "Run", "Times"]
 
 
 class Decisions:
@@ -113,6 +29,7 @@ class Decisions:
         self.agents: dict[str, Agent] = {}
         self.cameras: dict[int, Camera] = {}
         self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
+        self.warnings: list[str] = []  # for the log; taken by the controller
         self._next_epoch = next_epoch
         self._is_flushed = is_flushed
         self._ticked: float | None = None
@@ -121,6 +38,8 @@ class Decisions:
         self._rebalanced = float("-inf")
         self._placed: dict[str, set[int]] = {}  # cameras by agent
         self._restless: set[int] = set()  # cameras that tick() has to look at
+        self._suspects = Suspects(self.times)
+        self._left: dict[str, list[Camera]] = {}  # given away by an agent that was not seen to end
 
     # ---- what the user wants
 
@@ -192,8 +111,11 @@ class Decisions:
         self._enter(camera, "running", now)
         self._note(now, camera.name, f"adopted on {agent.name}")
 
-    def gone(self, name: str, now: float, why: str) -> list[Action]:
-        """Its process was seen to have ended: nothing of it is at work any more."""
+    def gone(self, name: str, now: float, why: str, *, crashed: bool = False) -> list[Action]:
+        """Its process was seen to have ended: nothing of it is at work any more.
+
+        ``crashed``: by itself, so that a camera of it may be the cause.
+        """
         agent = self.agents[name]
         if agent.state == "up" and now - agent.up_since >= self.times.settled:
             agent.deaths_in_row = 0
@@ -206,10 +128,46 @@ class Decisions:
         agent.launch_at = now + wait
         agent.load = 0.0
         self._note(now, name, why)
-        for number in sorted(self._placed[name]):
-            self._lose(self.cameras[number], now, f"{name} {why}")
+        cameras = [self.cameras[number] for number in sorted(self._placed[name])]
+        culprit = self._suspects.crash(cameras, now) if crashed else None
+        for camera in cameras:
+            self._lose(camera, now, f"{name} {why}")
+        if culprit is not None and not culprit.removed:
+            self._hold(culprit, now, f"{name} {why}")
         self._placed[name].clear()
+        for camera in self._left.pop(name, ()):
+            camera.left -= 1
+            if camera.doubled_at is not None:
+                camera.overlap += now - camera.doubled_at
+                camera.doubled_at = camera.doubled_at if camera.left else None
         return self._finished(now)
+
+    def cut_off(self, name: str, now: float, why: str) -> list[Action]:
+        """Its connections have ended: it most likely has, too, but nobody has seen it."""
+        agent = self.agents[name]
+        agent.state = "ending"
+        agent.why = why
+        self._note(now, name, why)
+        for number in sorted(self._placed[name]):
+            if not self.cameras[number].exclusive:
+                self._leave(self.cameras[number], agent, now, f"{name}: {why}")
+        return self.tick(now)
+
+    def remove_agent(self, name: str) -> None:
+        """An agent without cameras that shall not run any more."""
+        del self.agents[name], self._placed[name]
+        for camera in self._left.pop(name, ()):  # its session has ended long ago, or its machine
+            camera.left -= 1
+            camera.doubled_at = camera.doubled_at if camera.left else None
+
+    def _hold(self, camera: Camera, now: float, why: str) -> None:
+        """It has crashed several agents: the others shall not suffer for it."""
+        wait = self._suspects.hold(camera)
+        text = f"held for {wait:g} s: it crashed {camera.crashes} agents in a row, the last: {why}"
+        self._enter(camera, "failed", now, text)
+        camera.retry_at = now + wait
+        self._note(now, camera.name, text)
+        self.warnings.append(f"camera {camera.name!r} is {text}")
 
     def _lose(self, camera: Camera, now: float, why: str) -> None:
         camera.agent = None
@@ -269,6 +227,8 @@ class Decisions:
             self._resumed = now
             self._note(now, "controller", f"was paused for {now - self._ticked:.1f} s")
         self._ticked = now
+        for camera in self._suspects.look(now):
+            self._note(now, camera.name, "cleared: its agent runs on with it")
         actions: list[Action] = []
         for agent in self.agents.values():
             self._watch(agent, now, actions)
@@ -295,8 +255,14 @@ class Decisions:
                 camera = self.cameras[number]
                 wait = self.times.session_timeout if camera.exclusive else self.times.give_away_after
                 if silent > wait:
-                    self._placed[agent.name].discard(number)
-                    self._lose(camera, now, f"{agent.name} does not end")
+                    self._leave(camera, agent, now, f"{agent.name} does not end")
+
+    def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
+        """Gives it away though its agent was not seen to end."""
+        self._placed[agent.name].discard(camera.number)
+        self._left.setdefault(agent.name, []).append(camera)
+        camera.left += 1
+        self._lose(camera, now, why)
 
     def _drain_some(self, agent: Agent, now: float, actions: list[Action]) -> None:
         leaving = 0
@@ -329,9 +295,9 @@ class Decisions:
         if self._is_early(camera, now):
             self._enter(camera, "unplaced", now, "its agents are starting")
             return
-        agent = self._choose(camera)
+        agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
         if agent is None:
-            why = self._why_nowhere(camera)
+            why = _placement.why_nowhere(camera, self.agents.values(), self.times)
             if camera.state != "unplaced" or camera.why != why:
                 self._enter(camera, "unplaced", now, why)
                 self._note(now, camera.name, f"unplaced: {why}")
@@ -344,7 +310,10 @@ class Decisions:
             return
         camera.agent = agent.name
         camera.starts += 1
+        if camera.left and camera.doubled_at is None:
+            camera.doubled_at = now
         self._placed[agent.name].add(camera.number)
+        self._suspects.placed(camera)
         self._enter(camera, "starting", now)
         actions.append(Action("start", agent.name, camera.number, camera.epoch))
 
@@ -353,44 +322,11 @@ class Decisions:
         return any(
             agent.launches <= 1 and agent.state in ("down", "starting") and not agent.deaths
             for agent in self.agents.values()
-            if now - agent.added < self.times.first_start and _meets(agent, camera)
+            if now - agent.added < self.times.first_start and _placement.meets(agent, camera)
         )
 
-    def _choose(self, camera: Camera) -> Agent | None:
-        candidates = self._candidates(camera)
-        if camera.wanted is not None:
-            wanted, camera.wanted = camera.wanted, None
-            for agent in candidates:
-                if agent.name == wanted:
-                    return agent
-        if not candidates:
-            return None
-        loads = [agent.load for agent in candidates]
-        if max(loads) - min(loads) > self.times.spread:
-            return min(candidates, key=lambda agent: agent.load)
-        return min(candidates, key=lambda agent: len(self._placed[agent.name]))
-
     def _candidates(self, camera: Camera) -> list[Agent]:
-        return [
-            agent
-            for agent in self.agents.values()
-            if agent.state == "up"
-            and not agent.draining
-            and agent.load < self.times.busy
-            and _meets(agent, camera)
-        ]
-
-    def _why_nowhere(self, camera: Camera) -> str:
-        fitting = [agent for agent in self.agents.values() if _meets(agent, camera)]
-        if not fitting:
-            wanted = ", ".join(f"{name}={value}" for name, value in sorted(camera.needs.items()))
-            return f"no agent has {wanted}"
-        up = [agent for agent in fitting if agent.state == "up"]
-        if not up:
-            return f"not up: {', '.join(agent.name for agent in fitting)}"
-        if all(agent.draining for agent in up):
-            return f"draining: {', '.join(agent.name for agent in up)}"
-        return f"busy: {', '.join(agent.name for agent in up if not agent.draining)}"
+        return _placement.candidates(camera, self.agents.values(), self.times, self._suspects.has_room)
 
     def _rebalance(self, now: float, actions: list[Action]) -> None:
         up = [agent for agent in self.agents.values() if agent.state == "up" and not agent.draining]
@@ -410,7 +346,7 @@ class Decisions:
             return
         for number in sorted(self._placed[most.name]):
             camera = self.cameras[number]
-            if camera.state == "running" and _meets(least, camera):
+            if camera.state == "running" and _placement.meets(least, camera):
                 self._rebalanced = now
                 self._note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
                 actions += self.move(number, least.name, now)
@@ -464,6 +400,7 @@ class Decisions:
             camera = self.cameras[number]
             if camera.state in ("unplaced", "failed", "ended"):
                 del self.cameras[number]
+                self._suspects.forget(number)
                 self._restless.discard(number)
                 actions.append(Action("gone", camera=number, epoch=camera.epoch))
                 self._note(now, camera.name, "removed")
@@ -471,7 +408,3 @@ class Decisions:
 
     def _note(self, now: float, about: str, text: str) -> None:
         self.events.append((now, about, text))
-
-
-def _meets(agent: Agent, camera: Camera) -> bool:
-    return all(agent.labels.get(name) == value for name, value in camera.needs.items())

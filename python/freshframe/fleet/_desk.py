@@ -75,6 +75,12 @@ class Desk:
             reply = {"error": str(error)}
         connection.sendall(json.dumps(reply).encode() + b"\n")
 
+    def forget_in_child(self) -> None:
+        """In a forked child: its copy would go on taking connections that nobody answers."""
+        self._closing = True
+        with contextlib.suppress(OSError):
+            os.close(self._socket.detach())
+
     def close(self) -> None:
         """Listens no more. Idempotent."""
         if self._closing:

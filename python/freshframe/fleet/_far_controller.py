@@ -52,10 +52,14 @@ class FarController(Controller):
             self.guards = Guards(
                 host,
                 token,
-                on_ready=self._on_ready,
-                on_gone=self._on_gone,
-                on_ended=self._on_ended,
-                on_launched=self._on_launched,
+                on_ready=lambda post: self._request(lambda: self._ready(post)),
+                on_gone=lambda post: self._request(lambda: self._guard_gone(post)),
+                on_ended=lambda post, number, why: self._request(
+                    lambda: self._agent_ended(post, number, why)
+                ),
+                on_launched=lambda post, number, pid: self._request(
+                    lambda: self._launched(post, number, pid)
+                ),
             )
         except BaseException:
             super().close()
@@ -65,49 +69,58 @@ class FarController(Controller):
 
     def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
         """A machine that shall have an agent of this name."""
-        with self._lock:
+
+        def add() -> None:
             self._nodes[name] = node
             self._decisions.add_agent(name, labels, boot_time())
-        self._wake()
+
+        self._call(add)
 
     def retire_node(self, name: str, why: str) -> None:
         """Its machine has gone, or leaves: its agent is ended, and forgotten once it has no cameras."""
-        with self._lock:
-            if name in self._retired or name not in self._decisions.agents:
-                return
-            self._retired[name] = why
-            agent = self._decisions.agents[name]
-            agent.draining = True
-            agent.why = why
-            self._note(name, why)
-            link = self._links.get(name)
-            if link is not None:
-                link.child.kill()
-        self._wake()
+        self._call(lambda: self._retire(name, why))
+
+    def _retire(self, name: str, why: str) -> None:
+        if name in self._retired or name not in self._decisions.agents:
+            return
+        self._retired[name] = why
+        agent = self._decisions.agents[name]
+        agent.draining = True
+        agent.why = why
+        self._note(name, why)
+        link = self._links.get(name)
+        if link is not None:
+            link.kill()
 
     def tell_why(self, name: str, why: str) -> None:
         """Why an agent that is down does not come up."""
-        with self._lock:
+
+        def tell() -> None:
             agent = self._decisions.agents.get(name)
             if agent is not None and agent.state == "down" and agent.why != why:
                 agent.why = why
                 self._note(name, why)
 
+        self._call(tell)
+
     def sweep(self) -> None:
         """Forgets agents that were retired and have nothing left. To be called now and then."""
-        with self._lock:
-            for name in [] if self._closing else list(self._retired):
-                link = self._links.get(name)
-                if self._decisions.cameras_of(name) or (link is not None and link.child.post.open):
-                    continue
-                if link is not None:
-                    self._unregister(link)
-                    link.child.ended(self._retired[name])
-                    self._bury(link)
-                del self._decisions.agents[name], self._decisions._placed[name]
-                del self._nodes[name], self._retired[name]
+        if self._retired:
+            self._call(self._sweep)
 
-    # ---- what guards tell, in their threads
+    def _sweep(self) -> None:
+        for name in [] if self._closing else list(self._retired):
+            link = self._links.get(name)
+            if self._decisions.cameras_of(name) or (link is not None and link.child.post.open):
+                continue
+            if link is not None:
+                self._unregister(link)
+                link.child.ended(self._retired[name])
+                self._bury(link)
+            self._decisions.remove_agent(name)
+            del self._nodes[name], self._retired[name]
+
+    # ---- what guards tell
 
     def _agent_on(self, node: str) -> str | None:
         return next((name for name, each in self._nodes.items() if each == node), None)
@@ -116,44 +129,35 @@ class FarController(Controller):
         link = self._links.get(self._agent_on(node) or "")
         return link if isinstance(link, FarLink) else None
 
-    def _on_ready(self, post: Post) -> None:
-        with self._lock:
-            name = self._agent_on(post.node)
-            link = self._far_link(post.node)
-            if name is None:
-                post.send(what="leave")
-                return
-            if link is not None and link.child.post is not post:  # its guard has gone, and this is the next
-                link.child.post = post
-                post.send(what="look for", number=link.child.number, mark=link.child.mark)
-            elif link is None:
-                agent = self._decisions.agents[name]
-                agent.launch_at = min(agent.launch_at, boot_time())
-        self._wake()
+    def _ready(self, post: Post) -> None:
+        name = self._agent_on(post.node)
+        link = self._far_link(post.node)
+        if name is None:
+            post.send(what="leave")
+        elif link is None:
+            agent = self._decisions.agents[name]
+            agent.launch_at = min(agent.launch_at, boot_time())
+        elif link.child.post is not post:  # its guard has gone, and this is the next
+            link.child.post = post
+            post.send(what="look for", number=link.child.number, mark=link.child.mark)
 
-    def _on_gone(self, post: Post) -> None:
-        with self._lock:
-            link = self._far_link(post.node)
-            if link is not None and link.child.post is post and not self._closing:
-                self._cut_off(link)
-        self._wake()
+    def _guard_gone(self, post: Post) -> None:
+        link = self._far_link(post.node)
+        if link is not None and link.child.post is post and not self._closing:
+            self._cut_off(link)
 
-    def _on_ended(self, post: Post, number: int, why: str) -> None:
-        with self._lock:
-            link = self._far_link(post.node)
-            if link is not None and link.child.number == number:
-                link.child.ended(why)
-        self._wake()
+    def _agent_ended(self, post: Post, number: int, why: str) -> None:
+        link = self._far_link(post.node)
+        if link is not None and link.child.number == number:
+            link.child.ended(why)
 
-    def _on_launched(self, post: Post, number: int, pid: int) -> None:
-        with self._lock:
-            link = self._far_link(post.node)
-            if link is not None and link.child.number == number:
-                link.pid = link.child.pid = pid
+    def _launched(self, post: Post, number: int, pid: int) -> None:
+        link = self._far_link(post.node)
+        if link is not None and link.child.number == number:
+            link.pid = link.child.pid = pid
 
     def _cut_off(self, link: FarLink) -> None:
         """Its guard has gone, so it will have; cameras that allow several sessions need not wait."""
-        now = boot_time()
         if link.socket is not None:
             self._hear(link)
         self._unregister(link)
@@ -163,18 +167,9 @@ class FarController(Controller):
                 reader._end_run(run, lost=True)
         link.runs.clear()
         link.forgotten.clear()
-        link.outboxes, link.cameras = link.outboxes[:0], link.cameras[:0]
-        decisions = self._decisions
-        agent = decisions.agents[link.name]
-        agent.state = "ending"
-        agent.why = "its guard has gone"
-        self._note(link.name, agent.why)
-        for number in sorted(decisions._placed[link.name]):
-            camera = decisions.cameras[number]
-            if not camera.exclusive:
-                decisions._placed[link.name].discard(number)
-                decisions._lose(camera, now, f"the guard of {link.name} has gone")
-        self._do(decisions.tick(now))
+        link.forgotten.append(set())
+        link.outboxes = link.outboxes[:0]
+        self._do(self._decisions.cut_off(link.name, boot_time(), "its guard has gone"))
 
     # ---- the controller's
 
@@ -194,6 +189,8 @@ class FarController(Controller):
         link.child.post.send(what="renewed")
 
     def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
+        if event[0] == "page":  # on its machine's loopback address, which is not ours
+            return
         if event[0] == "failed" and _NEEDS_MODULE in event[2]:
             event = (*event[:2], event[2] + _HOW_TO_IMPORT)
         super()._hear_event(link, event, now)
@@ -217,3 +214,8 @@ class FarController(Controller):
                     link.child.given_up = True
         super().close()
         self.guards.close()
+
+    def forget_in_child(self) -> None:
+        """In a forked child: its copies would keep connections open."""
+        super().forget_in_child()
+        self.guards.forget_in_child()

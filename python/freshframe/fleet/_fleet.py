@@ -17,6 +17,7 @@ from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
 from .._log import logger
 from . import _map, _ray_place, _specs
 from ._controller import Controller
+from ._decisions import Times
 from ._desk import Desk
 from ._far_controller import FarController
 from ._map import MappedFile
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LOOK_EVERY = 0.05  # seconds
+_PATIENCE = 0.5  # seconds that a page waits for the state
 _LARGEST_BUILD = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 
 _numbers = itertools.count(1)
@@ -48,8 +50,12 @@ class Fleet:
             "HOST:PORT" or "ray://HOST:PORT". If the program is connected to Ray already, that cluster.
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
             None: one. For "local" only: a cluster has one agent on each machine, with Ray's labels of it.
-        name: Of its state file and of its socket for the command line; the file is kept after the end. None:
-            one is made up, and nothing is kept.
+        name: Of its state file and of its socket for the command line; the file is kept after the end,
+            without its cameras. None: one is made up, and nothing is kept.
+        session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
+            camera waits when its agent is not seen to end.
+        start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After
+            them the camera has failed, and others can start.
         host: On a cluster, the address of this machine that the others reach. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
         detached: Not there yet: must be False.
@@ -67,6 +73,8 @@ class Fleet:
         *,
         agents: int | list[Mapping[str, str]] | None = None,
         name: str | None = None,
+        session_timeout: float = 65.0,
+        start_timeout: float | None = 120.0,
         host: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
         detached: bool = False,
@@ -80,6 +88,7 @@ class Fleet:
             raise OptionError(
                 f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
             )
+        times, options = _specs.checked_times(session_timeout, start_timeout)
         if host is not None and (_check.text("host", host), is_local)[1]:
             raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
         environment = _ray_place.checked_environment(runtime_env)
@@ -103,11 +112,13 @@ class Fleet:
         self._pages: list[FleetPage] = []
         self._place: _ray_place.RayPlace | None = None
         if is_local:
-            self._controller = self._make_controller(name, kept)
+            self._controller = self._make_controller(name, kept, times, options)
         else:
             self._place = _ray_place.RayPlace(
                 where,
-                lambda address, token: FarController(name, keep=kept, host=address, token=token),
+                lambda host, token: FarController(
+                    name, keep=kept, host=host, token=token, times=times, options=options
+                ),
                 host=host,
                 runtime_env=environment,
             )
@@ -130,8 +141,8 @@ class Fleet:
                 self._controller.add_agent(agent, labels)
 
     @staticmethod
-    def _make_controller(name: str, kept: bool) -> Controller:
-        return Controller(name, keep=kept)
+    def _make_controller(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
+        return Controller(name, keep=kept, times=times, options=options)
 
     def _controller_drain(self, agent: str) -> None:
         self.drain(agent)
@@ -290,19 +301,29 @@ class Fleet:
 
     # ---- results
 
-    def reader(self, output: str) -> FleetReader:
+    def reader(self, output: str, *, name: str | None = None) -> FleetReader:
         """Reads an output of all cameras, from now on: those that are there and those that will be added.
 
         Each result is delivered once. A reader that is too slow loses the oldest results at the agents'
         outboxes, which are counted, and slows nobody.
 
+        Args:
+            output: The name of the output.
+            name: Under which the reader comes back: after its close() results wait as for a slow reader, and
+                reader() with the same name goes on with the first that was not delivered. None: its results
+                end with close().
+
         Raises:
             GraphError: In the reader's calls: no camera has an output of this name.
-            OptionTypeError: It is no text.
-            StateError: The fleet was closed.
+            OptionError: A name is empty.
+            OptionTypeError: A name is no text.
+            StateError: The fleet was closed, or a reader of this name is open or reads another output.
         """
         self._check_process()
-        return self._controller.open_reader(_check.text("the name of an output", output))
+        _check.text("the name of an output", output)
+        if name is not None:
+            _check.text("name", name)
+        return self._controller.open_reader(output, name)
 
     def map(
         self,
@@ -365,7 +386,11 @@ class Fleet:
         ).run()
 
     def stats(self) -> FleetStats:
-        """A snapshot; works after close(), too."""
+        """A snapshot; works after close(), too.
+
+        Raises:
+            StateError: This is a forked child of the program that made the fleet.
+        """
         self._check_process()
         return self._controller.stats()
 
@@ -392,7 +417,9 @@ class Fleet:
         """
         self._check_process()
         self._controller.check_open()
-        page = FleetPage(self._controller.stats, host, port, token)
+        self._controller.serve_agents()
+        controller = self._controller
+        page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
         self._pages.append(page)
         return page
 
@@ -417,7 +444,9 @@ class Fleet:
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
-            raise StateError("the fleet belongs to the process that made it; make one after the fork")
+            raise StateError(
+                "the fleet belongs to the parent of this forked process: make a fleet after the fork"
+            )
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -447,4 +476,11 @@ def _close_all() -> None:
             logger.exception("fleet %r was not closed in order", fleet.name)
 
 
-_fork.in_child(_open.clear)
+def _forget_in_child() -> None:
+    for fleet in _open:
+        fleet._desk.forget_in_child()
+        fleet._controller.forget_in_child()
+    _open.clear()
+
+
+_fork.in_child(_forget_in_child)

@@ -23,6 +23,7 @@ from typing import Any
 from .. import __version__, _native
 from .._errors import FreshframeError
 from . import _link
+from ._cores import usable_cores
 from ._handshake import StrangerError, introduce, message, tune
 from ._wire import MessageReader
 
@@ -53,6 +54,7 @@ class Guard:
         self._number = 0  # of the child
         self._renewed = 0.0
         self._spare: socket.socket | None = None  # what the next agent gets
+        self._known = False  # to the program, which then takes the spare
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Serves the program; connects again whenever the connection is lost. Ends when the fleet does."""
@@ -79,7 +81,7 @@ class Guard:
                 "pid": os.getpid(),
                 "version": __version__,
                 "python": platform.python_version(),
-                "cores": len(os.sched_getaffinity(0)),
+                "cores": usable_cores(),
             }
             introduce(connection, self._token, hello)
             connection.settimeout(None)
@@ -90,9 +92,9 @@ class Guard:
 
     def _serve(self, channel: socket.socket) -> None:
         reader = MessageReader()
+        self._known = False
         while True:
-            if self._child is None and self._spare is None:
-                self._spare = self._open("agent")
+            self._keep_spare()
             poller = select.poll()
             poller.register(channel, select.POLLIN)
             if self._child is not None:
@@ -109,13 +111,22 @@ class Guard:
             if self._child is not None and time.monotonic() - self._renewed > self._orphan_after:
                 self._child.kill()
 
+    def _keep_spare(self) -> None:
+        """Opens the next agent's connection, once the program knows this guard; another if it was closed."""
+        if self._spare is not None and _is_closed(self._spare):
+            self._close_spare()
+        if self._known and self._child is None and self._spare is None:
+            self._spare = self._open("agent")
+
     def _tell_end(self, channel: socket.socket, why: str) -> None:
         self._child = None
         channel.sendall(message({"what": "ended", "number": self._number, "why": why}))
 
     def _obey(self, channel: socket.socket, order: dict[str, Any]) -> None:
         what = order["what"]
-        if what == "launch":
+        if what == "known":
+            self._known = True
+        elif what == "launch":
             self._launch(channel, order)
         elif what == "kill":
             if self._child is not None:
@@ -162,6 +173,15 @@ class Guard:
         poller.register(child, select.POLLIN)
         poller.poll(_END_TIMEOUT * 1000)
         child.reap()
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:

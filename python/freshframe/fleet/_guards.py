@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import __version__
 from .._errors import FreshframeError
+from ._crashes import is_crash
 from ._handshake import StrangerError, message, tune, welcome
 from ._link import Link
 from ._wire import MessageReader
@@ -31,7 +32,7 @@ class Post:
     def __init__(self, channel: socket.socket, hello: dict[str, Any]) -> None:
         """`hello`: what it says of itself."""
         self.node = str(hello["node"])
-        self.cores = max(1, int(hello["cores"]))
+        self.cores = max(0.1, float(hello["cores"]))
         self.pid = int(hello["pid"])
         self.version = str(hello["version"])
         self.open = True
@@ -61,6 +62,13 @@ class Post:
             while data := self._channel.recv(1 << 16):
                 for each in reader.add(data):
                     yield json.loads(bytes(each))
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+        for each in (self._channel, self.spare):
+            if each is not None:
+                with contextlib.suppress(OSError):
+                    os.close(each.detach())
 
     def close(self) -> None:
         """Ends the connection."""
@@ -129,8 +137,12 @@ class FarLink(Link):
         self._set_up(name, FarChild(post), spare)
         post.send(what="launch", number=self.child.number, mark=self.child.mark, options=options)
 
-    def _cores(self) -> int:
+    def _cores(self) -> float:
         return self.child.post.cores
+
+    def has_crashed(self, end: str) -> bool:
+        """Whether its end may be the deed of a camera. What its kernel kills for memory is not known here."""
+        return is_crash(end, killed=self.killed, out_of_memory=False)
 
 
 class Guards:
@@ -193,6 +205,15 @@ class Guards:
             post.send(what="leave")
             post.close()
 
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+        self._lock = threading.Lock()
+        posts, self._posts = list(self._posts.values()), {}
+        for post in posts:
+            post.forget_in_child()
+        with contextlib.suppress(OSError):
+            os.close(self._socket.detach())
+
     def _run(self) -> None:
         while not self._closing:
             try:
@@ -243,8 +264,7 @@ class Guards:
             closing = self._closing
         if before is not None:
             before.close()
-        if closing:
-            post.send(what="leave")
+        post.send(what="leave" if closing else "known")
         for told in post.hear():
             if told["what"] == "ended":
                 self._on_ended(post, int(told["number"]), str(told["why"]))

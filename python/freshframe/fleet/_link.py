@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from .. import _native
+from ._cores import usable_cores
+from ._crashes import is_crash, kills_for_memory
 from ._wire import CAMERA, OUTBOX, MessageReader, Records
 
 _READ_AT_ONCE = 1 << 18  # bytes
@@ -55,8 +57,12 @@ class Link:
         self.forgotten: deque[set[tuple[int, int]]] = deque([set()], maxlen=5)  # by renewal
         self.pulls: dict[int, int] = {}  # number of the latest pull, by reader
         self.pending: set[int] = set()  # readers whose pull has no answer yet
+        self.killed = False  # by the controller
+        self.memory_kills = kills_for_memory()
         self.cpu: tuple[float, float] | None = None  # when, processor time
         self.load = 0.0
+        self.page = ""  # URL of its own page
+        self._usable_cores: float | None = None
         self._incoming = MessageReader()
         self._outgoing = bytearray()
 
@@ -66,12 +72,11 @@ class Link:
         return bool(self._outgoing)
 
     def send(self, message: bytes) -> None:
-        """Never waits."""
+        """Keeps it for flush(): a thread that is interrupted in the midst never sends half of a message."""
         self._outgoing += message
-        self.flush()
 
     def flush(self) -> None:
-        """Sends what the socket takes."""
+        """Sends what the socket takes. Of the controller's thread only."""
         while self._outgoing and self.socket is not None:
             try:
                 sent = self.socket.send(self._outgoing)
@@ -100,7 +105,7 @@ class Link:
             yield from self._incoming.add(data)
 
     def note_cpu(self, now: float, cpu: float) -> float:
-        """The agent's share of the machine's processor time, smoothed over some seconds."""
+        """The agent's share of the processor time that it may use, smoothed over some seconds."""
         if self.cpu is not None and now > self.cpu[0]:
             share = (cpu - self.cpu[1]) / (now - self.cpu[0]) / self._cores()
             weight = min(1.0, (now - self.cpu[0]) / 3.0)
@@ -108,9 +113,26 @@ class Link:
         self.cpu = (now, cpu)
         return self.load
 
-    def _cores(self) -> int:
+    def _cores(self) -> float:
         """Of the agent's machine."""
-        return len(os.sched_getaffinity(0))
+        if self._usable_cores is None:
+            self._usable_cores = usable_cores()
+        return self._usable_cores
+
+    def forget_in_child(self) -> None:
+        """In a forked child: its copy would keep the agent alive when the program has ended."""
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                os.close(self.socket.detach())
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self.killed = True
+        self.child.kill()
+
+    def has_crashed(self, end: str) -> bool:
+        """Whether its end, which is this text, may be the deed of a camera."""
+        return is_crash(end, killed=self.killed, out_of_memory=kills_for_memory() > self.memory_kills)
 
     def close_socket(self) -> None:
         """The agent ends, too, if it still runs."""

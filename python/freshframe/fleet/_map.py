@@ -233,7 +233,7 @@ class Map:
                 self._settle(camera, MappedFile(path, out, "done", starts=starts))
             elif failures >= self._attempts and state == "failed":
                 self._settle(camera, MappedFile(path, out, "failed", why, starts))
-            elif starts >= _MOST_STARTS and state == "unplaced":
+            elif starts >= _MOST_STARTS and state in ("unplaced", "failed"):
                 why = f"its agent ended {starts} times while it was read; the last time: {why}"
                 self._settle(camera, MappedFile(path, out, "failed", why, starts))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import threading
 import time
 import weakref
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _fork, _native
-from .._errors import OptionError
+from .._errors import OptionError, StateError
 from .._log import logger
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PERIOD = 0.25  # seconds between two looks whether somebody has asked
 _MOST_PORTS = 65535
+_STALLED = 3.0  # seconds without a look of the controller at its agents: their leases are over
 _RARELY = 10.0  # seconds between two states when nobody does
 
 _open: weakref.WeakSet[FleetPage] = weakref.WeakSet()
@@ -35,12 +37,21 @@ class FleetPage:
         urls: Where it is served, each with the token if there is one.
     """
 
-    def __init__(self, stats: Callable[[], FleetStats], host: str, port: int, token: str | None) -> None:
-        """Called by Fleet.serve()."""
+    def __init__(
+        self,
+        stats: Callable[[], FleetStats],
+        host: str,
+        port: int,
+        token: str | None,
+        ticked: Callable[[], float] | None = None,
+    ) -> None:
+        """Called by Fleet.serve(). ``ticked``: when the controller last worked, by CLOCK_BOOTTIME."""
         _check.text("host", host)
         if not 0 <= _check.integer("port", port) <= _MOST_PORTS:
             raise OptionError(f"port must be 0 (a free one) to {_MOST_PORTS}, got {port}")
         self._stats = stats
+        self._ticked = ticked
+        self._pid = os.getpid()
         self._pages = _native.Pages(
             host, port, "" if token is None else _check.text("token", token), "/fleet.html"
         )
@@ -58,6 +69,8 @@ class FleetPage:
 
     def close(self) -> None:
         """Ends the server and its connections. Idempotent. GIL: released while waiting."""
+        if os.getpid() != self._pid:
+            return
         self._closing.set()
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -90,15 +103,32 @@ class FleetPage:
         asked, published = self._pages.asked, time.monotonic()
         while not self._closing.wait(_PERIOD):
             now = time.monotonic()
+            if self._is_stalled():
+                published = float("-inf")  # the state is made as soon as it goes on
+                continue
             if self._pages.asked == asked and now - published < _RARELY:
                 continue
             asked, published = self._pages.asked, now
             try:
                 self._publish()
+            except StateError:  # it is busy: if it stays so, it stands still
+                published = float("-inf")
             except Exception as error:
                 logger.exception("the page of a fleet has no state")
                 reason = f"no state of the fleet: {type(error).__name__}\n"
                 self._pages.set("/healthz", "text/plain; charset=utf-8", reason.encode(), 503)
+
+    def _is_stalled(self) -> bool:
+        """Whether the controller stands still. Its lock may be held: it is not asked, and says so."""
+        ticked = self._ticked() if self._ticked is not None else None
+        if ticked is None or self._closing.is_set():
+            return False
+        silent = time.clock_gettime(time.CLOCK_BOOTTIME) - ticked
+        if silent < _STALLED:
+            return False
+        reason = f"the controller has not worked for {silent:.0f} s\n"
+        self._pages.set("/healthz", "text/plain; charset=utf-8", reason.encode(), 503)
+        return True
 
     def _publish(self) -> None:
         stats = self._stats()

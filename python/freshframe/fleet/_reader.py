@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import struct
 import threading
 import time
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 _SLICE = 0.05  # seconds between two looks for signals
 
+# Camera, epoch, seq, pts, time of the capture, missing before it, ordinal, pickle.
+_Item = tuple[int, int, int, float, float, int, int, memoryview]
+
 
 @dataclass(frozen=True, slots=True)
 class FleetSample:
@@ -38,6 +42,7 @@ class FleetSample:
         time: Unix time of the capture.
         value: The result.
         dropped: Results of this epoch that are missing since the one before.
+        ordinal: Number of the result among those of this epoch that were offered to this reader, from 0.
     """
 
     camera: str
@@ -47,23 +52,12 @@ class FleetSample:
     time: float
     value: Any
     dropped: int
+    ordinal: int
 
     @property
     def age(self) -> float:
         """Seconds since the capture."""
         return time.time() - self.time
-
-
-class _Cursor:
-    """A batch that is being read."""
-
-    __slots__ = ("begin", "index", "pickles", "rows")
-
-    def __init__(self, batch: Batch) -> None:
-        self.rows = batch.results.tolist()  # tuples in the order of RESULT
-        self.pickles = batch.pickles
-        self.index = 0
-        self.begin = 0
 
 
 def unpacked(data: memoryview) -> list[bytes | bytearray]:
@@ -82,40 +76,67 @@ def unpacked(data: memoryview) -> list[bytes | bytearray]:
 class FleetReader:
     """Made by Fleet.reader(). Any thread, one at a time; ends with its fleet."""
 
+    # Note [Interrupts]
+    # Ctrl-C raises KeyboardInterrupt between any two calls of the program's thread. So no result is taken out
+    # in a way that could be half done: a sample is made and kept in _ready, and then its item leaves _items.
+    # What was delivered follows from what is left.
+
     def __init__(
-        self, number: int, output: str, name_of: Callable[[int], str], wants: Callable[[FleetReader], None]
+        self,
+        number: int,
+        output: str,
+        name_of: Callable[[int], str],
+        wants: Callable[[], None],
+        on_close: Callable[[FleetReader], None],
+        name: str | None = None,
     ) -> None:
         """By a fleet only."""
         self._number = number
         self._output = output
+        self._name = name
+        self._pid = os.getpid()
         self._name_of = name_of
         self._wants = wants
+        self._on_close = on_close
         self._changed = threading.Condition()
-        self._batches: deque[_Cursor] = deque()
-        self._buffered = 0
+        self._items: deque[_Item] = deque()  # that have arrived and were not delivered
+        self._ready: tuple[_Item, FleetSample] | None = (
+            None  # of the first of them, or of one that has just left
+        )
+        self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
         self._books = Books()
+        self._closed = False
         self._ended = False
         self._error: str | None = None
         self._failure: str | None = None  # of the controller
-        self._on_close: Callable[[FleetReader], None] | None = None
 
     @property
     def output(self) -> str:
         """The name of the output that it reads."""
         return self._output
 
+    @property
+    def name(self) -> str | None:
+        """The name under which it can come back; None: it cannot."""
+        return self._name
+
     # ---- the controller's side
 
     @property
     def _has_room(self) -> bool:
-        return self._buffered < _MOST_BUFFERED
+        return len(self._items) < _MOST_BUFFERED
 
     def _push(self, batch: Batch) -> None:
+        begin = 0
         with self._changed:
             self._books.note_all(batch.outboxes)
-            self._books.receive(len(batch.results))
-            self._batches.append(_Cursor(batch))
-            self._buffered += len(batch.results)
+            receive, items, pickles = self._books.receive, self._items, batch.pickles
+            for epoch, ordinal, seq, pts, captured, camera, size in batch.results.tolist():
+                missing = receive(camera, epoch, ordinal)
+                if missing >= 0:
+                    data = pickles[begin : begin + size]
+                    items.append((camera, epoch, seq, pts, captured, missing, ordinal, data))
+                begin += size
             self._changed.notify_all()
 
     def _note(self, records: Records) -> None:
@@ -132,7 +153,17 @@ class FleetReader:
 
     def _totals(self) -> Totals:
         with self._changed:
-            return self._books.totals()
+            return self._books.totals(self._buffered())
+
+    def _buffered(self) -> int:
+        ready = self._ready  # its item is the first one, or has just left
+        apart = ready is not None and not (self._items and self._items[0] is ready[0])
+        return len(self._items) + apart + len(self._back)
+
+    def _reopen(self) -> None:
+        """A named reader comes back, with what it had not delivered."""
+        with self._changed:
+            self._closed = self._ended = False
 
     def _finish(self, error: str | None = None, failure: str | None = None) -> None:
         with self._changed:
@@ -143,29 +174,34 @@ class FleetReader:
 
     # ---- the user's side
 
-    def _take(self) -> FleetSample | None:
-        """The next result that is here."""
-        while True:
-            with self._changed:
-                if not self._batches:
-                    return None
-                cursor = self._batches[0]
-                epoch, ordinal, seq, pts, captured, camera, size = cursor.rows[cursor.index]
-                data = cursor.pickles[cursor.begin : cursor.begin + size]
-                cursor.index += 1
-                cursor.begin += size
-                if cursor.index == len(cursor.rows):
-                    self._batches.popleft()
-                self._buffered -= 1
-                ask = self._buffered == _MOST_BUFFERED // 2 or not self._batches
-                wanted, missing = self._books.take(camera, epoch, ordinal)
-            if ask:
-                self._wants(self)
-            if not wanted:
-                continue
+    def _advance(self) -> None:
+        """Makes the next result that is here ready."""
+        items = self._items
+        if self._back:
+            return
+        if self._ready is not None and not (items and items[0] is self._ready[0]):
+            return
+        if self._ready is None:
+            if not items:
+                return
+            camera, epoch, seq, pts, captured, missing, ordinal, data = item = items[0]
             name = self._name_of(camera)
-            value = _pickling.opened(unpacked(data), name)
-            return FleetSample(name, epoch, seq, pts, captured, value, missing)
+            try:
+                value = _pickling.opened(unpacked(data), name)
+            except Exception:
+                items.popleft()  # the next one may be better
+                raise
+            self._ready = item, FleetSample(name, epoch, seq, pts, captured, value, missing, ordinal)
+        items.popleft()
+        if len(items) in (0, _MOST_BUFFERED // 2):
+            self._wants()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise StateError(
+                "the reader belongs to the parent of this forked process: make a fleet and its readers after "
+                "the fork"
+            )
 
     def get(self, timeout: float | None = None) -> FleetSample:
         """Waits for the next result.
@@ -176,18 +212,24 @@ class FleetReader:
         Raises:
             EndOfStream: The fleet was closed, or this reader, and everything that came was read.
             GraphError: No camera has an output of this name.
-            StateError: The fleet's controller has failed.
+            StateError: The fleet's controller has failed, or this is a forked child of the program.
             ReadTimeout: Nothing arrived in time. The reader stays usable.
         """
+        self._check_process()
         if timeout is not None and not _check.number("timeout", timeout) >= 0:
             raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            sample = self._take()
-            if sample is not None:
+            self._advance()
+            if self._back:
+                sample = self._back[0]
+                del self._back[0]
+                return sample
+            if self._ready is not None:
+                (_, sample), self._ready = self._ready, None  # and nothing that could be interrupted after it
                 return sample
             with self._changed:
-                if self._batches:
+                if self._items:
                     continue
                 if self._error is not None:
                     raise GraphError(self._error)
@@ -235,21 +277,27 @@ class FleetReader:
 
     def _in_batches(self, n: int, max_wait: float, form: Callable[[list[FleetSample]], Any]) -> Iterator[Any]:
         while True:
+            batch: list[FleetSample] = []
             try:
-                batch = [self.get()]
+                batch.append(self.get())
+                until = time.monotonic() + max_wait
+                with contextlib.suppress(ReadTimeout, EndOfStream):
+                    while len(batch) < n:
+                        batch.append(self.get(max(0.0, until - time.monotonic())))
+                shaped = form(batch)
             except EndOfStream:
                 return
-            until = time.monotonic() + max_wait
-            with contextlib.suppress(ReadTimeout, EndOfStream):
-                while len(batch) < n:
-                    batch.append(self.get(max(0.0, until - time.monotonic())))
-            yield form(batch)
+            except BaseException:
+                self._back.extendleft(reversed(batch))  # the next call gives them
+                raise
+            yield shaped
 
     def close(self) -> None:
-        """Reads no more; its outboxes end. Idempotent."""
-        on_close, self._on_close = self._on_close, None
-        if on_close is not None:
-            on_close(self)
+        """Reads no more. Its outboxes end; those of a named reader go on filling. Idempotent."""
+        self._check_process()
+        if not self._closed:
+            self._closed = True
+            self._on_close(self)
         self._finish()
 
     def __enter__(self) -> Self:

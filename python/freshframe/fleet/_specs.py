@@ -12,6 +12,8 @@ from typing import Any
 
 from .. import _check
 from .._errors import OptionError, OptionTypeError
+from ._roles import Times
+from ._url import masked
 
 _MOST_AGENTS = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -58,6 +60,23 @@ def agent_specs(agents: Any) -> Specs:
             raise OptionError(f"two agents have the name {name!r}")
         specs[name] = labels
     return specs
+
+
+def checked_times(session_timeout: Any, start_timeout: Any) -> tuple[Times, dict[str, Any]]:
+    """The times by which a fleet decides, and the options of its agents.
+
+    Raises:
+        OptionError: One is out of range.
+        OptionTypeError: One is no number.
+    """
+    if not _check.number("session_timeout", session_timeout) >= Times.give_away_after:
+        raise OptionError(
+            f"session_timeout must be at least {Times.give_away_after:g} seconds, after which a silent agent "
+            f"has closed its sessions, got {session_timeout!r}"
+        )
+    if start_timeout is not None:
+        _check.positive_seconds("start_timeout", start_timeout)
+    return Times(session_timeout=session_timeout), {"start_timeout": start_timeout}
 
 
 def checked_labels(what: str, labels: Any) -> dict[str, str]:
@@ -121,6 +140,10 @@ def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
         OptionTypeError: Something is of the wrong type.
     """
     name = _check.text("the name of a camera", name)
+    if masked(name) != name:
+        raise OptionError(
+            f"the name of a camera is shown everywhere and must have no password in it, got {masked(name)!r}"
+        )
     return (
         name,
         _check.text(f"the url of {name!r}", url),
@@ -129,6 +152,13 @@ def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
 
 
 def _from_csv(path: Path) -> list[CameraSpec]:
+    try:
+        return _rows_of(path)
+    except OptionError as error:
+        raise OptionError(masked(str(error))) from None  # a row has its URL
+
+
+def _rows_of(path: Path) -> list[CameraSpec]:
     specs: dict[str, CameraSpec] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)

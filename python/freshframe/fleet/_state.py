@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from .._errors import FreshframeError, StateError
 
 _BLOCK = 1000  # epochs that one write makes durable
+_MADE_UP = re.compile(r"local-\d+-\d+")  # names of fleets that got none
 _PATIENCE = 5.0  # seconds that the last write has when the fleet is closed
 
 
@@ -45,6 +47,7 @@ class StateFile:
             FreshframeError: It cannot be written.
         """
         folder = state_folder()
+        _sweep(folder)
         self.path = folder / f"{name}.json"
         self._lock_path = folder / f"{name}.lock"
         self._keep = keep
@@ -137,12 +140,20 @@ class StateFile:
             os.fsync(file.fileno())
         fresh.replace(self.path)
 
+    def forget_in_child(self) -> None:
+        """In a forked child: its copy of the lock would outlive the program."""
+        if self._lock >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._lock)
+            self._lock = -1
+
     def close(self) -> None:
-        """Unlocks it. Idempotent."""
+        """Writes that there are no cameras any more, and unlocks it. Idempotent."""
         if self._lock < 0:
             return
         with self._changed:
             self._closing = True
+            self._cameras, self._unwritten = [], self._keep
             self._changed.notify_all()
         self._thread.join(_PATIENCE)
         if not self._keep:
@@ -151,6 +162,21 @@ class StateFile:
                     path.unlink()
         os.close(self._lock)
         self._lock = -1
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what fleets without a name have left whose programs were killed."""
+    for lock in folder.glob("*.lock"):
+        if not _MADE_UP.fullmatch(lock.stem):
+            continue
+        with contextlib.suppress(OSError):
+            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for suffix in (".json", ".new", ".sock", ".lock"):
+                    lock.with_suffix(suffix).unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
 
 
 def _private(path: str, flags: int) -> int:

@@ -21,10 +21,11 @@ class AgentStats:
         draining: It takes no cameras.
         pid: Number of its process; 0: there is none.
         cameras: How many it has.
-        load: Its share of the machine's processor time, 0 to 1.
+        load: Its share of the processor time that it may use, 0 to 1.
         silent: Seconds since its latest renewal.
         launches: How often its process was started.
         deaths: How often it ended.
+        page: URL of its own page, once the fleet was served; "": it has none.
     """
 
     name: str
@@ -38,6 +39,7 @@ class AgentStats:
     silent: float
     launches: int
     deaths: int
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,15 @@ class CameraStats:
         results: How many results this start has made, read or not.
         age: Seconds since the capture of what the newest result was made from; None: there is none.
         sessions: Open sessions at an exclusive camera, as its agent counts them.
+        produced: Results that its outputs made, in all starts, as far as is known: ``kept + dropped``.
+        kept: Those that outboxes were offered, or that no reader wanted.
+        dropped: Those that were lost before, the sum of ``drops``.
+        drops: By cause; only causes that happened. ``queue_full``: the agent could not pickle them in time;
+            ``stopped``: they waited for that when the run ended; ``refused``: captured after the lease's end;
+            ``failed``: they could not be pickled.
+        too_large: Results above 8 MiB, of those in ``kept``. Readers count them as ``outbox_full``.
+        overlap_seconds: For how long it may have run twice, since an agent was not seen to end.
+        crashes: Crashes of agents in a row that it may have caused.
     """
 
     name: str
@@ -73,6 +84,13 @@ class CameraStats:
     results: int
     age: float | None
     sessions: int
+    produced: int = 0
+    kept: int = 0
+    dropped: int = 0
+    drops: dict[str, int] = field(default_factory=dict)
+    too_large: int = 0
+    overlap_seconds: float = 0.0
+    crashes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +101,7 @@ class FleetReaderStats:
         output: What it reads.
         reported: Results that agents have told of.
         delivered: Results that the program got.
-        outbox_full: Dropped by a full outbox: the reader is too slow.
+        outbox_full: Dropped by a full outbox: the reader is too slow, or a result has more than 8 MiB.
         expired: Dropped because the reader had not pulled for 60 s.
         fenced: Of an epoch that is over.
         lost_with_agent: Waited at an agent that died.
@@ -91,6 +109,7 @@ class FleetReaderStats:
         unreported_possible: Starts of cameras that ended with the death of an agent: each may have made
             results after its last report.
         repeated: Results that came twice and were delivered once.
+        name: Under which it can come back; None: it cannot.
     """
 
     output: str
@@ -103,6 +122,7 @@ class FleetReaderStats:
     waiting: int
     unreported_possible: int
     repeated: int
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +166,11 @@ class FleetStats:
     controller_cpu: float = 0.0
     failure: str | None = None
 
+    @property
+    def overlap_seconds(self) -> float:
+        """For how long cameras may have run twice, summed over all cameras that are here."""
+        return sum(camera.overlap_seconds for camera in self.cameras.values())
+
     def unplaced(self) -> dict[str, str]:
         """Cameras that run nowhere because no agent can take them, and why."""
         return {name: each.why for name, each in self.cameras.items() if each.state == "unplaced"}
@@ -161,4 +186,4 @@ class FleetStats:
         """The same as plain values for JSON."""
         import dataclasses  # noqa: PLC0415
 
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"overlap_seconds": self.overlap_seconds}

@@ -4,18 +4,13 @@
 from __future__ import annotations
 
 import os
-import re
 
 from .._errors import OptionError
+from ._masked_url import masked
 
-_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):([^/\s]*)@")
-_SECRET = re.compile(r"(?i)([?&](?:pass(?:word|wd)?|pwd|token|key|secret)=)[^&\s]+")
+__all__ = ["masked", "resolved"]
+
 _FROM_ENVIRONMENT = "env:"
-
-
-def masked(text: str) -> str:
-    """A text without the passwords of URLs."""
-    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def resolved(url: str) -> str:

@@ -1,0 +1,43 @@
+"""How much processor time this process may use."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+_GROUPS = Path("/sys/fs/cgroup")
+
+
+def usable_cores(own: Path = Path("/proc/self/cgroup"), groups: Path = _GROUPS) -> float:
+    """Processors that it may use, or its share of them where a control group (of a container) limits it."""
+    cores = float(len(os.sched_getaffinity(0)))
+    with contextlib.suppress(OSError, ValueError):
+        for line in own.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "":
+                cores = min(cores, _least_of_version_2(groups, path))
+            elif "cpu" in controllers.split(","):
+                cores = min(cores, _of_version_1(groups / controllers / path.lstrip("/")))
+    return cores
+
+
+def _least_of_version_2(groups: Path, path: str) -> float:
+    """The limit of the group and of those around it."""
+    least = float("inf")
+    folder = groups / path.lstrip("/")
+    for each in (folder, *folder.parents):
+        with contextlib.suppress(OSError, ValueError):
+            quota, period = (each / "cpu.max").read_text().split()
+            if quota != "max":
+                least = min(least, int(quota) / int(period))
+        if each == groups:
+            break
+    return least
+
+
+def _of_version_1(folder: Path) -> float:
+    quota = int((folder / "cpu.cfs_quota_us").read_text())
+    period = int((folder / "cpu.cfs_period_us").read_text())
+    return quota / period if quota > 0 else float("inf")

@@ -1,0 +1,66 @@
+"""Threads for work that may hang: a thread that hangs is written off, and another one takes its place."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+Job = Callable[[], object]
+
+
+class Crew:
+    """Does jobs in the order in which they came, so many at a time."""
+
+    def __init__(self, most: int, name: str) -> None:
+        """Its threads begin with the jobs and end when there are none."""
+        self._name = name
+        self._free = most
+        self._jobs: deque[Job] = deque()
+        self._written_off: set[int] = set()
+        self._changed = threading.Condition()
+        self._busy = 0  # threads that are not written off
+
+    def submit(self, job: Job) -> None:
+        """The job must not raise."""
+        with self._changed:
+            self._jobs.append(job)
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._free > 0 and self._jobs:
+            self._free -= 1
+            self._busy += 1
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+
+    def _work(self) -> None:
+        me = threading.get_ident()
+        while True:
+            with self._changed:
+                if me in self._written_off:
+                    self._written_off.discard(me)
+                    return
+                if not self._jobs:
+                    self._free += 1
+                    self._busy -= 1
+                    self._changed.notify_all()
+                    return
+                job = self._jobs.popleft()
+            job()
+
+    def write_off(self, thread: int) -> None:
+        """Of its threads the one with this identifier hangs: it counts no longer."""
+        with self._changed:
+            if thread in self._written_off:
+                return
+            self._written_off.add(thread)
+            self._free += 1
+            self._busy -= 1
+            self._begin()
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Until there is nothing to do but what hangs."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._jobs and self._busy == 0)

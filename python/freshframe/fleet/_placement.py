@@ -1,0 +1,62 @@
+"""Where a camera can run: the agents that meet its needs, are not busy and may try it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from ._roles import Agent, Camera, Times
+
+
+def meets(agent: Agent, camera: Camera) -> bool:
+    """Whether an agent has the labels that a camera needs."""
+    return all(agent.labels.get(name) == value for name, value in camera.needs.items())
+
+
+def candidates(
+    camera: Camera, agents: Iterable[Agent], times: Times, has_room: Callable[[Camera, str], bool]
+) -> list[Agent]:
+    """Agents that can take it now."""
+    return [
+        agent
+        for agent in agents
+        if agent.state == "up"
+        and not agent.draining
+        and agent.load < times.busy
+        and meets(agent, camera)
+        and has_room(camera, agent.name)
+    ]
+
+
+def choose(
+    camera: Camera, among: list[Agent], placed: Mapping[str, Collection[int]], times: Times
+) -> Agent | None:
+    """The agent that it was moved to, else the one with the fewest cameras or the least to do."""
+    if camera.wanted is not None:
+        wanted, camera.wanted = camera.wanted, None
+        for agent in among:
+            if agent.name == wanted:
+                return agent
+    if not among:
+        return None
+    loads = [agent.load for agent in among]
+    if max(loads) - min(loads) > times.spread and not camera.holds:
+        return min(among, key=lambda agent: agent.load)
+    return min(among, key=lambda agent: len(placed[agent.name]))
+
+
+def why_nowhere(camera: Camera, agents: Iterable[Agent], times: Times) -> str:
+    """Why no agent takes it."""
+    fitting = [agent for agent in agents if meets(agent, camera)]
+    if not fitting:
+        wanted = ", ".join(f"{name}={value}" for name, value in sorted(camera.needs.items()))
+        return f"no agent has {wanted}"
+    up = [agent for agent in fitting if agent.state == "up"]
+    if not up:
+        return f"not up: {', '.join(agent.name for agent in fitting)}"
+    there = [agent for agent in up if not agent.draining]
+    if not there:
+        return f"draining: {', '.join(agent.name for agent in up)}"
+    if any(agent.load < times.busy for agent in there):
+        return f"waits for its trial: its agents crashed {camera.crashes} times in a row"
+    return f"busy: {', '.join(agent.name for agent in there)}"

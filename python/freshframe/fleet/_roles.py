@@ -1,0 +1,106 @@
+"""What a controller knows of agents and cameras, and the times by which it decides."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+CameraState = Literal["unplaced", "starting", "running", "closing", "failed", "ended"]
+AgentState = Literal["starting", "up", "ending", "down"]
+Run = tuple[int, int]  # camera number, epoch
+
+
+@dataclass(frozen=True)
+class Times:
+    """All in seconds."""
+
+    kill_after: float = 2.0  # of silence: the lease has lapsed
+    start_within: float = 30.0  # of an agent: from its launch to its first renewal
+    first_start: float = (
+        10.0  # for agents to come up together, so that the first one does not get all cameras
+    )
+    give_away_after: float = 2.2  # of silence, though the agent's end was not seen
+    session_timeout: float = (
+        65.0  # the same of an exclusive camera: after it the camera has closed its session
+    )
+    own_pause: float = 0.5  # of the controller: it was not there to hear anybody
+    flush: float = 1.0  # for readers to get what a run has left, before the next one starts
+    first_retry: float = 1.0  # of a camera that failed; doubles
+    longest_retry: float = 30.0
+    first_relaunch: float = 0.1  # of an agent that died; doubles
+    longest_relaunch: float = 5.0
+    settled: float = 10.0  # what lasted so long counts as sound
+    longest_trial: float = 60.0  # of a camera whose agents crash
+    first_hold: float = 1.0  # of a camera that crashes its agents; doubles
+    longest_hold: float = 300.0
+    rebalance_after: float = 60.0  # of an uneven load
+    rebalance_every: float = 5.0
+    spread: float = 0.25  # of the load, a share of the machine: what is less is even
+    busy: float = 0.85  # load from which an agent takes no more
+    closing_at_once: int = 4  # cameras that leave a draining agent at a time
+
+
+@dataclass
+class Agent:
+    """An agent as the controller sees it."""
+
+    name: str
+    labels: Mapping[str, str]
+    state: AgentState = "down"
+    heard: float = 0.0  # when; also of its start
+    load: float = 0.0  # share of the machine's processor time
+    draining: bool = False
+    launches: int = 0
+    launch_at: float = 0.0
+    added: float = 0.0
+    up_since: float = 0.0
+    deaths: int = 0
+    deaths_in_row: int = 0
+    seen_ended: bool = True  # no process of it can be at work
+    why: str = ""
+
+
+@dataclass
+class Camera:
+    """A camera as the controller sees it."""
+
+    number: int
+    name: str
+    needs: Mapping[str, str] = field(default_factory=dict)
+    exclusive: bool = False
+    state: CameraState = "unplaced"
+    since: float = 0.0
+    why: str = ""
+    agent: str | None = None
+    epoch: int = 0
+    starts: int = 0
+    failures_in_row: int = 0
+    retry_at: float = 0.0
+    wanted: str | None = None  # move(): the agent to go to
+    removed: bool = False
+    crashes: int = 0  # of its agents, in a row; see _suspects.py for this and the next three
+    trial: float = 0.0  # seconds that it has to run to be cleared
+    company: int = 0  # how many suspects may be on trial with it at one agent, itself too; 0: no limit
+    holds: int = 0
+    left: int = 0  # agents that were not seen to end and may run it still
+    doubled_at: float | None = None  # when it started elsewhere nevertheless
+    overlap: float = 0.0  # seconds for which it may have run twice
+    closed_at: float | None = None  # while closing: when the agent said that it has
+    then: CameraState = "unplaced"  # what follows closing
+
+    @property
+    def run(self) -> Run:
+        """Its present start."""
+        return self.number, self.epoch
+
+
+@dataclass(frozen=True)
+class Action:
+    """What the controller shall do now."""
+
+    do: Literal["launch", "kill", "start", "stop", "forget", "gone"]
+    agent: str = ""
+    camera: int = -1
+    epoch: int = 0

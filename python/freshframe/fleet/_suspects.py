@@ -1,0 +1,93 @@
+"""Which cameras may crash agents: suspects are tried apart, and a culprit is held for a growing time."""
+
+# SPDX-License-Identifier: Apache-2.0
+#
+# Note [Suspects]
+# An agent that crashes does not say which camera it was. The rule is deterministic and narrows by halves:
+# 1. A camera is proved once its run has lasted for its trial. A crash accuses the agent's cameras that are
+#    not proved, or all of them if each is. Those with the most crashes in a row are the suspects.
+# 2. The first crash has no consequence: all cameras start elsewhere at once.
+# 3. From the second crash in a row on, half as many suspects as there were may be on trial at one agent. The
+#    others wait. Each crash halves them again, so n suspects need about log2(n) crashes.
+# 4. A single suspect is the culprit, and the others start at once. It is held: 1 s, doubling to 300 s, since
+#    each try costs the other cameras of an agent a restart. It is tried where the fewest cameras are.
+# 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s. Then it is cleared.
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ._roles import Camera, Times
+
+_FIRST_WITH_CONSEQUENCES = 2  # crashes in a row
+
+
+class Suspects:
+    """Cameras that were on agents that crashed."""
+
+    def __init__(self, times: Times) -> None:
+        """Nobody."""
+        self._times = times
+        self._all: dict[int, Camera] = {}
+        self._on_trial: dict[str, list[Camera]] = {}  # by agent, those whose company is limited
+
+    def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
+        """An agent has crashed with these cameras. The culprit, if there is one."""
+        accused = [camera for camera in cameras if not self._is_proved(camera, now)] or list(cameras)
+        if not accused:
+            return None
+        most = max(camera.crashes for camera in accused) + 1
+        group = [camera for camera in accused if camera.crashes + 1 == most]
+        is_found = len(group) == 1 and most >= _FIRST_WITH_CONSEQUENCES
+        for camera in group if is_found else accused:
+            camera.crashes += 1
+            ran = now - camera.since if camera.state == "running" else 0.0
+            camera.trial = min(self._times.longest_trial, max(self._times.settled, 2 * ran))
+            self._all[camera.number] = camera
+        if most < _FIRST_WITH_CONSEQUENCES:
+            return None
+        for camera in group:
+            camera.company = max(1, len(group) // 2)
+        if not is_found:
+            return None
+        for other in self._all.values():
+            if other is not group[0] and not other.holds:
+                other.company = 0
+        return group[0]
+
+    def hold(self, culprit: Camera) -> float:
+        """Seconds until it is tried again."""
+        wait = min(self._times.longest_hold, self._times.first_hold * 2.0**culprit.holds)
+        culprit.holds = min(culprit.holds + 1, 16)
+        return wait
+
+    def look(self, now: float) -> list[Camera]:
+        """Notes who is on trial where; clears those that have proved themselves. Those that had a trial."""
+        proved = [camera for camera in self._all.values() if self._is_proved(camera, now)]
+        cleared = [camera for camera in proved if camera.company]
+        for camera in proved:
+            del self._all[camera.number]
+            camera.crashes = camera.company = camera.holds = 0
+        self._on_trial.clear()
+        for camera in self._all.values():
+            self.placed(camera)
+        return cleared
+
+    def placed(self, camera: Camera) -> None:
+        """It starts on an agent."""
+        if camera.company and camera.agent is not None:
+            self._on_trial.setdefault(camera.agent, []).append(camera)
+
+    def has_room(self, camera: Camera, agent: str) -> bool:
+        """Whether it may be tried there."""
+        if not camera.company:
+            return True
+        others = self._on_trial.get(agent, ())
+        return len(others) < min((camera.company, *(other.company for other in others)))
+
+    def forget(self, number: int) -> None:
+        """The camera is no more."""
+        self._all.pop(number, None)
+
+    def _is_proved(self, camera: Camera, now: float) -> bool:
+        trial = camera.trial if camera.crashes else self._times.settled
+        return camera.state == "running" and now - camera.since >= trial
