@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _wire
 from ._controller import Controller, boot_time
+from ._controller_thread import _Request
 from ._decisions import Times
 from ._guards import FarLink, Guards, Post
 from ._link import Link
@@ -64,6 +65,18 @@ class FarController(Controller):
         except BaseException:
             super().close()
             raise
+
+    def _request(self, job: Callable[[], object]) -> None:
+        """Has something done by the controller's thread, and does not wait for it."""
+
+        def guarded() -> None:
+            try:
+                job()
+            except Exception:
+                self._log_error(f"what a guard of fleet {self.name!r} told was not understood")
+
+        self._requests.append(_Request(guarded))
+        self._wake()
 
     # ---- machines
 

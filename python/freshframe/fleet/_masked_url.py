@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import re
 
 _SPACE = re.compile(r"[ \t\r\n]")
@@ -13,6 +14,7 @@ _END_OF_VALUE = re.compile(r"[&# \t\r\n]")
 _OF_THE_SENTENCE = "'\":,.;)>"  # around a URL, not of its last value
 
 
+@functools.lru_cache(4096)  # the addresses of a fleet are shown again and again
 def masked(text: str) -> str:
     """``rtsp://user:secret@host/?pwd=a`` -> ``rtsp://user:***@host/?pwd=***``, for every URL in the text."""
     if "://" not in text:

@@ -1,0 +1,368 @@
+"""A fleet's controller at work: its thread guards agents, answers renewals and feeds readers."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .. import _process
+from .._errors import FreshframeError
+from . import _snapshot, _wire
+from ._controller_state import ControllerState, boot_time
+from ._decisions import Action, Times
+from ._link import Link
+from ._url import masked
+
+_TICK = 0.1  # seconds
+_END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
+
+_T = TypeVar("_T")
+
+
+class _Request:
+    """Something that a thread of the program wants done by the controller's."""
+
+    def __init__(self, job: Callable[[], Any]) -> None:
+        self._job = job
+        self.done = threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def do(self) -> None:
+        try:
+            self.result = self._job()
+        except Exception as error:
+            self.error = error
+        self.done.set()
+
+
+class ControllerThread(ControllerState):
+    """What changes its state is done by its thread: Ctrl-C in the program interrupts nothing half done."""
+
+    def __init__(
+        self, name: str, *, keep: bool, times: Times | None = None, options: dict[str, Any] | None = None
+    ) -> None:
+        """Starts the thread; there are no agents yet.
+
+        Raises:
+            FreshframeError: The state cannot be written.
+            StateError: A fleet of this name runs already.
+        """
+        super().__init__(name, keep=keep, times=times, options=options)
+        self._requests: deque[_Request] = deque()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
+        self._thread.start()
+
+    def _call(self, job: Callable[[], _T]) -> _T:
+        """Has something done by the thread, and waits for it."""
+        request = _Request(job)
+        if threading.current_thread() is not self._thread and not self._ended.is_set():
+            self._requests.append(request)
+            self._wake()
+            while not request.done.wait(_TICK) and not self._ended.is_set():
+                pass
+        with self._lock:
+            if not request.done.is_set():
+                request.do()
+        if request.error is not None:
+            raise request.error
+        result: _T = request.result
+        return result
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        ticked = 0.0
+        try:
+            while True:
+                for key, _ in self._selector.select(_TICK):
+                    with self._lock:
+                        self._handle(key)
+                with self._lock:
+                    self._do_requests()
+                    now = self.ticked = boot_time()
+                    if self._hurried or now - ticked >= _TICK:
+                        self._hurried = False
+                        ticked = now
+                        self._do(self._decisions.tick(now))
+                        self._take_notes()
+                        self._save()
+                    self._pull_all()
+                    self._send_all()
+                    self._cpu = time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
+                    if self._closing:
+                        break
+            self._end_agents()
+        except BaseException as error:
+            self._failure = f"{type(error).__name__}: {error}"
+            self._log_error(f"the controller of fleet {self.name!r} failed")
+        finally:
+            try:
+                self._finish()
+            finally:
+                self._ended.set()
+                self._logs.close()
+
+    def _do_requests(self) -> None:
+        while self._requests:
+            self._requests.popleft().do()
+            self._hurried = True
+
+    def _send_all(self) -> None:
+        for link in self._links.values():
+            if link.has_unsent:
+                link.flush()
+        self._watch_unsent()
+
+    def _log_error(self, text: str) -> None:
+        self._logs.put(logging.ERROR, "freshframe", masked(f"{text}\n{traceback.format_exc()}"))
+
+    def _wake(self, what: bytes = b"1") -> None:
+        with self._lock, contextlib.suppress(OSError):  # full: it wakes anyway
+            if self._wake_write >= 0:
+                os.write(self._wake_write, what)
+
+    def _handle(self, key: selectors.SelectorKey) -> None:
+        if key.fileobj == self._wake_read:
+            with contextlib.suppress(BlockingIOError):
+                self._hurried = b"1" in os.read(self._wake_read, 4096) or self._hurried
+            return
+        link: Link = key.data[1]
+        if self._links.get(link.name) is not link:
+            return
+        if key.data[0] == "end":
+            self._bury(link)
+            return
+        link.flush()
+        self._hear(link)
+
+    def _hear(self, link: Link) -> None:
+        try:
+            for message in link.receive():
+                self._take(link, _wire.parsed(message))
+        except EOFError:
+            self._unregister(link)
+            link.child.kill()  # it has ended or is about to: no deed of ours
+        except Exception:
+            self._log_error(f"agent {link.name!r} sent what cannot be: killed")
+            self._unregister(link)
+            link.kill()
+
+    def _unregister(self, link: Link) -> None:
+        if link.socket is not None:
+            self._selector.unregister(link.socket)
+            link.close_socket()
+
+    def _watch_unsent(self) -> None:
+        for link in self._links.values():
+            if link.socket is None:
+                continue
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.has_unsent else 0)
+            if self._selector.get_key(link.socket).events != events:
+                self._selector.modify(link.socket, events, ("socket", link))
+
+    def _take(self, link: Link, message: Any) -> None:
+        now = boot_time()
+        if isinstance(message, _wire.Batch):
+            reader = self._readers.get(message.reader)
+            link.pending.discard(message.reader)
+            if reader is not None:
+                reader._push(message)
+        elif isinstance(message, _wire.Renewal):
+            self._renew(link, message, now)
+        else:
+            self._hear_event(link, message, now)
+
+    def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
+        link.cameras = message.cameras
+        link.outboxes = message.outboxes
+        link.forgotten.append(set())
+        for record in message.last:
+            reader = self._readers.get(int(record["reader"]))
+            if reader is not None:
+                reader._note(record.reshape(1))
+                reader._end_run((int(record["camera"]), int(record["epoch"])), lost=False)
+        starting = self._decisions.agents[link.name].state == "starting"
+        runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras] if starting else ()
+        self._decisions.heard(link.name, now, link.note_cpu(now, message.cpu), runs)
+        self._do(self._decisions.tick(now))
+        allowed = _wire.runs(self._decisions.allowed(link.name))
+        link.send(_wire.answer(self._state.term, message.asked, allowed))
+
+    def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
+        what, *rest = event
+        if what == "started":
+            run, outputs = rest
+            self._decisions.started(run, now)
+            self._learn_outputs(run, outputs)
+        elif what == "failed":
+            self._do(self._decisions.failed(rest[0], now, rest[1]))
+        elif what == "ended":
+            self._do(self._decisions.ended(rest[0], now))
+        elif what == "closed":
+            self._do(self._decisions.closed(rest[0], now))
+        elif what == "counts":
+            (number, epoch), counts, _ = rest
+            if number in self._counts:
+                self._counts[number].tell(epoch, counts)
+        elif what == "page":
+            link.page = rest[0]
+        elif what == "log":
+            level, name, text = rest
+            self._logs.put(level, name, f"{link.name}: {masked(text)}")
+
+    def _learn_outputs(self, run: tuple[int, int], outputs: list[str]) -> None:
+        if run[0] not in self._urls:
+            return
+        build = self._urls[run[0]][1]
+        if build in self._known_builds:
+            return
+        self._known_builds.add(build)
+        for output in outputs:
+            self._outputs.setdefault(output, set()).add(build)
+        for reader in self._readers.values():
+            self._check_output(reader)
+
+    # ---- actions
+
+    def _do(self, actions: list[Action]) -> None:
+        for action in actions:
+            if action.do == "launch":
+                if not self._closing:
+                    self._launch(action.agent)
+            elif action.do == "gone":
+                self._urls.pop(action.camera, None)
+                self._counts.pop(action.camera, None)
+                self._numbers.pop(self._names[action.camera], None)
+                self._unsaved = True
+            else:
+                link = self._links.get(action.agent)
+                if link is not None:
+                    self._tell(link, action)
+
+    def _tell(self, link: Link, action: Action) -> None:
+        term = self._state.term
+        run = (action.camera, action.epoch)
+        if action.do == "kill":
+            link.kill()
+        elif action.do == "start":
+            url, build = self._urls[action.camera]
+            camera = self._decisions.cameras[action.camera]
+            if build not in link.builds:
+                link.builds.add(build)
+                link.send(_wire.order(term, "build", build, *self._builds[build]))
+            link.runs.add(run)
+            self._unsaved = True
+            what = {"name": camera.name, "url": url, "exclusive": camera.exclusive, "build": build}
+            link.send(_wire.order(term, "start", run, what))
+        elif action.do == "stop":
+            link.send(_wire.order(term, "stop", run))
+        elif action.do == "forget":
+            link.runs.discard(run)
+            link.forgotten[-1].add(run)  # until its last records have come
+            link.send(_wire.forget(term, run))
+
+    def _make_link(self, name: str) -> Link:
+        return Link(name, self._options)
+
+    def _launch(self, name: str) -> None:
+        now = boot_time()
+        try:
+            link = self._make_link(name)
+        except (OSError, FreshframeError) as error:
+            self._decisions.launched(name, now)
+            self._do(self._decisions.gone(name, now, f"cannot be started: {error}"))
+            return
+        self._links[name] = link
+        self._selector.register(link.socket, selectors.EVENT_READ, ("socket", link))  # type: ignore[arg-type]
+        self._selector.register(link.child, selectors.EVENT_READ, ("end", link))
+        self._decisions.launched(name, now)
+        link.send(_wire.order(self._state.term, "levels", _process._levels()))
+        for number, reader in self._readers.items():
+            link.send(_wire.reader(self._state.term, number, reader.output))
+        if self._serving:
+            link.send(_wire.order(self._state.term, "serve"))
+
+    def _bury(self, link: Link) -> None:
+        """Its process has ended: what it had sent is read, the rest is lost."""
+        if link.socket is not None:
+            self._hear(link)
+        self._selector.unregister(link.child)
+        why = str(link.child.reap() or "ended")
+        self._unregister(link)
+        del self._links[link.name]
+        self._fold(link)
+        for record in link.cameras:
+            counts = self._counts.get(int(record["camera"]))
+            if counts is not None:
+                counts.tell(int(record["epoch"]), _snapshot.counts_of(record))
+        for reader in self._readers.values():
+            for run in link.runs.union(*link.forgotten):
+                reader._end_run(run, lost=True)
+        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=link.has_crashed(why)))
+
+    # ---- the end
+
+    def close(self) -> None:
+        """Stops all cameras and agents. Idempotent."""
+        with self._lock:
+            self._closing = True
+        self._wake()
+        self._ended.wait()
+        self._thread.join(1.0)
+
+    def _end_agents(self) -> None:
+        with self._lock:
+            for link in self._links.values():
+                link.send(_wire.order(self._state.term, "end"))
+        deadline = time.monotonic() + _END_TIMEOUT
+        while self._links:
+            late = time.monotonic() > deadline
+            with self._lock:
+                self._do_requests()
+                self._pull_all()
+                self._send_all()
+                for link in list(self._links.values()):
+                    if late or self._decisions.agents[link.name].state == "ending":
+                        link.kill()
+            for key, _ in self._selector.select(_TICK):
+                with self._lock:
+                    self._handle(key)
+
+    def _finish(self) -> None:
+        with self._lock:
+            self._closing = True
+            for link in list(self._links.values()):  # after a failure
+                link.kill()
+                self._unregister(link)
+            for reader in self._readers.values():
+                reader._finish(failure=self._failure)
+            self._do_requests()
+            self._take_notes()
+            self._selector.close()
+            for descriptor in (self._wake_read, self._wake_write):
+                os.close(descriptor)
+            self._wake_write = -1
+            self._state.close()
+
+    def forget_in_child(self) -> None:
+        """In a forked child: closes what would keep the agents and the state's lock alive there."""
+        for link in self._links.values():
+            link.forget_in_child()
+        self._state.forget_in_child()
+        for descriptor in (self._wake_read, self._wake_write):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._wake_write = -1
