@@ -125,6 +125,33 @@ def test_an_exclusive_camera_waits_until_a_guard_has_seen_the_end_of_its_agent(f
     until_results(fleet, reader, before)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_machine_that_is_silent_loses_its_cameras_and_is_ended_when_it_wakes(
+    fleet: GuardedFleet, exclusive: bool
+) -> None:
+    reader = fleet.reader("ticks")
+    fleet.drain("agent0")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01", exclusive=exclusive)
+    until_results(fleet, reader, {"cam": 0})
+    fleet.resume("agent0")
+    agent, guard = fleet.stats().agents["agent1"], fleet.guards["agent1"]
+    before = cameras_of(fleet, "agent1")
+    for pid in (guard.pid, agent.pid):
+        os.kill(pid, signal.SIGSTOP)
+    until(lambda: fleet.stats().agents["agent1"].state == "ending", "the end of the lease")
+    if not exclusive:
+        until_results(fleet, reader, before)
+    time.sleep(1)
+    assert (cameras_of(fleet, "agent1") == before) is exclusive
+    for pid in (guard.pid, agent.pid):
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: not is_alive(agent.pid), "the end of the agent")
+    until_results(fleet, reader, before)
+    until_up(fleet)
+    assert (fleet.stats().overlap_seconds > 0) is not exclusive
+
+
 def test_who_has_not_the_token_is_not_heard(unharmed: GuardedFleet) -> None:
     fleet = unharmed
     address = fleet.controller.guards.address

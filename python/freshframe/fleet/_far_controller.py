@@ -130,7 +130,7 @@ class FarController(Controller):
                 self._unregister(link)
                 link.child.ended(self._retired[name])
                 self._bury(link)
-            self._decisions.remove_agent(name)
+            self._decisions.remove_agent(name, boot_time())
             del self._nodes[name], self._retired[name]
 
     # ---- what guards tell

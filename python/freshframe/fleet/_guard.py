@@ -116,7 +116,8 @@ class Guard:
         if self._spare is not None and _is_closed(self._spare):
             self._close_spare()
         if self._known and self._child is None and self._spare is None:
-            self._spare = self._open("agent")
+            with contextlib.suppress(OSError, StrangerError):  # the channel tells why, and it is tried again
+                self._spare = self._open("agent")
 
     def _tell_end(self, channel: socket.socket, why: str) -> None:
         self._child = None
