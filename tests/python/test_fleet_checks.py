@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,16 @@ def test_ordinals_may_be_missing_when_they_are_counted() -> None:
     results = [result(0), result(4)]
     assert rules(results, books(2, outbox_full=3)) == set()
     assert rules(results, books(2, outbox_full=2)) == {"books"}
+
+
+def test_gaps_that_the_reader_tells_otherwise_than_the_agents_are_found() -> None:
+    """The first of an epoch, too."""
+    told = [replace(result(2), dropped=2), replace(result(3), dropped=0), replace(result(6), dropped=2)]
+    assert rules(told, books(3, outbox_full=4)) == set()
+    for place, dropped in ((0, 0), (1, 1), (2, 3)):
+        wrong = list(told)
+        wrong[place] = replace(wrong[place], dropped=dropped)
+        assert rules(wrong, books(3, outbox_full=4)) == {"ordinals"}
 
 
 def test_counters_that_do_not_balance_are_found() -> None:

@@ -27,14 +27,12 @@ def camera_name(camera: int) -> str:
 
 
 def _keep(reader: Any, path: Path) -> None:
-    ordinals: dict[tuple[str, int], int] = {}
     with path.open("w", encoding="utf-8", buffering=1) as file:
         for sample in reader:
-            key = (sample.camera, sample.epoch)
-            ordinals[key] = ordinals.get(key, -1) + 1 + sample.dropped
             camera = int(sample.camera.rpartition("-")[2])
             stamp, frame = sample.value
-            line = [camera, sample.epoch, ordinals[key], frame, stamp, round(time.monotonic(), 4)]
+            at = round(time.monotonic(), 4)
+            line = [camera, sample.epoch, sample.ordinal, frame, stamp, at, sample.dropped]
             file.write(json.dumps(line) + "\n")
 
 

@@ -30,10 +30,11 @@ class Result:
 
     camera: int
     epoch: int
-    ordinal: int  # within (camera, epoch), from 0, without gaps where it was made
+    ordinal: int  # within (camera, epoch), as its agent sent it: from 0, without gaps where it was made
     frame: int  # the number in the picture
     stamp: int  # the camera in the picture
     at: float  # seconds of CLOCK_MONOTONIC
+    dropped: int = -1  # missing before it in this epoch, as the reader told; -1: it is not known
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def check(
     overlapped = _check_overlaps(verdict, sessions, set(exclusive))
     _check_once(verdict, results, overlapped)
     _check_order(verdict, results)
+    _check_ordinals(verdict, results)
     _check_origin(verdict, sessions, results)
     _check_books(verdict, results, counters)
     _measure_gaps(verdict, results)
@@ -156,6 +158,26 @@ def _check_order(verdict: Verdict, results: Iterable[Result]) -> None:
             if result.frame <= before.frame:
                 verdict.fail("order", result.camera, f"frame {result.frame} came after {before.frame}")
         last[result.camera] = result
+
+
+def _check_ordinals(verdict: Verdict, results: Iterable[Result]) -> None:
+    """The ordinals that agents sent and the gaps that the reader told are the same."""
+    last: dict[tuple[int, int], int] = {}
+    told = 0
+    for result in results:
+        run = (result.camera, result.epoch)
+        missing = result.ordinal - last.get(run, -1) - 1
+        last[run] = result.ordinal
+        if result.dropped < 0:
+            continue
+        told += result.dropped
+        if result.dropped != missing:
+            verdict.fail(
+                "ordinals",
+                result.camera,
+                f"{missing} results are missing before ordinal {result.ordinal}, {result.dropped} were told",
+            )
+    verdict.figures["told_as_missing"] = told
 
 
 def _check_origin(verdict: Verdict, sessions: Iterable[Session], results: Iterable[Result]) -> None:
