@@ -44,11 +44,18 @@ def cluster() -> Iterator[Any]:
         head_node_args={**NODE, "include_dashboard": False, "labels": {"site": "north"}},
     )
     try:
-        cluster.add_node(**NODE, labels={"site": "south"})
+        add_node(cluster, "south")
         yield cluster
     finally:
         ray.shutdown()
         cluster.shutdown()
+
+
+def add_node(cluster: Any, site: str) -> Any:
+    """A node whose raylet comes up; on a busy machine Ray's own start gives up now and then."""
+    with contextlib.suppress(Exception):
+        return cluster.add_node(**NODE, labels={"site": site})
+    return cluster.add_node(**NODE, labels={"site": site})
 
 
 class Watch:
@@ -166,8 +173,9 @@ def test_two_fleets_share_a_cluster(watch: Watch, cluster: Any) -> None:
 
 
 def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_environment(
-    watch: Watch, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     folder = tmp_path / "code"
     folder.mkdir()
     (folder / "only_here.py").write_text(
@@ -177,12 +185,15 @@ def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_envir
     monkeypatch.syspath_prepend(str(folder))
     import only_here  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    watch.fleet.add("cam", only_here.build, "x")
-    until(lambda: watch.fleet.stats().cameras["cam"].state == "failed", "the failure")
-    assert "runtime_env={'working_dir': '.'}" in watch.fleet.stats().cameras["cam"].why
-    with ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)}) as other:
-        other.add("cam", only_here.build, "x")
-        assert other.reader("ticks").get(50).camera == "cam"
+    with ff.Fleet(cluster.address) as fleet:
+        with pytest.raises(ff.StateError, match=r"give runtime_env to its ray.init\(\)"):
+            ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)})
+        fleet.add("cam", only_here.build, "x")
+        until(lambda: fleet.stats().cameras["cam"].state == "failed", "the failure")
+        assert "runtime_env={'working_dir': '.'}" in fleet.stats().cameras["cam"].why
+    with ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)}) as fleet:
+        fleet.add("cam", only_here.build, "x")
+        assert fleet.reader("ticks").get(50).camera == "cam"
 
 
 def test_map_on_a_cluster_survives_the_death_of_an_agent(watch: Watch, tmp_path: Path) -> None:
@@ -205,7 +216,7 @@ def test_map_on_a_cluster_survives_the_death_of_an_agent(watch: Watch, tmp_path:
 
 
 def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watch, cluster: Any) -> None:
-    node = cluster.add_node(**NODE, labels={"site": "east"})
+    node = add_node(cluster, "east")
     watch.until_up(3)
     watch.fleet.add("cam", fleet_builds.ticks, "ticks:0.02", needs={"site": "east"})
     watch.fleet.add_many({f"any{n}": "ticks:0.02" for n in range(6)}, fleet_builds.ticks)
@@ -222,7 +233,7 @@ def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watc
     print(f"node killed: cameras back after {watch.until_results(hit):.2f} s")
     watch.until_up(2)
     assert watch.fleet.stats().cameras["cam"].state == "unplaced"
-    node = cluster.add_node(**NODE, labels={"site": "east"})
+    node = add_node(cluster, "east")
     watch.until_results({"cam": watch.fleet.stats().cameras["cam"].epoch})
 
     # Without its raylet a guard lives on for a while, and its agent with it, unless the fleet ends them.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import _check
-from .._errors import FreshframeError, OptionError, OptionTypeError
+from .._errors import FreshframeError, OptionError, OptionTypeError, StateError
 from .._log import logger
 from ._far_controller import FarController
 from ._handshake import new_token
@@ -23,6 +23,7 @@ from ._handshake import new_token
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _REACH = 5.0  # seconds for the cluster's port to answer
 _MOST_FAILURES = 20  # looks in a row that fail before it is told
+_VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graphics cards from guards
 _OWN = "ray.io/"  # labels that Ray makes
 
 
@@ -109,19 +110,16 @@ class RayPlace:
 
         Raises:
             FreshframeError: Ray is not there, or the cluster, or the address.
+            StateError: The program is connected, and a runtime_env is given.
         """
         self._ray = load_ray(where)
-        self._connected = self._connect(where)  # by us
+        self._connected = self._connect(where, runtime_env)  # by us
         try:
             self._token = new_token()
             self.controller = make_controller(host or self._own_address(where), self._token)
         except BaseException:
             self._disconnect()
             raise
-        env = dict(runtime_env or {})
-        # Without it Ray hides the graphics cards from an actor that asks for none.
-        variables = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", **env.pop("env_vars", {})}
-        self._runtime_env = {**env, "env_vars": variables}
         self._machines: dict[str, _Machine] = {}
         self._failures = 0
         self._closing = threading.Event()
@@ -133,9 +131,14 @@ class RayPlace:
         self._thread = threading.Thread(target=self._run, name="machines of a fleet", daemon=True)
         self._thread.start()
 
-    def _connect(self, where: str) -> bool:
+    def _connect(self, where: str, runtime_env: dict[str, Any] | None) -> bool:
         ray = self._ray
         if ray.is_initialized():
+            if runtime_env is not None:  # Ray takes folders from the whole job only
+                raise StateError(
+                    "the program is connected to Ray already: give runtime_env to its ray.init(), or let "
+                    "the fleet connect"
+                )
             return False
         address = _resolved(where)
         refused = (
@@ -153,7 +156,12 @@ class RayPlace:
                 options["_node_ip_address"] = host
         try:
             ray.init(
-                address, namespace="freshframe", log_to_driver=False, logging_level=logging.ERROR, **options
+                address,
+                namespace="freshframe",
+                runtime_env=runtime_env,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **options,
             )
         except Exception as error:
             with contextlib.suppress(Exception):
@@ -215,7 +223,7 @@ class RayPlace:
             num_cpus=0,
             max_restarts=-1,
             scheduling_strategy=affinity,
-            runtime_env=self._runtime_env,
+            runtime_env={"env_vars": _VARIABLES},
         )
         actor = guard.remote(self.controller.guards.address, self._token, number)
         return _Machine(agent, actor, actor.is_there.remote())
