@@ -200,13 +200,17 @@ def provenance(load_before: float) -> dict[str, Any]:
     }
 
 
-def arguments(description: str | None, name: str, **counts: int) -> argparse.Namespace:
-    """The command line that all benchmarks have: whole numbers by name, and where the result goes."""
+def arguments(
+    description: str | None, name: str, *, flags: Mapping[str, str] | None = None, **counts: int
+) -> argparse.Namespace:
+    """The command line that all benchmarks have: whole numbers by name, flags, and where the result goes."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for option, default in counts.items():
         parser.add_argument(f"--{option}", type=int, default=default, help="default: %(default)s")
+    for option, what in (flags or {}).items():
+        parser.add_argument(f"--{option}", action="store_true", help=what)
     parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json", help="default: %(default)s")
     parser.add_argument("--dry", action="store_true", help="write no result")
     options = parser.parse_args()

@@ -2,16 +2,20 @@
 
 Demo cameras of 160x120 with a circle tracker on two agents; one reader in the program reads all results.
 With --hold SECONDS it holds 200 cameras for so long instead, and measures the program's memory and the
-controller's processor time in ten parts of that time.
+controller's processor time in ten parts of that time. With --ray: only the kills, of a local fleet and of one
+on a Ray cluster of two nodes on this machine, one after the other. That needs Ray in this Python: ./dev
+test-fleet makes an environment with it.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from freshframe.fleet import FleetReader
 CONTROLLER_GOAL = 2.0  # percent of a core
 ADD_GOAL = 10.0  # seconds
 BACK_GOAL = 3.0  # seconds
+MACHINE_GOAL = 5.0  # seconds
 KILLED_CAMERAS = 20
 KILLED_FPS = 25
 HELD_CAMERAS = 200
@@ -45,6 +50,11 @@ def cpu_of(pid: int) -> float:
     """Seconds of processor time of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def parent_of(pid: int) -> int:
+    """Of an agent: its guard."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def wait_until_up(fleet: ff.Fleet) -> None:
@@ -132,11 +142,28 @@ def hold(count: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def kills(rounds: int) -> dict[str, Any]:
-    """Figures of so many kill -9 of an agent."""
+@contextlib.contextmanager
+def ray_cluster() -> Iterator[str]:
+    """The address of one with two nodes on this machine."""
+    # Both are read when Ray is imported.
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster  # noqa: PLC0415
+
+    node = {"num_cpus": 1, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        cluster.add_node(**node)
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def kills(rounds: int, where: str = "local", whom: str = "agent") -> dict[str, Any]:
+    """Figures of so many kill -9 of an agent or of its guard."""
     first: list[float] = []
     last: list[float] = []
-    with ff.Fleet("local", agents=2) as fleet:
+    with ff.Fleet("local", agents=2) if where == "local" else ff.Fleet(where) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(cameras(KILLED_CAMERAS, KILLED_FPS), build)
@@ -146,7 +173,8 @@ def kills(rounds: int) -> dict[str, Any]:
             stats = fleet.stats()
             victim = max(stats.agents.values(), key=lambda agent: agent.cameras)
             waiting = {name: c.epoch for name, c in stats.cameras.items() if c.agent == victim.name}
-            os.kill(victim.pid, signal.SIGKILL)
+            pid = victim.pid if whom == "agent" else parent_of(victim.pid)
+            os.kill(pid, signal.SIGKILL)
             killed = time.monotonic()
             times = []
             while waiting:
@@ -167,9 +195,28 @@ def kills(rounds: int) -> dict[str, Any]:
     }
 
 
+def compare(rounds: int, out: Path | None) -> None:
+    """The kills, local and on Ray."""
+    result = Result("fleet_ray", "fleets of demo cameras, local and on Ray", {"rounds": rounds})
+    rows = {"local, agent killed": kills(rounds)}
+    with ray_cluster() as address:
+        rows["Ray, agent killed"] = kills(rounds, address)
+        rows["Ray, guard killed"] = kills(rounds, address, "guard")
+    for name, shown in rows.items():
+        goal = BACK_GOAL if "agent" in name else MACHINE_GOAL
+        result.add(Row(f"{name}, last of its cameras back", shown, shown["last_back_max_s"], goal))
+    result.keep(out)
+
+
 def main() -> None:
     """Command line."""
-    options = arguments(__doc__, "fleet", seconds=12, rounds=10, hold=0)
+    flags = {"ray": "only kills, of a local fleet and of one on Ray; result: fleet_ray.json"}
+    options = arguments(__doc__, "fleet", flags=flags, seconds=12, rounds=10, hold=0)
+    if options.ray:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["XDG_STATE_HOME"] = folder
+            compare(options.rounds, options.out and options.out.with_name("fleet_ray.json"))
+        return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_STATE_HOME"] = folder
         if options.hold:

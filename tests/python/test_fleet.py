@@ -350,7 +350,7 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.Fleet) -> None:
 
     fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
     wrong: list[tuple[Any, type[Exception], str]] = [
-        (lambda: ff.Fleet("ray"), ff.OptionError, 'a fleet runs "local"'),
+        (lambda: ff.Fleet("moon"), ff.OptionError, 'a fleet runs "local"'),
         (lambda: ff.Fleet("local", agents=0), ff.OptionError, "1 to 64 agents, got 0"),
         (
             lambda: ff.Fleet("local", agents=[{"name": "a"}] * 2),

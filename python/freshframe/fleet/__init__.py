@@ -2,6 +2,7 @@
 
 # SPDX-License-Identifier: Apache-2.0
 from ._fleet import Fleet
+from ._map import MappedFile
 from ._page import FleetPage
 from ._reader import FleetReader, FleetSample
 from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
@@ -16,4 +17,5 @@ __all__ = [
     "FleetReaderStats",
     "FleetSample",
     "FleetStats",
+    "MappedFile",
 ]

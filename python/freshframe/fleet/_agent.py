@@ -331,6 +331,7 @@ class _Agent:
         assert run.pipeline is not None
         try:
             run.pipeline.wait()
+            getattr(run.pipeline, "_when_complete", int)()  # of Fleet.map()
         except Exception as error:
             event = ("failed", run.key, run.shown(_text(error)))
         self._close(run, event)

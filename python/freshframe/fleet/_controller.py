@@ -10,8 +10,9 @@ from . import _wire
 from ._controller_state import boot_time
 from ._controller_thread import ControllerThread
 from ._counts import CameraCounts
-from ._decisions import Camera
+from ._decisions import Camera, CameraState
 from ._reader import FleetReader
+from ._url import masked
 
 __all__ = ["Controller", "boot_time"]
 
@@ -94,6 +95,18 @@ class Controller(ControllerThread):
         """How many cameras an agent has."""
         with self._lock:
             return self._decisions.cameras_of(self._agent(name))
+
+    def count_up(self) -> int:
+        """How many agents take cameras."""
+        with self._lock:
+            agents = self._decisions.agents.values()
+            return sum(agent.state == "up" and not agent.draining for agent in agents)
+
+    def progress(self, name: str) -> tuple[CameraState, str, int, int]:
+        """A camera's state, why it is in it, how often it failed or was held in a row, and its starts."""
+        with self._lock:
+            camera = self._decisions.cameras[self._numbers[name]]
+            return camera.state, masked(camera.why), camera.failures_in_row + camera.holds, camera.starts
 
     def serve_agents(self) -> None:
         """Each agent shall show a page of its own."""

@@ -135,12 +135,31 @@ class Decisions:
         if culprit is not None and not culprit.removed:
             self._hold(culprit, now, f"{name} {why}")
         self._placed[name].clear()
+        self._end_overlaps(name, now)
+        return self._finished(now)
+
+    def _end_overlaps(self, name: str, now: float) -> None:
         for camera in self._left.pop(name, ()):
             camera.left -= 1
             if camera.doubled_at is not None:
                 camera.overlap += now - camera.doubled_at
                 camera.doubled_at = camera.doubled_at if camera.left else None
-        return self._finished(now)
+
+    def cut_off(self, name: str, now: float, why: str) -> list[Action]:
+        """Its connections have ended: it most likely has, too, but nobody has seen it."""
+        agent = self.agents[name]
+        agent.state = "ending"
+        agent.why = why
+        self._note(now, name, why)
+        for number in sorted(self._placed[name]):
+            if not self.cameras[number].exclusive:
+                self._leave(self.cameras[number], agent, now, f"{name}: {why}")
+        return self.tick(now)
+
+    def remove_agent(self, name: str, now: float) -> None:
+        """An agent without cameras that shall not run any more."""
+        del self.agents[name], self._placed[name]
+        self._end_overlaps(name, now)
 
     def _hold(self, camera: Camera, now: float, why: str) -> None:
         """It has crashed several agents: the others shall not suffer for it."""

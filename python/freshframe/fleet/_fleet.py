@@ -6,18 +6,21 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _fork, _pickling, _process
 from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
 from .._log import logger
-from . import _specs
+from . import _map, _ray_place, _specs
 from ._controller import Controller
 from ._decisions import Times
 from ._desk import Desk
+from ._far_controller import FarController
+from ._map import MappedFile
 from ._page import FleetPage
 from ._reader import FleetReader
 from ._stats import FleetStats
@@ -39,19 +42,26 @@ class Fleet:
     """Runs many cameras on several agents, and brings their results here.
 
     An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
-    child processes that end with the program. Each camera is a call of a ``build`` function on one of them.
+    child processes that end with the program. ``Fleet("auto")`` has one on each machine of a Ray cluster.
+    Each camera is a call of a ``build`` function on one of them.
 
     Args:
-        where: "local".
+        where: "local"; or a Ray cluster: "auto" (the one that RAY_ADDRESS names, or of this machine),
+            "HOST:PORT" or "ray://HOST:PORT". If the program is connected to Ray already, that cluster.
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
+            None: one. For "local" only: a cluster has one agent on each machine, with Ray's labels of it.
         name: Of its state file and of its socket for the command line; the file is kept after the end,
             without its cameras. None: one is made up, and nothing is kept.
         session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
             camera waits when its agent is not seen to end.
         start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After
             them the camera has failed, and others can start.
+        host: On a cluster, the address of this machine that the others reach. None: the one that Ray uses.
+        runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
+        detached: Not there yet: must be False.
 
     Raises:
+        FreshframeError: Ray is not installed, the cluster cannot be reached, or the address is not ours.
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
         StateError: A fleet of this name runs already.
@@ -61,25 +71,58 @@ class Fleet:
         self,
         where: str = "local",
         *,
-        agents: int | list[Mapping[str, str]] = 1,
+        agents: int | list[Mapping[str, str]] | None = None,
         name: str | None = None,
         session_timeout: float = 65.0,
         start_timeout: float | None = 120.0,
+        host: str | None = None,
+        runtime_env: Mapping[str, Any] | None = None,
+        detached: bool = False,
     ) -> None:
         """Starts the agents; they come up while the program goes on."""
-        if _check.text("where", where) != "local":
-            raise OptionError(f'a fleet runs "local", got {where!r}; other places are not there yet')
-        specs = _specs.agent_specs(agents)
+        is_local = _check.text("where", where) == "local"
+        if not is_local:
+            _ray_place.checked_address(where)
+        specs = _specs.agent_specs(1 if agents is None else agents)
+        if agents is not None and not is_local:
+            raise OptionError(
+                f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
+            )
         times, options = _specs.checked_times(session_timeout, start_timeout)
+        if host is not None and (_check.text("host", host), is_local)[1]:
+            raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
+        environment = _ray_place.checked_environment(runtime_env)
+        if environment is not None and is_local:
+            raise OptionError(
+                "runtime_env is for fleets on a cluster: agents of a local one have the program's own, "
+                f"got {_check.shown(runtime_env)}"
+            )
+        if _check.flag("detached", detached):
+            raise OptionError("detached fleets are not there yet: a fleet ends with its program")
         kept = name is not None
-        name = _specs.checked_name("name", name) if kept else f"local-{os.getpid()}-{next(_numbers)}"
-        if not sys.executable or getattr(sys, "frozen", False):
+        place = "local" if is_local else "ray"
+        name = _specs.checked_name("name", name) if kept else f"{place}-{os.getpid()}-{next(_numbers)}"
+        if is_local and (not sys.executable or getattr(sys, "frozen", False)):
             raise StateError("a local fleet needs a Python to start agents with, and this program has none")
         self._pid = os.getpid()
         self._definitions = _pickling.Definitions()
         self._builds: dict[int, tuple[Any, int]] = {}  # by id()
+        self._recordings: dict[tuple[int, str, str | None], _map.Recording] = {}
+        self._map_key = secrets.token_hex(6)
         self._pages: list[FleetPage] = []
-        self._controller = self._make_controller(name, kept, times, options)
+        self._place: _ray_place.RayPlace | None = None
+        if is_local:
+            self._controller = self._make_controller(name, kept, times, options)
+        else:
+            self._place = _ray_place.RayPlace(
+                where,
+                lambda host, token: FarController(
+                    name, keep=kept, host=host, token=token, times=times, options=options
+                ),
+                host=host,
+                runtime_env=environment,
+            )
+            self._controller = self._place.controller
         try:
             self._desk = Desk(
                 name,
@@ -90,11 +133,12 @@ class Fleet:
                 },
             )
         except BaseException:
-            self._controller.close()
+            self._end()
             raise
         _open.add(self)
-        for agent, labels in specs.items():
-            self._controller.add_agent(agent, labels)
+        if is_local:
+            for agent, labels in specs.items():
+                self._controller.add_agent(agent, labels)
 
     @staticmethod
     def _make_controller(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
@@ -281,6 +325,66 @@ class Fleet:
             _check.text("name", name)
         return self._controller.open_reader(output, name)
 
+    def map(
+        self,
+        files: Iterable[str | os.PathLike[str]],
+        build: Callable[[str], Any],
+        out: str | os.PathLike[str],
+        *,
+        output: str | None = None,
+        overwrite: bool = False,
+        at_once: int = 2,
+        attempts: int = 3,
+    ) -> list[MappedFile]:
+        """Reads each file to its end on some agent and writes its results to a file; waits for all of them.
+
+        Nothing is dropped. An output gets its name when it is complete and on the disk. What an agent that
+        dies had begun is begun anew on another one. A repeated call goes on where the first one ended.
+
+        Args:
+            files: Paths, or addresses that ``ff.open`` reads to an end. Agents must see the same files.
+            build: As for add(); it gets the path.
+            out: Where the results go, on storage that the program and the agents share:
+                ``"tracks/{stem}.jsonl"``, or ``.csv``. ``{name}`` is the file's name with its suffix. Lines
+                are those of JsonLines and Csv, without ``captured``, which differs from run to run.
+            output: Which output of ``build`` is written. None: the only one.
+            overwrite: Also reads files whose output is there.
+            at_once: Files at a time, for each agent.
+            attempts: How often a file is tried whose pipeline fails.
+
+        Returns:
+            What became of each file, in their order.
+
+        Raises:
+            OptionError: An argument is out of range, or two files would have one output.
+            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
+            StateError: The fleet was closed.
+        """
+        self._check_process()
+        template = _map.checked_template(out)
+        outputs = _map.checked_files(files, template)
+        if output is not None:
+            _check.text("output", output)
+        _check.flag("overwrite", overwrite)
+        for name, value in (("at_once", at_once), ("attempts", attempts)):
+            if _check.integer(name, value) < 1:
+                raise OptionError(f"{name} must be at least 1, got {value!r}")
+        _specs.checked_build(build)
+        recording = self._recordings.get((id(build), template, output))
+        if recording is None:  # kept: agents get each build once, and keep it
+            recording = _map.Recording(build, template, output, self._map_key)
+            self._recordings[id(build), template, output] = recording
+        number = self._number_of(recording)
+        return _map.Map(
+            self._controller,
+            outputs,
+            lambda name, url: self._controller.add([(name, url, {})], number, False),
+            key=self._map_key,
+            at_once=at_once,
+            attempts=attempts,
+            overwrite=overwrite,
+        ).run()
+
     def stats(self) -> FleetStats:
         """A snapshot; works after close(), too.
 
@@ -329,8 +433,14 @@ class Fleet:
         for page in pages:
             page.close()
         self._desk.close()
-        self._controller.close()
+        self._end()
         _open.discard(self)
+
+    def _end(self) -> None:
+        if self._place is not None:
+            self._place.close()
+        else:
+            self._controller.close()
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:

@@ -1,0 +1,214 @@
+"""The guard of a machine's agent: starts it as its child, watches its end, kills it when the program says so.
+
+It runs no code of the user's. The agent's own channel to the program is a connection that the guard opens and
+hands over, so that renewals and results never pass through the guard. The guard's channel carries orders
+(launch, kill, look for an earlier agent, leave) and what became of them.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, _native
+from .._errors import FreshframeError
+from . import _link
+from ._cores import usable_cores
+from ._handshake import StrangerError, introduce, message, tune
+from ._wire import MessageReader
+
+MARK = "FRESHFRAME_FLEET_AGENT"  # in the environment of an agent and of what it starts
+_LOOK_EVERY = 0.5  # seconds
+_CONNECT_TIMEOUT = 5.0
+_TRY_AGAIN = 0.5  # seconds between two attempts to connect
+_END_TIMEOUT = 10.0  # seconds in which a killed process has to be gone
+ORPHAN_AFTER = 30.0  # seconds without a renewed lease after which the agent is killed
+
+
+class _Leave(Exception):  # noqa: N818  (not an error: the program has ended the fleet)
+    pass
+
+
+class Guard:
+    """Of one machine. run() must be called by a thread that lives as long as the process."""
+
+    def __init__(
+        self, address: tuple[str, int], token: bytes, node: str, *, orphan_after: float = ORPHAN_AFTER
+    ) -> None:
+        """`address`: the program's. `node`: what the program calls this machine."""
+        self._address = address
+        self._token = token
+        self._node = node
+        self._orphan_after = orphan_after
+        self._child: Any = None
+        self._number = 0  # of the child
+        self._renewed = 0.0
+        self._spare: socket.socket | None = None  # what the next agent gets
+        self._known = False  # to the program, which then takes the spare
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Serves the program; connects again whenever the connection is lost. Ends when the fleet does."""
+        while not until():
+            try:
+                with self._open("guard") as channel:
+                    self._serve(channel)
+            except _Leave:
+                return
+            except (OSError, ValueError, StrangerError):
+                pass
+            finally:
+                self._end_child()
+                self._close_spare()
+            time.sleep(_TRY_AGAIN)
+
+    def _open(self, what: str) -> socket.socket:
+        connection = socket.create_connection(self._address, _CONNECT_TIMEOUT)
+        try:
+            tune(connection)
+            hello = {
+                "what": what,
+                "node": self._node,
+                "pid": os.getpid(),
+                "version": __version__,
+                "python": platform.python_version(),
+                "cores": usable_cores(),
+            }
+            introduce(connection, self._token, hello)
+            connection.settimeout(None)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _serve(self, channel: socket.socket) -> None:
+        reader = MessageReader()
+        self._known = False
+        while True:
+            self._keep_spare()
+            poller = select.poll()
+            poller.register(channel, select.POLLIN)
+            if self._child is not None:
+                poller.register(self._child, select.POLLIN)
+            ready = {descriptor for descriptor, _ in poller.poll(_LOOK_EVERY * 1000)}
+            if self._child is not None and self._child.fileno() in ready:
+                self._tell_end(channel, str(self._child.reap() or "ended"))
+            if channel.fileno() in ready:
+                data = channel.recv(1 << 16)
+                if not data:
+                    return
+                for each in reader.add(data):
+                    self._obey(channel, json.loads(bytes(each)))
+            if self._child is not None and time.monotonic() - self._renewed > self._orphan_after:
+                self._child.kill()
+
+    def _keep_spare(self) -> None:
+        """Opens the next agent's connection, once the program knows this guard; another if it was closed."""
+        if self._spare is not None and _is_closed(self._spare):
+            self._close_spare()
+        if self._known and self._child is None and self._spare is None:
+            with contextlib.suppress(OSError, StrangerError):  # the channel tells why, and it is tried again
+                self._spare = self._open("agent")
+
+    def _tell_end(self, channel: socket.socket, why: str) -> None:
+        self._child = None
+        channel.sendall(message({"what": "ended", "number": self._number, "why": why}))
+
+    def _obey(self, channel: socket.socket, order: dict[str, Any]) -> None:
+        what = order["what"]
+        if what == "known":
+            self._known = True
+        elif what == "launch":
+            self._launch(channel, order)
+        elif what == "kill":
+            if self._child is not None:
+                self._child.kill()
+        elif what == "renewed":
+            self._renewed = time.monotonic()
+        elif what == "look for":
+            gone = end_marked(order["mark"])
+            why = "ended with its guard" if gone else ""
+            if why:
+                channel.sendall(message({"what": "ended", "number": order["number"], "why": why}))
+        elif what == "leave":
+            raise _Leave
+
+    def _launch(self, channel: socket.socket, order: dict[str, Any]) -> None:
+        self._number = order["number"]
+        self._renewed = time.monotonic()
+        environment = {**os.environ, MARK: order["mark"]}
+        if self._spare is None:
+            raise ConnectionError("the agent's connection is lost")
+        try:
+            self._child = _native.start_fleet_child(
+                [os.fsencode(each) for each in _link._arguments(_options(order["options"]))],
+                [os.fsencode(f"{name}={value}") for name, value in environment.items()],
+                self._spare.fileno(),
+            )
+        except (OSError, FreshframeError) as error:
+            self._tell_end(channel, f"cannot be started: {error}")
+        else:
+            channel.sendall(message({"what": "launched", "number": self._number, "pid": self._child.pid}))
+        self._close_spare()
+
+    def _close_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        poller = select.poll()
+        poller.register(child, select.POLLIN)
+        poller.poll(_END_TIMEOUT * 1000)
+        child.reap()
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def end_marked(mark: str) -> bool:
+    """Kills the processes of an agent whose guard has gone; whether none is left."""
+    deadline = time.monotonic() + _END_TIMEOUT
+    while pids := _marked(f"{MARK}={mark}".encode()):
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _marked(entry: bytes) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal() or int(folder.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if entry in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found

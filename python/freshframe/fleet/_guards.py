@@ -1,0 +1,277 @@
+"""The program's end of its guards: a TCP port that only they can use, and agents behind them."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .. import __version__
+from .._errors import FreshframeError
+from ._crashes import is_crash
+from ._handshake import StrangerError, message, tune, welcome
+from ._link import Link
+from ._wire import MessageReader
+
+_AT_ONCE = 64  # connections whose handshake has not ended
+_MARK_SIZE = 12  # bytes
+
+_numbers = itertools.count(1)
+
+
+class Post:
+    """A guard that is connected."""
+
+    def __init__(self, channel: socket.socket, hello: dict[str, Any]) -> None:
+        """`hello`: what it says of itself."""
+        self.node = str(hello["node"])
+        self.cores = max(0.1, float(hello["cores"]))
+        self.pid = int(hello["pid"])
+        self.version = str(hello["version"])
+        self.open = True
+        self.spare: socket.socket | None = None  # the next agent's connection
+        self._channel = channel
+        self._lock = threading.Lock()
+
+    def send(self, **order: Any) -> None:
+        """Never waits. A guard that does not read is given up."""
+        with self._lock:
+            if not self.open:
+                return
+            data = message(order)
+            try:
+                if self._channel.send(data, socket.MSG_DONTWAIT) == len(data):
+                    return
+            except OSError:
+                pass
+            self.open = False
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_RDWR)
+
+    def hear(self) -> Any:
+        """Its messages, until the connection ends."""
+        reader = MessageReader()
+        with contextlib.suppress(OSError, ValueError):
+            while data := self._channel.recv(1 << 16):
+                for each in reader.add(data):
+                    yield json.loads(bytes(each))
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+        for each in (self._channel, self.spare):
+            if each is not None:
+                with contextlib.suppress(OSError):
+                    os.close(each.detach())
+
+    def close(self) -> None:
+        """Ends the connection."""
+        with self._lock:
+            self.open = False
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_RDWR)
+        if self.spare is not None:
+            self.spare.close()
+
+
+class FarChild:
+    """An agent's process on another machine, as FleetChild is one on this. Any thread."""
+
+    def __init__(self, post: Post) -> None:
+        """Not started yet."""
+        self.number = next(_numbers)
+        self.mark = secrets.token_hex(_MARK_SIZE)
+        self.pid = 0
+        self.post = post
+        self.given_up = False  # its end cannot be told any more, and nobody waits for it
+        self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._why: str | None = None
+        self._lock = threading.Lock()
+
+    def fileno(self) -> int:
+        """Readable once it has ended."""
+        return self._event
+
+    def kill(self) -> None:
+        """Its guard kills it and its group."""
+        self.post.send(what="kill")
+        if self.given_up:
+            self.ended("its end was not seen")
+
+    def ended(self, why: str) -> None:
+        """Its guard has seen it."""
+        with self._lock:
+            if self._why is None and self._event >= 0:
+                self._why = why
+                os.eventfd_write(self._event, 1)
+
+    def reap(self) -> str | None:
+        """How it ended, once."""
+        with self._lock:
+            if self._why is not None and self._event >= 0:
+                os.close(self._event)
+                self._event = -1
+            return self._why
+
+
+class FarLink(Link):
+    """To an agent on another machine."""
+
+    child: FarChild
+
+    def __init__(self, name: str, post: Post, options: dict[str, Any]) -> None:
+        """Orders its guard to start it.
+
+        Raises:
+            FreshframeError: The guard is not there.
+        """
+        spare, post.spare = post.spare, None
+        if spare is None or not post.open:
+            raise FreshframeError("its guard is not connected")
+        self._set_up(name, FarChild(post), spare)
+        post.send(what="launch", number=self.child.number, mark=self.child.mark, options=options)
+
+    def _cores(self) -> float:
+        return self.child.post.cores
+
+    def has_crashed(self, end: str) -> bool:
+        """Whether its end may be the deed of a camera. What its kernel kills for memory is not known here."""
+        return is_crash(end, killed=self.killed, out_of_memory=False)
+
+
+class Guards:
+    """Listens for guards. What happens is told to four functions, which any thread may call."""
+
+    def __init__(
+        self,
+        host: str,
+        token: bytes,
+        *,
+        on_ready: Callable[[Post], None],
+        on_gone: Callable[[Post], None],
+        on_ended: Callable[[Post, int, str], None],
+        on_launched: Callable[[Post, int, int], None],
+    ) -> None:
+        """Listens on a free port of an address of this machine.
+
+        Raises:
+            FreshframeError: It cannot.
+        """
+        self._token = token
+        self._on_ready = on_ready
+        self._on_gone = on_gone
+        self._on_ended = on_ended
+        self._on_launched = on_launched
+        self._posts: dict[str, Post] = {}
+        self._refused: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._closing = False
+        try:
+            self._socket = socket.create_server((host, 0), backlog=128)
+        except OSError as error:
+            raise FreshframeError(
+                f"cannot listen for agents on {host}: {error}; host= names another address of this machine"
+            ) from error
+        self.address: tuple[str, int] = self._socket.getsockname()[:2]
+        self._thread = threading.Thread(target=self._run, name="guards of a fleet", daemon=True)
+        self._thread.start()
+
+    def post(self, node: str) -> Post | None:
+        """The guard of a machine that can start an agent now."""
+        with self._lock:
+            post = self._posts.get(node)
+            return post if post is not None and post.open and post.spare is not None else None
+
+    def refused(self, node: str) -> str:
+        """Why its guard was turned away; empty: it was not."""
+        return self._refused.get(node, "")
+
+    def close(self) -> None:
+        """Tells all guards to leave. Idempotent."""
+        self._closing = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        with self._lock:
+            posts, self._posts = list(self._posts.values()), {}
+        for post in posts:
+            post.send(what="leave")
+            post.close()
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+        self._lock = threading.Lock()
+        posts, self._posts = list(self._posts.values()), {}
+        for post in posts:
+            post.forget_in_child()
+        with contextlib.suppress(OSError):
+            os.close(self._socket.detach())
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            if not self._room.acquire(blocking=False):
+                connection.close()  # strangers: a guard tries again
+                continue
+            threading.Thread(target=self._greet, args=(connection,), name="guard", daemon=True).start()
+
+    def _greet(self, connection: socket.socket) -> None:
+        try:
+            tune(connection)
+            hello = welcome(connection, self._token)
+            connection.settimeout(None)
+        except (OSError, ValueError, StrangerError):
+            connection.close()
+            return
+        finally:
+            self._room.release()
+        if hello["what"] == "agent":
+            self._keep(str(hello["node"]), int(hello["pid"]), connection)
+        else:
+            with connection:
+                self._serve(Post(connection, hello))
+
+    def _keep(self, node: str, pid: int, connection: socket.socket) -> None:
+        """What the next agent will talk through."""
+        with self._lock:
+            post = self._posts.get(node)
+            if post is None or not post.open or post.pid != pid:
+                connection.close()
+                return
+            post.spare = connection
+        self._on_ready(post)
+
+    def _serve(self, post: Post) -> None:
+        if post.version != __version__:
+            self._refused[post.node] = (
+                f"it has freshframe {post.version} and the program has {__version__}; both need the same"
+            )
+            post.close()
+            return
+        with self._lock:
+            before = self._posts.get(post.node)
+            self._posts[post.node] = post
+            closing = self._closing
+        if before is not None:
+            before.close()
+        post.send(what="leave" if closing else "known")
+        for told in post.hear():
+            if told["what"] == "ended":
+                self._on_ended(post, int(told["number"]), str(told["why"]))
+            elif told["what"] == "launched":
+                self._on_launched(post, int(told["number"]), int(told["pid"]))
+        with self._lock:
+            if self._posts.get(post.node) is post:
+                del self._posts[post.node]
+        post.close()
+        self._on_gone(post)

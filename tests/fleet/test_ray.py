@@ -1,0 +1,245 @@
+"""Fleets on a Ray cluster of two and three nodes on this machine: ./dev test-fleet."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Both are read when Ray is imported. Without the first it takes the machine's outer address.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
+
+import fleet_builds
+from ray.cluster_utils import Cluster
+from support import until
+from test_fleet import balance, is_alive
+
+import freshframe as ff
+from freshframe.fleet import FleetReader, FleetSample, MappedFile
+
+pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+NODE: dict[str, Any] = {
+    "num_cpus": 1,
+    "object_store_memory": 80 << 20,
+    "node_ip_address": "127.0.0.1",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    import ray  # noqa: PLC0415
+
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={**NODE, "include_dashboard": False, "labels": {"site": "north"}},
+    )
+    try:
+        add_node(cluster, "south")
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def add_node(cluster: Any, site: str) -> Any:
+    """A node whose raylet comes up; on a busy machine Ray's own start gives up now and then."""
+    with contextlib.suppress(Exception):
+        return cluster.add_node(**NODE, labels={"site": site})
+    return cluster.add_node(**NODE, labels={"site": site})
+
+
+class Watch:
+    """A fleet whose results are read, and what is true of them whatever happens."""
+
+    def __init__(self, fleet: ff.Fleet) -> None:
+        self.fleet = fleet
+        self.reader: FleetReader = fleet.reader("ticks")
+        self.samples: list[FleetSample] = []
+
+    @property
+    def guards(self) -> dict[str, int]:
+        """Process numbers by agent."""
+        controller: Any = self.fleet._controller
+        posts = controller.guards._posts
+        return {agent: posts[node].pid for agent, node in controller._nodes.items() if node in posts}
+
+    def agent(self, site: str) -> str:
+        agents = self.fleet.stats().agents.values()
+        return next(agent.name for agent in agents if agent.labels.get("site") == site)
+
+    def pid(self, agent: str) -> int:
+        return self.fleet.stats().agents[agent].pid
+
+    def cameras_of(self, agent: str) -> dict[str, int]:
+        cameras = self.fleet.stats().cameras.items()
+        return {name: camera.epoch for name, camera in cameras if camera.agent == agent}
+
+    def until_up(self, count: int) -> None:
+        def are_up() -> bool:
+            agents = self.fleet.stats().agents.values()
+            return len(agents) == count and all(agent.state == "up" for agent in agents)
+
+        until(are_up, lambda: f"{count} agents: {self.fleet.stats()}")
+
+    def until_results(self, after: dict[str, int]) -> float:
+        """Until each of these cameras has given a result of a newer epoch; the seconds that it took."""
+        began = time.monotonic()
+        left = set(after)
+
+        def read() -> bool:
+            with contextlib.suppress(ff.ReadTimeout):
+                sample = self.reader.get(0.2)
+                self.samples.append(sample)
+                if sample.epoch > after.get(sample.camera, sample.epoch):
+                    left.discard(sample.camera)
+            return not left
+
+        until(read, lambda: f"{left} of {self.fleet.stats()}")
+        return time.monotonic() - began
+
+    def check(self) -> None:
+        """Nothing came twice, epochs and numbers rise, counters balance."""
+        balance(self.fleet)
+        keys = [(s.camera, s.epoch, s.seq) for s in self.samples]
+        assert len(keys) == len(set(keys))
+        for name in {s.camera for s in self.samples}:
+            mine = [(s.epoch, s.seq) for s in self.samples if s.camera == name]
+            assert mine == sorted(mine)
+
+
+@pytest.fixture
+def watch(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    nodes = len(cluster.list_all_nodes())
+    with ff.Fleet(cluster.address) as fleet:
+        watch = Watch(fleet)
+        watch.until_up(nodes)
+        yield watch
+        watch.check()
+        pids = [*watch.guards.values(), *(agent.pid for agent in fleet.stats().agents.values())]
+    until(lambda: not any(is_alive(pid) for pid in pids if pid), "the end of guards and agents")
+
+
+def test_cameras_run_where_the_labels_of_a_node_meet_their_needs(watch: Watch) -> None:
+    watch.fleet.add("n", fleet_builds.ticks, "ticks:0.05", needs={"site": "north"})
+    watch.fleet.add("s", fleet_builds.ticks, "ticks:0.05", needs={"site": "south"})
+    watch.until_results({"n": 0, "s": 0})
+    assert set(watch.cameras_of(watch.agent("north"))) == {"n"}
+    assert set(watch.cameras_of(watch.agent("south"))) == {"s"}
+    watch.fleet.add("w", fleet_builds.ticks, "ticks:0.05", needs={"site": "west"})
+    until(lambda: watch.fleet.stats().unplaced() == {"w": "no agent has site=west"}, "the refusal")
+
+
+def test_an_agent_and_a_guard_that_are_killed_cost_what_they_had_and_their_cameras_are_back(
+    watch: Watch,
+) -> None:
+    watch.fleet.add_many({f"cam{n}": "ticks:0.02" for n in range(4)}, fleet_builds.ticks)
+    watch.until_results({f"cam{n}": 0 for n in range(4)})
+    north, south = watch.agent("north"), watch.agent("south")
+    hit = watch.cameras_of(north)
+    assert hit
+    os.kill(watch.pid(north), signal.SIGKILL)
+    print(f"agent killed: cameras back after {watch.until_results(hit):.2f} s")
+    watch.until_up(2)
+
+    hit, pid = watch.cameras_of(south), watch.pid(south)
+    assert hit
+    os.kill(watch.guards[south], signal.SIGKILL)
+    print(f"guard killed: cameras back after {watch.until_results(hit):.2f} s")
+    until(lambda: not is_alive(pid), "the end of its agent")
+    began = time.monotonic()
+    watch.until_up(2)  # Ray starts the guard again
+    print(f"guard and agent back after {time.monotonic() - began:.2f} s more")
+    assert watch.fleet.stats().agents[south].deaths == 1
+
+
+def test_two_fleets_share_a_cluster(watch: Watch, cluster: Any) -> None:
+    with ff.Fleet(cluster.address) as other:
+        other.add("cam", fleet_builds.ticks, "ticks:0.02")
+        assert other.reader("ticks").get(50).camera == "cam"
+        balance(other)
+    watch.fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
+    watch.until_results({"cam": 0})
+
+
+def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_environment(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "only_here.py").write_text(
+        "import freshframe as ff\nimport fleet_builds\n\n"
+        "def build(url):\n    return fleet_builds.ticks('ticks:0.02')\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    import only_here  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    with ff.Fleet(cluster.address) as fleet:
+        with pytest.raises(ff.StateError, match=r"give runtime_env to its ray.init\(\)"):
+            ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)})
+        fleet.add("cam", only_here.build, "x")
+        until(lambda: fleet.stats().cameras["cam"].state == "failed", "the failure")
+        assert "runtime_env={'working_dir': '.'}" in fleet.stats().cameras["cam"].why
+    with ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)}) as fleet:
+        fleet.add("cam", only_here.build, "x")
+        assert fleet.reader("ticks").get(50).camera == "cam"
+
+
+def test_map_on_a_cluster_survives_the_death_of_an_agent(watch: Watch, tmp_path: Path) -> None:
+    files = [tmp_path / f"list{number}.txt" for number in range(8)]
+    for number, file in enumerate(files):
+        file.write_text("".join(f"{100 * number + each}\n" for each in range(50)))
+    results: list[MappedFile] = []
+    out = tmp_path / "out" / "{stem}.jsonl"
+    thread = threading.Thread(
+        target=lambda: results.extend(watch.fleet.map(files, fleet_builds.slow_numbers, out))
+    )
+    thread.start()
+    north = watch.agent("north")
+    until(lambda: watch.fleet.stats().agents[north].cameras > 0, "files on an agent")
+    os.kill(watch.pid(north), signal.SIGKILL)
+    thread.join()
+    assert {result.state for result in results} == {"done"}
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(f"list{number}.jsonl" for number in range(8))
+    assert all(len(Path(result.out).read_text().splitlines()) == 50 for result in results)
+
+
+def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watch, cluster: Any) -> None:
+    node = add_node(cluster, "east")
+    watch.until_up(3)
+    watch.fleet.add("cam", fleet_builds.ticks, "ticks:0.02", needs={"site": "east"})
+    watch.fleet.add_many({f"any{n}": "ticks:0.02" for n in range(6)}, fleet_builds.ticks)
+    watch.until_results({name: 0 for name in ("cam", *(f"any{n}" for n in range(6)))})
+    east = watch.agent("east")
+    hit = watch.cameras_of(east)
+    assert set(hit) > {"cam"}
+    del hit["cam"]
+    victims = [watch.guards[east], watch.pid(east)]
+    cluster.remove_node(node, allow_graceful=False)
+    for pid in victims:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    print(f"node killed: cameras back after {watch.until_results(hit):.2f} s")
+    watch.until_up(2)
+    assert watch.fleet.stats().cameras["cam"].state == "unplaced"
+    node = add_node(cluster, "east")
+    watch.until_results({"cam": watch.fleet.stats().cameras["cam"].epoch})
+
+    # Without its raylet a guard lives on for a while, and its agent with it, unless the fleet ends them.
+    pid = watch.pid(watch.agent("east"))
+    began = time.monotonic()
+    cluster.remove_node(node, allow_graceful=False)
+    until(lambda: not is_alive(pid), "the end of the agent of a node without a raylet")
+    print(f"raylet killed: its agent ended after {time.monotonic() - began:.2f} s")
+    watch.until_up(2)

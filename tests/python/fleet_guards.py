@@ -1,0 +1,68 @@
+"""Fleets whose agents are behind guards, as on a cluster; here the guards are processes of the test."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+from freshframe.fleet._decisions import Times
+from freshframe.fleet._far_controller import FarController
+from freshframe.fleet._handshake import new_token
+
+_CODE = (
+    "import sys; from freshframe.fleet._guard import Guard; "
+    "Guard(('127.0.0.1', int(sys.argv[1])), bytes.fromhex(sys.argv[2]), sys.argv[3]).run()"
+)
+
+
+class _Controller(FarController):
+    """Each agent of a local fleet has a machine of its own name."""
+
+    def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
+        self.add_node(name, name, labels)
+
+
+class GuardedFleet(ff.Fleet):
+    """Fleet("local") with guards."""
+
+    def __init__(self, agents: int = 2) -> None:
+        self.guards: dict[str, subprocess.Popen[bytes]] = {}
+        super().__init__("local", agents=agents)
+        for number in range(agents):
+            self.start_guard(f"agent{number}")
+
+    @staticmethod
+    def _make_controller(name: str, kept: bool, times: Times, options: dict[str, Any]) -> FarController:
+        token = new_token()
+        controller = _Controller(name, keep=kept, host="127.0.0.1", token=token, times=times, options=options)
+        controller.token = token  # type: ignore[attr-defined]
+        return controller
+
+    @property
+    def controller(self) -> Any:
+        return self._controller
+
+    def start_guard(self, node: str) -> None:
+        packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
+        self.guards[node] = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                _CODE,
+                str(self.controller.guards.address[1]),
+                self.controller.token.hex(),
+                node,
+            ],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(packages)},
+        )
+
+    def end_guards(self) -> None:
+        for guard in self.guards.values():
+            guard.kill()
+            guard.wait()
