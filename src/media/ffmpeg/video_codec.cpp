@@ -58,8 +58,10 @@ std::string default_codec(const AVOutputFormat& container) {
   for (const std::string name : {"h264", "vp9", "mpeg4"}) {
     const AVCodec* encoder = find_video_encoder(name);
     if (encoder == nullptr || !can_hold(container, *encoder)) continue;
-    // Of some containers, such as MPEG-TS, FFmpeg does not know what they hold: VP9 is in none of those.
-    if (name == "vp9" && avformat_query_codec(&container, encoder->id, FF_COMPLIANCE_NORMAL) != 1) continue;
+    // FFmpeg does not know what some containers, such as MPEG-TS, hold: VP9 is in none of those. In QuickTime's it
+    // promises VP9 and refuses it later.
+    const bool certain = avformat_query_codec(&container, encoder->id, FF_COMPLIANCE_NORMAL) == 1;
+    if (name == "vp9" && (!certain || std::string_view(container.name) == "mov")) continue;
     return name;
   }
   const AVCodec* encoder = avcodec_find_encoder(container.video_codec);
