@@ -77,6 +77,18 @@ def test_a_library_that_no_table_names_is_refused() -> None:
     assert problems("freshframe.libs/libcairo-1a2b3c4d.so.2", code="ours") == []
 
 
+def test_a_wheel_without_one_of_the_libraries_is_refused() -> None:
+    shared = [name for library in tool("wheel/bundled").LIBRARIES for name in library.shared]
+    files = {f"{name}-1a2b3c4d.so.1" for name in shared}
+    assert check.missing_libraries(files) == []
+    assert check.missing_libraries(files - {"libavcodec-1a2b3c4d.so.1"}) == ["libavcodec"]
+
+
+def test_only_the_bundled_libraries_are_searched_for_parts_under_the_gpl() -> None:
+    names = b"an encoder that FFmpeg may have: libx264"
+    assert problems("freshframe/_native.so", data=names) == []
+
+
 def test_the_metadata_of_a_wheel_names_all_licences() -> None:
     text = "Name: freshframe\nLicense-Expression: Apache-2.0\n\nLicense-Expression: body\n"
     found = bill.with_licences(text, ["third-party/cairo.txt"])

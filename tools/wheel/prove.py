@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,6 +121,29 @@ def libraries() -> object:
     return sorted(file for file in files if "site-packages" not in file and "python" not in file)
 
 
+def serve() -> object:
+    """The dashboard of a pipeline that runs: its page, its state, a picture."""
+    import freshframe as ff  # noqa: PLC0415
+
+    pipeline = ff.Pipeline()
+    drawn = pipeline.add(
+        ff.Annotate(), pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?fps=30")))
+    )
+    sizes: dict[str, int] = {}
+    with pipeline.serve(view=drawn) as dashboard, pipeline.start():
+        limit = time.monotonic() + PATIENCE
+        while True:
+            try:
+                health = urllib.request.urlopen(f"{dashboard.url}/healthz").read()
+                break
+            except urllib.error.HTTPError:  # no frames yet
+                if time.monotonic() > limit:
+                    raise
+        for path in ("", "/api/state", "/metrics"):
+            sizes[path or "/"] = len(urllib.request.urlopen(f"{dashboard.url}{path}").read())
+    return {"healthz": health.decode().strip(), "bytes": sizes}
+
+
 def watch_gil() -> object:
     """Native call stacks through libdw."""
     code = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: sorted(range(3000000))\n"
@@ -137,6 +162,7 @@ STEPS: dict[str, Step] = {
     "https": lambda: read_live("https"),
     "rtsps": lambda: read_live("rtsps"),
     "VideoFile": write_video,
+    "serve": serve,
     "gil": watch_gil,
     "doctor": lambda: command("doctor"),
     "demo": lambda: command("demo", "--seconds", "4", "--out", tempfile.mkdtemp(), "--json"),
