@@ -109,7 +109,7 @@ def command(*arguments: str) -> object:
         raise RuntimeError(
             f"{arguments} ended with {ended.returncode}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
         )
-    return ended.stdout.strip().splitlines()[-30:]
+    return (ended.stdout or ended.stderr).strip().splitlines()[-30:]
 
 
 def libraries() -> object:
@@ -131,16 +131,17 @@ def serve() -> object:
     )
     sizes: dict[str, int] = {}
     with pipeline.serve(view=drawn) as dashboard, pipeline.start():
+        root = dashboard.url.rstrip("/")
         limit = time.monotonic() + PATIENCE
         while True:
             try:
-                health = urllib.request.urlopen(f"{dashboard.url}/healthz").read()
+                health = urllib.request.urlopen(f"{root}/healthz").read()
                 break
             except urllib.error.HTTPError:  # no frames yet
                 if time.monotonic() > limit:
                     raise
         for path in ("", "/api/state", "/metrics"):
-            sizes[path or "/"] = len(urllib.request.urlopen(f"{dashboard.url}{path}").read())
+            sizes[path or "/"] = len(urllib.request.urlopen(f"{root}{path}").read())
     return {"healthz": health.decode().strip(), "bytes": sizes}
 
 
