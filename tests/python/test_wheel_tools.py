@@ -67,6 +67,10 @@ def test_the_machines_own_ffmpeg_is_refused_by_its_code_and_by_its_own_word() ->
     assert "'--enable-gpl'" in found
     assert "'libx264'" in found
     assert "calls its licence ['GPL version 2 or later']" in found
+    decoder = word + b"x264 - core %d\0"  # of what made a stream
+    assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=decoder) == []
+    encoder = word + b"x264 - core %d%s - H.264/MPEG-4 AVC codec\0"
+    assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=encoder)
     assert (
         "calls its licence nothing" in problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours")[0]
     )

@@ -23,8 +23,8 @@ GLIBC = (2, 34)
 OF_THE_SYSTEM = re.compile(
     r"(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|libgcc_s\.so\.1|libz\.so\.1|ld-linux-.*\.so\.\d)"
 )
-# x264's own format; FFmpeg's decoder has "x264 - core %d", which it looks for in streams.
-GPL_SIGNS = (b"--enable-gpl", b"--enable-nonfree", b"x264 - core %d%s", b"x265 (build", b"libx264", b"libx265")
+X264 = b"x264 - core %d%s"  # FFmpeg's decoder has "x264 - core %d", which it looks for in streams
+GPL_SIGNS = (b"--enable-gpl", b"--enable-nonfree", X264, b"x265 (build", b"libx264", b"libx265")
 OWN_WORD = re.compile(rb"(?:libav\w+|libsw\w+) license: ([\x20-\x7e]+)")
 
 
