@@ -128,6 +128,14 @@ def test_checksums_are_of_all_files_but_their_own(tmp_path: Path) -> None:
     assert release.checksums(tmp_path) == f"{empty}  a.whl\n"
 
 
+def test_the_sources_of_a_release_are_those_of_the_libraries_inside() -> None:
+    versions = {"gmp": "2:6.2.1+dfsg1-1.1", "pixman": "0.44.0"}
+    inside = ["gmp_6.2.1+dfsg1-1.1.dsc", "gmp_6.2.1+dfsg1-1.1.debian.tar.xz", "gmp_6.2.1+dfsg1.orig.tar.xz"]
+    inside += ["pixman_0.44.0.orig.tar.gz"]
+    others = ["gmp_6.3.0+dfsg-3.dsc", "gmp_6.3.0+dfsg.orig.tar.xz", "dav1d_1.5.1-1.dsc"]
+    assert [name for name in inside + others if release.is_source_of(name, versions)] == inside
+
+
 def test_what_is_linked_into_the_wheel_has_notices_and_a_licence() -> None:
     bundled = tool("wheel/bundled")
     recipes = (TOOLS / "wheel" / "libraries.sh").read_text()
