@@ -5,6 +5,9 @@
     ./dev platforms 3.14t -- -k reader    a part of the Python tests: the table says so
     ./dev platforms --root 'PROGRAM -s {suite}' bookworm trixie
                                           ./dev test in bare Debian roots; PROGRAM runs a command in a clone
+    ./dev platforms wheel-3.11            the Python tests against the wheel of dist/ for this Python
+    ./dev platforms wheel-bookworm        tools/wheel/prove.sh, which wants FRESH_ROOT: the wheels in a bare
+                                          Debian root
 
 A Python is taken from pyenv or the PATH, else built by tools/interpreters.sh. Each has an environment and a
 build of its own below build/. A package of the tests that has no wheel for a Python is left out there: its
@@ -31,6 +34,8 @@ RESULTS = ROOT / "bench" / "results" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t")
 SUITES = ("bookworm", "trixie", "forky")
+WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES))
+ROWS = (*PYTHONS, *SUITES, *WHEELS)
 OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
 RUN_PARALLEL = "pytest-run-parallel==0.10.0"
 PARALLEL = [
@@ -80,7 +85,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", help=f"of {', '.join((*PYTHONS, *SUITES))}")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(ROWS)}")
     parser.add_argument("--root", help="program that runs a command in a bare Debian; {suite} is its name")
     parser.add_argument("--dry", action="store_true", help="write neither figures nor page")
     options = parser.parse_args(words)
@@ -90,8 +95,11 @@ def main() -> int:
             row = of_suite(name, options.root)
         elif name in PYTHONS:
             row = of_python(name, rest)
+        elif name in WHEELS:
+            name_inside = name.removeprefix("wheel-")
+            row = of_proof(name_inside) if name_inside in SUITES else of_wheel(name_inside, rest)
         else:
-            parser.error(f"expected one of {', '.join((*PYTHONS, *SUITES))}, got {name!r}")
+            parser.error(f"expected one of {', '.join(ROWS)}, got {name!r}")
         print(f"{name}: {row}", flush=True)
         failed = failed or "failed" in row["python tests"]
         if not options.dry:
@@ -231,6 +239,67 @@ def of_suite(suite: str, program: str | None) -> Row:
     }
 
 
+# ---- wheels
+
+
+def of_wheel(name: str, arguments: Sequence[str]) -> Row:
+    """Runs the Python tests against the wheel of dist/ for one Python, in an environment of its own."""
+    folder = ROOT / "build" / f"python-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    python = _environment(name, folder)
+    left_out = _packages(name, python)
+    tag = "cp" + name.replace(".", "")
+    wheels = sorted(
+        (ROOT / "dist").glob(f"freshframe-*-{tag}-manylinux*.whl"), key=lambda path: path.stat().st_mtime
+    )
+    if not wheels:
+        raise SystemExit(
+            f"platforms.py: dist/ has no wheel for {name}; ./dev wheel --python PYTHON makes one"
+        )
+    log = folder / "wheel.log"
+    with log.open("w") as lines:
+        subprocess.run(
+            ["tools/wheel/suite.sh", wheels[-1], "-q", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "TESTS_ENVIRONMENT": str(python.parents[1])},
+            stdout=lines,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    notes = [f"`{wheels[-1].name}`"]
+    notes += [f"without {', '.join(left_out)}"] if left_out else []
+    notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
+    return {
+        **_facts(python),
+        "avcodec": "the wheel's",
+        "c++ tests": "",
+        "python tests": counts(log.read_text()),
+        "notes": "; ".join(notes),
+    }
+
+
+def of_proof(suite: str) -> Row:
+    """Uses the wheel of dist/ in a bare root, as its user does."""
+    subprocess.run(["tools/wheel/prove.sh", suite], cwd=ROOT, check=False)
+    lines = (ROOT / "build" / "wheel" / f"proof-{suite}.jsonl").read_text().splitlines()
+    steps = [json.loads(line) for line in lines if line.startswith("{")]
+    system = next((step for step in steps if "system" in step), {"system": "did not start: failed"})
+    passed = [step["step"] for step in steps if "found" in step]
+    failed = [step["step"] for step in steps if "failed" in step]
+    outcome = f"{len(passed)} steps passed"
+    if failed or "python" not in system:
+        outcome += f", failed: {', '.join(failed) or 'nothing could be installed'}"
+    return {
+        **_said(""),
+        "python": system.get("python", ""),
+        "compiler": "none",
+        "avcodec": "the wheel's",
+        "c++ tests": "",
+        "python tests": outcome,
+        "notes": f"the wheel in a bare root of {system['system']}: {', '.join(passed)}",
+    }
+
+
 # ---- what is kept
 
 
@@ -266,7 +335,7 @@ def keep(name: str, row: Row) -> None:
     """Writes the figures and the page."""
     rows: dict[str, Row] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     rows[name] = row
-    rows = {each: rows[each] for each in (*PYTHONS, *SUITES) if each in rows}
+    rows = {each: rows[each] for each in ROWS if each in rows}
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     text = PAGE.read_text()
     before, rest = text.split(BEGIN)

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,16 +99,27 @@ def bills_of_materials(folder: Path) -> None:
             path.with_suffix(".cdx.json").write_bytes(wheel.read(name))
 
 
+def is_source_of(file: str, versions: Mapping[str, str]) -> bool:
+    """Whether a file is of a source package in this version: others may lie beside it."""
+    name, _, rest = file.partition("_")
+    version = versions.get(name, "?").split(":")[-1]
+    upstream = version.rsplit("-", 1)[0]
+    return rest.startswith((f"{version}.dsc", f"{version}.debian.", f"{upstream}.orig."))
+
+
 def third_party_sources(folder: Path, version: str) -> None:
     """The sources of the libraries in the wheels, as the LGPL asks for, with the programs that build them."""
     sys.path.insert(0, str(ROOT / "tools/wheel"))
+    from bill import version as version_of_library  # noqa: PLC0415
     from bundled import LIBRARIES  # noqa: PLC0415
 
     packages = [library.package for library in LIBRARIES if library.package and "LGPL" in library.licence]
     subprocess.run(["tools/wheel/libraries.sh", "sources", *packages], cwd=ROOT, check=True)
+    prefix = ROOT / "build/wheel/prefix"
+    versions = {library.name: version_of_library(prefix, library) for library in LIBRARIES}
     with tarfile.open(folder / f"freshframe-{version}-third-party-sources.tar", "w") as archive:
         for path in sorted((ROOT / "build/wheel/download").iterdir()):
-            if path.is_file():
+            if path.is_file() and is_source_of(path.name, versions):
                 archive.add(path, f"third-party-sources/{path.name}")
         for path in sorted((ROOT / "tools/wheel").iterdir()):
             if path.is_file():

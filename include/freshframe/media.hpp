@@ -109,8 +109,8 @@ struct DemoCircle {
 
 /// Options of a video file that is written.
 struct VideoFileOptions {
-  std::string codec = {};          // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder;
-                                   // default: h264, or what the container holds instead (vp9 in .webm)
+  std::string codec = {};  // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder; "auto", the
+                           // default: the first of h264, vp9, mpeg4 that there is and the container holds
   std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
   int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
   int threads = 2;                 // of the encoder

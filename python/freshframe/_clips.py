@@ -45,7 +45,7 @@ class ClipRecorder(NativeNode["Frame", None]):
         *,
         before: float = 5.0,
         after: float = 5.0,
-        codec: str | None = None,
+        codec: str | None = "auto",
         quality: int = 23,
         max_bytes: int = 1 << 28,
         options: Mapping[str, str] | None = None,
@@ -56,7 +56,7 @@ class ClipRecorder(NativeNode["Frame", None]):
         self._handle = _native.make_clip_recorder(
             _check.number("before", before),
             _check.number("after", after),
-            "" if codec is None else _check.text("codec", codec),
+            "auto" if codec is None else _check.text("codec", codec),
             _check.integer("quality", quality),
             max_bytes,
             ffmpeg_options("ClipRecorder()", options),

@@ -551,6 +551,9 @@ def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(
 
 def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str], segment: float | None) -> NodeHandle: ...
 
+def video_file_codec(path: str, codec: str) -> str:
+    """The codec of a file that make_video_file() accepts."""
+
 def make_clip_recorder(before: float, after: float, codec: str, quality: int, max_bytes: int, options: Mapping[str, str]) -> NodeHandle: ...
 
 def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:

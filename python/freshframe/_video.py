@@ -200,7 +200,9 @@ class VideoFile(NativeNode["Frame", None]):
     Args:
         path: For example "out.mp4".
         codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
-            an encoder. Default: h264, or what the container holds instead: vp9 in .webm.
+            an encoder. "auto" takes the first of h264, vp9 and mpeg4 that FFmpeg as it is installed can
+            encode and the container can hold; ``.codec`` is what it took, and the log says so where h264 is
+            missing.
         fps: Nominal frames per second; default: from the first two frames, with MPEG-1 and MPEG-2 the next
             of those that they know. There, and in AVI, a frame lies at the nearest multiple of 1 / fps.
         quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
@@ -224,7 +226,7 @@ class VideoFile(NativeNode["Frame", None]):
         self,
         path: str | os.PathLike[str],
         *,
-        codec: str | None = None,
+        codec: str | None = "auto",
         fps: float | None = None,
         quality: int = 23,
         options: Mapping[str, str] | None = None,
@@ -232,18 +234,25 @@ class VideoFile(NativeNode["Frame", None]):
     ) -> None:
         """See the class."""
         self.records_to = _check.path("path", path)
+        wanted = "auto" if codec is None else _check.text("codec", codec)
         self._handle = _native.make_video_file(
             self.records_to,
-            "" if codec is None else _check.text("codec", codec),
+            wanted,
             None if fps is None else _check.number("fps", fps),
             _check.integer("quality", quality),
             ffmpeg_options("VideoFile()", options),
             None if segment is None else _check.number("segment", segment),
         )
+        self._codec = _native.video_file_codec(self.records_to, wanted)
+
+    @property
+    def codec(self) -> str:
+        """The codec that was asked for, or that "auto" took: "h264", "vp9", "mpeg4"."""
+        return self._codec
 
     def __repr__(self) -> str:
-        """The path."""
-        return f"<VideoFile {self.records_to!r}>"
+        """Path and codec."""
+        return f"<VideoFile {self.records_to!r} {self._codec}>"
 
 
 def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Frame:

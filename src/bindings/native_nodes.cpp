@@ -19,6 +19,7 @@
 #include "bindings/value.hpp"
 #include "core/frame/frame_access.hpp"
 #include "media/demo/scene.hpp"
+#include "media/file/video_file_codec.hpp"
 #include "vision/draw/label.hpp"
 
 #include <nanobind/ndarray.h>
@@ -315,6 +316,8 @@ void bind_nodes(nb::module_& module) {
              "A line of anti-aliased text: how much of each pixel is covered.");
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("codec"), nb::arg("fps").none(),
              nb::arg("quality"), nb::arg("options"), nb::arg("segment").none());
+  module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
+             "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"), nb::arg("codec"),
              nb::arg("quality"), nb::arg("max_bytes"), nb::arg("options"));
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),

@@ -67,6 +67,10 @@ def test_the_machines_own_ffmpeg_is_refused_by_its_code_and_by_its_own_word() ->
     assert "'--enable-gpl'" in found
     assert "'libx264'" in found
     assert "calls its licence ['GPL version 2 or later']" in found
+    decoder = word + b"x264 - core %d\0"  # of what made a stream
+    assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=decoder) == []
+    encoder = word + b"x264 - core %d%s - H.264/MPEG-4 AVC codec\0"
+    assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=encoder)
     assert (
         "calls its licence nothing" in problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours")[0]
     )
@@ -75,6 +79,18 @@ def test_the_machines_own_ffmpeg_is_refused_by_its_code_and_by_its_own_word() ->
 def test_a_library_that_no_table_names_is_refused() -> None:
     assert "bundled.py" in problems("freshframe.libs/libx264-1a2b3c4d.so.164", code="ours")[0]
     assert problems("freshframe.libs/libcairo-1a2b3c4d.so.2", code="ours") == []
+
+
+def test_a_wheel_without_one_of_the_libraries_is_refused() -> None:
+    shared = [name for library in tool("wheel/bundled").LIBRARIES for name in library.shared]
+    files = {f"{name}-1a2b3c4d.so.1" for name in shared}
+    assert check.missing_libraries(files) == []
+    assert check.missing_libraries(files - {"libavcodec-1a2b3c4d.so.1"}) == ["libavcodec"]
+
+
+def test_only_the_bundled_libraries_are_searched_for_parts_under_the_gpl() -> None:
+    names = b"an encoder that FFmpeg may have: libx264"
+    assert problems("freshframe/_native.so", data=names) == []
 
 
 def test_the_metadata_of_a_wheel_names_all_licences() -> None:
@@ -110,6 +126,14 @@ def test_checksums_are_of_all_files_but_their_own(tmp_path: Path) -> None:
     (tmp_path / "SHA256SUMS").write_text("old")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert release.checksums(tmp_path) == f"{empty}  a.whl\n"
+
+
+def test_the_sources_of_a_release_are_those_of_the_libraries_inside() -> None:
+    versions = {"gmp": "2:6.2.1+dfsg1-1.1", "pixman": "0.44.0"}
+    inside = ["gmp_6.2.1+dfsg1-1.1.dsc", "gmp_6.2.1+dfsg1-1.1.debian.tar.xz", "gmp_6.2.1+dfsg1.orig.tar.xz"]
+    inside += ["pixman_0.44.0.orig.tar.gz"]
+    others = ["gmp_6.3.0+dfsg-3.dsc", "gmp_6.3.0+dfsg.orig.tar.xz", "dav1d_1.5.1-1.dsc"]
+    assert [name for name in inside + others if release.is_source_of(name, versions)] == inside
 
 
 def test_what_is_linked_into_the_wheel_has_notices_and_a_licence() -> None:

@@ -28,6 +28,20 @@ if [ -n "$missing" ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
 fi
 
+# What is bundled as Debian has it should have Debian's security fixes.
+packages=$(PYTHONPATH=tools/wheel python3 -c 'import bundled; print(*{x.package for x in bundled.LIBRARIES} - {""})')
+# shellcheck disable=SC2086  # a list of words
+older=$({ apt-get -s --only-upgrade install $packages 2>/dev/null || true; } | sed -n 's/^Inst \([^ ]*\).*/\1/p' | tr '\n' ' ')
+if [ -n "$older" ]; then
+  if [ "$(id -u)" = 0 ]; then
+    say "upgrading Debian packages: $older"
+    # shellcheck disable=SC2086  # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --only-upgrade $older >/dev/null
+  else
+    say "these have newer versions, and the wheel will carry the old ones: $older"
+  fi
+fi
+
 # The tools that need no particular Python: pinned in pyproject.toml, group `wheel`.
 tools=$work/tools
 wanted=$(sed -n '/^wheel = \[/,/^\]/p' pyproject.toml | sha256sum)

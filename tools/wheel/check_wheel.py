@@ -23,7 +23,8 @@ GLIBC = (2, 34)
 OF_THE_SYSTEM = re.compile(
     r"(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|libgcc_s\.so\.1|libz\.so\.1|ld-linux-.*\.so\.\d)"
 )
-GPL_SIGNS = (b"--enable-gpl", b"--enable-nonfree", b"x264 - core", b"x265 (build", b"libx264", b"libx265")
+X264 = b"x264 - core %d%s"  # FFmpeg's decoder has "x264 - core %d", which it looks for in streams
+GPL_SIGNS = (b"--enable-gpl", b"--enable-nonfree", X264, b"x265 (build", b"libx264", b"libx265")
 OWN_WORD = re.compile(rb"(?:libav\w+|libsw\w+) license: ([\x20-\x7e]+)")
 
 
@@ -86,11 +87,11 @@ def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Itera
             yield f"wants {library}, which is neither in the wheel nor on every system"
     if any(library in files for library in binary.needed) and not binary.run_path.startswith("$ORIGIN"):
         yield f"looks for its libraries in {binary.run_path!r}"
+    if not binary.bundled:
+        return
     for sign in GPL_SIGNS:
         if sign in binary.data:
             yield f"holds {sign.decode()!r}: a GPL part of FFmpeg"
-    if not binary.bundled:
-        return
     library_entry = library_of(binary.name)
     if library_entry is None:
         yield "is of no library that tools/wheel/bundled.py names"
@@ -101,6 +102,12 @@ def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Itera
         words = {word.decode() for word in OWN_WORD.findall(binary.data)}
         if not words or not all(word.startswith("LGPL") for word in words):
             yield f"calls its licence {sorted(words) or 'nothing'}; wanted is LGPL"
+
+
+def missing_libraries(files: set[str]) -> list[str]:
+    """Libraries of the table that the wheel lacks: a module that uses them would not load."""
+    present = {stem_of(name) for name in files}
+    return [name for library in LIBRARIES for name in library.shared if name not in present]
 
 
 def built_code(prefix: Path) -> dict[str, str]:
@@ -139,6 +146,9 @@ def main() -> int:
         if not any(name.endswith(ending) for name in contents):
             sys.stderr.write(f"check_wheel: {ending} is missing\n")
             failed = True
+    for name in missing_libraries(files):
+        sys.stderr.write(f"check_wheel: {name} is missing: the linker found no use of it\n")
+        failed = True
     size = options.wheel.stat().st_size / 1e6
     unpacked = sum(map(len, contents.values())) / 1e6
     sys.stderr.write(f"check_wheel: {options.wheel.name}: {size:.1f} MB, unpacked {unpacked:.1f} MB\n")

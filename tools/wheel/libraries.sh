@@ -167,26 +167,20 @@ ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure
   done <"$here/ffmpeg_parts.txt"
 }
 build_ffmpeg() {
+  # FFmpeg's configure takes these from the environment, too: hidden, its libraries would export nothing.
+  local compiler_flags=${CFLAGS/-fvisibility=hidden/} linker_flags=$LDFLAGS
+  unset CFLAGS CXXFLAGS LDFLAGS
   # shellcheck disable=SC2046  # a list of words
   ./configure --prefix="$prefix" --enable-shared --disable-static --disable-autodetect --disable-programs --disable-doc --disable-avdevice \
     --disable-avfilter --disable-postproc --disable-swresample --disable-debug --disable-everything $(ffmpeg_parts) \
     --enable-zlib --enable-gnutls --enable-libvpx --enable-libdav1d --enable-pthreads --pkg-config-flags=--static \
-    --extra-cflags="${CFLAGS/-fvisibility=hidden/}" --extra-ldflags="$LDFLAGS"
+    --extra-cflags="$compiler_flags" --extra-ldflags="$linker_flags"
   grep '^#define FFMPEG_LICENSE "LGPL' config.h
   # Of glibc 2.36; getrandom() does the same.
   sed -i 's/^#define HAVE_ARC4RANDOM_BUF 1/#define HAVE_ARC4RANDOM_BUF 0/' config.h
   make -j"$jobs"
   make install
-  wants libavformat libavcodec.so.61 libavutil.so.59
-  wants libavcodec libavutil.so.59
-  wants libswscale libavutil.so.59
-}
-# With these linker flags FFmpeg's libraries do not name each other.
-wants() { # LIBRARY OTHER...
-  local library=$prefix/lib/$1.so other
-  for other in "${@:2}"; do
-    readelf -d "$library" | grep -q "NEEDED.*\[$other\]" || patchelf --add-needed "$other" "$(readlink -f "$library")"
-  done
+  nm -D --defined-only "$prefix/lib/libavutil.so" | grep -c ' av_frame_alloc'
 }
 
 # The sources of Debian 12's binaries, which must be handed on with a wheel that has them inside.

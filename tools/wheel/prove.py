@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,7 +109,7 @@ def command(*arguments: str) -> object:
         raise RuntimeError(
             f"{arguments} ended with {ended.returncode}: {ended.stdout[-2000:]}{ended.stderr[-2000:]}"
         )
-    return ended.stdout.strip().splitlines()[-30:]
+    return (ended.stdout or ended.stderr).strip().splitlines()[-30:]
 
 
 def libraries() -> object:
@@ -117,6 +119,30 @@ def libraries() -> object:
     lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
     files = {line.split()[-1] for line in lines if ".so" in line}
     return sorted(file for file in files if "site-packages" not in file and "python" not in file)
+
+
+def serve() -> object:
+    """The dashboard of a pipeline that runs: its page, its state, a picture."""
+    import freshframe as ff  # noqa: PLC0415
+
+    pipeline = ff.Pipeline()
+    drawn = pipeline.add(
+        ff.Annotate(), pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?fps=30")))
+    )
+    sizes: dict[str, int] = {}
+    with pipeline.serve(view=drawn) as dashboard, pipeline.start():
+        root = dashboard.url.rstrip("/")
+        limit = time.monotonic() + PATIENCE
+        while True:
+            try:
+                health = urllib.request.urlopen(f"{root}/healthz").read()
+                break
+            except urllib.error.HTTPError:  # no frames yet
+                if time.monotonic() > limit:
+                    raise
+        for path in ("", "/api/state", "/metrics"):
+            sizes[path or "/"] = len(urllib.request.urlopen(f"{root}{path}").read())
+    return {"healthz": health.decode().strip(), "bytes": sizes}
 
 
 def watch_gil() -> object:
@@ -137,6 +163,7 @@ STEPS: dict[str, Step] = {
     "https": lambda: read_live("https"),
     "rtsps": lambda: read_live("rtsps"),
     "VideoFile": write_video,
+    "serve": serve,
     "gil": watch_gil,
     "doctor": lambda: command("doctor"),
     "demo": lambda: command("demo", "--seconds", "4", "--out", tempfile.mkdtemp(), "--json"),

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Runs the Python tests against an installed wheel: suite.sh WHEEL [ARGUMENTS OF PYTEST]. The tests' own packages are
-# those of .venv, of which nothing else is used: its path entry for python/ does not count here.
+# those of .venv, or of TESTS_ENVIRONMENT, of which nothing else is used: its path entry for python/ does not count here.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 wheel=$1
 shift
 environment=$PWD/build/wheel/suite
-.venv/bin/python -m venv --clear "$environment"
+tests=${TESTS_ENVIRONMENT:-$PWD/.venv}
+"$tests/bin/python" -m venv --clear "$environment"
 site=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps "$wheel"
-.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$site/packages-of-the-tests.pth"
+"$tests/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$site/packages-of-the-tests.pth"
 "$environment/bin/python" -c 'import freshframe, sys; sys.exit("build/wheel/suite" not in freshframe.__file__)'
 unset PYTHONPATH
 export PATH=$environment/bin:$PATH VIRTUAL_ENV=$environment

@@ -163,15 +163,17 @@ def _self_test() -> Iterator[Finding]:
             pipeline = ff.Pipeline("doctor")
             url = f"demo:circles?pace=0&frames={_SELF_TEST_FRAMES}&size=320x240&balls=2"
             circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))
-            pipeline.add(ff.VideoFile(path), pipeline.add(ff.Annotate(), circles))
+            recorder = ff.VideoFile(path)
+            pipeline.add(recorder, pipeline.add(ff.Annotate(), circles))
             pipeline.run()
             with ff.stream(ff.open(path)) as frames:
                 read = sum(1 for _ in frames)
     except ff.FreshframeError as error:
-        advice = "the encoder libx264 is part of Debian's libavcodec; see docs/dependencies.md"
+        advice = "FFmpeg as it is installed is the first suspect; see docs/dependencies.md"
         yield Finding("self-test", "fail", str(error), advice)
         return
-    found = f"{read} of {_SELF_TEST_FRAMES} frames made, tracked, drawn, written as H.264 and read back"
+    written = f"written as {recorder.codec} and read back"
+    found = f"{read} of {_SELF_TEST_FRAMES} frames made, tracked, drawn, {written}"
     yield Finding("self-test", "ok" if read == _SELF_TEST_FRAMES else "fail", found)
 
 

@@ -78,7 +78,8 @@ void check_options(const std::string& what, const AVOutputFormat& container, con
 }  // namespace
 
 std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options) {
-  return options.codec.empty() ? default_codec(container) : options.codec;
+  const bool chosen_here = options.codec.empty() || options.codec == "auto";
+  return chosen_here ? default_codec(container) : options.codec;
 }
 
 void check_encoding(const std::string& what, const AVOutputFormat& container,

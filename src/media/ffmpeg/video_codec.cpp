@@ -55,12 +55,23 @@ const AVCodec* find_video_encoder(const std::string& name) {
 }
 
 std::string default_codec(const AVOutputFormat& container) {
-  for (const std::string name : {"h264", "vp9"}) {
+  for (const std::string name : {"h264", "vp9", "mpeg4"}) {
     const AVCodec* encoder = find_video_encoder(name);
-    if (encoder != nullptr && can_hold(container, *encoder)) return name;
+    if (encoder == nullptr || !can_hold(container, *encoder)) continue;
+    // FFmpeg does not know what some containers, such as MPEG-TS, hold: VP9 is in none of those. In QuickTime's it
+    // promises VP9 and refuses it later.
+    const bool certain = avformat_query_codec(&container, encoder->id, FF_COMPLIANCE_NORMAL) == 1;
+    if (name == "vp9" && (!certain || std::string_view(container.name) == "mov")) continue;
+    return name;
   }
   const AVCodec* encoder = avcodec_find_encoder(container.video_codec);
   return encoder != nullptr ? encoder->name : "h264";
+}
+
+std::string why_not_h264(const AVOutputFormat& container) {
+  const bool holds = avformat_query_codec(&container, AV_CODEC_ID_H264, FF_COMPLIANCE_NORMAL) != 0;
+  if (!holds) return {};  // as everybody expects: VP9 in .webm
+  return find_video_encoder("h264") == nullptr ? "FFmpeg as it is installed has no H.264 encoder" : "";
 }
 
 std::string encodable_codecs(const AVOutputFormat& container) {

@@ -10,8 +10,11 @@
 
 namespace freshframe::media {
 
-/// The codec that a file of this container gets when none is named.
+/// The codec that a file of this container gets when none is named: the first of h264, vp9 and mpeg4 that this
+/// build can encode and the container can hold.
 [[nodiscard]] std::string default_codec(const AVOutputFormat& container);
+/// Why default_codec() is not h264, where the container could hold that; else empty.
+[[nodiscard]] std::string why_not_h264(const AVOutputFormat& container);
 /// A codec as people name it ("h265") or FFmpeg's name of an encoder ("libx265"). The software encoders,
 /// which work on every machine. nullptr: this build has none.
 [[nodiscard]] const AVCodec* find_video_encoder(const std::string& name);

@@ -17,6 +17,7 @@
 #include "core/seconds_text.hpp"
 #include "media/ffmpeg/video_encoder.hpp"
 #include "media/file/number_pattern.hpp"
+#include "media/file/video_file_codec.hpp"
 
 namespace freshframe {
 namespace {
@@ -93,6 +94,7 @@ struct VideoFile::Impl {
   Impl(std::string file, const VideoFileOptions& wanted) : path(std::move(file)), options(wanted) {
     check_segment(path, options.segment);
     check_video_file(path, options);
+    media::tell_chosen_codec(path, options.codec);
     if (options.segment) names.emplace(path);
   }
 

@@ -5,7 +5,17 @@
 #include <algorithm>
 #include <random>
 
+#include <sys/random.h>
+
 namespace freshframe::media {
+
+/// A seed that differs in each source. Not std::random_device: linked statically on Debian 12 that needs a newer
+/// glibc than a wheel may.
+inline unsigned random_seed() noexcept {
+  unsigned seed = std::minstd_rand::default_seed;
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0) return std::minstd_rand::default_seed;
+  return seed;
+}
 
 /// 0.5 s, then twice as long each time, up to 10 s, each with up to 20 % less or more, so that many sources
 /// of one server do not come back at the same moment. One thread.

@@ -7,7 +7,6 @@
 
 #include <iomanip>
 #include <new>
-#include <random>
 #include <sstream>
 #include <utility>
 
@@ -24,7 +23,7 @@ std::string reason(const std::exception& error) {
 }  // namespace
 
 ReconnectingSource::ReconnectingSource(std::string title, bool reconnect)
-    : title_(std::move(title)), reconnect_(reconnect), back_off_(std::random_device{}()) {}
+    : title_(std::move(title)), reconnect_(reconnect), back_off_(random_seed()) {}
 
 VideoInfo ReconnectingSource::info() const {
   const std::lock_guard lock(info_mutex_);
