@@ -14,7 +14,7 @@ import pytest
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._masked_url import masked
+from freshframe.fleet._url import masked
 from freshframe.fleet._state import StateFile
 
 ROOT = Path(__file__).resolve().parents[2]
