@@ -190,8 +190,9 @@ void bind_fleet(nb::module_& module) {
             return end ? nb::cast(end->text()) : nb::none();
           },
           "How it ended, once; None: it runs.");
-  module.def("mask_passwords", &media::mask_passwords, nb::arg("text"),
-             "A text without the passwords of the URLs in it.");
+  module.def(
+      "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
+      "A text without the passwords of the URLs in it.");
   module.def("start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"),
              nb::arg("socket"), "Starts a process with a socket; this thread must outlive it.");
 }
