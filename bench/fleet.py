@@ -1,6 +1,8 @@
 """What a local fleet's controller costs with 200 and 1,000 cameras, and how soon they are back after a kill.
 
 Demo cameras of 160x120 with a circle tracker on two agents; one reader in the program reads all results.
+With --hold SECONDS it holds 200 cameras for so long instead, and measures the program's memory and the
+controller's processor time in ten parts of that time.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -23,6 +25,8 @@ ADD_GOAL = 10.0  # seconds
 BACK_GOAL = 3.0  # seconds
 KILLED_CAMERAS = 20
 KILLED_FPS = 25
+HELD_CAMERAS = 200
+PARTS = 10
 ADDED_COUNTERS = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
 
 
@@ -89,6 +93,45 @@ def read_for(reader: FleetReader, seconds: float) -> list[float]:
     return ages
 
 
+def memory_kib() -> int:
+    """What this program has in memory."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise SystemExit("this system does not tell a program's memory")
+
+
+def hold(count: int, seconds: float) -> dict[str, Any]:
+    """Memory and processor time of the program and its controller while so many cameras run."""
+    with ff.Fleet("local", agents=2) as fleet:
+        wait_until_up(fleet)
+        reader = fleet.reader("circles")
+        fleet.add_many(cameras(count, 1), build)
+        seen: set[str] = set()
+        while len(seen) < count:
+            seen.add(reader.get(120).camera)
+        read_for(reader, 5)
+        memory, controller, results = [memory_kib()], [], 0
+        for _ in range(PARTS):
+            before, began = fleet.stats().controller_cpu, time.monotonic()
+            results += len(read_for(reader, seconds / PARTS))
+            spent = time.monotonic() - began
+            controller.append(100 * (fleet.stats().controller_cpu - before) / spent)
+            memory.append(memory_kib())
+        counts = fleet.stats().readers[0]
+        parts = counts.delivered + sum(getattr(counts, name) for name in ADDED_COUNTERS)
+    return {
+        "seconds": seconds,
+        "memory_kib": memory,
+        "memory_grown_kib": memory[-1] - memory[0],
+        "controller_percent": median(controller),
+        "controller_percent_first": controller[0],
+        "controller_percent_last": controller[-1],
+        "results": results,
+        "unbalanced": counts.reported - parts,
+    }
+
+
 def kills(rounds: int) -> dict[str, Any]:
     """Figures of so many kill -9 of an agent."""
     first: list[float] = []
@@ -126,9 +169,20 @@ def kills(rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Command line."""
-    options = arguments(__doc__, "fleet", seconds=12, rounds=10)
+    options = arguments(__doc__, "fleet", seconds=12, rounds=10, hold=0)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_STATE_HOME"] = folder
+        if options.hold:
+            settings = {"agents": 2, "cameras": HELD_CAMERAS, "hold": options.hold}
+            result = Result("fleet_hold", "a local fleet of demo cameras, 160x120, for a while", settings)
+            shown = hold(HELD_CAMERAS, options.hold)
+            result.add(
+                Row(
+                    f"{HELD_CAMERAS} cameras, controller", shown, shown["controller_percent"], CONTROLLER_GOAL
+                )
+            )
+            result.keep(options.out and options.out.with_name("fleet_hold.json"))
+            return
         settings = {"agents": 2, "seconds": options.seconds, "rounds": options.rounds}
         result = Result("fleet", "a local fleet of demo cameras, 160x120", settings)
         for count in (200, 1000):

@@ -96,8 +96,9 @@ def test_an_agents_own_page_shows_its_cameras_and_leads_to_their_dashboards() ->
             get(url.partition("?")[0])
 
 
-def test_health_fails_while_the_controller_stands_still_and_says_so() -> None:
+def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock may be held meanwhile: the page does not wait for it."""
+    monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.5)
     with ff.Fleet("local", agents=1) as fleet:
         page = fleet.serve()
         health = page.url + "healthz"

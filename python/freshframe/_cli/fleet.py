@@ -119,7 +119,7 @@ def _agents(agents: dict[str, Any]) -> Any:
 
 
 def _cameras(cameras: dict[str, Any]) -> Any:
-    table = _table("camera", "state", "agent", "epoch", "starts", "results", "age", "url")
+    table = _table("camera", "state", "agent", "epoch", "starts", "results", "lost", "age", "url")
     first = sorted(cameras.items(), key=lambda each: (each[1]["state"] == "running", each[0]))
     for name, camera in first[:_SHOWN_CAMERAS]:
         table.add_row(
@@ -129,6 +129,7 @@ def _cameras(cameras: dict[str, Any]) -> Any:
             str(camera["epoch"] & 0xFFFFFFFF),
             str(camera["starts"]),
             str(camera["results"]),
+            str(camera["dropped"]),
             "" if camera["age"] is None else f"{camera['age'] * 1000:.0f} ms",
             camera["url"],
         )

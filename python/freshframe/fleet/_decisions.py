@@ -237,10 +237,14 @@ class Decisions:
                 camera = self.cameras[number]
                 wait = self.times.session_timeout if camera.exclusive else self.times.give_away_after
                 if silent > wait:
-                    self._placed[agent.name].discard(number)
-                    self._left.setdefault(agent.name, []).append(camera)
-                    camera.left += 1
-                    self._lose(camera, now, f"{agent.name} does not end")
+                    self._leave(camera, agent, now, f"{agent.name} does not end")
+
+    def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
+        """Gives it away though its agent was not seen to end."""
+        self._placed[agent.name].discard(camera.number)
+        self._left.setdefault(agent.name, []).append(camera)
+        camera.left += 1
+        self._lose(camera, now, why)
 
     def _drain_some(self, agent: Agent, now: float, actions: list[Action]) -> None:
         leaving = 0
