@@ -14,17 +14,16 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import _native, _pickling
-from .._errors import FreshframeError, GraphError, StopTimeout
-from .._native import Frame
+from .._errors import FreshframeError, StopTimeout
 from .._pipeline import Pipeline
-from .._port import Port
 from .._worker import _log_to_parent
 from ._agent_page import AgentPage, Row
+from ._built import checked
 from ._crew import Crew
 from ._outlet import Outlet, add_outlet, counts_of, final_counts_of
 from ._url import masked, resolved
@@ -232,7 +231,7 @@ class _Agent:
             _native.leave_gate()
         if run.hung:
             return []
-        pipeline, outputs = _checked(made)
+        pipeline, outputs = checked(made)
         for output, port in outputs.items():
             stream = self._end.open_stream(*run.key, output)
             run.outlets.append(add_outlet(pipeline, port, stream, output))
@@ -288,7 +287,10 @@ class _Agent:
         with self._lock:
             self._runs.pop(run.key, None)
         if run.pipeline is not None:
-            self._tell("counts", run.key, dict(final_counts_of(run.pipeline, run.outlets)), True)
+            try:  # whatever becomes of the counts: the end is told
+                self._tell("counts", run.key, dict(final_counts_of(run.pipeline, run.outlets)), True)
+            except Exception:
+                logging.getLogger("freshframe").exception("camera %r: its counts", run.name)
         self._tell(*event)
 
     def _look(self) -> None:
@@ -344,27 +346,6 @@ class _Agent:
         for run in runs:
             self._stop(run.key)
         self._crew.wait()
-
-
-def _checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
-    if not isinstance(made, tuple) or len(made) != 2:
-        raise GraphError(f"build must return (pipeline, outputs), got {type(made).__name__}")
-    pipeline, outputs = made
-    if not isinstance(pipeline, Pipeline):
-        raise GraphError(f"build must return (pipeline, outputs), got a {type(pipeline).__name__} first")
-    if pipeline._engine.started:
-        raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
-    if not isinstance(outputs, Mapping) or not outputs:
-        raise GraphError("build must return the outputs as a mapping of names to ports that is not empty")
-    for name, port in outputs.items():
-        if not isinstance(name, str) or not isinstance(port, Port) or port._pipeline is not pipeline:
-            raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
-        if port._type is Frame:
-            raise GraphError(
-                f"the output {name!r} gives frames, and pictures stay on their machine; give an output of "
-                "results"
-            )
-    return pipeline, outputs
 
 
 def _hangs(run: _Run) -> str:

@@ -1,0 +1,38 @@
+"""Whether a build has returned what it should."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._errors import GraphError
+from .._native import Frame
+from .._pipeline import Pipeline
+from .._port import Port
+
+
+def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
+    """The pipeline and its outputs.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise GraphError(f"build must return (pipeline, outputs), got {type(made).__name__}")
+    pipeline, outputs = made
+    if not isinstance(pipeline, Pipeline):
+        raise GraphError(f"build must return (pipeline, outputs), got a {type(pipeline).__name__} first")
+    if pipeline._engine.started:
+        raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
+    if not isinstance(outputs, Mapping) or not outputs:
+        raise GraphError("build must return the outputs as a mapping of names to ports that is not empty")
+    for name, port in outputs.items():
+        if not isinstance(name, str) or not isinstance(port, Port) or port._pipeline is not pipeline:
+            raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
+        if port._type is Frame:
+            raise GraphError(
+                f"the output {name!r} gives frames, and pictures stay on their machine; give an output of "
+                "results"
+            )
+    return pipeline, outputs
