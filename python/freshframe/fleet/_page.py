@@ -147,7 +147,7 @@ class FleetPage:
         self._renew_health()
 
     def _renew_health(self) -> None:
-        """A sound state is believed for some seconds, also when this program cannot say any more that it is not."""
+        """A sound state is believed for some seconds only: this program may be stopped."""
         if self._good is not None:
             self._pages.set_for("/healthz", self._good, _BELIEVED, _SILENT)
 
