@@ -5,6 +5,7 @@
 #include "freshframe/gil_findings.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -47,14 +48,22 @@ class Documents {
  public:
   /// `path` begins with '/'. Replaces what was there.
   void set(std::string path, Document document);
+  /// The same for so many seconds, and then `after`, unless it is set again: what nobody renews is not believed.
+  void set(std::string path, Document document, double seconds, Document after);
   /// Null: there is none.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
   /// How often one was found: whether anybody looks.
   [[nodiscard]] std::uint64_t asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
 
  private:
+  struct Kept {
+    std::shared_ptr<const Document> document;
+    std::optional<std::chrono::steady_clock::time_point> until;
+    std::shared_ptr<const Document> after;  // what is answered then
+  };
+
   mutable std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const Document>, std::less<>> documents_;
+  std::map<std::string, Kept, std::less<>> documents_;
   mutable std::atomic<std::uint64_t> asked_{0};
 };
 

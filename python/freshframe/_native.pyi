@@ -472,11 +472,15 @@ class FleetStream:
     def wanted(self) -> bool:
         """Whether some reader wants its results."""
 
-    def note(self, captured: float) -> None:
-        """Counts a result that no reader wants."""
+    def note(self, captured: float) -> bool:
+        """
+        Counts a result that no reader wants. False: it was captured after the lease's end.
+        """
 
-    def put(self, stamp: tuple, pickled: bytes) -> None:
-        """A result: its (seq, pts, captured, Unix time) and its pickle."""
+    def put(self, stamp: tuple, pickled: bytes) -> bool:
+        """
+        A result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured after the lease's end.
+        """
 
 class FleetAgent:
     """An agent's end of the channel to its controller. Not an interface."""
@@ -494,8 +498,10 @@ class FleetAgent:
     def open_run(self, camera: int, epoch: int, exclusive: bool) -> None:
         """A run of a camera begins."""
 
-    def close_run(self, camera: int, epoch: int) -> None:
-        """It has ended; its results can still be pulled."""
+    def close_run(self, camera: int, epoch: int) -> bool:
+        """
+        It has ended; its results can still be pulled. False: a session is open still, call it again.
+        """
 
     def enter_gate(self, camera: int, epoch: int) -> None:
         """Network sources that this thread makes ask the gate of this run."""
@@ -524,6 +530,9 @@ class FleetChild:
 
     def reap(self) -> object:
         """How it ended, once; None: it runs."""
+
+def mask_passwords(text: str) -> str:
+    """A text without the passwords of the URLs in it."""
 
 def start_fleet_child(arguments: list, environment: list, socket: int) -> FleetChild:
     """Starts a process with a socket; this thread must outlive it."""
@@ -687,6 +696,11 @@ class Pages:
 
     def set(self, path: str, type: str, body: bytes, status: int) -> None:
         """What is answered at a path from now on."""
+
+    def set_for(self, path: str, body: bytes, seconds: float, after: str) -> None:
+        """
+        The same for so many seconds, with status 200; then a text with status 503.
+        """
 
     @property
     def asked(self) -> int:

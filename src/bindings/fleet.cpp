@@ -14,6 +14,7 @@
 #include "bindings/raw_call.hpp"
 #include "core/session_gate.hpp"
 #include "fleet/agent_end.hpp"
+#include "media/masked_url.hpp"
 #include "process/life/child.hpp"
 
 #include <nanobind/stl/string.h>
@@ -63,15 +64,15 @@ class PythonStream {
       : end_(std::move(end)), stream_(std::move(stream)) {}
 
   [[nodiscard]] bool is_wanted() const { return stream_->is_wanted(); }
-  void note(double captured) { end_->note(*stream_, time_point(captured)); }
-  void put(nb::tuple stamp, const nb::bytes& bytes) {
+  bool note(double captured) { return end_->note(*stream_, time_point(captured)); }
+  bool put(nb::tuple stamp, const nb::bytes& bytes) {
     const auto captured = nb::cast<double>(stamp[2]);
     const auto* const begin = reinterpret_cast<const std::byte*>(bytes.c_str());
-    end_->put(*stream_, time_point(captured),
-              {.seq = nb::cast<std::int64_t>(stamp[0]),
-               .pts = nb::cast<double>(stamp[1]),
-               .time = nb::cast<double>(stamp[3]),
-               .bytes = std::make_shared<const std::vector<std::byte>>(begin, begin + bytes.size())});
+    return end_->put(*stream_, time_point(captured),
+                     {.seq = nb::cast<std::int64_t>(stamp[0]),
+                      .pts = nb::cast<double>(stamp[1]),
+                      .time = nb::cast<double>(stamp[3]),
+                      .bytes = std::make_shared<const std::vector<std::byte>>(begin, begin + bytes.size())});
   }
 
  private:
@@ -134,9 +135,11 @@ void bind_agent(nb::module_& module) {
   nb::class_<PythonStream>(module, "FleetStream", nb::is_final(),
                            "One output of one run of a camera, on an agent. Not an interface.")
       .def_prop_ro("wanted", &PythonStream::is_wanted, "Whether some reader wants its results.")
-      .def("note", &PythonStream::note, nb::arg("captured"), "Counts a result that no reader wants.")
+      .def("note", &PythonStream::note, nb::arg("captured"),
+           "Counts a result that no reader wants. False: it was captured after the lease's end.")
       .def("put", &PythonStream::put, nb::arg("stamp"), nb::arg("pickled"),
-           "A result: its (seq, pts, captured, Unix time) and its pickle.");
+           "A result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured after the "
+           "lease's end.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
                           "An agent's end of the channel to its controller. Not an interface.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
@@ -154,9 +157,10 @@ void bind_agent(nb::module_& module) {
       .def(
           "close_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
-            self.end().close_run({.epoch = epoch, .camera = camera});
+            return self.end().close_run({.epoch = epoch, .camera = camera});
           },
-          nb::arg("camera"), nb::arg("epoch"), "It has ended; its results can still be pulled.")
+          nb::arg("camera"), nb::arg("epoch"),
+          "It has ended; its results can still be pulled. False: a session is open still, call it again.")
       .def("enter_gate", &enter_gate, nb::arg("camera"), nb::arg("epoch"),
            "Network sources that this thread makes ask the gate of this run.")
       .def(
@@ -186,6 +190,9 @@ void bind_fleet(nb::module_& module) {
             return end ? nb::cast(end->text()) : nb::none();
           },
           "How it ended, once; None: it runs.");
+  module.def(
+      "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
+      "A text without the passwords of the URLs in it.");
   module.def("start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"),
              nb::arg("socket"), "Starts a process with a socket; this thread must outlive it.");
 }

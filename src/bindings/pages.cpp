@@ -31,6 +31,11 @@ class Pages {
     documents_->set(std::move(path),
                     {.type = std::move(type), .body = {body.c_str(), body.size()}, .status = status});
   }
+  void set_for(std::string path, const nb::bytes& body, double seconds, const std::string& after) {
+    const std::string type = "text/plain; charset=utf-8";
+    documents_->set(std::move(path), {.type = type, .body = {body.c_str(), body.size()}, .status = 200},
+                    seconds, {.type = type, .body = after, .status = 503});
+  }
   [[nodiscard]] std::uint64_t asked() const noexcept { return documents_->asked(); }
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept { return urls_; }
   [[nodiscard]] std::unique_ptr<Server> take_server() noexcept { return std::move(server_); }
@@ -60,6 +65,8 @@ void bind_pages(nb::module_& module) {
            nb::arg("host"), nb::arg("port"), nb::arg("token"), nb::arg("home"))
       .def("set", &Pages::set, nb::arg("path"), nb::arg("type"), nb::arg("body"), nb::arg("status"),
            "What is answered at a path from now on.")
+      .def("set_for", &Pages::set_for, nb::arg("path"), nb::arg("body"), nb::arg("seconds"), nb::arg("after"),
+           "The same for so many seconds, with status 200; then a text with status 503.")
       .def_prop_ro("asked", &Pages::asked, "How often one of these was asked for.")
       .def_prop_ro("urls", &Pages::urls, "Where it is served, with the token if there is one.")
       .def("close", gil::entry<&close>, "Ends it. GIL: released while waiting")

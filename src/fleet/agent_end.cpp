@@ -111,16 +111,19 @@ void AgentEnd::tell(std::span<const std::byte> bytes) {
   wake();
 }
 
-void AgentEnd::put(Outboxes::Stream& stream, TimePoint captured, const Result& result) {
-  if (runs_.note_result(stream.run(), captured) && outboxes_.put(stream, result)) wake();
+bool AgentEnd::put(Outboxes::Stream& stream, TimePoint captured, const Result& result) {
+  if (!runs_.note_result(stream.run(), captured)) return false;
+  if (outboxes_.put(stream, result)) wake();
+  return true;
 }
 
-void AgentEnd::close_run(Run run) {
-  runs_.close(run);
+bool AgentEnd::close_run(Run run) {
+  if (!runs_.close(run)) return false;
   outboxes_.close(run);
   const Lock lock(mutex_);
   in_hurry_ = true;
   wake();
+  return true;
 }
 
 void AgentEnd::wake() const noexcept {
@@ -277,6 +280,8 @@ void AgentEnd::serve_pulls(BootTime now) {
 
 void AgentEnd::send_renewal(BootTime now) {
   renewed_ = now;
+  // The controller stands still: one more would tell it nothing that the next one after it does not.
+  if (is_backed_up()) return;
   {
     const Lock lock(mutex_);
     in_hurry_ = false;

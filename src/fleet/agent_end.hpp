@@ -61,11 +61,13 @@ class AgentEnd {
   [[nodiscard]] std::shared_ptr<Outboxes::Stream> open_stream(Run run, const std::string& output) {
     return outboxes_.open(run, output);
   }
-  /// Counts a result of an output that no reader wants.
-  void note(const Outboxes::Stream& stream, TimePoint captured) { runs_.note_result(stream.run(), captured); }
-  void put(Outboxes::Stream& stream, TimePoint captured, const Result& result);
-  /// The run has ended: its results can still be pulled.
-  void close_run(Run run);
+  /// Counts a result of an output that no reader wants. False: it was captured after the lease's end.
+  bool note(const Outboxes::Stream& stream, TimePoint captured) {
+    return runs_.note_result(stream.run(), captured);
+  }
+  bool put(Outboxes::Stream& stream, TimePoint captured, const Result& result);
+  /// The run has ended: its results can still be pulled. False: a session is open still; to be called again.
+  bool close_run(Run run);
 
  private:
   void run();

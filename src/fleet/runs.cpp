@@ -21,12 +21,16 @@ void Runs::open(Run run, bool exclusive) {
   if (exclusive && !state.gate) state.gate = std::make_shared<RunGate>(lease_);
 }
 
-void Runs::close(Run run) {
+bool Runs::close(Run run) {
   const Lock lock(mutex_);
   const auto found = states_.find(run);
-  if (found == states_.end()) return;
-  if (found->second.gate) found->second.gate->shut();
+  if (found == states_.end()) return true;
+  if (const auto& gate = found->second.gate) {
+    gate->shut();
+    if (gate->sessions() > 0) return false;
+  }
   states_.erase(found);
+  return true;
 }
 
 std::shared_ptr<core::SessionGate> Runs::gate(Run run) const {

@@ -41,7 +41,8 @@ class Runs {
   explicit Runs(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
 
   void open(Run run, bool exclusive);
-  void close(Run run);
+  /// Shuts its gate. False: a session is open still, so that it counts until a later close().
+  bool close(Run run);
   /// The gate of its sources; null: they need not ask.
   [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const;
   /// Counts a result; false: it was captured after the lease's end and is nobody's.

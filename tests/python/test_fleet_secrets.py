@@ -14,8 +14,8 @@ import pytest
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._masked_url import masked
 from freshframe.fleet._state import StateFile
+from freshframe.fleet._url import masked
 
 ROOT = Path(__file__).resolve().parents[2]
 VECTOR = re.compile(r'EXPECT_EQ\(mask_passwords\((".*")\), (".*")\);')

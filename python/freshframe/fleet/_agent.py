@@ -282,7 +282,7 @@ class _Agent:
             if run.ended:
                 return
             run.ended = True
-        while self._end.close_run(*run.key) is False:  # a session is open still
+        while not self._end.close_run(*run.key):  # a session is open still
             time.sleep(_LOOK_EVERY)
         with self._lock:
             self._runs.pop(run.key, None)

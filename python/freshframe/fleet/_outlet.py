@@ -52,11 +52,11 @@ class Outlet(Node[Any, None]):
         stamp = (sample.seq, sample.pts, captured, time.time() - (time.monotonic() - captured))
         self._count(self._stream.put(stamp, result))
 
-    def _count(self, taken: bool | None) -> None:
-        if taken is False:
-            self.refused += 1
-        else:
+    def _count(self, taken: bool) -> None:
+        if taken:
             self.kept += 1
+        else:
+            self.refused += 1
 
     def _note_large(self, size: int) -> None:
         if self.too_large == 0:

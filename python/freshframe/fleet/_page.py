@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _PERIOD = 0.25  # seconds between two looks whether somebody has asked
 _MOST_PORTS = 65535
+_BELIEVED = 5.0  # seconds
+_SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
 _STALLED = 3.0  # seconds without a look of the controller at its agents: their leases are over
 _RARELY = 10.0  # seconds between two states when nobody does
 
@@ -50,6 +52,7 @@ class FleetPage:
         if not 0 <= _check.integer("port", port) <= _MOST_PORTS:
             raise OptionError(f"port must be 0 (a free one) to {_MOST_PORTS}, got {port}")
         self._stats = stats
+        self._good: bytes | None = None  # what /healthz says, if it is sound
         self._ticked = ticked
         self._pid = os.getpid()
         self._pages = _native.Pages(
@@ -106,6 +109,7 @@ class FleetPage:
             if self._is_stalled():
                 published = float("-inf")  # the state is made as soon as it goes on
                 continue
+            self._renew_health()
             if self._pages.asked == asked and now - published < _RARELY:
                 continue
             asked, published = self._pages.asked, now
@@ -115,6 +119,7 @@ class FleetPage:
                 published = float("-inf")
             except Exception as error:
                 logger.exception("the page of a fleet has no state")
+                self._good = None
                 reason = f"no state of the fleet: {type(error).__name__}\n"
                 self._pages.set("/healthz", "text/plain; charset=utf-8", reason.encode(), 503)
 
@@ -127,6 +132,7 @@ class FleetPage:
         if silent < _STALLED:
             return False
         reason = f"the controller has not worked for {silent:.0f} s\n"
+        self._good = None
         self._pages.set("/healthz", "text/plain; charset=utf-8", reason.encode(), 503)
         return True
 
@@ -135,7 +141,15 @@ class FleetPage:
         text = json.dumps(page_state(stats), separators=(",", ":"))
         self._pages.set("/api/fleet", "application/json", text.encode(), 200)
         good, reason = health(stats)
-        self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 200 if good else 503)
+        self._good = f"{reason}\n".encode() if good else None
+        if not good:
+            self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
+        self._renew_health()
+
+    def _renew_health(self) -> None:
+        """A sound state is believed for some seconds only: this program may be stopped."""
+        if self._good is not None:
+            self._pages.set_for("/healthz", self._good, _BELIEVED, _SILENT)
 
 
 def page_state(stats: FleetStats) -> dict[str, Any]:

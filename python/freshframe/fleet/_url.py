@@ -3,14 +3,19 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import os
 
+from .. import _native
 from .._errors import OptionError
-from ._masked_url import masked
-
-__all__ = ["masked", "resolved"]
 
 _FROM_ENVIRONMENT = "env:"
+
+
+@functools.lru_cache(4096)  # the addresses of a fleet are shown again and again
+def masked(text: str) -> str:
+    """A text without the passwords of its URLs, by the engine's own rules."""
+    return _native.mask_passwords(text)
 
 
 def resolved(url: str) -> str:

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/serve.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -11,9 +13,19 @@
 namespace freshframe {
 
 void Documents::set(std::string path, Document document) {
-  auto kept = std::make_shared<const Document>(std::move(document));
+  Kept kept{.document = std::make_shared<const Document>(std::move(document)), .until = {}, .after = {}};
   const std::lock_guard lock(mutex_);
-  documents_[std::move(path)].swap(kept);
+  std::swap(documents_[std::move(path)], kept);
+}
+
+void Documents::set(std::string path, Document document, double seconds, Document after) {
+  const auto time = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(std::max(0.0, seconds)));
+  Kept kept{.document = std::make_shared<const Document>(std::move(document)),
+            .until = std::chrono::steady_clock::now() + time,
+            .after = std::make_shared<const Document>(std::move(after))};
+  const std::lock_guard lock(mutex_);
+  std::swap(documents_[std::move(path)], kept);
 }
 
 std::shared_ptr<const Document> Documents::find(std::string_view path) const {
@@ -21,7 +33,8 @@ std::shared_ptr<const Document> Documents::find(std::string_view path) const {
   const auto found = documents_.find(path);
   if (found == documents_.end()) return nullptr;
   asked_.fetch_add(1, std::memory_order_relaxed);
-  return found->second;
+  const auto& [document, until, after] = found->second;
+  return until && std::chrono::steady_clock::now() >= *until ? after : document;
 }
 
 }  // namespace freshframe

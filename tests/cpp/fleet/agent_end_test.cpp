@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -222,6 +224,45 @@ TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
   auto writer = Controller::begin(ToAgent::Answer);
   controller.send(writer);  // ends too early
   while (!agent.ended()) static_cast<void>(agent.next_order(10ms));
+}
+
+TEST(Runs, KeepsARunWhoseSessionIsOpenUntilItIsClosed) {
+  const auto lease = std::make_shared<Lease>(LeaseTimes{});
+  lease->renew(boot_now());
+  Runs runs(lease);
+  runs.open(kRun, true);
+  const auto gate = runs.gate(kRun);
+  gate->note_opened();
+  EXPECT_FALSE(runs.close(kRun));
+  EXPECT_FALSE(gate->is_open());
+  EXPECT_TRUE(runs.has_exclusive_session());
+  EXPECT_EQ(runs.records().size(), 1U);
+  gate->note_closed();
+  EXPECT_TRUE(runs.close(kRun));
+  EXPECT_TRUE(runs.records().empty());
+  EXPECT_TRUE(runs.close(kRun));
+}
+
+TEST(AgentEnd, KeepsFewRenewalsForAControllerThatStandsStill) {
+  Controller controller;
+  AgentOptions options;
+  options.lease.renew = 1ms;
+  constexpr std::uint32_t kManyRuns = 5'000;
+  constexpr std::size_t kOneRenewal = kManyRuns * sizeof(CameraRecord);
+  AgentEnd end(controller.take_agents(), 0, options);
+  for (std::uint32_t camera = 0; camera < kManyRuns; ++camera)
+    end.open_run({.epoch = 1, .camera = camera}, false);
+  std::this_thread::sleep_for(500ms);  // hundreds of renewals that nobody reads
+  std::size_t bytes = 0;
+  const auto asked = boot_now().count();
+  while (true) {  // until one that was asked after them
+    const auto message = controller.receive();
+    process::ByteReader reader(message);
+    if (reader.get<std::uint8_t>() != static_cast<std::uint8_t>(ToController::Renewal)) continue;
+    if (reader.get<std::int64_t>() > asked) break;
+    bytes += message.size();
+  }
+  EXPECT_LT(bytes, (16U << 20) + 2 * kOneRenewal);
 }
 
 }  // namespace
