@@ -13,20 +13,20 @@ from ._errors import OptionError, OptionTypeError
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """How many samples a node gets in one call: ``pipeline.add(node, cameras, batch=Batch(8))``.
+    """Size of the batches of a node: ``pipeline.add(node, cameras, batch=Batch(8))``.
 
-    The engine gathers them from all edges of the node, in turn, so that every camera gets its share. They
-    stay in their queues meanwhile: with LATEST a newer sample takes the place of the one that waits. The
+    The engine gathers samples from all edges of the node, in turn, so every camera gets its share. Until then
+    they stay in their queues: with LATEST a newer sample replaces the waiting one. The
     node's ``process_batch(samples)``, or a function, gets a list and returns one with as many entries.
 
     Args:
-        size: The most samples of one call, 1 to 4096. Fewer come when the queues hold no more, when
+        size: Maximum number of samples in one call, 1 to 4096. Fewer come when the queues hold no more, when
             ``max_wait`` is over, and at the end.
         max_wait: Seconds to wait for more after the first one; 0 takes what is there.
 
     Raises:
         OptionError: One is out of range.
-        OptionTypeError: size is no int, or max_wait no number.
+        OptionTypeError: size is not an int, or max_wait is not a number.
     """
 
     size: int

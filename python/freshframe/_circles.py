@@ -27,20 +27,25 @@ def _radius(radius: tuple[float, float]) -> tuple[float, float]:
 
 
 class CircleDetector(NativeNode["Frame", Circles]):
-    """Finds circles in each frame by itself. Native, works on the luma plane.
+    """Finds the circles of each frame, independently of other frames. Native, reads the luma plane.
 
     Edges are linked to chains and split into arcs (after C. Akinlar, C. Topal, "EDCircles", Pattern
-    Recognition 2013), arcs joined to candidates, candidates fitted to the edges around them and judged by a
-    small network that was trained on drawn scenes; once at full size and once at half, where blurred edges
-    are steep again.
+    Recognition 2013). Arcs are joined to candidates, which are fitted to the edges around them. A small
+    network that was trained on drawn scenes rates the candidates. All of this runs at full size and at half,
+    where blurred edges are steep again.
 
     Args:
-        radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
-            pixel, or 3 % of the radius.
-        max_circles: 1 to 500; the best are kept.
-        min_confidence: 0 to 1; below it a circle is not reported. It is the chance that a circle is real.
+        radius: (smallest, largest) in pixels. A reported radius may lie outside of it by the error of the
+            measurement: half a pixel, or 3 % of the radius.
+        max_circles: 1 to 500; the most confident are kept.
+        min_confidence: 0 to 1: circles below it are not reported. The confidence is the probability that a
+            circle is real.
         concentric: Also report circles inside of each other around one centre, as targets and wheels have
-            them; else only the best of them.
+            them. Otherwise only the most confident of them is reported.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
     """
 
     def __init__(
@@ -63,16 +68,16 @@ class CircleDetector(NativeNode["Frame", Circles]):
 class CircleTracker(NativeNode["Frame", Circles]):
     """Finds circles and gives them identities that last over time and through dropped frames. Native.
 
-    Most frames are searched in part only: where a track expects its circle, and where the picture changed
-    since that place was last searched. That costs a third or less of a search of the whole and finds as many
-    circles: what changes is searched again in every frame. A frame that changed nearly everywhere, as under a
-    moving camera, is searched as a whole.
+    Most frames are searched only in part: where a track expects its circle, and where the picture has changed
+    since the last search there. That costs a third or less of a full search and finds as many circles. A
+    frame that changed nearly everywhere, as with a moving camera, is searched as a whole. Tracks are matched
+    as by BoxTracker.
 
     Args:
         radius: (smallest, largest) in pixels.
-        max_circles: 1 to 500; the best are kept.
-        max_gap: Seconds that a circle may be unseen and keep its id, at most 1e6; twice as long when no frame
-            came meanwhile.
+        max_circles: 1 to 500; the most confident are kept.
+        max_gap: Seconds for which a circle may be unseen and keep its id, at most 1e6; twice as long if no
+            frame came in that time.
         full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
 
     Raises:
@@ -102,15 +107,15 @@ class CircleTracker(NativeNode["Frame", Circles]):
 
         Args:
             image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
-            time: Seconds, ascending; a step back starts afresh.
+            time: Seconds, ascending; a step back starts all tracks again.
 
         Returns:
-            By ascending ``tracker_id``.
+            The circles, by ascending ``tracker_id``.
 
         Raises:
             StateError: This tracker was added to a pipeline.
-            OptionError: The shape is no picture's, or time is infinite or nan.
-            OptionTypeError: Not a uint8 array, or time is no number.
+            OptionError: The shape is not that of a picture, or time is infinite or nan.
+            OptionTypeError: Not a uint8 array, or time is not a number.
         GIL: released.
         """
         seconds = _check.number("time", time)
@@ -130,18 +135,18 @@ def detect_circles(
 
     Args:
         image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
-        radius: (smallest, largest) in pixels. What is found may be off it by the error of measuring: half a
-            pixel, or 3 % of the radius.
-        max_circles: 1 to 500; the best are kept.
-        min_confidence: 0 to 1; below it a circle is not reported.
+        radius: (smallest, largest) in pixels. A reported radius may lie outside of it by the error of the
+            measurement: half a pixel, or 3 % of the radius.
+        max_circles: 1 to 500; the most confident are kept.
+        min_confidence: 0 to 1: circles below it are not reported.
         concentric: Also report circles inside of each other around one centre, as targets and wheels have
-            them; else only the best of them.
+            them. Otherwise only the most confident of them is reported.
 
     Returns:
-        Most confident first; ``tracker_id`` is None.
+        The circles, the most confident first; ``tracker_id`` is None.
 
     Raises:
-        OptionError: The shape is no picture's, or an option is out of range.
+        OptionError: The shape is not that of a picture, or an option is out of range.
         OptionTypeError: Not a uint8 array, or an option is of the wrong type.
         FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
     GIL: released.
@@ -156,21 +161,22 @@ def detect_circles(
 
 
 class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Frame"]):
-    """Draws what was found, its labels and trails into a copy of each sample's frame. Native.
+    """Draws circles, boxes or counts with their labels and trails into a copy of each sample's frame. Native.
 
-    Takes Circles, Detections (supervision's, too), or what LineCounter and ZoneCounter give, which it draws
-    with the line or the zone and its numbers. The copy has the frame's own format: a frame that was decoded
-    to I420 stays I420, and an encoder needs no conversion. A gray frame becomes I420, which has colour.
+    Takes Circles, Detections (also supervision's), or the counts of LineCounter and ZoneCounter, which it
+    draws with the line or the zone and the numbers. The copy has the frame's own format: a frame that was
+    decoded to I420 stays I420, and an encoder needs no conversion. A gray frame becomes I420, which has
+    colour.
 
     A circle has the colour of its id or, without one, of its confidence; a box has the colour of its class.
-    Lines and letters grow with the picture. The letters are those of ASCII: accents are left out, and every
-    other letter is drawn as an empty box.
+    Lines and letters grow with the picture. The letters are those of ASCII: accents are left out, and any
+    other letter becomes an empty box.
 
     Args:
-        ids: Label things with their tracker_id.
+        ids: Label objects with their tracker_id.
         names: Label boxes with the names of their classes, where they are known.
-        confidences: Label things with their confidence; None: boxes only.
-        trail: Seconds of path drawn behind a tracked thing, at most 60; 0: none.
+        confidences: Label objects with their confidence; None: only boxes.
+        trail: Seconds of path drawn behind a tracked object, at most 60; 0: none.
         line_width: Pixels, at most 100; 0: chosen from the picture's size.
 
     Raises:
@@ -204,11 +210,11 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Fra
         return Circles | Detections | LineCounts | ZoneCounts, _native.Frame
 
     def draw(self, frame: Frame, found: Any, *, time: float | None = None) -> Frame:
-        """A copy of one frame with what was found, for programs without a pipeline.
+        """Draws into a copy of one frame, for programs without a pipeline.
 
         Args:
             frame: The picture.
-            found: Circles, Detections (supervision's, too), LineCounts or ZoneCounts.
+            found: Circles, Detections (also supervision's), LineCounts or ZoneCounts.
             time: Seconds, ascending, for the trails; None: without trails.
 
         Raises:

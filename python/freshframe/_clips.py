@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 class ClipRecorder(NativeNode["Frame", None]):
-    """Keeps the last seconds of a stream and writes clips of events: what was to be seen before and after.
+    """Keeps the last seconds of a stream and writes clips of events, with the seconds before and after.
 
     Frames are encoded all the time, once for all clips; :meth:`save` costs no encoding. A key frame is made
     each second, and a clip begins with the last one before its ``before`` seconds. Native.
 
-    When the size or the colours of the frames change, or there was no frame for 6 hours, the clips that are
-    being written end, and what was held is forgotten. A clip that cannot be written is an error of the node;
-    the others go on.
+    When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
+    and the held frames are dropped. A clip that cannot be written is an error of the node. The other clips
+    continue.
 
     Args:
         before: Seconds of a clip before its event, 0 to 86400.
         after: Seconds of a clip after its event, 0 to 86400.
         codec: As of :class:`VideoFile`.
         quality: As of :class:`VideoFile`.
-        max_bytes: Limit of the encoded seconds that are held, but for the last second. Where it is too
-            little, clips begin later; a WARNING says so once.
+        max_bytes: Limit of the encoded frames that are held; the last second is held in any case. If it is
+            too small, clips begin later, and one WARNING says so.
         options: As of :class:`VideoFile`.
 
     Raises:
-        OptionError: The codec cannot be, or an option is out of range.
+        OptionError: The codec is impossible here, or an option is out of range.
         OptionTypeError: An argument is of the wrong type.
     """
 
@@ -63,19 +63,19 @@ class ClipRecorder(NativeNode["Frame", None]):
         )
 
     def save(self, path: str | os.PathLike[str], *, at: float | None = None) -> None:
-        """Writes the clip of an event to a file. Any thread; does not wait until it is written.
+        """Writes the clip of an event to a file, from any thread. Does not wait for the end of the clip.
 
         A second call for a file that is being written makes that clip longer. An existing file is replaced
         when the first frame is written.
 
         Args:
             path: A name that ends in .mp4, .mov or .mkv.
-            at: When the event was or will be, as the ``pts`` of a sample, in seconds. Default: now. The clip
-                has what is still held of its time; if that is no frame, a WARNING says so, and the file stays
-                as it is.
+            at: The time of the event, in seconds, as the ``pts`` of a sample. Default: now. The clip has the
+                frames of its time that are still held. If there are none, a WARNING says so, and the file
+                stays as it is.
 
         Raises:
-            OptionError: The name ends otherwise, or `at` is no time.
+            OptionError: The name has another suffix, or `at` is not a finite number.
             StateError: The pipeline does not run, or it runs in the parent of this forked process.
             FreshframeError: The file cannot be created, or another recorder of this process writes it.
         GIL: released.
@@ -86,5 +86,5 @@ class ClipRecorder(NativeNode["Frame", None]):
 
     @property
     def writing(self) -> tuple[str, ...]:
-        """The paths of the clips that are asked for and not yet closed; any thread."""
+        """The paths of the clips that are not yet closed. Callable from any thread."""
         return tuple(_native.clips_in_writing(self._handle))

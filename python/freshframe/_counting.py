@@ -1,4 +1,4 @@
-"""Counts of things that cross a line or stand in a zone: the native nodes and what they give."""
+"""Counts of objects that cross a line or are in a zone: the native nodes and their results."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,14 +21,14 @@ _UNRECORDED = {"recorded": False}  # JsonLines and Csv leave the field out
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """One thing that went through a line or the border of a zone.
+    """One object that went through a line or the border of a zone.
 
     Attributes:
         tracker_id: Its identity.
         class_id: Its class; 0 for circles.
-        forward: Its direction; of a zone: True when it went in.
-        at: (x, y) in pixels: where, on the straight way between two sightings.
-        pts: Seconds: when, on that way.
+        forward: Its direction; for a zone True when it went in.
+        at: (x, y) in pixels: the place on the straight path between two positions of the object.
+        pts: Seconds: the time on that path.
     """
 
     tracker_id: int
@@ -40,18 +40,18 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineCounts:
-    """What has crossed a line since the start. Compares by identity.
+    """The crossings of a line since the start. Compares by identity.
 
     Attributes:
         start: (x, y) in pixels, in the coordinates of the tracks.
         end: The same.
-        forward: Number of crossings to the right of one who looks from ``start`` to ``end``: downwards for a
+        forward: Number of crossings to the right, as seen from ``start`` towards ``end``: downwards for a
             line drawn from left to right.
         backward: Number of crossings in the other direction.
-        classes: (forward, backward) by the class's name, or its class_id as text where it has none; empty
-            for circles.
-        crossings: Those that are known since the sample before.
-        tracks: The things that were counted in, as the tracker gave them.
+        classes: (forward, backward) by the class's name, or by its class_id as a string where it has none;
+            empty for circles.
+        crossings: The crossings found with this sample.
+        tracks: The tracker's result, from which the counts were made.
     """
 
     start: Place
@@ -65,15 +65,15 @@ class LineCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneCounts:
-    """What is in a zone, and what went in and out since the start. Compares by identity.
+    """The objects in a zone, and the crossings of its border since the start. Compares by identity.
 
     Attributes:
         corners: (x, y) in pixels each, in the coordinates of the tracks.
-        entered: Number of those that went in. A thing that is inside when it is seen first did not.
-        left: Number of those that went out.
-        inside: The ids of those that are inside now, ascending.
-        crossings: Those of the border that are known since the sample before.
-        tracks: The things that were counted in, as the tracker gave them.
+        entered: How often an object went in. One that is first seen inside has not entered.
+        left: How often an object went out.
+        inside: The ids of the objects that are inside now, ascending.
+        crossings: The crossings of the border found with this sample.
+        tracks: The tracker's result, from which the counts were made.
     """
 
     corners: tuple[Place, ...]
@@ -87,18 +87,18 @@ class ZoneCounts:
 class LineCounter(NativeNode["Circles | Detections", LineCounts]):
     """Counts tracks that cross a line, in each direction. Native.
 
-    A thing has crossed when it was seen on one side of the line and then on the other, and the way between
-    these sightings went through the line. So frames that were dropped change nothing, and a thing that
-    wavers on the line is counted once. Put a BoxTracker or a CircleTracker before it. Each source has counts
-    of its own.
+    An object has crossed when it was seen on one side of the line and then on the other, and the straight
+    path between these positions goes through the line. So dropped frames do not change the count, and an
+    object that wavers on the line is counted once. Put a BoxTracker or a CircleTracker before it. Each source
+    has counts of its own.
 
     Args:
-        start: (x, y) in pixels: one end of the line. Forward is to the right of one who looks from here to
+        start: (x, y) in pixels: one end of the line. Forward is to the right, as seen from here towards
             ``end``: downwards for a line drawn from left to right.
         end: (x, y) in pixels: the other end.
-        anchor: Which point of a thing crosses: its "center", or the middle of its lower edge, "bottom".
-        margin: Pixels. A thing is on a side only when it is seen farther from the line than this. None: a
-            twentieth of the thing's size, at least one pixel.
+        anchor: The point of an object that crosses: its "center", or the middle of its lower edge, "bottom".
+        margin: Pixels. An object is on a side only when its anchor is farther from the line than this. None:
+            a twentieth of the object's size, at least one pixel.
 
     Raises:
         OptionError: A number is out of range, or the line has no length.
@@ -128,8 +128,8 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         """The counts with the tracks of one more picture, for programs without a pipeline.
 
         Args:
-            tracks: What a tracker gave.
-            time: Seconds, ascending; after a step back all things are new, and counts go on.
+            tracks: A tracker's result.
+            time: Seconds, ascending; after a step back all objects are new, and the counts continue.
 
         Raises:
             StateError: This counter was added to a pipeline.
@@ -145,14 +145,14 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
     """Counts tracks that are in a zone, and those that go in and out. Native.
 
-    As LineCounter: frames that were dropped change nothing. A thing that went through the zone between two
-    sightings is counted as entered and left. Each source has counts of its own.
+    As with LineCounter, dropped frames do not change the count. An object that went through the zone between
+    two positions is counted as entered and left. Each source has counts of its own.
 
     Args:
         corners: (x, y) in pixels, 3 to 1000, in order around the zone.
         anchor: As of LineCounter.
         margin: As of LineCounter.
-        max_gap: Seconds that a thing may be unseen and still be inside.
+        max_gap: Seconds for which an object may be unseen and still count as inside, more than 0.
 
     Raises:
         OptionError: A number is out of range, the edges cross, or the zone has no area.

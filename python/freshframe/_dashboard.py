@@ -24,11 +24,11 @@ _MOST_PORTS = 1 << 16
 class Dashboard:
     """The live page of a pipeline, as Pipeline.serve() returns it.
 
-    It goes on until close(), until its pipeline is collected, or until the program exits. Dropping this
-    object stops nothing. ``with pipeline.serve() as dashboard:`` closes it at the end of the block.
+    It is served until close(), until its pipeline is collected, or until the program exits. Dropping this
+    object does not end it. ``with pipeline.serve() as dashboard:`` closes it at the end of the block.
 
     Attributes:
-        urls: Where it is served. Several when it listens at all addresses of this machine: one for each
+        urls: The URLs of the page. Several when it listens on all addresses of this machine: one for each
             address, then one with the machine's name. Each includes the token if there is one.
     """
 
@@ -47,7 +47,7 @@ class Dashboard:
 
     @property
     def closed(self) -> bool:
-        """Whether it serves no more."""
+        """Whether the server has ended."""
         pipeline = self._pipeline()
         return pipeline is None or of(pipeline) is not self
 

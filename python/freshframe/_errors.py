@@ -11,7 +11,7 @@ class FreshframeError(Exception):
 
 
 class GraphError(FreshframeError, ValueError):
-    """The graph cannot be wired so: refused by add(), reader() or start(), before any thread ran."""
+    """The wiring of the graph is invalid: refused by add(), reader() or start(), before any thread ran."""
 
 
 class OptionError(FreshframeError, ValueError):

@@ -14,16 +14,16 @@ State = Literal["cpu", "blocked"]
 
 @dataclass(frozen=True, slots=True)
 class GilStall:
-    """The GIL could not be had for a while.
+    """A time in which other threads could not get the GIL.
 
     Attributes:
-        duration: Seconds from when its holder was first seen stuck until another thread got it. The watch
-            looks at intervals, so the true stall began up to one of them earlier.
+        duration: Seconds from the first sign of the stuck holder until another thread got the GIL. The watch
+            samples at intervals, so the true stall began up to one interval earlier.
         started: time.monotonic() of its beginning.
         thread: Name of the thread that had the GIL for most of that time.
         thread_id: Its threading.get_ident().
         native_id: Its threading.get_native_id().
-        share: Seconds of the duration that this thread had it; the rest belongs to others.
+        share: Seconds of the duration in which this thread had the GIL; others had it for the rest.
         native: ``library:symbol`` of the native function that Python had called, demangled, such as
             ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
             ``builtins:sorted``; None when the thread ran bytecode.
@@ -33,7 +33,7 @@ class GilStall:
             packages, which is the program's own line; None when there is none.
         python_stack: The Python calls, innermost first.
         state: "cpu": it computed; "blocked": it waited in the kernel.
-        system_call: What it waited in; None when it computed.
+        system_call: The system call in which it waited; None when it computed.
     """
 
     duration: float

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class MockCamera(NativeSource["Frame"]):
     """Shows one picture over and over, ``fps`` times a second, as a camera would.
 
-    Frames that it cannot make in time count as ``device``.
+    Frames that it cannot make in time are dropped with the cause ``device``.
 
     Args:
         image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array. Default: a red disc

@@ -261,7 +261,7 @@ class Reader(Generic[T_co]):
 
     def close(self) -> None:
         """
-        Ends this reader: later samples are dropped as ``stop`` and never block anybody.
+        Ends this reader: later samples are dropped as ``stop`` and block no producer.
         """
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:

@@ -21,13 +21,13 @@ class Node(Generic[In, Out]):
     """A step written in Python. Derive and implement process(); calling ``super().__init__()`` isn't needed.
 
     open(), process() and close() run on the node's own thread with the GIL held. A native node derives from
-    it too, but is run by the engine without the GIL; its process() is not for calling.
+    it too, but the engine runs it without the GIL, and its process() must not be called.
 
     Attributes:
         records_to: The path of the file that the node writes, if it is a recorder. Below a live source it
-            then gets the queue RECORDING, stop() lets it write what waits there, and start() refuses a path
-            that a source reads or another recorder writes. A recorder should replace an existing file when
-            the first sample comes, not in open(): a source that cannot be opened then destroys nothing.
+            then gets the queue RECORDING, stop() lets it write the waiting samples, and start() refuses a
+            path that a source reads or another recorder writes. A recorder should replace an existing file
+            when the first sample comes, not in open(): a source that cannot be opened then destroys nothing.
     """
 
     records_to: str | None = None
@@ -39,10 +39,10 @@ class Node(Generic[In, Out]):
         """Called once per sample, by one thread at a time.
 
         Args:
-            sample: What the parent made.
+            sample: The parent's sample.
 
         Returns:
-            What the children get, with the sample's stamp; None emits nothing.
+            The value for the children, with the sample's stamp; None emits nothing.
         """
         if type(self).process_batch is Node.process_batch:
             raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
@@ -58,12 +58,12 @@ class Node(Generic[In, Out]):
         A node that has process_batch() only needs no process(): without ``batch=`` it gets batches of one.
 
         Args:
-            samples: At least one, in the order in which they were taken; ``sample.source`` says of which
-                source each is.
+            samples: At least one, in the order in which they were taken; ``sample.source`` names each one's
+                source.
 
         Returns:
-            A list or tuple with one entry per sample, in their order: what the children get, with that
-            sample's stamp; None emits nothing; an Exception fails that sample alone. What the call raises
+            A list or tuple with one entry per sample, in their order: the value for the children, with that
+            sample's stamp; None emits nothing; an Exception fails that sample alone. An exception of the call
             fails all of them.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")

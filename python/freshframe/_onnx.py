@@ -56,17 +56,18 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     Args:
         path: The .onnx file.
-        threads: That compute a picture; None: as many as there are processors, at most 4.
-        provider: What computes. "auto" takes the first of "cuda", "openvino" and "cpu" that the installed
-            ONNX Runtime has and that works; the attribute ``provider`` tells which.
+        threads: Number of threads that compute a picture; None: as many as the process may use cores, at most
+            4.
+        provider: "auto" chooses the first of "cuda", "openvino" and "cpu" that the installed ONNX Runtime has
+            and that works; the attribute ``provider`` has the choice.
         size: (width, height) of the input, for a file that leaves it open.
 
     Attributes:
-        inputs: What it takes.
-        outputs: What it gives.
-        metadata: What the file tells of itself, text by name.
-        provider: What computes.
-        threads: How many compute a picture.
+        inputs: Name, type and shape of each input.
+        outputs: Name, type and shape of each output.
+        metadata: The file's metadata, strings by name.
+        provider: The provider that computes: "cpu", "cuda" or "openvino".
+        threads: Number of threads that compute a picture.
 
     Raises:
         ImportError: There is no ONNX Runtime.
@@ -95,27 +96,27 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What it takes."""
+        """Name, type and shape of each input."""
         return tuple(Tensor(*given) for given in self._model.inputs)
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """What it gives."""
+        """Name, type and shape of each output."""
         return tuple(Tensor(*given) for given in self._model.outputs)
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the file tells of itself."""
+        """The file's metadata, strings by name."""
         return dict(self._model.metadata)
 
     @property
     def provider(self) -> str:
-        """What computes."""
+        """The provider that computes: "cpu", "cuda" or "openvino"."""
         return self._model.provider
 
     @property
     def threads(self) -> int:
-        """How many threads compute a picture."""
+        """Number of threads that compute a picture."""
         return self._model.threads
 
     def run(self, inputs: Mapping[str, npt.ArrayLike] | npt.ArrayLike) -> dict[str, npt.NDArray[Any]]:
@@ -146,12 +147,12 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         return dict(zip((tensor.name for tensor in self.outputs), self._model.run(arrays), strict=True))
 
     def boxes_in_picture(self, xyxy: npt.ArrayLike, width: int, height: int) -> npt.NDArray[np.float32]:
-        """Boxes from the input's coordinates to a picture's, kept within it.
+        """Converts boxes from the input's coordinates to a picture's, and clips them to the picture.
 
         Args:
             xyxy: (n, 4), in pixels of the input.
-            width: Of the picture that the node was given.
-            height: Likewise.
+            width: Width of the picture that the node was given, pixels.
+            height: Its height, pixels.
 
         Raises:
             OptionError: The shape is wrong, or the model takes no pictures.
@@ -176,13 +177,13 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
 
 class OnnxDetector(NativeNode["Frame", Detections]):
-    """Finds things in each frame with a neural network in an ONNX file. Native, from planes to boxes.
+    """Finds objects in each frame with a neural network in an ONNX file. Native, from planes to boxes.
 
-    The layout of the outputs is told by the file's metadata, the outputs' names and their shapes; when these
-    leave it open, an error shows what there is. Known are exports of YOLOv5, v8, v10, v11 and 26, also with
+    The layout of the outputs follows from the file's metadata, the outputs' names and their shapes. If these
+    leave it open, the error shows the outputs. Known are exports of YOLOv5, v8, v10, v11 and 26, also with
     NMS inside, of RT-DETR, RF-DETR and DETR, and of detectors with outputs named boxes and scores. A picture
     is scaled from its decoded planes straight into the input, as the model's own tools do it. Computes with
-    ONNX Runtime (``pip install 'freshframe[onnx]'``). A stop ends a computation under way.
+    ONNX Runtime (``pip install 'freshframe[onnx]'``). A stop ends a running computation.
 
     One detector may serve several cameras: ``add(detector, cameras, batch=ff.Batch(8))``. On a CPU
     ``threads`` pictures of a batch are computed at once, each by one thread, with the weights in memory
@@ -191,24 +192,24 @@ class OnnxDetector(NativeNode["Frame", Detections]):
     Args:
         path: The .onnx file. Models for segmentation, poses and classification are refused: OnnxModel runs
             them.
-        confidence: Boxes above it are given, 0 to 1.
+        confidence: Only boxes above it are reported, 0 to 1.
         classes: Only these classes, by name; None: all.
         threads: As of OnnxModel.
         provider: As of OnnxModel.
-        layout: What the outputs mean, where the file does not tell: "yolov5", "yolov8" (v8, v11: columns of
-            centre, size and scores), "end2end" (rows of corners, confidence and class), "rtdetr", "rtdetr6",
-            "rfdetr", "detr", "boxes", "ssd".
-        iou: Boxes of one class that overlap more (intersection over union) are one thing, 0 to 1; layouts
-            without duplicates ignore it.
-        names: Of the classes by class_id, where the file does not tell them.
+        layout: The layout of the outputs, where the file does not show it: "yolov5", "yolov8" (v8, v11:
+            columns of centre, size and scores), "end2end" (rows of corners, confidence and class),
+            "rtdetr", "rtdetr6", "rfdetr", "detr", "boxes", "ssd".
+        iou: Of boxes of one class that overlap more (intersection over union), only the most confident one
+            stays, 0 to 1; layouts without duplicates ignore it.
+        names: Names of the classes by class_id, where the file has none.
         size: (width, height) of the input, for a file that leaves it open.
 
     Attributes:
-        names: Of the classes; None when they are not known.
-        layout: What the outputs were taken for.
-        why: What told the layout.
-        provider: What computes.
-        threads: How many compute a picture.
+        names: Names of the classes; None when they are not known.
+        layout: The layout of the outputs.
+        why: The reason for the layout.
+        provider: The provider that computes: "cpu", "cuda" or "openvino".
+        threads: Number of threads that compute a picture.
         size: (width, height) of the input.
         pictures: How many pictures the file takes in one run; None: any number.
 
@@ -252,17 +253,17 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """Of the classes by class_id; None when they are not known."""
+        """Names of the classes by class_id; None when they are not known."""
         return tuple(self._known["names"]) or None
 
     @property
     def layout(self) -> str:
-        """What the outputs were taken for."""
+        """The layout of the outputs."""
         return str(self._known["layout"])
 
     @property
     def why(self) -> str:
-        """What told the layout."""
+        """The reason for the layout."""
         return str(self._known["why"])
 
     @property
@@ -278,12 +279,12 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def provider(self) -> str:
-        """What computes."""
+        """The provider that computes: "cpu", "cuda" or "openvino"."""
         return self._provider
 
     @property
     def threads(self) -> int:
-        """How many threads compute a picture."""
+        """Number of threads that compute a picture."""
         return self._threads
 
     def __repr__(self) -> str:

@@ -36,8 +36,8 @@ class Pipeline:
     Args:
         name: For messages.
         stall_timeout: Seconds without movement after which run() and wait() raise Stalled; None: never.
-        max_held_bytes: Picture memory that Python may hold outside the engine before
-            hand-overs raise FramesHeld.
+        max_held_bytes: Bytes of picture memory that Python may hold outside the engine before reading a
+            sample raises FramesHeld.
 
     ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(),
     stats(), wait() and serve() from any thread; add() and reader() before start(), from one thread.
@@ -115,20 +115,21 @@ class Pipeline:
 
         Args:
             node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
-            parent: The port whose samples it gets, or several (a merge, round-robin over what is there).
-                Where samples of several sources come, queues hold their depth of each.
+            parent: The port whose samples it gets, or several (a merge, which takes from them in turn). If
+                samples of several sources come, queues hold their depth for each source.
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files.
-            on_error: "skip" goes on after an exception and counts the sample as ``error``.
-            max_age: Seconds; an older sample is dropped as ``stale`` when it would be taken. Live only.
-            process: True: the node runs in a worker process, on a core of its own, as the copy that it is
-                now. A Process says more: how many workers, their time and memory limits.
+            on_error: "skip" continues after an exception and counts the sample as ``error``.
+            max_age: Seconds; an older sample is dropped as ``stale`` when its turn comes. Only below live
+                sources.
+            process: True: a copy of the node runs in a worker process, on a core of its own. A Process also
+                has the number of workers and their limits of time and memory.
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
                 function gets a list of values and returns a list of results. Its default queue below files
                 is then at least as deep as the batch.
 
         Raises:
-            GraphError: It cannot be wired so.
+            GraphError: This wiring is not possible.
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.
@@ -149,13 +150,13 @@ class Pipeline:
         """Makes a reader: a consumer outside the graph that pulls.
 
         Args:
-            *ports: What to read; several have one slot each and are served round-robin.
+            *ports: The ports to read. Several have a queue each, and the reader takes from them in turn.
             queue: Default: LATEST below a live source, LOSSLESS below files.
             name: Default "reader".
             frames: False: samples come without their frame, so that keeping results keeps no pictures.
 
         Raises:
-            GraphError: It cannot be wired so.
+            GraphError: This wiring is not possible.
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline was started before.
@@ -227,7 +228,7 @@ class Pipeline:
     def run(
         self, *, progress: bool | Callable[[Progress], None] = False, progress_interval: float = 0.5
     ) -> Report:
-        """Starts the pipeline unless it runs, waits until everything is drained and closed.
+        """Starts the pipeline unless it runs, and waits until all samples are processed and all nodes closed.
 
         Args:
             progress: True: a bar in the terminal. A callable gets a Progress.
@@ -263,7 +264,7 @@ class Pipeline:
     def stop(self, timeout: float = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
 
-        From a node's own thread it only asks. Never raises NodeError.
+        On a node's own thread it only requests the stop and does not wait. Never raises NodeError.
 
         Raises:
             StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
@@ -296,19 +297,19 @@ class Pipeline:
     ) -> Dashboard:
         """Serves a live dashboard of this pipeline; before, while or after it runs.
 
-        Native threads do it, without the GIL: it answers while Python is frozen, and costs the pipeline
-        next to nothing. It goes on after the end, until the dashboard's close(), until this pipeline is
+        Native threads serve it without the GIL, so it answers while Python is frozen and costs the pipeline
+        next to nothing. It continues after the end, until the dashboard's close(), until this pipeline is
         collected, or until the program exits. A second call with equal arguments returns the same dashboard.
 
         Args:
-            host: Address to listen at. All but this machine's own ("127.0.0.1", "::1", "localhost") need a
-                token.
-            port: 0 takes one that is free.
-            view: Ports whose pictures can be viewed: those of samples that have a frame. The page shows the
-                first one. None: all that are known to send frames. Each raises the number of frames that the
-                engine may hold by one.
-            token: What a browser must know: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: none is needed
-                at the machine's own addresses, and one is made up for others.
+            host: Address to listen on. Any except this machine's own ("127.0.0.1", "::1", "localhost") needs
+                a token.
+            port: TCP port; 0: a free one.
+            view: Ports whose pictures can be viewed; their samples must have a frame. The page shows the
+                first one. None: all ports that are known to send frames. Each port raises the number of
+                frames that the engine may hold by one.
+            token: The token that a browser needs: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: no token
+                for the machine's own addresses, and a random one for others.
             source_timeout: Seconds that a source may be away before /healthz fails; None: any time.
 
         Returns:
@@ -317,14 +318,14 @@ class Pipeline:
         Raises:
             OptionError: An argument is out of range.
             OptionTypeError: An argument is of the wrong type.
-            StateError: It is served already, with other arguments.
+            StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
         return _dashboard.serve(self, _dashboard.Request.of(self, host, port, view, token, source_timeout))
 
     @property
     def dashboard(self) -> Dashboard | None:
-        """What serve() returned, until it is closed."""
+        """The dashboard that serve() returned, until it is closed."""
         return _dashboard.of(self)
 
     def stats(self) -> Stats:

@@ -25,11 +25,11 @@ _LOOK_SECONDS = 0.1  # how often the wait for it looks whether the source has fa
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What reading a source for some time showed.
+    """Measurements of a source that was read for some time.
 
     Attributes:
         frames: Number of frames read.
-        seconds: How long they were read.
+        seconds: Duration of the reading.
         first: Seconds from the start to the first frame.
         interval: Median seconds between the pts of two frames; None with fewer than two frames.
         jitter: Standard deviation of those intervals, seconds.
@@ -50,7 +50,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a source delivers.
+    """The properties of a source.
 
     Attributes:
         url: The URL with its password masked.
@@ -67,8 +67,8 @@ class Probe:
         frame_format: Layout of the first frame, ``Frame.format``.
         color_range: Of the first frame.
         color_space: Of the first frame.
-        measured: What reading showed.
-        connection: States and outages.
+        measured: Measurements of the frames that were read.
+        connection: State, outages and other counters of a live source's connection.
     """
 
     url: str
@@ -96,18 +96,18 @@ def probe(
     seconds: float = 0.0,
     options: Mapping[str, str] | None = None,
 ) -> Probe:
-    """Opens a source, reads its first frame and says what it delivers.
+    """Opens a source, reads its first frame and returns the source's properties.
 
     Args:
         url: As for open().
         fps: As for open().
-        seconds: How long to go on reading after the first frame, which ``measured`` tells of.
+        seconds: Time to read after the first frame, for ``measured``.
         options: As for open().
 
     Raises:
         SourceError: The source cannot be opened, or gives no frame. A camera or stream is tried once.
         SourceTimeout: A live source gave no frame within 10 s.
-        OptionError: The URL or an option cannot be.
+        OptionError: The URL or an option is invalid.
     GIL: released while waiting.
     """
     if _check.number("seconds", seconds) < 0:

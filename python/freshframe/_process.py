@@ -39,18 +39,20 @@ _THREADS_OF = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class Process:
     """How a node runs in worker processes: ``pipeline.add(node, parent, process=Process(workers=4))``.
 
-    Pictures reach a worker without a copy, in memory that it can read and not write. Results are copied and
-    checked. A worker that dies takes one sample with it and is replaced.
+    Pictures reach a worker without a copy, in memory that it can only read. Results are copied and checked.
+    When a worker dies, one sample is lost and counted, and another worker replaces it.
 
     Attributes:
-        workers: Processes, each with a node of its own, which is a copy of the one that was added.
-        ordered: Results leave in the order in which samples were taken. False: as they come, which is fresher
-            when some samples take longer than others.
-        timeout: Seconds that one sample may take; then the worker's stacks are logged and it is killed.
-        memory: What a worker may allocate, in bytes or as "2GiB": beyond it the node gets a MemoryError.
+        workers: Number of processes, each with its own copy of the node.
+        ordered: Results leave in the order of their samples. False: each result leaves as soon as it is
+            ready, which is fresher when some samples take longer than others.
+        timeout: Seconds that one sample may take; then the worker's stacks are logged and the worker is
+            killed.
+        memory: Memory that a worker may allocate, in bytes or as "2GiB"; above it the node gets a
+            MemoryError.
         restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.
         restart_window: Seconds.
-        env: Environment variables on top of this process's.
+        env: Environment variables in addition to those of this process.
     """
 
     workers: int

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def prometheus_collector(*pipelines: Pipeline) -> Collector:
-    """Makes a collector of what Pipeline.serve() has at /metrics, for a registry of prometheus_client.
+    """Makes a collector of the metrics at /metrics of Pipeline.serve(), for a registry of prometheus_client.
 
     ``prometheus_client.REGISTRY.register(ff.prometheus_collector(pipeline))``. A registry takes each metric's
     name once: give one collector all pipelines, which differ by the label ``pipeline``, their name.

@@ -16,17 +16,18 @@ class Queue:
     """Policy of one edge.
 
     Args:
-        depth: How many samples may wait, 0 to 1048576: a hard bound that nothing raises. 0 hands a sample
-            over only to a consumer that waits at that moment. Where samples of several sources come, this
-            and the other bounds count for each source.
-        when_full: What a full edge does: drop the oldest sample, drop the new one, or make the producer wait.
-        max_seconds: The edge is full, too, when a new sample was captured so much later than the oldest that
-            waits. Not with "block".
-        max_bytes: The edge is full, too, when the pictures that wait would become larger. Not with "block".
+        depth: How many samples may wait, 0 to 1048576: a fixed bound. 0 hands a sample over only to a
+            consumer that waits at that moment. If samples of several sources come through the edge, this and
+            the other bounds count for each source.
+        when_full: The behaviour of a full edge: "drop_oldest" drops the oldest sample, "drop_newest" the new
+            one, "block" makes the producer wait.
+        max_seconds: The edge is also full when a new sample was captured so many seconds later than the
+            oldest waiting one. Not with "block".
+        max_bytes: The edge is also full when the waiting pictures would take more bytes. Not with "block".
 
     Raises:
         OptionError: Not a possible policy.
-        OptionTypeError: depth is no int, or when_full no text.
+        OptionTypeError: depth is not an int, or when_full is not a str.
     """
 
     depth: int = 1

@@ -42,7 +42,7 @@ def show(what: Port[Any] | Pipeline | Dashboard, *, window: bool = True) -> Dash
         The dashboard.
 
     Raises:
-        OptionTypeError: ``what`` is none of these.
+        OptionTypeError: ``what`` is not a Port, a Pipeline or a Dashboard.
         OptionError: The port cannot be viewed.
         FreshframeError: There is no display or no browser. The pipeline is served all the same; the message
             has the URL.

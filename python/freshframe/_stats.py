@@ -22,24 +22,23 @@ SourceState = Literal[
 
 @dataclass(frozen=True, slots=True)
 class SourceStats:
-    """How the connection of a video source has fared.
+    """The state and the counters of a video source's connection.
 
-    An outage begins with the last packet that came, or with the first attempt to open; it ends with the next
-    frame.
+    An outage begins with the last packet, or with the first attempt to open. It ends with the next frame.
 
     Attributes:
-        state: Where the source is in its life: "connecting" (opening the connection, device or file),
+        state: The state of the source: "connecting" (opening the connection, device or file),
             "resolving" (looking up the server's name), "waiting_key_frame", "reading", "stalled" (connected,
             but nothing has come for a while), "backing_off" (waits before it tries again), "closing",
             "closed" (also before start()).
-        outages: How often it was without a connection, now included.
-        outage_seconds: For how long in total.
+        outages: Times without a connection, the present one included.
+        outage_seconds: Their total length in seconds.
         reconnects: Outages that ended.
-        stalls: How often nothing came for a while, whether or not it became an outage.
-        size_changes: How often frames of another size came.
-        decoder_delay: Frames that the decoder held back when it gave the last frame.
-        wall_clock: Unix time at pts 0 in seconds, when the server tells it (RTCP): add a sample's pts.
-        last_error: Why the last outage began, or goes on; "" when there was none. Passwords are masked.
+        stalls: Times without data on an open connection, whether or not they became outages.
+        size_changes: Number of changes of the frames' size.
+        decoder_delay: Frames that the decoder held back when it returned the last frame.
+        wall_clock: Unix time at pts 0 in seconds, if the server sends it (RTCP). Add a sample's pts to it.
+        last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
     """
 
     state: SourceState
@@ -58,11 +57,11 @@ class WorkerStats:
     """One worker process of a node with ``process=``.
 
     Attributes:
-        pid: Its process id; 0 while there is none: it rests before its next start, or has ended.
-        state: What it does now.
-        samples: Samples that it, and those before it in its place, have finished.
-        restarts: How often a new process has taken the place of one that had died.
-        rss_bytes: Its resident memory, the shared pictures that it has looked at included.
+        pid: Its process id; 0 while there is none: it waits for its next start, or has ended.
+        state: Its present state.
+        samples: Samples that it and its predecessors have finished.
+        restarts: How often a new process has replaced one that had died.
+        rss_bytes: Its resident memory in bytes, including the shared pictures that it has read.
         cpu: Seconds of processor time of this process.
     """
 
@@ -79,26 +78,25 @@ class NodeStats:
     """One node.
 
     Attributes:
-        state: What its thread does now.
+        state: The present state of its thread.
         processed: Samples that it has finished.
         fps: Samples per second, over the last second; over the whole run once it has ended.
         busy: Share of the run that it spent working, 0 to 1.
         p50: Median seconds per sample.
         p99: 99th percentile of seconds per sample.
         gil_wait: Seconds in total that a Python node waited for the GIL.
-        gil_hold: Seconds in total that it kept the GIL from others: while it computed, and while a C function
-            blocked with the GIL held, of which the first is not counted. What it sleeps or waits for without
-            the GIL does not count.
+        gil_hold: Seconds in total that it held the GIL: while it computed, and while a C function blocked
+            with the GIL held, of which the first is not counted. Time without the GIL does not count.
         errors: Exceptions.
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that happened.
-        source: How a video source's connection has fared; None for every other node.
+        source: The connection of a video source; None for every other node.
         last_error: Class and message of the latest exception; "" when there was none.
         in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
             a node ``processed + dropped + in_flight`` is what its edges have delivered, in every snapshot.
         workers: The worker processes of a node with ``process=``.
-        batches: Of a node with ``batch=``: how many calls had how many samples, by that number. p50 and p99
-            are seconds per call then.
+        batches: For a node with ``batch=``: the number of calls by their number of samples. p50 and p99 are
+            then seconds per call.
     """
 
     state: NodeState
@@ -154,7 +152,7 @@ class EdgeStats:
 
 @dataclass(frozen=True, slots=True)
 class GilCulprit:
-    """Who kept the GIL from others, and how much of it; from a watch (freshframe.gil).
+    """A function that kept the GIL from others, and for how long; from a watch (freshframe.gil).
 
     Attributes:
         native: ``library:symbol`` or ``module:name`` of the native function; None for bytecode.
@@ -177,17 +175,17 @@ class GilCulprit:
 
 @dataclass(frozen=True, slots=True)
 class GilStats:
-    """What this pipeline has to do with the GIL.
+    """The GIL in this pipeline.
 
     Attributes:
         wait: Seconds in total that its Python nodes waited for it.
         hold: Seconds in total that they computed with it.
-        stalls: How often the whole process was kept from the GIL for longer than the threshold of the active
+        stalls: Times that the whole process waited for the GIL for longer than the threshold of the active
             freshframe.gil.watch(); None when none is active.
         stalled: Seconds of those stalls.
-        culprits: Who they were due to, the worst first, at most five.
-        enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is what pauses of
-            the garbage collector cost, and ``hold`` what the nodes computed.
+        culprits: The functions that caused them, the worst first, at most five.
+        enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is the time of
+            the garbage collector's pauses, and ``hold`` the time that the nodes computed.
         enabled_by: On a free-threaded Python whose GIL is on: the module that switched it on, then others
             that need it; "unknown" where that cannot be told.
     """
@@ -249,7 +247,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Report(Stats):
-    """What a run amounted to.
+    """The result of a run.
 
     Attributes:
         complete: Every source reached its end, nothing was dropped anywhere and every node closed without

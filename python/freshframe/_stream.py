@@ -218,14 +218,14 @@ def stream(
     Args:
         source: Where samples come from.
         *nodes: The steps in order; the last one's samples are read.
-        queue: Of the reader; default: LATEST below a live source, LOSSLESS below files.
+        queue: Queue of the reader; default: LATEST below a live source, LOSSLESS below files.
         frames: False: samples come without their frame, so that keeping results keeps no pictures.
-        name: Of the pipeline, for messages.
-        on_error: "skip" goes on after an exception of a node and counts the sample as ``error``.
-        max_held_bytes: Picture memory that Python may hold before the next sample raises FramesHeld.
+        name: Name of the pipeline, for messages.
+        on_error: "skip" continues after an exception of a node and counts the sample as ``error``.
+        max_held_bytes: Bytes of picture memory that Python may hold before the next sample raises FramesHeld.
 
     Raises:
-        GraphError: It cannot be wired so.
+        GraphError: This wiring is not possible.
         OptionError: An option is out of range.
         OptionTypeError: An argument is of the wrong type.
     """

@@ -1,4 +1,4 @@
-"""The tracker of boxes: the native node, callable alone, too."""
+"""The tracker of boxes: the native node, which also works without a pipeline."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from .results import Detections
 class BoxTracker(NativeNode[Detections, Detections]):
     """Gives boxes identities that last over time and through dropped frames. Native.
 
-    Time is real: the tracker goes by the samples' pts, so frames may be dropped and come at any rate. Each
-    box is expected where its track's velocity leads, and pairs are made by likelihood; sure boxes choose
-    first, then doubtful ones continue tracks that found none, as in ByteTrack (Zhang et al., ECCV 2022).
-    Only boxes whose track is confirmed are passed on: seen twice, or once with a confidence of 0.8. A track
-    keeps its class; boxes below 0.5 never start one. At most 512 tracks live at a time; of more than 1024
-    boxes in a frame the surest are considered. Boxes with coordinates that are not finite or beyond 1e7
-    pixels, or turned inside out, are ignored. Each source has tracks of its own. ``names`` and the columns of
-    ``data`` stay with their boxes.
+    The tracker uses the samples' pts, so frames may be dropped and come at any rate. It predicts each track's
+    box from the track's velocity, and matches boxes to tracks by likelihood. Confident boxes are matched
+    first. Then less confident boxes continue tracks that have no match, as in ByteTrack (Zhang et al., ECCV
+    2022). Only boxes of confirmed tracks are passed on. A track is confirmed when it was seen twice, or once
+    with a confidence of 0.8. A track keeps its class. A box with a confidence below 0.5 never starts a track.
+    At most 512 tracks exist at a time. Of more than 1024 boxes in a frame the most confident are used. Boxes
+    with coordinates that are not finite or beyond 1e7 pixels, or with right < left or bottom < top, are
+    ignored. Each source has tracks of its own. ``names`` and the columns of ``data`` stay with their boxes.
 
     Args:
-        max_gap: Seconds that a thing may be unseen and keep its id, at most 1e6; twice as long when no frame
-            came meanwhile.
-        min_confidence: Boxes below are ignored, 0 to 1.
-        iou: Least overlap (intersection over union) of the expected box and the one that continues the
-            track, 0 to 1. Where the expected place is uncertain (new tracks, after dropped frames), both
-            boxes are grown by that uncertainty first.
+        max_gap: Seconds for which an object may be unseen and keep its id, at most 1e6; twice as long if no
+            frame came in that time.
+        min_confidence: Boxes below it are ignored, 0 to 1.
+        iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
+            track, 0 to 1. Where the prediction is uncertain (new tracks, after dropped frames), both boxes
+            are first enlarged by that uncertainty.
 
     Raises:
         OptionError: An option is out of range.
@@ -46,18 +46,18 @@ class BoxTracker(NativeNode[Detections, Detections]):
         self._updating = threading.Lock()
 
     def update(self, detections: Any, *, time: float) -> Detections:
-        """The boxes of one picture that have an identity, for programs without a pipeline.
+        """Tracks the boxes of one picture, for programs without a pipeline.
 
         Args:
-            detections: The boxes found; supervision's Detections do, too.
-            time: Seconds, ascending; a step back starts afresh.
+            detections: The boxes, as Detections or supervision's Detections.
+            time: Seconds, ascending; a step back starts all tracks again.
 
         Returns:
-            By ascending ``tracker_id``.
+            The boxes of confirmed tracks, by ascending ``tracker_id``.
 
         Raises:
             StateError: This tracker was added to a pipeline.
-            OptionTypeError: ``detections`` are of another type, or time is no number.
+            OptionTypeError: ``detections`` are of another type, or time is not a number.
             OptionError: A column has the wrong length, or time is infinite or nan.
         GIL: released for 100 boxes or more.
         """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What is known of an opened video.
+    """Properties of an opened video.
 
     Attributes:
         codec: FFmpeg's name, for example "h264".
@@ -89,7 +89,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
 ) -> VideoSource:
     """Makes a source of a camera, a network stream, a video file, pictures, or the built-in moving scene.
 
-    Only the form of the URL and the options are checked here; start() opens it.
+    open() checks only the form of the URL and the options. start() opens the source.
 
     Args:
         url: A camera, ``0`` or ``"/dev/video0"``; a path; ``frames/%05d.png`` (by number: a missing one is a
@@ -97,18 +97,19 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
             (``pace=0``: as fast as it is read, ``frames=300``: its length);
             ``rtsp://``, ``rtsps://``, ``http://``, ``https://`` (MJPEG, TS, HLS), ``tcp://``, ``udp://``: a
-            live stream; docs/live-sources.md tells how it lives.
-        size: (width, height) in pixels: what a camera shall deliver, what all else is scaled to.
-        fps: Frames per second: what a camera shall deliver. Of pictures: number n lies at n / fps seconds;
-            default 25.
+            live stream, see docs/live-sources.md.
+        size: (width, height) in pixels: the size that a camera is asked for; frames of other sources are
+            scaled to it.
+        fps: Frames per second: the rate that a camera is asked for. For pictures: number n lies at n / fps
+            seconds; default 25.
         start: Of a file, seconds: the first frame is the first whose pts is at or after this time. Numbers
-            and pts are those of the whole file. An MP4 or MOV with an index is entered at the key frame
-            before; other files are read, not decoded, up to there.
+            and pts are those of the whole file. Reading of an MP4 or MOV with an index begins at the key
+            frame before; other files are read, but not decoded, up to there.
         end: Of a file, seconds: the last frame is the last whose pts lies before this time.
-        open_timeout: Seconds, to the streams being known.
-        read_timeout: Seconds without a packet.
-        reconnect: Of a live source. None or True: what fails is tried again, for ever, after 0.5 to 10 s, and
-            start() succeeds whether or not camera or server is there. False: SourceError or SourceTimeout.
+        open_timeout: Seconds until the streams must be known.
+        read_timeout: Seconds without a packet after which the connection counts as lost.
+        reconnect: For a live source. None or True: it tries to connect again, for ever, after 0.5 to 10 s,
+            and start() succeeds even without the camera or the server. False: SourceError or SourceTimeout.
         loop: A file starts again at its end, or at start. A camera or a stream has no end anyway.
         realtime: A file plays at its own speed and is live, as if it were a camera. A camera or a stream is
             live anyway.
@@ -195,7 +196,7 @@ def _size(size: Any) -> tuple[int, int] | None:
 class VideoFile(NativeNode["Frame", None]):
     """Writes frames to a video file; the container follows from the name. Each frame lies at its pts. Native.
 
-    It wants the frames of one source: behind a node that several feed, add it to ``port.of(camera)``.
+    It takes the frames of one source. Behind a node with several sources, add it to ``port.of(camera)``.
 
     Args:
         path: For example "out.mp4".
@@ -210,14 +211,14 @@ class VideoFile(NativeNode["Frame", None]):
             "veryfast" unless given: 8 ms of a core per 720p frame. ``{"preset": "ultrafast"}`` takes 3 ms
             and makes the file three times as large, "medium" 26 ms and makes it no smaller.
         segment: Seconds of a file, at least 1: the video goes on in the next file. The name then has a number
-            in it, such as "out_%05d.mp4". Numbers begin behind the highest that exists, from 1 on, so no
+            in it, such as "out_%05d.mp4". The first number is one above the highest existing one, or 1, so no
             file is replaced.
 
-    The first frame replaces what the file held. What was encoded is in the file a second later and can be
-    played, also when the process is killed or the disk is full.
+    The first frame replaces an existing file. Encoded frames are in the file a second later and can be
+    played, even when the process is killed or the disk is full.
 
     Raises:
-        OptionError: A codec or container that cannot be, or an option is out of range. What fails later is a
+        OptionError: The codec or container is impossible, or an option is out of range. A later failure is a
             NodeError.
         OptionTypeError: An argument is of the wrong type.
     """
@@ -263,7 +264,7 @@ def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Fr
         at: Seconds: the frame that the video shows at this time, the last whose pts is not after it.
 
     Raises:
-        SourceError: It cannot be read, is no picture, or ends before `at`.
+        SourceError: The file cannot be read, is not a picture, or ends before `at`.
         OptionError: `at` is below 0.
     GIL: released.
     """
@@ -271,10 +272,10 @@ def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Fr
 
 
 def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Writes a picture file, PNG or JPEG by its name.
+    """Writes a picture file, PNG or JPEG by the suffix of its name.
 
     Raises:
-        FreshframeError: It cannot be written.
+        FreshframeError: The file cannot be written.
     GIL: released.
     """
     if not isinstance(frame, _native.Frame):

@@ -1,4 +1,4 @@
-"""The truth of the built-in scenes ``demo:circles`` and ``demo:shapes``, and a model that knows shapes."""
+"""The truth of the built-in scenes ``demo:circles`` and ``demo:shapes``, and a model that detects shapes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

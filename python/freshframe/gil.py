@@ -1,8 +1,9 @@
-"""Who held the GIL: every time that it could not be had for long, with the native and the Python function.
+"""The GIL watch: names the native and the Python function that kept the GIL from others for long.
 
 ``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch looks at the
 interpreter's memory from outside. It patches and traces nothing and sends no signal to a thread that waits.
-On the command line: ``freshframe gil script.py``. How it works and what it cannot see: docs/reference/gil.md.
+On the command line: ``freshframe gil script.py``. docs/reference/gil.md describes how it works and its
+limits.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -119,7 +120,7 @@ class GilWatch:
 
     @property
     def active(self) -> bool:
-        """Whether it watches now."""
+        """Whether the watch is running."""
         return _active is self
 
     @property
@@ -129,12 +130,12 @@ class GilWatch:
             return list(self._stalls)
 
     def summary(self) -> list[GilCulprit]:
-        """What each culprit did, the one with the most seconds first."""
+        """The culprits, the one with the most seconds first."""
         native = self._native
         return [] if native is None else [GilCulprit(*culprit) for culprit in native.summary()[2]]
 
     def table(self) -> str:
-        """The summary as a table for people."""
+        """The summary as a table of text."""
         found = self.summary()
         if not found:
             return f"No thread kept the GIL for {self.threshold * 1e3:g} ms or more."
@@ -192,17 +193,17 @@ def watch(
     on_stall: Callable[[GilStall], object] | None = None,
     keep: int = 10_000,
 ) -> GilWatch:
-    """Watches who keeps the GIL from others: ``with ff.gil.watch() as watch: ...``.
+    """Watches for calls that keep the GIL from others: ``with ff.gil.watch() as watch: ...``.
 
-    A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it stalls none
-    for longer; it is named when the interval is longer than the threshold, or when several such threads
-    together keep a third one waiting. Then the one is named that had the GIL for most of that time.
+    A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it causes no
+    longer stall. It is named when the interval is longer than the threshold, or when several such threads
+    together keep a third one waiting. The watch then names the thread that held the GIL for most of the time.
 
     Args:
-        threshold: Seconds, 0.001 to 60; shorter stalls are not told.
+        threshold: Seconds, 0.001 to 60; shorter stalls are not reported.
         on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further
-            stalls are seen a little late. What it raises, SystemExit included, is logged, once.
-        keep: How many stalls are kept; older ones are dropped and counted.
+            stalls are seen a little late. An exception of it, even SystemExit, is logged once.
+        keep: Number of stalls that are kept; older ones are dropped and counted.
 
     Returns:
         The watch, which starts when it is entered.

@@ -1,4 +1,4 @@
-"""Native code of users as nodes: a C function, a numba function, or a class behind the C border of abi.h.
+"""Native code of users as nodes: a C function, a numba function, or a class behind the C interface of abi.h.
 
 Such a node runs on a native thread and never waits for the GIL.
 """
@@ -37,7 +37,7 @@ def load(
 
     ``int32_t symbol(const uint8_t* pixels, int32_t width, int32_t height, int64_t stride, double pts,
     int64_t seq, int32_t source, void* out, int32_t max_rows, void* state)`` returns 0, the number of rows, or
-    an error below 0. ``const char* symbol_error(int32_t code)`` beside it may tell what an error means. Each
+    an error below 0. ``const char* symbol_error(int32_t code)`` beside it may describe the errors. Each
     argument is described at ``freshframe_function`` in ``freshframe/abi.h``.
 
     Args:
@@ -81,17 +81,17 @@ def function(
     name: str = "function",
     signature: int = 1,
 ) -> Function:
-    """A node of a C function that this process has already, called once per frame.
+    """A node of a C function that this process has already loaded, called once per frame.
 
     Args:
         pointer: A function pointer of ctypes or cffi, or a capsule of a Cython module's ``__pyx_capi__``,
-            whose signature is compared. It must have the signature that load() describes.
+            whose signature is checked. It must have the signature that load() describes.
         out: As of load().
         pixels: As of load().
         dtype: As of load().
         max_rows: As of load().
         state: As of load().
-        name: The node's name when add() is given none.
+        name: The node's name if add() gets none.
         signature: As of load().
 
     Returns:
@@ -160,17 +160,17 @@ def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
     Args:
         path: The shared library, as of load().
         name: The node's name in the library.
-        **options: For its constructor: bool, int (64 bits), float, text, bytes, or a list of numbers. An
-            option that it does not ask for is an error that lists those that it knows.
+        **options: For its constructor: bool, int (64 bits), float, str, bytes, or a list of numbers. An
+            option that the constructor does not read is an error, which lists the known options.
 
     Returns:
-        A Plugin, or a PluginSource. Its values are of the type that it promises: Frame, Circles, Detections,
-        a float, a read-only array, or a dict of read-only arrays by name ("table"), which lie in the
-        library's memory.
+        A Plugin, or a PluginSource. Its values are of the type that the class declares: Frame, Circles,
+        Detections, a float, a read-only array, or a dict of read-only arrays by name ("table"), which lie in
+        the library's memory.
 
     Raises:
         OptionError: No library, no such node, compiled for another version, or an unknown option.
-        OptionTypeError: An option is of a type that cannot cross.
+        OptionTypeError: An option is of another type.
         FreshframeError: The constructor failed.
     GIL: released while loading and in the constructor; the node never holds it.
     """

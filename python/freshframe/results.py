@@ -34,8 +34,8 @@ class Circles:
         tracker_id: (n,) int64, stable over frames, from 1; None before a tracker, as are all that follow.
         velocity: (n, 2) float32, pixels per second: x to the right, y downwards.
         age: (n,) float32, seconds since the circle was first seen.
-        track_confidence: (n,) float32 in [0, 1]: the mean of the circle's confidences so far, of which the
-            latest count most; steadier than ``confidence``.
+        track_confidence: (n,) float32 in [0, 1]: weighted mean of the circle's confidences, the latest with
+            the largest weight; steadier than ``confidence``.
     """
 
     xyr: npt.NDArray[np.float32]
@@ -91,12 +91,12 @@ class Circles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """The things found in one frame, as boxes. Column names are supervision's. Compares by identity.
+    """The objects found in one frame, as boxes. Column names are supervision's. Compares by identity.
 
     Coordinates count from the outer *corner* of the top left pixel, which is (0, 0), as boxes usually do.
     Those of Circles count from that pixel's centre and are half a pixel less for the same place.
 
-    What is given is converted to arrays of the types below: lists do, too.
+    The arguments are converted to arrays of the types below, so lists are accepted too.
 
     Attributes:
         xyxy: (n, 4) float32, pixels: left, top, right, bottom; right and bottom are exclusive.
@@ -105,10 +105,11 @@ class Detections:
         tracker_id: (n,) int64, stable over frames, from 1; None before a tracker.
         data: Further columns by name, arrays whose first axis is n.
         velocity: (n, 2) float32, pixels per second; None before a tracker, as are the next two.
-        age: (n,) float32, seconds since the thing was first seen.
-        track_confidence: (n,) float32 in [0, 1]: the mean of its confidences so far, the latest count most.
-        names: The names of the detector's classes, by class_id; an empty text where there is none. None when
-            they are not known. The results of one detector share this tuple.
+        age: (n,) float32, seconds since the object was first seen.
+        track_confidence: (n,) float32 in [0, 1]: weighted mean of its confidences, the latest with the
+            largest weight.
+        names: The names of the detector's classes, by class_id; an empty string where there is none. None
+            when they are not known. The results of one detector share this tuple.
 
     Raises:
         OptionError: A column has another length or shape than the boxes need.
@@ -162,7 +163,7 @@ class Detections:
 
     @property
     def class_name(self) -> npt.NDArray[np.str_] | None:
-        """(n,) str: the name of each box's class, or its class_id as text where it has none.
+        """(n,) str: the name of each box's class, or its class_id as a string where it has none.
 
         None when no names are known.
         """
@@ -215,11 +216,11 @@ class Detections:
 
     @classmethod
     def from_supervision(cls, detections: Any) -> Detections:
-        """Of supervision's Detections; a missing confidence counts as 1, a missing class as 0.
+        """Converts supervision's Detections; a missing confidence counts as 1, a missing class as 0.
 
-        ``names`` has those of ``data["class_name"]``: of classes that this picture does not show it knows
-        nothing. Where one class_id has two names, or is negative or above 65535, names are None and the
-        column stays in ``data``. Masks are left out.
+        ``names`` has those of ``data["class_name"]``: it lacks the classes that this picture does not show.
+        Where one class_id has two names, or is negative or above 65535, names are None and the column stays
+        in ``data``. Masks are left out.
         """
         n = len(detections.xyxy)
         given = detections

@@ -75,7 +75,7 @@ nb::object planes(nb::handle_t<Frame> self) {
 std::string format_name(nb::handle given) {
   std::string name;
   if (!nb::try_cast(given, name)) {
-    throw OptionTypeError("pixel format must be a text, such as 'bgr', got " +
+    throw OptionTypeError("pixel format must be a string, such as 'bgr', got " +
                           std::string(nb::repr(given).c_str()));
   }
   return name;

@@ -287,7 +287,7 @@ void bind_reader(nb::module_& module) {
       .def(
           "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "Its name.")
       .def("close", &PythonReader::close,
-           "Ends this reader: later samples are dropped as ``stop`` and never block anybody.")
+           "Ends this reader: later samples are dropped as ``stop`` and block no producer.")
       .def(
           "__aiter__", [](nb::object self) { return nb::handle(classes().reader_iterator)(self); },
           nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),

@@ -136,7 +136,7 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   std::memcpy(head, given, sizeof head);
   if (head[1] != FRESHFRAME_ABI_VERSION) {
     throw OptionError(what + " was compiled for version " + std::to_string(head[1]) +
-                      " of freshframe's C border, this engine has version " +
+                      " of freshframe's C interface, this engine has version " +
                       std::to_string(FRESHFRAME_ABI_VERSION) +
                       ": compile it with the headers of freshframe.get_include()");
   }

@@ -225,5 +225,5 @@ def test_boxes_without_a_frame_say_so() -> None:
 
     pipeline = ff.Pipeline()
     pipeline.add(ff.Annotate(), pipeline.add(Bare()))
-    with pytest.raises(ff.NodeError, match="needs the frame in which the things were found"):
+    with pytest.raises(ff.NodeError, match="needs the frame in which the objects were found"):
         pipeline.run()

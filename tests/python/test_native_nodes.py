@@ -162,7 +162,7 @@ def test_an_exception_of_no_class_crosses_too_and_a_sample_may_be_skipped(plugin
 def test_a_bad_option_is_refused_by_the_constructor_or_by_name(plugin: Path) -> None:
     with pytest.raises(ff.OptionError, match=r"node 'mean' of '.*' cannot be made: scale must not be 0"):
         ff.native.node(plugin, "mean", scale=0)
-    with pytest.raises(ff.OptionError, match=r"option 'scale' must be a number, got a text"):
+    with pytest.raises(ff.OptionError, match=r"option 'scale' must be a number, got a string"):
         ff.native.node(plugin, "mean", scale="big")
     with pytest.raises(ff.OptionError, match=r"option 'count' must be within the range of its type, got 256"):
         ff.native.node(plugin, "told", count=256)

@@ -42,7 +42,7 @@ class Options {
               name, "a number");
       return static_cast<T>(option.number);
     } else if constexpr (std::is_same_v<T, std::string>) {
-      require(option.kind == FRESHFRAME_OPTION_TEXT, option, name, "a text");
+      require(option.kind == FRESHFRAME_OPTION_TEXT, option, name, "a string");
       return std::string(static_cast<const char*>(option.data), static_cast<std::size_t>(option.count));
     } else if constexpr (std::is_same_v<T, std::vector<double>>) {
       require(option.kind == FRESHFRAME_OPTION_NUMBERS, option, name, "a list of numbers");
@@ -72,7 +72,7 @@ class Options {
       case FRESHFRAME_OPTION_FLOAT64:
         return "the float " + std::to_string(given.number);
       case FRESHFRAME_OPTION_TEXT:
-        return "a text";
+        return "a string";
       case FRESHFRAME_OPTION_BYTES:
         return "bytes";
       default:

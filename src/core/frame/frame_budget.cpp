@@ -82,7 +82,7 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
                      " gets no more frames: " + mebibytes(held) +
                      " of pictures are held outside the engine, the limit is " + mebibytes(limit);
   if (greatest != 0) text += "; most are held by " + names_[greatest - 1U];
-  throw FramesHeld(text + ". Let frames go, read with frames=False, or raise max_held_bytes");
+  throw FramesHeld(text + ". Release frames, read with frames=False, or raise max_held_bytes");
 }
 
 }  // namespace freshframe::core

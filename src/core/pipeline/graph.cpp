@@ -155,7 +155,7 @@ int Graph::only_source(const AnyPort& port) const {
   }
   if (!std::binary_search(there.begin(), there.end(), named.front())) {
     throw GraphError("no samples of '" + name + "' come out of '" + worker(port.node).name() +
-                     "': of() wants a source that it is made of");
+                     "': of() needs a source of its samples");
   }
   return named.front();
 }

@@ -48,8 +48,8 @@ void let_go(std::shared_ptr<core::PipelineCore> pipeline) {
   static auto* const kept = new std::vector<std::shared_ptr<core::PipelineCore>>;
   std::string names;
   for (const auto& name : pipeline->busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
-  log(LogLevel::Warning,
-      "still busy after the end of pipeline '" + pipeline->options().name + "': " + names + ", let go");
+  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline->options().name + "': " + names +
+                             "; not waited for any longer");
   const Lock lock(mutex);
   kept->push_back(std::move(pipeline));
 }

@@ -57,7 +57,7 @@ void PipelineCore::check_stalled() {
 void PipelineCore::check_budget_stalled() const {
   if (budget_->has_room()) return;
   throw_stalled("its nodes keep all " + std::to_string(budget_->bound()) +
-                " frames that the engine may hold. Let frames go, or store what Frame::keep() gives");
+                " frames that the engine may hold. Release frames, or store the handles of Frame::keep()");
 }
 
 void PipelineCore::check_stalled_for(const ReaderCore& waiting) {

@@ -139,7 +139,7 @@ struct ClipRecorder::Impl {
     if (!ring.push(packet) && !std::exchange(short_told, true)) {
       log(LogLevel::Warning, "clips begin only " + core::seconds_text(ring.span()) +
                                  " before their event, not " + core::seconds_text(options.before) +
-                                 ": max_bytes holds no more. Give more, or a worse quality");
+                                 ": max_bytes holds no more. Raise max_bytes, or lower the quality");
     }
     each_clip([this](Clip& clip) { return go_on(clip); });
   }

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "serve/http/machine.hpp"
 #include "serve/http/service.hpp"
 #include "serve/http/threads.hpp"
@@ -89,7 +89,7 @@ void run(net::io_context& io) {
       io.run();
       return;
     } catch (const std::exception& error) {
-      log(LogLevel::Warning, std::string("the dashboard's server goes on after: ") + error.what());
+      log(LogLevel::Warning, std::string("the dashboard's server continues after an error: ") + error.what());
     }
   }
 }

@@ -159,8 +159,9 @@ void write_batches(MetricsWriter& out, const Stats& stats) {
 }
 
 void write_away(MetricsWriter& out, const Snapshot& seen) {
-  out.begin("source_away_seconds", "gauge",
-            "For how long the source has delivered nothing because its connection is away; 0: it is not.");
+  out.begin(
+      "source_away_seconds", "gauge",
+      "Seconds that the source has delivered nothing because its connection is lost; 0: it is connected.");
   for (std::size_t i = 0; i < seen.away.size(); ++i) {
     const auto& node = seen.graph.stats.nodes[i];
     if (node.source) out.sample({{"node", node.name}}, seen.away[i].value_or(0));
@@ -283,7 +284,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   write_workers(out, stats);
   if (seen.gil.watching) {
     write_one(out, "gil_stalls_total", "counter",
-              "How often the process was kept from the GIL for longer than the watch's threshold.",
+              "Times that the process waited for the GIL for longer than the watch's threshold.",
               seen.gil.stalls);
     write_one(out, "gil_stalled_seconds_total", "counter", "Seconds of those stalls.", seen.gil.stalled);
   }

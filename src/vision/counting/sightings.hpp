@@ -61,7 +61,7 @@ template <class Found>
 void check_tracked(const char* who, const Found& found) {
   if (found.ids.size() == count_of(found)) return;
   throw Error(std::string(who) +
-              " counts tracks, but this sample's things have no ids: add a BoxTracker or a "
+              " counts tracks, but this sample's objects have no ids: add a BoxTracker or a "
               "CircleTracker before it");
 }
 

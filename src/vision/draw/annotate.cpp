@@ -133,7 +133,7 @@ std::string Annotate::Impl::text(const Found& found, std::size_t index) const {
 
 Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const When& when) {
   if (!frame) {
-    throw Error("Annotate needs the frame in which the things were found, but this sample carries none");
+    throw Error("Annotate needs the frame in which the objects were found, but this sample carries none");
   }
   FrameBuilder picture = vision::drawable_copy(frame);
   canvas.begin(picture.picture());

@@ -43,7 +43,7 @@ CircleDetectorOptions checked(const CircleDetectorOptions& o) {
   }
   if (o.max_circles < 1 || o.max_circles > CandidateFinder::kMaxCandidates) {
     throw OptionError(text("max_circles must be from 1 to ", CandidateFinder::kMaxCandidates,
-                           " (no more are looked at), got ", o.max_circles));
+                           " (no more are examined), got ", o.max_circles));
   }
   if (!(o.min_confidence >= 0 && o.min_confidence <= 1)) {
     throw OptionError(text("min_confidence must be from 0 to 1, got ", o.min_confidence));
@@ -61,7 +61,7 @@ RadiusRange with_error(const CircleDetectorOptions& o) {
 
 void check_picture(const Plane& luma) {
   if (luma.data == nullptr || luma.rows < 1 || luma.row_bytes < 1) {
-    throw Error(text("a picture of at least 1 x 1 pixels is wanted, got ", luma.row_bytes, " x ", luma.rows));
+    throw Error(text("a picture must have at least 1 x 1 pixels, got ", luma.row_bytes, " x ", luma.rows));
   }
   if (std::int64_t{luma.rows} * luma.row_bytes > kMaxPixels ||
       std::max(luma.rows, luma.row_bytes) > kMaxSide) {

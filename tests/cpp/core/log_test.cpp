@@ -136,8 +136,10 @@ TEST_F(Log, ADestroyedPipelineNamesANodeThatDoesNotEndAndLetsItGo) {
     feed.push(0);
     gate->wait_entered(1);
   }
-  EXPECT_EQ(
-      lines(LogLevel::Warning, "still busy after the end of pipeline 'pipeline': 'deaf', let go").size(), 1U);
+  EXPECT_EQ(lines(LogLevel::Warning,
+                  "still busy after the end of pipeline 'pipeline': 'deaf'; not waited for any longer")
+                .size(),
+            1U);
   gate->open();
 }
 

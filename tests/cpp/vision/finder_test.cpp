@@ -268,9 +268,9 @@ TEST(CircleFinder, RefusesOptionsThatMakeNoSenseAndSaysWhy) {
   EXPECT_EQ(refusal({.min_radius = 1}), "min_radius must be at least 2 pixels, got 1");
   EXPECT_EQ(refusal({.min_radius = 30, .max_radius = 20}),
             "max_radius must be greater than min_radius (30) and at most 100000 pixels, got 20");
-  EXPECT_EQ(refusal({.max_circles = 0}), "max_circles must be from 1 to 500 (no more are looked at), got 0");
+  EXPECT_EQ(refusal({.max_circles = 0}), "max_circles must be from 1 to 500 (no more are examined), got 0");
   EXPECT_EQ(refusal({.max_circles = 501}),
-            "max_circles must be from 1 to 500 (no more are looked at), got 501");
+            "max_circles must be from 1 to 500 (no more are examined), got 501");
   EXPECT_EQ(refusal({.min_confidence = 1.5F}), "min_confidence must be from 0 to 1, got 1.5");
   EXPECT_EQ(refusal({.min_confidence = std::numeric_limits<float>::quiet_NaN()}),
             "min_confidence must be from 0 to 1, got nan");
