@@ -27,6 +27,22 @@ import freshframe as ff
 WATCHDOG = 50.0  # seconds; only a hang reaches it
 
 
+def encodes(codec: str) -> bool:
+    """Whether FFmpeg as it is installed can: in a wheel it is LGPL and has no encoder for H.264."""
+    try:
+        ff.VideoFile("a.mkv", codec=codec)
+    except ff.OptionError:
+        return False
+    return True
+
+
+def mypy_path() -> list[str]:
+    """Where mypy finds the package, if it does not by itself: it does where a wheel is installed."""
+    assert ff.__file__ is not None
+    folder = Path(ff.__file__).parents[1]
+    return [] if folder.name == "site-packages" else [str(folder)]
+
+
 def until(condition: Callable[[], object], what: str | Callable[[], str]) -> None:
     """Waits until `condition()` is true; `what` says what a test that hangs was waiting for."""
     deadline = time.monotonic() + WATCHDOG

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from support import WATCHDOG
+from support import WATCHDOG, mypy_path
 
 import freshframe as ff
 
@@ -108,7 +108,7 @@ def test_fragments_fit_the_types(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         timeout=5 * WATCHDOG,
-        env={"MYPYPATH": f"{ROOT / 'python'}:{Path(__file__).parent}", "PATH": ""},
+        env={"MYPYPATH": os.pathsep.join([*mypy_path(), str(Path(__file__).parent)]), "PATH": ""},
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr

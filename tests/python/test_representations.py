@@ -39,7 +39,7 @@ def test_readers_and_native_nodes_show_their_names(tmp_path: Path) -> None:
     reader = pipeline.reader(pipeline.add(Count(0)), name="numbers")
     assert repr(reader) == "<Reader 'numbers'>"
     assert repr(ff.open("rtsp://me:secret@host/x")) == "<VideoSource 'rtsp://me:***@host/x'>"
-    assert repr(ff.VideoFile(tmp_path / "a.mp4")) == f"<VideoFile '{tmp_path / 'a.mp4'}' h264>"
+    assert repr(ff.VideoFile(tmp_path / "a.webm")) == f"<VideoFile '{tmp_path / 'a.webm'}' vp9>"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-import freshframe as ff
+from support import mypy_path
 
 pytest.importorskip("mypy")
 FOLDER = Path(__file__).parent / "typing"
@@ -20,8 +19,7 @@ MARK = re.compile(r"  # type: ignore\[[a-z-]+\]")
 
 
 def mypy(path: Path, cache: Path) -> tuple[int, str]:
-    assert ff.__file__ is not None
-    environment = {**os.environ, "MYPYPATH": str(Path(ff.__file__).parents[1])}
+    environment = {**os.environ, "MYPYPATH": os.pathsep.join(mypy_path())}
     ended = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", cache, path],
         capture_output=True,
