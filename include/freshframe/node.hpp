@@ -30,6 +30,7 @@ struct Context {
   const Clock& clock;
   NodeCounters& counters;
   std::string_view node = {};  // its name in the pipeline; empty: it has none, run alone
+  int batch = 1;               // the most samples of a call (AddOptions::batch)
 };
 
 /// What a node hands back: a value, or a frame when `value` is empty.
@@ -83,6 +84,8 @@ class NodeBase {
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.
   [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
+  /// What computes a neural network that the node runs, and how fast; any thread.
+  [[nodiscard]] virtual std::optional<InferenceStats> inference() const { return std::nullopt; }
 
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.

@@ -79,7 +79,7 @@ Worker::Worker(PipelineCore& core, int index, std::string name, std::unique_ptr<
       inbox_(name_, core.clock()),
       batch_sizes_(batch_ ? static_cast<std::size_t>(batch_->size) : 0),
       context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_,
-               name_} {}
+               name_, batch_ ? batch_->size : 1} {}
 
 Worker* Worker::current() noexcept {
   return current_worker;
