@@ -63,6 +63,7 @@ if _typing.TYPE_CHECKING:
     from ._show import show
     from ._stats import (
         EdgeStats,
+        InferenceStats,
         NodeStats,
         PoolStats,
         Progress,
@@ -88,6 +89,7 @@ _native.register_classes(
 
 _STATISTICS = {
     "EdgeStats",
+    "InferenceStats",
     "NodeStats",
     "PoolStats",
     "Progress",
@@ -168,6 +170,7 @@ __all__ = [
     "FramesHeld",
     "FreshframeError",
     "GraphError",
+    "InferenceStats",
     "JsonLines",
     "LineCounter",
     "LineCounts",
