@@ -1,8 +1,8 @@
 """What the benchmarks share: runs that take turns, quantiles, goals, and the JSON file that is kept.
 
 Every comparison is made inside one run. The reference is measured twice per round, as A and as A again; the
-spread is how far the medians of the two differ. Above SPREAD_LIMIT the machine was too restless and a goal
-gets no verdict.
+spread is how far the medians of the two differ. Above SPREAD_LIMIT the machine was restless, and a goal that
+lies within the spread of its value gets no verdict.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -90,6 +90,7 @@ class Row:
         goal: Bound of ``value``; None: for information.
         at_least: The bound is a minimum.
         spread: A/A spread of the reference; None: nothing is compared.
+        scale: What the spread is a share of; None: of ``value``. For a difference, the reference.
         unclear: Why there can be no verdict, apart from the spread.
     """
 
@@ -99,6 +100,7 @@ class Row:
     goal: float | None = None
     at_least: bool = False
     spread: float | None = None
+    scale: float | None = None
     unclear: str = ""
 
     @property
@@ -109,7 +111,9 @@ class Row:
         if self.goal is None or self.value is None:
             return ""
         if self.spread is not None and not self.spread <= SPREAD_LIMIT:
-            return "no conclusion"
+            noise = self.spread * abs(self.value if self.scale is None else self.scale)
+            if not abs(self.value - self.goal) > noise:
+                return "no conclusion"
         met = self.value >= self.goal if self.at_least else self.value <= self.goal
         return "met" if met else "missed"
 

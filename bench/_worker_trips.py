@@ -220,7 +220,16 @@ def pinned_rows(result: Result, rounds: int) -> None:
         if goal:
             result.add(Row(f"{name}: times bare", figures, p50["ours"] / p50["bare"], goal, spread=noise))
         else:
-            result.add(Row(f"{name}: us above bare", figures, p50["ours"] - p50["bare"], 6.0, spread=noise))
+            result.add(
+                Row(
+                    f"{name}: us above bare",
+                    figures,
+                    p50["ours"] - p50["bare"],
+                    6.0,
+                    spread=noise,
+                    scale=p50["bare"],
+                )
+            )
         figures = {"cpu_us": cpu["ours"], "bare_cpu_us": cpu["bare"]}
         name = f"CPU per sample pinned to {where}, process=True: us above bare"
-        result.add(Row(name, figures, cpu["ours"] - cpu["bare"], 10.0, spread=noise))
+        result.add(Row(name, figures, cpu["ours"] - cpu["bare"], 10.0, spread=noise, scale=cpu["bare"]))

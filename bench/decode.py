@@ -127,7 +127,7 @@ def beside(name: str, ours: Figures, other: Figures, goal: float | None, noise: 
     near = goal is not None and goal == 1.0 and 1.0 - noise <= speed < 1.0
     unclear = "within the spread" if near and noise <= SPREAD_LIMIT else ""
     figures = ours | {"other_ms": other["ms"], "other_cpu_ms": other["cpu_ms"]}
-    return Row(name, figures, speed, goal, True, noise, unclear)
+    return Row(name, figures, speed, goal, True, noise, unclear=unclear)
 
 
 def rows_of(label: str, runs: dict[str, list[Figures]]) -> list[Row]:

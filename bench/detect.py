@@ -272,7 +272,7 @@ def stopped(model: Path, rounds: int) -> list[float]:
 
 def stops(folder: Path, rounds: int) -> Row:
     """Of both networks; the goal is the small one's, whose operators are short."""
-    figures = {}
+    figures: dict[str, float] = {}
     for side in (640, 320):
         times = stopped(network(folder / f"network{side}.onnx", side), rounds)
         figures |= {f"{side}_p50_ms": median(times), f"{side}_p99_ms": quantile(times, 0.99)}

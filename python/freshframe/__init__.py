@@ -39,7 +39,6 @@ from ._native import Frame, Reader, Sample, StopToken
 from ._nodes import Node, Source
 from ._pipeline import Pipeline
 from ._port import Port
-from ._probe import Measured, Probe, probe
 from ._process import Process
 from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._stream import Stream, stream
@@ -58,6 +57,7 @@ if _typing.TYPE_CHECKING:
     from . import demo, fleet, gil, native, numeric, types
     from ._counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
     from ._onnx import OnnxDetector, OnnxModel
+    from ._probe import Measured, Probe, probe
     from ._prometheus import prometheus_collector
     from ._run_node import run_node
     from ._show import show
@@ -87,58 +87,41 @@ _native.register_classes(
 )
 
 
-_STATISTICS = {
-    "EdgeStats",
-    "InferenceStats",
-    "NodeStats",
-    "PoolStats",
-    "Progress",
-    "Report",
-    "SourceStats",
-    "Stats",
-    "WorkerStats",
-}  # dataclasses, which cost more to make than the rest of the package
-_COUNTING = {"Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts"}
+_MODULES = ("demo", "fleet", "gil", "native", "numeric", "types")
+_LATER = {
+    **dict.fromkeys(("Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts"), "_counting"),
+    **dict.fromkeys(("Csv", "JsonLines"), "sinks"),
+    **dict.fromkeys(("Measured", "Probe", "probe"), "_probe"),
+    **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_onnx"),
+    "Fleet": "fleet",
+    "prometheus_collector": "_prometheus",
+    "run_node": "_run_node",
+    "show": "_show",
+    **dict.fromkeys(
+        (
+            "EdgeStats",
+            "InferenceStats",
+            "NodeStats",
+            "PoolStats",
+            "Progress",
+            "Report",
+            "SourceStats",
+            "Stats",
+            "WorkerStats",
+        ),
+        "_stats",  # dataclasses, which cost more to make than the rest of the package
+    ),
+}  # the module of each name that most programs do without: it is loaded when the name is first used
 
 
-def __getattr__(name: str) -> _typing.Any:  # noqa: PLR0911  (one for each module)
+def __getattr__(name: str) -> _typing.Any:
     """Loads what most programs do without when it is first used."""
-    if name in ("demo", "fleet", "gil", "native", "numeric", "types"):
-        import importlib  # noqa: PLC0415
+    import importlib  # noqa: PLC0415
 
+    if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
-    if name in _STATISTICS:
-        from . import _stats  # noqa: PLC0415
-
-        return getattr(_stats, name)
-    if name in _COUNTING:
-        from . import _counting  # noqa: PLC0415
-
-        return getattr(_counting, name)
-    if name in ("OnnxDetector", "OnnxModel"):
-        from . import _onnx  # noqa: PLC0415
-
-        return getattr(_onnx, name)
-    if name == "Fleet":
-        from .fleet import Fleet  # noqa: PLC0415
-
-        return Fleet
-    if name in ("Csv", "JsonLines"):
-        from . import sinks  # noqa: PLC0415
-
-        return getattr(sinks, name)
-    if name == "prometheus_collector":
-        from ._prometheus import prometheus_collector  # noqa: PLC0415
-
-        return prometheus_collector
-    if name == "run_node":
-        from ._run_node import run_node  # noqa: PLC0415
-
-        return run_node
-    if name == "show":
-        from ._show import show  # noqa: PLC0415
-
-        return show
+    if name in _LATER:
+        return getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
 
 

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import html
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +72,8 @@ class Dashboard:
 
     def _repr_html_(self) -> str:
         """A link, for notebooks."""
+        import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
+
         url = html.escape(self.url)
         return (
             f'<a href="{url}" target="_blank" rel="noreferrer">{html.escape(self.url.partition("?")[0])}</a>'

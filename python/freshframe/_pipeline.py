@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from . import _check, _dashboard, _drawing, _life, _log, _native, _wiring
+from . import _check, _dashboard, _life, _log, _native, _wiring
 from ._batch import Batch
 from ._dashboard import Dashboard
 from ._errors import FreshframeError, OptionTypeError, StopTimeout
@@ -344,6 +344,8 @@ class Pipeline:
 
     def _repr_html_(self) -> str:
         """The graph as a drawing, for notebooks."""
+        from . import _drawing  # noqa: PLC0415  (it loads html, and only notebooks want it)
+
         return _drawing.of_pipeline(self)
 
     def __reduce__(self) -> Any:

@@ -9,7 +9,6 @@ import math
 import os
 import pickle
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -193,6 +192,8 @@ def recipe(
 
 
 def _arguments() -> list[str]:
+    import subprocess  # noqa: PLC0415  (it costs a program without workers 4 ms)
+
     # The first statement sets the path, before anything can be imported from the working directory, which
     # Python puts first for -m (a file argparse.py beside a script would be found).
     path = [entry or os.getcwd() for entry in sys.path]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from pathlib import PurePath
+import os
 from typing import Any
 
 from . import _check, _native
@@ -42,7 +42,7 @@ def check_node(node: Any, batch: Any = None) -> None:
         raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
     if batch is not None and isinstance(node, Source):
         raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
-    if isinstance(node, (str, PurePath)):
+    if isinstance(node, (str, os.PathLike)):
         wanted = "a node must be a Source, a Node or a callable"
         raise OptionTypeError(f"{wanted}, got a {type(node).__name__}; use freshframe.open(...)")
     if not isinstance(node, Node) and not callable(node):

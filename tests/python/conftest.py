@@ -24,9 +24,9 @@ from freshframe._cli import main
 def threads() -> dict[int, str]:
     """Every thread of this process, native ones too: id and name.
 
-    Without those that have the program's name: libraries begin them when they please. OpenBLAS ends its threads
-    at a fork and begins others at the next product of matrices. The engine's own threads have names, and those of
-    Python are in threading.enumerate().
+    Without those that have the program's name: libraries begin them when they please. OpenBLAS ends its
+    threads at a fork and begins others at the next product of matrices. The engine's own threads have names,
+    and those of Python are in threading.enumerate().
     """
     found = {}
     program = Path("/proc/self/comm").read_text(errors="replace").strip()

@@ -109,6 +109,17 @@ def test_the_import_brings_no_heavy_package() -> None:
     assert (ended.code, ended.out) == (0, "[]\n"), ended.err
 
 
+def test_the_import_brings_no_module_of_the_standard_library_that_only_some_programs_need() -> None:
+    ended = run_program("""
+        import sys, numpy
+        before = set(sys.modules)
+        import freshframe
+        slow = {"subprocess", "statistics", "pathlib", "html", "urllib.parse", "random", "json"}
+        print(sorted((set(sys.modules) - before) & slow))
+    """)
+    assert (ended.code, ended.out) == (0, "[]\n"), ended.err
+
+
 def test_the_import_starts_no_thread_and_prints_nothing() -> None:
     ended = run_program("""
         import os, numpy
