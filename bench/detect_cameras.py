@@ -51,8 +51,8 @@ class Run:
 def frames() -> list[ff.Frame]:
     """A picture for each camera."""
     rng = np.random.default_rng(4)
-    coarse = rng.integers(0, 256, (CAMERAS, HEIGHT // 8 * 3 // 2, WIDTH // 8), np.uint8)
-    return [ff.Frame.from_array(np.kron(one, np.ones((8, 8), np.uint8)), format="i420") for one in coarse]
+    coarse = rng.integers(0, 256, (CAMERAS, HEIGHT // 4 * 3 // 2, WIDTH // 4), np.uint8)
+    return [ff.Frame.from_array(np.kron(one, np.ones((4, 4), np.uint8)), format="i420") for one in coarse]
 
 
 def summary(ages: list[float], counts: Counter[str], seconds: float) -> Run:
