@@ -33,6 +33,7 @@ SMALL = 64  # pixels: of smaller boxes each edge is compared
 EDGE = 0.3  # pixels
 OVERLAP = 0.99
 EQUAL = 0.99  # of the boxes
+TRAINED = 0.95  # with pictures of any size alone, about a hundred boxes
 UNTRAINED = 0.8  # the same with random weights, whose confidences nearly tie, and levels that differ by one
 
 pytestmark = pytest.mark.skipif(
@@ -110,5 +111,7 @@ def test_the_boxes_are_those_of_ultralytics(known: dict[str, Any], name: str) ->
         print(f"{name}, {kind}: {same[kind]} of {count[kind]} boxes, {same[kind] / count[kind]:.2%}")
     for kind in count:
         assert count[kind] > 80
-        least = UNTRAINED if kind == "of any size" and name != "shapes" else EQUAL
-        assert same[kind] >= least * count[kind], kind
+        any_size = TRAINED if name == "shapes" else UNTRAINED
+        assert same[kind] >= (any_size if kind == "of any size" else EQUAL) * count[kind], kind
+    if name == "shapes":
+        assert sum(same.values()) >= EQUAL * sum(count.values())
