@@ -6,11 +6,14 @@ lone node that is given a frame in I420, as a decoder makes it. `python` is the 
 scales, NumPy makes the tensor, ONNX Runtime runs, NumPy and cv2 decode. `cv2.dnn` is OpenCV's own runtime
 with the same steps. `ultralytics` and `supervision` run in processes of the environment that
 `./dev test --models` makes; without it they are left out.
+
+`stop` is how long `Pipeline.stop()` takes while the network computes.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -21,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from _measure import ROOT, Result, Row, arguments, median, quantile, spread
+from _measure import RESULTS, ROOT, Result, Row, median, quantile, spread
 
 import freshframe as ff
 from freshframe import _native
@@ -33,6 +36,8 @@ WIDTH, HEIGHT = 1280, 720
 HERE = Path(__file__).parent
 PEERS = ROOT / "build" / "models" / "venv" / "bin" / "python"
 EXTRA_MS = 1.2  # goal: so much more than ONNX Runtime alone
+STOP_MS = 5.0  # goal, where no operator takes longer
+PARTS = ("640-1", "640-2", "320-1", "320-2", "stop")  # side of the input and threads
 
 
 def network(path: Path, side: int) -> Path:
@@ -224,41 +229,86 @@ def measured(kinds: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
     return times
 
 
+def latency(part: str, folder: Path, rounds: int) -> Row:
+    """One network and number of threads."""
+    side, threads = map(int, part.split("-"))
+    rng = np.random.default_rng(2)
+    noise = rng.integers(0, 256, (HEIGHT // 8 * 3 // 2, WIDTH // 8), np.uint8)
+    frame = ff.Frame.from_array(np.kron(noise, np.ones((8, 8), np.uint8)), format="i420")
+    model = network(folder / f"network{side}.onnx", side)
+    times = measured(kinds_of(model, side, threads, frame), rounds)
+    p50 = {name: median(values) for name, values in times.items()}
+    bare = min(p50["bare"], p50["bare again"])
+    figures = {f"{name.replace('.', '_').replace(' ', '_')}_p50_ms": value for name, value in p50.items()}
+    figures["detector_p99_ms"] = quantile(times["detector"], 0.99)
+    return Row(
+        f"{side}, {threads} thread{'' if threads == 1 else 's'}: detector more than bare, ms",
+        figures,
+        p50["detector"] - bare,
+        EXTRA_MS,
+        spread=spread(times["bare"], times["bare again"]),
+        scale=bare,
+    )
+
+
+def stopped(model: Path, rounds: int) -> list[float]:
+    """Milliseconds of each stop()."""
+    rng = np.random.default_rng(2)
+    frame = ff.Frame.from_array(rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8))
+    times = []
+    for number in range(rounds):
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.MockCamera(frame, fps=200))
+        pipeline.add(ff.OnnxDetector(model, threads=1), camera, name="detector")
+        pipeline.start()
+        while pipeline.stats().nodes["detector"].processed < 3:
+            time.sleep(0.005)
+        time.sleep(0.001 * (number % 10))  # anywhere in a run
+        begin = time.perf_counter()
+        pipeline.stop()
+        times.append((time.perf_counter() - begin) * 1e3)
+    return times
+
+
+def stops(folder: Path, rounds: int) -> Row:
+    """Of both networks; the goal is the small one's, whose operators are short."""
+    figures: dict[str, float] = {}
+    for side in (640, 320):
+        times = stopped(network(folder / f"network{side}.onnx", side), rounds)
+        figures |= {f"{side}_p50_ms": median(times), f"{side}_p99_ms": quantile(times, 0.99)}
+    return Row("stop() while the network computes, 320, p99, ms", figures, figures["320_p99_ms"], STOP_MS)
+
+
 def main() -> None:
     """Command line."""
     import onnxruntime  # noqa: PLC0415
 
-    options = arguments(__doc__, "detect", rounds=30)
-    outcome = Result(
-        "detect",
-        "a detector from frame to boxes, 1280x720 in I420",
-        {"rounds": options.rounds},
-        {"onnxruntime": onnxruntime.__version__},
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    rng = np.random.default_rng(2)
-    noise = rng.integers(0, 256, (HEIGHT // 8 * 3 // 2, WIDTH // 8), np.uint8)
-    frame = ff.Frame.from_array(np.kron(noise, np.ones((8, 8), np.uint8)), format="i420")
-    with tempfile.TemporaryDirectory() as folder:
-        for side in (640, 320):
-            model = network(Path(folder, f"network{side}.onnx"), side)
-            for threads in (1, 2):
-                times = measured(kinds_of(model, side, threads, frame), options.rounds)
-                p50 = {name: median(values) for name, values in times.items()}
-                bare = min(p50["bare"], p50["bare again"])
-                figures = {
-                    f"{name.replace('.', '_').replace(' ', '_')}_p50_ms": value for name, value in p50.items()
-                }
-                figures["detector_p99_ms"] = quantile(times["detector"], 0.99)
-                outcome.add(
-                    Row(
-                        f"{side}, {threads} threads: detector more than bare, ms",
-                        figures,
-                        p50["detector"] - bare,
-                        EXTRA_MS,
-                        spread=spread(times["bare"], times["bare again"]),
-                    )
-                )
-    outcome.keep(options.out)
+    parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
+    parser.add_argument("--rounds", type=int, default=30, help="default: %(default)s")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="default: %(default)s")
+    parser.add_argument("--built-from", default="", help="the commit of the package, where it is another one")
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    options = parser.parse_args()
+    for part in options.part or PARTS:
+        settings = {"rounds": options.rounds}
+        if options.built_from:
+            settings["built_from"] = options.built_from
+        name = f"detect_{part.replace('-', '_')}"
+        outcome = Result(
+            name,
+            f"a detector from frame to boxes, 1280x720 in I420: {part}",
+            settings,
+            {"onnxruntime": onnxruntime.__version__},
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            if part == "stop":
+                outcome.add(stops(Path(folder), options.rounds))
+            else:
+                outcome.add(latency(part, Path(folder), options.rounds))
+        outcome.keep(None if options.dry else options.folder / f"{name}.json")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ detector of this process, against the same detector in another process.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -25,14 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measure import Result, Row, arguments, median, quantile, spread, take_turns
+from _measure import RESULTS, Result, Row, median, quantile, spread, take_turns
 from detect import decoded, letterboxed, network
 
 import freshframe as ff
 
 CAMERAS, FPS = 8, 10.0
 WIDTH, HEIGHT = 640, 360
-SIDES = (640, 320)
+PARTS = ("640", "320", "heartbeat")  # side of the input
 FAIR = 0.8  # goal: of its share, for the camera with the fewest results
 BEAT = 0.001  # seconds
 LATE = 1.2  # goal: of the lateness beside another process
@@ -50,8 +51,8 @@ class Run:
 def frames() -> list[ff.Frame]:
     """A picture for each camera."""
     rng = np.random.default_rng(4)
-    coarse = rng.integers(0, 256, (CAMERAS, HEIGHT // 8 * 3 // 2, WIDTH // 8), np.uint8)
-    return [ff.Frame.from_array(np.kron(one, np.ones((8, 8), np.uint8)), format="i420") for one in coarse]
+    coarse = rng.integers(0, 256, (CAMERAS, HEIGHT // 4 * 3 // 2, WIDTH // 4), np.uint8)
+    return [ff.Frame.from_array(np.kron(one, np.ones((4, 4), np.uint8)), format="i420") for one in coarse]
 
 
 def summary(ages: list[float], counts: Counter[str], seconds: float) -> Run:
@@ -232,20 +233,36 @@ def main() -> None:
     """Command line."""
     import onnxruntime  # noqa: PLC0415
 
-    options = arguments(__doc__, "detect_cameras", rounds=3, milliseconds=3000)
-    seconds = options.milliseconds / 1e3
-    result = Result(
-        "detect_cameras",
-        "one model for eight cameras, and a Python thread beside a detector",
-        {"rounds": options.rounds, "milliseconds": options.milliseconds, "cameras": CAMERAS, "fps": FPS},
-        {"onnxruntime": onnxruntime.__version__},
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    with tempfile.TemporaryDirectory() as folder:
-        models = {side: network(Path(folder, f"network{side}.onnx"), side) for side in SIDES}
-        for side, model in models.items():
-            result.add(cameras(model, side, seconds, options.rounds))
-        result.add(heartbeat(models[320], seconds, options.rounds))
-    result.keep(options.out)
+    parser.add_argument("--part", choices=PARTS, action="append", help="default: all")
+    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--milliseconds", type=int, default=3000, help="of a run; default: %(default)s")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="default: %(default)s")
+    parser.add_argument("--built-from", default="", help="the commit of the package, where it is another one")
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    options = parser.parse_args()
+    seconds = options.milliseconds / 1e3
+    for part in options.part or PARTS:
+        settings: dict[str, Any] = {"rounds": options.rounds, "milliseconds": options.milliseconds}
+        settings |= {"cameras": CAMERAS, "fps": FPS}
+        if options.built_from:
+            settings["built_from"] = options.built_from
+        result = Result(
+            f"detect_cameras_{part}",
+            f"one model for eight cameras, and a Python thread beside a detector: {part}",
+            settings,
+            {"onnxruntime": onnxruntime.__version__},
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            side = 320 if part == "heartbeat" else int(part)
+            model = network(Path(folder, f"network{side}.onnx"), side)
+            if part == "heartbeat":
+                result.add(heartbeat(model, seconds, options.rounds))
+            else:
+                result.add(cameras(model, side, seconds, options.rounds))
+        result.keep(None if options.dry else options.folder / f"{result.name}.json")
 
 
 if __name__ == "__main__":

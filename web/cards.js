@@ -57,7 +57,7 @@ export function stateText(node) {
   return state === "away" ? `away ${format.time(node.source.away)}` : word(STATES, state);
 }
 
-const plural = (number, one) => `${format.count(number)} ${one}${number === 1 ? "" : "s"}`;
+export const plural = (number, one) => `${format.count(number)} ${one}${number === 1 ? "" : "s"}`;
 
 // "1 working, 1 idle · 2 restarts · 180 MiB": the worker processes of a node.
 export function workersText(workers) {
@@ -76,6 +76,19 @@ export function workerText(worker) {
   if (worker.restarts > 0) parts.push(plural(worker.restarts, "restart"));
   if (worker.pid > 0) parts.push(format.bytes(worker.rss_bytes), `${format.time(worker.cpu)} of CPU`, `pid ${worker.pid}`);
   return parts.join(" · ");
+}
+
+// What computes the neural network, how long a run takes, and how many pictures a call has.
+export function inferenceText(node) {
+  const { provider, threads, p50 } = node.inference;
+  const parts = [provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider, `${format.time(p50)} a run`];
+  if (node.batches !== undefined) parts.push(`batches of ${meanBatch(node.batches).toFixed(1)}`);
+  return parts.join(" · ");
+}
+
+export function meanBatch(batches) {
+  const calls = format.sum(batches.map(([, count]) => count));
+  return format.sum(batches.map(([size, count]) => size * count)) / calls;
 }
 
 // What is neither is the usual, and the name needs the room.
@@ -108,6 +121,7 @@ export class NodeCard {
     if (node.kind !== "source") this.time = row(list, "time", "per sample: median / 99th percentile");
     if (node.language === "python") this.gil = row(list, "GIL", "waited / held, of the last second");
     this.workers = el("p", { class: "workers num", hidden: node.workers === undefined });
+    this.inference = el("p", { class: "workers num", hidden: node.inference === undefined });
     this.alarm = el("p", { class: "alarm", hidden: true });
     this.element = el(
       "article",
@@ -124,6 +138,7 @@ export class NodeCard {
       el("div", { class: "bar", "aria-hidden": "true" }, this.bar),
       list,
       this.workers,
+      this.inference,
       this.alarm,
     );
   }
@@ -144,6 +159,7 @@ export class NodeCard {
     if (this.time) text(this.time, node.processed > 0 ? format.range(node.p50, node.p99) : "–");
     if (this.gil)
       text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
+    if (node.inference !== undefined) text(this.inference, inferenceText(node));
     if (node.workers !== undefined) {
       text(this.workers, workersText(node.workers));
       attribute(this.workers, "title", node.workers.map(workerText).join("\n"));

@@ -1,7 +1,7 @@
 // All numbers of one node or edge, with charts; a drawer beside the graph, the whole screen on a phone.
 // SPDX-License-Identifier: Apache-2.0
 
-import { linesOf, stateText, workerText } from "./cards.js";
+import { linesOf, meanBatch, plural, stateText, workerText } from "./cards.js";
 import { chart } from "./charts.js";
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
@@ -200,12 +200,21 @@ function processesOf(node) {
 // "8 × 120, 3 × 1": how many calls had how many samples; the most frequent first.
 function batchRows(node) {
   if (node.batches === undefined) return [];
-  const calls = format.sum(node.batches.map(([, count]) => count));
-  const samples = format.sum(node.batches.map(([size, count]) => size * count));
   const frequent = [...node.batches].sort((a, b) => b[1] - a[1]).slice(0, 4);
   return [
-    ["samples per call, mean", (samples / calls).toFixed(1)],
+    ["samples per call, mean", meanBatch(node.batches).toFixed(1)],
     ["samples × calls", frequent.map(([size, count]) => `${size} × ${format.count(count)}`).join(", ")],
+  ];
+}
+
+function inferenceRows(node) {
+  if (node.inference === undefined) return [];
+  const { provider, threads, runs, p50, p99 } = node.inference;
+  return [
+    ["network computed by", provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider],
+    ["runs of the network", format.count(runs)],
+    ["time per run, median", format.time(p50)],
+    ["time per run, 99th percentile", format.time(p99)],
   ];
 }
 
@@ -245,6 +254,7 @@ function nodeRows(node) {
     ["time per sample, median", format.time(node.p50)],
     ["time per sample, 99th percentile", format.time(node.p99)],
     ...(node.language === "python" ? python : []),
+    ...inferenceRows(node),
     ...batchRows(node),
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
     ["errors", format.count(node.errors)],

@@ -83,6 +83,8 @@ class NodeBase {
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.
   [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
+  /// What computes a neural network that the node runs, and how fast; any thread.
+  [[nodiscard]] virtual std::optional<InferenceStats> inference() const { return std::nullopt; }
 
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.

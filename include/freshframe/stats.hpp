@@ -102,6 +102,15 @@ struct WorkerStats {
   double cpu = 0;               // seconds of processor time of the process
 };
 
+/// How a node computes a neural network.
+struct InferenceStats {
+  std::string provider;    // "cpu", "cuda", ...
+  int threads = 0;         // of the processor that compute
+  std::uint64_t runs = 0;  // of the network; one may compute several pictures
+  double p50 = 0;          // seconds per run, without what is done before and after
+  double p99 = 0;
+};
+
 /// One node: its counters and times.
 struct NodeStats {
   std::string name;
@@ -119,6 +128,7 @@ struct NodeStats {
   std::map<int, std::uint64_t> batches;          // calls by their number of samples; nodes with a batch only
   std::uint64_t in_flight = 0;                   // taken by a node with workers, not finished or dropped yet
   std::vector<WorkerStats> workers;              // of nodes that run in worker processes
+  std::optional<InferenceStats> inference;       // of nodes that compute a neural network
   std::optional<SourceStats> source;             // of video sources
   std::string last_error;                        // the latest exception's text; empty: there was none
 };

@@ -63,6 +63,7 @@ if _typing.TYPE_CHECKING:
     from ._show import show
     from ._stats import (
         EdgeStats,
+        InferenceStats,
         NodeStats,
         PoolStats,
         Progress,
@@ -99,6 +100,7 @@ _LATER = {
     **dict.fromkeys(
         (
             "EdgeStats",
+            "InferenceStats",
             "NodeStats",
             "PoolStats",
             "Progress",
@@ -151,6 +153,7 @@ __all__ = [
     "FramesHeld",
     "FreshframeError",
     "GraphError",
+    "InferenceStats",
     "JsonLines",
     "LineCounter",
     "LineCounts",

@@ -74,6 +74,25 @@ class WorkerStats:
 
 
 @dataclass(frozen=True, slots=True)
+class InferenceStats:
+    """How a node computes a neural network.
+
+    Attributes:
+        provider: What computes: "cpu", "cuda", "openvino".
+        threads: Threads of the processor that compute.
+        runs: Of the network; one may compute several pictures.
+        p50: Median seconds per run, without what is done before and after.
+        p99: 99th percentile of it.
+    """
+
+    provider: str
+    threads: int
+    runs: int
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStats:
     """One node.
 
@@ -97,6 +116,8 @@ class NodeStats:
         workers: The worker processes of a node with ``process=``.
         batches: For a node with ``batch=``: the number of calls by their number of samples. p50 and p99 are
             then seconds per call.
+        inference: For an OnnxDetector or OnnxModel: the provider that computes its neural network, and how
+            fast; None for every other node.
     """
 
     state: NodeState
@@ -115,6 +136,7 @@ class NodeStats:
     in_flight: int = 0
     workers: tuple[WorkerStats, ...] = ()
     batches: dict[int, int] = field(default_factory=dict)
+    inference: InferenceStats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,13 +311,14 @@ class Progress:
 
 
 def _node(values: list[Any]) -> NodeStats:
-    *rest, source, last_error, in_flight, workers, batches = values
+    *rest, source, last_error, in_flight, workers, batches, inference = values
     named: dict[str, Any] = {
         "source": None if source is None else SourceStats(*source),
         "last_error": last_error,
         "in_flight": in_flight,
         "workers": tuple(WorkerStats(*worker) for worker in workers),
         "batches": batches,
+        "inference": None if inference is None else InferenceStats(*inference),
     }
     return NodeStats(*rest, **named)
 

@@ -48,6 +48,12 @@ nb::list worker_fields(const std::vector<WorkerStats>& workers) {
   return result;
 }
 
+nb::object inference_fields(const std::optional<InferenceStats>& inference) {
+  if (!inference) return nb::none();
+  const auto& of = *inference;
+  return nb::make_tuple(of.provider, of.threads, of.runs, of.p50, of.p99);
+}
+
 nb::list node_fields(const NodeStats& node) {
   auto fields = fields_of(kNodeFields, node, std::string(to_string(node.state)));
   fields.append(drops_of(node.drops));
@@ -58,6 +64,7 @@ nb::list node_fields(const NodeStats& node) {
   nb::dict batches;
   for (const auto& [size, calls] : node.batches) batches[nb::int_(size)] = calls;
   fields.append(batches);
+  fields.append(inference_fields(node.inference));
   return fields;
 }
 

@@ -29,8 +29,9 @@ from shape_scenes import scene
 
 SIDE = 160
 WANTED = 300  # candidates above the threshold
-SCENES = 30
+SCENES = 30  # of each kind
 IOU = 0.45
+INSIDE = 0.2  # the confidence of an export with suppression inside
 SIZES = ((160, 160), (320, 180), (123, 211), (640, 480))
 MODELS: dict[
     str, tuple[Any, str, dict[str, Any]]
@@ -38,7 +39,7 @@ MODELS: dict[
     "yolov5nu": (YOLO, "yolov5n.yaml", {}),
     "yolov8n": (YOLO, "yolov8n.yaml", {}),
     "yolov8n_open": (YOLO, "yolov8n.yaml", {"dynamic": True}),
-    "yolov8n_nms": (YOLO, "yolov8n.yaml", {"nms": True, "conf": 1.25e-5, "iou": IOU}),
+    "yolov8n_nms": (YOLO, "yolov8n.yaml", {"nms": True, "conf": INSIDE, "iou": IOU}),
     "yolov10n": (YOLO, "yolov10n.yaml", {}),
     "yolo11n": (YOLO, "yolo11n.yaml", {}),
     "yolo26n": (YOLO, "yolo26n.yaml", {}),
@@ -47,7 +48,7 @@ MODELS: dict[
 
 
 def pictures() -> list[Any]:
-    """In BGR: smooth noise of several sizes, and scenes."""
+    """In BGR: smooth noise of several sizes; scenes of the input's size, enlarged, and enlarged and cut."""
     rng = np.random.default_rng(3)
     made = []
     for width, height in SIZES:
@@ -58,19 +59,35 @@ def pictures() -> list[Any]:
         top = coarse[j, i] * (1 - u) + coarse[j, i + 1] * u
         bottom = coarse[j + 1, i] * (1 - u) + coarse[j + 1, i + 1] * u
         made.append((top * (1 - v) + bottom * v).astype(np.uint8))
-    for _ in range(SCENES):  # with something to find for the model of shapes
-        large = scene(rng).picture.repeat(3, 0).repeat(3, 1)[..., ::-1]
-        made.append(np.ascontiguousarray(large[: int(rng.integers(300, 481))]))
+    # With something to find for the model of shapes.
+    made += [np.ascontiguousarray(scene(rng).picture[..., ::-1]) for _ in range(SCENES)]
+    for number in range(SCENES):  # cut, so that the input's sides are rounded when they are scaled
+        times = 2 + number % 3
+        large = scene(rng).picture.repeat(times, 0).repeat(times, 1)[..., ::-1]
+        made.append(np.ascontiguousarray(large))
+        height, width = rng.integers(SIDE * times * 5 // 8, SIDE * times + 1, 2)
+        made.append(np.ascontiguousarray(large[:height, :width]))
     return made
 
 
 def livened(model: Any) -> None:
-    """Statistics of its normalisations and biases as after training, so that confidences differ."""
+    """Normalisations, biases and heads as after training, so that boxes and confidences differ.
+
+    Ultralytics starts heads at confidences of 1e-5, where float32's sigmoid has some dozen values: the boxes'
+    order would be that of ties, and a difference of a last bit would give another set of boxes.
+    """
     torch.manual_seed(1)
     for part in model.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(part.weight, 0.8, 1.6)
             torch.nn.init.normal_(part.bias, 0, 0.3)
+    for part in model.modules():
+        for name, weights, bias in (("cv2", 0.2, 0.0), ("cv3", 0.1, -2.0)):  # boxes, classes
+            for head in (name, f"one2one_{name}"):
+                branches = getattr(part, head, None)
+                for branch in branches if isinstance(branches, torch.nn.ModuleList) else ():
+                    torch.nn.init.normal_(branch[-1].weight, 0, weights)
+                    torch.nn.init.normal_(branch[-1].bias, bias, 0.5)
 
 
 def threshold(path: Path, given: list[Any]) -> float:
@@ -111,7 +128,7 @@ def main() -> None:
         except Exception as error:  # a version that lacks this one
             print(f"{name}: not made: {type(error).__name__}: {error}", flush=True)
             continue
-        files.append((name, kind, path, None))
+        files.append((name, kind, path, options.get("conf")))
     os.chdir(folder)
     files += [(Path(path).stem, YOLO, Path(shutil.copy(path, folder)), 0.3) for path in sys.argv[2:]]
     for name, kind, path, confidence in files:

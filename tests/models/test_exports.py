@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,13 @@ LAYOUTS = {
     "rtdetr": {"rtdetr", "rtdetr6"},
     "shapes": {"yolov8"},
 }
+SIDE = 160  # of the exports' input, in pixels
 SMALL = 64  # pixels: of smaller boxes each edge is compared
 EDGE = 0.3  # pixels
 OVERLAP = 0.99
 EQUAL = 0.99  # of the boxes
+TRAINED = 0.95  # with pictures of any size alone, about a hundred boxes
+UNTRAINED = 0.8  # the same with random weights, whose confidences nearly tie, and levels that differ by one
 
 pytestmark = pytest.mark.skipif(
     not (FOLDER / "boxes.npz").is_file(), reason="./dev test --models makes the exports"
@@ -71,23 +75,43 @@ def test_the_layout_is_recognised(known: dict[str, Any], name: str) -> None:
     assert detector.layout in LAYOUTS[name]
 
 
-def test_the_boxes_are_those_of_ultralytics(known: dict[str, Any]) -> None:
-    pictures = [known[f"picture{i}"] for i in range(sum(key.startswith("picture") for key in known))]
-    count = equal = 0
-    for name in LAYOUTS:
-        if f"{name}/confidence" not in known:
+def matched(ours: Any, theirs: Any) -> int:
+    """How many boxes have a partner of their own on the other side."""
+    left = list(ours)
+    count = 0
+    for box in theirs:
+        index = next((i for i, other in enumerate(left) if is_same(box, other)), None)
+        if index is None:
             continue
-        confidence = float(known[f"{name}/confidence"])
-        wanted = [known[f"{name}/{i}"] for i in range(len(pictures))]
-        boxes = found(FOLDER / f"{name}.onnx", confidence, pictures)
-        same = [
-            any(is_same(box, other) for other in ours)
-            for ours, theirs in zip(boxes, wanted, strict=True)
-            for box in theirs
-        ]
-        print(f"{name}: {sum(same)} of {len(same)} boxes, {sum(map(len, boxes))} of ours")
-        count += len(same)
-        equal += sum(same)
-    print(f"all: {equal} of {count} boxes, {equal / count:.2%}")
-    assert count > 1000
-    assert equal >= EQUAL * count
+        left.pop(index)
+        count += 1
+    return count
+
+
+def kind_of(picture: Any) -> str:
+    """Of any size, the levels of cv2.resize(), which sums with 11 bits, differ by one at some pixels."""
+    height, width = picture.shape[:2]
+    if height == width == SIDE:
+        return "of the input's size"
+    return "enlarged" if height == width and width % SIDE == 0 else "of any size"
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_boxes_are_those_of_ultralytics(known: dict[str, Any], name: str) -> None:
+    if f"{name}/confidence" not in known:
+        pytest.skip(f"the Ultralytics that is installed makes no {name}")
+    pictures = [known[f"picture{i}"] for i in range(sum(key.startswith("picture") for key in known))]
+    boxes = found(FOLDER / f"{name}.onnx", float(known[f"{name}/confidence"]), pictures)
+    same, count = Counter[str](), Counter[str]()
+    for i, (picture, ours) in enumerate(zip(pictures, boxes, strict=True)):
+        theirs = known[f"{name}/{i}"]
+        same[kind_of(picture)] += matched(ours, theirs)
+        count[kind_of(picture)] += max(len(ours), len(theirs))
+    for kind in count:
+        print(f"{name}, {kind}: {same[kind]} of {count[kind]} boxes, {same[kind] / count[kind]:.2%}")
+    for kind in count:
+        assert count[kind] > 80
+        any_size = TRAINED if name == "shapes" else UNTRAINED
+        assert same[kind] >= (any_size if kind == "of any size" else EQUAL) * count[kind], kind
+    if name == "shapes":
+        assert sum(same.values()) >= EQUAL * sum(count.values())

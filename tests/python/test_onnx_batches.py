@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +108,39 @@ def test_a_stop_ends_all_computations_of_a_batch(tmp_path: Path) -> None:
     pipeline.stop()
     check_books(pipeline)
     assert pipeline.stats().nodes["detector"].errors == 0
+
+
+def test_statistics_metrics_and_state_tell_how_the_network_is_computed(tmp_path: Path) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from freshframe._cli.top_table import page  # noqa: PLC0415  (rich takes 60 ms)
+
+    path = bright_box(tmp_path / "one.onnx")
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Pictures(COUNT, size=(64, 64)), name="source")
+    pipeline.add(ff.OnnxDetector(path, threads=2), source, name="detector", batch=ff.Batch(4, max_wait=LONG))
+    pipeline.add(ff.OnnxModel(path, threads=1), source, name="model")
+    pipeline.run()
+    nodes = pipeline.stats().nodes
+    assert nodes["source"].inference is None
+    for name, threads in (("detector", 2), ("model", 1)):
+        known = nodes[name].inference
+        assert known is not None
+        assert (known.provider, known.threads, known.runs) == ("cpu", threads, COUNT)
+        assert 0 < known.p50 <= known.p99
+    with pipeline.serve() as dashboard:
+        text = urllib.request.urlopen(dashboard.url + "metrics").read().decode()
+        state = json.loads(urllib.request.urlopen(dashboard.url + "api/state").read())
+    label = 'pipeline="pipeline",node="detector",provider="cpu"'
+    assert f"freshframe_node_inference_runs_total{{{label}}} {COUNT}" in text
+    assert f"freshframe_node_inference_p50_seconds{{{label}}}" in text
+    assert 'freshframe_node_inference_runs_total{pipeline="pipeline",node="source"' not in text
+    told = {node["name"]: node.get("inference") for node in state["nodes"]}
+    assert told["source"] is None
+    assert told["detector"]["provider"] == "cpu"
+    assert told["detector"]["runs"] == COUNT
+    console = Console(width=140, highlight=False)
+    with console.capture() as shown:
+        console.print(page(state, None, 140))
+    assert "detector (cpu " in shown.get()
+    assert "source (" not in shown.get()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from browser import until
 
 import freshframe as ff
@@ -68,6 +69,21 @@ def test_a_card_shows_the_processes_of_its_node(page: Page, running: Run) -> Non
         """return /1 restart · .*MiB · .* of CPU · pid [1-9]/.test([...document.querySelectorAll(
   "#details dt")].find(term => term.textContent === "worker 8")?.nextElementSibling.textContent ?? "")"""
     )
+    assert page.complaints() == []
+
+
+def test_a_card_shows_how_its_network_is_computed(page: Page, running: Run) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    pipeline = ff.Pipeline("network")
+    scene = pipeline.add(ff.open("demo:shapes?fps=10"), name="scene")
+    pipeline.add(ff.OnnxDetector(ff.demo.shapes_model(), threads=1), scene, name="detector")
+    page.open(running(pipeline))
+    line = "return document.querySelector(arguments[0])?.textContent ?? ''"
+    assert page.until(f"{line}.match(/cpu, 1 thread · .* a run/)", "[data-node=detector]")
+    assert " a run" not in page.run(line, "[data-node=scene]")
+    page.run("document.querySelector(arguments[0] + ' button').click()", "[data-node=detector]")
+    page.until(f"{ROWS}['runs of the network'] > '0'")
+    assert page.run(ROWS)["network computed by"] == "cpu, 1 thread"
     assert page.complaints() == []
 
 

@@ -172,7 +172,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         source = node["kind"] == "source"  # its time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
-            "node": Text(node["name"] + _workers(node) + _batches(node)),
+            "node": Text(node["name"] + _workers(node) + _provider(node) + _batches(node)),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
@@ -194,6 +194,12 @@ def _workers(node: dict[str, Any]) -> str:
     restarts = sum(worker["restarts"] for worker in workers)
     plural = "" if len(workers) == 1 else "s"
     return f" ({len(workers)} worker{plural}{f', {restarts} restarted' if restarts else ''})"
+
+
+def _provider(node: dict[str, Any]) -> str:
+    """What computes its neural network, and the median time of a run."""
+    inference = node.get("inference")
+    return "" if inference is None else f" ({inference['provider']} {_time(inference['p50'])})"
 
 
 def _batches(node: dict[str, Any]) -> str:

@@ -36,6 +36,7 @@ NodeStats Worker::stats() const {
   result.errors = errors_.load(std::memory_order_relaxed);
   result.last_error = last_error();
   result.workers = node_->workers();
+  result.inference = node_->inference();
   for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {
     if (const auto count = batch_sizes_[i].load(std::memory_order_relaxed); count > 0)
       result.batches[static_cast<int>(i) + 1] = count;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "inference/model/inference_book.hpp"
 #include "inference/model/picture_crew.hpp"
 #include "inference/model/picture_input.hpp"
 
@@ -71,6 +72,7 @@ struct OnnxDetector::Impl {
         origin(session->origin()),
         threads(session->threads()),
         fixed(inference::pictures_of(*session)),
+        book(origin.provider, threads),
         crew(std::make_unique<inference::PictureCrew>(session, form, 1)) {}
 
   using Results = std::vector<std::optional<Detections>>;
@@ -101,8 +103,10 @@ struct OnnxDetector::Impl {
   [[nodiscard]] Results one_by_one(Samples samples, const Context& context) {
     Results results(samples.size());
     crew->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
-      const auto run = runner.run(samples[i].value, context.stop);
-      if (!run.stopped()) results[i] = boxes(run, 0);
+      const auto run = runner.run(samples[i].value, context);
+      if (run.stopped()) return;
+      book.add(run.seconds);
+      results[i] = boxes(run, 0);
     });
     return results;
   }
@@ -116,8 +120,9 @@ struct OnnxDetector::Impl {
       for (const auto& sample : samples.subspan(begin, std::min(most, samples.size() - begin))) {
         frames.push_back(&sample.value);
       }
-      const auto run = crew->first().run(frames, context.stop);
+      const auto run = crew->first().run(frames, context);
       if (run.stopped()) return results;
+      book.add(run.seconds);
       for (std::size_t i = 0; i < frames.size(); ++i) results[begin + i] = boxes(run, i);
     }
     return results;
@@ -131,6 +136,7 @@ struct OnnxDetector::Impl {
   inference::DecodeOptions decoding;
   ClassNames names;
   std::size_t fixed;  // pictures that the file takes in a run; 0: any number
+  inference::InferenceBook book;
   bool tensors = false;
   bool prepared = false;
   std::unique_ptr<inference::PictureCrew> crew;
@@ -162,6 +168,10 @@ std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<con
                                                                    const Context& context) {
   if (samples.size() > 1 || !impl_->crew) impl_->prepare();
   return impl_->tensors ? impl_->together(samples, context) : impl_->one_by_one(samples, context);
+}
+
+std::optional<InferenceStats> OnnxDetector::inference() const {
+  return impl_->book.read();
 }
 
 void OnnxDetector::close() {

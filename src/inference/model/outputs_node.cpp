@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "inference/model/inference_book.hpp"
 #include "inference/model/picture_input.hpp"
 
 namespace freshframe {
@@ -57,13 +58,17 @@ native::Column column_of(const std::string& name, const Tensor& tensor) {
 class OnnxOutputs final : public Node<Frame, native::Table> {
  public:
   OnnxOutputs(std::shared_ptr<const Session> session, const inference::InputForm& form)
-      : session_(std::move(session)), runner_(session_, form) {}
+      : session_(std::move(session)),
+        runner_(session_, form),
+        book_(session_->provider(), session_->threads()) {}
 
   [[nodiscard]] std::string default_name() const override { return "OnnxModel"; }
+  [[nodiscard]] std::optional<InferenceStats> inference() const override { return book_.read(); }
 
   std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
-    auto run = runner_.run(sample.value, context.stop);
+    auto run = runner_.run(sample.value, context);
     if (run.stopped()) return std::nullopt;
+    book_.add(run.seconds);
     const auto kept = std::make_shared<const std::vector<Tensor>>(std::move(run.outputs));
     native::Table table;
     for (std::size_t i = 0; i < kept->size(); ++i) {
@@ -76,6 +81,7 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
  private:
   std::shared_ptr<const Session> session_;
   inference::PictureRunner runner_;
+  inference::InferenceBook book_;
 };
 
 }  // namespace

@@ -131,7 +131,7 @@ std::vector<Tensor> run_tensor(const Session& session, const InputForm& form, st
 
 }  // namespace
 
-PictureRun PictureRunner::run(std::span<const Frame* const> frames, const std::stop_token& stop) {
+PictureRun PictureRunner::run(std::span<const Frame* const> frames, const Context& context) {
   PictureRun result;
   result.count = fixed_ != 0 ? fixed_ : frames.size();
   const auto floats = box_.floats();
@@ -142,13 +142,15 @@ PictureRun PictureRunner::run(std::span<const Frame* const> frames, const std::s
     const auto given = form().channels == 1 && is_packed ? frame.to(PixelFormat::Gray) : frame;
     result.placements.push_back(box_.fill(given.picture(), tensor_.data() + i * floats));
   }
-  result.outputs = run_tensor(*session_, form(), tensor_, result.count, stop);
+  const auto begun = context.clock.now();
+  result.outputs = run_tensor(*session_, form(), tensor_, result.count, context.stop);
+  result.seconds = Seconds(context.clock.now() - begun).count();
   return result;
 }
 
-PictureRun PictureRunner::run(const Frame& frame, const std::stop_token& stop) {
+PictureRun PictureRunner::run(const Frame& frame, const Context& context) {
   const Frame* const one = &frame;
-  return run(std::span(&one, 1), stop);
+  return run(std::span(&one, 1), context);
 }
 
 ModelFacts facts_of(const Session& session, const InputForm& form) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/frame.hpp"
+#include "freshframe/node.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -43,6 +44,7 @@ struct PictureRun {
   std::vector<Tensor> outputs;        // none: it was stopped
   std::vector<Placement> placements;  // where each picture lay
   std::size_t count = 1;              // pictures of the tensor
+  double seconds = 0;                 // of the network alone
 
   [[nodiscard]] bool stopped() const noexcept { return outputs.empty(); }
   [[nodiscard]] std::vector<OutputView> views(std::size_t index) const {
@@ -57,8 +59,8 @@ class PictureRunner {
 
   [[nodiscard]] const InputForm& form() const noexcept { return box_.form(); }
   /// In one run. At most as many frames as the file fixes; fewer are padded.
-  PictureRun run(std::span<const Frame* const> frames, const std::stop_token& stop);
-  PictureRun run(const Frame& frame, const std::stop_token& stop);
+  PictureRun run(std::span<const Frame* const> frames, const Context& context);
+  PictureRun run(const Frame& frame, const Context& context);
 
  private:
   std::shared_ptr<const Session> session_;

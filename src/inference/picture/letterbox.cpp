@@ -61,8 +61,7 @@ ColourRow colours_of(const PictureFormat& format, const InputForm& form) {
   how.v_to_g = static_cast<float>(2 * (1 - weights.red) * weights.red / weights.green * chroma);
   how.u_to_g = static_cast<float>(2 * (1 - weights.blue) * weights.blue / weights.green * chroma);
   for (std::size_t i = 0; i < 3; ++i) {
-    how.factor[i] = 1 / (255 * form.deviation[i]);
-    how.offset[i] = -form.mean[i] / form.deviation[i];
+    how.scale[i] = Scale(form.mean[i], form.deviation[i]);
   }
   return how;
 }
@@ -71,14 +70,16 @@ ColourRow colours_of(const PictureFormat& format, const InputForm& form) {
 
 Placement place(int width, int height, const InputForm& form) {
   Placement result{.picture_width = width, .picture_height = height};
-  result.scale_x = static_cast<double>(form.width) / width;
-  result.scale_y = static_cast<double>(form.height) / height;
-  if (!form.stretch) result.scale_x = result.scale_y = std::min(result.scale_x, result.scale_y);
+  double across = static_cast<double>(form.width) / width;
+  double down = static_cast<double>(form.height) / height;
+  if (!form.stretch) across = down = std::min(across, down);
   const auto side = [](double exact, int most) {
     return std::clamp(static_cast<int>(std::nearbyint(exact)), 1, most);
   };
-  result.width = side(width * result.scale_x, form.width);
-  result.height = side(height * result.scale_y, form.height);
+  result.width = side(width * across, form.width);
+  result.height = side(height * down, form.height);
+  result.scale_x = static_cast<double>(result.width) / width;
+  result.scale_y = static_cast<double>(result.height) / height;
   result.left = (form.width - result.width) / 2;
   result.top = (form.height - result.height) / 2;
   return result;
@@ -162,7 +163,7 @@ Placement Letterbox::fill(const Picture& picture, float* tensor) {
         picked(luma_x_, 3, static_cast<std::int32_t>(i), colour);
       }
       for (std::size_t i = 0; i < 3; ++i) {
-        level_row(parts_[i].data(), {0, 1, how.factor[i], how.offset[i]}, rgb[i], width);
+        level_row(parts_[i].data(), {0, 1, how.scale[i]}, rgb[i], width);
       }
       continue;
     }
@@ -170,7 +171,7 @@ Placement Letterbox::fill(const Picture& picture, float* tensor) {
     picked(luma_x_, 1, 0, 0);
     if (format == PixelFormat::Gray || form_.channels == 1) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(form_.channels); ++i) {
-        level_row(parts_[0].data(), {how.black, how.luma, how.factor[i], how.offset[i]}, rgb[i], width);
+        level_row(parts_[0].data(), {how.black, how.luma, how.scale[i]}, rgb[i], width);
       }
       continue;
     }

@@ -26,7 +26,8 @@ struct InputForm {
 
 /// Where in the input a picture lies.
 struct Placement {
-  double scale_x = 1;  // pixels of the input per pixel of the picture
+  // Pixels of the input per pixel of the picture. They differ a little: each side is rounded to whole pixels.
+  double scale_x = 1;
   double scale_y = 1;
   int left = 0;
   int top = 0;

@@ -61,6 +61,14 @@ HWY_INLINE V within(V level) {
   return hn::Floor(hn::Add(hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F)), of(0.5F)));
 }
 
+HWY_INLINE V scaled(V level, const Scale& scale) {
+#if HWY_NATIVE_FMA
+  return hn::MulAdd(level, of(scale.factor), hn::MulAdd(level, of(scale.rest), of(scale.offset)));
+#else
+  return hn::Div(hn::Sub(level, of(scale.zero)), of(scale.span));
+#endif
+}
+
 // Stores whole vectors, and of the last one only what belongs to the row.
 HWY_INLINE void store(V value, float* to, std::size_t room, std::size_t lanes) {
   if (room >= lanes) return hn::StoreU(value, Floats(), to);
@@ -80,9 +88,9 @@ void Colours(const std::array<const float*, 3>& yuv, const ColourRow& how, const
     const V r = within(hn::MulAdd(v, of(how.v_to_r), y));
     const V g = within(hn::NegMulAdd(v, of(how.v_to_g), hn::NegMulAdd(u, of(how.u_to_g), y)));
     const V b = within(hn::MulAdd(u, of(how.u_to_b), y));
-    store(hn::MulAdd(r, of(how.factor[0]), of(how.offset[0])), rgb[0] + i, count - i, lanes);
-    store(hn::MulAdd(g, of(how.factor[1]), of(how.offset[1])), rgb[1] + i, count - i, lanes);
-    store(hn::MulAdd(b, of(how.factor[2]), of(how.offset[2])), rgb[2] + i, count - i, lanes);
+    store(scaled(r, how.scale[0]), rgb[0] + i, count - i, lanes);
+    store(scaled(g, how.scale[1]), rgb[1] + i, count - i, lanes);
+    store(scaled(b, how.scale[2]), rgb[2] + i, count - i, lanes);
   }
 }
 
@@ -90,7 +98,7 @@ void Levels(const float* in, const LevelRow& how, float* out, std::size_t count)
   const std::size_t lanes = hn::Lanes(Floats());
   for (std::size_t i = 0; i < count; i += lanes) {
     const V level = within(hn::Mul(hn::Sub(hn::LoadU(Floats(), in + i), of(how.black)), of(how.luma)));
-    store(hn::MulAdd(level, of(how.factor), of(how.offset)), out + i, count - i, lanes);
+    store(scaled(level, how.scale), out + i, count - i, lanes);
   }
 }
 
@@ -99,6 +107,13 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace freshframe::inference {
+
+Scale::Scale(float mean, float deviation) : zero(255 * mean), span(255 * deviation) {
+  const double exact = 1 / (255.0 * deviation);
+  factor = static_cast<float>(exact);
+  rest = static_cast<float>(exact - factor);
+  offset = -mean / deviation;
+}
 
 HWY_EXPORT(BlendRows);
 HWY_EXPORT(PickTaps);

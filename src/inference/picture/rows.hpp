@@ -24,8 +24,21 @@ struct Pick {
 };
 void pick(const float* row, const Pick& how, float* out, std::size_t count);
 
-/// Red, green and blue in whole levels from luma and chroma, kept within 0 and 255, then to the tensor's numbers:
-/// level * factor + offset.
+/// From a whole level to the tensor's number: (level - zero) / span, to the last bit where zero is 0. Programs in
+/// Python divide, and a network's boxes of equal confidence change their order with the last bit.
+struct Scale {
+  Scale() = default;
+  Scale(float mean, float deviation);  // of levels in 0..1
+
+  float zero = 0;
+  float span = 255;
+  // 1 / span in two parts, and -zero / span: with fused multiplications as exact as the division, and faster.
+  float factor = 0;
+  float rest = 0;
+  float offset = 0;
+};
+
+/// Red, green and blue in whole levels from luma and chroma, kept within 0 and 255, then to the tensor's numbers.
 struct ColourRow {
   float black;
   float luma;
@@ -33,17 +46,15 @@ struct ColourRow {
   float u_to_g;
   float v_to_g;
   float u_to_b;
-  std::array<float, 3> factor;
-  std::array<float, 3> offset;
+  std::array<Scale, 3> scale;
 };
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
                 const std::array<float*, 3>& rgb, std::size_t count);
-/// One component: (value - black) * luma, kept within 0 and 255 and whole, times `factor` plus `offset`.
+/// One component: (value - black) * luma, kept within 0 and 255 and whole, then to the tensor's numbers.
 struct LevelRow {
   float black;
   float luma;
-  float factor;
-  float offset;
+  Scale scale;
 };
 void level_row(const float* in, const LevelRow& how, float* out, std::size_t count);
 

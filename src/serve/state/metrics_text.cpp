@@ -267,6 +267,23 @@ void write_workers(MetricsWriter& out, const Stats& stats) {
   write_each_worker(out, stats, &WorkerStats::cpu);
 }
 
+void write_inference(MetricsWriter& out, const Stats& stats) {
+  const auto each = [&](const char* name, const char* type, const char* help, const auto& value) {
+    out.begin(name, type, help);
+    for (const auto& node : stats.nodes) {
+      if (!node.inference) continue;
+      out.sample({{"node", node.name}, {"provider", node.inference->provider}}, value(*node.inference));
+    }
+  };
+  if (std::ranges::none_of(stats.nodes, [](const auto& node) { return node.inference.has_value(); })) return;
+  each("node_inference_runs_total", "counter", "Runs of the node's neural network.",
+       [](const InferenceStats& of) { return of.runs; });
+  each("node_inference_p50_seconds", "gauge", "Median duration of a run of the node's neural network.",
+       [](const InferenceStats& of) { return of.p50; });
+  each("node_inference_p99_seconds", "gauge", "99th percentile of that duration.",
+       [](const InferenceStats& of) { return of.p99; });
+}
+
 }  // namespace
 
 std::string metrics_text(const Snapshot& seen, Viewers viewers) {
@@ -282,6 +299,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   write_edges(out, stats);
   write_drops(out, stats);
   write_workers(out, stats);
+  write_inference(out, stats);
   if (seen.gil.watching) {
     write_one(out, "gil_stalls_total", "counter",
               "Times that the process waited for the GIL for longer than the watch's threshold.",

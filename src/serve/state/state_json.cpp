@@ -97,6 +97,19 @@ void write_batches(JsonWriter& json, const NodeStats& node) {
   json.end_array();
 }
 
+// Of nodes that compute a neural network.
+void write_inference(JsonWriter& json, const NodeStats& node) {
+  if (!node.inference) return;
+  json.key("inference")
+      .begin_object()
+      .member("provider", std::string_view(node.inference->provider))
+      .member("threads", node.inference->threads)
+      .member("runs", node.inference->runs)
+      .member("p50", node.inference->p50)
+      .member("p99", node.inference->p99)
+      .end_object();
+}
+
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& node = seen.graph.stats.nodes[index];
   const auto& about = seen.graph.nodes[index];
@@ -122,6 +135,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   write_source(json, node.source, seen.away[index]);
   write_workers(json, node);
   write_batches(json, node);
+  write_inference(json, node);
   const bool viewed = std::ranges::any_of(seen.views, [&](const auto& view) {
     return std::ranges::find(about.views, view.port) != about.views.end();
   });

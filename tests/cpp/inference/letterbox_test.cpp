@@ -124,6 +124,20 @@ TEST(Letterbox, GrayIsTheSameInAllColours) {
   EXPECT_TRUE(std::equal(luma.begin(), luma.end(), three.begin()));
 }
 
+TEST(Letterbox, LevelsAreDividedToTheLastBit) {
+  FrameBuilder builder({.width = 256, .height = 1, .format = PixelFormat::Bgr});
+  for (int i = 0; i < 3 * 256; ++i) builder.plane(0)[i] = static_cast<std::uint8_t>(i / 3);
+  const auto bgr = std::move(builder).publish(pixel_ops());
+  for (const auto target : test::simd_targets()) {
+    const test::OnlyTarget only(target);
+    const auto tensor = tensor_of(bgr, {.width = 256, .height = 1});
+    for (std::size_t i = 0; i < tensor.size(); ++i) {
+      EXPECT_EQ(tensor[i], static_cast<float>(i % 256) / 255)
+          << hwy::TargetName(target) << ", level " << i % 256;
+    }
+  }
+}
+
 TEST(Letterbox, NormalisesAndOrdersColoursAsTheModelWants) {
   const auto bgr = picture(50, 50);
   const InputForm plain{.width = 50, .height = 50};
@@ -138,6 +152,14 @@ TEST(Letterbox, NormalisesAndOrdersColoursAsTheModelWants) {
     EXPECT_NEAR(b[2 * kPlane + i], (a[i] - 0.1F) / 0.5F, 1e-5);
     EXPECT_NEAR(b[i], (a[2 * kPlane + i] - 0.3F) / 0.2F, 1e-5);
   }
+}
+
+TEST(Letterbox, ScalesByTheWholePixelsThatThePictureTakes) {
+  const auto where = place(480, 353, {.width = 160, .height = 160});
+  EXPECT_EQ(where.width, 160);
+  EXPECT_EQ(where.height, 118);  // of 117.67
+  EXPECT_DOUBLE_EQ(where.scale_x, 160.0 / 480);
+  EXPECT_DOUBLE_EQ(where.scale_y, 118.0 / 353);
 }
 
 TEST(Letterbox, StretchesWithoutBars) {

@@ -1,0 +1,35 @@
+// What is counted of a network's runs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/stats.hpp"
+
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace freshframe::inference {
+
+/// Any thread writes and reads.
+class InferenceBook {
+ public:
+  InferenceBook(std::string provider, int threads) : provider_(std::move(provider)), threads_(threads) {}
+
+  void add(double seconds) {
+    const std::scoped_lock lock(mutex_);  // a crew's threads end runs at the same time
+    runs_.add(seconds);
+  }
+  [[nodiscard]] InferenceStats read() const {
+    const auto time = runs_.quantiles();
+    return {
+        .provider = provider_, .threads = threads_, .runs = runs_.count(), .p50 = time.p50, .p99 = time.p99};
+  }
+
+ private:
+  const std::string provider_;
+  const int threads_;
+  std::mutex mutex_;
+  Histogram runs_;
+};
+
+}  // namespace freshframe::inference
