@@ -74,9 +74,9 @@ class Recording:
 
     def __call__(self, path: str) -> Any:
         """What build() returns, with a sink."""
-        from ._agent import _checked  # noqa: PLC0415  (the agent has it already)
+        from ._built import checked  # noqa: PLC0415  (the agent has it already)
 
-        pipeline, outputs = _checked(self._build(path))
+        pipeline, outputs = checked(self._build(path))
         if pipeline._graph.live:
             raise GraphError("map() reads files to their end, and build gave a live source; use add() for it")
         if self._output is None and len(outputs) > 1:
