@@ -30,6 +30,7 @@ RECORDS = {
     "EdgeStats",
     "LineCounts",
     "Measured",
+    "InferenceStats",
     "NodeStats",
     "PoolStats",
     "Probe",
