@@ -153,6 +153,7 @@ def python_rows(result: Result, runs: dict[str, list[Run]], burst: list[float]) 
             p50["LATEST"] - p50["NEXT"],
             HALF_A_FRAME_MS,
             spread=noise,
+            scale=p50["NEXT"],
         )
     )
 

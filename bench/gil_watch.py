@@ -159,7 +159,7 @@ def main() -> None:
         shares = overhead_of(times, name)
         figures = {f"p{q}_percent": quantile(shares, q / 100) * 100 for q in (25, 50, 75)}
         goal = 0.02 if name == "watch" else None
-        result.add(Row(f"busy loop beside {name}", figures, median(shares), goal, spread=noise))
+        result.add(Row(f"busy loop beside {name}", figures, median(shares), goal, spread=noise, scale=1.0))
     result.add(Row("idle", {"percent_of_a_core": idle_share() * 100}))
     result.keep(options.out)
 

@@ -46,7 +46,8 @@ def main() -> None:
         more = median(values) - median(times["numpy"])
         goal = ALLOWED_MS if name == "freshframe" else None
         figures = {"p50_ms": median(values), "p99_ms": quantile(values, 0.99), "more_than_numpy_ms": more}
-        result.add(Row(f"import {name}", figures, more, goal, spread=noise))
+        scale = median(times["numpy"])
+        result.add(Row(f"import {name}", figures, more, goal, spread=noise, scale=scale))
     result.keep(options.out)
 
 

@@ -119,7 +119,8 @@ def main() -> None:
                 "more_than_numpy_ms": more,
             }
             goal = ALLOWED_MS if package.module == "freshframe" else None
-            result.add(Row(package.module, figures, more, goal, spread=noise))
+            scale = median(imports[f"{package.module}: import numpy"])
+            result.add(Row(package.module, figures, more, goal, spread=noise, scale=scale))
         result.keep(options.out)
 
 

@@ -280,8 +280,10 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
 
 def of_proof(suite: str) -> Row:
     """Uses the wheel of dist/ in a bare root, as its user does."""
-    subprocess.run(["tools/wheel/prove.sh", suite], cwd=ROOT, check=False)
-    lines = (ROOT / "build" / "wheel" / f"proof-{suite}.jsonl").read_text().splitlines()
+    proof = ROOT / "build" / "wheel" / f"proof-{suite}.jsonl"
+    proof.unlink(missing_ok=True)
+    ended = subprocess.run(["tools/wheel/prove.sh", suite], cwd=ROOT, check=False).returncode
+    lines = proof.read_text().splitlines() if proof.exists() else []
     steps = [json.loads(line) for line in lines if line.startswith("{")]
     system = next((step for step in steps if "system" in step), {"system": "did not start: failed"})
     passed = [step["step"] for step in steps if "found" in step]
@@ -289,6 +291,8 @@ def of_proof(suite: str) -> Row:
     outcome = f"{len(passed)} steps passed"
     if failed or "python" not in system:
         outcome += f", failed: {', '.join(failed) or 'nothing could be installed'}"
+    elif ended != 0:
+        outcome += f", failed: the proof ended with {ended}"
     return {
         **_said(""),
         "python": system.get("python", ""),

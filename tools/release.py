@@ -102,9 +102,11 @@ def bills_of_materials(folder: Path) -> None:
 def is_source_of(file: str, versions: Mapping[str, str]) -> bool:
     """Whether a file is of a source package in this version: others may lie beside it."""
     name, _, rest = file.partition("_")
-    version = versions.get(name, "?").split(":")[-1]
+    version = versions.get(name, "").split(":")[-1]
+    if not version:
+        return False
     upstream = version.rsplit("-", 1)[0]
-    return rest.startswith((f"{version}.dsc", f"{version}.debian.", f"{upstream}.orig."))
+    return rest.startswith((f"{version}.dsc", f"{version}.debian.", f"{upstream}.orig.", f"{upstream}.orig-"))
 
 
 def third_party_sources(folder: Path, version: str) -> None:

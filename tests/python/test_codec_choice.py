@@ -62,6 +62,15 @@ def test_auto_takes_the_first_codec_that_is_there_and_says_which(
             pipeline.add(recorder, pipeline.add(ff.open("demo:circles?pace=0&frames=9&size=160x120")))
             pipeline.run()
             print(suffix, recorder.codec, sum(1 for _ in ff.stream(ff.open(path))))
+        pipeline = ff.Pipeline()
+        clips = ff.ClipRecorder()
+        pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=160x120")))
+        with pipeline:
+            try:
+                clips.save(f"{sys.argv[1]}/clip.mov")
+                print("taken")
+            except ff.OptionError as error:
+                print("vp9" in str(error))
         try:
             ff.VideoFile(path, codec="h264")
         except ff.OptionError as error:
@@ -70,7 +79,8 @@ def test_auto_takes_the_first_codec_that_is_there_and_says_which(
         arguments=[str(tmp_path), *chosen],
     )
     lines = ended.out.splitlines()
-    assert lines[:-1] == [f"{suffix} {codec} 9" for suffix, codec in chosen.items()]
+    assert lines[:-2] == [f"{suffix} {codec} 9" for suffix, codec in chosen.items()]
+    assert lines[-2] == ("taken" if hidden else "True"), "no VP9 in QuickTime's files"
     assert "no encoder for codec 'h264'; for this container it has" in lines[-1]
     assert "mpeg4" in lines[-1]
     for suffix, codec in chosen.items():

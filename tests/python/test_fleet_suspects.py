@@ -162,6 +162,25 @@ def test_a_camera_that_runs_at_an_agent_that_does_not_end_counts_as_overlap() ->
     assert (camera.left, camera.doubled_at) == (0, None)
 
 
+def test_time_at_two_agents_that_do_not_end_counts_once() -> None:
+    world = World(3)
+    [camera] = world.add(1)
+    world.run(1)
+    for agent in ("agent0", "agent1"):
+        assert camera.agent == agent
+        world.immortal.add(agent)
+        world.silent.add(agent)
+        world.run(3)
+    assert (camera.agent, camera.left) == ("agent2", 2)
+    began = camera.doubled_at
+    assert began is not None
+    world.run(4)
+    world.do(world.decisions.gone("agent0", world.now, "killed by signal 9"))
+    world.run(2)
+    world.do(world.decisions.gone("agent1", world.now, "killed by signal 9"))
+    assert camera.overlap == pytest.approx(world.now - began)
+
+
 @pytest.mark.parametrize(
     ("end", "killed", "out_of_memory", "crashed"),
     [

@@ -56,6 +56,7 @@ class _Run:
     ended: bool = False  # the controller was told
     running: bool = False  # started, and nobody has begun to close it
     stopping: bool = False
+    cut_short: bool = False  # somebody has asked it to stop: what it wrote is not complete
     closing: bool = False  # somebody closes it
 
     @property
@@ -122,7 +123,6 @@ class _Agent:
     def _serve(self) -> None:
         if self._page is None:
             self._page = AgentPage()
-            self._publish()
             self._tell("page", self._page.url)
 
     def _publish(self) -> None:
@@ -249,7 +249,7 @@ class _Agent:
             run = self._runs.get(key)
         if run is None or run.stopping:
             return
-        run.stopping = True
+        run.stopping = run.cut_short = True
         if run.running:
             run.running = False
             self._crew.submit(lambda: self._guarded(self._close, run, ("closed", key)))
@@ -333,7 +333,8 @@ class _Agent:
         assert run.pipeline is not None
         try:
             run.pipeline.wait()
-            getattr(run.pipeline, "_when_complete", int)()  # of Fleet.map()
+            if not run.cut_short:
+                getattr(run.pipeline, "_when_complete", int)()  # of Fleet.map()
         except Exception as error:
             event = ("failed", run.key, run.shown(_text(error)))
         self._close(run, event)
@@ -342,6 +343,7 @@ class _Agent:
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
+            run.cut_short = True
             if run.pipeline is not None:
                 run.pipeline._engine.request_stop()
         for run in runs:

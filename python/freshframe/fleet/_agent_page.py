@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import _native
+from .._errors import FreshframeError
 
 _PATH = "/"
 _MOST_DASHBOARDS = 32  # each is a server of its own
@@ -41,6 +42,7 @@ class AgentPage:
         self._pages = _native.Pages("127.0.0.1", 0, self._token, "/fleet.html")
         self.url: str = self._pages.urls[0]
         self._asked = -1
+        self.publish(())  # the cameras are served with the first look
 
     def publish(self, rows: Iterable[Row]) -> None:
         """Makes the page of what is there, if somebody has looked since the last time."""
@@ -63,5 +65,8 @@ class AgentPage:
         name = html.escape(row.name)
         if row.pipeline is None:
             return name
-        url = html.escape(row.pipeline.serve(token=self._token).url)
+        try:
+            url = html.escape(row.pipeline.serve(token=self._token).url)
+        except FreshframeError:  # its build serves it already
+            return name
         return f'<a href="{url}" target="_blank" rel="noopener">{name}</a>'

@@ -103,10 +103,10 @@ class Controller(ControllerThread):
             return sum(agent.state == "up" and not agent.draining for agent in agents)
 
     def progress(self, name: str) -> tuple[CameraState, str, int, int]:
-        """A camera's state, why it is in it, how often it failed or was held in a row, and its starts."""
+        """A camera's state, why it is in it, how often it failed or was held, and its starts."""
         with self._lock:
             camera = self._decisions.cameras[self._numbers[name]]
-            return camera.state, masked(camera.why), camera.failures_in_row + camera.holds, camera.starts
+            return camera.state, masked(camera.why), camera.failures + camera.holds, camera.starts
 
     def serve_agents(self) -> None:
         """Each agent shall show a page of its own."""

@@ -143,7 +143,7 @@ class Decisions:
             camera.left -= 1
             if camera.doubled_at is not None:
                 camera.overlap += now - camera.doubled_at
-                camera.doubled_at = camera.doubled_at if camera.left else None
+                camera.doubled_at = now if camera.left else None
 
     def cut_off(self, name: str, now: float, why: str) -> list[Action]:
         """Its connections have ended: it most likely has, too, but nobody has seen it."""
@@ -191,6 +191,7 @@ class Decisions:
             camera.failures_in_row = 0
         wait = min(self.times.longest_retry, self.times.first_retry * 2.0**camera.failures_in_row)
         camera.failures_in_row = min(camera.failures_in_row + 1, 10)
+        camera.failures += 1
         camera.retry_at = now + wait
         self._note(now, camera.name, f"failed: {why}")
         return self._flush(camera, now, "failed", why)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .._errors import FreshframeError
 from . import _wire
 from ._controller import Controller, boot_time
 from ._controller_thread import _Request
@@ -188,7 +189,8 @@ class FarController(Controller):
 
     def _make_link(self, name: str) -> Link:
         post = self.guards.post(self._nodes[name])
-        assert post is not None
+        if post is None:
+            raise FreshframeError("its guard is not connected")
         return FarLink(name, post, self._options)
 
     def _launch(self, name: str) -> None:

@@ -135,10 +135,10 @@ class Guard:
         elif what == "renewed":
             self._renewed = time.monotonic()
         elif what == "look for":
-            gone = end_marked(order["mark"])
-            why = "ended with its guard" if gone else ""
-            if why:
-                channel.sendall(message({"what": "ended", "number": order["number"], "why": why}))
+            if not end_marked(order["mark"]):
+                raise ConnectionError("the agent does not end")  # it is looked for again
+            why = "ended with its guard"
+            channel.sendall(message({"what": "ended", "number": order["number"], "why": why}))
         elif what == "leave":
             raise _Leave
 

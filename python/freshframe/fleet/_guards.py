@@ -261,6 +261,7 @@ class Guards:
         with self._lock:
             before = self._posts.get(post.node)
             self._posts[post.node] = post
+            self._refused.pop(post.node, None)
             closing = self._closing
         if before is not None:
             before.close()

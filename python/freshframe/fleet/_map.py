@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import secrets
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from .. import _check
 from .._errors import GraphError, OptionError, OptionTypeError, StateError
 from ..sinks import Csv, JsonLines
+from ._url import masked
 
 if TYPE_CHECKING:
     from ._controller import Controller
@@ -25,6 +27,7 @@ _LOOK_EVERY = 0.05  # seconds
 _MOST_STARTS = 20  # of a file whose agent ends again and again
 _FIELDS = ("stem", "name")
 _PARTIAL = ".part"
+_numbers = itertools.count()  # a name is not free again before its last run has ended
 WHEN_COMPLETE = "_when_complete"  # a pipeline's attribute
 
 
@@ -165,7 +168,8 @@ def checked_files(files: Any, template: str) -> dict[str, str]:
             path = os.path.abspath(path)
         out = output_of(template, path)
         if owners.setdefault(out, path) != path:
-            raise OptionError(f"{path!r} and {owners[out]!r} would both become {out!r}: use {{name}}")
+            both = f"{masked(path)!r} and {masked(owners[out])!r}"
+            raise OptionError(f"{both} would both become {masked(out)!r}: use {{name}}")
         outputs[path] = out
     return outputs
 
@@ -220,7 +224,7 @@ class Map:
         room = self._at_once * max(1, self._controller.count_up()) - len(self._under_way)
         while room > 0 and self._left:
             path = self._left.pop()
-            camera = f"map-{self._key} {path}"
+            camera = f"map-{self._key}-{next(_numbers)} {masked(path)}"
             self._add(camera, path)
             self._under_way[camera] = path
             room -= 1

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,10 @@ _REACH = 5.0  # seconds for the cluster's port to answer
 _MOST_FAILURES = 20  # looks in a row that fail before it is told
 _VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graphics cards from guards
 _OWN = "ray.io/"  # labels that Ray makes
+_SILENT = 5.0  # seconds that a guard which runs may need to connect
+
+_connection_lock = threading.Lock()
+_own_connection: list[RayPlace] = []  # that use the connection which the first of them made
 
 
 def load_ray(where: str) -> Any:
@@ -87,6 +92,7 @@ class _Machine:
     actor: Any
     made: Any  # what its first call will return
     came_up: bool = False
+    silent_since: float | None = None  # it runs, and has not connected yet
 
 
 class RayPlace:
@@ -139,7 +145,11 @@ class RayPlace:
                     "the program is connected to Ray already: give runtime_env to its ray.init(), or let "
                     "the fleet connect"
                 )
-            return False
+            with _connection_lock:  # of another fleet: the last one ends it
+                if not _own_connection:
+                    return False
+                _own_connection.append(self)
+            return True
         address = _resolved(where)
         refused = (
             f"cannot connect to the Ray cluster {address!r}: {{}}. `ray start --head` begins one, and "
@@ -167,6 +177,8 @@ class RayPlace:
             with contextlib.suppress(Exception):
                 ray.shutdown()
             raise FreshframeError(refused.format(" ".join(str(error).split()))) from error
+        with _connection_lock:
+            _own_connection[:] = [self]
         return True
 
     def _own_address(self, where: str) -> str:
@@ -179,9 +191,15 @@ class RayPlace:
         return str(self._ray.util.get_node_ip_address())
 
     def _disconnect(self) -> None:
-        if self._connected:
-            with contextlib.suppress(Exception):
-                self._ray.shutdown()
+        if not self._connected:
+            return
+        with _connection_lock:
+            if self in _own_connection:
+                _own_connection.remove(self)
+            if _own_connection:
+                return
+        with contextlib.suppress(Exception):
+            self._ray.shutdown()
 
     # ---- machines
 
@@ -197,6 +215,8 @@ class RayPlace:
             self.controller.sweep()
 
     def _look(self) -> None:
+        if not self._ray.is_initialized():  # Ray would connect by itself, to whatever cluster it finds
+            raise FreshframeError("the program's connection to Ray is closed")
         nodes = {node["NodeID"]: node for node in self._ray.nodes()}
         for number, node in nodes.items():
             if node["Alive"] and number not in self._machines:
@@ -208,6 +228,8 @@ class RayPlace:
         for number, machine in self._machines.items():
             if not machine.came_up:
                 self._watch_start(number, machine)
+            elif machine.silent_since is not None:
+                self._watch_guard(number, machine)
 
     def _station(self, number: str, node: Mapping[str, Any]) -> _Machine:
         """A guard for a machine."""
@@ -234,14 +256,26 @@ class RayPlace:
 
         return hashlib.sha256(b"name" + self._token).hexdigest()[:12]
 
+    def _watch_guard(self, number: str, machine: _Machine) -> None:
+        """Until it has connected for the first time."""
+        guards = self.controller.guards
+        if guards.post(number) is not None:
+            machine.silent_since = None
+        elif guards.refused(number):
+            self.controller.tell_why(machine.agent, guards.refused(number))
+        elif machine.silent_since is not None and time.monotonic() - machine.silent_since > _SILENT:
+            where = ":".join(map(str, guards.address))
+            self.controller.tell_why(
+                machine.agent,
+                f"its guard runs and cannot connect to {where}: host= names another address of this machine, "
+                "and the port must be open",
+            )
+
     def _watch_start(self, number: str, machine: _Machine) -> None:
-        refused = self.controller.guards.refused(number)
-        if refused:
-            self.controller.tell_why(machine.agent, refused)
         ready, _ = self._ray.wait([machine.made], timeout=0)
         if not ready:
             return
-        machine.came_up = True
+        machine.came_up, machine.silent_since = True, time.monotonic()
         try:
             self._ray.get(machine.made)
         except Exception as error:
@@ -249,6 +283,7 @@ class RayPlace:
             if "No module named 'freshframe'" in why:
                 why = "freshframe is not installed there, in the Python of Ray's workers"
             self.controller.tell_why(machine.agent, f"its guard cannot be started: {why[-600:]}")
+            machine.silent_since = None
 
     def _leave(self, number: str) -> None:
         machine = self._machines.pop(number)
@@ -264,7 +299,8 @@ class RayPlace:
         if hasattr(self, "_thread"):
             self._thread.join(2.0)
         self.controller.close()
-        for machine in self._machines.values():
+        # Without a connection Ray would make a new one for kill(), to whatever cluster it finds.
+        for machine in self._machines.values() if self._ray.is_initialized() else ():
             with contextlib.suppress(Exception):
                 self._ray.kill(machine.actor)
         self._disconnect()

@@ -76,7 +76,8 @@ class Camera:
     agent: str | None = None
     epoch: int = 0
     starts: int = 0
-    failures_in_row: int = 0
+    failures_in_row: int = 0  # without having run for a while; the waits grow with it
+    failures: int = 0  # in all
     retry_at: float = 0.0
     wanted: str | None = None  # move(): the agent to go to
     removed: bool = False

@@ -59,7 +59,8 @@ class Inbox {
   /// Called without the mutex when a sample or the end arrives; must not block.
   void set_ready_hook(std::function<void()> hook);
 
-  /// Offers a sample, which may be left with the caller when it is dropped. On a full blocking edge it waits, with `blocked` set meanwhile.
+  /// Offers a sample, which may be left with the caller when it is dropped. On a full blocking edge it waits,
+  /// with `blocked` set meanwhile.
   void put(int edge, AnySample&& sample, std::atomic<bool>& blocked);
   /// Whether put() would wait for room. Asked by the edge's producer: nobody else fills the edge, so No stays
   /// true until its next put().

@@ -36,6 +36,12 @@ bool can_hold(const AVOutputFormat& container, const AVCodec& encoder) {
   return avformat_query_codec(&container, encoder.id, FF_COMPLIANCE_NORMAL) != 0;
 }
 
+// FFmpeg has no list of what these hold. All hold the codecs of MPEG.
+bool is_of_mpeg(const AVOutputFormat& container) {
+  const std::string_view name = container.name;
+  return name == "mpegts" || name == "mpeg" || name == "vob" || name == "svcd" || name == "dvd";
+}
+
 void set(AVCodecContext& codec, const char* name, const char* value) {
   av_opt_set(&codec, name, value,
              AV_OPT_SEARCH_CHILDREN);  // what this encoder does not know, it does not need
@@ -54,23 +60,27 @@ const AVCodec* find_video_encoder(const std::string& name) {
   return nullptr;
 }
 
+bool surely_holds(const AVOutputFormat& container, AVCodecID codec) {
+  // FFmpeg promises VP9 in QuickTime's files, and refuses it at the first frame.
+  if (codec == AV_CODEC_ID_VP9 && std::string_view(container.name) == "mov") return false;
+  return avformat_query_codec(&container, codec, FF_COMPLIANCE_NORMAL) == 1;
+}
+
 std::string default_codec(const AVOutputFormat& container) {
   for (const std::string name : {"h264", "vp9", "mpeg4"}) {
     const AVCodec* encoder = find_video_encoder(name);
     if (encoder == nullptr || !can_hold(container, *encoder)) continue;
-    // FFmpeg does not know what some containers, such as MPEG-TS, hold: VP9 is in none of those. In QuickTime's it
-    // promises VP9 and refuses it later.
-    const bool certain = avformat_query_codec(&container, encoder->id, FF_COMPLIANCE_NORMAL) == 1;
-    if (name == "vp9" && (!certain || std::string_view(container.name) == "mov")) continue;
-    return name;
+    const bool takes_it =
+        name == "h264" || surely_holds(container, encoder->id) || (name == "mpeg4" && is_of_mpeg(container));
+    if (takes_it) return name;
   }
   const AVCodec* encoder = avcodec_find_encoder(container.video_codec);
   return encoder != nullptr ? encoder->name : "h264";
 }
 
 std::string why_not_h264(const AVOutputFormat& container) {
-  const bool holds = avformat_query_codec(&container, AV_CODEC_ID_H264, FF_COMPLIANCE_NORMAL) != 0;
-  if (!holds) return {};  // as everybody expects: VP9 in .webm
+  if (!surely_holds(container, AV_CODEC_ID_H264) && !is_of_mpeg(container))
+    return {};  // as everybody expects: VP9 in .webm
   return find_video_encoder("h264") == nullptr ? "FFmpeg as it is installed has no H.264 encoder" : "";
 }
 

@@ -10,8 +10,10 @@
 
 namespace freshframe::media {
 
+/// Whether FFmpeg knows that files of this container hold the codec.
+[[nodiscard]] bool surely_holds(const AVOutputFormat& container, AVCodecID codec);
 /// The codec that a file of this container gets when none is named: the first of h264, vp9 and mpeg4 that this
-/// build can encode and the container can hold.
+/// build can encode and the container is known to hold, else the container's own.
 [[nodiscard]] std::string default_codec(const AVOutputFormat& container);
 /// Why default_codec() is not h264, where the container could hold that; else empty.
 [[nodiscard]] std::string why_not_h264(const AVOutputFormat& container);

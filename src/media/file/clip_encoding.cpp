@@ -41,7 +41,7 @@ void check_clip_name(const std::string& path, const ClipOptions& options) {
   const AVCodec* codec = find_video_encoder(name);
   const bool apart = container != nullptr && (container->flags & AVFMT_GLOBALHEADER) != 0 &&
                      (container->flags & AVFMT_NOFILE) == 0;
-  if (apart && avformat_query_codec(container, codec->id, FF_COMPLIANCE_NORMAL) == 1) return;
+  if (apart && surely_holds(*container, codec->id)) return;
   throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov or .mkv" +
                     (apart ? ", for " + std::string(container->name) + " cannot hold " + name : ""));
 }
