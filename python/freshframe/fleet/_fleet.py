@@ -353,7 +353,7 @@ class Fleet:
             attempts: How often a file is tried whose pipeline fails.
 
         Returns:
-            What became of each file, in their order.
+            What became of each file, in their order; a file that was given twice appears once.
 
         Raises:
             OptionError: An argument is out of range, or two files would have one output.

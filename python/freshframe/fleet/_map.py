@@ -155,7 +155,7 @@ def checked_files(files: Any, template: str) -> dict[str, str]:
     """The output of each file, by its absolute path; addresses stay as they are.
 
     Raises:
-        OptionError: Two files would have one output, or a file is not there.
+        OptionError: Two files would have one output.
         OptionTypeError: It is no list of paths.
     """
     if isinstance(files, (str, bytes, os.PathLike)) or not isinstance(files, Iterable):
