@@ -17,7 +17,7 @@ struct CameraSize {
   int step_width = 0;  // 0: one size, no grid
   int step_height = 0;
   std::vector<double> fps = {};  // frames per second, highest first; empty: the driver does not say
-  bool fps_range = false;        // `fps` is {highest, lowest}, and whatever lies between may be had
+  bool fps_range = false;        // `fps` is {highest, lowest}, and any rate in between is supported
 };
 
 /// One pixel format of a camera with its sizes and rates.

@@ -66,11 +66,11 @@ class VideoSource : public Source<Frame> {
 /// the options only; the source's open() opens it. Throws OptionError.
 ///
 /// A file's frames keep the decoder's memory; pts counts from the start of the file and never goes back; what
-/// could not be decoded counts as `decode`. Its open() throws SourceError, also for entries of `options` that
-/// nobody knows, and SourceTimeout.
+/// could not be decoded counts as `decode`. Its open() throws SourceError, also for unknown
+/// entries of `options`, or SourceTimeout.
 ///
-/// A network stream is live. Its open() tries once; unless `reconnect` is false, what fails then or later is
-/// tried again after 0.5 to 10 s, for ever, and told in NodeStats::source. With `reconnect` false it throws
+/// A network stream is live. Its open() tries once; unless `reconnect` is false, it then retries forever
+/// with 0.5 to 10 s back-off, as NodeStats::source shows. With `reconnect` false it throws
 /// SourceError or SourceTimeout; the end of the stream is a SourceError too. info() is empty until the first
 /// connection; RTSP tells the size with the first frame.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});

@@ -95,7 +95,7 @@ struct CircleTrackerOptions {
 
 /// Gives circles identities over time. Knows nothing of pictures; time is in seconds, so dropped frames are
 /// no special case. At most 512 tracks at a time; of more than 1024 circles the surest are considered.
-/// Circles with numbers that are none or beyond 1e7 pixels are ignored. One thread at a time.
+/// Non-finite circles, and those beyond 1e7 pixels, are ignored. One thread at a time.
 class CircleAssociator {
  public:
   explicit CircleAssociator(const CircleTrackerOptions& options = {});
@@ -174,8 +174,8 @@ struct TrackedBoxes {
 };
 
 /// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most
-/// 512 tracks at a time; of more than 1024 boxes the surest are considered. Boxes with numbers that are none,
-/// beyond 1e7 pixels or turned inside out are ignored. One thread at a time.
+/// 512 tracks at a time; of more than 1024 boxes the surest are considered. Boxes that are not finite, lie beyond
+/// 1e7 pixels or have right < left or bottom < top are ignored. One thread at a time.
 class BoxAssociator {
  public:
   explicit BoxAssociator(const BoxTrackerOptions& options = {});
@@ -348,7 +348,7 @@ struct AnnotateOptions {
 
 /// Draws circles or boxes, their labels and trails, and what was counted, into a copy of the sample's frame, which
 /// has the frame's own format. A gray frame becomes I420. A circle has the colour of its id or, without one, of its
-/// confidence; a box that of its class. Things with numbers that are none or beyond 1e6 pixels are left out. Labels
+/// confidence; a box that of its class. Things that are not finite or lie beyond 1e6 pixels are left out. Labels
 /// have the letters of ASCII: accents are left out, and every other letter is an empty box.
 class Annotate final : public NodeBase {
  public:

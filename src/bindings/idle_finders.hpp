@@ -30,7 +30,7 @@ class IdleFinders {
   void put(const CircleDetectorOptions& options, CircleFinder finder);
 
   std::mutex mutex_;
-  std::vector<Idle> idle_;  // the latest last
+  std::vector<Idle> idle_;  // the most recently used last
 };
 
 }  // namespace freshframe::python

@@ -59,7 +59,7 @@ DENIED = {
     "name": "",
     "driver": "",
     "bus": "",
-    "problem": "this user may not",
+    "problem": "permission denied",
     "problem_code": errno.EACCES,
     "formats": [],
 }
@@ -116,7 +116,7 @@ def test_devices_writes_one_object_per_camera(freshframe: Any, machine: Any) -> 
     assert (second["path"], second["usable"], second["problem"]) == (
         "/dev/video2",
         False,
-        "this user may not",
+        "permission denied",
     )
     assert "problem_code" not in first
 
@@ -136,7 +136,7 @@ def test_devices_says_how_to_get_the_permission(
     monkeypatch.setattr(os, "getgroups", lambda: [100])
     code, out, err = freshframe("devices")
     assert code == 0
-    assert out.splitlines() == ["/dev/video2  unknown", "    this user may not"]
+    assert out.splitlines() == ["/dev/video2  unknown", "    permission denied"]
     assert "sudo usermod -aG video ada" in err
     monkeypatch.setattr("getpass.getuser", nameless)
     assert "--group-add video" in freshframe("devices")[2]

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fleet_builds
 import pytest
@@ -199,14 +202,16 @@ def test_a_build_that_the_agents_cannot_import_is_told_with_what_to_do(
     unharmed: GuardedFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet = unharmed
-    (tmp_path / "only_here.py").write_text("def build(url):\n    raise ValueError\n")
+    (tmp_path / "only_the_program_has_it.py").write_text("def build(url):\n    raise ValueError\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    import only_here  # type: ignore[import-not-found]  # noqa: PLC0415
-
-    fleet.add("cam", only_here.build, "x")
+    build: Any = importlib.import_module("only_the_program_has_it").build
+    try:
+        fleet.add("cam", build, "x")
+    finally:
+        del sys.modules["only_the_program_has_it"]
     until(lambda: fleet.stats().cameras["cam"].state == "failed", "the failure")
     why = fleet.stats().cameras["cam"].why
-    assert "No module named 'only_here'" in why
+    assert "No module named 'only_the_program_has_it'" in why
     assert "runtime_env={'working_dir': '.'}" in why
 
 

@@ -163,7 +163,7 @@ def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
             thread.join()
     lines = [stall.python for stall in watch.stalls if stall.native == "builtins:sorted"]
     right = lines.count(f"{__file__}:{line}:{where(work)}")
-    assert right >= ENOUGH * len(lines), lines
+    assert right > len(lines) / 2, lines  # on a busy machine some stalls begin within the loop before
 
 
 def where(function: Any) -> str:

@@ -154,7 +154,7 @@ def test_an_exception_crosses_as_text(plugin: Path, where: str) -> None:
 
 
 def test_an_exception_of_no_class_crosses_too_and_a_sample_may_be_skipped(plugin: Path) -> None:
-    with pytest.raises(ff.NodeError, match=r"an exception that is no std::exception"):
+    with pytest.raises(ff.NodeError, match=r"an exception not derived from std::exception"):
         values(ff.native.node(plugin, "throws", where="int"), frames(1))
     assert values(ff.native.node(plugin, "throws"), frames(3), on_error="skip") == [1, 1]
 

@@ -105,7 +105,7 @@ def test_an_exception_of_destroy_is_logged(library: Path, caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     ("how", "text"),
     [
-        ("process", "an exception that is no std::exception"),
+        ("process", "an exception not derived from std::exception"),
         ("end", "ended its own thread"),
         ("name", r"column 'n{1000}\.\.\.' has a name of more than 1000 bytes"),
         ("dtype", r"got 'n{1000}\.\.\.'"),

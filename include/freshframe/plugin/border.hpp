@@ -58,7 +58,7 @@ std::int32_t guarded(freshframe_error* error, const F& call) noexcept {
   } catch (const std::exception& thrown) {
     write(error, thrown.what());
   } catch (...) {
-    write(error, "an exception that is no std::exception");
+    write(error, "an exception not derived from std::exception");
   }
   return -1;
 }

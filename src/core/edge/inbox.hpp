@@ -85,8 +85,8 @@ class Inbox {
   /// something has arrived. The caller keeps `gather_until` between its calls.
   Taken try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
                        std::optional<TimePoint>& gather_until);
-  /// Says that the consumer waits, or no longer, by other means than take(): the ready hook, or the next
-  /// take() after a look at something else. take() itself ends it.
+  /// Marks the consumer as waiting outside take() (event loop, poll), or as no longer waiting, so that a NEXT
+  /// edge may deliver. take() itself ends it.
   void arm(bool waits);
   /// The newest of the next edge that has something; the older ones on it are dropped as `skipped`.
   Taken take_newest(AnySample& sample);

@@ -21,9 +21,9 @@ namespace {
 thread_local Worker* current_worker = nullptr;
 
 // Note [Forced unwinding]
-// Up to CPython 3.13 a thread that wants the GIL while the interpreter finalises is ended by an unwind that
-// looks like an exception. It must never be swallowed: each catch (...) that may lie beneath a Python call
-// lets it pass first.
+// pthread_exit() in a node's code ends the thread by an unwind that looks like an exception. So does CPython up
+// to 3.13 with a thread that wants the GIL while the interpreter finalises, which nodes of the bindings may. The
+// C library ends the program when the unwind is swallowed, so each catch (...) around a node lets it pass first.
 
 std::string describe(const std::exception_ptr& error) {
   try {
@@ -33,7 +33,7 @@ std::string describe(const std::exception_ptr& error) {
   } catch (const std::exception& known) {
     return known.what();
   } catch (...) {
-    return "an exception that is no std::exception";
+    return "an exception not derived from std::exception";
   }
 }
 

@@ -61,7 +61,7 @@ std::string camera_fault_text(const std::string& path, int code) {
       return "there is no such camera; 'freshframe devices' lists those that are there";
     case EACCES:
     case EPERM:
-      return "this user may not; run 'sudo usermod -aG video $USER', then log in anew";
+      return "permission denied; run 'sudo usermod -aG video $USER', then log in again";
     case ENODEV:
       return "it was unplugged, or its driver has gone";
     case ENOSPC:

@@ -152,7 +152,7 @@ void Demuxer::find_streams() {
   }
   const int found = find_streams_within(*input_, settings_.most_pixels);
   check_interrupt("opened", settings_.open_timeout);
-  if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
+  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), ffmpeg_errno(found));
 }
 
 void Demuxer::read_all_ahead() {

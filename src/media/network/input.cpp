@@ -113,7 +113,7 @@ void LiveInput::find_streams() {
                         ? read_ahead(*input_, first_packets_)
                         : find_streams_within(*input_, Decoder::most_pixels(options_.options));
   check_open();
-  if (found < 0) fail("its streams cannot be understood: " + ffmpeg_text(found), ffmpeg_errno(found));
+  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), ffmpeg_errno(found));
 }
 
 void LiveInput::choose_stream() {

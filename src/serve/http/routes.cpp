@@ -1,4 +1,4 @@
-// What lies where.
+// Maps request paths to responses.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/routes.hpp"
 

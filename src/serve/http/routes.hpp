@@ -29,7 +29,7 @@ struct Reply {
 /// The start line, all headers and the empty line. Every answer carries the same protective headers.
 [[nodiscard]] std::string head_of(const Reply& reply, bool keep_alive);
 
-/// What the server knows, as fresh as an answer needs.
+/// Source of the state that handlers read.
 class StateSource {
  public:
   StateSource() = default;

@@ -1,4 +1,4 @@
-// Words for what was seen.
+// Text names of states and phases.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/snapshot.hpp"
 

@@ -58,7 +58,7 @@ class TrackSet {
   /// Likewise: of more finds the surest are considered. Detectors that do not suppress repeats give
   /// thousands.
   static constexpr std::size_t kMaxFinds = 1024;
-  /// Seconds. Longer, the uncertainty of a prediction is no number any more.
+  /// Seconds. Beyond this the predicted variance overflows.
   static constexpr double kMaxMaxGap = 1e6;
 
   struct Track {
