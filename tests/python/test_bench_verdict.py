@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
-
+BENCH = str(Path(__file__).resolve().parents[2] / "bench")
+sys.path.insert(0, BENCH)
 from _measure import Row
+
+sys.path.remove(BENCH)  # its other modules have names that tests may use
 
 
 @pytest.mark.parametrize(
