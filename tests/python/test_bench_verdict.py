@@ -11,7 +11,7 @@ import pytest
 
 BENCH = str(Path(__file__).resolve().parents[2] / "bench")
 sys.path.insert(0, BENCH)
-from _measure import Row
+from _measure import Row  # noqa: E402
 
 sys.path.remove(BENCH)  # its other modules have names that tests may use
 
