@@ -8,12 +8,12 @@ import json
 import os
 import socket
 import struct
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .._errors import FreshframeError, OptionError
+from ._listener import Listener
 from ._state import state_folder
 
 _MOST = 1 << 16  # bytes of a request
@@ -32,8 +32,7 @@ class Desk:
         """
         self.path = state_folder() / f"{name}.sock"
         self._answers = answers
-        self._closing = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             if len(os.fsencode(self.path)) > _MOST_PATH:
                 raise FreshframeError(
@@ -42,25 +41,20 @@ class Desk:
                 )
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()  # of a program that was killed: the state is locked by us
-            self._socket.bind(os.fspath(self.path))
+            listening.bind(os.fspath(self.path))
             self.path.chmod(0o600)  # its folder is 0700
-            self._socket.listen(8)
+            listening.listen(8)
         except BaseException:
-            self._socket.close()
+            listening.close()
             raise
-        self._thread = threading.Thread(target=self._run, name=f"desk of fleet {name}", daemon=True)
-        self._thread.start()
+        self._listener = Listener(listening, self._take, f"desk of fleet {name}")
+        self._listener.start()
 
-    def _run(self) -> None:
-        while not self._closing:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection, contextlib.suppress(OSError, ValueError):
-                connection.settimeout(_PATIENCE)
-                if _user_of(connection) in (0, os.getuid()):
-                    self._serve(connection)
+    def _take(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError, ValueError):
+            connection.settimeout(_PATIENCE)
+            if _user_of(connection) in (0, os.getuid()):
+                self._serve(connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as file:
@@ -76,20 +70,14 @@ class Desk:
         connection.sendall(json.dumps(reply).encode() + b"\n")
 
     def forget_in_child(self) -> None:
-        """In a forked child: its copy would go on taking connections that nobody answers."""
-        self._closing = True
-        with contextlib.suppress(OSError):
-            os.close(self._socket.detach())
+        """In a forked child."""
+        self._listener.forget_in_child()
 
     def close(self) -> None:
         """Listens no more. Idempotent."""
-        if self._closing:
+        if self._listener.closed:
             return
-        self._closing = True
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept()
-        self._thread.join(_PATIENCE)
-        self._socket.close()
+        self._listener.close()
         with contextlib.suppress(OSError):
             self.path.unlink()
 

@@ -18,6 +18,7 @@ from .._errors import FreshframeError
 from ._crashes import is_crash
 from ._handshake import StrangerError, message, tune, welcome
 from ._link import Link
+from ._listener import Listener
 from ._wire import MessageReader
 
 _AT_ONCE = 64  # connections whose handshake has not ended
@@ -172,16 +173,15 @@ class Guards:
         self._refused: dict[str, str] = {}
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(_AT_ONCE)
-        self._closing = False
         try:
-            self._socket = socket.create_server((host, 0), backlog=128)
+            listening = socket.create_server((host, 0), backlog=128)
         except OSError as error:
             raise FreshframeError(
                 f"cannot listen for agents on {host}: {error}; host= names another address of this machine"
             ) from error
-        self.address: tuple[str, int] = self._socket.getsockname()[:2]
-        self._thread = threading.Thread(target=self._run, name="guards of a fleet", daemon=True)
-        self._thread.start()
+        self.address: tuple[str, int] = listening.getsockname()[:2]
+        self._listener = Listener(listening, self._take, "guards of a fleet")
+        self._listener.start()
 
     def post(self, node: str) -> Post | None:
         """The guard of a machine that can start an agent now."""
@@ -195,10 +195,7 @@ class Guards:
 
     def close(self) -> None:
         """Tells all guards to leave. Idempotent."""
-        self._closing = True
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+        self._listener.close()
         with self._lock:
             posts, self._posts = list(self._posts.values()), {}
         for post in posts:
@@ -211,19 +208,13 @@ class Guards:
         posts, self._posts = list(self._posts.values()), {}
         for post in posts:
             post.forget_in_child()
-        with contextlib.suppress(OSError):
-            os.close(self._socket.detach())
+        self._listener.forget_in_child()
 
-    def _run(self) -> None:
-        while not self._closing:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            if not self._room.acquire(blocking=False):
-                connection.close()  # strangers: a guard tries again
-                continue
-            threading.Thread(target=self._greet, args=(connection,), name="guard", daemon=True).start()
+    def _take(self, connection: socket.socket) -> None:
+        if not self._room.acquire(blocking=False):
+            connection.close()  # strangers: a guard tries again
+            return
+        threading.Thread(target=self._greet, args=(connection,), name="guard", daemon=True).start()
 
     def _greet(self, connection: socket.socket) -> None:
         try:
@@ -262,7 +253,7 @@ class Guards:
             before = self._posts.get(post.node)
             self._posts[post.node] = post
             self._refused.pop(post.node, None)
-            closing = self._closing
+            closing = self._listener.closed
         if before is not None:
             before.close()
         post.send(what="leave" if closing else "known")

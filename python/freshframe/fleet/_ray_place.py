@@ -119,7 +119,7 @@ class RayPlace:
             StateError: The program is connected, and a runtime_env is given.
         """
         self._ray = load_ray(where)
-        self._connected = self._connect(where, runtime_env)  # by us
+        self._connect(where, runtime_env)
         try:
             self._token = new_token()
             self.controller = make_controller(host or self._own_address(where), self._token)
@@ -137,7 +137,7 @@ class RayPlace:
         self._thread = threading.Thread(target=self._run, name="machines of a fleet", daemon=True)
         self._thread.start()
 
-    def _connect(self, where: str, runtime_env: dict[str, Any] | None) -> bool:
+    def _connect(self, where: str, runtime_env: dict[str, Any] | None) -> None:
         ray = self._ray
         if ray.is_initialized():
             if runtime_env is not None:  # Ray takes folders from the whole job only
@@ -146,10 +146,9 @@ class RayPlace:
                     "the fleet connect"
                 )
             with _connection_lock:  # of another fleet: the last one ends it
-                if not _own_connection:
-                    return False
-                _own_connection.append(self)
-            return True
+                if _own_connection:
+                    _own_connection.append(self)
+            return
         address = _resolved(where)
         refused = (
             f"cannot connect to the Ray cluster {address!r}: {{}}. `ray start --head` begins one, and "
@@ -179,7 +178,6 @@ class RayPlace:
             raise FreshframeError(refused.format(" ".join(str(error).split()))) from error
         with _connection_lock:
             _own_connection[:] = [self]
-        return True
 
     def _own_address(self, where: str) -> str:
         if where.startswith("ray://"):
@@ -191,11 +189,10 @@ class RayPlace:
         return str(self._ray.util.get_node_ip_address())
 
     def _disconnect(self) -> None:
-        if not self._connected:
-            return
         with _connection_lock:
-            if self in _own_connection:
-                _own_connection.remove(self)
+            if self not in _own_connection:
+                return
+            _own_connection.remove(self)
             if _own_connection:
                 return
         with contextlib.suppress(Exception):
