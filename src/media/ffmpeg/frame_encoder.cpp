@@ -78,8 +78,7 @@ void check_options(const std::string& what, const AVOutputFormat& container, con
 }  // namespace
 
 std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options) {
-  const bool chosen_here = options.codec.empty() || options.codec == "auto";
-  return chosen_here ? default_codec(container) : options.codec;
+  return is_auto(options.codec) ? default_codec(container) : options.codec;
 }
 
 void check_encoding(const std::string& what, const AVOutputFormat& container,

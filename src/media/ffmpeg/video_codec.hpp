@@ -15,6 +15,10 @@ namespace freshframe::media {
 /// The codec that a file of this container gets when none is named: the first of h264, vp9 and mpeg4 that this
 /// build can encode and the container is known to hold, else the container's own.
 [[nodiscard]] std::string default_codec(const AVOutputFormat& container);
+/// Whether default_codec() decides: a file's options say "auto" or nothing.
+[[nodiscard]] inline bool is_auto(const std::string& codec) {
+  return codec.empty() || codec == "auto";
+}
 /// Why default_codec() is not h264, where the container could hold that; else empty.
 [[nodiscard]] std::string why_not_h264(const AVOutputFormat& container);
 /// A codec as people name it ("h265") or FFmpeg's name of an encoder ("libx265"). The software encoders,

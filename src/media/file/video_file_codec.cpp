@@ -15,7 +15,7 @@ std::string video_file_codec(const std::string& path, const std::string& wanted)
 }
 
 void tell_chosen_codec(const std::string& path, const std::string& wanted) {
-  if (!wanted.empty() && wanted != "auto") return;
+  if (!is_auto(wanted)) return;
   const auto reason = why_not_h264(*find_container(path));
   if (reason.empty()) return;
   log(LogLevel::Info, "'" + path + "' is written as " + video_file_codec(path, wanted) + ": " + reason);

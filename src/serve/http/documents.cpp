@@ -1,5 +1,6 @@
 // A table of texts by path, under a mutex that nothing else is done under.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/clock.hpp"
 #include "freshframe/serve.hpp"
 
 #include <algorithm>
@@ -19,10 +20,8 @@ void Documents::set(std::string path, Document document) {
 }
 
 void Documents::set(std::string path, Document document, double seconds, Document after) {
-  const auto time = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-      std::chrono::duration<double>(std::max(0.0, seconds)));
   Kept kept{.document = std::make_shared<const Document>(std::move(document)),
-            .until = std::chrono::steady_clock::now() + time,
+            .until = std::chrono::steady_clock::now() + to_duration(Seconds(std::max(0.0, seconds))),
             .after = std::make_shared<const Document>(std::move(after))};
   const std::lock_guard lock(mutex_);
   std::swap(documents_[std::move(path)], kept);
