@@ -247,7 +247,7 @@ def _listed(value: int) -> list[Any]:
 
 @pytest.fixture
 def small_heap() -> Iterator[None]:
-    """A collection of the test looks at what the test made: milliseconds, not those of all tests before it."""
+    """A collection of the test looks at its own objects, not at those of all tests before it."""
     gc.collect()
     gc.freeze()
     yield
