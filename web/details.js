@@ -194,7 +194,7 @@ export class Details {
 
 function processesOf(node) {
   if (node.workers === undefined) return "";
-  return node.workers.length === 1 ? " in a process of its own" : ` in ${node.workers.length} processes`;
+  return node.workers.length === 1 ? " in its own process" : ` in ${node.workers.length} processes`;
 }
 
 // "8 × 120, 3 × 1": how many calls had how many samples; the most frequent first.

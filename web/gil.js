@@ -12,8 +12,8 @@ export class Gil {
   constructor() {
     const list = byId("gil-facts");
     this.wait = fact(list, "waited", "seconds that Python nodes waited for the GIL, in total");
-    this.hold = fact(list, "held", "seconds that Python nodes kept the GIL from others, in total");
-    this.stalls = fact(list, "stalls", "times when the whole process waited for the GIL, and their total length");
+    this.hold = fact(list, "held", "seconds that Python nodes held the GIL, in total");
+    this.stalls = fact(list, "stalls", "number of stalls of the GIL that the watch has found, and their total length");
     this.frames = fact(list, "frames", "pictures that the engine holds / may hold");
     this.idle = fact(list, "idle memory", "bytes kept for reuse");
     this.python = fact(list, "held by Python", "picture memory that only Python holds");
@@ -30,7 +30,7 @@ export class Gil {
     text(this.frames, `${format.count(pool.published)} / ${format.count(pool.bound)}`);
     text(this.idle, format.bytes(pool.idle_bytes));
     text(this.python, format.bytes(state.held_by_python_bytes));
-    text(byId("gil-hint"), gil.watching ? "the watch is on" : "ff.gil.watch() names who holds the GIL");
+    text(byId("gil-hint"), gil.watching ? "the watch is on" : "ff.gil.watch() names the calls that hold the GIL");
     const key = JSON.stringify(gil.culprits ?? []);
     if (key === this.#key) return;
     this.#key = key;

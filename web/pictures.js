@@ -1,4 +1,4 @@
-// Live pictures of the ports that are chosen: drawn as they come, with their age; pause, full screen, snapshot.
+// Live pictures of the selected ports: drawn as they arrive, with their age; pause, full screen, snapshot.
 // SPDX-License-Identifier: Apache-2.0
 
 import { attribute, byId, el, text } from "./dom.js";
@@ -7,7 +7,7 @@ import * as format from "./format.js";
 const WIDEST = 1920; // px asked for at most
 
 class Screen {
-  #picture = null; // the last one as it came: {header, blob, at}
+  #picture = null; // the last one as received: {header, blob, at}
   #times = [];
 
   constructor(port, changed) {
@@ -45,7 +45,7 @@ class Screen {
   #pause(changed) {
     this.paused = !this.paused;
     attribute(this.pause, "aria-pressed", String(this.paused));
-    text(this.pause, this.paused ? "Go on" : "Pause");
+    text(this.pause, this.paused ? "Resume" : "Pause");
     changed();
   }
 
@@ -80,7 +80,7 @@ class Screen {
     if (first) this.tell(true);
   }
 
-  // Four times a second: an age that is written with each picture cannot be read.
+  // Four times a second: an age that changes with each picture cannot be read.
   tell(live) {
     if (this.#picture === null) return;
     const { header, at } = this.#picture;
@@ -132,7 +132,7 @@ export class Pictures {
     this.#ports = ports;
     byId("pictures").hidden = ports.length === 0;
     document.body.classList.toggle("with-pictures", ports.length > 0);
-    // "#view=PORT" in the address: that port's pictures are what the page was opened for.
+    // "#view=PORT" in the URL: the page was opened for the pictures of this port.
     const asked = new URLSearchParams(location.hash.slice(1)).get("view");
     const first = ports.includes(asked) ? asked : ports[0];
     document.body.classList.toggle("pictures-first", first === asked);
@@ -186,13 +186,13 @@ export class Pictures {
     this.#want();
   }
 
-  // Nothing is asked for that nobody sees: then the server encodes nothing.
+  // The page asks only for visible pictures, so that the server encodes no others.
   #want() {
     const ports = document.hidden
       ? []
       : this.#ports.filter((port) => this.#chosen.has(port) && !this.#screens.get(port).paused);
     const widths = ports.map((port) => this.#screens.get(port).canvas.clientWidth);
-    const step = 160; // so that a page being resized does not ask anew for each pixel
+    const step = 160; // so that the page does not ask again for each pixel while it is resized
     const width = Math.ceil((Math.max(0, ...widths) * devicePixelRatio) / step) * step;
     this.#ask(ports, Math.min(WIDEST, Math.max(2 * step, width)));
   }

@@ -1,4 +1,4 @@
-// What is broken now: a line each below the header, and a mark on the cards that they belong to.
+// The present problems: a line for each below the header, and a mark on its card.
 // SPDX-License-Identifier: Apache-2.0
 
 import { byId, el, text } from "./dom.js";
@@ -17,7 +17,7 @@ export function bySubject(problems) {
   return (subject) => found.get(subject) ?? [];
 }
 
-// What a card says of its state: "ok" beside a problem would be wrong.
+// The state on a card: "ok" beside a problem would be wrong.
 export function stateBeside(alarms, state, otherwise) {
   const told = state === "ok" || state === "busy" || state === "idle" ? STATES[alarms[0]?.kind] : undefined;
   return told ?? otherwise;

@@ -1,4 +1,4 @@
-// What each video source's connection has been through: a line each, the worst first.
+// The history of each video source's connection: a line for each source, the worst first.
 // SPDX-License-Identifier: Apache-2.0
 
 import { byId, el, text } from "./dom.js";
@@ -9,9 +9,9 @@ const COLUMNS = [
   ["source", "", ""],
   ["state", "", ""],
   ["rate", "num", "frames per second"],
-  ["outages", "num", "times without a connection, and their total length"],
+  ["outages", "num", "number of outages, and their total length"],
   ["returns", "num", "outages that ended"],
-  ["stalls", "num", "times without data on an open connection"],
+  ["stalls", "num", "number of times without data on an open connection"],
   ["delay", "num", "frames that the decoder held back"],
   ["lost", "num", "frames lost in the device or in the decoder"],
 ];

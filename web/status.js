@@ -1,4 +1,4 @@
-// The top of the page: what runs, how well, and whether these numbers are still true.
+// The top of the page: the pipeline's state, its main figures, and whether the page is up to date.
 // SPDX-License-Identifier: Apache-2.0
 
 import { byId, el, fact, text } from "./dom.js";
@@ -14,9 +14,9 @@ const PHASES = {
   failed: "failed",
 };
 
-const FROZEN = 0.2; // seconds; shorter stalls are among the events and the culprits
+const FROZEN = 0.2; // seconds; shorter stalls are shown as events and culprits only
 
-// Per second: what is lost, and what queues skip because they were asked to.
+// Samples per second that are lost, and that queues skip by design.
 function drops(state) {
   let lost = 0;
   let skipped = 0;
@@ -35,7 +35,7 @@ function drops(state) {
 // A message across the page.
 class Banner {
   constructor(kind, role) {
-    this.title = el("strong", { role }); // read out once; the line beside it counts on
+    this.title = el("strong", { role }); // read out once; the line beside it changes
     this.line = el("span", { class: "num" });
     this.more = el("pre", { hidden: true, tabindex: "0", "aria-label": "traceback" });
     this.element = el(
@@ -77,7 +77,7 @@ export class Status {
     this.skipped = fact(list, "skipped", "samples per second that LATEST and NEXT skip by design");
     this.age = fact(list, "highest age", "the highest 99th percentile of age on an edge in use");
     this.gil = fact(list, "GIL wait", "seconds per second that Python nodes wait for the GIL");
-    this.viewers = fact(list, "viewers", "pages that show this pipeline");
+    this.viewers = fact(list, "viewers", "number of pages that show this pipeline");
     setInterval(() => this.#tellLink(), 500);
   }
 
@@ -101,7 +101,7 @@ export class Status {
     const waits = state.nodes
       .map((node) => node.gil_wait_rate)
       .filter((rate) => rate !== null && rate !== undefined);
-    // A wait is counted when it is over; one that goes on is told by the watch.
+    // A wait is counted at its end; only the watch knows the present one.
     const frozen = (state.gil.stalled_now ?? 0) >= FROZEN;
     text(
       this.gil,
@@ -151,7 +151,7 @@ export class Status {
     if (this.#link === "refused") {
       this.#lost.show(
         "The server refuses this page.",
-        "It needs a token: open the address that the program printed, or reload the page.",
+        "It needs a token: open the URL that the program printed, or reload the page.",
       );
     } else if (this.#link === "silent") {
       this.#lost.show("No message from the server.", `${old}The connection is open. Waiting.`);
@@ -184,7 +184,7 @@ export class Status {
       this.#frozen.hide();
       return;
     }
-    const who = by?.native ?? by?.python ?? by?.thread ?? "Somebody";
+    const who = by?.native ?? by?.python ?? by?.thread ?? "An unknown thread";
     const place = by?.native && by.python ? `, called at ${by.python},` : "";
     this.#frozen.show(
       "Python is frozen.",

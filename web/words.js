@@ -1,4 +1,4 @@
-// The meaning of the engine's words, for readers who see them for the first time.
+// The words of the page for the engine's states, causes of drops, events and queue policies.
 // SPDX-License-Identifier: Apache-2.0
 
 export const STATES = {
@@ -26,7 +26,7 @@ export const STATES = {
 export const CAUSES = {
   queue_full: "the queue was full",
   no_waiter: "the consumer was busy and the queue keeps nothing",
-  skipped: "the reader took a newer one",
+  skipped: "the reader took a newer sample",
   stale: "older than max_age when its turn came",
   stop: "the pipeline or the reader had stopped",
   device: "lost by the device",
@@ -77,7 +77,7 @@ export function policySentence(queue) {
   return `${name}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }
 
-// A node in one word: what its thread does at this instant changes with every sample and says little.
+// A node's state in one word. It does not say what the thread does now, which changes with every sample.
 export function stateOf(node) {
   if (typeof node.source?.away === "number") return "away";
   if (node.state !== "waiting" && node.state !== "working") return node.state;
@@ -85,14 +85,14 @@ export function stateOf(node) {
   return node.state === "working" ? "busy" : "idle"; // with one sample for longer than a second
 }
 
-// LATEST and NEXT drop because they were asked to.
+// LATEST and NEXT drop by design.
 export const dropsByDesign = (queue) => queue.name === "LATEST" || queue.name === "NEXT";
 
 const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
 const plural = new Intl.PluralRules("en-US", { type: "ordinal" });
 const ordinal = (number) => `${number}${ENDINGS[plural.select(number)]}`;
 
-// What a queue that drops by design leaves to its consumer; "" when that is everything.
+// Which samples a queue that drops by design passes on; "" if it passes on all of them.
 export function designSentence(edge) {
   const skipped = Object.values(edge.drop_rate).reduce((total, rate) => total + rate, 0);
   const offered = edge.rate + skipped;
@@ -103,5 +103,5 @@ export function designSentence(edge) {
   return `sees ${Math.round(100 / step)} of 100 frames by design`;
 }
 
-// A text of the server that is not in a list above is shown as it is.
+// A word of the server that is not in the list is shown unchanged.
 export const word = (list, key) => (Object.hasOwn(list, key) ? list[key] : String(key));

@@ -14,30 +14,30 @@ if TYPE_CHECKING:
     from ._native import Reader, Sample
 
 
-_BETWEEN_LOOKS = 0.5  # seconds between two looks at whether the pipeline stands still
+_STALL_CHECK_INTERVAL = 0.5  # seconds
 
 _awaited: weakref.WeakSet[Reader[Any]] = weakref.WeakSet()
 
 
 class ReaderIterator:
-    """Takes samples as they come; one wake-up of the loop serves any number. Cancelling loses nothing."""
+    """Takes samples as they arrive. One wake-up of the loop serves any number. Cancelling loses no sample."""
 
     def __init__(self, reader: Reader[Any]) -> None:
         self._reader = reader
         self._fd = reader._wake_fd()
-        self._look: TimerHandle
+        self._check: TimerHandle
 
-    def _look_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
-        def look() -> None:
+    def _check_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
+        def check() -> None:
             try:
                 self._reader._check_stalled()
             except FreshframeError as error:
                 if not ready.done():
                     ready.set_exception(error)
             else:
-                self._look_later(loop, ready)
+                self._check_later(loop, ready)
 
-        self._look = loop.call_later(_BETWEEN_LOOKS, look)
+        self._check = loop.call_later(_STALL_CHECK_INTERVAL, check)
 
     def __aiter__(self) -> ReaderIterator:
         return self
@@ -48,7 +48,7 @@ class ReaderIterator:
         Raises:
             StopAsyncIteration: The stream has ended.
             NodeError: A node failed.
-            Stalled: Nothing moves because another reader, which blocks, is not read.
+            Stalled: No sample moves because another reader with a blocking queue is not read.
         """
         while True:
             self._reader._reset_wake()
@@ -64,8 +64,7 @@ class ReaderIterator:
     async def _readable(self) -> None:
         if self._reader in _awaited:
             raise StateError(
-                f"reader {self._reader.name!r} is awaited by two tasks at once: "
-                "give each task a reader of its own"
+                f"reader {self._reader.name!r} is awaited by two tasks at once: give each task its own reader"
             )
         import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
@@ -77,12 +76,12 @@ class ReaderIterator:
                 ready.set_result(None)
 
         loop.add_reader(self._fd, wake)
-        self._look_later(loop, ready)
+        self._check_later(loop, ready)
         _awaited.add(self._reader)
         try:
             await ready
         finally:
-            self._look.cancel()
+            self._check.cancel()
             _awaited.discard(self._reader)
             self._reader._arm(False)
             loop.remove_reader(self._fd)

@@ -165,19 +165,18 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Fra
 
     Takes Circles, Detections (also supervision's), or the counts of LineCounter and ZoneCounter, which it
     draws with the line or the zone and the numbers. The copy has the frame's own format: a frame that was
-    decoded to I420 stays I420, and an encoder needs no conversion. A gray frame becomes I420, which has
-    colour.
+    decoded to I420 stays I420, so an encoder needs no conversion. A gray frame becomes I420, to show colours.
 
-    A circle has the colour of its id or, without one, of its confidence; a box has the colour of its class.
-    Lines and letters grow with the picture. The letters are those of ASCII: accents are left out, and any
-    other letter becomes an empty box.
+    The colour of a circle depends on its id or, without one, on its confidence. The colour of a box depends
+    on its class. Lines and letters are larger in larger pictures. Labels have ASCII letters only: accents are
+    left out, and any other letter becomes an empty box.
 
     Args:
         ids: Label objects with their tracker_id.
-        names: Label boxes with the names of their classes, where they are known.
+        names: Label boxes with the names of their classes, if these are known.
         confidences: Label objects with their confidence; None: only boxes.
-        trail: Seconds of path drawn behind a tracked object, at most 60; 0: none.
-        line_width: Pixels, at most 100; 0: chosen from the picture's size.
+        trail: Seconds of the path to draw behind a tracked object, at most 60; 0: no path.
+        line_width: Pixels, at most 100; 0: a width that fits the picture's size.
 
     Raises:
         OptionError: An option is out of range.

@@ -1,4 +1,4 @@
-"""Clips of events: the seconds before and after."""
+"""Clips of events, with the seconds before and after."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class ClipRecorder(NativeNode["Frame", None]):
     """Keeps the last seconds of a stream and writes clips of events, with the seconds before and after.
 
-    Frames are encoded all the time, once for all clips; :meth:`save` costs no encoding. A key frame is made
-    each second, and a clip begins with the last one before its ``before`` seconds. Native.
+    The recorder encodes all the time, once for all clips, so :meth:`save` costs no encoding. It makes a key
+    frame each second, and a clip begins with the last key frame before its ``before`` seconds. Native.
 
     When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
     and the held frames are dropped. A clip that cannot be written is an error of the node. The other clips
@@ -29,14 +29,14 @@ class ClipRecorder(NativeNode["Frame", None]):
     Args:
         before: Seconds of a clip before its event, 0 to 86400.
         after: Seconds of a clip after its event, 0 to 86400.
-        codec: As of :class:`VideoFile`.
-        quality: As of :class:`VideoFile`.
-        max_bytes: Limit of the encoded frames that are held; the last second is held in any case. If it is
-            too small, clips begin later, and one WARNING says so.
-        options: As of :class:`VideoFile`.
+        codec: As for :class:`VideoFile`.
+        quality: As for :class:`VideoFile`.
+        max_bytes: Limit for the encoded frames in memory. The last second is kept in any case. If the limit
+            is too small, clips begin later, and one WARNING says so.
+        options: As for :class:`VideoFile`.
 
     Raises:
-        OptionError: The codec is impossible here, or an option is out of range.
+        OptionError: The codec is not possible, or an option is out of range.
         OptionTypeError: An argument is of the wrong type.
     """
 
@@ -71,12 +71,12 @@ class ClipRecorder(NativeNode["Frame", None]):
         Args:
             path: A name that ends in .mp4, .mov or .mkv.
             at: The time of the event, in seconds, as the ``pts`` of a sample. Default: now. The clip has the
-                frames of its time that are still held. If there are none, a WARNING says so, and the file
-                stays as it is.
+                frames of its time that are still in memory. If there are none, a WARNING says so, and the
+                file stays as it is.
 
         Raises:
-            OptionError: The name has another suffix, or `at` is not a finite number.
-            StateError: The pipeline does not run, or it runs in the parent of this forked process.
+            OptionError: The name has another suffix, or ``at`` is not a finite number.
+            StateError: The pipeline is not running, or it runs in the parent of this forked process.
             FreshframeError: The file cannot be created, or another recorder of this process writes it.
         GIL: released.
         """

@@ -22,14 +22,15 @@ _MOST_PORTS = 1 << 16
 
 
 class Dashboard:
-    """The live page of a pipeline, as Pipeline.serve() returns it.
+    """The live page of a pipeline, returned by Pipeline.serve().
 
-    It is served until close(), until its pipeline is collected, or until the program exits. Dropping this
-    object does not end it. ``with pipeline.serve() as dashboard:`` closes it at the end of the block.
+    The page is served until close(), until its pipeline is garbage-collected, or until the program exits.
+    Deleting this object does not end it. ``with pipeline.serve() as dashboard:`` closes it at the end of the
+    block.
 
     Attributes:
-        urls: The URLs of the page. Several when it listens on all addresses of this machine: one for each
-            address, then one with the machine's name. Each includes the token if there is one.
+        urls: The URLs of the page. There are several if the server listens on all addresses of this machine:
+            one for each address, then one with the machine's name. Each includes the token if there is one.
     """
 
     __slots__ = ("__weakref__", "_pipeline", "_request", "urls")
@@ -63,7 +64,7 @@ class Dashboard:
             pipeline._engine.close_server()
 
     def __str__(self) -> str:
-        """Its URL."""
+        """The URL."""
         return self.url
 
     def __repr__(self) -> str:
@@ -86,7 +87,7 @@ class Dashboard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes it."""
+        """Closes the dashboard."""
         self.close()
 
 
@@ -94,7 +95,7 @@ _open: weakref.WeakKeyDictionary[Pipeline, Dashboard] = weakref.WeakKeyDictionar
 
 
 def of(pipeline: Pipeline) -> Dashboard | None:
-    """The one that is open."""
+    """The open dashboard of a pipeline."""
     return _open.get(pipeline)
 
 
@@ -112,19 +113,19 @@ class Request:
     def of(
         cls, pipeline: Pipeline, host: object, port: object, view: Any, token: object, source_timeout: Any
     ) -> Request:
-        """Checks them; raises OptionTypeError, OptionError, GraphError."""
+        """Checks the arguments. Raises OptionTypeError, OptionError or GraphError."""
         if not isinstance(host, str):
             raise OptionTypeError(f"host must be an address as a string, such as '127.0.0.1', got {host!r}")
         if not _check.is_utf8(host):
             raise OptionError(f"host must be UTF-8, got {host!r}")
-        wanted = "port must be a whole number from 0 (any that is free) to 65535"
+        wanted = "port must be a whole number from 0 (a free port) to 65535"
         if type(port) is not int:
             raise OptionTypeError(f"{wanted}, got {port!r}")
         if not 0 <= port < _MOST_PORTS:
             raise OptionError(f"{wanted}, got {port!r}")
         wanted = "token must be a string of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
         if token is not None and not isinstance(token, str):
-            raise OptionTypeError(f"{wanted}, got one of type {type(token).__name__}")
+            raise OptionTypeError(f"{wanted}, got a value of type {type(token).__name__}")
         if token is not None and (token == "" or not token.isascii()):
             raise OptionError(wanted)
         if source_timeout is not None:
@@ -135,18 +136,18 @@ class Request:
 def _names(pipeline: Pipeline, view: Any) -> tuple[str, ...]:
     ports = [view] if isinstance(view, Port) else view
     if not isinstance(ports, Sequence) or isinstance(ports, str):
-        raise OptionTypeError(f"view must be a port, as add() returns it, or several; got {view!r}")
+        raise OptionTypeError(f"view must be a port that add() returned, or a list of ports; got {view!r}")
     for port in ports:
         if not isinstance(port, Port):
-            raise OptionTypeError(f"view must name ports, as add() returns them; got {port!r}")
+            raise OptionTypeError(f"view must contain ports that add() returned; got {port!r}")
         if port._pipeline is not pipeline:
-            raise GraphError(f"the port {port.name!r} of view belongs to another pipeline")
+            raise GraphError(f"the port {port.name!r} in view belongs to another pipeline")
     return tuple(port._view for port in ports)
 
 
 def serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
-    """Starts the server, or returns the dashboard that is open with the same arguments. From any thread."""
-    _ = pipeline._engine.ended  # in a forked child this raises; the lock may be a lost thread's there
+    """Starts the server, or returns the open dashboard if it has the same arguments. From any thread."""
+    _ = pipeline._engine.ended  # raises in a forked child, where a thread of the parent may hold the lock
     with pipeline._serving:
         return _serve(pipeline, wanted)
 
@@ -156,7 +157,7 @@ def _serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
     if dashboard is not None:
         if dashboard._request != wanted:
             raise StateError(
-                f"this pipeline is served at {dashboard.url.partition('?')[0]} already, with other "
+                f"this pipeline is already served at {dashboard.url.partition('?')[0]} with other "
                 "arguments: close() that dashboard first"
             )
         return dashboard
@@ -172,7 +173,7 @@ def _serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
 
 
 def close_all() -> None:
-    """When the interpreter exits."""
+    """Closes all dashboards when the interpreter exits."""
     for dashboard in list(_open.values()):
         dashboard.close()
 

@@ -33,13 +33,13 @@ def parents(given: Any, label: str, pipeline: Pipeline) -> list[Port[Any]]:
     ports = [given] if isinstance(given, Port) else given
     if not isinstance(ports, Sequence) or isinstance(ports, str):
         raise OptionTypeError(
-            f"the parent of {label!r} must be a port, as add() returns it, or several; "
+            f"the parent of {label!r} must be a port that add() returned, or a list of ports; "
             f"got {_check.shown(given)}"
         )
     for port in ports:
         if not isinstance(port, Port):
             raise OptionTypeError(
-                f"a parent of {label!r} must be a port, as add() returns it; got {_check.shown(port)}"
+                f"a parent of {label!r} must be a port that add() returned; got {_check.shown(port)}"
             )
         if port._pipeline is not pipeline:
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")

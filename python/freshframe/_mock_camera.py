@@ -1,4 +1,4 @@
-"""A camera that shows one picture: for tests, and for work away from the real one."""
+"""A camera that delivers one picture, for tests and for work without the real camera."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class MockCamera(NativeSource["Frame"]):
-    """Shows one picture over and over, ``fps`` times a second, as a camera would.
+    """Delivers one picture again and again, ``fps`` times a second, like a camera.
 
-    Frames that it cannot make in time are dropped with the cause ``device``.
+    Frames that it cannot deliver in time are dropped with the cause ``device``.
 
     Args:
         image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array. Default: a red disc
@@ -47,7 +47,7 @@ def _dimensions(image: Any) -> int | None:
         return int(image.ndim)
     try:
         return memoryview(image).ndim
-    except TypeError:  # from_array() says what is wrong with it
+    except TypeError:  # from_array() raises the error
         return None
 
 

@@ -18,16 +18,18 @@ Out = TypeVar("Out", covariant=True)
 
 
 class Node(Generic[In, Out]):
-    """A step written in Python. Derive and implement process(); calling ``super().__init__()`` isn't needed.
+    """A step of the graph, written in Python: derive from it and implement process().
 
-    open(), process() and close() run on the node's own thread with the GIL held. A native node derives from
-    it too, but the engine runs it without the GIL, and its process() must not be called.
+    A derived class need not call ``super().__init__()``. open(), process() and close() run on the node's own
+    thread with the GIL held. Native nodes derive from this class too, but the engine runs them without the
+    GIL, and their process() must not be called.
 
     Attributes:
         records_to: The path of the file that the node writes, if it is a recorder. Below a live source it
             then gets the queue RECORDING, stop() lets it write the waiting samples, and start() refuses a
             path that a source reads or another recorder writes. A recorder should replace an existing file
-            when the first sample comes, not in open(): a source that cannot be opened then destroys nothing.
+            with its first sample and not in open(). If a source cannot be opened, the file is then still
+            there.
     """
 
     records_to: str | None = None
@@ -42,7 +44,7 @@ class Node(Generic[In, Out]):
             sample: The parent's sample.
 
         Returns:
-            The value for the children, with the sample's stamp; None emits nothing.
+            The value for the children, which get it with the sample's stamp. None emits nothing.
         """
         if type(self).process_batch is Node.process_batch:
             raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
@@ -55,16 +57,16 @@ class Node(Generic[In, Out]):
     def process_batch(self, samples: list[Sample[In]], /) -> Sequence[Out | Exception | None]:
         """Called instead of process() when the node was added with ``batch=``, by one thread at a time.
 
-        A node that has process_batch() only needs no process(): without ``batch=`` it gets batches of one.
+        A node that has process_batch() does not need process(): without ``batch=`` it gets batches of one.
 
         Args:
-            samples: At least one, in the order in which they were taken; ``sample.source`` names each one's
-                source.
+            samples: At least one sample, in the order in which the node took them. ``sample.source`` is the
+                name of its source.
 
         Returns:
-            A list or tuple with one entry per sample, in their order: the value for the children, with that
-            sample's stamp; None emits nothing; an Exception fails that sample alone. An exception of the call
-            fails all of them.
+            A list or tuple with one entry per sample, in their order: the value for the children, which get
+            it with the stamp of that sample. None emits nothing. An Exception as an entry fails that sample
+            alone. If the call raises an exception, all of its samples fail.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
 
@@ -73,10 +75,11 @@ class Node(Generic[In, Out]):
 
 
 class Source(Node[None, Out]):
-    """A source written in Python. Derive and implement read().
+    """A source written in Python: derive from it and implement read().
 
     Attributes:
-        live: True when the source cannot wait (a camera): a full edge drops. False: it waits for a full edge.
+        live: True: the source cannot wait, like a camera, and a full edge drops. False: it waits for a full
+            edge.
     """
 
     live: bool = True
@@ -95,12 +98,12 @@ class Source(Node[None, Out]):
 
 
 class Native:
-    """What native nodes and sources share: the engine's node, whose options are fixed when it is made."""
+    """The base of native nodes and sources: a node of the engine, whose options are fixed at construction."""
 
     _handle: _native.NodeHandle
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuses an attribute that the engine would never see.
+        """Refuses an attribute that would have no effect on the engine.
 
         Raises:
             AttributeError: The name is public.
@@ -118,13 +121,13 @@ class NativeNode(Native, Node[In, Out]):
     """A node that the engine runs on a native thread without the GIL."""
 
     def process(self, sample: Sample[In], /) -> Out | None:
-        """Not for calling: the engine runs this node natively."""
+        """Must not be called: the engine runs this node natively."""
         raise StateError(
             f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
         )
 
 
 class NativeSource(Native, Source[Out]):
-    """A source that the engine runs on a native thread without the GIL; its read() is not for calling."""
+    """A source that the engine runs on a native thread without the GIL. Its read() must not be called."""
 
     _handle: _native.NodeHandle

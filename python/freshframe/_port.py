@@ -46,7 +46,7 @@ class Port(Generic[T_co]):
             OptionTypeError: It is no port.
         """
         if not isinstance(source, Port):
-            raise OptionTypeError(f"of() needs a port, as add() returns it; got {_check.shown(source)}")
+            raise OptionTypeError(f"of() needs a port that add() returned, got {_check.shown(source)}")
         if source._pipeline is not self._pipeline:
             raise GraphError(f"the port {source.name!r} belongs to another pipeline than {self.name!r}")
         wanted = source._index if source._only < 0 else source._only

@@ -1,4 +1,4 @@
-"""Metrics for programs that serve their own: a collector for the package prometheus_client."""
+"""A collector for the package prometheus_client, for programs that serve their own metrics."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 def prometheus_collector(*pipelines: Pipeline) -> Collector:
     """Makes a collector of the metrics at /metrics of Pipeline.serve(), for a registry of prometheus_client.
 
-    ``prometheus_client.REGISTRY.register(ff.prometheus_collector(pipeline))``. A registry takes each metric's
-    name once: give one collector all pipelines, which differ by the label ``pipeline``, their name.
+    ``prometheus_client.REGISTRY.register(ff.prometheus_collector(pipeline))``. A registry accepts each name
+    of a metric only once, so give all pipelines to one collector. The label ``pipeline`` is their name.
 
     Args:
-        *pipelines: At least one; before, while or after they run. They are kept alive.
+        *pipelines: At least one; before, while or after they run. The collector keeps them alive.
 
     Raises:
-        OptionTypeError: An argument is no Pipeline.
-        OptionError: There is none, or two have the same name.
+        OptionTypeError: An argument is not a Pipeline.
+        OptionError: There is no pipeline, or two have the same name.
         ImportError: The package prometheus_client is not installed.
     GIL: released while the text is made.
     """
@@ -39,7 +39,7 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
     _check(pipelines)
 
     class PipelineCollector(Collector):  # type: ignore[misc]  # of an optional package, which mypy skips
-        """Reads the text of /metrics, so that there is one place where names and types are said."""
+        """Reads the text of /metrics, which alone defines the names and types."""
 
         def collect(self) -> Iterable[Metric]:
             families: dict[str, Metric] = {}
@@ -62,7 +62,7 @@ def _check(pipelines: tuple[Pipeline, ...]) -> None:
             raise OptionTypeError(f"prometheus_collector() takes pipelines, got {pipeline!r}")
         if pipeline.name in names:
             raise OptionError(
-                f"two of the pipelines are called {pipeline.name!r}; give them different names, "
+                f"two of the pipelines have the name {pipeline.name!r}; give them different names, "
                 "as in ff.Pipeline('yard')"
             )
         names.add(pipeline.name)

@@ -63,4 +63,4 @@ NEXT = Queue(0)
 LOSSLESS = Queue(8, "block")
 """Nothing is dropped: a full edge makes its producer wait. The default below files."""
 RECORDING = Queue(256, "drop_newest", 2.0, 256 << 20)
-"""Two seconds for a recorder to catch up. The default of VideoFile, JsonLines and Csv below a live source."""
+"""Two seconds for a recorder to catch up. The default of recorders (VideoFile, ...) below a live source."""

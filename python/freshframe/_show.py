@@ -30,13 +30,14 @@ _APP_BROWSERS = (
 def show(what: Port[Any] | Pipeline | Dashboard, *, window: bool = True) -> Dashboard:
     """Opens the live page of a port or a pipeline on this machine's screen.
 
-    Serves the pipeline on this machine if nothing serves it yet. Does not start it and does not wait:
-    the window is a process of its own and stays when the pipeline ends.
+    Serves the pipeline on this machine if it has no dashboard yet. Does not start the pipeline and does not
+    wait. The window is a separate process and stays open when the pipeline ends.
 
     Args:
-        what: A port shows its pictures first and large. A Pipeline or a Dashboard shows the whole page.
-        window: An app window of Chromium, Chrome, Edge or Brave when one is installed. False, or without
-            them: a tab of the default browser.
+        what: With a port, the page shows its pictures first and large. With a Pipeline or a Dashboard it
+            shows the whole page.
+        window: True: an app window of Chromium, Chrome, Edge or Brave if one of them is installed. Otherwise,
+            and with False: a tab of the default browser.
 
     Returns:
         The dashboard.
@@ -44,16 +45,16 @@ def show(what: Port[Any] | Pipeline | Dashboard, *, window: bool = True) -> Dash
     Raises:
         OptionTypeError: ``what`` is not a Port, a Pipeline or a Dashboard.
         OptionError: The port cannot be viewed.
-        FreshframeError: There is no display or no browser. The pipeline is served all the same; the message
-            has the URL.
+        FreshframeError: There is no display or no browser. The pipeline is served all the same, and the
+            message has the URL.
     """
     dashboard = _dashboard_of(what)
     url = dashboard.url + _fragment(what)
     if not _has_display():
         port = urllib.parse.urlsplit(url).port
         raise FreshframeError(
-            "no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set): open the page in a "
-            f"browser; from another machine after 'ssh -L {port}:127.0.0.1:{port} HOST': {url}"
+            "there is no display (DISPLAY and WAYLAND_DISPLAY are not set): open the page in a browser, from "
+            f"another machine after 'ssh -L {port}:127.0.0.1:{port} HOST': {url}"
         )
     browser = next(filter(None, map(shutil.which, _APP_BROWSERS)), None) if window else None
     if browser is not None:
@@ -62,10 +63,10 @@ def show(what: Port[Any] | Pipeline | Dashboard, *, window: bool = True) -> Dash
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in the terminal is not meant for it
+            start_new_session=True,  # Ctrl-C in the terminal does not end it
         )
     elif not webbrowser.open(url):
-        raise FreshframeError(f"no browser was found to open the page: open it yourself: {url}")
+        raise FreshframeError(f"no browser was found; open the page yourself: {url}")
     return dashboard
 
 
@@ -77,9 +78,7 @@ def _dashboard_of(what: object) -> Dashboard:
         return pipeline.dashboard or pipeline.serve(view=what)
     if isinstance(what, Pipeline):
         return what.dashboard or what.serve()
-    raise OptionTypeError(
-        f"show() takes a port, as add() returns it, a Pipeline or a Dashboard; got {what!r}"
-    )
+    raise OptionTypeError(f"show() takes a port that add() returned, a Pipeline or a Dashboard; got {what!r}")
 
 
 def _fragment(what: object) -> str:

@@ -1,4 +1,4 @@
-"""The linear case in one line: a source and nodes in a row, read as an iterator."""
+"""A source and a chain of nodes in one line, read as an iterator."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -37,14 +37,15 @@ class _Options(NamedTuple):
 
 
 class Stream(Generic[T_co]):
-    """Samples of the last node of a chain; made by freshframe.stream().
+    """The samples of the last node of a chain; made by freshframe.stream().
 
-    Iterating starts the pipeline; leaving the ``for`` closes it. Also a context manager, an async iterator.
+    A ``for`` loop starts the pipeline and closes it when the loop is left. A Stream is also a context manager
+    and an async iterable.
     """
 
     def __init__(self, source: Source[Any], nodes: tuple[Any, ...], options: _Options) -> None:
         """Called by freshframe.stream()."""
-        _wiring.options(None, None, options.on_error, None)  # there may be no node to give it to
+        _wiring.options(None, None, options.on_error, None)  # checked here, because there may be no node
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
@@ -52,11 +53,11 @@ class Stream(Generic[T_co]):
         self.reader = self.pipeline.reader(port, queue=options.queue, frames=options.frames)
 
     def __iter__(self) -> Iterator[Sample[T_co]]:
-        """Starts it if needed."""
+        """Starts the pipeline if needed."""
         return _Samples(self._started())
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
-        """Starts it if needed."""
+        """Starts the pipeline if needed."""
         return _AsyncSamples(self._started())
 
     def _started(self) -> Self:
@@ -65,39 +66,39 @@ class Stream(Generic[T_co]):
         return self
 
     def __enter__(self) -> Self:
-        """Starts it if needed."""
+        """Starts the pipeline if needed."""
         return self._started()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it."""
+        """Stops the pipeline."""
         self.pipeline.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Self:
-        """Starts it if needed."""
+        """Starts the pipeline if needed."""
         await self.pipeline.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it."""
+        """Stops the pipeline."""
         await self.pipeline.__aexit__(kind, error, trace)
 
     def close(self) -> None:
-        """Stops it and waits for its threads. GIL: released while waiting."""
+        """Stops the pipeline and waits for its threads. GIL: released while waiting."""
         self.pipeline.stop()
 
     def __del__(self) -> None:
-        """Asks it to stop; never waits."""
+        """Requests a stop without waiting."""
         pipeline = getattr(self, "pipeline", None)
         if pipeline is not None and not pipeline._engine.forked:
             pipeline._engine.request_stop()
 
 
 class _Samples(Generic[T_co]):
-    """One ``for`` over a stream."""
+    """One ``for`` loop over a stream."""
 
     def __init__(self, stream: Stream[T_co]) -> None:
         self._stream = stream
@@ -119,7 +120,7 @@ class _Samples(Generic[T_co]):
 
 
 class _AsyncSamples(Generic[T_co]):
-    """One ``async for`` over a stream, which it keeps alive."""
+    """One ``async for`` loop over a stream. Keeps the stream alive."""
 
     def __init__(self, stream: Stream[T_co]) -> None:
         self._stream = stream
@@ -213,19 +214,21 @@ def stream(
     on_error: OnError = "stop",
     max_held_bytes: int = 1 << 30,
 ) -> Stream[Any]:
-    """Reads a source through nodes in a row: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``.
+    """Reads a source through a chain of nodes.
+
+    For example: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``.
 
     Args:
-        source: Where samples come from.
-        *nodes: The steps in order; the last one's samples are read.
+        source: The source of the samples.
+        *nodes: The nodes in their order. The samples of the last one are read.
         queue: Queue of the reader; default: LATEST below a live source, LOSSLESS below files.
-        frames: False: samples come without their frame, so that keeping results keeps no pictures.
+        frames: False: samples have no frame, so results that you keep do not keep pictures in memory.
         name: Name of the pipeline, for messages.
-        on_error: "skip" continues after an exception of a node and counts the sample as ``error``.
+        on_error: "skip" continues after an exception in a node and counts the sample as ``error``.
         max_held_bytes: Bytes of picture memory that Python may hold before the next sample raises FramesHeld.
 
     Raises:
-        GraphError: This wiring is not possible.
+        GraphError: The nodes cannot be connected in this way.
         OptionError: An option is out of range.
         OptionTypeError: An argument is of the wrong type.
     """

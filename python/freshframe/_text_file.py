@@ -1,4 +1,4 @@
-"""A text file that grows by whole lines, for the sinks."""
+"""A text file that is written in whole lines, for the recorders of results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ _FLUSH_BYTES = 64 << 10
 
 
 class TextFile:
-    """A file that is written in whole lines, at least once a second while lines come.
+    """Writes whole lines to a file, at least once a second while there are new ones.
 
-    A process that is killed, and a disk that is full, leave a file that ends with a complete line. An
-    existing file is replaced when the first line is written, so a run that fails before destroys nothing.
+    After the process was killed, or the disk was full, the file ends with a complete line. The first line
+    replaces an existing file, so a run that fails earlier leaves that file as it is.
 
     Args:
         path: The file.
 
     Raises:
-        OSError: It cannot be created or written; it names the path. The same from write() and close().
+        OSError: The file cannot be created. write() and close() raise it when the file cannot be written.
+            The error names the path.
     """
 
     def __init__(self, path: str) -> None:
-        """Opens the file, creates it unless it exists, and writes nothing."""
+        """Opens the file, or creates it if it does not exist. Writes nothing yet."""
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         status = os.fstat(self._fd)
@@ -48,7 +49,7 @@ class TextFile:
             self.flush()
 
     def flush(self) -> None:
-        """Hands the lines that wait to the operating system."""
+        """Hands the waiting lines to the operating system."""
         data = b"".join(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
@@ -62,7 +63,7 @@ class TextFile:
                 written += os.write(self._fd, memoryview(data)[written:])
         except OSError as error:
             written = data.rfind(b"\n", 0, written) + 1
-            if self._began and self._is_regular:  # no incomplete line stays
+            if self._began and self._is_regular:  # the file ends with a complete line
                 os.ftruncate(self._fd, self._size + written)
             error.filename = self.path
             raise
@@ -70,12 +71,12 @@ class TextFile:
             self._size += written
 
     def close(self) -> None:
-        """Writes what waits and closes the file."""
+        """Writes the waiting lines and closes the file."""
         try:
             if self._waiting:
                 self.flush()
             elif not self._began and self._had_content:
-                logger.warning("no sample arrived: %r keeps the content that it had", self.path)
+                logger.warning("no sample arrived: %r keeps its content", self.path)
         finally:
             fd, self._fd = self._fd, -1
             os.close(fd)

@@ -25,13 +25,13 @@ class VideoInfo:
         codec: FFmpeg's name, for example "h264".
         width: Pixels.
         height: Pixels.
-        fps: Frames per second, when the container says so.
-        frame_count: Number of frames, when it is known.
-        duration: Seconds, when it is known.
+        fps: Frames per second, if the container has it; else None.
+        frame_count: Number of frames, if it is known; else None.
+        duration: Seconds, if it is known; else None.
         pixel_format: FFmpeg's name.
         container: FFmpeg's name.
-        interlaced: Two fields woven together, delivered as they are stored; None where it isn't known
-            (cameras, and a stream from the network before its first frame).
+        interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
+            not known (cameras, and a network stream before its first frame).
     """
 
     codec: str
@@ -54,7 +54,7 @@ class VideoSource(NativeSource["Frame"]):
         self._handle = handle
 
     def __repr__(self) -> str:
-        """The URL, its password masked."""
+        """The URL with its password masked."""
         return f"<VideoSource {self.url!r}>"
 
     @property
@@ -64,10 +64,11 @@ class VideoSource(NativeSource["Frame"]):
 
     @property
     def info(self) -> VideoInfo:
-        """Codec, size, rate, length; known once the pipeline has started.
+        """The properties of the opened video, such as codec, size and rate.
 
         Raises:
-            StateError: Before that, and before the first frame of a network stream.
+            StateError: The pipeline has not started yet, or a live source has not yet connected or not yet
+                delivered its first frame.
         """
         return VideoInfo(*_native.video_info(self._handle))
 
@@ -92,33 +93,34 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     open() checks only the form of the URL and the options. start() opens the source.
 
     Args:
-        url: A camera, ``0`` or ``"/dev/video0"``; a path; ``frames/%05d.png`` (by number: a missing one is a
-            lost frame), ``frames/`` or ``frames/*.png`` (what is there, ``img2`` before ``img10``);
-            ``demo:circles?fps=60&size=1280x720&balls=4&seed=1``: a scene with known truth
-            (``pace=0``: as fast as it is read, ``frames=300``: its length);
-            ``rtsp://``, ``rtsps://``, ``http://``, ``https://`` (MJPEG, TS, HLS), ``tcp://``, ``udp://``: a
-            live stream, see docs/live-sources.md.
-        size: (width, height) in pixels: the size that a camera is asked for; frames of other sources are
-            scaled to it.
-        fps: Frames per second: the rate that a camera is asked for. For pictures: number n lies at n / fps
-            seconds; default 25.
-        start: Of a file, seconds: the first frame is the first whose pts is at or after this time. Numbers
-            and pts are those of the whole file. Reading of an MP4 or MOV with an index begins at the key
-            frame before; other files are read, but not decoded, up to there.
-        end: Of a file, seconds: the last frame is the last whose pts lies before this time.
-        open_timeout: Seconds until the streams must be known.
+        url: A camera, ``0`` or ``"/dev/video0"``. A path of a video or picture file. Pictures in sequence:
+            ``frames/%05d.png`` (by number, where a missing number is a lost frame), ``frames/`` or
+            ``frames/*.png`` (the files that exist, ``img2`` before ``img10``). A scene with known truth:
+            ``demo:circles?fps=60&size=1280x720&balls=4&seed=1`` (``pace=0``: as fast as it is read,
+            ``frames=300``: its length). A live stream: ``rtsp://``, ``rtsps://``, ``http://``, ``https://``
+            (MJPEG, TS, HLS), ``tcp://`` or ``udp://``, see docs/live-sources.md.
+        size: (width, height) in pixels. A camera must deliver this size; frames of other sources are scaled
+            to it.
+        fps: Frames per second. A camera must deliver this rate. Of pictures in sequence, picture n has the
+            pts n / fps; default 25.
+        start: Seconds in a file: frames with a pts before this time are left out. ``seq`` and ``pts`` are
+            those of the whole file. In an MP4 or MOV with an index, reading begins at the key frame before;
+            other files are read, but not decoded, up to there.
+        end: Seconds in a file: frames with a pts from this time on are left out.
+        open_timeout: Seconds within which the source must be open.
         read_timeout: Seconds without a packet after which the connection counts as lost.
-        reconnect: For a live source. None or True: it tries to connect again, for ever, after 0.5 to 10 s,
-            and start() succeeds even without the camera or the server. False: SourceError or SourceTimeout.
-        loop: A file starts again at its end, or at start. A camera or a stream has no end anyway.
-        realtime: A file plays at its own speed and is live, as if it were a camera. A camera or a stream is
-            live anyway.
+        reconnect: Of a live source. None or True: it connects again, forever, with pauses of 0.5 to 10 s, and
+            start() succeeds even without the camera or the server. False: SourceError or SourceTimeout.
+        loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
+            a stream.
+        realtime: A file plays at its own speed and is live, like a camera. Has no effect on a camera or a
+            stream.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
-        options: Passed to FFmpeg; an unknown one is an error. A camera also knows ``format`` ("mjpeg",
+        options: Options for FFmpeg; an unknown one is an error. A camera also has ``format`` ("mjpeg",
             "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
 
     Raises:
-        OptionError: The URL is of no known form, or an option is out of range.
+        OptionError: The URL has no known form, or an option is out of range.
         OptionTypeError: An argument is of the wrong type.
     """
     handle = _native.make_video_source(
@@ -154,33 +156,33 @@ def _url(url: Any) -> str:
     if isinstance(url, (str, os.PathLike)):
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
-            # The URL is not shown: it may have a password in it.
+            # The message does not show the URL: it may contain a password.
             raise OptionError("url is not valid text: it contains unpaired surrogates")
         return _check.path("url", url)
     if not isinstance(url, numbers.Integral):
-        found = type(url).__name__  # no more is shown: it may be a URL with a password
-        raise OptionTypeError(f"url must be a path, a URL or a camera's number, got one of type {found}")
+        found = type(url).__name__  # the message does not show more: it may be a URL with a password
+        raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
     if url < 0:
         raise OptionError(f"a camera's number must be 0 or more, got {url!r}")
     return str(int(url))
 
 
 def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
-    """Checks what goes to FFmpeg. Values are not shown in errors: they may be passwords."""
-    wanted = f"{who} needs options to be a mapping of text to text"
+    """Checks the options for FFmpeg. Messages do not show the values, which may be passwords."""
+    wanted = f"options of {who} must be a mapping from strings to strings"
     if options is None:
         return {}
     if not isinstance(options, Mapping):
-        raise OptionTypeError(f"{wanted}, got one of type {type(options).__name__}")
+        raise OptionTypeError(f"{wanted}, got a value of type {type(options).__name__}")
     for name, value in options.items():
         if not isinstance(name, str) or not _check.is_utf8(name):
             raise OptionTypeError(f"{wanted}, got the name {name!r}")
         if not isinstance(value, str):
             raise OptionTypeError(
-                f"{wanted}; the value of {name!r} is of type {type(value).__name__}: write it as text"
+                f"{wanted}; the value of {name!r} has the type {type(value).__name__}: write it as a string"
             )
         if not _check.is_utf8(value):
-            raise OptionError(f"{wanted}; the value of {name!r} has lone surrogates in it")
+            raise OptionError(f"{wanted}; the value of {name!r} contains unpaired surrogates")
     return dict(options)
 
 
@@ -194,32 +196,33 @@ def _size(size: Any) -> tuple[int, int] | None:
 
 
 class VideoFile(NativeNode["Frame", None]):
-    """Writes frames to a video file; the container follows from the name. Each frame lies at its pts. Native.
+    """Writes frames to a video file, each at its pts. The name's suffix determines the container. Native.
 
-    It takes the frames of one source. Behind a node with several sources, add it to ``port.of(camera)``.
+    It takes the frames of one source. Below a node with several sources, add it to ``port.of(camera)``.
 
     Args:
         path: For example "out.mp4".
         codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
-            an encoder. "auto" takes the first of h264, vp9 and mpeg4 that FFmpeg as it is installed can
-            encode and the container can hold; ``.codec`` is what it took, and the log says so where h264 is
-            missing.
-        fps: Nominal frames per second; default: from the first two frames, with MPEG-1 and MPEG-2 the next
-            of those that they know. There, and in AVI, a frame lies at the nearest multiple of 1 / fps.
+            an encoder. "auto" takes the first of h264, vp9 and mpeg4 that the installed FFmpeg can encode
+            and the container can hold. ``.codec`` is the codec that it took. If FFmpeg cannot encode h264,
+            the log says which codec replaces it.
+        fps: Nominal frames per second. Default: the rate of the first two frames, with MPEG-1 and MPEG-2 the
+            next higher rate that they support. There, and in AVI, the time of a frame is the nearest multiple
+            of 1 / fps.
         quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
-        options: Passed to FFmpeg's encoder and muxer; an unknown one is an error. The preset of x264 is
-            "veryfast" unless given: 8 ms of a core per 720p frame. ``{"preset": "ultrafast"}`` takes 3 ms
-            and makes the file three times as large, "medium" 26 ms and makes it no smaller.
-        segment: Seconds of a file, at least 1: the video goes on in the next file. The name then has a number
-            in it, such as "out_%05d.mp4". The first number is one above the highest existing one, or 1, so no
-            file is replaced.
+        options: Options for FFmpeg's encoder and muxer; an unknown one is an error. The default preset of
+            x264 is "veryfast": 8 ms of processor time per 720p frame. ``{"preset": "ultrafast"}`` takes 3 ms,
+            and the file is more than three times as large. "medium" takes 26 ms, and the file is not smaller.
+        segment: Length of a file in seconds, at least 1: the video continues in the next file. The name then
+            contains a number, such as "out_%05d.mp4". The first number is one above the highest existing
+            one, or 1, so no file is replaced.
 
-    The first frame replaces an existing file. Encoded frames are in the file a second later and can be
-    played, even when the process is killed or the disk is full.
+    The first frame replaces an existing file. Encoded frames are in the file after a second and can be
+    played, even if the process is killed or the disk is full.
 
     Raises:
-        OptionError: The codec or container is impossible, or an option is out of range. A later failure is a
-            NodeError.
+        OptionError: The codec or container is not possible, or an option is out of range. A later failure is
+            a NodeError.
         OptionTypeError: An argument is of the wrong type.
     """
 
@@ -248,7 +251,7 @@ class VideoFile(NativeNode["Frame", None]):
 
     @property
     def codec(self) -> str:
-        """The codec that was asked for, or that "auto" took: "h264", "vp9", "mpeg4"."""
+        """The codec that was given, or the one that "auto" took: "h264", "vp9" or "mpeg4"."""
         return self._codec
 
     def __repr__(self) -> str:
@@ -260,19 +263,19 @@ def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Fr
     """Decodes a picture file, or one frame of a video.
 
     Args:
-        path: A picture file; with `at` a video file.
-        at: Seconds: the frame that the video shows at this time, the last whose pts is not after it.
+        path: A picture file, or with ``at`` a video file.
+        at: Seconds: the frame that the video shows at this time, which is the last frame with a pts up to it.
 
     Raises:
-        SourceError: The file cannot be read, is not a picture, or ends before `at`.
-        OptionError: `at` is below 0.
+        SourceError: The file cannot be read, is not a picture, or ends before ``at``.
+        OptionError: ``at`` is below 0.
     GIL: released.
     """
     return _native.read_picture(_check.path("path", path), None if at is None else _check.number("at", at))
 
 
 def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Writes a picture file, PNG or JPEG by the suffix of its name.
+    """Writes a PNG or JPEG file; the suffix of its name determines which.
 
     Raises:
         FreshframeError: The file cannot be written.

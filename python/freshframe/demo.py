@@ -17,10 +17,10 @@ class DemoCircle:
 
     Attributes:
         id: Number of the ball, from 0.
-        x: Pixels; the centre of the top left pixel is 0.
-        y: Pixels.
-        r: Pixels.
-        visible: Share of the rim that nothing hides and the picture holds, 0 to 1.
+        x: Centre in pixels; the centre of the top left pixel is (0, 0).
+        y: The same.
+        r: Radius in pixels.
+        visible: Share of the rim that is inside the picture and not hidden, 0 to 1.
     """
 
     id: int
@@ -44,7 +44,7 @@ def demo_truth(url: str, seq: int) -> list[DemoCircle]:
 
 @dataclass(frozen=True, slots=True)
 class DemoShape:
-    """One shape of the scene of shapes.
+    """One shape of the truth of ``demo:shapes``.
 
     Attributes:
         id: Number of the shape, from 0.
@@ -53,7 +53,7 @@ class DemoShape:
         y1: The upper edge.
         x2: The right edge.
         y2: The lower edge.
-        visible: Share of the circle around it that nothing hides and the picture holds, 0 to 1.
+        visible: Share of the circle around it that is inside the picture and not hidden, 0 to 1.
     """
 
     id: int
@@ -80,6 +80,6 @@ def demo_shapes(url: str, seq: int) -> list[DemoShape]:
 def shapes_model() -> Path:
     """The ONNX file of a detector of balls, squares and triangles, for OnnxDetector.
 
-    It has 0.6 MB, is trained by this project from painted scenes, and is under its licence.
+    It has 0.6 MB. This project trained it with painted scenes, and its licence is that of the project.
     """
     return Path(__file__).with_name("_shapes") / "shapes.onnx"

@@ -1,34 +1,38 @@
-"""Sums and means of NumPy data: without a copy, exact or as good as exact, while other Python threads run.
+"""Exact or nearly exact sums and means of NumPy data, without a copy, while other Python threads run.
 
-What is accepted: arrays of NumPy, and anything else that has the buffer protocol (``memoryview``,
-``array.array``, ``bytes``, ``bytearray``, ``mmap``), of ``float64``, ``float32``, ``bool``, or signed or
-unsigned integers of 8 to 64 bits in native byte order. Any number of axes, any strides (transposed, reversed,
-every second row, broadcast), any alignment, read-only or not; nothing is copied.
+The functions take NumPy arrays and any object with the buffer protocol (``memoryview``, ``array.array``,
+``bytes``, ``bytearray``, ``mmap``). Its type must be ``float64``, ``float32``, ``bool``, or signed or
+unsigned integers of 8 to 64 bits in native byte order. It may have any number of axes, any strides
+(transposed, reversed, every second row, broadcast) and any alignment, and may be read-only. Nothing is
+copied.
 
-Anything else is an OptionTypeError that says what was given: lists, because making an array of one is a copy
-that should be seen; single numbers; ``float16``, ``longdouble``, ``complex``, other byte orders, structured
-and object arrays; masked arrays, because their mask would be ignored; other subclasses of ``ndarray`` than
-``matrix`` and ``memmap``, because they may mean something else by their numbers. ``numpy.asarray(x)`` makes
-most of them acceptable. Of a frame, pass a plane: ``frame.luma``.
+Anything else raises OptionTypeError, which says what was given: lists, because making an array of one is a
+copy that should be visible in your program; single numbers; ``float16``, ``longdouble``, ``complex``, other
+byte orders, structured and object arrays; masked arrays, because their mask would be ignored; subclasses of
+``ndarray`` other than ``matrix`` and ``memmap``, because their numbers may have another meaning.
+``numpy.asarray(x)`` converts most of them. Of a frame, pass a plane: ``frame.luma``.
 
-Integers and booleans add up exactly. Floating-point numbers (``float32`` as ``float64``) are added in 64
-lanes, what each addition rounds away is added up apart, and lanes and blocks are added pairwise. The result
-is the exact sum, rounded once, unless positive and negative numbers cancel to less than about 1e-15 of their
-size; with ``compensated=True``, 1e-30. (TwoSum: D. E. Knuth 1969. Sums with their errors: T. Ogita,
-S. M. Rump, S. Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26, 2005, Sum2 by default and SumK
-with K = 3 when compensated; the fast way to the errors: Rump, Ogita, Oishi, "Accurate floating-point
-summation part I", SIAM J. Sci. Comput. 31, 2008.) Infinities and NaN give what NumPy gives; a sum of finite
-numbers is infinite only if it is beyond the range of ``float`` itself, not when only a part of it is.
+Sums of integers and booleans are exact. Floating-point numbers (``float32`` as ``float64``) are added in 64
+lanes. The rounding errors of the additions are added up separately, and lanes and blocks are added pairwise.
+The result is the exact sum, rounded once, unless positive and negative numbers cancel to less than about
+1e-15 of their size, or 1e-30 with ``compensated=True``. (TwoSum: D. E. Knuth 1969. Sums with their errors: T.
+Ogita, S. M. Rump, S. Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26, 2005, Sum2 by default
+and SumK with K = 3 when compensated; the fast computation of the errors: Rump, Ogita, Oishi, "Accurate
+floating-point summation part I", SIAM J. Sci. Comput. 31, 2008.) Infinities and NaN give the same result as
+in NumPy. A sum of finite numbers is infinite only if it is itself beyond the range of ``float``, not if only
+a partial sum is.
 
 The result does not depend on ``threads``, on the processor, or on the layout: an array, its transpose and its
 reversal have the same sum to the last bit.
 
-Other threads may delete or rebind the array's last name, and ``resize()`` raises: the call refers to the
-array until it is done. ``resize(refcheck=False)`` during a call is undefined behaviour, as it is for NumPy's
-own functions. Writing into the array meanwhile gives the sum of a mixture of old and new numbers.
+A call holds a reference to the array until it returns. Other threads may delete or rebind the array's last
+name meanwhile, and ``resize()`` raises. ``resize(refcheck=False)`` during a call is undefined behaviour, as
+it is for NumPy's own functions. If a thread writes into the array meanwhile, the result is the sum of a
+mixture of old and new numbers.
 
 The GIL is released when the call takes about a millisecond or more (16 MiB in one piece, a million scattered
-numbers), and held otherwise: to get it back beside a busy thread takes 5 ms.
+numbers). Shorter calls hold it, because a thread that has released the GIL waits up to 5 ms to get it back
+from a busy thread.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -63,17 +67,18 @@ def sum(x: Any, *, compensated: bool = False, threads: int = 1) -> float | int:
 
     Args:
         x: An array or buffer of any shape and layout; see the module for the types.
-        compensated: Be right also where the numbers cancel almost completely. Costs nothing or little in
-            memory, two thirds of the speed in the cache. Means nothing for integers.
-        threads: How many threads may work, the calling one included: 1 to 1024; one per megabyte do at most.
-            The result is the same.
+        compensated: Also compute an accurate sum where the numbers cancel almost completely. For data in
+            memory this is as fast or nearly as fast; for data in the cache it takes up to three times
+            as long. It has no effect on integers.
+        threads: Number of threads that may work, including the calling one: 1 to 1024. At most one per
+            megabyte is used. The result does not depend on it.
 
     Returns:
-        A ``float`` for ``float64`` and ``float32``; an ``int`` for integers, which never wraps, and for
-        booleans, whose sum is the number of those that are true. 0 when there are no numbers.
+        A ``float`` for ``float64`` and ``float32``. An ``int`` for integers, which never overflows, and for
+        booleans, whose sum is the number of true ones. 0 if there are no numbers.
 
     Raises:
-        OptionTypeError: ``x`` is something else; the message says what is accepted and what came.
+        OptionTypeError: ``x`` has another type; the message says what is accepted and what was given.
         OptionError: ``threads`` is out of range.
 
     GIL: released when that pays (above 16 MiB), held otherwise.
@@ -90,10 +95,10 @@ def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads
         threads: As for ``sum``.
 
     Returns:
-        The mean; of booleans the share of those that are true.
+        The mean; of booleans the share of true ones.
 
     Raises:
-        OptionTypeError: ``x`` is something else; the message says what is accepted and what came.
+        OptionTypeError: ``x`` has another type; the message says what is accepted and what was given.
         OptionError: There are no numbers (NumPy gives NaN and a warning), or ``threads`` is out of range.
 
     GIL: released when that pays (above 16 MiB), held otherwise.
@@ -106,8 +111,8 @@ def absdiff_mean(
 ) -> float:
     """The mean of ``|a - b|``: how much two pictures differ, for example the luma planes of two frames.
 
-    Integers are subtracted and added exactly (nothing wraps at 0 or 255), so the mean is rounded once.
-    Booleans differ by 0 or 1. The two may have different layouts.
+    Integers are subtracted and added exactly (nothing overflows at 0 or 255), and the mean is rounded once.
+    Booleans differ by 0 or 1. The two arrays may have different layouts.
 
     Args:
         a: An array or buffer; see the module for the types.
@@ -118,7 +123,7 @@ def absdiff_mean(
         The mean, in the unit of the numbers.
 
     Raises:
-        OptionTypeError: One of them is something else, or their types differ.
+        OptionTypeError: One of them has another type, or their types differ.
         OptionError: Their shapes differ, there are no numbers, or ``threads`` is out of range.
 
     GIL: released when that pays (above 16 MiB together), held otherwise.

@@ -28,27 +28,27 @@ __all__ = ["Csv", "JsonLines"]
 _TAIL_COLUMNS = ("confidence", "vx", "vy", "age", "track_confidence")
 _CIRCLE_COLUMNS = ("id", "x", "y", "r", *_TAIL_COLUMNS)
 _BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", *_TAIL_COLUMNS, "class")
-_FORMAT = 2  # of a line; another number when a key changes its meaning
+_FORMAT = 2  # of a line; changes when a key changes its meaning
 _STAMP_COLUMNS = ("seq", "pts", "captured")
-# Positions are known to about a hundredth of a pixel; float32's further digits would only double the files.
+# Positions are accurate to about a hundredth of a pixel. More digits of float32 would only double the files.
 _DECIMALS = 3
 
 
 class _TextSink(Node[Any, None]):
-    """What both sinks share: a text file that one thread writes."""
+    """The base of both sinks: a text file that one thread writes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = _check.path("path", path)
         self.records_to = self.path
         self._file: TextFile | TextIO | None = None
-        self._label: str | None = None  # a source's name, where lines of several follow each other
+        self._label: str | None = None  # the source's name, if the lines of several sources follow each other
 
     def open(self) -> None:
-        """Creates the file unless it exists; the first line replaces what it holds."""
+        """Creates the file unless it exists. The first line replaces its content."""
         self._file = TextFile(self.path)
 
     def close(self) -> None:
-        """Writes what is still buffered and closes the file."""
+        """Writes the buffered lines and closes the file."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -62,23 +62,26 @@ class _TextSink(Node[Any, None]):
 class JsonLines(_TextSink):
     """Writes each sample as one line of JSON: `{"format": 2, "seq", "pts", "captured", "value"}`.
 
-    Below pictures in sequence each line has `path`, the picture's file, too.
+    With pictures in sequence as the source, each line also has `path`, the picture's file.
 
     For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "confidence", "vx", "vy", "age",
-    "track_confidence"}`: pixels, the centre of the top left pixel is (0, 0); pixels per second; seconds. `id`
-    and what follows `confidence` are null before a tracker; a frame without circles has an empty list.
+    "track_confidence"}`. Positions are in pixels, where the centre of the top left pixel is (0, 0),
+    velocities in pixels per second, ages in seconds. Without a tracker, `id` and the keys after `confidence`
+    are null. A frame without circles has an empty list.
+
     For `Detections` it is `detections`, a list of `{"id", "class_id", "x1", "y1", "x2", "y2", "confidence",
-    "vx", "vy", "age", "track_confidence", "class"}`, where `class` is the class's name or null; further
+    "vx", "vy", "age", "track_confidence", "class"}`, where `class` is the name of the class or null. Further
     columns of `data` are left out.
-    Any other value may be made of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
-    with str keys and dataclasses. JSON knows no NaN and no infinity: they become null.
+
+    Any other value may consist of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
+    with str keys and dataclasses. JSON has no NaN and no infinity: they become null.
 
     Args:
-        path: The file. The first sample replaces what it holds; lines are in it after a second at most.
+        path: The file. The first sample replaces its content. Each line is in it after a second at most.
 
     Raises:
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
-        TypeError: From process() for a value that cannot be written as JSON; it names the type.
+        TypeError: From process() for a value that cannot be written as JSON. It names the type.
     """
 
     def process(self, sample: Sample[Any]) -> None:
@@ -107,23 +110,25 @@ class JsonLines(_TextSink):
 class Csv(_TextSink):
     """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
 
-    Below pictures in sequence the next column is `path`, the picture's file.
+    With pictures in sequence as the source, the next column is `path`, the picture's file.
 
-    `Circles` make one row per circle with the columns `id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`, `age`,
-    `track_confidence` (no row for a frame without circles; a tracker's columns are empty before a tracker);
-    `Detections` one row per box with `id`, `class_id`, `x1`, `y1`, `x2`, `y2`, `confidence`, `vx`, `vy`,
-    `age`, `track_confidence`, `class` (its name, when that is known). Any other value makes one row: dicts,
-    dataclasses and named tuples one column per field, one-dimensional arrays the columns `value_0`,
-    `value_1`, ..., a number or a string the column `value`. A list, a dict or an array inside a field is
-    written as JSON. The first sample decides the columns.
+    `Circles` have one row per circle, with the columns `id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`, `age`,
+    `track_confidence`. A frame without circles has no row. Without a tracker its columns are empty.
+
+    `Detections` have one row per box, with the columns `id`, `class_id`, `x1`, `y1`, `x2`, `y2`,
+    `confidence`, `vx`, `vy`, `age`, `track_confidence`, `class` (the name of the class, if it is known).
+
+    Any other value makes one row. A dict, a dataclass or a named tuple has one column per field, a
+    one-dimensional array the columns `value_0`, `value_1`, ..., a number or a string the column `value`. A
+    list, a dict or an array inside a field is written as JSON. The first sample determines the columns.
 
     Args:
-        path: The file. The first sample replaces what it holds; lines are in it after a second at most.
+        path: The file. The first sample replaces its content. Each row is in it after a second at most.
 
     Raises:
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
-        TypeError: From process() for a value that fits no table; it names the type.
-        ValueError: From process() for a value whose columns differ from the first one's.
+        TypeError: From process() for a value that does not fit into a table. It names the type.
+        ValueError: From process() for a value whose columns differ from those of the first sample.
     """
 
     def open(self) -> None:
@@ -161,12 +166,12 @@ class Csv(_TextSink):
         elif columns != self._columns:
             raise OptionError(
                 f"every sample must have the columns of the first one, {', '.join(self._columns)}; "
-                f"this one has {', '.join(columns) or 'none'}; JsonLines takes values of changing shape"
+                f"this one has {', '.join(columns) or 'none'}; JsonLines takes values with different fields"
             )
 
 
 def _utf8(path: str) -> str:
-    """A name of a file as text that can be written: bytes of it that are no UTF-8 become U+FFFD."""
+    """A file name as UTF-8 text: bytes that are not UTF-8 become U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -207,7 +212,7 @@ def _box_records(boxes: Detections) -> list[dict[str, Any]]:
 
 
 def _listed(column: npt.NDArray[Any] | None, count: int, absent: Any = None) -> list[Any]:
-    """A column as numbers for people; where there is none, `absent` for each row."""
+    """A column with rounded numbers; without the column, `absent` for each row."""
     if column is None:
         return [absent] * count
     return [[_rounded(v) for v in row] if isinstance(row, list) else _rounded(row) for row in column.tolist()]
@@ -224,10 +229,10 @@ def _rounded(number: float) -> float | None:
 
 
 def plain(value: Any) -> Any:
-    """The value made of what JSON knows: None, bool, int, finite float, str, list and dict with str keys.
+    """The value in the types of JSON: None, bool, int, finite float, str, list and dict with str keys.
 
     Raises:
-        TypeError: Something inside has no such form.
+        TypeError: A part of the value cannot be converted to them.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -279,7 +284,7 @@ def _key(name: Any) -> str:
 def _refusal(value: Any) -> TypeError:
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    advice = "VideoFile writes frames" if name.endswith(".Frame") else "let a node before the sink convert it"
+    advice = "VideoFile writes frames" if name.endswith(".Frame") else "convert it in a node before the sink"
     return TypeError(
         f"cannot write a value of type {name}: expected Circles, Detections, numbers, strings, None, numpy "
         f"arrays, lists, dicts or dataclasses; {advice}"
@@ -297,9 +302,9 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """What a table shows for one field; None is an empty cell."""
+    """The cell of a table for one field; None is an empty cell."""
     if isinstance(value, float | np.floating):
-        return float(value)  # also nan and inf, which tables do know
+        return float(value)  # also nan and inf, which CSV can hold
     content = plain(value)
     if isinstance(content, list | dict):
         return json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))

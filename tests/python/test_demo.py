@@ -174,8 +174,8 @@ def test_the_report_says_when_the_machine_was_too_slow() -> None:
     slow = [edge("scene", "tracker", 900, 800, queue_full=100), *GOOD[1:]]
     text = "\n".join(demo_report.as_text(measured(slow, late=7, missed=3)))
     assert "could not paint 7 frames" in text
-    assert "The game missed 3 of 6 frames. Without any video it misses 0 of 1, and 1 of 2 beside" in text
-    assert "busy when 100 frames came" in text
+    assert "The game missed 3 of 6 frames. Without video it misses 0 of 1, and 1 of 2 beside" in text
+    assert "busy when 100 frames arrived" in text
 
 
 def test_the_report_compares_a_process_with_a_thread() -> None:
@@ -185,11 +185,11 @@ def test_the_report_compares_a_process_with_a_thread() -> None:
     assert max(map(len, lines)) <= 110
     text = "\n".join(lines)
     assert (
-        "on a thread it kept the GIL for 1% of the time; the game's longest frame was 50.0 ms, 4 of 7 missed"
+        "on a thread it held the GIL for 1% of the time; the game's longest frame was 50.0 ms, 4 of 7 missed"
         in text
     )
     assert (
-        "in a worker it kept the GIL for 1% of the time; the game's longest frame was 16.7 ms, 0 of 3 missed"
+        "in a worker it held the GIL for 1% of the time; the game's longest frame was 16.7 ms, 0 of 3 missed"
         in text
     )
     assert "--process" not in text
@@ -201,6 +201,6 @@ def test_the_report_compares_a_process_with_a_thread() -> None:
 
 def test_the_report_says_when_books_do_not_balance() -> None:
     wrong = [edge("scene", "tracker", 900, 899), *GOOD[1:]]
-    assert "THEY DO NOT BALANCE" in "\n".join(demo_report.as_text(measured(wrong)))
+    assert "THEY DO NOT ADD UP" in "\n".join(demo_report.as_text(measured(wrong)))
     assert demo_report.as_json(measured(wrong))["books_balance"] is False
     assert demo_report.as_json(measured(GOOD))["books_balance"] is True

@@ -45,7 +45,7 @@ def without_gil() -> Machine:
 
 def test_without_a_gil_all_four_rows_of_fibonacci_are_one() -> None:
     ratios = dict.fromkeys(EXPECTED, 1.0)
-    assert "Nobody holds a GIL here: two calls take 1.00" in fibonacci._meaning(ratios, without_gil())
+    assert "This Python has no GIL to hold: two calls take 1.00" in fibonacci._meaning(ratios, without_gil())
     assert fibonacci._meaning(EXPECTED, without_gil()).startswith(
         "Not as expected: gil+gil took 2.00 instead of 1"
     )
@@ -73,14 +73,14 @@ def test_contention_shows_a_free_threaded_python_beside() -> None:
         {"work": w, "beside_busy_thread": b, "ratio": 1.0} for w in contention._WORK for b in (False, True)
     ]
     assert contention._costs_table(costs, ratios).headings[-1] == "the same, free-threaded"
-    assert "Nobody holds a GIL here" in contention._without(waits, costs)
+    assert "This Python has no GIL to wait for" in contention._without(waits, costs)
 
 
 def test_the_sentence_of_call_guard_follows_the_figures() -> None:
     usual = {(style, computes): 5.0 for style in call_guard._STYLES for computes in (False, True)}
     usual |= {("call guard", False): 1.0, ("scoped release", False): 1.0}
     usual |= {("call guard", True): 2.5, ("scoped release", True): 2.5}
-    assert "calls that compute take 2.5 on 2 cores" in call_guard._meaning(usual, MACHINE)
+    assert "those that compute take 2.5 on 2 cores" in call_guard._meaning(usual, MACHINE)
     loaded = {**usual, ("scoped release", True): 4.0}
     assert "took 4.0 instead of the 2.5 that 2 cores allow" in call_guard._meaning(loaded, MACHINE)
     assert call_guard._meaning({**usual, ("held", False): 1.0}, MACHINE).startswith("Not as expected")
@@ -91,7 +91,7 @@ def test_the_sentence_of_sum_follows_the_figures() -> None:
     errors = {sums.NUMPY: (1e-16, 2e-14), sums.OURS: (0.0, 0.0)}
     shares = {sums.LOOP_HELD: 0.0, sums.LOOP_RELEASED: 1.02, sums.OURS: 0.99}
     usual = sums._meaning(speeds, errors, shares, 32_000_000)
-    assert "gets in 0% of its work, 100% when" in usual
+    assert "does 0% of its work, 100% if" in usual
     assert "2.0 times as fast as numpy.sum with a relative error of at most 0 here (numpy.sum 2e-14)" in usual
     assert "is as fast as" in sums._meaning({**speeds, sums.OURS: 1.01}, errors, shares, 1)
     busy = sums._meaning(speeds, errors, {**shares, sums.OURS: 0.3}, 1)
@@ -121,7 +121,7 @@ def test_the_sentence_of_contention_follows_the_figures() -> None:
     usual = contention._meaning(waits, costs)
     assert "waits 5.00 ms" in usual
     assert "work take 5.10 ms" in usual
-    assert "even long work notices (10 ms take 1.50 times" in usual
+    assert "slows down even long work (10 ms take 1.50 times" in usual
     quiet = contention._meaning({key: [1e-6] for key in waits}, costs)
     assert quiet.startswith("Not as expected")
 
@@ -137,7 +137,7 @@ def test_a_machine_says_what_makes_its_figures_worth_less() -> None:
     assert "one core" in one_core().warnings[0]
     facts = {"processor": "a processor", "cores": 2, "quota": None, "real_time": False, "python": "3.11.7"}
     busy: Any = {**facts, "busy": 1.5, "gil": True}
-    assert "1.5 of the cores busy" in Machine(**busy).warnings[0]
+    assert "other programs use 1.5 cores" in Machine(**busy).warnings[0]
     assert Machine(**{**busy, "real_time": True}).warnings == []
     assert "without a GIL" in Machine(**{**busy, "busy": 0.0, "gil": False}).warnings[0]
     assert "1.5 of its 2 cores" in Machine(**{**busy, "busy": 0.0, "quota": 1.5}).warnings[0]

@@ -32,11 +32,11 @@ def test_an_option_that_ffmpeg_does_not_know_is_an_error_though_nobody_is_there(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pass": 5}, "the value of 'pass' is of type int"),
-        ({"a": SECRET, "headers": SECRET.encode()}, "the value of 'headers' is of type bytes"),
-        ([SECRET], "got one of type list"),
+        ({"pass": 5}, "the value of 'pass' has the type int"),
+        ({"a": SECRET, "headers": SECRET.encode()}, "the value of 'headers' has the type bytes"),
+        ([SECRET], "got a value of type list"),
         ({b"a": SECRET}, "got the name b'a'"),
-        ({"headers": SECRET + "\udcff"}, "the value of 'headers' has lone surrogates"),
+        ({"headers": SECRET + "\udcff"}, "the value of 'headers' contains unpaired surrogates"),
         ({"headers": SECRET + "\0"}, 'options["headers"] has a zero byte in it'),
         ({"": SECRET}, "the name of an entry of options is empty"),
         ({"a\0b": SECRET}, "has a zero byte in it"),
@@ -55,8 +55,8 @@ def test_options_that_are_no_text_are_refused_and_their_values_not_shown(options
         (f"http:/joe:{SECRET}@host/a", 'written "http://host/path"'),
         (f"RTSP:joe:{SECRET}@host", 'written "rtsp://host/path"'),
         (f"rtsp://joe:{SECRET}@host/\udcff", "unpaired surrogates"),
-        (f"rtsp://joe:{SECRET}@host/a".encode(), "got one of type bytes"),
-        ([f"rtsp://joe:{SECRET}@host/a"], "got one of type list"),
+        (f"rtsp://joe:{SECRET}@host/a".encode(), "got a value of type bytes"),
+        ([f"rtsp://joe:{SECRET}@host/a"], "got a value of type list"),
         (f"http://joe:{SECRET}@host/" + 4096 * "a", "FFmpeg would cut it off"),
     ],
 )

@@ -90,7 +90,7 @@ def test_what_cannot_be_collected_is_refused() -> None:
         ff.prometheus_collector()
     with pytest.raises(ff.OptionTypeError, match="got 3"):
         ff.prometheus_collector(3)  # type: ignore[arg-type]
-    with pytest.raises(ff.OptionError, match="two of the pipelines are called 'pipeline'"):
+    with pytest.raises(ff.OptionError, match="two of the pipelines have the name 'pipeline'"):
         ff.prometheus_collector(ff.Pipeline(), ff.Pipeline())
 
 

@@ -33,13 +33,18 @@ class Game:
         pass
 
 
-def test_readme_has_the_two_programs_that_are_run_here() -> None:
-    assert len(PROGRAMS) == 2
+def test_readme_has_the_three_programs_that_are_run_here() -> None:
+    assert len(PROGRAMS) == 3
+
+
+def test_the_first_program_of_the_readme_prints_circles(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(PROGRAMS[0].replace("frames=90", "frames=20&pace=0"), {})
+    assert re.match(r"0 \[\[ ?\d+\. ", capsys.readouterr().out)
 
 
 def test_the_game_loop_of_the_readme_gets_circles() -> None:
     game = Game()
-    exec(PROGRAMS[0], {"game": game})
+    exec(PROGRAMS[1], {"game": game})
     assert game.moves[-1].shape[1] == 3
 
 
@@ -52,6 +57,6 @@ def test_the_lossless_program_of_the_readme_writes_every_frame(
     pipeline.add(ff.VideoFile("match.mp4"), scene)
     assert pipeline.run().complete
 
-    exec(PROGRAMS[1], {"ff": ff})
+    exec(PROGRAMS[2], {"ff": ff})
     seqs = [json.loads(line)["seq"] for line in Path("tracks.jsonl").read_text().splitlines()]
     assert seqs == list(range(40))

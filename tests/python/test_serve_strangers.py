@@ -25,7 +25,7 @@ def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
     dashboard = pipeline.serve(view=source)
     url = dashboard.url
     assert pipeline.serve(view=[source]) is pipeline.dashboard is dashboard
-    with pytest.raises(ff.StateError, match="already, with other arguments: close"):
+    with pytest.raises(ff.StateError, match=r"already served at .* with other arguments: close"):
         pipeline.serve(port=1)
     dashboard.close()
     dashboard.close()
@@ -83,7 +83,7 @@ def test_a_server_for_all_addresses_names_them() -> None:
         ({"source_timeout": 0}, "source_timeout must be more than 0 seconds"),
         ({"source_timeout": "5"}, "source_timeout must be"),
         ({"view": "cam"}, "view must be a port"),
-        ({"view": ["cam"]}, "view must name ports"),
+        ({"view": ["cam"]}, "view must contain ports"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(arguments: dict[str, Any], message: str) -> None:

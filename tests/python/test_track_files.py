@@ -34,7 +34,7 @@ def test_each_file_has_outputs_of_its_own(freshframe: Command, clips: list[str])
         assert len(Path(name).with_suffix(".jsonl").read_text().splitlines()) == frames
         assert Path(f"{Path(name).stem}_drawn.mp4").stat().st_size > 0
         assert f"{name}: {frames} frames" in err
-    assert "2 of 2 files tracked, 0 of them not completely" in err
+    assert "2 of 2 files were tracked, 0 of them not completely" in err
 
 
 def test_json_lines_of_several_files_name_their_source(freshframe: Command, clips: list[str]) -> None:
@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_tracked(
     assert code == 3
     assert "freshframe track: cannot open 'broken.mp4'" in err
     assert "freshframe track: cannot open 'missing.mp4'" in err
-    assert "4 of 4 files tracked, 2 of them not completely" in err
+    assert "4 of 4 files were tracked, 2 of them not completely" in err
     assert all(Path(name).with_suffix(".csv").is_file() for name in clips)
 
 
@@ -67,8 +67,8 @@ def test_max_frames_is_for_each_file(freshframe: Command, clips: list[str]) -> N
     ("arguments", "reason"),
     [
         (["-o", "tracks.jsonl"], "-o '{stem}.jsonl'"),
-        (["first.mp4", "-o", "{stem}.jsonl"], "-o names 'first.jsonl' twice"),
-        (["demo:circles", "--json"], "'demo:circles' never ends"),
+        (["first.mp4", "-o", "{stem}.jsonl"], "-o would write 'first.jsonl' twice"),
+        (["demo:circles", "--json"], "'demo:circles' is a live source"),
         (["--serve", "0"], "--serve shows one source"),
         (["-o", "{stem}.mp4"], "would overwrite the source"),
     ],

@@ -1,4 +1,4 @@
-"""The command `freshframe`: reads the command line, runs one command, turns its end into an exit code."""
+"""The command `freshframe`: reads the command line, runs a command and returns its exit code."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code; never raises.
 
     Args:
-        arguments: What follows the program's name; None takes sys.argv.
+        arguments: The arguments after the program's name. None: those of sys.argv.
 
     Returns:
-        One of ExitCode.
+        An ExitCode.
     """
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
-    except SystemExit as end:  # argparse has printed help, the version or what is wrong
+    except SystemExit as end:  # argparse has printed the help, the version or an error
         return _flushed(ExitCode.OK if end.code in (None, 0) else ExitCode.USAGE)
     messages = Messages(command=options.command, level=options.verbose - options.quiet)
     try:
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _flushed(code: ExitCode) -> int:
-    """Writes out what stdout still holds, while a failure can still be told."""
-    if sys.stdout is None or sys.stdout.closed:  # there was none, or a program below `gil` has closed it
+    """Flushes stdout while a failure can still be reported."""
+    if sys.stdout is None or sys.stdout.closed:  # no stdout, or a program that `gil` ran has closed it
         return int(code)
     try:
         sys.stdout.flush()
@@ -52,7 +52,7 @@ def _flushed(code: ExitCode) -> int:
 
 
 def _discard_stdout() -> None:
-    """Keeps the interpreter from trying, and complaining, once more at its end."""
+    """Keeps the interpreter from flushing stdout again at its end, and from reporting the error again."""
     try:
         descriptor = sys.stdout.fileno()
     except (OSError, ValueError):

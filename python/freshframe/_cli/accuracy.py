@@ -16,7 +16,7 @@ _NEAR = 0.5  # of the radius: a circle whose centre is farther off is another on
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How well the tracker did in the frames that were compared."""
+    """The accuracy of the tracker in the frames that were compared."""
 
     frames: int
     balls: int  # that could be found, over all frames
@@ -26,7 +26,7 @@ class Accuracy:
 
     @property
     def found_share(self) -> float | None:
-        """Of the balls that could be found."""
+        """Share of the balls that could be found."""
         return self.found / self.balls if self.balls else None
 
 

@@ -1,4 +1,4 @@
-"""How commands serve the dashboard: the options become Pipeline.serve() and a line with the URL."""
+"""Serves the dashboard of a command's pipeline and prints its URL."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from .messages import Messages
 def serve_if_asked(
     pipeline: ff.Pipeline, options: Any, messages: Messages, view: Sequence[ff.Port[Any]] | None = None
 ) -> None:
-    """Serves the pipeline when there is a --serve among the options, and says where.
+    """Serves the pipeline if --serve was given, and prints the URL.
 
     Args:
-        pipeline: Not started yet, so that its start is seen, too.
+        pipeline: Not started yet, so that the page shows its start as well.
         options: With `serve`, a port or None, and `host`.
-        messages: Where the URL goes.
-        view: Ports whose pictures can be looked at; None leaves the choice to serve().
+        messages: For the URL.
+        view: Ports whose pictures can be viewed. None: serve() chooses them.
     """
     if options.serve is None:
         return
     dashboard = pipeline.serve(host=options.host, port=options.serve, view=view)
-    if "?token=" in dashboard.url and messages.level < 0:  # with -q, too: the token was made up just now
+    if (
+        "?token=" in dashboard.url and messages.level < 0
+    ):  # also with -q, because only this line shows the token
         print(*dashboard.urls, sep="\n", file=sys.stderr, flush=True)
     messages.say(f"dashboard: {', '.join(dashboard.urls)}")

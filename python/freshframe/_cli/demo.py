@@ -1,4 +1,4 @@
-"""`freshframe demo`: a game, slow neighbours and a tracker in one process, measured, then recorded."""
+"""`freshframe demo`: measures a game, a tracker and slow nodes in one process, then records a video."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _ALONE_SECONDS = 1.0  # of the game without any video, for comparison
 
 
 class Snapshot(ff.Node[ff.Frame, None]):
-    """Keeps the frame of one number."""
+    """Keeps the frame with one number."""
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
         self.frame: ff.Frame | None = None
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
-        """Takes the frame when its number comes."""
+        """Takes the frame if it has this number."""
         if sample.seq == self.seq:
             self.frame = sample.value
 
@@ -48,13 +48,13 @@ def run(options: Any, messages: Messages) -> ExitCode:
         from . import demo_shapes  # noqa: PLC0415
 
         if options.process:
-            raise UsageError("--shapes goes without --process: its network is a native node")
+            raise UsageError("--shapes cannot be used with --process: its network is a native node")
         return demo_shapes.run(options, messages, folder)
     messages.say(
         f"For {options.seconds:g} s a game in Python takes the newest circles of a 60 fps video, 60 times a\n"
         "second, while one Python node sleeps 100 ms per frame and another computes 100 ms per frame."
     )
-    if messages.level <= 0:  # the log would tell of drops, which are what the demo is about
+    if messages.level <= 0:  # the log would have the drops, which the report shows
         logging.getLogger("freshframe").setLevel(logging.ERROR)
     alone = play(_ALONE_SECONDS, lambda: None)
     with burning():
@@ -63,7 +63,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     live, diary = _play_live(options, messages, options.seconds, process=options.process)
     peak_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts KiB
     accuracy = compare(SCENE, diary.seen)
-    messages.say(f"recording {_RECORDED} frames of the same scene, this time losslessly ...")
+    messages.say(f"recording {_RECORDED} frames of the same scene, now losslessly ...")
     video, picture = folder / "freshframe-demo.mp4", folder / "freshframe-demo.png"
     recording = _record(video, picture)
     measured = Measured(
@@ -91,16 +91,16 @@ def _made(folder: str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out {folder!r} cannot be made a directory: {error.strerror}") from None
+        raise UsageError(f"--out {folder!r}: the folder cannot be created: {error.strerror}") from None
     if not os.access(path, os.W_OK):
-        raise UsageError(f"--out {folder!r} cannot be written to")
+        raise UsageError(f"--out {folder!r}: the folder is not writable")
     return path.resolve()
 
 
 def _on_thread_first(options: Any, messages: Messages) -> Live:
-    """The computing node on its thread for a while, to compare its worker process with."""
+    """Runs the node that computes on its thread, for the comparison with its worker process."""
     seconds = min(options.seconds, _COMPARED_SECONDS)
-    messages.say(f"first {seconds:g} s with the computing node on its thread, then in a worker process ...")
+    messages.say(f"{seconds:g} s with the node that computes on its thread, then in a worker process ...")
     quiet = argparse.Namespace(**{**vars(options), "serve": None})
     return Live(*_play_live(quiet, messages, seconds, process=False))
 
@@ -110,7 +110,7 @@ def _play_live(options: Any, messages: Messages, seconds: float, *, process: boo
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE), name="scene"), name="tracker")
     pipeline.add(Sleeps(), circles, name="sleeps")
     pipeline.add(Burns(), circles, name="burns", process=process)
-    # The diary keeps every sample, so they come without the pictures that they would hold.
+    # The diary keeps every sample, so the samples have no pictures, which they would keep in memory.
     reader = pipeline.reader(circles, name="game", frames=False)
     view = [] if options.serve is None else [pipeline.add(ff.Annotate(), circles)]
     serve_if_asked(pipeline, options, messages, view)
@@ -121,7 +121,7 @@ def _play_live(options: Any, messages: Messages, seconds: float, *, process: boo
 
 
 def _record(video: Path, picture: Path) -> ff.Report:
-    """The same scene once more, as fast as it can be worked on: nothing is dropped below pace=0."""
+    """The same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
     pipeline = ff.Pipeline("recording")
     scene = pipeline.add(ff.open(f"{SCENE}&pace=0&frames={_RECORDED}"), name="scene")
     drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), scene, name="tracker"))

@@ -1,4 +1,4 @@
-"""The report of the demo: the same figures as one JSON object and as text that explains each of them."""
+"""The report of the demo, as one JSON object and as text that explains each figure."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ class Live:
 
     @property
     def longest(self) -> float:
-        """Seconds between two frames of the game, at most."""
+        """The longest time between two frames of the game, in seconds."""
         return max(self.game.frame_times, default=0.0)
 
     @property
     def gil_share(self) -> float:
-        """Of the time in which the computing node kept the GIL."""
+        """Share of the time in which the node that computes held the GIL."""
         return self.stats.nodes["burns"].gil_hold / self.stats.uptime if self.stats.uptime else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Everything that a demo run found out."""
+    """All results of a run of the demo."""
 
     seconds: float
     alone: Diary  # the same loop without any pipeline
-    beside_burning: Diary  # the same beside a plain Python thread that computes, still without any pipeline
+    beside_burning: Diary  # the same beside a Python thread that computes, without a pipeline
     game: Diary
-    on_thread: Live | None  # before, with the computing node on its thread; it had a process then
+    on_thread: Live | None  # the first part of --process, with the node that computes on its thread
     stats: ff.Stats
     accuracy: Accuracy
     recording: ff.Report
@@ -53,7 +53,7 @@ class Measured:
 
 
 def books_balance(stats: ff.Stats) -> bool:
-    """Whether every sample that was offered to an edge is accounted for."""
+    """Whether the counters of every edge add up."""
     return all(edge.passed_in == edge.delivered + edge.dropped + edge.waiting for edge in stats.edges)
 
 
@@ -101,7 +101,7 @@ def _loop(measured: Measured) -> dict[str, Any]:
 
 
 def _process(measured: Measured) -> dict[str, Any] | None:
-    """The computing node on its thread and in its worker; None: it had no process."""
+    """The node that computes on its thread and in its worker; None without --process."""
     if measured.on_thread is None:
         return None
     lives = {"thread": measured.on_thread, "worker": Live(measured.stats, measured.game)}
@@ -153,7 +153,8 @@ def as_text(measured: Measured) -> list[str]:
         *_hindrances(measured),
         *_books(measured.stats),
         *_item(
-            "memory", f"{measured.peak_rss / 2**20:.0f} MiB at most: a slow node costs frames, never memory"
+            "memory",
+            f"{measured.peak_rss / 2**20:.0f} MiB at most: a slow node drops frames and needs no more memory",
         ),
         *_recorded(measured),
         *_honesty(measured),
@@ -179,7 +180,7 @@ def _freshness(ages: Sequence[float]) -> list[str]:
     return _item(
         "freshness",
         f"{_ms(ages, 0.5)} (p50), {_ms(ages, 0.99)} (p99) old when the game gets them",
-        f"From camera to game, tracking included; a new picture comes every {1e3 / RATE:.1f} ms.",
+        f"From camera to game, including the tracking; there is a new picture every {1e3 / RATE:.1f} ms.",
     )
 
 
@@ -191,7 +192,7 @@ def _tracking(accuracy: Accuracy) -> list[str]:
         "tracking",
         f"{share:.1%} of the visible balls found, centres off by {error:.2f} px (median), "
         f"{accuracy.id_switches} identity switches",
-        f"Compared with where the balls really were in the {accuracy.frames} frames that the game used.",
+        f"Compared with the true positions of the balls in the {accuracy.frames} frames that the game used.",
     )
 
 
@@ -201,10 +202,10 @@ def _hindrances(measured: Measured) -> list[str]:
     sleeps, burns = incoming["sleeps"], incoming["burns"]
     return [
         *_item(
-            "neighbours",
-            f"the sleeping node took {sleeps.delivered} of {sleeps.passed_in} samples, the computing one "
-            f"{burns.delivered} of {burns.passed_in}",
-            "Each gets the newest sample when it is ready; skipped samples are counted and slow no other.",
+            "slow nodes",
+            f"the node that sleeps took {sleeps.delivered} of {sleeps.passed_in} samples, the one that "
+            f"computes {burns.delivered} of {burns.passed_in}",
+            "Each gets the newest sample when it is ready. Skipped samples are counted.",
         ),
         *_gil(Live(stats, measured.game), measured.on_thread),
     ]
@@ -215,23 +216,23 @@ def _gil(live: Live, on_thread: Live | None) -> list[str]:
         kept = f"{live.stats.nodes['burns'].gil_hold:.1f} of {live.stats.uptime:.1f} s"
         return _item(
             "GIL",
-            f"the computing node kept it for {kept}; a thread that wants it waits 5 ms",
+            f"the node that computes held it for {kept}; another Python thread waits 5 ms for it",
             "That delays the game's frames. Scene and tracker are native threads and never need it.",
-            "With --process the computing node has a process, and a GIL, of its own.",
+            "With --process the node that computes has its own process, with its own GIL.",
         )
     return _item(
         "process",
         *(
-            f"{where} it kept the GIL for {part.gil_share:.0%} of the time; the game's longest frame was "
+            f"{where} it held the GIL for {part.gil_share:.0%} of the time; the game's longest frame was "
             f"{part.longest * 1e3:.1f} ms, {missed(part.game)} missed"
             for where, part in (("on a thread", on_thread), ("in a worker", live))
         ),
-        "That is the node that computes. Its worker process has a GIL of its own.",
+        "This is the node that computes. Its worker process has its own GIL.",
     )
 
 
 def _books(stats: ff.Stats) -> list[str]:
-    verdict = "every sample is accounted for" if books_balance(stats) else "THEY DO NOT BALANCE"
+    verdict = "every sample is accounted for" if books_balance(stats) else "THEY DO NOT ADD UP"
     return _item(
         "counters",
         f"passed in = delivered + dropped + waiting, on every edge: {verdict}",
@@ -247,27 +248,27 @@ def _recorded(measured: Measured) -> list[str]:
     verdict = "none was lost" if measured.recording.complete else "NOT COMPLETE"
     return _item(
         "recorded",
-        f"{measured.recording.frames} frames of the same scene once more, without a time limit: {verdict}",
+        f"{measured.recording.frames} frames of the same scene, as fast as they can be processed: {verdict}",
         str(measured.video),
         str(measured.picture),
     )
 
 
 def _honesty(measured: Measured) -> list[str]:
-    """The tasks for which this machine was too slow; nothing when it was fast enough."""
+    """The tasks for which this machine was too slow; empty if it was fast enough."""
     lines = []
     if measured.game.missed:
         game, alone, beside = map(missed, (measured.game, measured.alone, measured.beside_burning))
         lines += [
-            f"The game missed {game} frames. Without any video it misses {alone}, and {beside} beside",
-            "a plain Python thread that computes; the rest is the share of the cores that the video takes.",
+            f"The game missed {game} frames. Without video it misses {alone}, and {beside} beside a Python",
+            "thread that computes. The rest is due to the cores that the video uses.",
         ]
     late = measured.stats.nodes["scene"].drops.get("device", 0)
     if late:
         lines.append(f"This machine could not paint {late} frames of the scene in time.")
     behind = sum(edge.dropped for edge in measured.stats.edges if edge.child == "tracker")
     if behind:
-        lines.append(f"The tracker was still busy when {behind} frames came, and took newer ones instead.")
+        lines.append(f"The tracker was still busy when {behind} frames arrived, and took newer ones instead.")
     if lines:
         cores = len(os.sched_getaffinity(0))
         lines.append(f"Scene, tracker, game and two more Python nodes share {cores} cores; more would help.")

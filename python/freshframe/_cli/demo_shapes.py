@@ -26,7 +26,7 @@ _OVERLAP = 0.5  # intersection over union from which a box is the shape's
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How well the network and the tracker did in the frames that were compared."""
+    """The accuracy of the network and the tracker in the frames that were compared."""
 
     frames: int
     shapes: int  # that could be found, over all frames
@@ -70,7 +70,7 @@ def _overlap(a: Any, b: Any) -> float:
 
 
 def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
-    """Runs the command; `folder` is where the files go."""
+    """Runs the command and writes its files into `folder`."""
     detector = _detector()
     messages.say(
         f"For {options.seconds:g} s a neural network of 0.6 MB finds balls, squares and triangles in\n"
@@ -84,7 +84,7 @@ def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
         seen = list(_during(options.seconds, reader))
         stats = pipeline.stats()
     accuracy = compare(SCENE, seen)
-    messages.say(f"recording {_RECORDED} frames of the same scene, this time losslessly ...")
+    messages.say(f"recording {_RECORDED} frames of the same scene, now losslessly ...")
     video, picture = folder / "freshframe-shapes.mp4", folder / "freshframe-shapes.png"
     recording = _record(video, picture)
     record = _as_json(stats, accuracy, recording, detector)
@@ -114,7 +114,7 @@ def _add(
 
 
 def _record(video: Path, picture: Path) -> ff.Report:
-    """The same scene once more, as fast as it can be worked on: nothing is dropped below pace=0."""
+    """The same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
     pipeline = ff.Pipeline("recording")
     _, drawn = _add(pipeline, f"{SCENE}&pace=0&frames={_RECORDED}", _detector())
     pipeline.add(ff.VideoFile(video), drawn)
@@ -135,7 +135,7 @@ class _Each(ff.Node[ff.Frame, None]):
         self._function = function
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
-        """As the class says."""
+        """Calls the function."""
         self._function(sample)
 
 
@@ -166,10 +166,10 @@ def _as_text(record: dict[str, Any]) -> list[str]:
     p50, age = record["node_p50_seconds"] * 1e3, record["age_p99_seconds"] * 1e3
     return [
         f"found       {record['found']} of {record['shapes']} shapes in {record['frames']} frames "
-        f"({share:.1%}), and {record['wrong']} wrong boxes",
+        f"({share:.1%}), and {record['wrong']} boxes without a shape",
         f"network     {p50:.1f} ms from picture to boxes on {record['provider']} "
         f"with {record['threads']} threads",
-        f"freshness   pictures reach the network within {age:.1f} ms (99 %); "
+        f"freshness   99 % of the pictures reach the network within {age:.1f} ms; "
         f"{record['dropped']} were replaced by newer ones",
         f"recorded    {record['recorded']} frames at {record['recorded_per_second'] or 0:.0f} per second"
         + ("" if record["complete"] else ", NOT complete"),

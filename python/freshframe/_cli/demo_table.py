@@ -1,4 +1,4 @@
-"""The live table of the demo in a terminal, and the plain lines that stand for it elsewhere."""
+"""The live table of the demo in a terminal, and plain lines elsewhere."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LINE_EVERY = 3.0
 
 @contextmanager
 def live_table(pipeline: ff.Pipeline, messages: Messages) -> Iterator[Callable[[Diary], None]]:
-    """Shows a running demo; what it yields is to be called in every frame of the game."""
+    """Shows a running demo. Yields a function to call in every frame of the game."""
     if messages.bar:
         with _moving(pipeline) as note:
             yield note
@@ -36,7 +36,7 @@ def live_table(pipeline: ff.Pipeline, messages: Messages) -> Iterator[Callable[[
 
 @contextmanager
 def _moving(pipeline: ff.Pipeline) -> Iterator[Callable[[Diary], None]]:
-    """Drawn by a thread of its own: the game's frames have no room for it."""
+    """Drawn by its own thread, because the frames of the game have no time for it."""
     from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
     from rich.live import Live  # noqa: PLC0415
 
@@ -91,7 +91,7 @@ def _table(stats: ff.Stats, diary: Diary) -> Table:
         "per second",
         "age p50",
         "age p99",
-        "dropped before it",
+        "dropped before",
         "GIL wait",
         "GIL hold",
     )

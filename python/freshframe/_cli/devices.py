@@ -18,14 +18,14 @@ from .outcome import ExitCode
 
 _NONE = (
     "no camera found: there is no /dev/video* that delivers pictures\n"
-    "  plugged in? 'lsusb' and 'dmesg | tail' tell whether the kernel has seen it\n"
-    "  in a container? start it with --device /dev/video0\n"
-    "  in a virtual machine? hand the USB device over to it"
+    "  Is it plugged in? 'lsusb' and 'dmesg | tail' show whether the kernel has found it\n"
+    "  In a container? Start the container with --device /dev/video0\n"
+    "  In a virtual machine? Pass the USB device through to it"
 )
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command; no camera is no error."""
+    """Runs the command. It is not an error if there is no camera."""
     found = _native.cameras()
     for camera in found:
         if options.json:
@@ -75,7 +75,7 @@ def _size(size: dict[str, Any]) -> str:
 
 
 def _permission_advice() -> str:
-    """How this user gets at cameras: as a member of the group that owns them, `video` nearly everywhere."""
+    """How this user gets permission: as a member of the group that owns cameras, on most systems `video`."""
     try:
         members = grp.getgrnam("video")
     except KeyError:
@@ -83,12 +83,14 @@ def _permission_advice() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # OSError from Python 3.13 on
-        return f"user {os.getuid()} has no name here, as in a container: start it with --group-add video"
+        return f"user {os.getuid()} has no name here; if this is a container, start it with --group-add video"
     if members.gr_gid in os.getgroups():
-        return "this user is in group 'video', but the device belongs to another: 'ls -l /dev/video*'"
+        return (
+            "this user is in group 'video', but the device belongs to another group: see 'ls -l /dev/video*'"
+        )
     if user in members.gr_mem:
         return f"{user} is in group 'video', but not yet in this session: log out and in again"
     return (
-        f"cameras belong to group 'video': sudo usermod -aG video {user}\n"
-        "then log out and in again, or try it at once in a shell started with: newgrp video"
+        f"cameras belong to group 'video': run 'sudo usermod -aG video {user}'\n"
+        "then log out and in again, or start a shell with 'newgrp video' to try it at once"
     )

@@ -1,4 +1,4 @@
-"""`freshframe doctor`: checks an installation line by line and says how to repair it."""
+"""`freshframe doctor`: checks the installation and prints a line for each check, with advice."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def _python() -> Iterator[Finding]:
         yield Finding("free-threading", "ok", "yes, and the GIL is off")
     else:
         who = ", ".join(_gil_state.enabled_by())
-        advice = "Python nodes take turns again: do without it, or ask for a version that declares Py_mod_gil"
+        advice = (
+            "Python nodes take turns: do not import this module, or use a version that declares Py_mod_gil"
+        )
         yield Finding("free-threading", "warn", f"yes, but the GIL is on, switched on by {who}", advice)
 
 
@@ -84,7 +86,7 @@ def _numpy() -> Iterator[Finding]:
         yield Finding("NumPy", "ok", np.__version__)
     else:
         advice = "pip install --upgrade 'numpy>=1.24'"
-        yield Finding("NumPy", "fail", f"{np.__version__}, which is too old", advice)
+        yield Finding("NumPy", "fail", f"{np.__version__} is too old", advice)
 
 
 def _ffmpeg() -> Iterator[Finding]:
@@ -93,7 +95,7 @@ def _ffmpeg() -> Iterator[Finding]:
     yield Finding("FFmpeg", "ok", libraries)
     licence = media["license"]
     gpl = licence.startswith("GPL")
-    advice = "distributing programs together with it falls under the GPL; using it does not" if gpl else ""
+    advice = "the GPL applies to programs that you distribute with it, but not to its use" if gpl else ""
     yield Finding("FFmpeg licence", "ok", licence, advice)
 
 
@@ -108,20 +110,20 @@ def _processor() -> Iterator[Finding]:
     if cores > 1:
         yield Finding("processor", "ok", found)
     else:
-        advice = "with one core a busy Python node and the tracker take turns: expect older results and drops"
+        advice = "with one core, all nodes take turns: expect older results and more drops"
         yield Finding("processor", "warn", found, advice)
 
 
 def _cameras() -> Iterator[Finding]:
     devices = sorted(Path("/dev").glob("video*"))
     if not devices:
-        yield Finding("cameras", "ok", "no /dev/video*; files and demo:circles need none")
+        yield Finding("cameras", "ok", "no /dev/video*; files and demo:circles do not need one")
     for device in devices:
         if os.access(device, os.R_OK | os.W_OK):
             yield Finding("cameras", "ok", f"{device} can be opened by this user")
         else:
             advice = "sudo usermod -aG video $USER, then log in again"
-            yield Finding("cameras", "warn", f"{device} may not be opened by this user", advice)
+            yield Finding("cameras", "warn", f"{device} cannot be opened by this user", advice)
 
 
 def _fonts() -> Iterator[Finding]:
@@ -143,7 +145,7 @@ def _onnx() -> Iterator[Finding]:
     try:
         library = _onnx_runtime.prepare()
     except ImportError as error:
-        yield Finding("ONNX Runtime", "ok", f"not installed; for neural detectors: {error}")
+        yield Finding("ONNX Runtime", "ok", f"not installed; neural detectors need it: {error}")
         return
     try:
         version, listed = _native.onnx_runtime(library)
@@ -156,7 +158,7 @@ def _onnx() -> Iterator[Finding]:
 
 
 def _self_test() -> Iterator[Finding]:
-    """Scene, tracker, drawing, encoder and decoder, each used once."""
+    """Uses the scene, the tracker, the drawing, the encoder and the decoder once."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "self-test.mp4")
@@ -169,7 +171,7 @@ def _self_test() -> Iterator[Finding]:
             with ff.stream(ff.open(path)) as frames:
                 read = sum(1 for _ in frames)
     except ff.FreshframeError as error:
-        advice = "FFmpeg as it is installed is the first suspect; see docs/dependencies.md"
+        advice = "the installed FFmpeg is the most likely cause; see docs/dependencies.md"
         yield Finding("self-test", "fail", str(error), advice)
         return
     written = f"written as {recorder.codec} and read back"

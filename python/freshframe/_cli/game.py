@@ -1,4 +1,4 @@
-"""The game of the demo: a loop at 60 Hz in Python, its diary, and the two nodes that get in its way."""
+"""The game of the demo: a loop in Python at 60 Hz, its diary, and two slow nodes beside it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HINDRANCE = 0.1  # seconds per sample
 
 
 class Sleeps(ff.Node[ff.Circles, None]):
-    """Waits 100 ms for each sample, as code that calls a slow service does."""
+    """Waits 100 ms for each sample, like code that calls a slow service."""
 
     def process(self, sample: ff.Sample[ff.Circles]) -> None:
         """Sleeps without the GIL."""
@@ -24,7 +24,7 @@ class Sleeps(ff.Node[ff.Circles, None]):
 
 
 class Burns(ff.Node[ff.Circles, None]):
-    """Computes 100 ms in pure Python for each sample: it wants the GIL all the time."""
+    """Computes 100 ms in pure Python for each sample, so it needs the GIL all the time."""
 
     def process(self, sample: ff.Sample[ff.Circles]) -> None:
         """Counts until the time is over."""
@@ -40,7 +40,7 @@ def burn() -> None:
 
 @contextmanager
 def burning() -> Iterator[None]:
-    """Beside the body a plain Python thread computes all the time, as Burns does, without any pipeline."""
+    """Runs a Python thread beside the body that computes all the time, like Burns, without a pipeline."""
     ended = threading.Event()
 
     def work() -> None:
@@ -58,7 +58,7 @@ def burning() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Diary:
-    """What happened in each frame of the game; times in seconds."""
+    """The record of each frame of the game; times in seconds."""
 
     starts: list[float] = field(default_factory=list)  # perf_counter() at the start of each frame
     pulls: list[float] = field(default_factory=list)  # how long latest() took
@@ -68,7 +68,7 @@ class Diary:
 
     @property
     def missed_share(self) -> float:
-        """Of all refreshes of the screen."""
+        """Share of the screen's refreshes that were missed."""
         refreshes = len(self.starts) + self.missed
         return self.missed / refreshes if refreshes else 0.0
 
@@ -83,13 +83,13 @@ def play(
     pull: Callable[[], ff.Sample[ff.Circles] | None],
     between: Callable[[Diary], None] = lambda diary: None,
 ) -> Diary:
-    """Plays for so long; each frame pulls once and moves the players.
+    """Plays for some time. Each frame pulls once and moves the players.
 
     A frame is due at every refresh of a 60 Hz screen. One that is not finished by the next refresh is missed,
     and so is every refresh that passes until it is finished.
 
     Args:
-        seconds: How long.
+        seconds: Duration.
         pull: Returns the newest circles.
         between: Called at the end of every frame, as part of it.
     """
@@ -117,5 +117,5 @@ def play(
 
 
 def missed(game: Diary) -> str:
-    """`3 of 900`: refreshes without a new picture, of all."""
+    """`3 of 900`: refreshes without a new picture, and all refreshes."""
     return f"{game.missed} of {len(game.starts) + game.missed}"

@@ -28,7 +28,7 @@ from .outcome import ExitCode, Interrupted, TimedOut, UsageError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Program:
-    """What is run: its sys.argv, what comes first on sys.path, and how."""
+    """The program to run: its sys.argv, the first entry of its sys.path, and the call that runs it."""
 
     words: list[str]
     folder: str
@@ -49,7 +49,7 @@ def run(options: Any, messages: Messages) -> int:
         except (RuntimeError, ValueError) as error:
             raise UsageError(str(error)) from error
         code = _run(program, messages)
-        if os.getpid() != process:  # a child that the program forked and that has come to the program's end
+        if os.getpid() != process:  # a forked child that has reached the end of the program
             return code
         watch.stop()
         if lines is not None:
@@ -57,12 +57,12 @@ def run(options: Any, messages: Messages) -> int:
                 _write(lines, {"kind": "culprit", **dataclasses.asdict(culprit)})
         messages.say(f"\n{watch.table()}")
         if watch.dropped:
-            messages.say(f"{watch.dropped} stalls were counted but not listed")
+            messages.say(f"{watch.dropped} more stalls are counted, but were not listed")
     return code
 
 
 def _free_threaded(program: Program, options: Any, lines: IO[str] | None, messages: Messages) -> int:
-    """Without a GIL no thread can hold it. Pauses of the interpreter make all threads wait."""
+    """Reports the pauses of the interpreter: without a GIL no thread can hold it, but all wait in a pause."""
     try:
         gil._check_threshold(options.threshold)
     except ValueError as error:
@@ -120,13 +120,13 @@ def _run_script(path: Path) -> None:
 def _run(program: Program, messages: Messages) -> int:
     """Runs the program and returns the exit code that `python` would have.
 
-    What it finds in sys is left as it is: its functions for atexit run later.
+    Leaves the program's sys as it is, because its atexit functions run later.
     """
     sys.argv = program.words[:]
     if getattr(sys.flags, "safe_path", sys.flags.isolated):
         sys.path.insert(0, program.folder)
     else:
-        sys.path[0] = program.folder  # in place of where this command was started from
+        sys.path[0] = program.folder  # instead of the folder of this command
     in_main_thread = threading.current_thread() is threading.main_thread()
     if in_main_thread:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -134,15 +134,15 @@ def _run(program: Program, messages: Messages) -> int:
     code = _call(program.run, messages)
     code = _wait_for_threads(code, messages)
     if in_main_thread:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the summary takes a moment only
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the summary takes only a moment
     return code
 
 
 def _leave_children_the_default(handler: Any) -> None:
-    """Forked children die of SIGTERM as they do below `python`; multiprocessing counts on it."""
+    """Lets SIGTERM end forked children, as `python` does. multiprocessing relies on it."""
     taken_off = False
 
-    def before() -> None:  # a signal may come as soon as the child is there
+    def before() -> None:  # a signal may arrive as soon as the child exists
         nonlocal taken_off
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(signal.SIGTERM) is handler:
@@ -188,7 +188,7 @@ def _stopped(error: Interrupted | TimedOut, messages: Messages) -> int:
 
 
 def _code(code: object) -> int:
-    """As the interpreter takes the argument of sys.exit()."""
+    """The exit code for the argument of sys.exit(), as the interpreter computes it."""
     if code is None:
         return 0
     if isinstance(code, int):
@@ -198,7 +198,7 @@ def _code(code: object) -> int:
 
 
 def _print_trace(error: BaseException) -> None:
-    """Has the program's own part of the traceback printed, by its own sys.excepthook if it has one."""
+    """Prints the program's part of the traceback, with its own sys.excepthook if it has one."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in (
         __file__,
@@ -213,22 +213,22 @@ def _print_trace(error: BaseException) -> None:
 
 
 def _wait_for_threads(code: int, messages: Messages) -> int:
-    """Does what the interpreter does first at its end, so that the watch sees it; returns the exit code.
+    """Ends and joins the threads, so that the watch still sees them; returns the exit code.
 
-    That ends the idle threads of executors and waits for all that are not daemons. The interpreter finds it
-    done.
+    The interpreter does the same first at its end: it ends the idle threads of executors and waits for all
+    threads that are not daemons.
     """
     try:
         threading._shutdown()  # type: ignore[attr-defined]
     except (Interrupted, TimedOut) as error:
         return _stopped(error, messages)
     except KeyboardInterrupt:
-        pass  # as for the interpreter: it ends the waiting
+        pass  # ends the wait, as in the interpreter
     return code
 
 
 def _lines(options: Any, stack: contextlib.ExitStack) -> IO[str] | None:
-    """Where JSON goes; None: nowhere."""
+    """The file for the JSON lines; None without one."""
     if options.output is not None:
         try:
             return stack.enter_context(Path(options.output).open("w", encoding="utf-8"))
@@ -246,6 +246,6 @@ def _show(stall: gil.GilStall, lines: IO[str] | None, messages: Messages) -> Non
 def _write(lines: IO[str], record: dict[str, Any]) -> None:
     if lines.closed:  # by the program
         return
-    with contextlib.suppress(BrokenPipeError):  # who read them has gone; the program goes on
+    with contextlib.suppress(BrokenPipeError):  # their reader has ended; the program continues
         lines.write(json.dumps(record, allow_nan=False) + "\n")
         lines.flush()

@@ -1,7 +1,7 @@
-"""`freshframe gil` on a free-threaded Python: nobody holds a GIL there, but everybody stands still at times.
+"""`freshframe gil` on a free-threaded Python: the pauses in which all threads that run Python wait.
 
-The garbage collector and a fork stop every thread that is in Python ("stop the world"). Native threads of
-freshframe go on. gc.callbacks tell of a collection; it contains the pause, which is shorter.
+The garbage collector and a fork stop every thread that runs Python ("stop the world"). Native threads of
+freshframe continue. gc.callbacks report a collection, which contains the pause and is longer.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -25,17 +25,17 @@ _DEEPEST = 64  # calls that are kept of a stack
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pause:
-    """A time in which threads in Python stood still.
+    """A time in which all threads that run Python were stopped.
 
     Attributes:
-        cause: What stopped them.
-        duration: Seconds: of the collection, or from before to after the fork.
+        cause: The reason.
+        duration: Seconds of the collection, or from before to after the fork.
         started: time.monotonic() of its beginning.
-        thread: Name of the thread that did it.
-        python: ``file:line:function`` that ran there; None when no Python function did.
+        thread: Name of the thread that caused it.
+        python: ``file:line:function`` that ran on this thread; None if no Python function did.
         program: The nearest one outside of the standard library and of installed packages.
-        generation: Of a collection.
-        collected: Objects that it freed.
+        generation: Generation of the collection; None for a fork.
+        collected: Objects that the collection freed.
     """
 
     cause: Literal["collection", "fork"]
@@ -58,10 +58,10 @@ class Pause:
 
 
 class Pauses:
-    """Sees the pauses of this process from entering to leaving; one at a time."""
+    """Records the pauses of this process within a `with` block. Only one at a time."""
 
     def __init__(self, threshold: float, on_pause: Callable[[Pause], object]) -> None:
-        """`threshold` in seconds; `on_pause` is called on the thread that caused one."""
+        """`threshold` is in seconds. `on_pause` is called on the thread that caused the pause."""
         self._threshold = threshold
         self._on_pause = on_pause
         self._began: dict[tuple[str, int], float] = {}  # by cause and thread
@@ -121,7 +121,7 @@ class Pauses:
         self._on_pause(pause)
 
     def table(self) -> str:
-        """The pauses by cause and place, the one with the most seconds first, and who keeps the GIL on."""
+        """The pauses by cause and place, the largest sum first, and whether the GIL is on."""
         groups: dict[tuple[str, str], list[float]] = {}
         for pause in list(self.kept):
             where = pause.program or pause.python or "unknown"
@@ -130,7 +130,7 @@ class Pauses:
         if not groups:
             lines.append(f"No pause of {self._threshold * 1e3:g} ms or more.")
             return "\n".join(lines)
-        lines.append(f"{'count':>6} {'total':>9} {'max':>9}  what stopped all threads in Python")
+        lines.append(f"{'count':>6} {'total':>9} {'max':>9}  what stopped all threads that run Python")
         for (cause, where), times in sorted(groups.items(), key=lambda item: -sum(item[1])):
             total, longest = sum(times) * 1e3, max(times) * 1e3
             lines.append(f"{len(times):>6} {total:>6.1f} ms {longest:>6.1f} ms  {cause}, {where}")

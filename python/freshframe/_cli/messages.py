@@ -1,4 +1,4 @@
-"""A command's messages: lines on stderr, fewer with -q, more with -v; results go to stdout."""
+"""The messages of a command: lines on stderr, fewer with -q, more with -v. Results go to stdout."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 class _Stderr(logging.Handler):
-    """Writes to whatever stderr is at the moment: a live display puts itself in front of it."""
+    """Writes to the present sys.stderr, which a live display may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(self.format(record), file=sys.stderr, flush=True)
@@ -19,18 +19,18 @@ class _Stderr(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Writes to stderr; `level` is -1 or less for -q, 0, or the number of -v."""
+    """Writes to stderr. `level` is the number of -v minus the number of -q."""
 
     command: str
     level: int = 0
 
     def say(self, text: str) -> None:
-        """A line of news; silent with -q."""
+        """Prints a line, except with -q."""
         if self.level >= 0:
             print(text, file=sys.stderr, flush=True)
 
     def complain(self, text: str) -> None:
-        """Something that went wrong; -q does not silence it."""
+        """Prints an error, also with -q."""
         print(f"freshframe {self.command}: {text}", file=sys.stderr, flush=True)
 
     @property
@@ -40,12 +40,12 @@ class Messages:
 
     @contextmanager
     def log_to_stderr(self) -> Iterator[None]:
-        """Shows the package's log: warnings; with -v what happens, with -vv all of it, with -q nothing."""
+        """Prints the package's log: warnings; with -v also INFO, with -vv all of it, with -q nothing."""
         levels = {-1: logging.CRITICAL, 0: logging.WARNING, 1: logging.INFO}
         logger = logging.getLogger("freshframe")
         handler = _Stderr()
         handler.setFormatter(logging.Formatter("freshframe: %(levelname)s: %(message)s"))
-        if self.level <= 0:  # a node that fails is logged and raised; people are told once
+        if self.level <= 0:  # a failed node is logged and raised; one message is enough
             handler.addFilter(lambda record: record.levelno < logging.ERROR)
         before = logger.level
         logger.setLevel(levels.get(max(self.level, -1), logging.DEBUG))

@@ -24,7 +24,7 @@ _DEFAULT_SIDE = 640  # of an axis that the file leaves open
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command; exit code 1 when the file cannot be run."""
+    """Runs the command."""
     common = {"threads": options.threads, "provider": options.provider or "auto"}
     before = _memory()
     try:
@@ -56,7 +56,7 @@ def _plain(tensor: Any) -> dict[str, Any]:
 
 
 def _detector(options: Any, common: dict[str, Any]) -> dict[str, Any]:
-    """The file as a detector, or the reason why it is none."""
+    """The properties of the file as a detector, or the reason why it is not one."""
     confidence = {} if options.confidence is None else {"confidence": options.confidence}
     try:
         detector = ff.OnnxDetector(
@@ -75,11 +75,11 @@ def _detector(options: Any, common: dict[str, Any]) -> dict[str, Any]:
 
 
 def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
-    """Medians of runs with empty inputs."""
+    """The median duration of runs with inputs of zeros."""
     inputs = {}
     for tensor in model.inputs:
         if tensor.dtype == "other":
-            return {"problem": f"the input {tensor} takes no array"}
+            return {"problem": f"the input {tensor} has a type that NumPy does not have"}
         shape = [
             axis if isinstance(axis, int) else _axis(i, tensor, size) for i, axis in enumerate(tensor.shape)
         ]
@@ -99,7 +99,7 @@ def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
 
 
 def _axis(index: int, tensor: Any, size: Any) -> int:
-    """The length of an axis that the file leaves open: of a picture's, or 1."""
+    """The length of an axis that the file leaves open: of the picture's height or width, or 1."""
     from_end = len(tensor.shape) - index
     if len(tensor.shape) >= 3 and from_end <= 2:
         return int(size[2 - from_end]) if size else _DEFAULT_SIDE
@@ -107,7 +107,7 @@ def _axis(index: int, tensor: Any, size: Any) -> int:
 
 
 def _memory() -> int:
-    """Bytes of this process in memory."""
+    """Resident memory of this process in bytes."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
@@ -136,7 +136,7 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
             )
         )
     else:
-        rows.append(("speed here", f"not known: {record.get('problem')}"))
+        rows.append(("speed here", f"unknown: {record.get('problem')}"))
     rows.append(("memory", f"{record['memory_bytes'] / 1e6:.0f} MB with ONNX Runtime"))
     shown = {key: text for key, text in record["metadata"].items() if key != "names"}
     rows += [(key, text) for key, text in sorted(shown.items())]
@@ -144,14 +144,14 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
 
 
 def _batches(pictures: int | None, provider: str) -> str:
-    """How a batch of pictures is computed."""
+    """How the detector computes a batch of pictures."""
     if pictures is not None and pictures > 1:
         return f"runs of {pictures} pictures, as the file fixes it; a shorter batch is padded"
     if provider == "cpu":
         return "a run for each picture, one thread each"
     if pictures is None:
         return "one run for all pictures"
-    return "a run for each picture, as the file fixes it: export it with dynamic=True for one run of all"
+    return "a run for each picture, as the file fixes it; export it with dynamic=True for one run of all"
 
 
 def _names(names: list[str] | None) -> str:

@@ -1,4 +1,4 @@
-"""The forms of options' values: durations, rates, ranges, ports and sources."""
+"""Parses the values of options: durations, rates, ranges, ports and sources."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def count(text: str) -> int:
 
 
 def rate(text: str) -> float:
-    """Frames per second; what is too many ff.open() says."""
+    """Frames per second. ff.open() refuses a rate that is too high."""
     try:
         value = float(text)
     except ValueError:
@@ -74,12 +74,12 @@ def radius(text: str) -> tuple[float, float]:
 
 
 def port(text: str) -> int:
-    """A TCP port; 0 takes one that is free."""
+    """A TCP port; 0 chooses a free one."""
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
     return int(text)
 
 
 def source(text: str) -> int | str:
-    """What ff.open() takes: a camera's number, a path or a URL."""
+    """The argument of ff.open(): a camera's number, a path or a URL."""
     return int(text) if text.isascii() and text.isdigit() else text

@@ -33,11 +33,11 @@ class ExitCode(enum.IntEnum):
 
 
 class UsageError(Exception):
-    """The command line asks for something impossible."""
+    """The command line cannot be carried out."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGINT or SIGTERM came; derived from KeyboardInterrupt because the engine answers both alike."""
+    """SIGINT or SIGTERM arrived. A KeyboardInterrupt, because the engine reacts to both in the same way."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -45,7 +45,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class TimedOut(KeyboardInterrupt):
-    """--timeout passed; like an interruption it must not be taken for a failure of the code it meets."""
+    """--timeout has passed. A KeyboardInterrupt, so that `except Exception` in other code misses it."""
 
     def __init__(self, seconds: float) -> None:
         nodes = [
@@ -58,12 +58,12 @@ class TimedOut(KeyboardInterrupt):
         super().__init__(f"not finished within --timeout {seconds:g} s{running}")
 
 
-_watched: list[ff.Pipeline] = []  # what a TimedOut names the nodes of
+_watched: list[ff.Pipeline] = []  # TimedOut names their running nodes
 
 
 @contextmanager
 def watched(pipeline: ff.Pipeline) -> Iterator[None]:
-    """A timeout within names the nodes of this pipeline, as they are when it comes."""
+    """A TimedOut within the block names the nodes of this pipeline that are still running."""
     _watched.append(pipeline)
     try:
         yield
@@ -73,9 +73,9 @@ def watched(pipeline: ff.Pipeline) -> Iterator[None]:
 
 @contextmanager
 def interruptible(timeout: float | None) -> Iterator[None]:
-    """Makes the first SIGINT or SIGTERM, and the timeout, an exception in the main thread.
+    """Turns the first SIGINT or SIGTERM, and the timeout, into an exception in the main thread.
 
-    The second SIGINT or SIGTERM is left to the system, which ends the process even when Python is stuck.
+    The second SIGINT or SIGTERM has the default action, which ends the process even when Python is stuck.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -85,7 +85,7 @@ def interruptible(timeout: float | None) -> Iterator[None]:
         signal.signal(number, signal.SIG_DFL)
         if timeout is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        if os.isatty(2):  # a live display has hidden the cursor, and stands in front of sys.stderr
+        if os.isatty(2):  # show the cursor that a live display has hidden; sys.stderr is replaced then
             os.write(2, b"\x1b[?25h")
         raise Interrupted(number)
 
@@ -106,7 +106,7 @@ def interruptible(timeout: float | None) -> Iterator[None]:
 
 
 def _refuses_option(error: BaseException, options: Any) -> bool:
-    """Whether a source that is there cannot do what an option asks for, such as --fps of a video."""
+    """Whether the source exists but does not support an option, such as --fps with a video."""
     asked = any(getattr(options, name, None) is not None for name in ("fps", "start", "end"))
     return asked and isinstance(error, ff.SourceError) and error.errno == errno.EINVAL
 
@@ -117,7 +117,7 @@ def explain(error: BaseException, messages: Messages, options: Any = None) -> Ex
         messages.say(f"stopped by {error}")
         return error.code
     if isinstance(error, BrokenPipeError):
-        return ExitCode.OK  # the reader of stdout has seen enough
+        return ExitCode.OK  # the reader of stdout has closed it
     for kinds, code in _CODES:
         if isinstance(error, kinds):
             if _refuses_option(error, options):

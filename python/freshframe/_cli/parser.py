@@ -1,4 +1,4 @@
-"""The command line's grammar; each command's module is imported only when that command runs."""
+"""The options of the commands. A command's module is imported only when that command runs."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _SOURCE = (
     "a stream such as rtsp://host/path, or demo:circles or demo:shapes"
 )
 
-QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell makes many sources of it
+QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell replaces it by all files
 
-_FPS = "frames per second of pictures in sequence (default 25), or asked of a camera"
+_FPS = "frames per second of pictures in sequence (default 25), or the rate that a camera must deliver"
 
 
 def parse(arguments: Sequence[str]) -> Any:
-    """The options; `run(options, messages)` among them. Ends the program as argparse does."""
+    """Returns the options, with `run(options, messages)` among them. Ends the program as argparse does."""
     parser = argparse.ArgumentParser(
         prog="freshframe",
-        description="Real-time video analysis: circles found and tracked, every dropped frame counted.",
-        epilog="freshframe COMMAND --help describes a command.",
+        description="Real-time video analysis: tracks circles and objects, and counts every dropped frame.",
+        epilog="'freshframe COMMAND --help' describes a command.",
     )
     parser.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -68,12 +68,12 @@ def _check_command(parser: argparse.ArgumentParser, names: list[str], arguments:
     if given.startswith("-") or given in names:
         return
     near = difflib.get_close_matches(given, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(names)}"
     parser.error(f"there is no command {given!r}; {hint}")
 
 
 def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
-    """For `run`: what stands before and after `--`."""
+    """For `run`: the arguments before and after `--`."""
     if "run" not in arguments[:1] or "--" not in arguments:
         return arguments, []
     at = list(arguments).index("--")
@@ -90,12 +90,14 @@ def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.
     )
     parser.set_defaults(run=_runner(name))
     common = parser.add_argument_group("common options")
-    common.add_argument("--json", action="store_true", help="results on stdout as JSON, one object per line")
+    common.add_argument(
+        "--json", action="store_true", help="print results to stdout as JSON, one object per line"
+    )
     common.add_argument("--timeout", type=seconds, metavar="TIME", help="end with exit code 5 after TIME")
     common.add_argument(
-        "-v", "--verbose", action="count", default=0, help="more messages on stderr; twice: all of them"
+        "-v", "--verbose", action="count", default=0, help="print more messages to stderr; -vv: all of them"
     )
-    common.add_argument("-q", "--quiet", action="count", default=0, help="only errors on stderr")
+    common.add_argument("-q", "--quiet", action="count", default=0, help="print only errors to stderr")
     common.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
     return parser
 
@@ -120,7 +122,7 @@ def _track(commands: Any) -> None:
         type=source,
         nargs="+",
         metavar="SOURCE",
-        help=f"{_SOURCE}; several files: one after the other",
+        help=f"{_SOURCE}; several files are tracked one after the other",
     )
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
     parser.add_argument(
@@ -129,11 +131,11 @@ def _track(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write FILE: .jsonl and .csv hold the results, .mp4 the video with them drawn; repeatable. "
-        "{stem} in it stands for the source's name without suffix",
+        help="write FILE: .jsonl and .csv contain the results, .mp4 the video with the results drawn. "
+        "{stem} in FILE stands for the source's name without its suffix. Can be repeated",
     )
     parser.add_argument(
-        "--detect", action="store_true", help="search each frame separately, without identities"
+        "--detect", action="store_true", help="search each frame separately, without tracking identities"
     )
     parser.add_argument("--radius", type=radius, metavar="MIN:MAX", help="radii in pixels (default 6:200)")
     _limits(parser)
@@ -149,19 +151,19 @@ def _limits(parser: Any) -> None:
     parser.add_argument(
         "--realtime",
         action="store_true",
-        help="play a file at its own speed, like a camera: frames that would have to wait are dropped",
+        help="play a file at its own speed, like a camera, and drop the frames that would have to wait",
     )
     parser.add_argument(
         "--for",
         dest="duration",
         type=seconds,
         metavar="TIME",
-        help="end after TIME of the video (file) or of the clock (live source)",
+        help="end after TIME: time of the video for a file, real time for a live source",
     )
     parser.add_argument(
-        "--start", type=moment, metavar="TIME", help="begin with the frame at TIME of the file"
+        "--start", type=moment, metavar="TIME", help="begin with the frame at TIME in the file"
     )
-    parser.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME of the file")
+    parser.add_argument("--end", type=moment, metavar="TIME", help="end before the frame at TIME in the file")
     parser.add_argument(
         "--wait", action="store_true", help="wait for a missing camera instead of ending at once"
     )
@@ -170,14 +172,18 @@ def _limits(parser: Any) -> None:
         "--keep", type=share, default=1.0, metavar="P", help="process only a random share P of the frames"
     )
     parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="seed of the choice that --keep makes (default 1)"
+        "--seed", type=int, default=1, metavar="N", help="seed of the selection by --keep (default 1)"
     )
 
 
 def _model_options(group: Any) -> None:
-    group.add_argument("--confidence", type=share, metavar="P", help="report boxes above P (default 0.25)")
-    group.add_argument("--layout", metavar="NAME", help="layout of the outputs, if the file does not name it")
-    group.add_argument("--threads", type=count, metavar="N", help="compute with N threads")
+    group.add_argument(
+        "--confidence", type=share, metavar="P", help="report boxes with a confidence above P (default 0.25)"
+    )
+    group.add_argument(
+        "--layout", metavar="NAME", help="layout of the model's outputs, if it is not recognised"
+    )
+    group.add_argument("--threads", type=count, metavar="N", help="number of threads that compute")
     group.add_argument(
         "--provider",
         metavar="NAME",
@@ -225,7 +231,7 @@ def _view(commands: Any) -> None:
     parser = _command(
         commands,
         "view",
-        "show a source in the browser, with its graph",
+        "serve a source's pictures and its graph for a browser",
         "  freshframe view 0\n  freshframe view rtsp://camera/stream --host 0.0.0.0",
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
@@ -250,7 +256,7 @@ def _app(commands: Any) -> None:
     parser.add_argument(
         "app",
         metavar="APP.PY[:NAME]",
-        help="the file, and a name in it: a Pipeline or a function that returns one (default pipeline)",
+        help="the file, and the name in it of a Pipeline or a function that returns one (default pipeline)",
     )
     parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
 
@@ -259,11 +265,11 @@ def _top(commands: Any) -> None:
     parser = _command(
         commands,
         "top",
-        "show a running pipeline in the terminal, drops first",
+        "show a running pipeline in the terminal, the most drops first",
         "  freshframe top http://127.0.0.1:8080\n  freshframe top 8080 --json | jq .edges",
     )
     parser.add_argument(
-        "url", metavar="URL", help="URL of the dashboard, from serve(); or host:port, or a port"
+        "url", metavar="URL", help="URL of the dashboard, as serve() returns it; or host:port, or a port"
     )
     parser.add_argument(
         "--every", type=seconds, default=1.0, metavar="TIME", help="time between two readings (default 1s)"
@@ -275,7 +281,7 @@ def _demo(commands: Any) -> None:
     parser = _command(
         commands,
         "demo",
-        "run a demonstration of 15 s, without camera or display",
+        "run a demonstration of 15 s, which needs no camera and no display",
         "  freshframe demo --process\n  freshframe demo --seconds 5 --out results --json",
     )
     parser.add_argument(
@@ -287,12 +293,12 @@ def _demo(commands: Any) -> None:
     parser.add_argument(
         "--process",
         action="store_true",
-        help="after 5 s on its thread, run the node that computes in a worker process, and compare",
+        help="run the node that computes on its thread for 5 s, then in a worker process, and compare",
     )
     parser.add_argument(
         "--shapes",
         action="store_true",
-        help="a neural network that finds balls, squares and triangles instead; needs freshframe[onnx]",
+        help="show a neural network that finds balls, squares and triangles instead; needs freshframe[onnx]",
     )
     _serving(parser)
 
@@ -321,7 +327,7 @@ def _doctor(commands: Any) -> None:
     _command(
         commands,
         "doctor",
-        "check this installation and say how to repair it",
+        "check this installation and suggest repairs",
         "  freshframe doctor\n  freshframe doctor --json",
     )
 
@@ -330,7 +336,7 @@ def _lab(commands: Any) -> None:
     parser = _command(
         commands,
         "lab",
-        "measure on this machine what holding the GIL costs: experiments of 5 to 30 s",
+        "measure on this machine what it costs to hold the GIL, in experiments of 5 to 30 s",
         "  freshframe lab frozen-game --picture frozen.png\n  freshframe lab contention --quick --json",
     )
     names = ("fibonacci", "call-guard", "sum", "frozen-game", "contention", "all")
@@ -339,18 +345,18 @@ def _lab(commands: Any) -> None:
         nargs="?",
         choices=names,
         metavar="NAME",
-        help=f"{', '.join(names)}; without NAME they are listed",
+        help=f"{', '.join(names)}; without NAME the command lists the experiments",
     )
-    parser.add_argument("--list", action="store_true", help="list the labs with their times")
-    parser.add_argument("--quick", action="store_true", help="a few seconds each, less exact")
+    parser.add_argument("--list", action="store_true", help="list the experiments with their durations")
+    parser.add_argument("--quick", action="store_true", help="take a few seconds each, and be less exact")
     parser.add_argument(
         "--picture", metavar="FILE", help="frozen-game: draw its timelines into FILE, .png or .jpg"
     )
     parser.add_argument(
         "--free-threaded",
         metavar="PYTHON",
-        help="fibonacci, contention: another column, measured with this free-threaded Python, "
-        "which must have freshframe too",
+        help="fibonacci, contention: add a column that is measured with this free-threaded Python, "
+        "which must have freshframe as well",
     )
 
 
@@ -432,9 +438,9 @@ def _gil(commands: Any) -> None:
         "--module",
         nargs=argparse.REMAINDER,
         metavar="NAME ARGS",
-        help="run a module like python -m; arguments after its name belong to the program",
+        help="run a module as python -m does; arguments after its name belong to the program",
     )
-    parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, unless --module is given")
+    parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, if --module is not given")
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the program"
     )

@@ -51,14 +51,14 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
     drops = ", ".join(f"{count} {cause}" for cause, count in sorted(measured.drops.items()))
     rows = {
         "source": record["url"],
-        "kind": "live: frames come at the source's own pace"
+        "kind": "live: the source has its own speed"
         if record["live"]
-        else "file: read as fast as the pipeline takes it",
+        else "file: read as fast as the pipeline processes it",
         "container": record["container"] or "none",
         "video": video,
         "frames": f"{frame['format']}, {frame['width']}x{frame['height']}, {frame['color_range']} range, "
         f"{frame['color_space']}",
-        "rate": _number(record["fps"], "{:.3f} frames per second as declared"),
+        "rate": _number(record["fps"], "{:.3f} frames per second (declared)"),
         "length": f"{_number(record['frame_count'], '{} frames')}, {_number(record['duration'], '{:.2f} s')}",
         "read": f"{measured.frames} frames in {measured.seconds:.2f} s, the first after "
         f"{measured.first:.2f} s, {measured.dropped} dropped" + (f" ({drops})" if drops else ""),

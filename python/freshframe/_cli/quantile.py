@@ -1,4 +1,4 @@
-"""Quantiles of what the command line and the benchmarks measure."""
+"""Quantiles of measurements, for the command line and the benchmarks."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`freshframe run`: runs the pipeline that a Python file builds, with the dashboard if wanted."""
+"""`freshframe run`: runs the pipeline that a Python file builds, with a dashboard on request."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
 from .summary import shortfalls
 
-_MODULE = "freshframe_app"  # not __main__: what a file does when it is run itself is not wanted here
+_MODULE = "freshframe_app"  # not __main__, so that the file does not run its own main part
 
 
 class AppError(Exception):
@@ -55,7 +55,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     lossless = all(edge.queue.when_full == "block" for edge in report.edges)
     if lossless and not report.complete:
         messages.complain(
-            "incomplete: it was stopped, something was dropped, or an output was not closed properly"
+            "incomplete: the run was stopped, samples were dropped, or an output was not closed properly"
         )
         return ExitCode.INCOMPLETE
     return ExitCode.OK
@@ -87,7 +87,7 @@ def _display(
 
 
 def _split(app: str) -> tuple[Path, str]:
-    """The file and the name in it of `app.py:name`."""
+    """The file and the name in `app.py:name`."""
     file, colon, name = app.rpartition(":")
     if not colon or not name.isidentifier():
         file, name = app, "pipeline"
@@ -116,22 +116,22 @@ def _pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
         found = _guarded(found)
     if not isinstance(found, ff.Pipeline):
         others = [key for key, value in vars(module).items() if isinstance(value, ff.Pipeline)]
-        there = f"; there is {', '.join(others)}: run {path}:{others[0]}" if others else ""
-        what = "is not there" if found is None else f"is {found!r}"
+        there = f"; it has {', '.join(others)}: run {path}:{others[0]}" if others else ""
+        what = "the file has no such name" if found is None else f"it is {found!r}"
         raise UsageError(
-            f"expected a Pipeline called {name!r} in {str(path)!r}, or a function that returns one, "
-            f"but it {what}{there}"
+            f"expected a Pipeline named {name!r} in {str(path)!r}, or a function that returns one, "
+            f"but {what}{there}"
         )
     if found._engine.started:
         raise UsageError(
-            f"{str(path)!r} has run its pipeline {name!r} already; put that below "
+            f"{str(path)!r} has already started its pipeline {name!r}; start it below "
             'if __name__ == "__main__": so that this command can run it'
         )
     return found
 
 
 def _guarded(call: Callable[[], Any]) -> Any:
-    """Calls what is the user's; its exception is shown with the user's part of the traceback."""
+    """Calls the user's code. Prints its exception with the user's part of the traceback."""
     try:
         return call()
     except Exception as error:

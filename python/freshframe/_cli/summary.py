@@ -1,4 +1,4 @@
-"""The summary of a run of `track`: what was found, how fast, and what is missing and why."""
+"""The summary of a run of `track`: the results, the speed, and the lost frames with their causes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Tally(ff.Node[Any, None]):
 def summarise(
     stats: ff.Stats, tally: Tally, *, label: str, finder: str, live: bool, things: str = "circles"
 ) -> list[str]:
-    """The lines about a run that has ended."""
+    """The lines of the summary of a run that has ended."""
     seconds = stats.uptime
     rate = f" ({tally.frames / seconds:.1f} per second)" if seconds > 0 else ""
     found = f"{tally.found} {things}"
@@ -38,8 +38,7 @@ def summarise(
     node = stats.nodes.get(finder)
     if node is not None and tally.frames:
         lines.append(
-            f"{finder}: {node.p50 * 1e3:.2f} ms per frame (half of the frames were faster), "
-            f"99 % within {node.p99 * 1e3:.2f} ms"
+            f"{finder}: {node.p50 * 1e3:.2f} ms per frame (median), 99 % within {node.p99 * 1e3:.2f} ms"
         )
     if live:
         everywhere = [edge.parent for edge in stats.edges]
@@ -58,18 +57,18 @@ def interruptions(stats: ff.Stats) -> list[str]:
             continue
         if source.outages:
             lines.append(
-                f"{name} was without a connection {_times(source.outages)}, {source.outage_seconds:.1f} s in "
-                f"total; last: {source.last_error}"
+                f"{name} was without a connection {_times(source.outages)}, for {source.outage_seconds:.1f} "
+                f"s in total; the last reason: {source.last_error}"
             )
         if source.stalls:
             lines.append(f"{name} stalled {_times(source.stalls)}")
         if source.size_changes:
-            lines.append(f"{name} changed its size {_times(source.size_changes)}")
+            lines.append(f"{name} changed its frame size {_times(source.size_changes)}")
     return lines
 
 
 def never_opened(stats: ff.Stats) -> str | None:
-    """The reason, if a source never delivered anything."""
+    """The reason, if a source has never delivered a frame."""
     for node in stats.nodes.values():
         if node.source is not None and node.source.outages and not node.processed:
             return node.source.last_error
@@ -81,11 +80,11 @@ def _times(count: int) -> str:
 
 
 def shortfalls(stats: ff.Stats, *, stopped_below: Collection[str] = ()) -> list[str]:
-    """One line for each place where frames are missing; none when a lossless run is complete.
+    """One line for each place where frames were lost; none if a lossless run is complete.
 
     Args:
-        stats: Of a run that has ended.
-        stopped_below: Nodes that were stopped on purpose: what was under way from them is not missing.
+        stats: The statistics of a run that has ended.
+        stopped_below: Nodes that were stopped on purpose: their samples that were still waiting do not count.
     """
     lines = []
     for edge in stats.edges:
@@ -94,12 +93,12 @@ def shortfalls(stats: ff.Stats, *, stopped_below: Collection[str] = ()) -> list[
             missing.pop("stop", None)
         if missing:
             lines.append(
-                f"{sum(missing.values())} of {edge.passed_in} were dropped on the way from {edge.parent} to "
+                f"{sum(missing.values())} of {edge.passed_in} frames were dropped between {edge.parent} and "
                 f"{edge.child} ({causes(missing)})"
             )
     for name, node in stats.nodes.items():
         if node.drops:
-            lines.append(f"{name} lost {node.dropped} ({causes(node.drops)})")
+            lines.append(f"{name} lost {node.dropped} frames ({causes(node.drops)})")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""`freshframe top`: a running pipeline in the terminal, drops first."""
+"""`freshframe top`: shows a running pipeline in the terminal, the most drops first."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SCHEMA = 1
-_PATIENCE = 3.0  # seconds until a server that does not answer counts as gone
+_PATIENCE = 3.0  # seconds to wait for an answer of the server
 _MOST = 16 << 20  # bytes of an answer
 _SHOWN = {"name", "phase", "error", "time", "uptime", "nodes", "edges", "gil", "events"}
 _OVER = ("ended", "stopped", "failed")
 
-# A dashboard is on this machine or in this network: no proxy stands between.
+# A dashboard is on this machine or in this network: no proxy is needed.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class UnreachableError(Exception):
-    """There is no answer, or not that of a dashboard."""
+    """There is no answer, or it is not from a dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a pipeline is served.
+    """The dashboard of a pipeline.
 
     Attributes:
-        url: Of its state.
-        shown: The same for people, without the token.
-        token: What the server wants, or "".
+        url: The URL of its state.
+        shown: The URL for messages, without the token.
+        token: The token, or "".
     """
 
     url: str
@@ -55,7 +55,7 @@ class Target:
         try:
             parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port that is no number, half a bracket
+        except ValueError:  # a port that is not a number, an unclosed bracket
             usable = False
         if not usable or " " in parts.netloc:
             raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {text!r}")
@@ -80,17 +80,19 @@ class Target:
             with error:
                 if error.code in (401, 403):
                     raise UsageError(
-                        f"{self.shown} refuses ({error.code}): give the whole URL that serve() returned, "
-                        "with its token"
+                        f"{self.shown} refuses the request ({error.code}): use the whole URL that serve() "
+                        "returned, with its token"
                     ) from None
-            raise UnreachableError(f"no dashboard at {self.shown}: it answers {error.code}") from None
+            raise UnreachableError(
+                f"no dashboard at {self.shown}: it answers with status {error.code}"
+            ) from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)).strip() or type(error).__name__
             raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
             found = state.get("schema") if isinstance(state, dict) else None
             raise UnreachableError(
-                f"no dashboard that can be read at {self.shown}: expected schema {_SCHEMA}, got {found}"
+                f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {found}"
             )
         if missing := _SHOWN.difference(state):
             raise UnreachableError(
@@ -151,7 +153,7 @@ def _follow(
     messages: Messages,
     show: Callable[[dict[str, Any] | None, str | None], None],
 ) -> None:
-    """Shows state after state until the pipeline is over; while there is no answer it goes on trying."""
+    """Shows state after state until the pipeline has ended. Keeps trying while there is no answer."""
     said = False
     show(state, None)
     while not options.once and state["phase"] not in _OVER:

@@ -1,4 +1,4 @@
-"""The page that `freshframe top` shows: edges with the most drops first, then nodes, then what happened."""
+"""The page that `freshframe top` shows: edges with the most drops first, then nodes, then events."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ _STYLES = {
     "waiting_gil": "magenta",
 }
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
-_WIDTH = 110  # columns, where there is no terminal that has its own
-_NARROW = 100  # columns; below this a table leaves out what the page has anyway
+_WIDTH = 110  # columns of a file or a pipe
+_NARROW = 100  # columns; a table of less leaves some of its columns out
 
 
 def plain_console() -> Console:
-    """For output that goes into a file or a pipe."""
+    """A console for output into a file or a pipe."""
     return Console(width=_WIDTH, highlight=False)
 
 
 def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> RenderableType:
-    """All of it.
+    """The whole page.
 
     Args:
-        state: As /api/state delivers it.
-        trouble: Why it is not new; None: it is.
+        state: The object of /api/state.
+        trouble: Why the state is not new; None if it is.
         width: Columns of the terminal.
     """
     state = _printable(state)
     parts: list[RenderableType] = [_head(state)]
     if trouble is not None:
         age = max(0.0, time.time() - state["time"])
-        parts.append(Text(f"{trouble}; trying again, the numbers are {age:.0f} s old", style="bold yellow"))
+        parts.append(Text(f"{trouble}; trying again; the numbers are {age:.0f} s old", style="bold yellow"))
     if state["error"] is not None:
         parts.append(_error(state["error"]))
     if state["gil"].get("stalled_now"):
@@ -57,7 +57,7 @@ def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> Ren
 
 
 def _printable(value: Any) -> Any:
-    """The same without what a terminal would obey: names and errors may come from anywhere."""
+    """The same without control characters: names and errors may contain any text."""
     if isinstance(value, str):
         return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
@@ -91,7 +91,7 @@ def _error(error: dict[str, Any]) -> Text:
 
 def _frozen(gil: dict[str, Any]) -> Text:
     by = gil.get("stalled_by") or {}
-    who = by.get("native") or by.get("python") or by.get("thread") or "somebody"
+    who = by.get("native") or by.get("python") or by.get("thread") or "an unknown thread"
     place = f", called at {by['python']}," if by.get("native") and by.get("python") else ""
     return Text(
         f"Python has been frozen for {gil['stalled_now']:.1f} s: {who}{place} holds the GIL",
@@ -100,7 +100,7 @@ def _frozen(gil: dict[str, Any]) -> Text:
 
 
 def _table(columns: list[str], narrow: bool) -> Table:
-    """The first column is a name and may wrap; numbers stand at the right."""
+    """The first column is a name and may wrap. Numbers are right-aligned."""
     table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0), header_style="dim")
     for index, column in enumerate(columns):
         words = index == 0 or column in ("queue", "state", "why")
@@ -147,7 +147,7 @@ def _worst_first(edge: dict[str, Any]) -> tuple[float, float, int]:
 
 
 def _queue_name(queue: dict[str, Any]) -> str:
-    """A policy of one's own has a long name; its depth stands beside."""
+    """Queue(...) is long, so only its policy is shown; another column has its depth."""
     name = str(queue.get("name") or queue["when_full"])
     return str(queue["when_full"]).replace("drop_", "") if name.startswith("Queue(") else name
 
@@ -169,7 +169,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
     table = _table([column for column in columns if column not in left_out], narrow)
     for node in state["nodes"]:
         python = node["language"] == "python"
-        source = node["kind"] == "source"  # its time would be the camera's interval
+        source = node["kind"] == "source"  # whose time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
             "node": Text(node["name"] + _workers(node) + _provider(node) + _batches(node)),
@@ -197,20 +197,20 @@ def _workers(node: dict[str, Any]) -> str:
 
 
 def _provider(node: dict[str, Any]) -> str:
-    """What computes its neural network, and the median time of a run."""
+    """The provider that computes the neural network, and the median time of a run."""
     inference = node.get("inference")
     return "" if inference is None else f" ({inference['provider']} {_time(inference['p50'])})"
 
 
 def _batches(node: dict[str, Any]) -> str:
-    """The mean size of a call."""
+    """The mean number of samples in a call."""
     batches = node.get("batches", [])
     calls = sum(count for _, count in batches)
     return f" (batches of {sum(size * count for size, count in batches) / calls:.1f})" if calls else ""
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:
-    """A word and its style: what a thread does at this instant changes with every sample and says little."""
+    """A word and its style. It does not say what the thread does now, which changes with every sample."""
     away = (node.get("source") or {}).get("away")
     if away is not None:
         return f"away {away:.0f} s", _STYLES["away"]

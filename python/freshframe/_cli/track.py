@@ -1,4 +1,4 @@
-"""`freshframe track`: tracks circles or a model's objects and writes complete results."""
+"""`freshframe track`: tracks circles or the objects of a model and writes complete results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def run(options: Any, messages: Messages) -> ExitCode:
     for source, written in zip(options.sources, outputs, strict=True):
         try:
             codes.append(_track(source, written, options, messages))
-        except ff.FreshframeError as error:  # one bad file keeps none of the others from being tracked
+        except ff.FreshframeError as error:  # the other files are tracked all the same
             codes.append(explain(error, messages, options))
         if codes[-1] == ExitCode.USAGE:
             break
     failed = [code for code in codes if code is not ExitCode.OK]
     messages.say(
-        f"{len(codes)} of {len(options.sources)} files tracked, {len(failed)} of them not completely"
+        f"{len(codes)} of {len(options.sources)} files were tracked, {len(failed)} of them not completely"
     )
     return failed[0] if failed else ExitCode.OK
 
@@ -56,27 +56,29 @@ def _check_model(options: Any) -> None:
             if getattr(options, name) is not None
         ]
         if given:
-            raise UsageError(f"--{given[0]} needs a model: --model FILE.onnx")
+            raise UsageError(f"--{given[0]} is for a model: add --model FILE.onnx")
     elif options.radius is not None:
-        raise UsageError("--radius is for circles, but --model finds boxes")
+        raise UsageError("--radius is for circles and cannot be used with --model, which finds boxes")
 
 
 def _check_several(options: Any) -> None:
     """Refuses several sources that cannot be tracked one after the other."""
     if options.serve is not None:
-        raise UsageError("--serve shows one source; name one")
+        raise UsageError("--serve shows one source, but several were given")
     if all(Path(str(source)).suffix.lower() in _PICTURE_SUFFIXES for source in options.sources):
         raise UsageError(f"several pictures are one source: {QUOTES}")
     for source in options.sources:
         if ff.open(source).live:
-            raise UsageError(f"{source!r} never ends; with several sources each must be a file")
+            raise UsageError(
+                f"{source!r} is a live source, which never ends; several sources must all be files"
+            )
 
 
 def _track(source: int | str, outputs: list[str], options: Any, messages: Messages) -> ExitCode:
     work = TrackRun(source, outputs, options)
     label = work.label
-    if work.told:
-        messages.say(work.told)
+    if work.about_model:
+        messages.say(work.about_model)
     try:
         serve_if_asked(work.pipeline, options, messages, view=None if work.drawn is None else [work.drawn])
         with _display(options, messages, label) as show:
@@ -105,32 +107,32 @@ def _track(source: int | str, outputs: list[str], options: Any, messages: Messag
         messages.complain(f"incomplete: {line}")
     if not missing:
         selected = limited or options.keep < 1
-        wanted = f"the {work.picked} frames that were asked for" if selected else "complete: every frame"
+        wanted = f"the {work.picked} selected frames" if selected else "complete: every frame"
         messages.say(wanted + _verbs(selected, bool(work.sinks)))
     return ExitCode.INCOMPLETE if missing else ExitCode.OK
 
 
 def _verbs(many: bool, written: bool) -> str:
-    return (" were" if many else " was") + " looked at" + (" and written" if written else "")
+    return (" were" if many else " was") + " processed" + (" and written" if written else "")
 
 
 def _checked(outputs: Sequence[str], sources: Sequence[int | str]) -> list[list[str]]:
-    """The outputs of each source; refuses impossible ones."""
+    """Returns the outputs of each source. Refuses those that cannot be written."""
     read = {os.path.realpath(source) for source in sources if isinstance(source, str)}
     seen: set[str] = set()
     for path in outputs:
         if len(sources) > 1 and _STEM not in path:
             example = Path(path).with_name(_STEM + Path(path).suffix)
             raise UsageError(
-                f"-o {path!r} would hold only the last of {len(sources)} sources; {_STEM} stands for the "
-                f"name of each without its suffix: -o '{example}'"
+                f"-o {path!r} would contain only the last of {len(sources)} sources; {_STEM} stands for the "
+                f"name of each source without its suffix: -o '{example}'"
             )
     result = [[path.replace(_STEM, _stem(source)) for path in outputs] for source in sources]
     for path in (path for paths in result for path in paths):
         _check_output(path)
         place = os.path.realpath(path)
         if place in seen:
-            raise UsageError(f"-o names {path!r} twice")
+            raise UsageError(f"-o would write {path!r} twice")
         if place in read:
             raise UsageError(f"-o {path!r} would overwrite the source")
         seen.add(place)
@@ -158,7 +160,7 @@ def _check_output(path: str) -> None:
 def _display(
     options: Any, messages: Messages, label: str
 ) -> contextlib.AbstractContextManager[Callable[[ff.Progress], None]]:
-    mixed = options.json and sys.stdout.isatty()  # the lines themselves show that it goes on
+    mixed = options.json and sys.stdout.isatty()  # the lines themselves show the progress
     if messages.level < 0 or mixed:
         return contextlib.nullcontext(lambda progress: None)
     total = options.max_frames if options.keep == 1 else None

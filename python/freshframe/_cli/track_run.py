@@ -1,4 +1,4 @@
-"""The graph of one `track`, and how it is run."""
+"""The graph of one run of `track`, and its execution."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import freshframe as ff
 from .outcome import UsageError, watched
 from .summary import Tally
 
-_TICK = 0.1  # seconds between two looks at a running pipeline
+_TICK = 0.1  # seconds between two checks of a running pipeline
 
 
 class Pick(ff.Node[ff.Frame, ff.Frame]):
-    """Lets a random share of the frames through, and none after the last one that was asked for.
+    """Passes on a random share of the frames, and none after the last selected one.
 
-    The choice depends on the seed and the frame's number alone, so it is the same in every run, whatever is
-    dropped before.
+    The selection depends only on the seed and the frame's number. It is the same in every run, even if other
+    frames are dropped.
     """
 
     def __init__(self, keep: float, seed: int, max_frames: int | None, seconds: float | None) -> None:
@@ -35,7 +35,7 @@ class Pick(ff.Node[ff.Frame, ff.Frame]):
         self._first_pts: float | None = None
 
     def process(self, sample: ff.Sample[ff.Frame]) -> ff.Frame | None:
-        """Returns the frame or, when it is not wanted, nothing."""
+        """Returns the frame if it is selected."""
         if self.full.is_set():
             return None
         if self._first_pts is None:
@@ -52,13 +52,13 @@ class Pick(ff.Node[ff.Frame, ff.Frame]):
 
 
 class StdoutLines(ff.JsonLines):
-    """JSON lines on stdout, each written out at once: their reader wants the newest.
+    """Writes JSON lines to stdout and flushes each at once, so that their reader gets the newest.
 
     Args:
-        label: The source, where several are written one after the other.
+        label: The name of the source, if several are written one after the other.
 
     Attributes:
-        unwanted: Set when the reader of stdout has gone away; later lines are thrown away.
+        unwanted: Set when the reader of stdout has closed it. Later lines are discarded.
     """
 
     def __init__(self, label: str | None = None) -> None:
@@ -67,7 +67,7 @@ class StdoutLines(ff.JsonLines):
         self.unwanted = threading.Event()
 
     def open(self) -> None:
-        """Takes stdout as it is."""
+        """Uses stdout instead of a file."""
         self._file = sys.stdout
 
     def process(self, sample: ff.Sample[Any]) -> None:
@@ -86,7 +86,7 @@ class StdoutLines(ff.JsonLines):
 
 
 def model_options(options: Any) -> dict[str, Any]:
-    """The options of an OnnxDetector that a command line gives."""
+    """The options of the command line for an OnnxDetector."""
     given = {
         "confidence": options.confidence,
         "classes": None if options.classes is None else options.classes.split(","),
@@ -98,36 +98,36 @@ def model_options(options: Any) -> dict[str, Any]:
 
 
 class TrackRun:
-    """The graph of one `track` and how it is run."""
+    """The graph of one run of `track`, and its execution."""
 
     def __init__(self, url: int | str, outputs: list[str], options: Any) -> None:
         self.pipeline = ff.Pipeline("track")
         source = ff.open(
             url, fps=options.fps, realtime=options.realtime, start=options.start, end=options.end
         )
-        self.label = source.url  # without its password
+        self.label = source.url  # with its password masked
         self.live = source.live
-        self.wait = options.wait or "://" in source.url  # a stream's server may come later
+        self.wait = options.wait or "://" in source.url  # the server of a stream may start later
         frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
         self.source = frames.name
         self.pick = self._pick(options)
-        # Of a live source the clock decides, so that the end comes even when the frames do not.
+        # For a live source real time counts, so that the run ends even if no frames arrive.
         self.deadline = options.duration if self.live else None
         if self.pick is not None:
             frames = self.pipeline.add(self.pick, frames, name="pick")
         self.things = "circles" if options.model is None else "boxes"
-        self.told = ""  # of the model
+        self.about_model = ""
         found = self._add_finder(frames, options)
         self.stdout: StdoutLines | None = None
         self.tally = Tally()
         self.pipeline.add(self.tally, found, name="tally")
-        # Pictures are drawn only when they can be seen; a slow drawing would slow a file's reading.
+        # Pictures are drawn only if they can be viewed: drawing would slow down the reading of a file.
         self.drawn = self._add_drawing(found) if options.serve is not None else None
         self.sinks = self._add_outputs(found, outputs, options)
         self.started = False
 
     def _add_finder(self, frames: ff.Port[ff.Frame], options: Any) -> ff.Port[Any]:
-        """What finds things and, unless it is not wanted, gives them identities."""
+        """Adds the detector and, unless --detect is given, the tracker."""
         if options.model is None:
             radius = {} if options.radius is None else {"radius": options.radius}
             circles = self.pipeline.add(
@@ -139,7 +139,7 @@ class TrackRun:
             detector = ff.OnnxDetector(options.model, **model_options(options))
         except ImportError as error:  # no ONNX Runtime
             raise UsageError(str(error)) from None
-        self.told = (
+        self.about_model = (
             f"{options.model}: layout {detector.layout}, input {detector.size[0]}x{detector.size[1]}, "
             f"computed by {detector.provider} with {detector.threads} threads"
         )
@@ -176,37 +176,37 @@ class TrackRun:
         return sinks
 
     def run(self, show: Callable[[ff.Progress], None]) -> ff.Report:
-        """Runs to the end of the source or to the limit that was asked for."""
+        """Runs to the end of the source or to the limit of the options."""
 
         def tick(progress: ff.Progress) -> None:
             show(progress)
             if self._has_enough(progress.elapsed):
                 self.pipeline.stop()
 
-        # Leaving the block stops the pipeline, whatever ended it.
+        # Leaving the block stops the pipeline, for any reason.
         with watched(self.pipeline), self.pipeline:
             self.started = True
             self._require_camera()
             return self.pipeline.run(progress=tick, progress_interval=_TICK)
 
     def _require_camera(self) -> None:
-        """Start() waits for a camera's first attempt, and goes on trying when it fails."""
+        """Without --wait, a camera that start() could not open is an error."""
         connection = self.pipeline.stats().nodes[self.source].source
         if not self.wait and connection is not None and connection.state == "backing_off":
-            raise ff.SourceError(f"{connection.last_error}; --wait waits for it")
+            raise ff.SourceError(f"{connection.last_error}; with --wait the command waits for it")
 
     @property
     def picked(self) -> int:
-        """How many frames were let through, where a share or a number was asked for."""
+        """Number of frames that were passed on, if the options select a part of them."""
         return 0 if self.pick is None else self.pick.picked
 
     @property
     def unwanted(self) -> bool:
-        """Whether the reader of the lines on stdout has gone away."""
+        """Whether the reader of stdout has closed it."""
         return self.stdout is not None and self.stdout.unwanted.is_set()
 
     def failed_to_close(self, error: ff.NodeError) -> bool:
-        """Whether all frames were worked on and only an output could not be finished."""
+        """Whether all frames were processed and only an output could not be finished."""
         return self.started and error.seq < 0 and error.node in self.sinks
 
     def _has_enough(self, elapsed: float) -> bool:
@@ -217,9 +217,9 @@ class TrackRun:
         return self.pick is not None and self.pick.full.is_set() and self._drained(self.pick.picked)
 
     def _drained(self, picked: int) -> bool:
-        """Whether everything that was picked has gone through every node, or is counted as dropped.
+        """Whether all picked frames have gone through every node or are counted as dropped.
 
-        Every node of this graph but `pick` emits one sample for each that it takes.
+        Every node of this graph except `pick` emits one sample for each that it takes.
         """
         edges = [edge for edge in self.pipeline.stats().edges if edge.parent != self.source]
         emitted = {edge.child: edge.delivered for edge in edges} | {"pick": picked}

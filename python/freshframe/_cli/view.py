@@ -1,4 +1,4 @@
-"""`freshframe view`: a source in the browser, with the graph that carries it."""
+"""`freshframe view`: serves a source's pictures and its graph for a browser."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .outcome import ExitCode, watched
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
     source = ff.open(options.source, fps=options.fps)
-    if not source.live:  # looked at as it was taken, not as fast as it can be read
+    if not source.live:  # viewed at its own speed, not as fast as it can be read
         source = ff.open(options.source, fps=options.fps, realtime=True, loop=options.loop)
     pipeline = ff.Pipeline("view", stall_timeout=None)
     frames: ff.Port[ff.Frame] = pipeline.add(source, name="source")
@@ -23,12 +23,12 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.circles:
         circles = pipeline.add(ff.CircleTracker(), frames)
         view.insert(0, pipeline.add(ff.Annotate(), circles))
-    # Started first: a file that cannot be opened has no page to show.
+    # Started first: without the file there is nothing to serve.
     with watched(pipeline), pipeline:
         dashboard = pipeline.serve(host=options.host, port=options.port, view=view)
         for url in dashboard.urls:
             print(f"{url}#view={quote(view[0].name, safe='')}", flush=True)
-        messages.say(f"shows {source.url}; Ctrl-C ends it")
+        messages.say(f"serving {source.url}; Ctrl-C ends it")
         pipeline.run()
     messages.say("the source has ended")
     return ExitCode.OK

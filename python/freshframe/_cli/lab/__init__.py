@@ -1,4 +1,4 @@
-"""`freshframe lab`: experiments that show on the user's own machine what holding the GIL costs."""
+"""`freshframe lab`: experiments that show on the user's machine what it costs to hold the GIL."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .table import Result, as_json, show
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """One experiment: its module, what it shows, and how long it takes, quick in brackets."""
+    """One experiment: its module, a description, and its duration, also with --quick."""
 
     module: str
     shows: str
@@ -28,13 +28,20 @@ class Lab:
 
 
 LABS = {
-    "fibonacci": Lab("fibonacci", "two threads, GIL held or released, in three binding libraries", 30, 5),
-    "call-guard": Lab(
-        "call_guard", "five calls on a thread pool: GIL held, call guard, scoped release", 14, 3
+    "fibonacci": Lab(
+        "fibonacci", "two calls on two threads, GIL held or released, in three binding libraries", 30, 5
     ),
-    "sum": Lab("sums", "a big sum: speed, error, and what other threads do meanwhile", 5, 3),
+    "call-guard": Lab(
+        "call_guard",
+        "five calls on a thread pool: GIL held, released around the call, released in a part of it",
+        14,
+        3,
+    ),
+    "sum": Lab("sums", "a large sum: speed, error, and the progress of another thread meanwhile", 5, 3),
     "frozen-game": Lab("frozen_game", "a 60 Hz game beside a capture that holds the GIL", 22, 5),
-    "contention": Lab("contention", "waiting for the GIL, and what letting it go costs", 28, 8),
+    "contention": Lab(
+        "contention", "the time that a thread waits for the GIL, and the cost of a release", 28, 8
+    ),
 }
 
 
@@ -67,12 +74,12 @@ def _picture(name: str | None, labs: list[str]) -> Path | None:
     if name is None:
         return None
     if "frozen-game" not in labs:
-        raise UsageError(f"--picture belongs to the lab frozen-game; {labs[0]} draws none")
+        raise UsageError(f"--picture is for the lab frozen-game, not for {labs[0]}")
     path = Path(name)
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"--picture needs a name that ends in .png or .jpg, got {name!r}")
     if not path.parent.is_dir():
-        raise UsageError(f"--picture {name!r}: there is no directory {str(path.parent)!r}")
+        raise UsageError(f"--picture {name!r}: there is no folder {str(path.parent)!r}")
     return path
 
 
@@ -80,7 +87,7 @@ def _other(name: str | None, labs: list[str]) -> Path | None:
     if name is None:
         return None
     if not {"fibonacci", "contention"}.intersection(labs):
-        raise UsageError(f"--free-threaded belongs to the labs fibonacci and contention, not to {labs[0]}")
+        raise UsageError(f"--free-threaded is for the labs fibonacci and contention, not for {labs[0]}")
     return Path(name)
 
 

@@ -1,4 +1,4 @@
-"""Five calls of a native function on a ThreadPoolExecutor: GIL held, let go throughout, let go in a part."""
+"""Five calls of a native function on a thread pool: GIL held, released around the call or in a part of it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _five(style: str, seconds: float, computes: bool) -> Callable[[], float]:
 
 
 def _least(machine: Machine) -> float:
-    """How long the calls that compute take together, in calls, when nothing but the cores limits them."""
+    """The time of the calls that compute, as a multiple of one call, if only the cores limit them."""
     share = max(1.0, CALLS / machine.usable)
     return (
         math.ceil(share) if machine.real_time else share
@@ -88,8 +88,8 @@ def _meaning(ratios: dict[tuple[str, bool], float], machine: Machine) -> str:
     computed = max(ratios["call guard", True], ratios["scoped release", True])
     if held < 0.8 * CALLS or guarded > 1.5:
         return (
-            f"Not as expected: {CALLS} calls that wait took {held:.1f} times one call with the GIL held and "
-            f"{guarded:.1f} times without it, instead of {CALLS} and 1."
+            f"Not as expected: {CALLS} calls that wait took {held:.1f} times as long as one call with the "
+            f"GIL held, and {guarded:.1f} times as long without it, instead of {CALLS} and 1."
         )
     least = _least(machine)
     cores = "1 core" if machine.cores == 1 else f"{machine.usable:g} cores"
@@ -99,6 +99,6 @@ def _meaning(ratios: dict[tuple[str, bool], float], machine: Machine) -> str:
         else f"took {computed:.1f} instead of the {least:.1f} that {cores} allow"
     )
     return (
-        f"While one call holds the GIL the other four wait ({held:.1f} times one call); released, "
-        f"calls that wait overlap ({guarded:.1f}), and calls that compute {verdict}."
+        f"While one call holds the GIL, the other four wait (all take {held:.1f} times as long as one); if "
+        f"the calls release it, those that wait overlap ({guarded:.1f}), and those that compute {verdict}."
     )

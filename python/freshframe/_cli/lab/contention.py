@@ -1,4 +1,4 @@
-"""How long a native thread waits for the GIL beside busy Python threads, and what letting it go costs."""
+"""The time that a native thread waits for the GIL beside busy Python threads, and the cost of a release."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .table import Record, Result, Table, ms, ratio
 
 _INTERVALS = (0.005, 0.001, 0.0002)  # seconds; the first is Python's own
 _WORK = (10e-6, 100e-6, 1e-3, 10e-3)  # seconds
-_PERIOD = 0.001  # seconds between two wishes of the native thread for the GIL
-_SLICE = 0.5  # seconds; between slices Ctrl-C is seen
+_PERIOD = 0.001  # seconds between two requests of the native thread for the GIL
+_SLICE = 0.5  # seconds; Ctrl-C takes effect between slices
 
 
 def run(bench: Bench, machine: Machine) -> Result:
     """Runs the lab."""
     waits = _waits(bench)
-    bench.say("waits are measured; now the cost of releasing the GIL ...")
+    bench.say("the waits are measured; now the cost of a release ...")
     costs = _costs(bench)
     free = free_threaded.tables(bench, "contention")
     tables = [_waits_table(waits, free["waits"]), _costs_table(costs, free["costs"])]
@@ -67,7 +67,7 @@ def _waits_table(waits: Waits, free: Sequence[Mapping[str, Any]] = ()) -> Table:
         records.append(record)
     return Table(
         "waits",
-        "A native thread asks for the GIL: how long it waits, ms",
+        "The time that a native thread waits for the GIL, ms",
         (
             *("busy Python threads", "switch interval, ms", "asked", "p50", "p90", "p99"),
             *((f"{free_threaded.COLUMN} p50", "p99") if free else ()),
@@ -78,7 +78,7 @@ def _waits_table(waits: Waits, free: Sequence[Mapping[str, Any]] = ()) -> Table:
     )
 
 
-# --- letting go ---------------------------------------------------------------------------------------------
+# --- releasing ---------------------------------------------------------------------------------------------
 
 Costs = dict[tuple[float, bool, bool], list[float]]
 
@@ -119,7 +119,7 @@ def _costs_table(costs: Costs, free: Sequence[Mapping[str, Any]] = ()) -> Table:
             cells.append(
                 [
                     f"{work * 1e3:g}",
-                    "a busy thread" if beside else "nothing",
+                    "a busy thread" if beside else "no other thread",
                     ms(held),
                     ms(released),
                     ratio(released / held),
@@ -156,13 +156,13 @@ def _mean(values: list[float]) -> float:
 
 
 def _without(waits: Waits, costs: Costs) -> str:
-    """Of a Python whose GIL is off."""
+    """The sentence for a Python whose GIL is off."""
     beside, short = quantile(waits[1, _INTERVALS[0]], 0.5), _WORK[1]
     let_go, held = _mean(costs[short, True, True]), _mean(costs[short, False, True])
     return (
-        f"Nobody holds a GIL here: a native thread gets into Python in {ms(beside)} ms (median) beside one "
-        f"busy Python thread, and {short * 1e6:g} us of work take {let_go / held:.2f} times as long when "
-        "they let go."
+        f"This Python has no GIL to wait for: a native thread attaches in {ms(beside)} ms (median) beside "
+        f"one busy Python thread, and {short * 1e6:g} us of work take {let_go / held:.2f} times as long if "
+        "the thread detaches meanwhile."
     )
 
 
@@ -174,13 +174,12 @@ def _meaning(waits: Waits, costs: Costs) -> str:
     if beside < 10 * alone or let_go < 2 * short:
         return (
             f"Not as expected: a native thread waited {ms(beside)} ms for the GIL beside one busy Python "
-            f"thread, {ms(alone)} ms alone, and {short * 1e6:g} us of work took {ms(let_go)} ms when it let "
-            "the GIL go."
+            f"thread, {ms(alone)} ms alone, and {short * 1e6:g} us of work took {ms(let_go)} ms if it "
+            "released the GIL."
         )
-    verdict = "long work hardly notices" if long < 1.3 else "even long work notices"
+    verdict = "has little effect on long work" if long < 1.3 else "slows down even long work"
     return (
-        f"A thread that wants the GIL beside one busy Python thread waits {ms(beside)} ms "
-        f"(median), beside three {ms(three)} ms: letting it go around {short * 1e6:g} us of work makes that "
-        f"work take {ms(let_go)} ms, and {verdict} ({work * 1e3:g} ms take {long:.2f} times as long as with "
-        "the GIL held)."
+        f"A thread waits {ms(beside)} ms (median) for the GIL beside one busy Python thread, and {ms(three)} "
+        f"ms beside three: a release around {short * 1e6:g} us of work makes that work take {ms(let_go)} ms, "
+        f"and it {verdict} ({work * 1e3:g} ms take {long:.2f} times as long as with the GIL held)."
     )

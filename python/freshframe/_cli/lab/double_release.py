@@ -1,4 +1,4 @@
-"""What happens when a function lets the GIL go twice: a dead process, or a compiler that refuses."""
+"""A function that releases the GIL twice: the process dies, or the compiler refuses the code."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .twins import Twins
 
 _TIME_LIMIT = 60  # seconds for the child, which dies at once
 _SHOWN = 3  # lines of what was printed
-_NO_CORE = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"  # it dies on purpose
-_REFUSAL = "already released"  # of what freshframe/gil.hpp says
+_NO_CORE = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"  # the process dies on purpose
+_REFUSAL = "already released"  # in the message of freshframe/gil.hpp
 _SOURCE = """#include <freshframe/gil.hpp>
 namespace gil = freshframe::gil;
 void let_go_twice(gil::Held& held) {
@@ -32,7 +32,7 @@ void let_go_twice(gil::Held& held) {
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How it ended for one binding; `message` as it was printed, `missing` why it could not be tried."""
+    """The result for one binding: the printed `message`, or in `missing` why it could not be tried."""
 
     how: str
     message: str = ""
@@ -41,7 +41,7 @@ class End:
 
 
 def table(bench: Bench, twins: Twins) -> tuple[Table, list[str]]:
-    """Tries all four; returns the table, and what was printed, for people."""
+    """Tries all four. Returns the table and the printed messages."""
     bench.say("releasing the GIL twice, in child processes and compilers ...")
     ends = {
         "nanobind": _dies(twins, "nanobind", "fibonacci_nanobind"),
@@ -75,7 +75,7 @@ def _first(end: End) -> str:
 
 
 def _excerpt(message: str) -> list[str]:
-    """The first lines from the one on that says what is wrong."""
+    """The first lines, beginning with the one that has the error."""
     lines = [line for line in message.splitlines() if line.strip()]
     begin = next((n for n, line in enumerate(lines) if "rror" in line), 0)
     shown = lines[begin : begin + _SHOWN]
@@ -100,7 +100,7 @@ def _dies(twins: Twins, name: str, module: str) -> End:
         return End("hangs", f"it had not ended after {_TIME_LIMIT} s")
     if child.returncode > 0:
         said = child.stderr.strip().splitlines() or [f"exit code {child.returncode}"]
-        return End("", missing=f"the child failed before it came to that: {said[-1]}")
+        return End("", missing=f"the child process failed before the second release: {said[-1]}")
     if child.returncode == 0:
         return End("survives", child.stderr, exit_code=0)
     killed = signal.Signals(-child.returncode).name

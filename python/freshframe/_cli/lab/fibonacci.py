@@ -1,4 +1,4 @@
-"""Two Fibonacci calls on two threads, GIL held or let go, in three libraries; and letting go twice."""
+"""Two Fibonacci calls on two threads, GIL held or released, in three libraries; and a double release."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def run(bench: Bench, machine: Machine) -> Result:
 
 
 def _in_short(reason: str) -> str:
-    """A reason may end in all that a compiler has printed."""
+    """The first lines of a reason, which may contain the whole output of a compiler."""
     first, *rest = [line.strip() for line in reason.splitlines() if line.strip()]
     return " ".join([first, *rest[:2]])
 
 
 def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[[], float]:
-    """All at once, started in this order; the first gets no head start but its order."""
+    """All at once, started in this order, without a pause in between."""
 
     def work() -> None:
         threads = [threading.Thread(target=function, args=(n, habit), daemon=True) for habit in habits]
@@ -125,20 +125,20 @@ def _meaning(ratios: Mapping[str, float], machine: Machine) -> str:
     if strange:
         what = ", ".join(f"{case} took {ratios[case]:.2f} instead of {expected[case]}" for case in strange)
         cause = (
-            "two threads cannot run side by side on one core"
+            "two threads cannot run in parallel on one core"
             if machine.usable < 2
             else "two threads did not get a core each"
             if all(ratios[case] > expected[case] for case in strange)
-            else "the runs differ more than what is shown"
+            else "the runs differ by more than this effect"
         )
         return f"Not as expected: {what}; {cause}."
     if not machine.gil:
         return (
-            f"Nobody holds a GIL here: two calls take {ratios['gil+gil']:.2f} times as long as one, whatever "
-            f"they do about it and in whichever order they start (at most {max(ratios.values()):.2f})."
+            f"This Python has no GIL to hold: two calls take {ratios['gil+gil']:.2f} times as long as one, "
+            f"whether or not they release it, and in any order (at most {max(ratios.values()):.2f})."
         )
     return (
-        f"Two calls that hold the GIL take {ratios['gil+gil']:.2f} times as long as one; the order decides "
-        f"when only one lets it go: overlap ({ratios['nogil-then-gil']:.2f}) if that one starts first, none "
-        f"({ratios['gil-then-nogil']:.2f}) if it has to wait for the holder to begin with."
+        f"Two calls that hold the GIL take {ratios['gil+gil']:.2f} times as long as one; if only one "
+        f"releases it, the order matters: they overlap ({ratios['nogil-then-gil']:.2f}) if that one starts "
+        f"first, and do not ({ratios['gil-then-nogil']:.2f}) if it first has to wait for the other."
     )

@@ -1,4 +1,4 @@
-"""The same lab on a free-threaded Python, in a process of its own: figures for a column beside the others."""
+"""Runs the same lab on a free-threaded Python in another process, for a column of its figures."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TIME_LIMIT = 300  # seconds
 
 
 def tables(bench: Bench, lab: str) -> Mapping[str, list[Mapping[str, Any]]]:
-    """The records of that lab's tables there, by the table's name; none when no such Python was named."""
+    """The records of the lab's tables by the table's name; empty if no free-threaded Python was named."""
     found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     if bench.free_threaded is None:
         return found

@@ -1,4 +1,4 @@
-"""A 60 Hz game beside a capture that holds the GIL, beside one that lets it go, and beside freshframe."""
+"""A 60 Hz game beside a capture that holds the GIL, beside one that releases it, and beside freshframe."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .timeline import Strip, draw_timelines
 
 CAPTURE = 0.030  # seconds that the camera needs for a frame
 DRAWING = 0.002  # seconds of Python per frame of the game
-SHOWING = 0.0005  # seconds that a frame needs to get onto the screen; pygame.display.flip() lets the GIL go
+SHOWING = 0.0005  # seconds to show a frame; pygame.display.flip() releases the GIL
 SCENE = "demo:circles?fps=60&size=640x480&balls=4&seed=1"
 _WARM_UP = 0.3  # seconds until the tracker's first results count
 _KINDS = ("alone", "capture holds the GIL", "capture lets it go", "freshframe")
@@ -59,7 +59,7 @@ def run(bench: Bench, machine: Machine) -> Result:
 
 
 def _draw(diary: Diary) -> None:
-    """What a game does in a frame: some Python, then a call that shows the picture and lets the GIL go."""
+    """The work of a game in a frame: some Python, then a call that shows the picture and releases the GIL."""
     end = time.perf_counter() + DRAWING
     while time.perf_counter() < end:
         pass
@@ -68,7 +68,7 @@ def _draw(diary: Diary) -> None:
 
 @contextmanager
 def _capturing(release: bool) -> Iterator[None]:
-    """Beside the body a Python thread takes picture after picture, as fast as the camera gives them."""
+    """Runs a Python thread beside the body that captures pictures, as fast as the camera delivers them."""
     ended = threading.Event()
 
     def work() -> None:
@@ -126,20 +126,21 @@ def _meaning(
     longest = {name: quantile(intervals[name], 0.99) for name in _KINDS}
     if share[held] < 0.2:
         return (
-            f"Not as expected: beside a capture that holds the GIL {CAPTURE * 1e3:g} ms per frame the game "
-            f"missed only {share[held]:.0%} of its frames."
+            f"Not as expected: beside a capture that holds the GIL for {CAPTURE * 1e3:g} ms per frame the "
+            f"game missed only {share[held]:.0%} of its frames."
         )
     frozen = (
-        f"A capture that holds the GIL {CAPTURE * 1e3:g} ms per frame makes the game miss {share[held]:.0%} "
-        f"of its frames; released, it misses {share[released]:.0%}"
+        f"A capture that holds the GIL for {CAPTURE * 1e3:g} ms per frame makes the game miss "
+        f"{share[held]:.0%} of its frames; beside one that releases the GIL it misses {share[released]:.0%}"
     )
     if share[fresh] <= share[alone] + 0.02:
         return (
-            f"{frozen}, and with freshframe, which tracks circles in 60 frames per second besides, "
+            f"{frozen}, and beside freshframe, which also tracks circles in 60 frames per second, "
             f"{share[fresh]:.0%} (p99 of a frame {ms(longest[fresh])} ms)."
         )
     return (
-        f"{frozen}; with freshframe, which tracks circles in 60 frames per second besides, it misses "
+        f"{frozen}; beside freshframe, which also tracks circles in 60 frames per second, it misses "
         f"{share[fresh]:.0%} (alone {share[alone]:.0%}) because scene, tracker and game share "
-        f"{'1 core' if machine.cores == 1 else f'{machine.usable:g} cores'} with whatever else runs here."
+        f"{'1 core' if machine.cores == 1 else f'{machine.usable:g} cores'} with the other programs of this "
+        "machine."
     )

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 _BOUNDS = (0.015, 0.018, 0.025, 0.035, 0.050, 0.070, 0.100)  # seconds; the second column is a game on time
-_HEADING = "share of frames by ms"
+_HEADING = "share of frames, by ms"
 _BARS = " ▁▂▃▄▅▆▇█"
 
 

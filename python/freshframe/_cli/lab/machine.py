@@ -1,4 +1,4 @@
-"""The machine that a lab runs on, and what about it makes the figures worth less."""
+"""The machine that a lab runs on, and the reasons why its figures may be less exact."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _WATCHED = 0.3  # seconds
-_BUSY = 0.25  # cores that others use, from which on two threads of a lab are slowed down visibly
+_BUSY = 0.25  # cores in use by other programs that visibly slow down two threads of a lab
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Facts that a reader of the figures needs.
+    """Facts for the reader of the figures.
 
     Attributes:
-        processor: The model's name.
-        cores: Cores that this process may run on.
-        quota: Cores that its container may use at a time; None: no such limit is known.
-        busy: Cores that others used just before the lab; None: not known.
-        real_time: The lab runs with real-time priority, so that others cannot take its cores away.
-        python: Its version.
+        processor: Name of its model.
+        cores: Cores that this process may use.
+        quota: Cores that its container may use at a time; None if no such limit is known.
+        busy: Cores that other programs used just before the lab; None if this is not known.
+        real_time: Whether the lab runs with real-time priority, so that other programs cannot delay it.
+        python: Version of Python.
         gil: Whether this Python has a GIL.
     """
 
@@ -42,39 +42,37 @@ class Machine:
         return f"Python {self.python}, {cores} of {self.processor}"
 
     def as_record(self) -> dict[str, object]:
-        """For JSON."""
+        """The fields for JSON."""
         return asdict(self)
 
     @property
     def usable(self) -> float:
-        """How many threads can run at the same time."""
+        """Number of threads that can run at the same time."""
         return self.cores if self.quota is None else min(self.cores, self.quota)
 
     @property
     def warnings(self) -> list[str]:
-        """What makes the figures worth less here, and what to do about it."""
+        """Reasons why the figures are less exact here, with advice."""
         found = []
         if not self.gil:
-            found.append(
-                "this Python runs without a GIL: nothing holds it, so held and released are the same"
-            )
+            found.append("this Python runs without a GIL, so held and released are the same")
         if self.cores == 1:
             found.append(
-                "this process has one core: threads take turns on it whichever holds the GIL, so nothing can "
-                "overlap but waiting"
+                "this process has one core: threads take turns on it with and without the GIL, so only "
+                "waiting can overlap"
             )
         elif self.usable < self.cores:
             found.append(f"the container may use {self.quota:g} of its {self.cores} cores at a time")
         if self.busy is not None and self.busy > _BUSY and not self.real_time:
             found.append(
-                f"other programs keep {self.busy:.1f} of the cores busy: two threads that could run side by "
-                "side then read about 1.7 instead of 1.0; run it again when the machine is idle"
+                f"other programs use {self.busy:.1f} cores: two threads that could run in parallel then show "
+                "about 1.7 instead of 1.0; run the lab again when the machine is idle"
             )
         return found
 
 
 def look() -> Machine:
-    """Looks at this machine; takes a third of a second, in which this process does nothing."""
+    """Examines this machine. Takes a third of a second, in which this process sleeps."""
     before = _processor_times()
     time.sleep(_WATCHED)
     after = _processor_times()
@@ -90,7 +88,7 @@ def look() -> Machine:
 
 
 def _processor_times() -> tuple[float, float] | None:
-    """Seconds that all cores together were busy, and not."""
+    """Busy and idle seconds of all cores together."""
     try:
         words = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
     except OSError:
@@ -110,7 +108,7 @@ def _busy(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 
 def _quota() -> float | None:
-    """The limit of control groups version 2; others are not looked for."""
+    """The limit of control groups version 2. Other limits are not examined."""
     try:
         limit, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How labs and benchmarks measure: kinds that take turns, Python threads that always want the GIL."""
+"""Tools of labs and benchmarks: kinds that take turns, and Python threads that always need the GIL."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a lab is told.
+    """The options of a lab.
 
     Attributes:
         quick: Take a few seconds and be less exact.
-        say: Tells people something on stderr.
-        picture: Where the lab's picture goes, if it draws one.
-        free_threaded: Path of a free-threaded Python that has freshframe: its figures stand beside.
+        say: Prints a message to stderr.
+        picture: File for the lab's picture, if it draws one.
+        free_threaded: Path of a free-threaded Python with freshframe, whose figures get their own column.
     """
 
     quick: bool
@@ -35,7 +35,7 @@ class Bench:
 def take_turns(
     kinds: Mapping[str, Callable[[], T]], rounds: int, *, after_round: Callable[[], None] = lambda: None
 ) -> dict[str, list[T]]:
-    """Runs every kind once per round; each round begins with another one, so that none is always first."""
+    """Runs every kind once per round. Each round begins with another kind, so that none is always first."""
     results: dict[str, list[T]] = {name: [] for name in kinds}
     names = list(kinds)
     for turn in range(rounds):
@@ -54,7 +54,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 class Counter(threading.Thread):
-    """A Python thread that counts as fast as it can: it wants the GIL all the time."""
+    """A Python thread that counts as fast as it can, so it needs the GIL all the time."""
 
     def __init__(self) -> None:
         super().__init__(name="lab-counter", daemon=True)
@@ -62,19 +62,19 @@ class Counter(threading.Thread):
         self._ended = False
 
     def run(self) -> None:
-        """Counts until it is told to end."""
+        """Counts until end() is called."""
         while not self._ended:
             self.count += 1
 
     def end(self) -> None:
-        """Lets it end and waits for that."""
+        """Ends the thread and waits for it."""
         self._ended = True
         self.join()
 
 
 @contextmanager
 def counting(threads: int = 1) -> Iterator[list[Counter]]:
-    """Beside the body so many Python threads count."""
+    """Runs this number of counting Python threads beside the body."""
     counters: list[Counter] = []
     try:
         for _ in range(threads):
@@ -88,7 +88,7 @@ def counting(threads: int = 1) -> Iterator[list[Counter]]:
 
 @contextmanager
 def switch_interval(seconds: float) -> Iterator[None]:
-    """Within, Python asks a holder to give the GIL away after so long; then it is as it was."""
+    """Sets the switch interval of Python within the block."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)
     try:

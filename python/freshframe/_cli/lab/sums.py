@@ -1,4 +1,4 @@
-"""A big sum in several ways: how fast, how exact, and what another Python thread can do meanwhile."""
+"""A large sum in several ways: speed, error, and the progress of another Python thread meanwhile."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def run(bench: Bench, machine: Machine) -> Result:
     turns = {name: _timing(kernel, given[name]) for name, kernel in kernels.items()}
     best = {name: min(times) for name, times in take_turns(turns, rounds).items()}
     errors = _errors(kernels)
-    bench.say("speed and error are measured; now what another thread does meanwhile ...")
+    bench.say("speed and error are measured; now the progress of another thread ...")
     shares = _shares(kernels, given, rounds)
     speeds = {name: given[name].nbytes / seconds for name, seconds in best.items()}
     table = _table(speeds, errors, shares, values.nbytes)
-    notes = [f"{_EXACT} was given one of {_SLOW} numbers"]
+    notes = [f"{_EXACT} added one of {_SLOW} numbers only"]
     if 2 <= machine.usable < 3:
-        notes.append("two threads that add leave no core to the other thread, whichever thread holds the GIL")
+        notes.append("two threads that add use both cores, so the other thread cannot run beside them")
     return Result("sum", [table], _meaning(speeds, errors, shares, values.nbytes), notes=notes)
 
 
@@ -79,7 +79,7 @@ def _errors(kernels: Mapping[str, Kernel]) -> dict[str, tuple[float, float]]:
 
 
 class _Ticker(threading.Thread):
-    """A Python thread that wants the GIL for a moment, thousands of times a second."""
+    """A Python thread that needs the GIL for a moment, thousands of times a second."""
 
     def __init__(self) -> None:
         super().__init__(name="lab-ticker", daemon=True)
@@ -87,7 +87,7 @@ class _Ticker(threading.Thread):
         self.ended = False
 
     def run(self) -> None:
-        """Ticks until it is told to end."""
+        """Ticks until `ended` is set."""
         while not self.ended:
             time.sleep(_TICK)
             self.ticks += 1
@@ -96,7 +96,7 @@ class _Ticker(threading.Thread):
 def _shares(
     kernels: Mapping[str, Kernel], given: Mapping[str, npt.NDArray[np.float64]], rounds: int
 ) -> dict[str, float]:
-    """How many of its ticks another thread gets in while each kernel runs, as a share of all."""
+    """The ticks of another thread while each kernel runs, as a share of its ticks without one."""
     ticker = _Ticker()
     ticker.start()
     try:
@@ -115,7 +115,7 @@ def _watching(ticker: _Ticker, kernel: Kernel, values: npt.NDArray[np.float64]) 
 
 
 def _ticks_during(ticker: _Ticker, work: Callable[[], object]) -> float:
-    """Per second."""
+    """Ticks per second."""
     before = ticker.ticks
     seconds = timed(work)
     return (ticker.ticks - before) / seconds
@@ -157,7 +157,7 @@ def _error(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{min(share, 1):.0%}"  # ticks come a little unevenly
+    return f"{min(share, 1):.0%}"  # the ticks are a little irregular
 
 
 def _meaning(
@@ -170,14 +170,14 @@ def _meaning(
     held, released, ours = shares[LOOP_HELD], shares[LOOP_RELEASED], shares[OURS]
     if held > 0.2 or released < 0.6 or ours < 0.6:
         return (
-            f"Not as expected: another Python thread got in {held:.0%} of its work while a loop held the "
-            f"GIL, {released:.0%} while it let it go, and {ours:.0%} beside numeric.sum."
+            f"Not as expected: another Python thread did {held:.0%} of its work while a loop held the "
+            f"GIL, {released:.0%} while the loop released it, and {ours:.0%} beside numeric.sum."
         )
     word = "as fast as" if 0.95 < speed < 1.05 else f"{speed:.1f} times as fast as"
     worst, other = max(errors[OURS]), max(errors[NUMPY])
     return (
-        f"While a loop that holds the GIL adds {size / 1e6:.0f} MB another Python thread gets in "
-        f"{_percent(held)} of its work, {_percent(released)} when the loop lets it go and {_percent(ours)} "
-        f"beside numeric.sum, which is {word} numpy.sum with a relative error of at most {_error(worst)} "
-        f"here (numpy.sum {_error(other)})."
+        f"While a loop that holds the GIL adds {size / 1e6:.0f} MB, another Python thread does "
+        f"{_percent(held)} of its work, {_percent(released)} if the loop releases the GIL, and "
+        f"{_percent(ours)} beside numeric.sum, which is {word} numpy.sum with a relative error of at most "
+        f"{_error(worst)} here (numpy.sum {_error(other)})."
     )

@@ -1,4 +1,4 @@
-"""What a lab found: tables, a sentence on what they mean, notes; for people or as JSON lines."""
+"""The results of a lab: tables, a sentence that explains them, and notes; as text or as JSON lines."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Table:
     """A table for people, and its records for programs.
 
     Attributes:
-        name: Of the records' kind.
-        title: What stands above it.
-        headings: Of its columns.
+        name: Name of the table in the records.
+        title: The line above the table.
+        headings: Headings of its columns.
         cells: Its rows.
         records: One mapping per row; times in seconds.
-        left: How many columns, from the first one on, are words.
+        left: Number of columns with words, counted from the first one.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run of a lab amounts to.
+    """The results of one run of a lab.
 
     Attributes:
-        lab: Its name.
+        lab: Name of the lab.
         tables: The figures.
-        meaning: One sentence on what they mean, made from them.
+        meaning: One sentence that explains the figures.
         drawing: Lines that show the figures, between the tables and the sentence.
-        notes: What could not be shown, and what to do about it.
+        notes: Figures that could not be measured, with advice.
     """
 
     lab: str
@@ -58,7 +58,7 @@ class Result:
 
 
 def as_json(result: Result, machine: Machine) -> list[str]:
-    """One object per line: the machine, every row, what they mean."""
+    """One object per line: the machine, every row, and the sentence."""
     records: list[dict[str, object]] = [{"table": "machine", **machine.as_record()}]
     records += [{"table": table.name, **row} for table in result.tables for row in table.records]
     records.append({"table": "meaning", "text": result.meaning, "notes": [*result.notes, *machine.warnings]})
@@ -66,7 +66,7 @@ def as_json(result: Result, machine: Machine) -> list[str]:
 
 
 def show(result: Result, machine: Machine, console: Console) -> None:
-    """Prints it for people."""
+    """Prints the results as text."""
     from rich.table import Table as RichTable  # noqa: PLC0415  (60 ms that --json does not need)
 
     console.print(f"lab {result.lab}, {machine}", style="bold")
@@ -86,11 +86,11 @@ def show(result: Result, machine: Machine, console: Console) -> None:
 
 
 def ms(seconds: float) -> str:
-    """`12.3`: milliseconds, with as many digits as help."""
+    """`12.3`: milliseconds, with a useful number of digits."""
     value = seconds * 1e3
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def ratio(value: float | None) -> str:
-    """`2.01`; a dash when it is not known."""
+    """`2.01`; a dash if it is not known."""
     return "-" if value is None else f"{value:.2f}" if value < 100 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""The picture of frozen-game: one strip per case, with a line for each frame of the game."""
+"""Draws the picture of frozen-game: one strip per case, with a line for each frame of the game."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class Strip:
 
 
 def draw_timelines(strips: Sequence[Strip], seconds: float, refresh: float, path: Path) -> None:
-    """Writes the picture, PNG or JPEG by its name.
+    """Writes the picture, PNG or JPEG by the suffix of its name.
 
     Args:
-        strips: From top to bottom.
-        seconds: How much of each is shown.
+        strips: The cases, from top to bottom.
+        seconds: Length of the shown part of each case.
         refresh: Seconds between two frames of a game that misses none.
-        path: Where it goes.
+        path: The file.
 
     Raises:
-        FreshframeError: It cannot be written.
+        FreshframeError: The file cannot be written.
     GIL: released while the file is written.
     """
     height = _HEAD + _STRIP * len(strips) + _FOOT
@@ -57,7 +57,7 @@ def draw_timelines(strips: Sequence[Strip], seconds: float, refresh: float, path
 def _draw_head(picture: Canvas, refresh: float) -> None:
     _write(picture, f"A game that draws every {1e3 * refresh:.1f} ms", _MARGIN, 24, _LARGE, _INK)
     x = _MARGIN
-    for colour, text in ((_GOOD, "a frame of the game"), (_BAD, "the screen stands still")):
+    for colour, text in ((_GOOD, "a frame of the game"), (_BAD, "the screen does not change")):
         _fill(picture, x, x + 12, 65, 77, colour)
         x = _write(picture, text, x + 22, 64, _SMALL, _FAINT) + 36
 
@@ -96,7 +96,7 @@ def _draw_axis(picture: Canvas, top: int, seconds: float) -> None:
 
 
 def _write(picture: Canvas, text: str, x: int, y: int, height: float, colour: Colour) -> int:
-    """Writes a line of text; returns its right edge. What does not fit is cut off."""
+    """Draws a line of text and returns its right edge. A text that does not fit is cut off."""
     mask = _native.text_mask(text, height)
     target = picture[y : y + mask.shape[0], x : x + mask.shape[1]]
     _mix(target, mask[: target.shape[0], : target.shape[1], None] / 255.0, colour)
@@ -104,7 +104,7 @@ def _write(picture: Canvas, text: str, x: int, y: int, height: float, colour: Co
 
 
 def _fill(picture: Canvas, left: float, right: float, top: int, bottom: int, colour: Colour) -> None:
-    """Fills a box; columns that it covers in part are mixed."""
+    """Fills a box. Columns that it covers in part get a mixed colour."""
     right = min(right, float(_WIDTH - _MARGIN))
     columns = np.arange(int(left), int(np.ceil(right)))
     covered = np.clip(np.minimum(columns + 1, right) - np.maximum(columns, left), 0, 1)

@@ -1,4 +1,4 @@
-"""The same function in other binding libraries, built once by examples/fibonacci of a checkout."""
+"""The same function in other binding libraries, which examples/fibonacci of a checkout builds once."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ BINDINGS = {"pybind11": "pybind11", "PyO3": "pyo3", "nanobind": "nanobind"}
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """What is there, and why the rest is not.
+    """The modules of the other bindings, and the reasons for the missing ones.
 
     Attributes:
-        modules: By the binding's name; each has `fibonacci(n, release)`.
-        missing: Why a binding is not among them, and what to do.
-        builder: The example's build_twins.py; None outside a checkout.
+        modules: Modules by the binding's name; each has `fibonacci(n, release)`.
+        missing: For each missing binding the reason, with advice.
+        builder: The module build_twins.py of the example; None outside a checkout.
     """
 
     modules: dict[str, Any]
@@ -33,15 +33,15 @@ class Twins:
 
     @staticmethod
     def none(why: str) -> Twins:
-        """No twin, all for the same reason."""
+        """No twin, for one reason."""
         return Twins({}, dict.fromkeys(BINDINGS, why), None)
 
     @staticmethod
     def find(bench: Bench) -> Twins:
-        """Imports the twins; unless it is to be quick, builds what is missing, once."""
+        """Imports the twins. Builds missing ones once, except with --quick."""
         builder = load_builder()
         if builder is not None:
-            builder._say = bench.say  # its news are silenced by -q as all others are
+            builder._say = bench.say  # so that -q also silences its messages
         modules: dict[str, Any] = {}
         missing: dict[str, str] = {}
         for name, key in BINDINGS.items():
@@ -54,7 +54,7 @@ class Twins:
 
 
 def load_builder() -> Any:
-    """examples/fibonacci/build_twins.py of the checkout that this package lies in; None outside one."""
+    """examples/fibonacci/build_twins.py of the checkout of this package; None outside a checkout."""
     path = Path(ff.__file__).resolve().parents[2] / "examples" / "fibonacci" / "build_twins.py"
     if not path.exists():
         return None
@@ -82,8 +82,9 @@ def _module(bench: Bench, builder: Any, key: str) -> Any:
     if importlib.util.find_spec(name) is None:
         if builder is None:
             raise ImportError(
-                f"there is no module {name}; it is built in a checkout of freshframe: "
-                f"python examples/fibonacci/build_twins.py {key}, then put the folder it names on PYTHONPATH"
+                f"there is no module {name}; build it in a checkout of freshframe: "
+                f"python examples/fibonacci/build_twins.py {key}, then put the folder that it names on "
+                "PYTHONPATH"
             )
         sys.path.insert(0, str(builder.build(key, only_cached=bench.quick)))
         importlib.invalidate_caches()
