@@ -95,7 +95,7 @@ nb::tuple video_info(const NodeHandle& self) {
     throw StateError(
         "the info of '" + video_source(self).url() +
         "' is not known yet: it is once the pipeline has started and, with a network stream, the "
-        "first frame has arrived; freshframe.probe(url) tells it without a pipeline");
+        "first frame has arrived; freshframe.probe(url) returns it without a pipeline");
   }
   return nb::make_tuple(info.codec, info.width, info.height, info.fps, info.frame_count, info.duration,
                         info.pixel_format, info.container, info.interlaced);

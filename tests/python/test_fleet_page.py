@@ -154,7 +154,7 @@ def test_health_fails_while_a_camera_does_not_run() -> None:
     [
         ({"port": 65536}, ff.OptionError, "port must be 0"),
         ({"port": "80"}, ff.OptionTypeError, "port"),
-        ({"host": "nowhere.example"}, ff.OptionError, "an address to listen at"),
+        ({"host": "nowhere.example"}, ff.OptionError, "an address to listen on"),
         ({"token": "short"}, ff.OptionError, "token"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_server_for_all_addresses_names_them() -> None:
     ("arguments", "message"),
     [
         ({"host": 5}, "host must be an address"),
-        ({"host": "example.org"}, "needs an address to listen at"),
+        ({"host": "example.org"}, "needs an address to listen on"),
         ({"port": -1}, "port must be a whole number"),
         ({"port": 65536}, "port must be a whole number"),
         ({"port": True}, "port must be a whole number"),

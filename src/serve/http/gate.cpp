@@ -68,7 +68,8 @@ std::string make_token() {
   while (got < random.size()) {
     const auto count = ::getrandom(random.data() + got, random.size() - got, 0);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error("the kernel gives no random bytes: " + std::generic_category().message(errno));
+    if (count < 0)
+      throw Error("the kernel delivers no random bytes: " + std::generic_category().message(errno));
     got += static_cast<std::size_t>(count);
   }
   std::string token;

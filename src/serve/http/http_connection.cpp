@@ -67,7 +67,8 @@ void HttpConnection::check(Time now) {
   if (now < deadline_) return;
   if (waited_port_) {
     end_wait();
-    send(plain(503, "no picture came within 2 s: the pipeline does not run, or nothing flows there"),
+    send(plain(503,
+               "no picture arrived within 2 s: the pipeline does not run, or no sample reaches this port"),
          parser_->get().keep_alive());
     return;
   }
@@ -87,10 +88,10 @@ void HttpConnection::on_head(const ErrorCode& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     send(plain(431, "the request's headers are too large"), false);
   } else if (error == http::error::body_limit) {
-    send(plain(413, "a request here has no body"), false);
+    send(plain(413, "a request must not have a body"), false);
   } else if (error.category() == make_error_code(http::error::bad_method).category() &&
              error != http::error::end_of_stream && error != http::error::partial_message) {
-    send(plain(400, "this is no HTTP request"), false);
+    send(plain(400, "this is not an HTTP request"), false);
   } else if (error) {
     cut();
   } else {
@@ -104,7 +105,7 @@ void HttpConnection::on_request() {
     return send(plain(400, "a request must have one Host header, and at most one Origin"), false);
   }
   if (parser_->chunked() || parser_->content_length_remaining().value_or(0) > 0) {
-    return send(plain(413, "a request here has no body"), false);
+    return send(plain(413, "a request must not have a body"), false);
   }
   auto routed = route(head_of_request(request), service_.gate(), service_);
   if (routed.permitted && !known_) {

@@ -130,10 +130,10 @@ Routed answer(std::string_view path, const RequestHead& head, StateSource& sourc
   if (path == "/healthz") return {.reply = health(source)};
   if (auto port = picture_port(path)) {
     if (source.has_port(*port)) return {.to = Routed::To::Picture, .port = *std::move(port)};
-    return {.reply = plain(404, "no port of this name is served: serve(view=...) names them")};
+    return {.reply = plain(404, "no port with this name is served; serve(view=...) chooses the ports")};
   }
   if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
-  return {.reply = plain(404, "there is nothing here; see /, /api/state, /metrics, /healthz")};
+  return {.reply = plain(404, "there is nothing at this address; see /, /api/state, /metrics, /healthz")};
 }
 
 }  // namespace
@@ -160,7 +160,7 @@ std::string head_of(const Reply& reply, bool keep_alive) {
 
 Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   if (head.method != "GET") {
-    auto reply = plain(405, "only GET is answered here");
+    auto reply = plain(405, "this server answers GET only");
     reply.headers = "Allow: GET\r\n";
     return {.reply = std::move(reply)};
   }
@@ -173,7 +173,7 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
     case Verdict::WrongHost:
       return {.reply = plain(403, "this server answers to its address and to localhost, not to other names")};
     case Verdict::WrongOrigin:
-      return {.reply = plain(403, "pages of other sites may not ask this server")};
+      return {.reply = plain(403, "pages of other sites may not use this server")};
     case Verdict::NoToken:
       if (path == "/") {
         const auto token = query_value(query, "token");

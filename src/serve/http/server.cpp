@@ -34,7 +34,7 @@ net::ip::address address_of(const std::string& host) {
   const auto address = net::ip::make_address(host, error);
   if (error) {
     throw OptionError(
-        "serve() needs an address to listen at, such as 127.0.0.1 or 0.0.0.0, or localhost; got '" + host +
+        "serve() needs an address to listen on, such as 127.0.0.1 or 0.0.0.0, or localhost; got '" + host +
         "'");
   }
   return address;
@@ -44,7 +44,7 @@ std::string checked_token(const std::string& token, bool loopback) {
   if (token.empty()) return loopback ? std::string() : make_token();
   if (token.size() < kMinToken || token.size() > kMaxToken || !is_plain_token(token)) {
     throw OptionError("a token must have " + std::to_string(kMinToken) + " to " + std::to_string(kMaxToken) +
-                      " letters of a-z A-Z 0-9 - _; leave it out and one is made");
+                      " letters of a-z A-Z 0-9 - _; without one, serve() makes a token if it needs one");
   }
   return token;
 }
@@ -60,7 +60,7 @@ net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoi
   } catch (const boost::system::system_error& error) {
     throw Error("cannot serve at " + endpoint.address().to_string() + ", port " +
                 std::to_string(endpoint.port()) + ": " + error.code().message() +
-                "; port 0 takes one that is free");
+                "; port 0 chooses a free one");
   }
   return acceptor;
 }

@@ -85,7 +85,7 @@ void EventLog::follow_phase(const Snapshot& seen) {
   if (phase == phase_) return;
   const bool first = !phase_;
   phase_ = phase;
-  if (phase == core::LifePhase::Running) add(seen.time, "start", seen.pipeline, "the pipeline runs");
+  if (phase == core::LifePhase::Running) add(seen.time, "start", seen.pipeline, "the pipeline is running");
   if (phase < core::LifePhase::Ended) return;
   if (phase == core::LifePhase::Failed) {
     add(seen.time, "end", seen.pipeline, "the pipeline failed" + (seen.error ? ": " + seen.error->text : ""));
@@ -147,7 +147,7 @@ void EventLog::follow_sources(const Snapshot& seen) {
     if (!node.source) continue;
     const auto& now = *node.source;
     auto& before = sources_[node.name];
-    if (now.stalls > before.stalls) add(seen.time, "stall", node.name, "connected, but nothing comes");
+    if (now.stalls > before.stalls) add(seen.time, "stall", node.name, "connected, but no data arrives");
     if (now.outages > before.outages) {
       add(seen.time, "outage", node.name,
           now.last_error.empty() ? "the connection was lost" : "the connection was lost: " + now.last_error);
@@ -155,7 +155,7 @@ void EventLog::follow_sources(const Snapshot& seen) {
     if (now.reconnects > before.reconnects) {
       const double lasted = now.outage_seconds - before.outage_seconds;
       add(seen.time, "reconnect", node.name,
-          "frames come again after " + seconds_text(std::max(0.0, lasted)));
+          "frames arrive again after " + seconds_text(std::max(0.0, lasted)));
     }
     if (now.reconnects > before.reconnects || now.reconnects == now.outages) {
       before.outage_seconds = now.outage_seconds;
@@ -181,7 +181,7 @@ void EventLog::follow_gil(const Snapshot& seen) {
     if (stall.id <= *last_gil_stall_) continue;
     last_gil_stall_ = stall.id;
     add(seen.time, "gil", stall.thread,
-        "kept the GIL for " + seconds_text(stall.seconds) + ": " + holder_of(stall),
+        "held the GIL for " + seconds_text(stall.seconds) + ": " + holder_of(stall),
         {.detail = stall.native + "\n" + stall.python});
   }
 }

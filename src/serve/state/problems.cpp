@@ -73,7 +73,7 @@ void add_gil(std::vector<Problem>& out, const Snapshot& seen) {
   } else if (seen.gil_stalled_share >= kStalledShare && !gil.recent.empty()) {
     const auto& last = gil.recent.back();
     out.push_back({"gil", node_of_thread(last.thread, seen),
-                   "kept the GIL from others for " + percent(seen.gil_stalled_share) +
+                   "held the GIL while others waited for " + percent(seen.gil_stalled_share) +
                        " of the last 5 s: " + holder_of(last)});
   }
   for (std::size_t i = 0; i < seen.node_rates.size(); ++i) {

@@ -191,7 +191,7 @@ TEST(ServeHttp, RefusesOptionsThatCannotBe) {
   const Server server(pipeline);
   EXPECT_TRUE(
       contains(message_of<Error>([&] { const Server same(pipeline, {.port = endpoint_of(server).port()}); }),
-               "port 0 takes one that is free"));
+               "port 0 chooses a free one"));
 }
 
 TEST(ServeHttp, ServesThePagesFilesWithTheirTypesAndNotAgainWhenTheyAreKnown) {
