@@ -1,8 +1,8 @@
 // A node of your own in C++17: derive from Node or Source, export it with FRESHFRAME_NODE. Header only; links nothing.
 // SPDX-License-Identifier: Apache-2.0
 //
-// This is the plugin's side of the C border in abi.h. Any compiler and standard library will do: exceptions are caught here
-// and cross as text, memory is freed by the side that allocated it.
+// This is the plugin's side of the C interface in abi.h. Any compiler and standard library will do: exceptions are
+// caught here and cross as text, and memory is freed by the side that allocated it.
 #pragma once
 
 #include "freshframe/abi.h"

@@ -1,4 +1,4 @@
-// gil::Ref, an owner of a Python object that may travel, and the list on which it dies without the GIL.
+// gil::Ref, an owner of a Python object that may move between threads, and the list of dropped references.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -38,7 +38,7 @@ class DeferredFree {
       const std::lock_guard lock(mutex_);
       try {
         objects_.push_back(object);
-      } catch (const std::bad_alloc&) {  // without memory the object stays for ever; the process goes on
+      } catch (const std::bad_alloc&) {  // without memory the object leaks, and the process continues
         return;
       }
       waiting_.store(objects_.size(), std::memory_order_release);
@@ -50,7 +50,7 @@ class DeferredFree {
     }
   }
 
-  /// Drops what has gathered; returns how many. Runs finalisers, so hold no lock.
+  /// Drops the waiting references and returns their number. Runs finalisers, so hold no lock.
   std::size_t drain(Held& held) {
     held.check();
     if (pending() == 0) return 0;
@@ -64,8 +64,8 @@ class DeferredFree {
     return objects.size();
   }
 
-  /// From now on a thread with the GIL frees what it drops at once. For the interpreter's exit, when nobody
-  /// will drain any more.
+  /// From now on a thread with the GIL frees a dropped reference at once. For the interpreter's exit, after
+  /// which no thread drains the list.
   void stop_deferring(Held& held) {
     deferring_.store(false, std::memory_order_release);
     drain(held);
@@ -93,7 +93,7 @@ class DeferredFree {
   bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain
 };
 
-/// Owns a Python object, or nothing. May travel and die without the GIL; can be touched only with the token.
+/// Owns a Python object, or nothing. Can be moved and destroyed without the GIL, but used only with the token.
 class Ref {
  public:
   Ref() noexcept = default;

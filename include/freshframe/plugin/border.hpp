@@ -50,7 +50,7 @@ inline void write(freshframe_error* error, const char* text) noexcept {
   error->text[error->capacity - 1] = '\0';
 }
 
-// Runs `call`; what it throws becomes -1 and a text.
+// Runs `call`. An exception becomes -1 and a text.
 template <class F>
 std::int32_t guarded(freshframe_error* error, const F& call) noexcept {
   try {
