@@ -124,7 +124,7 @@ PyObject*& column_of(PyObject* circles, std::size_t column) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(circles) + offsets[column]);
 }
 
-// Makes a frozen, slotted dataclass without its __init__, which costs more than the arrays.
+// Makes a frozen, slotted dataclass without calling its __init__, which costs more than the arrays.
 [[gnu::noinline]] nb::object make_circles(Columns columns) {
   auto* const type = circles_type();
   const nb::object result = nb::steal(type->tp_alloc(type, 0));
@@ -267,7 +267,7 @@ class Pooled {
 
 // Used with the GIL held; never destroyed, since that would need it.
 struct Pool {
-  // A program that holds the result before and asks for the next one uses two. The rest is for results whose
+  // A program that holds one result and asks for the next one uses two. The rest is for results whose
   // number of circles varies.
   std::array<Pooled, 4> entries;
   std::size_t next = 0;

@@ -1,4 +1,4 @@
-// The package's Python classes that native code makes instances of or looks for.
+// The package's Python classes that native code instantiates or recognises.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

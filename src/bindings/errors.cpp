@@ -88,7 +88,7 @@ void raise_node_error(gil::Held& held, const NodeError& error) {
   raise(object);
 }
 
-// Throws on what it does not know.
+// Rethrows an unknown exception.
 void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
   const auto& known = classes();
   try {
@@ -132,7 +132,7 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
 
 namespace {
 
-// Also of texts that are no Unicode, such as names of files that are not (PEP 383): "backslashreplace". Empty
+// Also for texts that are not valid Unicode, such as names of files (PEP 383): "backslashreplace". Empty
 // when there is no text; no exception stays set.
 std::string utf8_of(PyObject* text) {
   PyObject* const bytes =
@@ -250,7 +250,7 @@ void translate(gil::Held& held, const std::exception_ptr* error) {
 void register_exception_translator() {
   nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {
     gil::entry<&translate>(
-        &error);  // nanobind calls this with the GIL held; what it rethrows is nanobind's to map
+        &error);  // nanobind calls this with the GIL held, and maps an exception that is rethrown
   });
 }
 

@@ -1,4 +1,4 @@
-// The order in which a crowd comes in.
+// The order in which waiting threads get in.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/turnstile.hpp"
 

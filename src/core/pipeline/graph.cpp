@@ -86,7 +86,7 @@ void Graph::find_live() {
 void Graph::wire() {
   if (workers_.empty()) throw GraphError("there is nothing to run: add() a source first");
   find_live();
-  for (std::size_t i = 0; i < workers_.size(); ++i) {  // everything is refused before anything is wired
+  for (std::size_t i = 0; i < workers_.size(); ++i) {  // all refusals come before the first connection
     for (const auto& wire : wires_[i]) (void)resolve_queue(wire, workers_[i]->name(), false);
   }
   check_recordings();

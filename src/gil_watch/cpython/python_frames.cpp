@@ -57,9 +57,9 @@ PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
   return mark;
 }
 
-// The words behind the frame's head, and the values of the ints and floats among them: a counter that gets
-// the memory of its last value but one again would else look unchanged. Of other objects nothing counts: a C
-// function that is at work on them changes them, too.
+// The words behind the frame's head, and the values of the ints and floats among them. Without the values a
+// counter whose new object reuses the memory of an earlier one would look unchanged. The contents of other
+// objects are ignored, because a C function that works on them changes them, too.
 std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
   constexpr std::size_t kWords = 12;
   std::array<std::uintptr_t, kWords> words{};
@@ -136,8 +136,8 @@ std::vector<PythonFrame> FrameReader::frames(std::uintptr_t thread_state) const 
     const std::vector<Raw> again = chain(thread_state);
     if (again == raw) return frames;
     if (attempt + 1 < kAttempts) continue;
-    // A running loop never holds still. What both readings have in common, from the outermost frame inwards,
-    // was there all the time.
+    // A running loop changes its frames all the time. The frames that both readings have in common, from the
+    // outermost one inwards, existed all the time.
     std::size_t same = 0;
     while (same < raw.size() && same < again.size() &&
            raw[raw.size() - 1 - same].same_call(again[again.size() - 1 - same]))
