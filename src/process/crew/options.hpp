@@ -1,4 +1,4 @@
-// How a node runs in worker processes, and how a worker is made.
+// Options of a node in worker processes, and the recipe of a worker.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,7 +23,7 @@ struct CrewOptions {
   bool skips_errors = false;  // on_error is Skip
 };
 
-/// What every worker of a node is started with.
+/// The data with which every worker of a node is started.
 struct Recipe {
   std::vector<std::string> arguments;    // the program first
   std::vector<std::string> environment;  // "NAME=value"
