@@ -26,8 +26,8 @@ class Node(Generic[In, Out]):
     Attributes:
         records_to: The path of the file that the node writes, if it is a recorder. Below a live source it
             then gets the queue RECORDING, stop() lets it write the waiting samples, and start() refuses a
-            path that a source reads or another recorder writes. A recorder should replace an existing file
-            when the first sample comes, not in open(): a source that cannot be opened then destroys nothing.
+            path that a source reads or another recorder writes. A recorder should replace an existing file at
+            the first sample and not in open(), so that the file stays if a source cannot be opened.
     """
 
     records_to: str | None = None
@@ -69,7 +69,7 @@ class Node(Generic[In, Out]):
         raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
 
     def close(self) -> None:
-        """Called once after the last sample if open() succeeded, also after a failure."""
+        """Called once after the last sample if open() succeeded, even after a failure."""
 
 
 class Source(Node[None, Out]):
@@ -95,12 +95,12 @@ class Source(Node[None, Out]):
 
 
 class Native:
-    """What native nodes and sources share: the engine's node, whose options are fixed when it is made."""
+    """The base of native nodes and sources. It has the engine's node, whose options are fixed."""
 
     _handle: _native.NodeHandle
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuses an attribute that the engine would never see.
+        """Refuses an attribute, because the engine would not use it.
 
         Raises:
             AttributeError: The name is public.

@@ -1,4 +1,4 @@
-"""The address of a C function, whichever way a Python program has it."""
+"""The address of a C function from the pointer of any supported library."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,7 +23,7 @@ def address_of(pointer: Any) -> int:
     """The address behind a pointer of ctypes or cffi, or a capsule of Cython.
 
     Raises:
-        OptionTypeError: It is something else, null, or a callback into Python.
+        OptionTypeError: It is of another type, null, or a callback into Python.
         OptionError: The capsule has another signature.
     """
     if isinstance(pointer, _POINTER):

@@ -1,4 +1,4 @@
-"""Metrics for programs that serve their own: a collector for the package prometheus_client."""
+"""Metrics for programs with an endpoint of their own: a collector for the package prometheus_client."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -39,7 +39,7 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
     _check(pipelines)
 
     class PipelineCollector(Collector):  # type: ignore[misc]  # of an optional package, which mypy skips
-        """Reads the text of /metrics, so that there is one place where names and types are said."""
+        """Parses the text of /metrics, so that names and types are defined in one place."""
 
         def collect(self) -> Iterable[Metric]:
             families: dict[str, Metric] = {}

@@ -44,8 +44,8 @@ def show(what: Port[Any] | Pipeline | Dashboard, *, window: bool = True) -> Dash
     Raises:
         OptionTypeError: ``what`` is not a Port, a Pipeline or a Dashboard.
         OptionError: The port cannot be viewed.
-        FreshframeError: There is no display or no browser. The pipeline is served all the same; the message
-            has the URL.
+        FreshframeError: There is no display or no browser. The pipeline is served nevertheless, and the
+            message has the URL.
     """
     dashboard = _dashboard_of(what)
     url = dashboard.url + _fragment(what)

@@ -44,7 +44,7 @@ class Stream(Generic[T_co]):
 
     def __init__(self, source: Source[Any], nodes: tuple[Any, ...], options: _Options) -> None:
         """Called by freshframe.stream()."""
-        _wiring.options(None, None, options.on_error, None)  # there may be no node to give it to
+        _wiring.options(None, None, options.on_error, None)  # there may be no node that gets it
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
@@ -216,7 +216,7 @@ def stream(
     """Reads a source through nodes in a row: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``.
 
     Args:
-        source: Where samples come from.
+        source: The source of the samples.
         *nodes: The steps in order; the last one's samples are read.
         queue: Queue of the reader; default: LATEST below a live source, LOSSLESS below files.
         frames: False: samples come without their frame, so that keeping results keeps no pictures.

@@ -20,7 +20,7 @@ class DemoCircle:
         x: Pixels; the centre of the top left pixel is 0.
         y: Pixels.
         r: Pixels.
-        visible: Share of the rim that nothing hides and the picture holds, 0 to 1.
+        visible: Share of the rim that is inside the picture and not covered, 0 to 1.
     """
 
     id: int
@@ -53,7 +53,7 @@ class DemoShape:
         y1: The upper edge.
         x2: The right edge.
         y2: The lower edge.
-        visible: Share of the circle around it that nothing hides and the picture holds, 0 to 1.
+        visible: Share of the enclosing circle's rim that is inside the picture and not covered, 0 to 1.
     """
 
     id: int
@@ -80,6 +80,6 @@ def demo_shapes(url: str, seq: int) -> list[DemoShape]:
 def shapes_model() -> Path:
     """The ONNX file of a detector of balls, squares and triangles, for OnnxDetector.
 
-    It has 0.6 MB, is trained by this project from painted scenes, and is under its licence.
+    It has 0.6 MB. This project trained it on painted scenes and licenses it like its own code.
     """
     return Path(__file__).with_name("_shapes") / "shapes.onnx"
