@@ -22,7 +22,7 @@ struct CameraSize {
 
 /// One pixel format of a camera with its sizes and rates.
 struct CameraFormat {
-  std::string name;  // "mjpeg", "yuyv", ...: what options={"format": ...} takes; else the driver's code
+  std::string name;         // a value for options={"format": ...}: "mjpeg", "yuyv"; else the driver's code
   std::string description;  // the driver's words
   std::uint32_t code = 0;   // V4L2's four-character code
   bool supported = false;   // freshframe can read it

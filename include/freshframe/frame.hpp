@@ -20,7 +20,7 @@ struct FrameBody;     // src/core/frame/frame_body.hpp
 
 namespace freshframe {
 
-/// Layout of the samples in memory, 8 bits each. I422 and I444 are what webcam MJPEG decodes to.
+/// Layout of the samples in memory, 8 bits each. MJPEG of webcams decodes to I422 or I444.
 enum class PixelFormat : std::uint8_t { Gray, Nv12, I420, I422, I444, Bgr, Rgb };
 inline constexpr int kPixelFormats = 7;
 
@@ -201,7 +201,7 @@ class FramePool {
   ~FramePool();
 
   struct Impl;
-  /// Gives a buffer back; the pool may be gone by then.
+  /// Returns a buffer; the pool may have been destroyed by then.
   struct Recycle {
     std::shared_ptr<Impl> pool;
     std::size_t bytes = 0;

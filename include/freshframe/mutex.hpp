@@ -50,7 +50,7 @@ inline void expect_no_lock() {}
 #endif
 }  // namespace core
 
-/// A mutex that thread-safety analysis knows, with a rank that builds with a sanitizer check.
+/// A mutex for thread-safety analysis, with a rank that builds with a sanitizer check.
 class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
  public:
 #ifdef FRESHFRAME_CHECK_LOCKS

@@ -87,7 +87,7 @@ struct Port {
   [[nodiscard]] AnyPort any() const { return {node, source}; }
 };
 
-/// The verbs of a reader, untyped: what Reader<T> and bindings call.
+/// The verbs of a reader, untyped, for Reader<T> and bindings.
 namespace reader_verbs {
 [[nodiscard]] std::optional<AnySample> latest(core::ReaderCore& reader);
 [[nodiscard]] std::optional<AnySample> poll(core::ReaderCore& reader);

@@ -19,8 +19,9 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// For a method __freshframe_node__(self) of an extension's class, whatever binds it (include Python.h before): a new capsule
-/// with `node`, which the Python object owns. Null with an exception set. An object is a node of one pipeline.
+/// For a method __freshframe_node__(self) of an extension's class, with any binding library (include Python.h
+/// before): a new capsule with `node`, which the Python object owns. Null with an exception set. An object is a
+/// node of one pipeline.
 ///   PyObject* capsule = freshframe::plugin::node_capsule(self, "blobs");
 ///   nanobind: if (capsule == nullptr) throw nb::python_error(); return nb::steal(capsule);
 ///   pybind11: if (capsule == nullptr) throw py::error_already_set();

@@ -81,7 +81,7 @@ def _of_capsule(capsule: Any) -> int:
 
 
 def _types_in(signature: str) -> str:
-    """A C signature without the names of parameters, const, and what Cython adds."""
+    """A C signature without the names of parameters, const, and Cython's additions."""
     text = re.sub(r"\b(const|noexcept|nogil|__pyx_t_\d+\w*_)\b", "", signature)
     text = re.sub(r"\bint\b", "int32_t", text)
     text = re.sub(r"(\w+\s*\**)\s+\w+(?=\s*[,)])", r"\1", re.sub(r"\s*\*\s*", "* ", text))

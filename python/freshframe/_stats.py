@@ -105,19 +105,21 @@ class NodeStats:
         p99: 99th percentile of seconds per sample.
         gil_wait: Seconds in total that a Python node waited for the GIL.
         gil_hold: Seconds in total that it held the GIL: while it computed, and while a C function blocked
-            with the GIL held, of which the first is not counted. Time without the GIL does not count.
+            with the GIL held. The first such wait of a node is not counted. Time without the GIL does not
+            count.
         errors: Exceptions.
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that occurred.
         source: The connection of a video source; None for every other node.
         last_error: Class and message of the latest exception; "" when there was none.
         in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
-            a node ``processed + dropped + in_flight`` is what its edges have delivered, in every snapshot.
+            a node ``processed + dropped + in_flight`` is the number that its edges have delivered, in every
+            snapshot.
         workers: The worker processes of a node with ``process=``.
         batches: For a node with ``batch=``: the number of calls by their number of samples. p50 and p99 are
             then seconds per call.
-        inference: For an OnnxDetector or OnnxModel: the provider that computes its neural network, and how
-            fast; None for every other node.
+        inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
+            for every other node.
     """
 
     state: NodeState

@@ -72,7 +72,7 @@ def _fail(end: Any, what: str, error: BaseException) -> None:
     error.__traceback__ = None
     try:
         parts = _pickling.dumps(error)
-    except Exception:  # whatever its class does: the text is known
+    except Exception:  # any exception of its class: the text is known
         parts = None
     end.fail(what, texts, parts)
 

@@ -53,7 +53,7 @@ Present present_in(const Circles& circles) {
   return {true, true, ids, tracks && known.velocity, tracks && known.age, tracks && known.track_confidence};
 }
 
-// Where the rows of a result lie.
+// The memory of a result's rows.
 struct Tables {
   const void* circles;
   const void* tracks;
@@ -149,7 +149,7 @@ struct ArrayHead {
 
 class MadeArray {
  public:
-  /// Nothing: the memory does not look like an array on `exporter`.
+  /// Nothing: the memory is not an array on `exporter`.
   static std::optional<MadeArray> of(PyObject* array, const PyObject* exporter) {
     const auto& head = *reinterpret_cast<const ArrayHead*>(array);
     if (Py_TYPE(array)->tp_basicsize < static_cast<Py_ssize_t>(sizeof(ArrayHead))) return std::nullopt;

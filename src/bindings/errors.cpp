@@ -20,7 +20,7 @@ Classes& classes() noexcept {
 
 namespace {
 
-// `type` is null once the package has gone, late in the interpreter's exit.
+// `type` is null once the package was unloaded, late in the interpreter's exit.
 nb::object make(PyObject* type, const std::string& text) {
   return nb::handle(type != nullptr ? type : PyExc_RuntimeError)(text);
 }
@@ -143,7 +143,7 @@ std::string utf8_of(PyObject* text) {
   }
   const std::string_view said(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
   std::string result;
-  for (const char letter : said) {  // what() of a C++ exception ends at a NUL
+  for (const char letter : said) {  // the text of a C++ exception ends at a NUL
     if (letter == '\0') {
       result += "\\x00";
     } else {

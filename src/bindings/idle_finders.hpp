@@ -15,7 +15,7 @@ namespace freshframe::python {
 /// nothing.
 class IdleFinders {
  public:
-  /// Lives until the process ends: threads may still be at work while it exits.
+  /// Lives until the process ends: threads may still use it while the process exits.
   [[nodiscard]] static IdleFinders& instance();
 
   /// The circles of one picture.

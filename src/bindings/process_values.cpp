@@ -122,7 +122,7 @@ EncodedValue encode_float(double number) {
   return {kFloat, {std::as_bytes(std::span(kept.get(), 1))}, kept};
 }
 
-// A list of what _pickling.loads() takes: the pickle, then buffers of its own, which arrays may write to.
+// The arguments of _pickling.loads(): the pickle, then buffers of its own, to which arrays may write.
 nb::list parts_list(const ReceivedValue& value, std::size_t first_part = 0) {
   nb::list list;
   const auto parts = value.parts();

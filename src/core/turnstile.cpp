@@ -44,7 +44,7 @@ void Turnstile::admit_locked(std::size_t count) {
     next.called.notify_one();
   }
   moved_ = clock_->now();
-  if (!queue_.empty()) queue_.front()->called.notify_one();  // it looks after our patience now
+  if (!queue_.empty()) queue_.front()->called.notify_one();  // it now waits for `patience`
 }
 
 void Turnstile::leave() {

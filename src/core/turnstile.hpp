@@ -50,7 +50,7 @@ class Turnstile {
   mutable Mutex mutex_;
   std::deque<Waiting*> queue_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t inside_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  TimePoint moved_ FRESHFRAME_GUARDED_BY(mutex_){};  // when one came in or left
+  TimePoint moved_ FRESHFRAME_GUARDED_BY(mutex_){};  // when a thread entered or left
   std::uint64_t sleeps_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
 };
 

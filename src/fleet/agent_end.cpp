@@ -193,7 +193,7 @@ void AgentEnd::wait(BootTime until) {
   }
 }
 
-/// False: the controller has gone.
+/// False: the controller has ended.
 bool AgentEnd::read_socket() {
   while (true) {
     const auto got = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMostMessage = 64U << 20;  // bytes; more is refuse
 /// Takes a stream apart. Throws process::ProtocolError on an impossible length.
 class MessageReader {
  public:
-  /// Appends what was read.
+  /// Appends received bytes.
   void add(std::span<const std::byte> bytes);
   /// The next whole message, valid until the next call; empty: there is none yet.
   [[nodiscard]] std::span<const std::byte> next();

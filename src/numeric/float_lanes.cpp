@@ -18,7 +18,7 @@
 // does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits, in
 // less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
 
-// Registers in arrays: SVE's have no size that the compiler knows; NEON does the work there.
+// Registers in arrays: SVE's have no size that is known at compile time; NEON does the work there.
 #ifdef __SANITIZE_ADDRESS__  // only two targets, because each one takes half a minute to compile
 #define HWY_DISABLED_TARGETS \
   (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
@@ -102,7 +102,7 @@ HWY_INLINE V minus(V x, V y, [[maybe_unused]] V one) {
 #endif
 }
 
-// `sum` becomes sum + x; returns what the rounding lost. See Note [Additions as multiplications].
+// `sum` becomes sum + x; returns the rounding error. See Note [Additions as multiplications].
 HWY_INLINE V two_sum(V& sum, V x, V one) {
   const V before = sum;
   sum = hn::Add(before, x);

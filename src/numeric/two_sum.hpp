@@ -13,7 +13,7 @@
 
 namespace freshframe::numeric {
 
-/// `a` becomes the rounded sum of both; returns what the rounding lost: exact, unless the sum overflows.
+/// `a` becomes the rounded sum of both. Returns the rounding error, which is exact unless the sum overflows.
 inline double two_sum(double& a, double b) {
   const double before = a;
   a = before + b;

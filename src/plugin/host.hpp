@@ -32,7 +32,7 @@ class Host {
   ~Host();
 
   [[nodiscard]] const freshframe_host& table() const noexcept { return table_; }
-  /// `context` stays valid until detach(). `kind` stands for the node's name where it has none.
+  /// `context` stays valid until detach(). `kind` replaces the name of a node without one.
   void attach(const Context& context, const char* kind);
   /// Waits for calls in flight.
   void detach();

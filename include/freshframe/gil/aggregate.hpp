@@ -1,4 +1,4 @@
-// The types of an aggregate's members, so that the check of gil.hpp can look into plain structs.
+// The types of an aggregate's members, so that the check of gil.hpp can inspect plain structs.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A struct can be inspected when it is an aggregate without a base class or a union, has at most

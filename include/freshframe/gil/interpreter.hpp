@@ -42,7 +42,7 @@ namespace freshframe::gil::detail {
 
 inline constexpr bool kChecks = FRESHFRAME_GIL_CHECKS;
 
-// A place in a source file: clang 14 knows no std::source_location.
+// A place in a source file: clang 14 has no std::source_location.
 struct Where {
   const char* file;
   int line;

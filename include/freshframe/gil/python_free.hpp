@@ -51,7 +51,7 @@ T& imaginary();
 /// Why a type may not be used without the GIL.
 enum class Refusal { None, Token, Object, Handle, VoidPointer, Callable, Opaque };
 
-// PyObject, what begins with one, and the interpreter's own records.
+// PyObject, structs that begin with one, and the interpreter's own records.
 template <class T>
 concept InterpreterRecord =
     std::same_as<T, PyObject> || std::same_as<T, PyTypeObject> || std::same_as<T, PyThreadState> ||
@@ -139,7 +139,7 @@ template <class T>
 struct Parts<std::optional<T>> : KnownParts<T> {};
 template <class T, class D>
 struct Parts<std::unique_ptr<T, D>> : KnownParts<typename std::unique_ptr<T, D>::pointer, D> {};
-template <class T>  // of void it hides what a void* hides
+template <class T>  // of void it is opaque, like a void*
 struct Parts<std::shared_ptr<T>> : KnownParts<typename std::shared_ptr<T>::element_type*> {};
 template <class T>
 struct Parts<std::weak_ptr<T>> : KnownParts<typename std::weak_ptr<T>::element_type*> {};

@@ -15,10 +15,11 @@
 
 namespace freshframe::gil {
 
-/// References that gil::Ref has let go, until a thread with the GIL drops them: one that comes back from
-/// release() or into acquire(), drain(), or the interpreter itself, which is asked to when there are more
-/// than 64 or one came from a thread with the GIL (a destructor of a Python object, say). That thread does
-/// not drop it at once, for a finaliser may want a lock that it holds. Thread-safe. Each module has its own.
+/// References that gil::Ref has dropped, until a thread with the GIL frees them: one that returns from
+/// release() or enters acquire(), drain(), or the interpreter itself. The interpreter is asked to when there
+/// are more than 64, or when one came from a thread with the GIL (a destructor of a Python object, say). That
+/// thread does not free it at once, because a finaliser may want a lock that it holds. Thread-safe. Each module
+/// has its own.
 class DeferredFree {
  public:
   // Hidden: modules built with different versions of this header must not share one.
@@ -87,7 +88,7 @@ class DeferredFree {
   }
 
   std::atomic<bool> deferring_{true};
-  std::atomic<std::size_t> waiting_{0};  // objects_.size(), for a look without the lock
+  std::atomic<std::size_t> waiting_{0};  // objects_.size(), readable without the lock
   std::mutex mutex_;
   std::vector<PyObject*> objects_;  // guarded by mutex_
   bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain

@@ -72,7 +72,7 @@ class Held final {
     }
   }
 
-  /// Not a conversion: what a function that wants gil::Released& says when it is given this token.
+  /// Not a conversion: the error of a function that wants gil::Released& and gets this token.
   template <std::same_as<Released> T>
   operator T&() const {
     static_assert(
@@ -108,7 +108,7 @@ class Released final {
     }
   }
 
-  /// Not a conversion: what a function that wants gil::Held& says when it is given this token.
+  /// Not a conversion: the error of a function that wants gil::Held& and gets this token.
   template <std::same_as<Held> T>
   operator T&() const {
     static_assert(

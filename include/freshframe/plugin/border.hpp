@@ -1,4 +1,4 @@
-// The C table of a class: its functions catch what the class throws.
+// The C table of a class: its functions catch the exceptions of the class.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

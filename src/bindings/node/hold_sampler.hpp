@@ -67,7 +67,7 @@ class HoldSampler {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_map<std::uintptr_t, Seat*> seats_;  // by thread; guarded by mutex_
-  Clock::time_point until_{};                        // guarded by mutex_: looks are made until then
+  Clock::time_point until_{};                        // guarded by mutex_: the end of the sampling
   bool stopping_ = false;                            // guarded by mutex_
   std::optional<std::thread> thread_;                // of the threads with the GIL
 };

@@ -121,7 +121,7 @@ std::vector<const Inbox*> Graph::inboxes() const {
 }
 
 int Graph::frame_bound() const {
-  constexpr int kSlack = 4;  // a source's frame in hand, a decoder's delay, a frame on its way to Python
+  constexpr int kSlack = 4;  // a source's current frame, a decoder's delay, a frame on its way to Python
   std::int64_t bound = size() + kSlack;
   for (const auto* inbox : inboxes()) {
     for (const auto& edge : inbox->edges()) {

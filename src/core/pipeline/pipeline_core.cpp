@@ -14,7 +14,7 @@
 namespace freshframe::core {
 namespace {
 
-constexpr Seconds kSlice{0.05};          // of a wait, between two looks
+constexpr Seconds kSlice{0.05};          // of a wait, between two checks
 constexpr Seconds kDrainTime{2};         // for a recorder to write its waiting samples in stop()
 using Real = std::chrono::steady_clock;  // phases are timed by the machine's clock, even in a simulation
 

@@ -109,7 +109,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::string describe() const;
   /// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
   [[nodiscard]] int only_source(const AnyPort& port) const;
-  /// The name of a port as open_tap() knows it.
+  /// The name of a port for open_tap().
   [[nodiscard]] std::string view_name(const AnyPort& port) const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
   [[nodiscard]] Worker& worker(int index) { return graph_.worker(index); }

@@ -77,7 +77,7 @@ std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
     const std::uintptr_t object = word & ~kTagBits;
     if (object >= kLowest && object % sizeof(void*) == 0 && object >> 47U == 0) objects[count++] = object;
   }
-  // Reference count, type, then what makes up a number.
+  // Reference count, type, then the content of a number.
   std::array<std::array<std::uintptr_t, kNumberWords>, kWords> heads{};
   const std::size_t read =
       read_each(std::span(objects).first(count), sizeof heads[0], reinterpret_cast<std::byte*>(heads.data()));

@@ -22,7 +22,7 @@ struct Target {
 std::size_t find_pthread_id() noexcept;
 
 struct Holder {
-  std::uintptr_t state = 0;  // its thread state; 0: nobody
+  std::uintptr_t state = 0;  // its thread state; 0: none
   unsigned long python_id = 0;
   pid_t native_id = 0;
 };

@@ -44,7 +44,7 @@ void with_chroma_layout(PixelFormat format, const Convert& convert) {
   return picture.planes[static_cast<std::size_t>(plane)];
 }
 
-/// Any gray or YUV to bgr or rgb; 0..255 whatever the range of `from`.
+/// Any gray or YUV to bgr or rgb; 0..255 for any range of `from`.
 void yuv_to_rgb(const Picture& from, const MutablePicture& to);
 /// bgr or rgb to any gray or YUV, with the range and matrix of `to`.
 void rgb_to_yuv(const Picture& from, const MutablePicture& to);

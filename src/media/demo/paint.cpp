@@ -72,7 +72,7 @@ float coverage(float t, float r) {
   return limited(0.5F + 0.5F * (1 - t) * r, 0, 1);
 }
 
-/// Light on the ball, from the upper left; at least 0.62, so that the whole rim stands out.
+/// Light on the ball, from the upper left; at least 0.62, so that the whole rim is visible.
 float light(float u, float v, float t) {
   return 0.9F - 0.12F * u - 0.16F * v - 0.08F * t;
 }

@@ -124,7 +124,7 @@ void skip_to_restriction(Bits& bits) {
     bits.skip(4);
     if (bits.flag()) bits.skip(24);
   }
-  if (bits.flag()) bits.skip_numbers(2);  // where chroma lies
+  if (bits.flag()) bits.skip_numbers(2);  // chroma locations
   if (bits.flag()) bits.skip(65);         // timing
   const bool network = bits.flag();
   if (network) skip_hrd(bits);

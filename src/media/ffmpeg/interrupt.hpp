@@ -25,7 +25,7 @@ namespace freshframe::media {
 /// takes the lock of SourceBook to count it.
 ///
 /// FFmpeg may turn an interruption into success, end of file or "invalid data": ask stopped() and timed_out()
-/// after each call, whatever it returned.
+/// after each call, with any result.
 class Interrupt {
  public:
   explicit Interrupt(std::stop_token stop = {}, std::shared_ptr<const core::SessionGate> gate = nullptr)

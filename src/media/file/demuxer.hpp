@@ -61,7 +61,7 @@ class Demuxer {
   /// treats times before the first frame as wrapped, 26.5 hours later.
   [[nodiscard]] double largest_leap() const noexcept;
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
-  /// FFmpeg's demuxer logged an error in the last next(), whatever that returned: data was skipped.
+  /// FFmpeg's demuxer logged an error in the last next(), even if that returned a packet: data was skipped.
   [[nodiscard]] bool complained() const noexcept { return complained_; }
   /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer logged
   /// an error.

@@ -93,10 +93,10 @@ class FileSource final : public VideoSource {
   std::deque<AvPacketPtr> read_ahead_;      // packets to decode before the demuxer's next
   AvFramePtr spare_;                        // for the next receive()
   std::optional<Placed> first_;             // decoded by open()
-  std::optional<TimePoint> open_deadline_;  // real time, only while open() looks for the first frame
+  std::optional<TimePoint> open_deadline_;  // real time, only while open() decodes the first frame
   std::exception_ptr lost_;                 // the error of reading, thrown after the decoder's last frames
   std::optional<TimePoint> started_;        // first read()
-  TimePoint due_{};                         // realtime: of the frame in hand
+  TimePoint due_{};                         // realtime: of the current frame
   std::optional<double> first_due_;         // realtime: the pts at started_
   bool seeking_ = false;                    // decoding the frames before `start`, which are not counted
   std::int64_t first_number_ = 0;           // of the first frame

@@ -131,7 +131,7 @@ struct VideoFile::Impl {
     encoder->encode(first->frame, first->pts);
   }
 
-  /// The next file starts anew even when this one cannot be closed.
+  /// The next file starts even when this one cannot be closed.
   void end_segment() {
     began.reset();
     fps = options.fps;

@@ -28,7 +28,7 @@ struct Recipe {
   std::vector<std::string> arguments;    // the program first
   std::vector<std::string> environment;  // "NAME=value"
   std::vector<std::byte> payload;        // the node, for the embedder's own code in the worker
-  std::uint64_t knows = 0;  // what its workers know of the embedder's definitions, a number of its
+  std::uint64_t knows = 0;               // the embedder's number of the definitions that its workers know
 };
 
 }  // namespace freshframe::process

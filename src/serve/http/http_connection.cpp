@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
 constexpr std::size_t kMaxHead = 8192;            // bytes of a request's line and headers
-constexpr std::size_t kMaxBuffer = 2 * kMaxHead;  // with what follows them
+constexpr std::size_t kMaxBuffer = 2 * kMaxHead;  // with the bytes after them
 constexpr auto kPictureTime = seconds(2);         // for a picture to arrive
 constexpr auto kLingerTime = seconds(1);          // for the peer to read the last answer
 
