@@ -24,5 +24,5 @@ def _is_main() -> bool:
 if not _is_main():
     raise ImportError(
         "freshframe works in the main interpreter only, and this is a subinterpreter: its native threads "
-        "could not tell whose objects they hold; use threads, or multiprocessing with 'spawn'"
+        "belong to the main interpreter. Use threads, or multiprocessing with 'spawn'"
     )

@@ -32,7 +32,7 @@ class Travels(NativeNode[Any, Any]):
         """Its recipe."""
         if self._recipe is None:
             raise OptionTypeError(
-                f"{self._freshframe_label!r} is a pointer to a function, which means nothing in another "
+                f"{self._freshframe_label!r} is a pointer to a function, which is not valid in another "
                 "process: use freshframe.native.load()"
             )
         return _made_again, (self._recipe,)

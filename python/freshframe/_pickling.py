@@ -225,7 +225,7 @@ def opened(parts: list[bytes | bytearray], producer: str) -> Any:
         return loads(parts)
     except Exception as error:
         raise FreshframeError(
-            f"the result of {producer!r} cannot be opened here: {type(error).__name__}: {error}"
+            f"the result of {producer!r} cannot be unpickled here: {type(error).__name__}: {error}"
         ) from error
 
 
