@@ -86,7 +86,7 @@ class Worker {
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   /// Adds to the seconds that the node waited for, and held, its language's lock.
   void meter_gil(double waited, double held) noexcept;
-  /// Marks the begin and the end of one process() or read() call.
+  /// Marks the beginning and the end of one process() or read() call.
   void begin_work() noexcept;
   void end_work() noexcept;
   /// As end_work(), after a read() that returned an item: publish() counts it.

@@ -12,7 +12,7 @@ namespace {
 
 constexpr float kRaysPerPixel = 2.8F;  // of radius: one ray for about two pixels of rim
 constexpr float kMinCosine = 0.86F;    // between gradient and ray: within 31 degrees
-constexpr float kFarDiscount = 0.35F;  // of an edge's strength, for its distance from the rim
+constexpr float kFarDiscount = 0.35F;  // share of its strength that an edge loses at the end of the window
 
 }  // namespace
 

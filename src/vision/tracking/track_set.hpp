@@ -29,7 +29,7 @@ struct Fit {
   double cost = 0;
 };
 
-/// The rules for the begin and the end of tracks.
+/// The rules for the beginning and the end of tracks.
 struct TrackRules {
   double max_gap = 0.5;             // seconds that a track may be unseen
   float sure_confidence = 0.6F;     // a less confident find continues a track but never starts one
