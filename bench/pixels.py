@@ -106,7 +106,7 @@ class Same(ff.Source[ff.Frame]):
     live = False
 
     def __init__(self, image: Picture, given: str, frames: int) -> None:
-        """See the class."""
+        """Stores the picture and its number of frames."""
         self.image, self.given, self.frames = image, given, frames
 
     def read(self, stop: ff.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:

@@ -81,7 +81,7 @@ typedef struct freshframe_picture {
   freshframe_array planes; /* of freshframe_plane: 1, 2 (nv12) or 3 (planar YUV) */
 } freshframe_picture;
 
-/* A frame as the engine keeps it; looked at through freshframe_host. */
+/* A frame as the engine keeps it; freshframe_host has the functions that read it. */
 typedef struct freshframe_frame freshframe_frame;
 
 /* A named array. */
@@ -98,9 +98,9 @@ typedef struct freshframe_column {
 
 /* A value of one of the named types.
  * "circles":    xyr (n, 3) float32 and confidence (n,) float32; tracker_id (n,) int64, velocity (n, 2) float32,
- *               age (n,) float32 and track_confidence (n,) float32 may be there
- * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32; a tracker's columns may be
- *               there, as in "circles"
+ *               age (n,) float32 and track_confidence (n,) float32 are optional
+ * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32; the tracker's columns are
+ *               optional, as in "circles"
  *               Other columns are refused.
  * "array":      one column
  * "table":      any columns */
@@ -117,7 +117,7 @@ typedef struct freshframe_value {
                                    that it refuses. Null in values that the engine gives. */
 } freshframe_value;
 
-/* Where and when a sample was born. */
+/* The origin of a sample: number, times and source. */
 typedef struct freshframe_stamp {
   uint64_t size; /* sizeof(freshframe_stamp) */
   int64_t seq;   /* number at its source, from 0; a source may leave -1: the next one */
@@ -129,7 +129,7 @@ typedef struct freshframe_stamp {
   int32_t reserved; /* 0 */
 } freshframe_stamp;
 
-/* What a node is given; everything in it is valid during the call. */
+/* The input of a node; everything in it is valid during the call. */
 typedef struct freshframe_sample {
   uint64_t size; /* sizeof(freshframe_sample) */
   const freshframe_stamp* stamp;
@@ -171,12 +171,12 @@ typedef struct freshframe_option {
 typedef struct freshframe_options {
   uint64_t size; /* sizeof(freshframe_options) */
   void* self;    /* first argument of `get` */
-  /* Looks an option up and thereby makes its name known: an option that was given and never looked up is an error
-   * of the user's, who is told the known names. Returns 1 and fills `out`, or 0 when it was not given. Set out->size before. */
+  /* Looks an option up and thereby declares its name. An option that was given and never looked up is refused, and
+   * the error lists the declared names. Returns 1 and fills `out`, or 0 when it was not given. Set out->size before. */
   int32_t (*get)(void* self, const char* name, freshframe_option* out);
 } freshframe_options;
 
-/* ---- what the engine offers ---------------------------------------------------------------------------------- */
+/* ---- functions of the engine ---------------------------------------------------------------------------------- */
 
 enum freshframe_log_level {
   FRESHFRAME_LOG_DEBUG = 0,
@@ -185,8 +185,8 @@ enum freshframe_log_level {
   FRESHFRAME_LOG_ERROR = 3
 };
 
-/* Given to open(); valid until destroy() is called, for a node that is not destroyed for ever. Every function may be called
- * from any thread. After close() those that make or convert frames fail, and the others do nothing. */
+/* Given to open(); valid until destroy() is called, or forever for a node that is never destroyed. Every function may be
+ * called from any thread. After close() those that make or convert frames fail, and the others do nothing. */
 typedef struct freshframe_host {
   uint64_t size;    /* sizeof(freshframe_host) */
   uint64_t version; /* FRESHFRAME_ABI_VERSION of the engine */
@@ -198,16 +198,16 @@ typedef struct freshframe_host {
   void (*count_drops)(void* self, const char* cause, uint64_t count);
   /* The pipeline's clock in nanoseconds; CLOCK_MONOTONIC unless it is simulated. */
   int64_t (*now_ns)(void* self);
-  /* 1 once the pipeline stops. Whatever takes long or waits must look. */
+  /* 1 once the pipeline stops. Code that waits or runs for long must check it. */
   int32_t (*stop_requested)(void* self);
   /* A file descriptor for poll() that is readable once the pipeline stops; do not read or close it. -1: none. */
   int32_t (*stop_fd)(void* self);
   /* Sleeps for so many seconds of the pipeline's clock; 1 at once when it stops, else 0. */
   int32_t (*wait)(void* self, double seconds);
 
-  /* The pixels of a frame: `format` null: as they are; else converted once and shared by everybody who asks. "gray" is the
-   * luma of a YUV frame without a copy, in the video's range. What `out` shows is valid as long as the frame. 0, or
-   * negative: no such conversion. Set out->size before. */
+  /* The pixels of a frame. `format` null: the frame's own format; else converted once and shared by all users. "gray" is
+   * the luma of a YUV frame without a copy, in the video's range. The planes in `out` are valid as long as the frame.
+   * Returns 0, or a negative number: no such conversion. Set out->size before. */
   int32_t (*picture)(void* self, const freshframe_frame* frame, const char* format, freshframe_picture* out);
   /* A handle of the same frame that outlives the call; release_frame() ends it. It counts towards the pipeline's
    * bound of frames on loan. Null: no memory. */
@@ -217,23 +217,23 @@ typedef struct freshframe_host {
    * Null: bad size or format, or no memory. Set out->size before. */
   freshframe_frame* (*make_frame)(void* self, const freshframe_picture* wanted, freshframe_picture* out);
   /* A frame of the caller's own memory, which must not change any more. `release` is called once, from any thread,
-   * when the last user has let it go. Null: bad picture; `release` is then not called. */
+   * after the last user has dropped the frame. Null: bad picture; `release` is then not called. */
   freshframe_frame* (*wrap_frame)(void* self, const freshframe_picture* picture, void* owner,
                                   void (*release)(void* owner));
   /* Ends a handle of keep_frame(), or a frame of make_frame() or wrap_frame() that is not given out. */
   void (*release_frame)(void* self, freshframe_frame* frame);
 } freshframe_host;
 
-/* ---- what a node offers -------------------------------------------------------------------------------------- */
+/* ---- functions of a node -------------------------------------------------------------------------------------- */
 
 /* One kind of node: exported as FRESHFRAME_NODE_SYMBOL(name). open(), process() or read(), and close() are called by
- * one thread, one at a time; create() by the thread that asks for the node; destroy() by any thread. */
+ * one thread, one at a time; create() by the thread that makes the node; destroy() by any thread. */
 typedef struct freshframe_node {
   uint64_t size;      /* sizeof(freshframe_node) */
   uint64_t version;   /* FRESHFRAME_ABI_VERSION that the plugin was compiled with */
   const char* name;   /* the node's name in a pipeline that gives none */
-  const char* input;  /* type of what it takes; null: a source */
-  const char* output; /* type of what it gives; null: a sink */
+  const char* input;  /* type of its input; null: a source */
+  const char* output; /* type of its output; null: a sink */
   int32_t live;       /* of a source: 1 when it cannot wait (a camera), 0 when it can (a file) */
   int32_t reserved;   /* 0 */
 
@@ -244,11 +244,11 @@ typedef struct freshframe_node {
   /* Required. Before the first sample. `host` is valid until destroy(). 0, or negative. */
   int32_t (*open)(void* self, const freshframe_host* host, freshframe_error* error);
   /* Required unless it is a source. 1: `out` is filled; 0: nothing is emitted; negative: an error. `out` has its size
-   * set and is zero else. What `out->release` frees must stay until then. */
+   * set and is otherwise zero. The memory that `out->release` frees must stay valid until that call. */
   int32_t (*process)(void* self, const freshframe_sample* sample, freshframe_value* out,
                      freshframe_error* error);
-  /* Required of a source. 1: `out` and `stamp` are filled; 0: the stream has ended; negative: an error. `stamp` comes
-   * with seq -1, pts 0 and captured_ns 0. May wait, as long as it heeds the stop. */
+  /* Required of a source. 1: `out` and `stamp` are filled; 0: the stream has ended; negative: an error. On entry
+   * `stamp` has seq -1, pts 0 and captured_ns 0. May wait, but must return when the pipeline stops. */
   int32_t (*read)(void* self, freshframe_value* out, freshframe_stamp* stamp, freshframe_error* error);
   /* Once after a successful open(), also after a failure. May be null. 0, or negative. */
   int32_t (*close)(void* self, freshframe_error* error);

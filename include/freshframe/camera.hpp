@@ -22,7 +22,7 @@ struct CameraSize {
 
 /// One pixel format of a camera with its sizes and rates.
 struct CameraFormat {
-  std::string name;  // "mjpeg", "yuyv", ...: what options={"format": ...} takes; else the driver's code
+  std::string name;         // a value for options={"format": ...}: "mjpeg", "yuyv"; else the driver's code
   std::string description;  // the driver's words
   std::uint32_t code = 0;   // V4L2's four-character code
   bool supported = false;   // freshframe can read it
@@ -35,13 +35,13 @@ struct CameraInfo {
   std::string name;          // the camera's own
   std::string driver;        // for example "uvcvideo"
   std::string bus;           // where it is plugged in
-  std::string problem = {};  // why it cannot be asked, or used; empty: it can
-  int problem_code = 0;      // the errno behind it, 0: none
+  std::string problem = {};  // why it cannot be queried or used; empty: no problem
+  int problem_code = 0;      // the errno of the problem, 0: none
   std::vector<CameraFormat> formats = {};
 };
 
-/// Every /dev/video* that captures pictures, and those that cannot be asked. Opens each for a moment, which
-/// takes milliseconds and disturbs no program that captures.
+/// Every /dev/video* that captures pictures, and every one that cannot be queried. Opens each for a moment,
+/// which takes milliseconds and does not disturb a program that captures.
 [[nodiscard]] std::vector<CameraInfo> cameras();
 
 }  // namespace freshframe

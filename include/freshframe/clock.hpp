@@ -15,12 +15,12 @@ namespace freshframe {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Seconds = std::chrono::duration<double>;
 
-/// Converts seconds to the clock's own unit. Values beyond about 146 years mean "for ever" and become that,
-/// so that now() can be added to any result.
+/// Converts seconds to the clock's own unit. Larger values than about 146 years mean "forever" and become
+/// 146 years, so that now() can be added to any result.
 [[nodiscard]] std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept;
 
-/// Tells the time and waits until a time. Thread-safe; the owner keeps it alive longer than any pipeline on
-/// it.
+/// Returns the time and waits until a time. Thread-safe. The owner keeps it alive longer than any pipeline
+/// that uses it.
 class Clock {
  public:
   Clock() = default;
@@ -50,7 +50,7 @@ class SimulatedClock final : public Clock {
                   const std::function<bool()>& ready) const override;
 
   void advance(Seconds by);
-  /// Blocks until at least `count` threads wait on this clock (a test then knows that they have got there).
+  /// Blocks until at least `count` threads wait on this clock, so that a test can rely on their waiting.
   void wait_for_sleepers(int count) const;
 
  private:

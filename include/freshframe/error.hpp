@@ -1,4 +1,4 @@
-// What the engine throws: one class per kind of failure, all derived from freshframe::Error.
+// The engine's exceptions: one class per kind of failure, all derived from freshframe::Error.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,13 +11,13 @@
 
 namespace freshframe {
 
-/// Base of everything that the engine throws on purpose.
+/// Base of all exceptions that the engine throws on purpose.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// The graph cannot be wired so: refused at add(), reader() or start().
+/// The graph's wiring is invalid: refused at add(), reader() or start().
 class GraphError : public Error {
  public:
   using Error::Error;
@@ -35,7 +35,7 @@ class OptionTypeError : public Error {
   using Error::Error;
 };
 
-/// The call cannot be made in the object's present state: too early, too late, or beside another one.
+/// The object's present state does not allow the call: it is too early, too late, or concurrent with another.
 class StateError : public Error {
  public:
   using Error::Error;
@@ -107,7 +107,7 @@ class FramesHeld : public Error {
   using Error::Error;
 };
 
-/// The stream ended and everything in it has been read.
+/// The stream ended, and all its samples have been read.
 class EndOfStream : public Error {
  public:
   using Error::Error;

@@ -1,4 +1,4 @@
-// Pictures: an immutable, shared Frame, the memory that it lives in, and the count of who holds it.
+// Pictures: an immutable, shared Frame, its memory, and the count of its holders.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,11 +20,11 @@ struct FrameBody;     // src/core/frame/frame_body.hpp
 
 namespace freshframe {
 
-/// Layout of the samples in memory, 8 bits each. I422 and I444 are what webcam MJPEG decodes to.
+/// Layout of the samples in memory, 8 bits each. MJPEG of webcams decodes to I422 or I444.
 enum class PixelFormat : std::uint8_t { Gray, Nv12, I420, I422, I444, Bgr, Rgb };
 inline constexpr int kPixelFormats = 7;
 
-/// What the luma values mean: Limited is 16..235 (video), Full is 0..255 (JPEG, most webcams).
+/// The range of the luma values: Limited is 16..235 (video), Full is 0..255 (JPEG, most webcams).
 enum class ColorRange : std::uint8_t { Limited, Full };
 
 /// The YUV matrix (ITU-R BT.601, BT.709, BT.2020). Unspecified: BT.601 below 720 rows, else BT.709, as
@@ -48,7 +48,7 @@ struct Plane {
   [[nodiscard]] const std::uint8_t* row(int y) const noexcept { return data + y * stride; }
 };
 
-/// What a picture is, without its pixels.
+/// The description of a picture, without its pixels.
 struct PictureFormat {
   int width = 0;
   int height = 0;
@@ -88,8 +88,8 @@ class PixelOps {
   PixelOps& operator=(const PixelOps&) = delete;
   virtual ~PixelOps() = default;
 
-  /// Writes `from` into the planes of `to`, of the same size. Returns false when it cannot do this pair of
-  /// formats.
+  /// Writes `from` into the planes of `to`, of the same size. Returns false when it does not support this pair
+  /// of formats.
   [[nodiscard]] virtual bool convert(const Picture& from, const MutablePicture& to) const = 0;
 };
 
@@ -100,7 +100,7 @@ class PixelOps {
 ///
 /// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program behind a
 /// Reader). Both keep the pixels alive; only engine-held frames count towards the pipeline's bound.
-/// Thread-safe: any number of threads may read and copy; none may write after it was made.
+/// Thread-safe: any number of threads may read and copy it. Nobody may write to it after it was made.
 class Frame {
  public:
   Frame() noexcept = default;
@@ -143,17 +143,17 @@ class Frame {
   /// The same picture in another format: converted once (the first caller does it, others wait), then shared
   /// by all handles. Throws Error when the frame's PixelOps cannot do it.
   [[nodiscard]] Frame to(PixelFormat format) const;
-  /// True when to(format) has nothing left to do.
+  /// True when to(format) returns without a conversion.
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
-  /// All planes of a planar format without gaps, one after the other: packed once, then shared; the planes
-  /// themselves when they lie so already. Throws OptionError for an odd size of a subsampled format.
+  /// All planes of a planar format without gaps, one after the other. Packed once, then shared. If the planes
+  /// have that layout already, nothing is copied. Throws OptionError for an odd size of a subsampled format.
   [[nodiscard]] std::span<const std::uint8_t> packed() const;
-  /// True when packed() has nothing left to do.
+  /// True when packed() returns without a copy.
   [[nodiscard]] bool has_packed() const noexcept;
-  /// This picture in memory of FramePool::shared(): copied there once, then kept with the frame. For memory
-  /// that has another owner and has to be where the pool's is.
+  /// This picture in memory of FramePool::shared(): copied there once, then kept with the frame. Needed for a
+  /// picture in another owner's memory that worker processes read.
   [[nodiscard]] Picture pooled() const;
-  /// What converts this picture; a frame that is derived from it gets it too.
+  /// The converter of this picture. A frame that is derived from it gets the same one.
   [[nodiscard]] const PixelOps& ops() const noexcept;
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
@@ -176,7 +176,7 @@ class Frame {
   friend class core::FrameAccess;
   Frame(core::FrameBody* body, PixelFormat form, bool loan, std::uint16_t holder = 0) noexcept
       : body_(body), form_(form), loan_(loan), holder_(holder) {}
-  /// Gives up this handle's share of the body.
+  /// Drops this handle's reference to the body.
   void drop() noexcept;
 
   core::FrameBody* body_ = nullptr;
@@ -201,7 +201,7 @@ class FramePool {
   ~FramePool();
 
   struct Impl;
-  /// Gives a buffer back; the pool may be gone by then.
+  /// Returns a buffer; the pool may have been destroyed by then.
   struct Recycle {
     std::shared_ptr<Impl> pool;
     std::size_t bytes = 0;
@@ -210,11 +210,11 @@ class FramePool {
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;
   [[nodiscard]] Buffer take(std::size_t bytes);
-  /// Of the memory that use() was given; empty: there is none, or none left in it.
+  /// A buffer of the memory that use() was given. Empty: there is no such memory, or it is full.
   [[nodiscard]] Buffer take_used(std::size_t bytes);
   [[nodiscard]] Stats stats() const;
-  /// From now on take() asks `memory` first, and the heap when that has none; null: the heap alone. What was
-  /// taken goes back to where it came from.
+  /// From now on take() uses `memory` first, and the heap when that is full. Null: the heap only. Each buffer
+  /// returns to the memory that it came from.
   void use(std::shared_ptr<core::PictureMemory> memory);
   [[nodiscard]] static FramePool& shared();
 
@@ -222,7 +222,7 @@ class FramePool {
   std::shared_ptr<Impl> impl_;
 };
 
-/// A picture in pooled memory while it is being written: fill plane(i), then publish().
+/// A picture in pooled memory that is being written: fill plane(i), then publish().
 class FrameBuilder {
  public:
   explicit FrameBuilder(const PictureFormat& format, FramePool& pool = FramePool::shared());

@@ -1,4 +1,4 @@
-// What a watch of Python's GIL has found, as a dashboard and metrics show it.
+// The findings of a GIL watch, as a dashboard and metrics show them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace freshframe {
 
-/// A snapshot of the watch's counters. The watch never takes the GIL, so it also knows a stall that goes on.
+/// A snapshot of the watch's counters. The watch never takes the GIL, so it also reports a current stall.
 struct GilFindings {
   /// A call that held the GIL, with the sum of its stalls.
   struct Culprit {
@@ -33,7 +33,7 @@ struct GilFindings {
   bool watching = false;
   std::uint64_t stalls = 0;
   double stalled = 0;             // seconds in total
-  std::optional<Stall> now;       // one that goes on; its id is 0
+  std::optional<Stall> now;       // the current one; its id is 0
   std::vector<Culprit> culprits;  // the worst first
   std::vector<Stall> recent;      // the newest, oldest first
 };

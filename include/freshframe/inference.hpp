@@ -21,14 +21,15 @@ class Session;  // src/inference/runtime/session.hpp
 /// Options of every model in an ONNX file.
 struct OnnxOptions {
   std::string library;            // path of libonnxruntime.so, 1.20 or newer
-  int threads = 0;                // that compute a picture; 0: as many as there are processors, at most 4
-  std::string provider = "auto";  // what computes: "cpu", "cuda", "openvino"; auto: the first that works
+  int threads = 0;                // that compute a picture; 0: the usable processors, at most 4
+  std::string provider = "auto";  // "cpu", "cuda" or "openvino"; auto: the first that works, the CPU last
 };
 
 /// An ONNX file in memory. Copies share it; thread-safe.
 class OnnxModel {
  public:
-  /// Throws Error: no ONNX Runtime, with what to install; OptionError: the file cannot be run, and why.
+  /// Throws Error without ONNX Runtime, with the command to install it, and OptionError for a file that cannot
+  /// be run, with the reason.
   OnnxModel(const std::string& path, const OnnxOptions& options);
 
   [[nodiscard]] const std::string& provider() const noexcept;
@@ -40,29 +41,29 @@ class OnnxModel {
 
 /// Options of a detector in an ONNX file.
 struct OnnxDetectorOptions {
-  float confidence = 0.25F;             // 0..1: boxes above it are given
+  float confidence = 0.25F;             // 0..1: only boxes above it are returned
   float iou = 0.45F;                    // 0..1: boxes of a class that overlap more are one
   std::vector<std::string> classes;     // only these, by name; empty: all
   std::vector<std::string> names = {};  // of the classes, where the file has none
-  std::string layout = {};              // empty: recognised
+  std::string layout = {};              // empty: recognised from the file
   std::optional<std::pair<int, int>> size =
       {};  // (width, height) of the input, where the file leaves it open
-  // A batch is one tensor, where the file leaves its first axis open; false: a run for each picture, several at
-  // once on a CPU. Default: by what computes; on a CPU a tensor of several is no faster.
+  // True: a batch is one tensor, where the file leaves its first axis open. False: each picture has a run of its
+  // own, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not faster.
   std::optional<bool> tensor_batches = {};
 };
 
-/// Runs a model of any kind on pictures: its outputs by name, as they are. A picture is scaled into the input
-/// with its sides' ratio, grey bars fill the rest, and its levels become 0..1, red first.
+/// Runs a model of any kind on pictures and returns its raw outputs by name. A picture is scaled to the input with
+/// its aspect ratio, grey bars fill the rest, and its levels become 0..1, red first.
 [[nodiscard]] std::unique_ptr<NodeBase> onnx_outputs(const OnnxModel& model,
                                                      const std::optional<std::pair<int, int>>& size = {});
 
-/// Finds boxes with a neural network, from the decoded planes to the picture's coordinates. Added with a batch, it
-/// computes as many pictures at once as the model has threads, and loads the file again for that when the first
-/// batch comes.
+/// Finds boxes with a neural network, from the decoded planes to the picture's coordinates. Added with a batch, on
+/// a CPU it computes as many pictures at once as the model has threads. For that it loads the file again at the
+/// first batch.
 class OnnxDetector final : public BatchNode<Frame, Detections> {
  public:
-  /// Runs the model once. Throws OptionError: no detector, or its outputs are not understood.
+  /// Runs the model once. Throws OptionError if it is not a detector or its outputs have no known layout.
   OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options);
   ~OnnxDetector() override;
   [[nodiscard]] std::string default_name() const override { return "OnnxDetector"; }
@@ -71,7 +72,7 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
                                                        const Context& context) override;
   void close() override;
 
-  /// What the model was taken for.
+  /// The layout that was recognised, and the reason.
   struct Description {
     std::string layout;
     std::string why;
@@ -79,7 +80,7 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
     int classes = 0;
     int width = 0;  // of the input
     int height = 0;
-    int pictures = 1;  // that the file takes in one run; 0: any number
+    int pictures = 1;  // in one run of the file; 0: any number
   };
   [[nodiscard]] Description description() const;
 

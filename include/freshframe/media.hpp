@@ -15,7 +15,7 @@
 
 namespace freshframe {
 
-/// The PixelOps of every frame that media makes. Converts between all formats; RGB from and to YUV is exact
+/// The PixelOps of every frame that media makes. Converts between all formats. RGB from and to YUV is exact
 /// to one rounding, in the picture's own matrix and range.
 [[nodiscard]] const PixelOps& pixel_ops() noexcept;
 
@@ -23,19 +23,19 @@ namespace freshframe {
 struct OpenOptions {
   std::optional<int> width = {};  // scaled to width x height, both or none
   std::optional<int> height = {};
-  std::optional<double> fps = {};      // of images; default 25
+  std::optional<double> fps = {};      // of a sequence of pictures; default 25
   std::optional<double> start = {};    // seconds: frames with a pts from here on
   std::optional<double> end = {};      // seconds: frames with a pts before this
   double open_timeout = 5.0;           // seconds
   double read_timeout = 5.0;           // seconds
   std::optional<bool> reconnect = {};  // of a live source; default: true
-  bool loop = false;      // a file starts again at its end, or at start; a live source has none anyway
-  bool realtime = false;  // a file plays at its own speed and is live; a live source is anyway
+  bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
+  bool realtime = false;  // a file plays at its own speed and is live; a live source always is
   std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
 };
 
-/// What is known of an opened source.
+/// The properties of an opened source.
 struct VideoInfo {
   std::string codec;
   int width = 0;
@@ -45,8 +45,8 @@ struct VideoInfo {
   std::optional<double> duration;  // seconds
   std::string pixel_format;        // FFmpeg's name
   std::string container;           // FFmpeg's name
-  /// Two fields woven together, delivered as they are stored; nullopt: not known (cameras, and
-  /// a network stream before its first frame).
+  /// Two interlaced fields, delivered as they are stored. nullopt: not known (cameras, and a network stream
+  /// before its first frame).
   std::optional<bool> interlaced = {};
 };
 
@@ -65,18 +65,18 @@ class VideoSource : public Source<Frame> {
 /// "demo:circles?..." or a network stream (rtsp, rtsps, http, https, tcp, udp). Checks the form of `url` and
 /// the options only; the source's open() opens it. Throws OptionError.
 ///
-/// A file's frames keep the decoder's memory; pts counts from the start of the file and never goes back; what
-/// could not be decoded counts as `decode`. Its open() throws SourceError, also for unknown
-/// entries of `options`, or SourceTimeout.
+/// A file's frames keep the decoder's memory. pts counts from the start of the file and never decreases. Frames
+/// that cannot be decoded are counted as `decode`. open() throws SourceError, also for unknown entries of
+/// `options`, or SourceTimeout.
 ///
-/// A network stream is live. Its open() tries once; unless `reconnect` is false, it then retries forever
-/// with 0.5 to 10 s back-off, as NodeStats::source shows. With `reconnect` false it throws
-/// SourceError or SourceTimeout; the end of the stream is a SourceError too. info() is empty until the first
-/// connection; RTSP tells the size with the first frame.
+/// A network stream is live. open() tries once. Unless `reconnect` is false, the source then retries forever
+/// with 0.5 to 10 s back-off, as NodeStats::source shows. With `reconnect` false open() throws SourceError or
+/// SourceTimeout, and the end of the stream is a SourceError too. info() is empty until the first connection.
+/// With RTSP the size is known from the first frame on.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
-/// Emits one picture over and over, `fps` times a second, as a camera would; what it cannot make in time
-/// counts as `device`.
+/// Emits one picture again and again, `fps` times a second, as a camera would. Frames that it cannot make in
+/// time are counted as `device`.
 class MockCamera final : public Source<Frame> {
  public:
   /// `fps` in (0, 1000].
@@ -101,33 +101,33 @@ struct DemoCircle {
   double x = 0;  // pixels, the centre of the top left pixel is (0, 0)
   double y = 0;
   double r = 0;
-  double visible = 1;  // share of the rim that nothing hides and the picture holds, 0..1
+  double visible = 1;  // share of the rim that is inside the picture and not covered, 0..1
 };
 
 /// The truth of frame `seq` of a "demo:circles?..." URL. Throws OptionError for any other URL.
 [[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
 
-/// Options of a video file that is written.
+/// Options of VideoFile.
 struct VideoFileOptions {
   std::string codec = {};  // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder; "auto", the
-                           // default: the first of h264, vp9, mpeg4 that there is and the container holds
+                           // default: the first of h264, vp9, mpeg4 that is available and fits the container
   std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
   int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
   int threads = 2;                 // of the encoder
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
-  std::optional<double> segment = {};  // seconds of a file: then the name needs a number, "out_%05d.mp4"
+  std::optional<double> segment = {};  // seconds per file; the name then needs a number, "out_%05d.mp4"
 };
 
-/// Writes frames to a video file; the container follows from the file's name. Each frame lies at its pts, the
-/// first at 0, so frames that were dropped leave gaps and no jumps. All frames have one, even, size. The
-/// first frame replaces what the file held. What was encoded is in the file a second later and can be played,
-/// also when the process is killed or the disk is full.
+/// Writes frames to a video file. The file's name determines the container. Each frame has its pts, counted from
+/// the first frame, so dropped frames leave gaps without shifting the later ones. All frames must have the same,
+/// even size. The first frame replaces the file's old content. A frame is in the file a second after it was
+/// encoded, and the file can be played even when the process is killed or the disk is full.
 ///
-/// With `segment` each file ends where the next frame would lie `segment` seconds behind its first, and the next
-/// file begins with that frame. Numbers begin behind the highest that exists, so nothing is replaced.
+/// With `segment` a file ends before the frame that is `segment` seconds after its first one, and the next file
+/// begins with that frame. Numbering continues after the highest existing number, so no file is replaced.
 ///
-/// The constructor throws OptionError for a codec or container that cannot be; open() throws Error when the
-/// file cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
+/// The constructor throws OptionError for an unsupported codec or container. open() throws Error when the file
+/// cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
 class VideoFile final : public Node<Frame, Nothing> {
  public:
   explicit VideoFile(std::string path, const VideoFileOptions& options = {});
@@ -151,17 +151,17 @@ struct ClipOptions {
   std::string codec = {};                           // as of VideoFileOptions
   int quality = 23;                                 // as of VideoFileOptions
   int threads = 2;                                  // of the encoder
-  std::size_t max_bytes = 256U << 20U;              // of the encoded seconds that are held
+  std::size_t max_bytes = 256U << 20U;              // of the encoded seconds in memory
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
 };
 
-/// Holds the last seconds of a stream, encoded, and writes clips of them to files: what was to be seen before
-/// and after an event. Frames are encoded all the time, once for all clips. A key frame is made each second,
-/// and a clip begins with the last one before its `before` seconds. When the size or the colours of the frames
-/// change, or no frame came for 6 hours, the clips end, and what was held is forgotten.
+/// Keeps the last seconds of a stream encoded in memory, and writes clips to files: the seconds before and after an
+/// event. Frames are encoded all the time, once for all clips. A key frame is made each second, and a clip begins
+/// with the last one before its `before` seconds. When the size or the colours of the frames change, or no frame
+/// arrives for 6 hours, the clips end and the kept seconds are dropped.
 ///
 /// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip that
-/// cannot be written; other clips go on.
+/// cannot be written. Other clips continue.
 class ClipRecorder final : public Node<Frame, Nothing> {
  public:
   explicit ClipRecorder(ClipOptions options = {});
@@ -198,7 +198,7 @@ struct MediaVersions {
   std::string avformat;
   std::string avcodec;
   std::string avutil;
-  std::string license;        // FFmpeg's own word for this build
+  std::string license;        // FFmpeg's name for the licence of this build
   std::string configuration;  // its build flags
 };
 [[nodiscard]] MediaVersions media_versions();

@@ -19,7 +19,7 @@ class Pipeline;
 /// The text of /metrics without viewer counts. Thread-safe; text() waits only for another thread's text().
 class Metrics {
  public:
-  /// `gil_findings` is called on the thread that calls text(), without a lock. Empty: nothing is known.
+  /// `gil_findings` is called on the thread that calls text(), without a lock. Empty: there are no findings.
   explicit Metrics(const Pipeline& pipeline, std::function<GilFindings()> gil_findings = {});
   /// For embedders.
   explicit Metrics(std::shared_ptr<core::PipelineCore> pipeline,

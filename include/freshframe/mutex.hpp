@@ -1,8 +1,8 @@
 // Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety: a member says which
 // mutex guards it, and the compiler proves that it is held. ./dev lint runs the proof.
 //
-// Mutexes have ranks, and a thread locks them in ascending order only. A build with FRESHFRAME_CHECK_LOCKS (every
-// build with a sanitizer) ends the program with a message where that, or "no lock around foreign code", is broken.
+// Mutexes have ranks, and a thread locks them in ascending order only. No lock is held around foreign code. A build
+// with FRESHFRAME_CHECK_LOCKS (every build with a sanitizer) ends the program with a message where a rule is broken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -50,7 +50,7 @@ inline void expect_no_lock() {}
 #endif
 }  // namespace core
 
-/// A mutex that thread-safety analysis knows, with a rank that builds with a sanitizer check.
+/// A mutex for thread-safety analysis, with a rank that builds with a sanitizer check.
 class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
  public:
 #ifdef FRESHFRAME_CHECK_LOCKS
@@ -86,7 +86,7 @@ class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-/// Holds a mutex until its end, but for what lies between unlock() and lock(). One thread.
+/// Holds a mutex for its lifetime, except between unlock() and lock(). One thread.
 class FRESHFRAME_THREAD_SAFETY(scoped_lockable) Lock {
  public:
   explicit Lock(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) : mutex_(mutex) { mutex_.lock(); }
@@ -112,7 +112,7 @@ class FRESHFRAME_THREAD_SAFETY(scoped_lockable) Lock {
   bool held_ = true;
 };
 
-/// A condition variable. Its waits let go of the mutex, which the caller holds.
+/// A condition variable. Its waits release the mutex, which the caller holds.
 class Condition {
  public:
   void notify_one() noexcept { condition_.notify_one(); }
@@ -123,7 +123,7 @@ class Condition {
     Borrowed lock(mutex);
     condition_.wait(lock.native, ready);
   }
-  /// Returns ready(); false: it is `deadline` by the clock.
+  /// Returns ready(); false: the deadline has passed by the clock.
   template <class Ready>
   bool wait_until(Mutex& mutex, const Clock& clock, TimePoint deadline, const Ready& ready)
       FRESHFRAME_REQUIRES(mutex) {

@@ -1,4 +1,4 @@
-// Nodes from shared libraries: functions and classes behind the C border of abi.h, and the tables that they give.
+// Nodes from shared libraries: functions and classes behind the C interface abi.h, and the tables that they return.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -43,26 +43,26 @@ struct Column {
 struct Table {
   std::vector<Column> columns;
   std::shared_ptr<const void> owner = {};  // of the memory
-  bool of_python = false;                  // `owner` is what the bindings know
+  bool of_python = false;                  // `owner` is an object of the bindings
 };
 /// A table that holds one array.
 struct Array : Table {};
 
-/// How a function is called and what it gives.
+/// The arguments of a function, and the form of its result.
 struct FunctionOptions {
   PixelFormat pixels = PixelFormat::Gray;  // Gray, Bgr or Rgb
   const Dtype* type = nullptr;
-  std::vector<std::int64_t> shape = {};          // of the result; empty: one number, given as a double
-  std::optional<std::int32_t> max_rows = {};     // shape[0] is what the function returns, at most this
+  std::vector<std::int64_t> shape = {};          // of the result; empty: one number, emitted as a double
+  std::optional<std::int32_t> max_rows = {};     // the function returns shape[0], at most this
   std::vector<std::byte> state = {};             // copied for the node
   std::string name = "function";                 // of the node
-  std::shared_ptr<const void> keep = {};         // what the function lies in
+  std::shared_ptr<const void> keep = {};         // the owner of the function's code
   freshframe_function_error describe = nullptr;  // the function's own texts for its errors
 };
 
 /// A node of a function. Throws OptionError.
 [[nodiscard]] std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options);
-/// The same of `symbol` in the shared library at `path`, which stays loaded for ever.
+/// The same for `symbol` in the shared library at `path`, which is never unloaded.
 [[nodiscard]] std::unique_ptr<NodeBase> load_function(const std::string& path, const std::string& symbol,
                                                       FunctionOptions options);
 
@@ -73,24 +73,24 @@ struct Bytes {
 using OptionValue = std::variant<bool, std::int64_t, double, std::string, Bytes, std::vector<double>>;
 using Options = std::map<std::string, OptionValue>;
 
-/// The node `name` of the shared library at `path`, which stays loaded for ever. `ops` converts the frames that it
-/// makes. Throws OptionError: no library, no such node, another version, an option that it does not know; Error: what its
-/// constructor threw.
+/// The node `name` of the shared library at `path`, which is never unloaded. `ops` converts the frames that it
+/// makes. Throws OptionError for a missing library or node, another version, or an unknown option, and Error with
+/// the text of the constructor's exception.
 [[nodiscard]] std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name,
                                                   const Options& options, const PixelOps& ops);
 /// The node behind a freshframe_object; `keep` owns it.
 [[nodiscard]] std::unique_ptr<NodeBase> object_node(const freshframe_object& object,
                                                     std::shared_ptr<const void> keep, const PixelOps& ops);
 
-/// What a node takes and gives, by the names of abi.h; empty: nothing.
+/// The types of a node's input and output, by the names of abi.h; empty: none.
 struct NodeTypes {
   std::string input;
   std::string output;
 };
-/// Of a node that one of the functions above has made.
+/// The types of a node that one of the functions above has made.
 [[nodiscard]] NodeTypes node_types(const NodeBase& node);
 
-/// The table of a value, be it a Table or an Array; null: none.
+/// The table of a value that is a Table or an Array; null: it is neither.
 [[nodiscard]] const Table* table_in(const ValueRef& value) noexcept;
 
 }  // namespace freshframe::native

@@ -1,4 +1,4 @@
-// A step of the graph: Node<In, Out>, BatchNode<In, Out> and Source<Out>, typed shells over what the engine runs.
+// A step of the graph: Node<In, Out>, BatchNode<In, Out> and Source<Out>, the typed forms of the engine's nodes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,21 +24,21 @@ namespace freshframe {
 /// Output of a sink.
 struct Nothing {};
 
-/// Given to every call of a node. `stop` fires when the pipeline stops: whatever waits must heed it.
+/// Given to every call of a node. `stop` fires when the pipeline stops, and every wait must end then.
 struct Context {
   std::stop_token stop;
   const Clock& clock;
   NodeCounters& counters;
-  std::string_view node = {};  // its name in the pipeline; empty: it has none, run alone
+  std::string_view node = {};  // its name in the pipeline; empty: it runs alone
 };
 
-/// What a node hands back: a value, or a frame when `value` is empty.
+/// The output of a node: a value, or a frame when `value` is empty.
 struct Emitted {
   ValueRef value;
   Frame frame;
 };
 
-/// What a source hands back. `captured` is when device, file or network handed the packet over.
+/// The output of a source. `captured` is the time at which device, file or network delivered the packet.
 template <class T>
 struct SourceItem {
   T value;
@@ -49,7 +49,7 @@ struct SourceItem {
 };
 
 /// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
-/// thread. Owned by its pipeline. Whatever throws becomes a NodeError (a SourceError stays what it is).
+/// thread. Owned by its pipeline. Every exception becomes a NodeError, except a SourceError.
 class NodeBase {
  public:
   NodeBase() = default;
@@ -57,33 +57,33 @@ class NodeBase {
   NodeBase& operator=(const NodeBase&) = delete;
   virtual ~NodeBase() = default;
 
-  /// Name when add() is given none.
+  /// The name, unless add() is given one.
   [[nodiscard]] virtual std::string default_name() const { return "node"; }
-  /// Type of the input; nullptr takes anything, or one of several types: input_types().
+  /// Type of the input. nullptr: any type, or one of input_types().
   [[nodiscard]] virtual const TypeInfo* input_type() const noexcept { return nullptr; }
-  /// The types that the input may have; none: takes anything.
+  /// The types that the input may have; none: any type.
   [[nodiscard]] virtual std::vector<const TypeInfo*> input_types() const {
     if (const auto* type = input_type()) return {type};
     return {};
   }
-  /// Type of the output; nullptr promises nothing.
+  /// Type of the output; nullptr: not known in advance.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
   [[nodiscard]] virtual bool is_source() const noexcept { return false; }
   /// The path of the file that this node writes: start() refuses one that a source reads or another recorder
   /// writes. The node replaces an existing file with its first sample, never in open().
   [[nodiscard]] virtual std::optional<std::string> records_to() const { return std::nullopt; }
-  /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write
-  /// what waits there.
+  /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write the
+  /// waiting samples.
   [[nodiscard]] virtual bool is_recorder() const { return records_to().has_value(); }
-  /// True: the samples of several sources make no sense to it, so a port with several is refused (a video file).
+  /// True: it accepts the samples of one source only, as a video file does. A port with several is refused.
   [[nodiscard]] virtual bool needs_one_source() const noexcept { return false; }
-  /// True: process_batch_any() takes several samples at once; AddOptions::batch wants that.
+  /// True: process_batch_any() takes several samples at once, as AddOptions::batch needs it.
   [[nodiscard]] virtual bool takes_batches() const noexcept { return false; }
   /// True: the embedder runs this node on a thread of its own, through Worker's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.
   [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
-  /// What computes a neural network that the node runs, and how fast; any thread.
+  /// The provider and the speed of a neural network that the node runs; any thread.
   [[nodiscard]] virtual std::optional<InferenceStats> inference() const { return std::nullopt; }
 
   virtual void open(const Context& /*context*/) {}
@@ -103,14 +103,14 @@ class NodeBase {
 class SourceBase : public NodeBase {
  public:
   [[nodiscard]] bool is_source() const noexcept final { return true; }
-  /// True: cannot wait, so a full edge drops.
+  /// True: the source cannot wait, so a full edge drops.
   [[nodiscard]] virtual bool live() const noexcept = 0;
-  /// Number of samples to come, when it is known (files).
+  /// Total number of samples, if it is known (files).
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
   /// The path of the file that it reads, if it is one.
   [[nodiscard]] virtual std::optional<std::string> reads_from() const { return std::nullopt; }
-  /// True: NodeStats::source tells of its connection. The engine enters Connecting, Reading, Closing and
-  /// Closed; what else there is to tell the source writes into `context.counters.source()`.
+  /// True: NodeStats::source describes its connection. The engine enters Connecting, Reading, Closing and
+  /// Closed. The source writes everything else into `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
   /// The next sample; nullopt ends the stream. Waits only in ways that `context.stop` ends.
   virtual std::optional<SourceItem<Emitted>> read_any(const Context& context) = 0;
@@ -140,8 +140,8 @@ bool holds(const AnySample& sample) noexcept {
   }
 }
 
-/// A typed view; throws GraphError when the sample holds something else, as is possible only below a node that
-/// promised no type.
+/// A typed view. Throws GraphError when the sample holds another type, which is possible only below a node without
+/// an output type.
 template <class T>
 Sample<T> typed(const AnySample& sample) {
   if (!holds<T>(sample)) {
@@ -196,7 +196,7 @@ class EitherNode : public NodeBase {
       out = process(Sample<A>(sample), context);
     } else if (detail::holds<B>(sample)) {
       out = process(Sample<B>(sample), context);
-    } else {  // only possible below a node that promised no type
+    } else {  // only possible below a node without an output type
       throw GraphError("takes " + std::string(kTypeName<A>) + " or " + std::string(kTypeName<B>) +
                        ", but its parent gave something else");
     }
@@ -213,7 +213,7 @@ class BatchNode : public Node<In, Out> {
   [[nodiscard]] bool takes_batches() const noexcept final { return true; }
 
   /// Called by one thread at a time. One entry per sample, in their order; nullopt: nothing is emitted for that
-  /// one. Each result gets the stamp of its own sample. What it throws fails all samples of the call.
+  /// one. Each result gets the stamp of its own sample. An exception fails all samples of the call.
   virtual std::vector<std::optional<Out>> process_batch(std::span<const Sample<In>> samples,
                                                         const Context& context) = 0;
 

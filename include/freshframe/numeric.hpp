@@ -1,13 +1,13 @@
 // Sums, means and differences of numbers in memory of any layout, without copying the memory.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Integers add up exactly, in 128 bits. Floating-point numbers add up together with what every addition
-// rounds away (Real), so that the result is, but for sums that cancel almost completely, the exact sum
-// rounded once. The result is the same, bit by bit, for every number of threads, on every instruction set,
-// and for every layout of the same numbers in the same order of addresses.
+// Integers are added exactly, in 128 bits. Floating-point numbers are added together with the rounding error of
+// each addition (Real). So the result is the exact sum, rounded once, except for sums that cancel almost
+// completely. The result is the same, bit by bit, for every number of threads, on every instruction set, and for
+// every layout of the same numbers in the same order of addresses.
 //
-// Thread-safe; nothing is kept between calls. The memory must stay where it is until the call returns; if
-// another thread writes into it meanwhile, the result is that of a mixture of old and new numbers.
+// Thread-safe; nothing is kept between calls. The memory must stay valid until the call returns. If another
+// thread writes into it meanwhile, the result is that of a mixture of old and new numbers.
 #pragma once
 
 #include <cstddef>
@@ -48,7 +48,7 @@ inline constexpr std::size_t kMaxAxes = 64;
 
 /// Options of a sum.
 struct Options {
-  /// Carries the errors of the errors too: right also for sums that cancel almost completely.
+  /// Also carries the errors of the errors, so that sums that cancel almost completely are right too.
   bool compensated = false;
   /// How many threads may work, the calling one included; at least 1. The others live as long as the call.
   /// Fewer work when there is less than a megabyte for each, or when the system gives no more.
@@ -73,7 +73,7 @@ struct Real {
 /// Result of a sum.
 struct Total {
   std::variant<Integer, Real> value;
-  std::int64_t count = 0;  ///< how many numbers were added
+  std::int64_t count = 0;  ///< number of summands
 };
 
 /// The sum. `std::invalid_argument`: threads below 1, too many axes, shape and strides of different lengths,

@@ -35,7 +35,7 @@ enum class OnError : std::uint8_t { Stop, Skip };
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only.
-/// `max_age` (seconds, live only): an older sample is dropped as `stale` when it would be taken.
+/// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
 /// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue is
 /// then at least as deep as the batch below files; below live sources it is LATEST, of each source.
 struct AddOptions {
@@ -53,12 +53,11 @@ struct ReaderOptions {
   bool frames = true;  // false: samples come without their frame
 };
 
-/// Called about every 50 ms by the thread that waits; its exception ends the wait. An embedder looks for
-/// signals there.
+/// Called about every 50 ms by the waiting thread. Its exception ends the wait. An embedder handles signals
+/// there.
 using Look = std::function<void()>;
 
-/// The part of a program in the start of its pipeline that runs nodes on threads of its own
-/// (NodeBase::runs_outside()).
+/// The hooks of a program that runs nodes on threads of its own (NodeBase::runs_outside()).
 struct Embedder {
   /// Starts those threads. Called once, after the native threads have started.
   std::function<void()> start_outside = {};
@@ -73,14 +72,14 @@ struct AnyPort {
   int source;  // -1: of all that reach the node
 };
 
-/// Output of a node; what children and readers name.
+/// Output of a node. Children and readers name it as their parent.
 template <class T>
 struct Port {
   int node = -1;
   int source = -1;  // -1: all samples of the node
 
-  /// The samples of one source only, which `port` is, or is made of. add() and reader() throw GraphError when that
-  /// is not one source, or cannot reach this node.
+  /// The samples of one source only: the source `port`, or the single source above it. add() and reader() throw
+  /// GraphError when there is more than one, or when it cannot reach this node.
   template <class U>
   [[nodiscard]] Port of(Port<U> port) const {
     return {node, port.source >= 0 ? port.source : port.node};
@@ -88,7 +87,7 @@ struct Port {
   [[nodiscard]] AnyPort any() const { return {node, source}; }
 };
 
-/// The verbs of a reader, untyped: what Reader<T> and bindings call.
+/// The verbs of a reader, untyped, for Reader<T> and bindings.
 namespace reader_verbs {
 [[nodiscard]] std::optional<AnySample> latest(core::ReaderCore& reader);
 [[nodiscard]] std::optional<AnySample> poll(core::ReaderCore& reader);
@@ -97,8 +96,8 @@ namespace reader_verbs {
 void close(core::ReaderCore& reader);
 }  // namespace reader_verbs
 
-/// Pulls samples from one or more nodes. One thread at a time. Frames that it hands out are on loan. What
-/// each verb promises: docs/queues.md.
+/// Pulls samples from one or more nodes. One thread at a time. Frames that it returns are on loan. docs/queues.md
+/// describes each verb.
 template <class T>
 class Reader {
  public:
@@ -131,7 +130,7 @@ class Reader {
 
 /// A graph of nodes, each on a thread of its own. Runs once. Thread-safe: stop(), stats(), wait() from any
 /// thread; add() and reader() from one thread, before start(). The destructor stops and joins; nodes that are
-/// still busy after 5 s are named in the log and let go for ever.
+/// still busy after 5 s are named in the log and left behind.
 class Pipeline {
  public:
   /// Options of a whole pipeline.
@@ -161,7 +160,7 @@ class Pipeline {
     const AnyPort parents[] = {parent.any()};
     return {add_any(std::move(node), parents, std::move(options))};
   }
-  /// A merge: takes round-robin from whichever parent has something.
+  /// A merge: takes round-robin from the parents that have samples.
   template <class N>
     requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<typename N::Input>>& parents,
@@ -202,7 +201,7 @@ class Pipeline {
   std::shared_ptr<core::ReaderCore> reader_any(std::span<const AnyPort> parents, ReaderOptions options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
-  /// NodeError. After an exception of the embedder's everything is asked to stop: end its nodes, then stop().
+  /// NodeError. After an exception of the embedder the pipeline is asked to stop: end its nodes, then call stop().
   void start(const Embedder& embedder = {});
   /// True: ended. Throws the first NodeError or SourceError, and Stalled.
   bool wait(std::optional<Seconds> timeout = std::nullopt, const Look& look = {});

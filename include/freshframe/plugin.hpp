@@ -1,8 +1,8 @@
 // A node of your own in C++17: derive from Node or Source, export it with FRESHFRAME_NODE. Header only; links nothing.
 // SPDX-License-Identifier: Apache-2.0
 //
-// This is the plugin's side of the C border in abi.h. Any compiler and standard library will do: exceptions are caught here
-// and cross as text, memory is freed by the side that allocated it.
+// This is the plugin's side of the C interface in abi.h. Any compiler and standard library will do: exceptions are
+// caught here and cross as text, and memory is freed by the side that allocated it.
 #pragma once
 
 #include "freshframe/abi.h"
@@ -19,8 +19,9 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// For a method __freshframe_node__(self) of an extension's class, whatever binds it (include Python.h before): a new capsule
-/// with `node`, which the Python object owns. Null with an exception set. An object is a node of one pipeline.
+/// For a method __freshframe_node__(self) of an extension's class, with any binding library (include Python.h
+/// before): a new capsule with `node`, which the Python object owns. Null with an exception set. An object is a
+/// node of one pipeline.
 ///   PyObject* capsule = freshframe::plugin::node_capsule(self, "blobs");
 ///   nanobind: if (capsule == nullptr) throw nb::python_error(); return nb::steal(capsule);
 ///   pybind11: if (capsule == nullptr) throw py::error_already_set();

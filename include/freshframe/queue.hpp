@@ -29,15 +29,15 @@ inline constexpr Queue kLatest{1, WhenFull::DropOldest};
 inline constexpr Queue kNext{0, WhenFull::DropOldest};
 /// Nothing is dropped: a full edge makes its producer wait.
 inline constexpr Queue kLossless{8, WhenFull::Block};
-/// Two seconds for a recorder to catch up, in at most 256 MiB; what it holds is written.
+/// Two seconds for a recorder to catch up, in at most 256 MiB. The waiting samples are written.
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
 /// Why a sample on an edge was not delivered.
 enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop };
 inline constexpr int kDropCauses = 5;
 
-/// Why a node lost a frame before it reached an edge. Worker and Stop: it was with a worker process, which
-/// died, or was ended by a stop.
+/// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop: a
+/// stop ended the worker process.
 enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker, Stop };
 inline constexpr int kNodeDropCauses = 6;
 
@@ -48,7 +48,7 @@ inline constexpr int kNodeDropCauses = 6;
 [[nodiscard]] std::string to_string(const Queue& queue);
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] WhenFull when_full_of(std::string_view name);
-/// Throws OptionError when the policy cannot be (negative depth, depth 0 with anything but drop_oldest).
+/// Throws OptionError for an invalid policy (negative depth, depth 0 with anything but drop_oldest).
 void validate(const Queue& queue);
 
 }  // namespace freshframe

@@ -12,15 +12,15 @@
 
 namespace freshframe {
 
-/// What a node made of one value.
+/// The output of a node for one value.
 template <class Out>
 struct NodeResult {
   std::int64_t seq = 0;  // of the value, from 0
   Out value;
 };
 
-/// Calls open(), process() for each value in turn, and close(), all on this thread; returns what was emitted. Value
-/// `seq` has the pts seq / `fps`; those that are frames are their samples' frames, too. What the node throws is thrown.
+/// Calls open(), process() for each value in turn, and close(), all on this thread. Returns the emitted values. Value
+/// `seq` has the pts seq / `fps`. A value that is a frame is also its sample's frame. The node's exceptions propagate.
 template <class In, class Out>
 std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
   const auto clock = Clock::real();

@@ -1,4 +1,4 @@
-// What travels on an edge: a value, the stamp of its birth and the frame that it was made from.
+// The samples on an edge: a value, the stamp of its origin and the frame that it was made from.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -86,7 +86,7 @@ class ValueRef {
 
   explicit operator bool() const noexcept { return value_ != nullptr; }
   [[nodiscard]] const Value* get() const noexcept { return value_; }
-  /// The value as T, or nullptr when it is something else.
+  /// The value as T, or nullptr when it has another type.
   template <class T>
   [[nodiscard]] const T* as() const noexcept {
     if (value_ == nullptr || value_->type() != type_of<T>()) return nullptr;
@@ -97,11 +97,11 @@ class ValueRef {
   Value* value_ = nullptr;
 };
 
-/// Where and when a sample was born; inherited by everything computed from it.
+/// The origin of a sample: number, times and source. Results that are computed from the sample inherit it.
 struct Stamp {
   std::int64_t seq = 0;  // number at the source, from 0
   double pts = 0;        // seconds in the source's own time
-  TimePoint captured{};  // monotonic time at which device, file or network handed it over
+  TimePoint captured{};  // monotonic time at which device, file or network delivered it
   int source = -1;       // index of the source node, see Pipeline::node_name()
   std::shared_ptr<const std::string> path = {};  // of the file, for a picture of a sequence; else null
 };
@@ -117,7 +117,7 @@ struct AnySample {
 
 namespace detail {
 
-/// What a sample's value lies in; a base, so that it is there before the reference to the value.
+/// The storage of a sample's value. A base class, so that it exists before the reference to the value.
 class HeldValue {
  protected:
   explicit HeldValue(ValueRef value) noexcept : held_(std::move(value)) {}

@@ -30,10 +30,10 @@ struct ServeLimits {
   std::size_t connections = 256;  // that have shown the token, where one is needed
   /// Connections that have made no permitted request yet. One more cuts the oldest of them.
   std::size_t unknown = 64;
-  double head = 5;          // for a request's line and headers to come in whole
+  double head = 5;          // until a request's line and headers are complete
   double idle = 30;         // between two requests on a connection; `head` for an unknown one
-  double write = 10;        // for an answer to be taken
-  double acknowledge = 10;  // for a live viewer to acknowledge what it was sent
+  double write = 10;        // until the client has read an answer
+  double acknowledge = 10;  // until a live viewer acknowledges a message
 };
 
 /// An answer of the program's own: its type, its text and its HTTP status.
@@ -43,23 +43,23 @@ struct Document {
   unsigned status = 200;
 };
 
-/// Answers of the program's own, by path; they come before the server's. Any thread may set and find them.
+/// Answers of the program's own, by path. They take precedence over the server's. Any thread may set and find them.
 class Documents {
  public:
-  /// `path` begins with '/'. Replaces what was there.
+  /// `path` begins with '/'. Replaces the old answer.
   void set(std::string path, Document document);
-  /// The same for so many seconds, and then `after`, unless it is set again: what nobody renews is not believed.
+  /// The same for so many seconds, and then `after`, unless it is set again before: an answer expires.
   void set(std::string path, Document document, double seconds, Document after);
   /// Null: there is none.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
-  /// How often one was found: whether anybody looks.
+  /// How often one was found, which shows whether clients ask.
   [[nodiscard]] std::uint64_t asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
 
  private:
   struct Kept {
     std::shared_ptr<const Document> document;
     std::optional<std::chrono::steady_clock::time_point> until;
-    std::shared_ptr<const Document> after;  // what is answered then
+    std::shared_ptr<const Document> after;  // the answer from then on
   };
 
   mutable std::mutex mutex_;
@@ -71,17 +71,17 @@ class Documents {
 struct ServeOptions {
   std::string host = "127.0.0.1";  // an address, or "localhost"
   std::uint16_t port = 0;          // 0: one that is free
-  /// Nodes whose pictures can be viewed; nullopt: all that are known to send frames.
+  /// Nodes whose pictures can be viewed; nullopt: all that are known to emit frames.
   std::optional<std::vector<std::string>> view = {};
-  /// Empty: none is needed from this machine, and one is made up when others can reach the server.
+  /// Empty: on a loopback address none is needed, and on any other address the server makes a random one.
   std::string token = {};
   ServeLimits limits = {};
-  /// Seconds that a source may be away before /healthz fails; nullopt: any time.
+  /// Seconds that a source may be without a connection before /healthz fails; nullopt: any time.
   std::optional<double> source_timeout = 30.0;
-  /// Called on the server's thread; it must not block. Empty: nothing is known.
+  /// Called on the server's thread; it must not block. Empty: there are no findings.
   std::function<GilFindings()> gil_findings = {};
   std::shared_ptr<const Documents> documents = {};
-  std::string home = "/";  // the file of the dashboard that / shows
+  std::string home = "/";  // the path of the dashboard's file that / shows
 };
 
 /// Serves a pipeline before, while and after it runs, until it is closed. Makes two threads, one for the
@@ -90,9 +90,8 @@ struct ServeOptions {
 /// second.
 class Server {
  public:
-  /// Listens when it returns. Throws OptionError for options that cannot be, StateError for a port that is
-  /// viewed already, Error when it cannot listen. Of a pipeline there can be one server that views the same
-  /// node.
+  /// Listens when it returns. Throws OptionError for invalid options, StateError for a node that another server
+  /// views already, Error when it cannot listen.
   Server(const Pipeline& pipeline, ServeOptions options = {});
   /// For embedders.
   Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options);
@@ -103,13 +102,13 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// With the token, when there is one.
+  /// Includes the token, if there is one.
   [[nodiscard]] const std::string& url() const noexcept { return urls().front(); }
   /// Where all addresses of the machine are served ("0.0.0.0"): one per address, then one with its name.
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
   /// Ends its threads and connections. Idempotent.
   void close();
-  /// In the child of a fork: gives up the descriptors of threads that are not there. The object must be
+  /// In the child of a fork: closes the descriptors of threads that do not exist there. The object must be
   /// leaked.
   void forget_in_child() noexcept;
 

@@ -1,4 +1,4 @@
-// What the engine counts: one registry, read as snapshots that never block the pipeline.
+// The engine's counters: one registry, read as snapshots that never block the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -28,7 +28,7 @@ class Histogram {
   void add(double seconds) noexcept;
   /// The value that the share `q` (0..1) of all entries does not exceed, in seconds; 0 when empty.
   [[nodiscard]] double quantile(double q) const noexcept;
-  /// Both that a snapshot has, in one reading.
+  /// The two quantiles of a snapshot, in one reading.
   struct Quantiles {
     double p50 = 0;
     double p99 = 0;
@@ -40,35 +40,35 @@ class Histogram {
   std::array<std::atomic<std::uint32_t>, kBuckets> buckets_{};
 };
 
-/// What a node's thread is doing now. WaitingGil: it waits for Python's global lock.
+/// The present state of a node's thread. WaitingGil: it waits for Python's GIL.
 enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingGil, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
 
-/// Where a video source is in its life. A file goes through Closed, Connecting, Reading, Closing, Closed.
+/// The state of a video source. A file passes through Closed, Connecting, Reading, Closing, Closed.
 enum class SourceState : std::uint8_t {
-  Connecting,       // the connection, device or file is being opened, its streams are looked for
+  Connecting,       // the connection, device or file is being opened, and its streams are detected
   Resolving,        // the server's name is being looked up
-  WaitingKeyFrame,  // connected; nothing that comes can be decoded before a key frame
-  Reading,          // frames come
-  Stalled,          // connected, but nothing has come for a while
-  BackingOff,       // lost, or not opened; waits before it tries again
+  WaitingKeyFrame,  // connected; packets cannot be decoded before a key frame
+  Reading,          // frames arrive
+  Stalled,          // connected, but no packet has arrived for a while
+  BackingOff,       // disconnected; waits before the next attempt
   Closing,
   Closed  // ended, or not started yet
 };
 [[nodiscard]] std::string_view to_string(SourceState state) noexcept;
 
-/// How a video source's connection has fared. An outage begins with the last packet that came (or with the
+/// The history of a video source's connection. An outage begins with the last packet that arrived (or with the
 /// first attempt to open) and ends with the next frame.
 struct SourceStats {
   SourceState state = SourceState::Closed;
-  std::uint64_t outages = 0;         // also the one under way
-  double outage_seconds = 0;         // in total, also of the one under way
+  std::uint64_t outages = 0;         // including a current one
+  double outage_seconds = 0;         // in total, including a current one
   std::uint64_t reconnects = 0;      // outages that ended
   std::uint64_t stalls = 0;          // how often Stalled was entered, whether or not it became an outage
-  std::uint64_t size_changes = 0;    // how often frames of another size came
+  std::uint64_t size_changes = 0;    // how often the size of the frames changed
   int decoder_delay = 0;             // frames that the decoder held back at the last frame
-  std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, when the server tells (RTCP)
-  std::string last_error;            // why the last outage began, or goes on; empty: there was none
+  std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, if the server sends it (RTCP)
+  std::string last_error;            // the reason of the last or current outage; empty: there was none
 };
 
 /// One edge: its queue and its counters.
@@ -77,7 +77,7 @@ struct EdgeStats {
   std::string child;        // a node or a reader
   Queue queue;              // of each source that can reach the edge
   std::size_t sources = 1;  // that can; `waiting` is at most queue.depth * sources
-  std::string only;         // the source that the edge is limited to (Port::of()); empty: it is not
+  std::string only;         // the source that the edge is limited to (Port::of()); empty: no limit
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
@@ -87,27 +87,26 @@ struct EdgeStats {
   double age_p99 = 0;
 };
 
-/// What a worker process does now.
+/// The present state of a worker process.
 enum class WorkerState : std::uint8_t { Starting, Idle, Working, Resting, Closing, Ended };
 [[nodiscard]] std::string_view to_string(WorkerState state) noexcept;
 
-/// One worker process of a node. `pid` is 0 while there is none: it rests before its next start, or has
-/// ended.
+/// One worker process of a node. `pid` is 0 while there is none: it waits for its next start, or has ended.
 struct WorkerStats {
   int pid = 0;
   WorkerState state = WorkerState::Starting;
-  std::uint64_t samples = 0;    // that it and those before it in its place have finished
-  std::uint64_t restarts = 0;   // in this place
-  std::uint64_t rss_bytes = 0;  // resident memory, the shared pictures that it has looked at included
+  std::uint64_t samples = 0;    // that it and its predecessors have finished
+  std::uint64_t restarts = 0;   // of it and its predecessors
+  std::uint64_t rss_bytes = 0;  // resident memory, including the shared pictures that it has read
   double cpu = 0;               // seconds of processor time of the process
 };
 
 /// How a node computes a neural network.
 struct InferenceStats {
   std::string provider;    // "cpu", "cuda", ...
-  int threads = 0;         // of the processor that compute
+  int threads = 0;         // on the CPU that compute
   std::uint64_t runs = 0;  // of the network; one may compute several pictures
-  double p50 = 0;          // seconds per run, without what is done before and after
+  double p50 = 0;          // seconds per run, without the work before and after it
   double p99 = 0;
 };
 
@@ -120,8 +119,8 @@ struct NodeStats {
   double busy = 0;              // share of its life spent working
   double p50 = 0;               // seconds per sample
   double p99 = 0;
-  double gil_wait = 0;  // seconds in total that the node waited for Python's global lock
-  double gil_hold = 0;  // seconds in total that it kept it from others
+  double gil_wait = 0;  // seconds in total that the node waited for Python's GIL
+  double gil_hold = 0;  // seconds in total that it held the GIL
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
@@ -149,8 +148,8 @@ struct Stats {
   PoolStats pool;
 };
 
-/// What a finished run amounts to. `complete`: every source reached its end, nothing was dropped anywhere and
-/// every node closed without error.
+/// The summary of a finished run. `complete`: every source reached its end, no sample was dropped, and every node
+/// closed without error.
 struct Report {
   Stats stats;
   bool complete = false;
@@ -158,20 +157,20 @@ struct Report {
   std::uint64_t frames = 0;  // samples that sources delivered
 };
 
-/// A video source's own book: the source writes (the engine too, as it opens and closes the source), any
-/// thread reads.
+/// A video source's record of its connection. The source writes it, as does the engine when it opens and closes the
+/// source. Any thread reads it.
 class SourceBook {
  public:
   void enter(SourceState state);
   [[nodiscard]] SourceState state() const;
-  /// Nothing has come for a while: enters Stalled from Reading or WaitingKeyFrame and counts it once.
+  /// No packet has arrived for a while: enters Stalled from Reading or WaitingKeyFrame and counts it once.
   void stall();
-  /// Ends Stalled: the state before goes on.
+  /// Ends Stalled: returns to the state before.
   void flow();
-  /// An outage begins at `since`, or one under way goes on for another reason. `why`: without passwords.
+  /// An outage begins at `since`, or a current one has a new reason. `why`: without passwords.
   void lose(TimePoint since, std::string why);
   [[nodiscard]] bool is_lost() const;
-  /// A frame has come: ends the outage, if there is one, and returns how many seconds it lasted.
+  /// A frame has arrived: ends the outage, if there is one, and returns its duration in seconds.
   std::optional<double> recover(TimePoint now);
   void count_size_change();
   void set_decoder_delay(int frames);

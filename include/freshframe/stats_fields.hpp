@@ -1,4 +1,4 @@
-// The counters of nodes, sources and edges by name: what JSON, metrics and Python show of them is this table.
+// The counters of nodes, sources and edges by name. JSON, metrics and Python all show the fields of this table.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,8 +9,7 @@
 
 namespace freshframe {
 
-/// One number. `name` is its key in JSON and in Python, in the order of the table; an empty `metric` has
-/// none.
+/// One number. `name` is its key in JSON and in Python, in the order of the table. Empty `metric`: it is no metric.
 template <class Stats, class Value>
 struct StatsField {
   std::string_view name;
@@ -23,7 +22,7 @@ template <class Stats, class Value>
 StatsField(std::string_view, Value Stats::*, std::string_view, std::string_view, std::string_view)
     -> StatsField<Stats, Value>;
 
-/// Quantiles of nothing are 0; JSON says null then.
+/// Quantiles without any entry are 0. JSON has null then.
 inline constexpr bool is_quantile(std::string_view name) noexcept {
   return name.ends_with("p50") || name.ends_with("p99");
 }

@@ -26,28 +26,28 @@ struct Circle {
   float confidence = 0;  // 0..1: the detector's, in this frame
 };
 
-/// What a tracker knows of a thing beyond its place in this frame.
+/// A tracker's data about one object, besides its position in this frame.
 struct TrackInfo {
   float velocity_x = 0;  // pixels/s
   float velocity_y = 0;
-  float age = 0;               // seconds since it was first seen
-  float track_confidence = 0;  // 0..1: mean of its confidences so far, of which the latest count most
+  float age = 0;               // seconds since the object was first seen
+  float track_confidence = 0;  // 0..1: weighted mean of its confidences, the latest with the largest weight
 };
 
-/// Which members of TrackInfo are known; a tracker of this library knows all.
+/// The members of TrackInfo that have values. The trackers of this library fill all.
 struct TrackColumns {
   bool velocity = true;
   bool age = true;
   bool track_confidence = true;
 };
 
-/// The circles of one frame, most confident first from a detector, ascending id from a tracker. `ids` and
+/// The circles of one frame: most confident first from a detector, by ascending id from a tracker. `ids` and
 /// `tracks` are empty before a tracker, else as long as `circles`.
 struct Circles {
   std::vector<Circle> circles;
   std::vector<std::int64_t> ids;
   std::vector<TrackInfo> tracks = {};
-  bool tracked = false;  // made by a tracker, also when there is no circle
+  bool tracked = false;  // made by a tracker, even when there is no circle
   TrackColumns columns = {};
 };
 template <>
@@ -55,13 +55,12 @@ inline constexpr std::string_view kTypeName<Circles> = "Circles";
 
 /// Options of CircleFinder and CircleDetector.
 struct CircleDetectorOptions {
-  /// Pixels. A circle found may be off this range by the error of measuring it: half a pixel, or 3 % of it.
+  /// Pixels. A reported radius may exceed this range by the measuring error: half a pixel, or 3 % of the radius.
   float min_radius = 6;
   float max_radius = 200;
   int max_circles = 64;         // 1 to 500; the best are kept
   float min_confidence = 0.5F;  // 0..1
-  /// Also report circles inside of each other around one centre, as targets and wheels have them; else only
-  /// the best of them.
+  /// True: report all circles around one centre, as in targets and wheels. False: only the best of them.
   bool concentric = false;
   bool operator==(const CircleDetectorOptions&) const = default;
 };
@@ -85,17 +84,17 @@ class CircleFinder {
 /// Options of CircleTracker.
 struct CircleTrackerOptions {
   CircleDetectorOptions detector = {.max_circles = 16, .min_confidence = 0.3F};
-  /// Seconds that a circle may be unseen and keep its id; twice as long when no picture came meanwhile.
+  /// Seconds for which an unseen circle keeps its id; twice as long if no picture arrived meanwhile.
   double max_gap = 0.5;
-  /// Of CircleTracker: seconds between searches of the whole picture. In between it looks where tracks expect
-  /// their circles and where the picture changed since that place was last searched, which costs a third or
-  /// less. 0: every picture is searched as a whole.
+  /// Of CircleTracker: seconds between searches of the whole picture. In between it searches the predicted
+  /// positions of its tracks, and the places that have changed since their last search. That costs a third or
+  /// less. 0: it searches the whole of every picture.
   double full_every = 1;
 };
 
-/// Gives circles identities over time. Knows nothing of pictures; time is in seconds, so dropped frames are
-/// no special case. At most 512 tracks at a time; of more than 1024 circles the surest are considered.
-/// Non-finite circles, and those beyond 1e7 pixels, are ignored. One thread at a time.
+/// Gives circles identities over time, without pictures. Time is in seconds, so dropped frames need no special
+/// case. At most 512 tracks at a time. Of more than 1024 circles the most confident are considered. Non-finite
+/// circles, and those beyond 1e7 pixels, are ignored. One thread at a time.
 class CircleAssociator {
  public:
   explicit CircleAssociator(const CircleTrackerOptions& options = {});
@@ -103,7 +102,7 @@ class CircleAssociator {
   CircleAssociator& operator=(CircleAssociator&&) noexcept;
   ~CircleAssociator();
 
-  /// `pts` in seconds, ascending (a step back starts afresh). Returns the circles whose track is confirmed.
+  /// `pts` in seconds, ascending (a step back ends all tracks). Returns the circles whose track is confirmed.
   [[nodiscard]] Circles update(double pts, const std::vector<Circle>& found);
 
  private:
@@ -111,8 +110,8 @@ class CircleAssociator {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A thing found, as a box: pixels. The outer corner of the top left pixel is (0, 0), x2 and y2 are
-/// exclusive; Circle counts from the pixel's centre, which is (0.5, 0.5) here.
+/// A detected object as a box, in pixels. The outer corner of the top left pixel is (0, 0). x2 and y2 are
+/// exclusive. Circle counts from the pixel's centre, which is (0.5, 0.5) here.
 struct Detection {
   float x1 = 0;
   float y1 = 0;
@@ -122,7 +121,7 @@ struct Detection {
   int class_id = 0;
 };
 
-/// The names of a detector's classes, by class_id; an empty text where there is none. All results of one
+/// The names of a detector's classes, by class_id; an empty text for a class without a name. All results of one
 /// detector share them; null: not known.
 using ClassNames = std::shared_ptr<const std::vector<std::string>>;
 
@@ -133,7 +132,7 @@ using ClassNames = std::shared_ptr<const std::vector<std::string>>;
   return std::to_string(class_id);
 }
 
-/// What a program in another language knows of its boxes beyond Detections; only the bindings look inside.
+/// Further columns that a program in another language has for its boxes. Only the bindings read them.
 struct FurtherColumns {
   FurtherColumns() = default;
   FurtherColumns(const FurtherColumns&) = delete;
@@ -141,17 +140,17 @@ struct FurtherColumns {
   virtual ~FurtherColumns() = default;
 };
 
-/// The boxes of one frame, ascending id from a tracker. `ids` and `tracks` are empty before a tracker, else as
+/// The boxes of one frame, by ascending id from a tracker. `ids` and `tracks` are empty before a tracker, else as
 /// long as `boxes`.
 struct Detections {
   std::vector<Detection> boxes;
   ClassNames names = {};
   std::vector<std::int64_t> ids = {};
   std::vector<TrackInfo> tracks = {};
-  bool tracked = false;  // made by a tracker, also when there is no box
+  bool tracked = false;  // made by a tracker, even when there is no box
   TrackColumns columns = {};
   std::shared_ptr<const FurtherColumns> further = {};
-  /// Each box's row of `further`. nullopt: the boxes are as the program gave them.
+  /// Each box's row of `further`. nullopt: row i belongs to box i.
   std::optional<std::vector<std::int64_t>> rows = {};
 };
 template <>
@@ -161,21 +160,21 @@ inline constexpr std::string_view kTypeName<Detections> = "Detections";
 struct BoxTrackerOptions {
   double max_gap = 1;           // as of CircleTrackerOptions
   float min_confidence = 0.1F;  // boxes below are ignored
-  /// Least overlap (intersection over union) of an expected box and one that continues its track; where the
-  /// place is uncertain, both are grown by that uncertainty first.
+  /// Least overlap (intersection over union) of a track's predicted box and the box that continues it. If the
+  /// prediction is uncertain, both are first enlarged by the uncertainty.
   float iou = 0.3F;
 };
 
-/// What a tracker makes of the boxes of one picture: those whose track is confirmed, by ascending id.
+/// A tracker's result for the boxes of one picture: those whose track is confirmed, by ascending id.
 struct TrackedBoxes {
-  std::vector<std::int64_t> rows;  // which of the boxes found
+  std::vector<std::int64_t> rows;  // indices of the given boxes
   std::vector<std::int64_t> ids;
   std::vector<TrackInfo> tracks;
 };
 
-/// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most
-/// 512 tracks at a time; of more than 1024 boxes the surest are considered. Boxes that are not finite, lie beyond
-/// 1e7 pixels or have right < left or bottom < top are ignored. One thread at a time.
+/// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most 512
+/// tracks at a time. Of more than 1024 boxes the most confident are considered. Boxes that are not finite, lie
+/// beyond 1e7 pixels or have right < left or bottom < top are ignored. One thread at a time.
 class BoxAssociator {
  public:
   explicit BoxAssociator(const BoxTrackerOptions& options = {});
@@ -183,7 +182,7 @@ class BoxAssociator {
   BoxAssociator& operator=(BoxAssociator&&) noexcept;
   ~BoxAssociator();
 
-  /// `pts` in seconds, ascending (a step back starts afresh).
+  /// `pts` in seconds, ascending (a step back ends all tracks).
   [[nodiscard]] TrackedBoxes update(double pts, std::span<const Detection> found);
 
  private:
@@ -191,7 +190,7 @@ class BoxAssociator {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Finds circles in each frame by itself.
+/// Finds the circles of each frame, independently of other frames.
 class CircleDetector final : public Node<Frame, Circles> {
  public:
   explicit CircleDetector(const CircleDetectorOptions& options = {});
@@ -208,8 +207,8 @@ class CircleTracker final : public Node<Frame, Circles> {
   explicit CircleTracker(const CircleTrackerOptions& options = {});
   ~CircleTracker() override;
   [[nodiscard]] std::string default_name() const override { return "CircleTracker"; }
-  /// The circles of one picture that have an identity, for callers without a graph. `time` in seconds,
-  /// ascending (a step back starts afresh). Each source has tracks of its own.
+  /// The circles of one picture that have an identity, for programs without a pipeline. `time` in seconds,
+  /// ascending (a step back ends all tracks). Each source has tracks of its own.
   [[nodiscard]] Circles update(const Frame& frame, double time, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
 
@@ -224,8 +223,8 @@ class BoxTracker final : public Node<Detections, Detections> {
   explicit BoxTracker(const BoxTrackerOptions& options = {});
   ~BoxTracker() override;
   [[nodiscard]] std::string default_name() const override { return "BoxTracker"; }
-  /// The boxes of one picture that have an identity, for callers without a graph. `time` in seconds, ascending (a
-  /// step back starts afresh). Each source has tracks of its own.
+  /// The boxes of one picture that have an identity, for programs without a pipeline. `time` in seconds, ascending
+  /// (a step back ends all tracks). Each source has tracks of its own.
   [[nodiscard]] Detections update(const Detections& found, double time, int source = 0);
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
 
@@ -234,22 +233,22 @@ class BoxTracker final : public Node<Detections, Detections> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A point of a picture in pixels, counted as the tracks' own coordinates are: Circle's or Detection's.
+/// A point of a picture in pixels, in the coordinates of the tracks: those of Circle or of Detection.
 struct Point {
   float x = 0;
   float y = 0;
 };
 
-/// Which point of a thing counts.
+/// The point of an object that must cross a line or a border.
 enum class Anchor : std::uint8_t { Center, Bottom };
 
-/// One thing that went through a line or a zone's border.
+/// One object that crossed a line or a zone's border.
 struct Crossing {
   std::int64_t id = 0;
   int class_id = 0;
   bool forward = true;  // of a zone: into it
-  Point at = {};        // where, on the straight way between two sightings
-  double pts = 0;       // seconds: when, on that way
+  Point at = {};        // the place, on the straight path between two sightings
+  double pts = 0;       // the time on that path, in seconds
 };
 
 /// Options of LineCounter.
@@ -257,8 +256,8 @@ struct LineCounterOptions {
   Point start = {};
   Point end = {};
   Anchor anchor = Anchor::Center;
-  /// Pixels. A thing is on a side of the line only when it is seen farther from it than this. nullopt: a
-  /// twentieth of the thing's size, at least one pixel.
+  /// Pixels. An object is on a side of the line only when it is seen farther from it than this. nullopt: a
+  /// twentieth of the object's size, at least one pixel.
   std::optional<float> margin = {};
 };
 
@@ -268,27 +267,28 @@ struct DirectionCounts {
   std::int64_t backward = 0;
 };
 
-/// What crossed a line since the start. Forward is to the right of one who looks from `start` to `end`: downwards
-/// for a line drawn from left to right.
+/// The crossings of a line since the start. Forward is to the right, seen from `start` towards `end`: downwards for a
+/// line drawn from left to right.
 struct LineCounts : DirectionCounts {
   Point start = {};
   Point end = {};
   std::map<int, DirectionCounts> classes = {};  // by class_id
-  std::vector<Crossing> crossings = {};         // known since the sample before
+  std::vector<Crossing> crossings = {};         // found with this sample
   std::variant<Circles, Detections> tracks = {};
 };
 template <>
 inline constexpr std::string_view kTypeName<LineCounts> = "LineCounts";
 
-/// Counts tracks that cross a line. A thing has crossed when it was seen on one side and then on the other, and its
-/// way between the sightings went through the line: pictures that were dropped change nothing. One count per source.
+/// Counts tracks that cross a line. An object has crossed when it was seen on one side and then on the other, and the
+/// straight path between the sightings goes through the line. So dropped pictures do not change the count. One count
+/// per source.
 class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
  public:
   /// Throws OptionError.
   explicit LineCounter(const LineCounterOptions& options);
   ~LineCounter() override;
   [[nodiscard]] std::string default_name() const override { return "LineCounter"; }
-  /// For callers without a graph; as BoxTracker::update().
+  /// For programs without a pipeline, as BoxTracker::update().
   [[nodiscard]] LineCounts update(const Circles& tracks, double time, int source = 0);
   [[nodiscard]] LineCounts update(const Detections& tracks, double time, int source = 0);
   std::optional<LineCounts> process(const Sample<Circles>& sample, const Context& context) override;
@@ -304,16 +304,16 @@ struct ZoneCounterOptions {
   std::vector<Point> corners = {};  // in order around the zone, 3 to 1000; edges must not cross
   Anchor anchor = Anchor::Center;
   std::optional<float> margin = {};  // as of LineCounterOptions
-  double max_gap = 1;                // seconds that a thing may be unseen and still be inside
+  double max_gap = 1;                // seconds for which an unseen object stays inside
 };
 
-/// What is in a zone, and what went in and out since the start.
+/// The objects in a zone, and the crossings of its border since the start.
 struct ZoneCounts {
   std::vector<Point> corners = {};
-  std::int64_t entered = 0;  // a thing that is inside when it is seen first has not entered
+  std::int64_t entered = 0;  // an object that is first seen inside has not entered
   std::int64_t left = 0;
   std::vector<std::int64_t> inside = {};  // ids, ascending
-  std::vector<Crossing> crossings = {};   // known since the sample before
+  std::vector<Crossing> crossings = {};   // found with this sample
   std::variant<Circles, Detections> tracks = {};
 };
 template <>
@@ -326,7 +326,7 @@ class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
   explicit ZoneCounter(const ZoneCounterOptions& options);
   ~ZoneCounter() override;
   [[nodiscard]] std::string default_name() const override { return "ZoneCounter"; }
-  /// For callers without a graph; as BoxTracker::update().
+  /// For programs without a pipeline, as BoxTracker::update().
   [[nodiscard]] ZoneCounts update(const Circles& tracks, double time, int source = 0);
   [[nodiscard]] ZoneCounts update(const Detections& tracks, double time, int source = 0);
   std::optional<ZoneCounts> process(const Sample<Circles>& sample, const Context& context) override;
@@ -341,15 +341,15 @@ class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
 struct AnnotateOptions {
   bool ids = true;
   bool names = true;                     // of classes, where they are known
-  std::optional<bool> confidences = {};  // nullopt: those of boxes
-  double trail = 1.0;                    // seconds of path drawn behind a tracked thing; 0: none
+  std::optional<bool> confidences = {};  // nullopt: of boxes only
+  double trail = 1.0;                    // seconds of path drawn behind a tracked object; 0: none
   float line_width = 0;                  // pixels; 0: chosen from the picture's size
 };
 
-/// Draws circles or boxes, their labels and trails, and what was counted, into a copy of the sample's frame, which
-/// has the frame's own format. A gray frame becomes I420. A circle has the colour of its id or, without one, of its
-/// confidence; a box that of its class. Things that are not finite or lie beyond 1e6 pixels are left out. Labels
-/// have the letters of ASCII: accents are left out, and every other letter is an empty box.
+/// Draws circles or boxes, their labels and trails, and counts, into a copy of the sample's frame in the frame's own
+/// format. A gray frame becomes I420. A circle has the colour of its id or, without one, of its confidence. A box has
+/// the colour of its class. Circles and boxes that are not finite or lie beyond 1e6 pixels are left out. Labels are in
+/// ASCII: accents are removed, and every other letter is drawn as an empty box.
 class Annotate final : public NodeBase {
  public:
   using Output = Frame;
@@ -363,8 +363,8 @@ class Annotate final : public NodeBase {
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
-  /// One picture, for callers without a graph. `value` is one of the four types. `time` in seconds, for trails;
-  /// nullopt: without trails.
+  /// Draws one picture, for programs without a pipeline. `value` is one of the four types. `time` in seconds, for
+  /// trails; nullopt: without trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> time = {});
 
  private:

@@ -111,11 +111,11 @@ _LATER = {
         ),
         "_stats",  # dataclasses, which cost more to make than the rest of the package
     ),
-}  # the module of each name that most programs do without: it is loaded when the name is first used
+}  # the module of each name that most programs do not need: loaded at the name's first use
 
 
 def __getattr__(name: str) -> _typing.Any:
-    """Loads what most programs do without when it is first used."""
+    """Loads the names that most programs do not need at their first use."""
     import importlib  # noqa: PLC0415
 
     if name in _MODULES:
@@ -126,7 +126,7 @@ def __getattr__(name: str) -> _typing.Any:
 
 
 def __dir__() -> list[str]:
-    """All that is public, also what is loaded when it is first used."""
+    """All public names, also those that are loaded at their first use."""
     return sorted({*globals(), *__all__})
 
 

@@ -1,4 +1,4 @@
-"""How many samples a node gets in one call."""
+"""The number of samples that a node gets in one call."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ._errors import OptionError, OptionTypeError
 class Batch:
     """Size of the batches of a node: ``pipeline.add(node, cameras, batch=Batch(8))``.
 
-    The engine gathers samples from all edges of the node, in turn, so every camera gets its share. Until then
-    they stay in their queues: with LATEST a newer sample replaces the waiting one. The
-    node's ``process_batch(samples)``, or a function, gets a list and returns one with as many entries.
+    The engine takes samples from all edges of the node, in turn, so every camera gets its share. Until then
+    they stay in their queues: with LATEST a newer sample replaces the waiting one. The node's
+    ``process_batch(samples)``, or a function, gets a list and returns one with as many entries.
 
     Args:
-        size: Maximum number of samples in one call, 1 to 4096. Fewer come when the queues hold no more, when
-            ``max_wait`` is over, and at the end.
-        max_wait: Seconds to wait for more after the first one; 0 takes what is there.
+        size: Maximum number of samples in one call, 1 to 4096. There are fewer when the queues hold no more,
+            when ``max_wait`` is over, and at the end.
+        max_wait: Seconds to wait for more after the first one. With 0 it takes the waiting samples.
 
     Raises:
         OptionError: One is out of range.
@@ -33,11 +33,11 @@ class Batch:
     max_wait: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be."""
+        """Refuses invalid values."""
         self._policy()
 
     def _policy(self) -> _native.BatchPolicy:
-        """The engine's form of it: the engine decides which values are possible."""
+        """The engine's form of it. The engine checks the values."""
         return _native.BatchPolicy(
             _check.integer("the size of a batch", self.size),
             _check.number("max_wait of a batch", self.max_wait),
@@ -49,7 +49,7 @@ def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
 
     Raises:
         OptionError: There are more or fewer.
-        OptionTypeError: It is no list and no tuple.
+        OptionTypeError: It is neither a list nor a tuple.
     """
     if not isinstance(results, (list, tuple)):
         raise OptionTypeError(

@@ -1,4 +1,4 @@
-"""Checks of options: what was wanted, what was found."""
+"""Checks of options, with messages that name the wanted and the given value."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,7 +14,7 @@ _MOST_SHOWN = 100  # letters of a value in a message
 
 
 def shown(value: object) -> str:
-    """A value in a message: one line, and not a long one."""
+    """A value for a message: one short line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... ({type(value).__name__})"
 
@@ -30,7 +30,7 @@ def number(what: str, value: Any) -> float:
         raise OptionTypeError(f"{what} must be a number, got {shown(value)}")
     try:
         real = float(value)
-    except OverflowError:  # an int beyond all floats
+    except OverflowError:  # an int that is too large for a float
         real = math.inf
     if not math.isfinite(real):
         raise OptionError(f"{what} must be a finite number, got {shown(value)}")
@@ -94,8 +94,8 @@ def text(what: str, value: Any) -> str:
     """A text that is not empty.
 
     Raises:
-        OptionTypeError: It is no text.
-        OptionError: It is empty, or has lone surrogates in it.
+        OptionTypeError: It is not text.
+        OptionError: It is empty, or contains lone surrogates.
     """
     if not isinstance(value, str):
         raise OptionTypeError(f"{what} must be a string, got {shown(value)}")
@@ -122,7 +122,7 @@ def path(what: str, value: Any) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether it is text at all: Python shows bytes of a file's name that are not as lone surrogates."""
+    """Whether it is valid text: Python shows undecodable bytes of a file's name as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -32,7 +32,7 @@ class CircleDetector(NativeNode["Frame", Circles]):
     Edges are linked to chains and split into arcs (after C. Akinlar, C. Topal, "EDCircles", Pattern
     Recognition 2013). Arcs are joined to candidates, which are fitted to the edges around them. A small
     network that was trained on drawn scenes rates the candidates. All of this runs at full size and at half,
-    where blurred edges are steep again.
+    where blurred edges are steep.
 
     Args:
         radius: (smallest, largest) in pixels. A reported radius may lie outside of it by the error of the
@@ -40,8 +40,8 @@ class CircleDetector(NativeNode["Frame", Circles]):
         max_circles: 1 to 500; the most confident are kept.
         min_confidence: 0 to 1: circles below it are not reported. The confidence is the probability that a
             circle is real.
-        concentric: Also report circles inside of each other around one centre, as targets and wheels have
-            them. Otherwise only the most confident of them is reported.
+        concentric: True: report all circles around one centre, as in targets and wheels. False: only the most
+            confident of them.
 
     Raises:
         OptionError: An option is out of range.
@@ -56,7 +56,7 @@ class CircleDetector(NativeNode["Frame", Circles]):
         min_confidence: float = 0.5,
         concentric: bool = False,
     ) -> None:
-        """See the class."""
+        """Makes the node with the options that the class describes."""
         self._handle = _native.make_circle_detector(
             _radius(radius),
             _check.integer("max_circles", max_circles),
@@ -68,16 +68,16 @@ class CircleDetector(NativeNode["Frame", Circles]):
 class CircleTracker(NativeNode["Frame", Circles]):
     """Finds circles and gives them identities that last over time and through dropped frames. Native.
 
-    Most frames are searched only in part: where a track expects its circle, and where the picture has changed
-    since the last search there. That costs a third or less of a full search and finds as many circles. A
-    frame that changed nearly everywhere, as with a moving camera, is searched as a whole. Tracks are matched
-    as by BoxTracker.
+    Most frames are searched only in part: at the predicted place of each track, and where the picture has
+    changed since the last search there. That costs a third or less of a full search and finds as many
+    circles. A frame that changed nearly everywhere, as with a moving camera, is searched as a whole. Tracks
+    are matched as by BoxTracker.
 
     Args:
         radius: (smallest, largest) in pixels.
         max_circles: 1 to 500; the most confident are kept.
         max_gap: Seconds for which a circle may be unseen and keep its id, at most 1e6; twice as long if no
-            frame came in that time.
+            frame arrived in that time.
         full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
 
     Raises:
@@ -93,7 +93,7 @@ class CircleTracker(NativeNode["Frame", Circles]):
         max_gap: float = 0.5,
         full_every: float = 1.0,
     ) -> None:
-        """See the class."""
+        """Makes the node with the options that the class describes."""
         self._handle = _native.make_circle_tracker(
             _radius(radius),
             _check.integer("max_circles", max_circles),
@@ -139,8 +139,8 @@ def detect_circles(
             measurement: half a pixel, or 3 % of the radius.
         max_circles: 1 to 500; the most confident are kept.
         min_confidence: 0 to 1: circles below it are not reported.
-        concentric: Also report circles inside of each other around one centre, as targets and wheels have
-            them. Otherwise only the most confident of them is reported.
+        concentric: True: report all circles around one centre, as in targets and wheels. False: only the most
+            confident of them.
 
     Returns:
         The circles, the most confident first; ``tracker_id`` is None.
@@ -192,7 +192,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Fra
         trail: float = 1.0,
         line_width: float = 0.0,
     ) -> None:
-        """See the class."""
+        """Makes the node with the options that the class describes."""
         self._handle = _native.make_annotate(
             _check.flag("ids", ids),
             _check.flag("names", names),

@@ -21,7 +21,7 @@ _UNRECORDED = {"recorded": False}  # JsonLines and Csv leave the field out
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """One object that went through a line or the border of a zone.
+    """One object that crossed a line or the border of a zone.
 
     Attributes:
         tracker_id: Its identity.
@@ -89,7 +89,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
     An object has crossed when it was seen on one side of the line and then on the other, and the straight
     path between these positions goes through the line. So dropped frames do not change the count, and an
-    object that wavers on the line is counted once. Put a BoxTracker or a CircleTracker before it. Each source
+    object that stands on the line is counted once. Put a BoxTracker or a CircleTracker before it. Each source
     has counts of its own.
 
     Args:
@@ -115,7 +115,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         anchor: Literal["center", "bottom"] = "center",
         margin: float | None = None,
     ) -> None:
-        """See the class."""
+        """Makes the node with the options that the class describes."""
         self._handle = _native.make_line_counter(
             _check.pair("start (x, y)", start),
             _check.pair("end (x, y)", end),
@@ -133,7 +133,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
         Raises:
             StateError: This counter was added to a pipeline.
-            OptionTypeError: ``tracks`` are of another type, or time is no number.
+            OptionTypeError: ``tracks`` are of another type, or time is not a number.
             FreshframeError: The tracks have no ids.
         """
         seconds = _check.number("time", time)
@@ -169,7 +169,7 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
         margin: float | None = None,
         max_gap: float = 1.0,
     ) -> None:
-        """See the class."""
+        """Makes the node with the options that the class describes."""
         self._handle = _native.make_zone_counter(
             _corners(corners),
             _check.text("anchor", anchor),

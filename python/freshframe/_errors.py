@@ -1,4 +1,4 @@
-"""What freshframe raises: one class per kind of failure, all derived from FreshframeError."""
+"""freshframe's exceptions: one class per kind of failure, all derived from FreshframeError."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class FreshframeError(Exception):
-    """Base of everything that freshframe raises on purpose."""
+    """Base of all exceptions that freshframe raises on purpose."""
 
 
 class GraphError(FreshframeError, ValueError):
@@ -23,7 +23,7 @@ class OptionTypeError(FreshframeError, TypeError):
 
 
 class StateError(FreshframeError, RuntimeError):
-    """The call cannot be made in the object's present state: too early, too late, or beside another one."""
+    """The object's state does not allow the call: it is too early, too late, or concurrent with another."""
 
 
 class SourceError(FreshframeError, OSError):
@@ -31,7 +31,7 @@ class SourceError(FreshframeError, OSError):
 
     Attributes:
         source: Name of the source node.
-        url: What was opened, its password masked.
+        url: The source's URL, its password masked.
     """
 
     source: str = ""
@@ -68,7 +68,7 @@ class FramesHeld(FreshframeError, MemoryError):
 
 
 class EndOfStream(FreshframeError):
-    """The stream has ended and everything in it was read."""
+    """The stream has ended, and all its samples were read."""
 
 
 class ReadTimeout(FreshframeError, TimeoutError):

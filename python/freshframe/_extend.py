@@ -1,4 +1,4 @@
-"""Where an extension project finds the header freshframe/gil.hpp and the CMake package."""
+"""The folders of the headers and of the CMake package, for extension projects."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def get_include() -> str:
     """The folder for the compiler's ``-I``: headers for extensions and for native nodes.
 
     ``freshframe/gil.hpp`` needs C++20 and Python.h, and serves any extension: nanobind, pybind11 or plain C
-    API. ``freshframe/plugin.hpp`` (C++17) and ``freshframe/abi.h`` (C11) make native nodes and need nothing.
+    API. ``freshframe/plugin.hpp`` (C++17) and ``freshframe/abi.h`` (C11) make native nodes and need no
+    library.
 
     Raises:
         FileNotFoundError: This installation has no headers.

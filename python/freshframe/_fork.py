@@ -1,4 +1,4 @@
-"""What happens in a forked child: the threads of its parent are not there."""
+"""Hooks for a forked child, in which its parent's threads do not exist."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,7 +10,7 @@ _hooks: list[Callable[[], object]] = []
 
 
 def in_child(hook: Callable[[], object]) -> None:
-    """Calls ``hook`` in each forked child, after those that were given before."""
+    """Calls ``hook`` in each forked child, after the hooks that were registered before."""
     _hooks.append(hook)
 
 

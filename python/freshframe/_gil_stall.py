@@ -20,10 +20,10 @@ class GilStall:
         duration: Seconds from the first sign of the stuck holder until another thread got the GIL. The watch
             samples at intervals, so the true stall began up to one interval earlier.
         started: time.monotonic() of its beginning.
-        thread: Name of the thread that had the GIL for most of that time.
+        thread: Name of the thread that held the GIL for most of that time.
         thread_id: Its threading.get_ident().
         native_id: Its threading.get_native_id().
-        share: Seconds of the duration in which this thread had the GIL; others had it for the rest.
+        share: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
         native: ``library:symbol`` of the native function that Python had called, demangled, such as
             ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
             ``builtins:sorted``; None when the thread ran bytecode.
@@ -58,7 +58,7 @@ class GilStall:
 
 
 def _thread_name(native_id: int, known: str) -> str:
-    """Its name now; what the watch knows when it has ended. Another may have its get_ident() by then."""
+    """Its present name; after its end the watch's record, since another thread may have its get_ident()."""
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     return names.get(native_id) or known or "unknown"
 

@@ -1,6 +1,6 @@
 """Whether this Python has a GIL, whether it is on, and which module switched it on.
 
-On a free-threaded Python a module that does not say that it can do without switches the GIL on for the
+On a free-threaded Python a module that does not declare that it works without the GIL switches it on for the
 whole program.
 """
 
@@ -16,20 +16,20 @@ from . import _native
 FREE_THREADED = "t" in getattr(sys, "abiflags", "")
 UNKNOWN = "unknown"
 
-_switched_on: list[str] = []  # by whom, as seen when it happened
+_switched_on: list[str] = []  # the modules, as observed at that time
 
 
 def enabled() -> bool:
-    """Whether threads take turns with a GIL now."""
+    """Whether a GIL is active now."""
     return not FREE_THREADED or bool(sys._is_gil_enabled())  # type: ignore[attr-defined,unused-ignore]
 
 
 def enabled_by() -> tuple[str, ...]:
-    """Who keeps the GIL of a free-threaded Python on: names of modules, or how the program was started.
+    """The reason why a free-threaded Python has its GIL on: names of modules, or the option of the start.
 
-    The one that switched it on comes first where that was seen, which it is when freshframe was imported
-    before. Of others the definition tells, except for modules with single-phase initialisation: "unknown"
-    stands for those.
+    The module that switched it on comes first if that was observed, which requires that freshframe was
+    imported before. Other modules are known by their definition, except for those with single-phase
+    initialisation, which are "unknown".
     """
     if not FREE_THREADED or not enabled():
         return ()
@@ -40,7 +40,7 @@ def enabled_by() -> tuple[str, ...]:
 
 
 def summary() -> str:
-    """One line for people."""
+    """One line of text."""
     if not FREE_THREADED:
         return "this Python has a GIL"
     if not enabled():
@@ -49,7 +49,7 @@ def summary() -> str:
 
 
 def _look_at_imports() -> None:
-    """From now on it is seen which extension module switches the GIL on."""
+    """From now on the extension module that switches the GIL on is recorded."""
     create = ExtensionFileLoader.create_module
 
     def create_module(self: ExtensionFileLoader, spec: ModuleSpec) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The nodes of a pipeline: what add() checks, claims and gives to the engine."""
+"""The nodes of a pipeline: add() checks them, claims them and passes them to the engine."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
-    """Ports as the engine names them."""
+    """Ports in the engine's form."""
     return [(port._index, port._only) for port in ports]
 
 
 def parents(given: Any, label: str, pipeline: Pipeline) -> list[Port[Any]]:
-    """The ports that ``given`` stands for: none, one or several of this pipeline.
+    """The ports in ``given``: none, one or several of this pipeline.
 
     Raises:
         GraphError: One belongs to another pipeline.
-        OptionTypeError: One is no port.
+        OptionTypeError: One is not a port.
     """
     if given is None:
         return []
@@ -75,7 +75,7 @@ class Graph:
 
     @property
     def live(self) -> bool:
-        """Whether no source of it can wait."""
+        """Whether none of its sources can wait."""
         return all(node.live for node in self._kept if hasattr(node, "live"))
 
     def add(
@@ -90,7 +90,7 @@ class Graph:
         """Adds a checked node below ``ports``; returns its index and the type of its values.
 
         Raises:
-            GraphError: It cannot be wired so.
+            GraphError: This wiring is not possible.
             OptionError: An option is out of range.
             OptionTypeError: An option is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.

@@ -33,7 +33,7 @@ def as_numpy(frame: Frame, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any
 
 
 def dlpack(frame: Frame, **kwargs: Any) -> Any:
-    """``Frame.__dlpack__``: only DLPack 1.0 can say that memory is read-only."""
+    """``Frame.__dlpack__``: only DLPack 1.0 can mark memory as read-only."""
     _check_pixels(frame)
     version = kwargs.get("max_version")
     if _SAYS_READ_ONLY and version is not None and version[0] >= 1:

@@ -1,6 +1,6 @@
 """Refuses to be imported into a subinterpreter, before any native module is loaded there.
 
-Loading one there and failing later would spoil nanobind's types for the main interpreter too.
+If one was loaded there and failed later, nanobind's types would be broken for the main interpreter too.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -11,7 +11,7 @@ import importlib
 
 
 def _is_main() -> bool:
-    """Whether this is the main interpreter; yes where Python cannot tell."""
+    """Whether this is the main interpreter; True if Python does not provide the information."""
     if hasattr(_thread, "_is_main_interpreter"):  # Python 3.12 and later
         return bool(_thread._is_main_interpreter())
     try:
@@ -24,5 +24,5 @@ def _is_main() -> bool:
 if not _is_main():
     raise ImportError(
         "freshframe works in the main interpreter only, and this is a subinterpreter: its native threads "
-        "could not tell whose objects they hold; use threads, or multiprocessing with 'spawn'"
+        "belong to the main interpreter. Use threads, or multiprocessing with 'spawn'"
     )

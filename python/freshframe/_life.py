@@ -1,4 +1,4 @@
-"""Who keeps a running pipeline alive, and what happens to it when the interpreter exits."""
+"""The owners of running pipelines, and the end of pipelines when the interpreter exits."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,9 +21,9 @@ _EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter ex
 
 _DEFAULT_NAME = "pipeline"
 
-# Guards what follows, and whether the log's thread runs. A pending call of the interpreter takes it, at any
-# point of the main thread: so it can be taken again, and nobody logs, joins or calls a program's code while
-# it is held.
+# Guards the names below, and whether the log's thread runs. A pending call of the interpreter takes it, at
+# any point of the main thread: so it is reentrant, and no code logs, joins or calls a program's code while it
+# is held.
 _lock = threading.RLock()
 _running: set[Pipeline] = set()
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
@@ -82,7 +82,7 @@ def stop_all(timeout: float = 5.0) -> None:
 
 
 def _stopped(pipeline: Pipeline, deadline: float) -> list[str]:
-    """Stops it; names the nodes that are still busy at the deadline."""
+    """Stops it; returns the names of the nodes that are still busy at the deadline."""
     try:
         pipeline.stop(max(0.0, deadline - time.monotonic()))
     except StopTimeout as error:
@@ -91,9 +91,9 @@ def _stopped(pipeline: Pipeline, deadline: float) -> list[str]:
 
 
 def forget_ended() -> None:
-    """Lets go of those that have ended by themselves. Waits for nothing: a pending call runs it anywhere.
+    """Drops those that have ended by themselves. Never waits, because a pending call runs it anywhere.
 
-    When another thread has the lock, the next pipeline that starts or stops does it.
+    If another thread holds the lock, the next pipeline that starts or stops does it.
     """
     if not _lock.acquire(blocking=False):
         return
@@ -123,7 +123,7 @@ def _join_log_thread(logging_thread: threading.Thread | None) -> None:
 
 
 def _forked() -> None:
-    """The child's copies of the parent's threads are gone without having let go of what they held."""
+    """The parent's threads do not exist in the child, and have not released their locks there."""
     global _lock  # noqa: PLW0603
     _lock = threading.RLock()
     _native.let_leaks_pass()
@@ -147,11 +147,11 @@ def _stop_all() -> None:
             busy = True
     if not busy:
         for thread in list(_threads):
-            thread.join(1.0)  # its last steps need the GIL, which the interpreter will not give any more
+            thread.join(1.0)  # its last steps need the GIL, which no thread gets any more
     _log.drain()
     _native.collect_log(False)
     _join_log_thread(_log.leave())
-    if busy or threading.active_count() > 1:  # a daemon thread of the program never lets go of what it holds
+    if busy or threading.active_count() > 1:  # a daemon thread of the program never drops its references
         _native.let_leaks_pass()
     if busy:
         return

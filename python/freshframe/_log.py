@@ -1,7 +1,7 @@
 """Native log lines in Python's logging, rate-limited so that a fault never floods a log.
 
-They are logged by a thread of their own, never in the midst of whatever the main thread does: a handler
-whose lock the main thread holds at that moment (logging.handlers.QueueHandler has one) would lock it up.
+A thread of their own logs them. The main thread never does that in the middle of other work: it may hold a
+handler's lock at that moment (logging.handlers.QueueHandler has one), which would be a deadlock.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -24,7 +24,7 @@ _PATIENCE = 1.0  # seconds that drain() waits for a handler that is busy on anot
 
 
 class _Limiter:
-    """Lets the first line of a kind pass, then one every 10 seconds with the number of those held back."""
+    """Passes the first line of a kind, then one every 10 seconds with the number of suppressed ones."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, tuple[float, int]] = {}
@@ -44,7 +44,7 @@ class _Limiter:
 
 
 class _LogThread(threading.Thread):
-    """Logs what native threads have to say while pipelines run."""
+    """Logs the lines of native threads while pipelines run."""
 
     def __init__(self) -> None:
         super().__init__(name="freshframe-log", daemon=True)
@@ -67,11 +67,11 @@ _thread: _LogThread | None = None
 
 def _handle(level: int, text: str, name: str) -> None:
     try:
-        if name:  # of a worker process, where its logger let it pass
+        if name:  # of a worker process, already filtered by its logger there
             _hand_on(level, text, name)
         else:
             _limiter(level, text)
-    except Exception:  # of the user's handler or filter: reported, and the next line has its turn
+    except Exception:  # of the user's handler or filter: reported, then the next line follows
         sys.excepthook(*sys.exc_info())
 
 
@@ -82,9 +82,9 @@ def _hand_on(level: int, text: str, name: str) -> None:
 
 
 def drain() -> None:
-    """Logs what waits now; what another thread is logging has been logged when this returns."""
+    """Logs the waiting lines. Lines that another thread is logging are logged before this returns."""
     if not _handling.acquire(timeout=_PATIENCE):
-        return  # a handler is stuck; the thread in it goes on with what waits
+        return  # a handler is stuck; its thread will log the waiting lines
     try:
         for level, text, name in _native.take_log():
             _handle(level, text, name)
@@ -106,7 +106,7 @@ def start() -> None:
 
 
 def is_thread(thread: threading.Thread) -> bool:
-    """Whether it is, or was, the one that logs."""
+    """Whether it is, or was, the thread that logs."""
     return isinstance(thread, _LogThread)
 
 

@@ -1,4 +1,4 @@
-"""The classes behind freshframe.native: nodes that can be made anew, here or in a worker process."""
+"""The classes behind freshframe.native: nodes that can be made again, here or in a worker process."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Travels(NativeNode[Any, Any]):
     _freshframe_name = ""  # in its pipeline, where a worker process runs it
 
     def __repr__(self) -> str:
-        """Its name, and what it takes and gives."""
+        """Its name, input and output."""
         return _shown("node", self._freshframe_label, self._freshframe_types)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Its recipe."""
         if self._recipe is None:
             raise OptionTypeError(
-                f"{self._freshframe_label!r} is a pointer to a function, which means nothing in another "
+                f"{self._freshframe_label!r} is a pointer to a function, which is not valid in another "
                 "process: use freshframe.native.load()"
             )
         return _made_again, (self._recipe,)
@@ -66,14 +66,14 @@ class Travels(NativeNode[Any, Any]):
 class Function(Travels):
     """A node of a native function; load(), function() and numba() of freshframe.native make it.
 
-    It may be added as often as you like; each node has its own copy of ``state``.
+    It may be added any number of times. Each node has its own copy of ``state``.
     """
 
     def __init__(self, make: Callable[[], _native.NodeHandle], recipe: Recipe | None) -> None:
-        """See the class."""
+        """Called by freshframe.native."""
         self._make = make
         self._recipe = recipe
-        self._freshframe_label, self._freshframe_types = _described(make())  # refuses bad options now
+        self._freshframe_label, self._freshframe_types = _described(make())  # refuses invalid options now
 
     @property
     def _handle(self) -> _native.NodeHandle:  # type: ignore[override]
@@ -84,7 +84,7 @@ class Plugin(Travels):
     """A node of a native class; freshframe.native.node() makes it. One pipeline may have it."""
 
     def __init__(self, handle: _native.NodeHandle, recipe: Recipe) -> None:
-        """See the class."""
+        """Called by plugin()."""
         self._recipe = recipe
         self._freshframe_label, self._freshframe_types = _described(handle)
         self._handle = handle
@@ -98,13 +98,13 @@ class PluginSource(NativeSource[Any]):
     """
 
     def __init__(self, handle: _native.NodeHandle) -> None:
-        """See the class."""
+        """Called by plugin()."""
         self.live = handle.live
         self._freshframe_label, self._freshframe_types = _described(handle)
         self._handle = handle
 
     def __repr__(self) -> str:
-        """Its name, and what it gives."""
+        """Its name and output."""
         return _shown("source", self._freshframe_label, self._freshframe_types)
 
 
@@ -131,7 +131,7 @@ def _shown(what: str, label: str, types: tuple[Any, Any]) -> str:
 
 
 def _described(handle: _native.NodeHandle) -> tuple[str, tuple[Any, Any]]:
-    """Its name, and what it takes and gives."""
+    """Its name, input and output."""
     import numpy as np  # noqa: PLC0415
 
     classes = {

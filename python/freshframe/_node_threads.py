@@ -17,12 +17,12 @@ class NodeThreads:
     __slots__ = ("_engine", "_threads")
 
     def __init__(self, engine: _native.Engine) -> None:
-        """None yet."""
+        """No threads yet."""
         self._engine = engine
         self._threads: list[threading.Thread] = []
 
     def start(self, graph: Graph) -> None:
-        """Starts those of all nodes that need one."""
+        """Starts the threads of all nodes that need one."""
         for index, node, takes_values in graph.in_python:
             self._start(index, _native.run_node, self._engine, index, node, takes_values)
         for index in graph.in_processes:
@@ -36,7 +36,7 @@ class NodeThreads:
         _life.keep_thread(thread)
 
     def join(self) -> None:
-        """Waits for the ends of threads whose work is done: the interpreter's own book-keeping is left."""
+        """Waits for the ends of threads whose work is done. Only the interpreter's own clean-up remains."""
         for thread in self._threads:
             if thread.ident is not None and thread is not threading.current_thread():
                 thread.join(1.0)

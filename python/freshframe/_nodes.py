@@ -71,7 +71,7 @@ class Node(Generic[In, Out]):
         raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
 
     def close(self) -> None:
-        """Called once after the last sample if open() succeeded, also after a failure."""
+        """Called once after the last sample if open() succeeded, even after a failure."""
 
 
 class Source(Node[None, Out]):

@@ -13,7 +13,8 @@ from ._errors import OptionError, OptionTypeError
 _PARAMETERS = ("pixels", "out", "pts", "seq", "source", "state")
 _TAKES_GIL = ("numba_gil_ensure", "PyGILState_Ensure")
 
-# An exception that left a cfunc would take the GIL, be printed, and return 0, which means success.
+# An exception that propagates out of a cfunc would take the GIL, be printed, and return 0, which means
+# success.
 _WRAPPER = """
 def wrapper(pixels_, width, height, stride, pts, seq, source, out_, max_rows, state_):
     try:
@@ -28,7 +29,7 @@ def wrapper(pixels_, width, height, stride, pts, seq, source, out_, max_rows, st
 
 
 def python_function(written: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that was written, without numba's own decorator."""
+    """The original function, without numba's own decorator."""
     plain: Callable[..., Any] = getattr(written, "py_func", written)
     return plain
 
@@ -98,7 +99,7 @@ def _wrapper(jitted: Any, parameters: list[str], options: dict[str, Any]) -> Cal
         "jitted": jitted,
         "uint8": np.uint8,
     }
-    exec(text, names)  # a text of ours; only numbers are put in
+    exec(text, names)  # a text of our own; only numbers are inserted
     made: Callable[..., Any] = names["wrapper"]
     return made
 

@@ -32,7 +32,7 @@ class Tensor:
 
     Attributes:
         name: In the file.
-        dtype: NumPy's name of its numbers; "other" for what arrays cannot hold.
+        dtype: NumPy's name of its number type; "other" if NumPy has none.
         shape: A number per axis; its name, or None, where the file leaves it open.
     """
 
@@ -41,7 +41,7 @@ class Tensor:
     shape: tuple[int | str | None, ...]
 
     def __str__(self) -> str:
-        """As messages show it."""
+        """The form for messages."""
         return f"{self.name} {self.dtype} [{', '.join('?' if n is None else str(n) for n in self.shape)}]"
 
 
@@ -50,9 +50,8 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     Call run() with arrays, or add() it to a pipeline as a native node of frames, whose values are dicts of
     read-only arrays by name: a node behind it decodes them. The node scales a picture into the model's
-    input with its sides' ratio and fills the rest with grey; levels are 0 to 1, red first.
-    boxes_in_picture() leads back. Computes with ONNX Runtime (``pip install 'freshframe[onnx]'``), without
-    the GIL.
+    input with its aspect ratio and fills the rest with grey. Levels are 0 to 1, red first. boxes_in_picture()
+    converts back. Computes with ONNX Runtime (``pip install 'freshframe[onnx]'``), without the GIL.
 
     Args:
         path: The .onnx file.
@@ -71,7 +70,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     Raises:
         ImportError: There is no ONNX Runtime.
-        OptionError: The file cannot be run, and why; or an option is out of range.
+        OptionError: The file cannot be run (the message has the reason), or an option is out of range.
         OptionTypeError: An option is of the wrong type.
         FreshframeError: ONNX Runtime is broken or too old.
     GIL: released while loading; the node never holds it.
@@ -85,7 +84,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         provider: Provider = "auto",
         size: tuple[int, int] | None = None,
     ) -> None:
-        """See the class."""
+        """Loads the model with the options that the class describes."""
         self._path = _check.path("path", path)
         self._size = _size(size)
         self._model = _load(self._path, threads, provider)
@@ -131,8 +130,8 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
         Raises:
             OptionError: An input is missing, unknown or of another shape.
-            OptionTypeError: An input is no array of numbers.
-            FreshframeError: ONNX Runtime could not compute it, and why.
+            OptionTypeError: An input is not an array of numbers.
+            FreshframeError: ONNX Runtime could not compute it; the message has the reason.
             StateError: In a forked child of the process that loaded the model.
         GIL: released.
         """
@@ -215,7 +214,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     Raises:
         ImportError: There is no ONNX Runtime.
-        OptionError: The file cannot be run or is no detector, and why; or an option is out of range.
+        OptionError: The file cannot be run or is no detector (the message has the reason), or an option is
+            out of range.
         OptionTypeError: An option is of the wrong type.
         FreshframeError: ONNX Runtime is broken or too old.
     GIL: released while loading; the node never holds it.
@@ -234,7 +234,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         names: Sequence[str] | Mapping[int, str] | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
-        """See the class."""
+        """Loads the model with the options that the class describes."""
         self._path = _check.path("path", path)
         options = {
             "confidence": _share("confidence", confidence),
@@ -245,7 +245,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             "size": _size(size),
             "tensor_batches": None,
         }
-        # Not kept: with a batch the node loads the file again and lets this go.
+        # Not kept: with a batch the node loads the file again and drops this one.
         model = _load(self._path, threads, provider)
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)

@@ -1,4 +1,4 @@
-"""Finds ONNX Runtime's library in its own package, which is never imported for that."""
+"""Finds ONNX Runtime's library in its own package, without importing the package."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,7 +16,7 @@ def library() -> str:
     """The path of ``libonnxruntime.so``.
 
     Raises:
-        ImportError: There is none, with what to install.
+        ImportError: There is none; the message has the command to install it.
     """
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or not spec.submodule_search_locations:
@@ -33,13 +33,13 @@ def library() -> str:
 
 
 def prepare() -> str:
-    """The library's path, after what has to be set before it is loaded.
+    """The library's path. Sets the environment that the library needs before it is loaded.
 
     From 1.29 on ONNX Runtime sends usage data unless the environment says otherwise. ``setenv`` races with
-    ``getenv`` of other threads, so it is not called once the variable is there.
+    ``getenv`` of other threads, so it is not called if the variable is set already.
 
     Raises:
-        ImportError: There is no ONNX Runtime, with what to install.
+        ImportError: There is no ONNX Runtime; the message has the command to install it.
     """
     path = library()
     if "ORT_DISABLE_TELEMETRY" not in os.environ:

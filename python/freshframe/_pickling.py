@@ -1,12 +1,13 @@
-"""Values between this process and its workers: pickles of protocol 5, whose large buffers travel beside them.
+"""Values between this process and its workers: pickles of protocol 5, with large buffers beside the pickle.
 
-What lies in ``__main__`` (a script, a notebook's cell, ``python -c``) or in a module that was registered
-with ``cloudpickle.register_pickle_by_value`` cannot be imported by another process. The classes among it that
-a node refers to travel with the node, once per worker, and have numbers. Values refer to them by number, in
+Another process cannot import the definitions in ``__main__`` (a script, a notebook's cell, ``python -c``) or
+in a module that was registered with ``cloudpickle.register_pickle_by_value``. If a node refers to such a
+class, the class is sent with the node, once per worker, and gets a number. Values refer to it by number, in
 both directions, so a class stays the same class and keeps its state. Other classes, and functions, are
-pickled with each value, by cloudpickle. What has a number is known to the workers of all nodes below, with
-all that it refers to. That is why functions have none: the one that a node calls, and what it calls, would
-bring its model to all of them. The class of the node itself has none for the same reason.
+pickled with each value, by cloudpickle. A class with a number is sent to the workers of all nodes below, with
+all objects that it refers to. That is why functions have no number: a node's function, and the functions that
+it calls, would bring its model to all these workers. The class of the node itself has none for the same
+reason.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -40,11 +41,11 @@ def _forked() -> None:
 
 _fork.in_child(_forked)
 
-# Definitions with numbers, kept for ever: a result that refers to one may be opened after its pipeline.
+# Definitions with numbers, never dropped: a result that refers to one may be unpickled after its pipeline's
+# end.
 _by_number: dict[int, Any] = {}
 _numbers: dict[int, int] = {}  # by id()
-# The numbers that the other side knows, for each other side: a worker's parent is 0, the workers of nodes
-# that know none are 1.
+# The numbers that each other side knows: a worker's parent is 0, the workers of nodes that know none are 1.
 _known: list[set[int]] = [set(), set()]
 
 
@@ -66,14 +67,14 @@ def _number(definition: Any) -> int:
 
 
 def learn(definitions: dict[int, Any]) -> None:
-    """In a worker: what its parent calls these definitions."""
+    """In a worker: stores the parent's numbers of these definitions."""
     for number, definition in definitions.items():
         _keep(number, definition)
         _known[0].add(number)
 
 
 def _travels(definition: Any) -> bool:
-    """Another process cannot import it, or shall not."""
+    """Another process cannot or must not import it."""
     module = getattr(definition, "__module__", None)
     if module == "__main__":
         return True
@@ -85,11 +86,11 @@ def _travels(definition: Any) -> bool:
 
 
 class _Local(Exception):  # noqa: N818  (not an error: the other way is taken)
-    """The value holds a class or function that must travel itself."""
+    """The value holds a class or function that must be pickled by value."""
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles by reference and by number, and leaves off where the other process could not follow it."""
+    """Pickles by reference and by number, and stops at an object that the other process cannot resolve."""
 
     known: set[int] = set()  # noqa: RUF012  (set for each pickle)
 
@@ -103,14 +104,14 @@ class _Pickler(pickle.Pickler):
 
 @functools.cache
 def _by_value() -> Any:
-    """The pickler of what must travel itself; cloudpickle is imported by those who need it."""
+    """The pickler by value. cloudpickle is imported at its first use."""
     import cloudpickle  # noqa: PLC0415
 
     class ByValue(cloudpickle.Pickler):  # type: ignore[misc,name-defined,unused-ignore]
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             self.known: set[int] = set()
-            self.found: list[type] = []  # classes that travelled
+            self.found: list[type] = []  # classes pickled by value
 
         def reducer_override(self, value: Any) -> Any:
             if not isinstance(value, type):
@@ -129,16 +130,17 @@ def _by_value() -> Any:
 class Definitions:
     """The classes that the workers of a pipeline's nodes know.
 
-    A node's workers know what those above it know, since a result may go from worker to worker unopened.
+    A node's workers know the classes of those above it, since a result may go from worker to worker without
+    unpickling.
     """
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """No classes yet."""
         self._all: dict[int, Any] = {}
         self.knows = 1  # index in _known
 
     def pickle(self, node: Any) -> tuple[bytes, bytes]:
-        """The definitions that are known already, and the node with those that only it refers to."""
+        """The pickles of the known definitions, and of the node with those to which only it refers."""
         known = _known[self.knows]
         before, _ = _dumped(self._all, set())
         data, found = _dumped(({}, node), known)
@@ -169,7 +171,7 @@ class _Buffers:
         self.kept: list[memoryview] = []
 
     def __call__(self, buffer: pickle.PickleBuffer) -> bool:
-        """True: it goes into the pickle."""
+        """True: the buffer goes into the pickle."""
         try:
             raw = buffer.raw()
         except BufferError:  # not contiguous
@@ -217,13 +219,13 @@ def opened(parts: list[bytes | bytearray], producer: str) -> Any:
     """As loads(), for a value on an edge.
 
     Raises:
-        FreshframeError: It cannot be opened here.
+        FreshframeError: It cannot be unpickled here.
     """
     try:
         return loads(parts)
     except Exception as error:
         raise FreshframeError(
-            f"the result of {producer!r} cannot be opened here: {type(error).__name__}: {error}"
+            f"the result of {producer!r} cannot be unpickled here: {type(error).__name__}: {error}"
         ) from error
 
 
@@ -236,12 +238,12 @@ class WorkerTraceback(Exception):  # noqa: N818  (a text, as concurrent.futures 
 
 
 def exception(parts: list[bytes | bytearray], text: str, traceback: str) -> BaseException:
-    """The exception that a worker's node raised; a RuntimeError with its text where it cannot be opened."""
+    """The exception that a worker's node raised; a RuntimeError with its text if it cannot be unpickled."""
     raised: Any = None
     if parts:
         try:
             raised = loads(parts)
-        except Exception:  # whatever its class does: its text is known
+        except Exception:  # any exception of its class: the text is known
             raised = None
     error = raised if isinstance(raised, BaseException) else RuntimeError(text)
     error.__cause__ = WorkerTraceback(traceback)

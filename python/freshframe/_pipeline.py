@@ -46,7 +46,7 @@ class Pipeline:
     def __init__(
         self, name: str = "pipeline", *, stall_timeout: float | None = 5.0, max_held_bytes: int = 1 << 30
     ) -> None:
-        """See the class."""
+        """Makes an empty graph with the options that the class describes."""
         self.name = _wiring.pipeline_name(name)
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
@@ -115,8 +115,8 @@ class Pipeline:
 
         Args:
             node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
-            parent: The port whose samples it gets, or several (a merge, which takes from them in turn). If
-                samples of several sources come, queues hold their depth for each source.
+            parent: The port whose samples it gets, or several (a merge, which takes from them in turn). With
+                samples of several sources a queue holds its depth for each source.
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files.
             on_error: "skip" continues after an exception and counts the sample as ``error``.
@@ -191,7 +191,7 @@ class Pipeline:
 
         try:
             self._engine.start(start_outside)
-        except BaseException as error:  # also of a signal handler, at any point
+        except BaseException as error:  # also from a signal handler, at any point
             if launched or not isinstance(error, FreshframeError):  # another start() may have launched it
                 self._stop_quietly()
             raise
@@ -284,7 +284,7 @@ class Pipeline:
         except StopTimeout as error:
             logger.warning("%s", error)
 
-    # ---- looking
+    # ---- observation
 
     def serve(
         self,
@@ -306,11 +306,12 @@ class Pipeline:
                 a token.
             port: TCP port; 0: a free one.
             view: Ports whose pictures can be viewed; their samples must have a frame. The page shows the
-                first one. None: all ports that are known to send frames. Each port raises the number of
+                first one. None: all ports that are known to emit frames. Each port raises the number of
                 frames that the engine may hold by one.
             token: The token that a browser needs: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: no token
                 for the machine's own addresses, and a random one for others.
-            source_timeout: Seconds that a source may be away before /healthz fails; None: any time.
+            source_timeout: Seconds that a source may be without a connection before /healthz fails; None: any
+                time.
 
         Returns:
             The dashboard; its ``url`` includes the token if there is one.
@@ -366,13 +367,13 @@ class Pipeline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it; what waits is dropped as ``stop``.
+        """Stops it. Waiting samples are dropped as ``stop``.
 
         An exception of the body is never replaced. Without one, a failure that no call has raised yet is
         raised here.
 
         Raises:
-            NodeError: A node failed, also while closing: a sink that could not write everything.
+            NodeError: A node failed, perhaps while closing, such as a sink that could not write all data.
             SourceError: A source was lost.
         """
         if self._engine.forked:
@@ -391,7 +392,7 @@ class Pipeline:
             try:
                 await asyncio.to_thread(self.start)
             except asyncio.CancelledError:
-                self._engine.request_stop()  # the thread goes on starting; nobody else would stop that
+                self._engine.request_stop()  # the thread continues to start it
                 raise
         return self
 

@@ -1,4 +1,4 @@
-"""Places in Python code as text, and where those lie that are not the program's own."""
+"""Places in Python code as text, and the folders of code that is not the program's own."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The address of a C function, whichever way a Python program has it."""
+"""The address of a C function from the pointer of any supported library."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,7 +23,7 @@ def address_of(pointer: Any) -> int:
     """The address behind a pointer of ctypes or cffi, or a capsule of Cython.
 
     Raises:
-        OptionTypeError: It is something else, null, or a callback into Python.
+        OptionTypeError: It is of another type, null, or a callback into Python.
         OptionError: The capsule has another signature.
     """
     if isinstance(pointer, _POINTER):
@@ -81,7 +81,7 @@ def _of_capsule(capsule: Any) -> int:
 
 
 def _types_in(signature: str) -> str:
-    """A C signature without the names of parameters, const, and what Cython adds."""
+    """A C signature without the names of parameters, const, and Cython's additions."""
     text = re.sub(r"\b(const|noexcept|nogil|__pyx_t_\d+\w*_)\b", "", signature)
     text = re.sub(r"\bint\b", "int32_t", text)
     text = re.sub(r"(\w+\s*\**)\s+\w+(?=\s*[,)])", r"\1", re.sub(r"\s*\*\s*", "* ", text))

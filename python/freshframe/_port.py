@@ -1,4 +1,4 @@
-"""The output of a node: what children and readers name as their parent."""
+"""The output of a node, which children and readers name as their parent."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,11 +15,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Port(Generic[T_co]):
-    """Output of a node; what children and readers name as their parent. Made by Pipeline.add().
+    """The output of a node, which children and readers name as their parent. Made by Pipeline.add().
 
     Attributes:
         name: The node's name in stats and messages.
-        node: What was added.
+        node: The added node.
     """
 
     __slots__ = ("_index", "_only", "_pipeline", "_type", "name", "node")
@@ -29,21 +29,21 @@ class Port(Generic[T_co]):
         self._pipeline = pipeline
         self._index = index
         self._type = output
-        self._only = only  # the number of the one source whose samples it has; -1: of all
+        self._only = only  # the number of its only source; -1: all sources
         self.name = pipeline._engine.node_name(index)
         self.node = node
 
     def of(self, source: Port[Any]) -> Port[T_co]:
         """The same output, but only the samples of one source: ``boxes.of(camera)``.
 
-        The samples of other sources never pass into the queues of those that follow this port.
+        The samples of other sources never enter the queues below this port.
 
         Args:
             source: The port of a source, or of a node whose samples all come from one source.
 
         Raises:
             GraphError: That is not one source, or its samples do not come out of this port.
-            OptionTypeError: It is no port.
+            OptionTypeError: It is not a port.
         """
         if not isinstance(source, Port):
             raise OptionTypeError(f"of() needs a port that add() returned, got {_check.shown(source)}")

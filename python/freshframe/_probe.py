@@ -1,4 +1,4 @@
-"""probe(): what a source delivers, and how steadily, without a pipeline of one's own."""
+"""probe(): the properties and the regularity of a source, without a pipeline of the caller's."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ._native import Frame, Reader, Sample
     from ._stats import SourceStats, Stats
 
-_FIRST_SECONDS = 10.0  # how long a live source may take to its first frame
-_LOOK_SECONDS = 0.1  # how often the wait for it looks whether the source has failed
+_FIRST_SECONDS = 10.0  # until the first frame of a live source
+_LOOK_SECONDS = 0.1  # between two checks whether the source has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Probe:
         container: FFmpeg's name; empty where there is none.
         codec: FFmpeg's name, for example "h264".
         pixel_format: FFmpeg's name; None where it isn't known.
-        interlaced: Two fields woven together, delivered as they are stored; None where it isn't known.
+        interlaced: Two interlaced fields, delivered as they are stored; None if it isn't known.
         width: Pixels.
         height: Pixels.
         fps: Frames per second, when the container says so.
@@ -105,8 +105,8 @@ def probe(
         options: As for open().
 
     Raises:
-        SourceError: The source cannot be opened, or gives no frame. A camera or stream is tried once.
-        SourceTimeout: A live source gave no frame within 10 s.
+        SourceError: The source cannot be opened, or delivers no frame. A camera or stream is tried once.
+        SourceTimeout: A live source delivered no frame within 10 s.
         OptionError: The URL or an option is invalid.
     GIL: released while waiting.
     """
@@ -116,7 +116,7 @@ def probe(
 
 
 class Probing:
-    """One probe, with its pipeline in reach."""
+    """One probe, with access to its pipeline."""
 
     def __init__(self, source: _video.VideoSource) -> None:
         """Adds the source; nothing is opened yet."""
@@ -155,7 +155,7 @@ class Probing:
         )
 
     def _first(self) -> Sample[Frame]:
-        """The first frame. A live source that fails is not waited for, though it would be opened again."""
+        """The first frame. Does not wait for a live source that fails, although that would reconnect."""
         deadline = time.monotonic() + _FIRST_SECONDS
         while time.monotonic() < deadline:
             if sample := self._next(_LOOK_SECONDS):

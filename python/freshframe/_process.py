@@ -1,4 +1,4 @@
-"""Nodes in worker processes: the options, and what a worker is started with."""
+"""Nodes in worker processes: the options, and the start of a worker."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _environment(env: Any) -> dict[str, str]:
 
 
 def checked(process: Any, node: Any) -> Process | None:
-    """The options that ``process=`` stands for; None: the node runs in this process.
+    """The options in ``process=``; None: the node runs in this process.
 
     Raises:
         OptionTypeError: It is neither a bool nor a Process.
@@ -157,9 +157,9 @@ def checked(process: Any, node: Any) -> Process | None:
 def recipe(
     node: Any, options: Process, batch: Batch | None, definitions: _pickling.Definitions
 ) -> dict[str, Any]:
-    """What add_process() wants to know beyond the graph's own options.
+    """The arguments of add_process() beyond the graph's own options.
 
-    The pipeline's definitions become those that this node's workers know.
+    Adds the definitions of this node to the pipeline's.
 
     Raises:
         GraphError: The node takes no batch.
@@ -212,7 +212,7 @@ def _environment_of(options: Process) -> list[bytes]:
 
 
 def _levels() -> dict[str, int]:
-    """The levels that are set now, so that workers send only what would be logged."""
+    """The present log levels, so that workers send only records that would be logged."""
     levels = {"": logging.getLogger().level}
     for name, logger in logging.Logger.manager.loggerDict.items():
         if isinstance(logger, logging.Logger) and logger.level != logging.NOTSET:
@@ -231,7 +231,7 @@ def _pickled(node: Any, definitions: _pickling.Definitions) -> tuple[bytes, byte
 
 
 def _culprit(node: Any, error: Exception) -> str:
-    """The part that cannot be pickled, by its name."""
+    """The name of the part that cannot be pickled."""
     import cloudpickle  # noqa: PLC0415
 
     for what, value in _parts(node):

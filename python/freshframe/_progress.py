@@ -15,7 +15,7 @@ from ._stats import Progress
 if TYPE_CHECKING:
     from ._pipeline import Pipeline
 
-_LINE_EVERY = 10.0  # seconds between plain lines, where nothing can move
+_LINE_EVERY = 10.0  # seconds between plain lines, without a moving bar
 
 
 def report_progress(
@@ -44,15 +44,15 @@ def report_progress(
 def progress_display(
     file: TextIO | None = None, *, label: str = "", total: int | None = None
 ) -> Iterator[Callable[[Progress], None]]:
-    """Shows how far a run is: done and total frames, frames per second, drops, time left.
+    """Shows the progress of a run: done and total frames, frames per second, drops, time left.
 
     Args:
-        file: Where to; None takes stderr. A terminal gets a moving bar, anything else a line every 10 s.
-        label: What is being worked on.
-        total: Frames until the end where that is not the source's own number.
+        file: The output; None: stderr. A terminal gets a moving bar, any other file a line every 10 s.
+        label: The name of the work.
+        total: Frames until the end, if it differs from the source's own number.
 
     Yields:
-        What Pipeline.run() takes as `progress`.
+        A callable for `progress` of Pipeline.run().
     """
     stream = sys.stderr if file is None else file
     if stream.isatty():
@@ -73,9 +73,9 @@ def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Pr
         BarColumn(),
         TextColumn("{task.fields[counts]}"),
         console=Console(file=stream, force_terminal=True),
-        auto_refresh=False,  # no thread of rich's own: every update is drawn by the one who reports it
+        auto_refresh=False,  # no thread of rich's own: the thread that reports draws
         transient=True,
-        redirect_stdout=False,  # results go there, whatever stderr is
+        redirect_stdout=False,  # results go there
     )
     with display:
         task = display.add_task(label, total=total, counts="")
@@ -108,7 +108,7 @@ def describe(progress: Progress, total: int | None = None) -> str:
     done = f"{progress.done}/{everything}" if everything else f"{progress.done}"
     fps = progress.fps
     if everything and progress.done >= everything and progress.elapsed > 0:
-        fps = progress.done / progress.elapsed  # at the end no frame has come since the tick before
+        fps = progress.done / progress.elapsed  # at the end there may be no frame since the tick before
     parts = [f"{done} frames", f"{fps:.0f} fps"]
     if progress.dropped:
         parts.append(f"{progress.dropped} dropped")

@@ -36,11 +36,11 @@ class Queue:
     max_bytes: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be."""
+        """Refuses invalid values."""
         self._policy()
 
     def _policy(self) -> _native.QueuePolicy:
-        """The engine's form of it: the engine decides which values are possible."""
+        """The engine's form of it. The engine checks the values."""
         return _native.QueuePolicy(
             _check.integer("queue depth", self.depth),
             _check.text("when_full", self.when_full),
@@ -52,7 +52,7 @@ class Queue:
 
     @classmethod
     def of(cls, fields: tuple[int, WhenFull, float | None, int | None]) -> Queue:
-        """Makes one of the engine's fields."""
+        """Makes a Queue from the engine's fields."""
         return cls(*fields)
 
 

@@ -47,7 +47,7 @@ def run_node(
 
     Args:
         node: A Node, native or not, or a callable, as of Pipeline.add().
-        values: What it is given, in order; frames are their samples' frames, too.
+        values: Its inputs, in order. A value that is a frame is also its sample's frame.
         fps: Value number ``seq`` has the pts ``seq / fps``.
         process: As of Pipeline.add().
         batch: As of Pipeline.add().

@@ -1,4 +1,4 @@
-"""Snapshots of what the engine counts. All numbers come from its one registry."""
+"""Snapshots of the engine's counters. All numbers come from its one registry."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,7 +29,7 @@ class SourceStats:
     Attributes:
         state: The state of the source: "connecting" (opening the connection, device or file),
             "resolving" (looking up the server's name), "waiting_key_frame", "reading", "stalled" (connected,
-            but nothing has come for a while), "backing_off" (waits before it tries again), "closing",
+            but no data has arrived for a while), "backing_off" (waits before it tries again), "closing",
             "closed" (also before start()).
         outages: Times without a connection, the present one included.
         outage_seconds: Their total length in seconds.
@@ -78,10 +78,10 @@ class InferenceStats:
     """How a node computes a neural network.
 
     Attributes:
-        provider: What computes: "cpu", "cuda", "openvino".
-        threads: Threads of the processor that compute.
-        runs: Of the network; one may compute several pictures.
-        p50: Median seconds per run, without what is done before and after.
+        provider: The provider that computes: "cpu", "cuda" or "openvino".
+        threads: Threads that compute on the CPU.
+        runs: Number of runs of the network. One run may compute several pictures.
+        p50: Median seconds per run, without the work before and after it.
         p99: 99th percentile of it.
     """
 
@@ -105,19 +105,21 @@ class NodeStats:
         p99: 99th percentile of seconds per sample.
         gil_wait: Seconds in total that a Python node waited for the GIL.
         gil_hold: Seconds in total that it held the GIL: while it computed, and while a C function blocked
-            with the GIL held, of which the first is not counted. Time without the GIL does not count.
+            with the GIL held. The first such wait of a node is not counted. Time without the GIL does not
+            count.
         errors: Exceptions.
         dropped: Frames lost in this node: the sum of drops.
-        drops: By cause; only causes that happened.
+        drops: By cause; only causes that occurred.
         source: The connection of a video source; None for every other node.
         last_error: Class and message of the latest exception; "" when there was none.
         in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
-            a node ``processed + dropped + in_flight`` is what its edges have delivered, in every snapshot.
+            a node ``processed + dropped + in_flight`` is the number that its edges have delivered, in every
+            snapshot.
         workers: The worker processes of a node with ``process=``.
         batches: For a node with ``batch=``: the number of calls by their number of samples. p50 and p99 are
             then seconds per call.
-        inference: For an OnnxDetector or OnnxModel: the provider that computes its neural network, and how
-            fast; None for every other node.
+        inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
+            for every other node.
     """
 
     state: NodeState
@@ -146,7 +148,7 @@ class EdgeStats:
     Attributes:
         parent: The node that offers samples.
         child: The node or reader that takes them.
-        queue: The policy chosen at start(), for each source whose samples can come.
+        queue: The policy chosen at start(), for each source that can reach the edge.
         passed_in: Samples offered.
         delivered: Samples taken by the consumer.
         waiting: Samples in the queue.
@@ -154,8 +156,8 @@ class EdgeStats:
         age_p50: Median seconds from capture to the consumer.
         age_p99: 99th percentile of the same.
         drops: By cause; only causes that happened.
-        sources: How many sources' samples can come: at most ``queue.depth * sources`` wait.
-        only: The source that the edge is limited to by ``port.of(source)``; None: it is not.
+        sources: Number of sources that can reach the edge: at most ``queue.depth * sources`` samples wait.
+        only: The source that the edge is limited to by ``port.of(source)``; None: no limit.
     """
 
     parent: str
@@ -174,7 +176,7 @@ class EdgeStats:
 
 @dataclass(frozen=True, slots=True)
 class GilCulprit:
-    """A function that kept the GIL from others, and for how long; from a watch (freshframe.gil).
+    """A function that held the GIL for too long, and its stalls; from a watch (freshframe.gil).
 
     Attributes:
         native: ``library:symbol`` or ``module:name`` of the native function; None for bytecode.
@@ -202,14 +204,14 @@ class GilStats:
     Attributes:
         wait: Seconds in total that its Python nodes waited for it.
         hold: Seconds in total that they computed with it.
-        stalls: Times that the whole process waited for the GIL for longer than the threshold of the active
-            freshframe.gil.watch(); None when none is active.
+        stalls: Number of times that other threads waited for the GIL for longer than the threshold of the
+            active freshframe.gil.watch(); None when none is active.
         stalled: Seconds of those stalls.
         culprits: The functions that caused them, the worst first, at most five.
         enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is the time of
             the garbage collector's pauses, and ``hold`` the time that the nodes computed.
         enabled_by: On a free-threaded Python whose GIL is on: the module that switched it on, then others
-            that need it; "unknown" where that cannot be told.
+            that need it; "unknown" if the module is not known.
     """
 
     wait: float
@@ -247,7 +249,7 @@ class Stats:
     Attributes:
         nodes: By name.
         edges: In the order of building.
-        gil: Sums over the Python nodes, and what an active GIL watch has found.
+        gil: Sums over the Python nodes, and the findings of an active GIL watch.
         uptime: Seconds since start(), until the end.
         held_by_python_bytes: Picture memory held only outside the engine.
         pool: Picture memory of the engine.
@@ -272,8 +274,8 @@ class Report(Stats):
     """The result of a run.
 
     Attributes:
-        complete: Every source reached its end, nothing was dropped anywhere and every node closed without
-            error. False after a stop(), also of a live source.
+        complete: Every source reached its end, no sample was dropped, and every node closed without error.
+            False after a stop(), also of a live source.
         elapsed: Seconds.
         frames: Samples that sources delivered.
     """
@@ -295,7 +297,7 @@ class Progress:
 
     Attributes:
         done: Samples that sources delivered so far.
-        total: How many there will be, when the sources know.
+        total: Their total number, if the sources know it.
         elapsed: Seconds.
         fps: Samples per second since the tick before.
         dropped: Samples dropped on all edges.
@@ -323,7 +325,7 @@ def _node(values: list[Any]) -> NodeStats:
     return NodeStats(*rest, **named)
 
 
-# What an active freshframe.gil.watch() has found: stalls, seconds, the worst culprits. It sets this.
+# The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
 watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
 
 _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
@@ -351,11 +353,11 @@ def _fields(raw: tuple[Any, ...]) -> _Fields:
 
 
 def make_stats(raw: tuple[Any, ...]) -> Stats:
-    """Makes a Stats of the engine's tuples."""
+    """Makes a Stats from the engine's tuples."""
     return Stats(*_fields(raw))
 
 
 def make_report(raw: tuple[Any, ...]) -> Report:
-    """Makes a Report of the engine's tuples."""
+    """Makes a Report from the engine's tuples."""
     stats, complete, elapsed, frames = raw
     return Report(*_fields(stats), complete, elapsed, frames)

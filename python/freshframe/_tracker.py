@@ -14,18 +14,19 @@ from .results import Detections
 class BoxTracker(NativeNode[Detections, Detections]):
     """Gives boxes identities that last over time and through dropped frames. Native.
 
-    The tracker uses the samples' pts, so frames may be dropped and come at any rate. It predicts each track's
-    box from the track's velocity, and matches boxes to tracks by likelihood. Confident boxes are matched
-    first. Then less confident boxes continue tracks that have no match, as in ByteTrack (Zhang et al., ECCV
-    2022). Only boxes of confirmed tracks are passed on. A track is confirmed when it was seen twice, or once
-    with a confidence of 0.8. A track keeps its class. A box with a confidence below 0.5 never starts a track.
-    At most 512 tracks exist at a time. Of more than 1024 boxes in a frame the most confident are used. Boxes
-    with coordinates that are not finite or beyond 1e7 pixels, or with right < left or bottom < top, are
-    ignored. Each source has tracks of its own. ``names`` and the columns of ``data`` stay with their boxes.
+    The tracker uses the samples' pts, so frames may be dropped and may arrive at any rate. It predicts each
+    track's box from the track's velocity, and matches boxes to tracks by likelihood. Confident boxes are
+    matched first. Then less confident boxes continue tracks that have no match, as in ByteTrack (Zhang et
+    al., ECCV 2022). Only boxes of confirmed tracks are passed on. A track is confirmed when it was seen
+    twice, or once with a confidence of 0.8. A track keeps its class. A box with a confidence below 0.5 never
+    starts a track. At most 512 tracks exist at a time. Of more than 1024 boxes in a frame the most confident
+    are used. Boxes with coordinates that are not finite or beyond 1e7 pixels, or with right < left or bottom
+    < top, are ignored. Each source has tracks of its own. ``names`` and the columns of ``data`` stay with
+    their boxes.
 
     Args:
         max_gap: Seconds for which an object may be unseen and keep its id, at most 1e6; twice as long if no
-            frame came in that time.
+            frame arrived in that time.
         min_confidence: Boxes below it are ignored, 0 to 1.
         iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
             track, 0 to 1. Where the prediction is uncertain (new tracks, after dropped frames), both boxes
@@ -37,7 +38,7 @@ class BoxTracker(NativeNode[Detections, Detections]):
     """
 
     def __init__(self, *, max_gap: float = 1.0, min_confidence: float = 0.1, iou: float = 0.3) -> None:
-        """See the class."""
+        """Makes the node with the options that the class describes."""
         self._handle = _native.make_box_tracker(
             _check.number("max_gap", max_gap),
             _check.number("min_confidence", min_confidence),

@@ -1,4 +1,4 @@
-"""Types of nodes, read from their annotations, so that wrong wiring is refused before anything runs."""
+"""Types of nodes, read from their annotations, so that wrong wiring is refused before a thread runs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NATIVE: dict[type, tuple[Any, Any]] = {
 
 
 def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
-    """(input, output) of a node or callable; Any where it doesn't say, None for a sink's output.
+    """(input, output) of a node or callable; Any without an annotation, None for a sink's output.
 
     A callable with ``batched`` takes and gives lists of them.
     """
@@ -57,7 +57,7 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
 
 
 def _entry(hint: Any) -> Any:
-    """What a list is of; Any when it doesn't say. Exceptions are no results."""
+    """The type of a list's entries; Any without an annotation. Exceptions are no results."""
     arguments = typing.get_args(hint)
     entry = arguments[0] if arguments and isinstance(typing.get_origin(hint), type) else Any
     if typing.get_origin(entry) not in (typing.Union, types.UnionType):
@@ -79,7 +79,7 @@ def _callable_types(function: Any) -> tuple[Any, Any]:
 def _hints(function: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
-    except Exception:  # an annotation that cannot be resolved means Any, whatever its evaluation raised
+    except Exception:  # an annotation that cannot be resolved, with any exception, means Any
         return {}
 
 
@@ -103,7 +103,7 @@ def _without_none(hint: Any) -> Any:
 
 
 def _generic_arguments(cls: type, base: type, count: int) -> tuple[Any, ...]:
-    """What the class gave for the type parameters of `base`, Any for those that it left open."""
+    """The class's arguments for the type parameters of `base`; Any for open ones."""
     for ancestor in cls.__mro__:
         for written in getattr(ancestor, "__orig_bases__", ()):
             if typing.get_origin(written) is base:
@@ -137,7 +137,7 @@ def fits(given: Any, wanted: Any) -> bool:
 
 
 def kind(hint: Any) -> str:
-    """The engine's word for a type: "Frame", "Circles", "nothing", or "any"."""
+    """The engine's name for a type: "Frame", "Circles", "nothing", or "any"."""
     if hint is _native.Frame:
         return "Frame"
     if hint is Circles:

@@ -1,4 +1,4 @@
-"""What a pipeline, its add() and its reader() check and refuse before the engine sees it."""
+"""The checks of a pipeline, its add() and its reader() before they call the engine."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -66,12 +66,12 @@ def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:
 
 
 def claim(node: Any) -> None:
-    """A node instance belongs to one pipeline; functions may be added as often as you like."""
+    """A node instance belongs to one pipeline; functions may be added any number of times."""
     if not isinstance(node, Node) or isinstance(node, Native):
         return
     mark = object()
     try:
-        found = vars(node).setdefault("_freshframe_added", mark)  # of two threads one finds its own
+        found = vars(node).setdefault("_freshframe_added", mark)  # of two threads only one finds its own
     except TypeError:  # a class with __slots__ can't be marked
         return
     if found is not mark:

@@ -19,7 +19,7 @@ from ._native_nodes import Travels
 
 _SOCKET = 3
 _MOST_RECORDS = 1000  # per second
-_MOST_TRACEBACK = 12_000  # characters; its end tells most
+_MOST_TRACEBACK = 12_000  # characters; its end is the most useful part
 
 
 class _ToParent(logging.Handler):
@@ -72,7 +72,7 @@ def _fail(end: Any, what: str, error: BaseException) -> None:
     error.__traceback__ = None
     try:
         parts = _pickling.dumps(error)
-    except Exception:  # whatever its class does: the text is known
+    except Exception:  # any exception of its class: the text is known
         parts = None
     end.fail(what, texts, parts)
 
@@ -86,7 +86,7 @@ def _work(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
         del sample
         try:
             result = call(given)
-            del given  # what the worker holds no longer goes back with the reply
+            del given  # the reply returns the leases of dropped frames
             end.reply(result)
             del result
         except Exception as error:
@@ -105,7 +105,7 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -
             given = [sample.value for sample in samples] if takes_values else samples
             del samples
             results = list(checked_results(call(given), count, what))
-            del given  # what the worker holds no longer goes back with the last reply
+            del given  # the last reply returns the leases of dropped frames
         except Exception as error:
             given = samples = None
             _fail(end, "call", error)
@@ -158,8 +158,8 @@ def _wait_for_end(end: Any) -> None:
 
 def main(parent: int) -> None:
     """The worker's whole life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
-    _native.let_leaks_pass()  # what the node still holds when it ends is its own business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    _native.let_leaks_pass()  # the node may keep references until its end
     end = _native.WorkerEnd(_SOCKET, parent)
     payload, stacks, name = end.init()
     faulthandler.register(signal.SIGRTMIN + 3, file=stacks, all_threads=True)

@@ -1,8 +1,8 @@
-"""The GIL watch: names the native and the Python function that kept the GIL from others for long.
+"""The GIL watch: names the native and the Python function that held the GIL for too long.
 
-``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch looks at the
-interpreter's memory from outside. It patches and traces nothing and sends no signal to a thread that waits.
-On the command line: ``freshframe gil script.py``. docs/reference/gil.md describes how it works and its
+``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch reads the
+interpreter's memory from a native thread. It patches and traces nothing and sends no signal to a thread that
+waits. On the command line: ``freshframe gil script.py``. docs/reference/gil.md describes how it works and its
 limits.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
 
-_SHORTEST = 0.001  # seconds: below, the watch's own looks would be too rare to tell
+_SHORTEST = 0.001  # seconds: for less, the watch's own samples would be too rare
 _LONGEST = 60.0
 _SHOWN = 5  # culprits in stats()
 
@@ -45,8 +45,8 @@ class GilWatch:
 
     Attributes:
         threshold: Seconds.
-        dropped: Stalls that are not in ``stalls``: there were too many (the summary counts those), or, added
-            when the watch ends, there was no time or memory for them.
+        dropped: Stalls that are not in ``stalls``: there were too many (the summary counts those), or there
+            was no time or memory for them (added when the watch ends).
     """
 
     def __init__(self, threshold: float, on_stall: Callable[[GilStall], object] | None, keep: int) -> None:
@@ -101,7 +101,7 @@ class GilWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends it; what it found stays."""
+        """Ends it. The findings stay."""
         self.stop()
 
     def stop(self) -> None:
@@ -125,7 +125,7 @@ class GilWatch:
 
     @property
     def stalls(self) -> list[GilStall]:
-        """The stalls so far, oldest first; the newest of them when there were more than are kept."""
+        """The stalls so far, oldest first; only the newest ones if there were more than are kept."""
         with self._guard:
             return list(self._stalls)
 
@@ -180,7 +180,7 @@ class GilWatch:
 
 
 def _check_threshold(threshold: object) -> None:
-    """Raises OptionTypeError or OptionError for what a watch would refuse."""
+    """Raises OptionTypeError or OptionError for an invalid threshold."""
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
         raise OptionTypeError(f"threshold must be a number of seconds, got {threshold!r}")
     if not _SHORTEST <= threshold <= _LONGEST:
@@ -193,7 +193,7 @@ def watch(
     on_stall: Callable[[GilStall], object] | None = None,
     keep: int = 10_000,
 ) -> GilWatch:
-    """Watches for calls that keep the GIL from others: ``with ff.gil.watch() as watch: ...``.
+    """Watches for calls that hold the GIL for too long: ``with ff.gil.watch() as watch: ...``.
 
     A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it causes no
     longer stall. It is named when the interval is longer than the threshold, or when several such threads
@@ -202,7 +202,7 @@ def watch(
     Args:
         threshold: Seconds, 0.001 to 60; shorter stalls are not reported.
         on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further
-            stalls are seen a little late. An exception of it, even SystemExit, is logged once.
+            stalls are recorded a little late. An exception of it, even SystemExit, is logged once.
         keep: Number of stalls that are kept; older ones are dropped and counted.
 
     Returns:
@@ -212,7 +212,7 @@ def watch(
         OptionTypeError: An argument is of the wrong type.
         OptionError: An argument is out of range.
         StateError: When it is entered on an interpreter that is not supported, or beside another watch.
-    The thread that watches never takes the GIL; a second one does, when a thread seems to be stuck.
+    The watching thread never takes the GIL. A second thread does when a thread seems to be stuck.
     """
     return GilWatch(threshold, on_stall, keep)
 
@@ -221,7 +221,7 @@ def _time(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
 
 
-# ---- which interpreters
+# ---- supported interpreters
 
 
 def _refuse(reason: str) -> StateError:
@@ -233,7 +233,7 @@ def _refuse(reason: str) -> StateError:
 
 
 def _supported_module() -> Any:
-    """Loads the native module and proves that it reads this interpreter's records right."""
+    """Loads the native module and proves that it reads this interpreter's records correctly."""
     if sys.implementation.name != "cpython" or sys.platform != "linux":
         raise _refuse("it reads CPython's own records")
     try:
@@ -248,7 +248,7 @@ def _supported_module() -> Any:
 
 
 def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> bool:
-    """Whether what was read from memory is what Python says, for as many frames as were read."""
+    """Whether the frames that were read from memory are those that Python returns."""
     for file, function, line in found:
         if frame is None:
             return False
@@ -261,7 +261,7 @@ def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> 
 
 
 def _readable(text: str) -> str:
-    """As the native part reads it: what is no character, such as an undecodable byte of a path, is U+FFFD."""
+    """In the native part's form: an invalid character, such as an undecodable byte of a path, is U+FFFD."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
@@ -269,11 +269,11 @@ def _name_of(code: CodeType) -> str:
     return getattr(code, "co_qualname", code.co_name)  # qualified from 3.11 on
 
 
-# ---- the process's ends
+# ---- exit and fork
 
 
 def _after_fork() -> None:
-    """The child has none of the watch's threads: it is off there."""
+    """The child has none of the watch's threads, so the watch is off there."""
     global _active, _lock  # noqa: PLW0603
     _lock = threading.Lock()
     if _active is not None:

@@ -118,11 +118,11 @@ def numba(
 ) -> Callable[[Callable[..., Any]], Function]:
     """Makes a node of a Python function that numba compiles.
 
-    The function takes what it names among its parameters: ``pixels`` (H, W) or (H, W, 3) uint8, not to be
+    The function gets the arguments that its parameters name: ``pixels`` (H, W) or (H, W, 3) uint8, not to be
     written; ``out``, the zeroed result, of shape ``out`` with ``max_rows`` for None; ``pts``, ``seq`` and
     ``source`` of the sample; ``state`` (n,) uint8, which it may change. With ``out=()`` it returns the
-    number, with ``out=(None, ...)`` the number of rows, else nothing. An exception that it raises is a
-    NodeError without its text, which only Python could make.
+    number, with ``out=(None, ...)`` the number of rows, else nothing. An exception that it raises becomes a
+    NodeError without its text, because the text would need Python.
 
     Args:
         out: As of load().
@@ -132,7 +132,7 @@ def numba(
         state: As of load().
 
     Returns:
-        A decorator that gives a node of frames, as of load().
+        A decorator that returns a node of frames, as of load().
 
     Raises:
         ImportError: numba is not installed.
@@ -161,7 +161,7 @@ def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
         path: The shared library, as of load().
         name: The node's name in the library.
         **options: For its constructor: bool, int (64 bits), float, str, bytes, or a list of numbers. An
-            option that the constructor does not read is an error, which lists the known options.
+            option that the constructor does not read is refused, and the error lists the known ones.
 
     Returns:
         A Plugin, or a PluginSource. Its values are of the type that the class declares: Frame, Circles,
@@ -197,7 +197,7 @@ def _library(path: Any) -> str:
 
 
 def _name(what: str, value: Any) -> str:
-    """A text that C can hold: dlopen() takes an empty path for the program itself, and ends each at a NUL."""
+    """A text that C can represent: to dlopen() an empty path is the program itself, and a NUL ends a path."""
     text = _check.text(what, value)
     if "\0" in text:
         raise OptionError(f"{what} must have no NUL in it, got {_check.shown(value)}")
@@ -237,7 +237,7 @@ def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state:
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments that such options came from."""
+    """The keyword arguments of such options."""
     shape = options["shape"] if options["max_rows"] is None else [None, *options["shape"][1:]]
     return {
         "out": tuple(shape),

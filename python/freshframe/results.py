@@ -14,7 +14,7 @@ from ._check import is_utf8
 from ._errors import OptionError, OptionTypeError
 
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
-"""What selects rows: a mask, a slice, or indices."""
+"""A selection of rows: a mask, a slice, or indices."""
 
 _TRACK_COLUMNS = ("velocity", "age", "track_confidence")
 
@@ -112,8 +112,8 @@ class Detections:
             when they are not known. The results of one detector share this tuple.
 
     Raises:
-        OptionError: A column has another length or shape than the boxes need.
-        OptionTypeError: A column is no array of numbers, or names are not strings.
+        OptionError: A column does not have the length or shape that the boxes need.
+        OptionTypeError: A column is not an array of numbers, or names are not strings.
     """
 
     xyxy: npt.NDArray[np.float32]
@@ -126,7 +126,7 @@ class Detections:
     track_confidence: npt.NDArray[np.float32] | None = None
     names: tuple[str, ...] | None = None
 
-    if TYPE_CHECKING:  # what may be given; the attributes are the arrays made of it
+    if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
 
         def __init__(  # noqa: D107
             self,
@@ -165,7 +165,7 @@ class Detections:
     def class_name(self) -> npt.NDArray[np.str_] | None:
         """(n,) str: the name of each box's class, or its class_id as a string where it has none.
 
-        None when no names are known.
+        None if there are no names.
         """
         if self.names is None:
             given = self.data.get("class_name")
@@ -198,7 +198,7 @@ class Detections:
     def to_supervision(self) -> Any:
         """The same as supervision's Detections.
 
-        ``velocity``, ``age``, ``track_confidence`` and ``class_name`` travel in its ``data``.
+        ``velocity``, ``age``, ``track_confidence`` and ``class_name`` are in its ``data``.
 
         Raises:
             ImportError: supervision is not installed.
@@ -251,12 +251,12 @@ _OPTIONAL_COLUMNS: tuple[tuple[str, type, bool], ...] = (
 )
 
 
-_MOST_NAMES = 1 << 16  # of a class_id from elsewhere: a tuple has a place for each number below the largest
-_checked: tuple[str, ...] = ()  # the names that were right last
+_MOST_NAMES = 1 << 16  # for foreign class_ids: a tuple has an entry for each number below the largest
+_checked: tuple[str, ...] = ()  # the last valid names
 
 
 def _class_names(given: Any) -> tuple[str, ...]:
-    """The names as a tuple; one that is right stays itself, so that results share it."""
+    """The names as a tuple. A valid tuple is returned itself, so that results share it."""
     global _checked  # noqa: PLW0603  (a tuple is checked once)
     if given is _checked and isinstance(given, tuple):
         return given
@@ -293,7 +293,7 @@ def _name_of(names: tuple[str, ...], number: int) -> str:
 
 
 def _names_seen(class_id: npt.NDArray[np.int32], given: Any) -> tuple[str, ...] | None:
-    """What a column of names says of the classes; None: nothing, or it contradicts itself."""
+    """The classes' names from a column of names; None: there are none, or they contradict each other."""
     if given is None or np.shape(given) != class_id.shape or np.asarray(given).dtype.kind not in "UO":
         return None
     seen: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""Types for annotations: what a frame's arrays and formats are called."""
+"""Types for annotations: a frame's arrays and formats."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -149,8 +149,8 @@ void copy_rows(const Rows* from, std::uint8_t* to, std::ptrdiff_t stride) {
 }
 
 // Note [Short copies]
-// A copy of less than about half a millisecond keeps the GIL: beside a thread that computes it would come
-// back only after the switch interval, 5 ms.
+// A copy of less than about half a millisecond keeps the GIL: beside a thread that computes, the GIL would return
+// only after the switch interval, 5 ms.
 constexpr std::size_t kShortCopy = std::size_t{4} << 20;  // bytes in rows; of single bytes an eighth
 
 bool is_short_copy(const Rows& rows) {
@@ -299,7 +299,7 @@ AnyArray uint8_array(nb::handle object, const char* who) {
 }
 
 Frame frame_from_array(gil::Held& held, nb::object object, const std::string& format, bool copy) {
-  gil::DeferredFree::instance().drain(held);  // arrays that frames before this one had borrowed
+  gil::DeferredFree::instance().drain(held);  // arrays that earlier frames had borrowed
   object = with_strides(std::move(object));
   const auto array = uint8_array(object, "Frame.from_array");
   const auto wanted = parse_input(array, format);

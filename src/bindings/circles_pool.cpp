@@ -53,7 +53,7 @@ Present present_in(const Circles& circles) {
   return {true, true, ids, tracks && known.velocity, tracks && known.age, tracks && known.track_confidence};
 }
 
-// Where the rows of a result lie.
+// The memory of a result's rows.
 struct Tables {
   const void* circles;
   const void* tracks;
@@ -124,7 +124,7 @@ PyObject*& column_of(PyObject* circles, std::size_t column) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(circles) + offsets[column]);
 }
 
-// Makes a frozen, slotted dataclass without its __init__, which costs more than the arrays.
+// Makes a frozen, slotted dataclass without calling its __init__, which costs more than the arrays.
 [[gnu::noinline]] nb::object make_circles(Columns columns) {
   auto* const type = circles_type();
   const nb::object result = nb::steal(type->tp_alloc(type, 0));
@@ -149,7 +149,7 @@ struct ArrayHead {
 
 class MadeArray {
  public:
-  /// Nothing: the memory does not look like an array on `exporter`.
+  /// Nothing: the memory is not an array on `exporter`.
   static std::optional<MadeArray> of(PyObject* array, const PyObject* exporter) {
     const auto& head = *reinterpret_cast<const ArrayHead*>(array);
     if (Py_TYPE(array)->tp_basicsize < static_cast<Py_ssize_t>(sizeof(ArrayHead))) return std::nullopt;
@@ -267,7 +267,7 @@ class Pooled {
 
 // Used with the GIL held; never destroyed, since that would need it.
 struct Pool {
-  // A program that holds the result before and asks for the next one uses two. The rest is for results whose
+  // A program that holds one result and asks for the next one uses two. The rest is for results whose
   // number of circles varies.
   std::array<Pooled, 4> entries;
   std::size_t next = 0;

@@ -1,4 +1,4 @@
-// The lists of names that were used last, each with its tuple.
+// The most recently used lists of names, each with its tuple.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/class_names.hpp"
 
@@ -19,7 +19,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// A program has a few detectors. What is used last stands at the end.
+// A program has a few detectors. The most recently used list is last.
 constexpr std::size_t kMostKnown = 16;
 
 struct KnownNames {

@@ -1,4 +1,4 @@
-// The package's Python classes that native code makes instances of or looks for.
+// The package's Python classes that native code instantiates or recognises.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,7 +23,7 @@ struct Classes {
   PyObject* read_timeout = nullptr;
   PyObject* stalled = nullptr;
   PyObject* stop_timeout = nullptr;
-  PyObject* reader_iterator = nullptr;  // what `async for` over a reader runs
+  PyObject* reader_iterator = nullptr;  // the iterator of `async for` over a reader
 };
 
 [[nodiscard]] Classes& classes() noexcept;

@@ -12,7 +12,7 @@ namespace freshframe::python {
 
 [[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const LineCounts& counts);
 [[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const ZoneCounts& counts);
-/// Empty: the object is neither. Throws what a wrong column throws.
+/// Empty: the object is neither. Throws the error of a wrong column.
 [[nodiscard]] ValueRef counts_from_python(gil::Held& held, nanobind::handle object);
 
 }  // namespace freshframe::python

@@ -66,7 +66,7 @@ nb::object made_of(Columns columns) {
   return result;
 }
 
-// The further columns of the boxes that are left.
+// The further columns of the remaining boxes.
 nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory& memory) {
   nb::dict data;
   const auto* const python = dynamic_cast<const PythonColumns*>(found.further.get());
@@ -84,7 +84,7 @@ using Numbers = nb::ndarray<const T, nb::shape<-1>, nb::device::cpu>;
 template <int kWidth>
 using Rows = nb::ndarray<const float, nb::shape<-1, kWidth>, nb::device::cpu>;
 
-// The class has checked the columns when it was made, but programs may reshape an array in place.
+// The class checks the columns when an object is made, but programs may reshape an array in place.
 template <class Array>
 Array column(nb::handle boxes, const char* name, std::size_t count, const char* wanted) {
   Array array;

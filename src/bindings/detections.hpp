@@ -22,8 +22,8 @@ struct PythonColumns final : FurtherColumns {
   bool has_data = false;
 };
 
-/// `found` belongs to `value`; the arrays are read-only views of it. What Python gave and nothing has changed is the same
-/// object.
+/// `found` belongs to `value`; the arrays are read-only views of it. An unchanged object from Python is returned as the
+/// same object.
 [[nodiscard]] nanobind::object detections_to_python(gil::Held& held, const ValueRef& value,
                                                     const Detections& found);
 /// Whether it is one of the package's Detections; `exactly`: no subclass.

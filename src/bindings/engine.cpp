@@ -1,4 +1,4 @@
-// The Engine class: building, life, and what is looked at. Waits are plain C functions (see raw_call.hpp).
+// The Engine class: building, life, statistics. Waits are plain C functions (see raw_call.hpp).
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/engine.hpp"
 
@@ -24,7 +24,7 @@ namespace nb = nanobind;
 
 namespace freshframe::gil {
 
-// Of Python it keeps a failure, which is a gil::Ref.
+// Its only Python object is a failure, which is a gil::Ref.
 template <>
 inline constexpr bool python_free<python::Engine> = true;
 
@@ -35,7 +35,7 @@ namespace freshframe::python {
 Engine::~Engine() {
   if (guard_.forked() && server_) {
     server_->forget_in_child();
-    (void)server_.release();  // its threads are not there: nothing can be joined
+    (void)server_.release();  // its threads do not exist here: nothing can be joined
   }
   metrics_.reset();  // it keeps the core
   server_.reset();   // joins threads that never want the GIL, within moments
@@ -144,7 +144,7 @@ void request_stop(gil::Held& held, Engine& self) {
       core, std::span<core::Worker* const>(threadless));
 }
 
-// ---- life: what may wait
+// ---- life: calls that may wait
 
 Engine& engine_of(PyObject* self) {
   if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
@@ -172,7 +172,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
         [](gil::Released& released, Engine* owner, core::PipelineCore* core, const gil::Ref& call) {
           const auto start_threads = [&] {
             gil::acquire(released, [&](gil::Held& again) {
-              owner->prepare_start();  // here, where one of several start() comes
+              owner->prepare_start();  // here, where only one of several start() calls arrives
               PyObject* const result = PyObject_CallNoArgs(call.get(again));
               if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
               Py_DECREF(result);

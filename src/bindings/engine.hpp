@@ -1,4 +1,4 @@
-// The engine of a Pipeline as its Python class sees it.
+// The engine behind Python's class Pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,14 +27,14 @@ namespace freshframe::python {
 /// A native node before it is added; add() takes it out, once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
-  NodeBase* added = nullptr;                  // what it became, for its properties
+  NodeBase* added = nullptr;                  // the node in the graph, for its properties
   std::shared_ptr<core::PipelineCore> owner;  // keeps it
   ForkGuard guard = {};
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
 };
 
-/// Owns a PipelineCore. Its destructor never joins: a pipeline that has not ended by then is let go for ever
+/// Owns a PipelineCore. Its destructor never joins: a pipeline that has not ended by then is left behind
 /// (its Python class keeps running ones alive, so that happens only when the process ends).
 class Engine {
  public:
@@ -52,9 +52,9 @@ class Engine {
   }
   [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
   [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
-  /// For what must outlive this object.
+  /// For objects that must outlive this one.
   [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
-  /// Once, before the first node opens: which nodes there are, and on which thread it happens.
+  /// Once, before the first node opens: records the nodes' names and the calling thread.
   void prepare_start();
   /// The exception that ended the pipeline; the first one stays. For any thread with the GIL.
   void keep_failure(SharedError error) {
@@ -64,7 +64,7 @@ class Engine {
 
   /// The dashboard's server; null: none.
   [[nodiscard]] std::unique_ptr<Server>& server() noexcept { return server_; }
-  /// For programs that serve the metrics themselves; null: nobody has asked yet.
+  /// For programs that serve the metrics themselves; null: not requested yet.
   [[nodiscard]] std::unique_ptr<Metrics>& metrics() noexcept { return metrics_; }
 
   [[nodiscard]] bool launched_by_this_thread() const noexcept {
@@ -83,7 +83,7 @@ class Engine {
   std::shared_ptr<NodeNames> names_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Metrics> metrics_;
-  // The garbage collector reads it without: all threads that could change it stand still then.
+  // The garbage collector reads it without the mutex: all threads that could change it are stopped then.
   std::mutex failure_mutex_;
   SharedError failure_;  // guarded by failure_mutex_
   std::atomic<std::thread::id> launcher_{};
@@ -97,9 +97,9 @@ using Parents = std::vector<std::pair<int, int>>;
 [[nodiscard]] std::vector<AnyPort> any_ports(const Parents& parents);
 
 void bind_engine(nanobind::module_& module);
-/// Drops what Engine.call_at_end() keeps.
+/// Drops the callback of Engine.call_at_end().
 void forget_end_callback();
-/// serve() and its end, and where the GIL watch is heard.
+/// serve() and its end, and the connection to the GIL watch.
 void bind_serve(nanobind::module_& module, nanobind::class_<Engine>& engine);
 /// Stats and Report as plain tuples for the Python dataclasses.
 void bind_engine_stats(nanobind::class_<Engine>& engine);
@@ -110,7 +110,7 @@ void bind_track_nodes(nanobind::module_& module);
 /// Native nodes of users.
 void bind_user_nodes(nanobind::module_& module);
 void bind_frame(nanobind::module_& module);
-/// How notebooks show it.
+/// The form for notebooks.
 void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_log(nanobind::module_& module);
 void bind_pages(nanobind::module_& module);

@@ -20,7 +20,7 @@ Classes& classes() noexcept {
 
 namespace {
 
-// `type` is null once the package has gone, late in the interpreter's exit.
+// `type` is null once the package was unloaded, late in the interpreter's exit.
 nb::object make(PyObject* type, const std::string& text) {
   return nb::handle(type != nullptr ? type : PyExc_RuntimeError)(text);
 }
@@ -88,7 +88,7 @@ void raise_node_error(gil::Held& held, const NodeError& error) {
   raise(object);
 }
 
-// Throws on what it does not know.
+// Rethrows an unknown exception.
 void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
   const auto& known = classes();
   try {
@@ -132,7 +132,7 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
 
 namespace {
 
-// Also of texts that are no Unicode, such as names of files that are not (PEP 383): "backslashreplace". Empty
+// Also for texts that are not valid Unicode, such as names of files (PEP 383): "backslashreplace". Empty
 // when there is no text; no exception stays set.
 std::string utf8_of(PyObject* text) {
   PyObject* const bytes =
@@ -143,7 +143,7 @@ std::string utf8_of(PyObject* text) {
   }
   const std::string_view said(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
   std::string result;
-  for (const char letter : said) {  // what() of a C++ exception ends at a NUL
+  for (const char letter : said) {  // the text of a C++ exception ends at a NUL
     if (letter == '\0') {
       result += "\\x00";
     } else {
@@ -250,7 +250,7 @@ void translate(gil::Held& held, const std::exception_ptr* error) {
 void register_exception_translator() {
   nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {
     gil::entry<&translate>(
-        &error);  // nanobind calls this with the GIL held; what it rethrows is nanobind's to map
+        &error);  // nanobind calls this with the GIL held, and maps an exception that is rethrown
   });
 }
 

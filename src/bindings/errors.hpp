@@ -1,4 +1,4 @@
-// Exceptions on their way between C++ and Python.
+// Conversion of exceptions between C++ and Python.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace freshframe::python {
 
-/// A Python exception that travels through the engine, its traceback in it. Its Engine keeps it too and shows
-/// it to the garbage collector; what the collector clears is empty for all.
+/// A Python exception, with its traceback, that passes through the engine. Its Engine keeps it too and shows
+/// it to the garbage collector. After the collector has cleared it, it is empty for all users.
 using SharedError = std::shared_ptr<gil::Ref>;
 
 class RaisedByPython : public std::exception {
@@ -28,7 +28,7 @@ class RaisedByPython : public std::exception {
   std::string text_;
 };
 
-/// The same, raised by a Python source as a freshframe.SourceError: it stays what it is.
+/// The same, raised by a Python source as a freshframe.SourceError, which it remains.
 class SourceErrorByPython : public SourceError {
  public:
   SourceErrorByPython(SharedError error, const std::string& text)

@@ -1,4 +1,4 @@
-// Tells a forked child that a pipeline is its parent's: its threads do not exist there.
+// Detects in a forked child that a pipeline is its parent's: the pipeline's threads do not exist there.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -12,7 +12,7 @@ constexpr std::uint8_t kPacked = 1U << kPixelFormats;
 static_assert(kPixelFormats < 8);
 
 struct Asked {
-  const void* of = nullptr;  // who gave this thread its last sample; compared, never followed
+  const void* of = nullptr;  // the taker of this thread's last sample; compared, never dereferenced
   std::uint8_t bits = 0;
 };
 thread_local Asked asked;
@@ -45,7 +45,7 @@ void FormatUse::make(const Frame& frame) const noexcept {
       if ((bits_ & bit_of(i)) != 0) static_cast<void>(frame.to(static_cast<PixelFormat>(i)));
     }
     if ((bits_ & kPacked) != 0) static_cast<void>(frame.packed());
-  } catch (const std::exception&) {  // Python is told when it asks again
+  } catch (const std::exception&) {  // Python gets the exception at its own request
   }
 }
 

@@ -9,18 +9,18 @@
 namespace freshframe::python {
 
 /// Note [Formats made ahead]
-/// A conversion lets the GIL go, and in a program with a busy thread it comes back after the switch interval,
-/// 5 ms. So what a node or a reader's loop asked its last frame for is made of its next frame while the
-/// thread has not got the GIL yet. Whatever is asked for on the thread between two samples counts as asked of
-/// the first.
+/// A conversion releases the GIL, and in a program with a busy thread the GIL returns after the switch
+/// interval, 5 ms. So the formats that a node or a reader's loop requested of its last frame are made of its
+/// next frame before the thread asks for the GIL. All requests on the thread between two samples count as
+/// requests of the first.
 class FormatUse {
  public:
   /// Called for each frame that Python asks for `format`, or for its packed array.
   static void note(PixelFormat format) noexcept;
   static void note_packed() noexcept;
 
-  /// This thread is about to get a sample from `taker`. Returns what it asked for since it got the last one,
-  /// nothing if that came from another taker.
+  /// This thread is about to get a sample from `taker`. Returns its requests since it got the last one; none if
+  /// that was from another taker.
   static FormatUse next(const void* taker) noexcept;
 
   [[nodiscard]] bool any() const noexcept { return bits_ != 0; }

@@ -19,7 +19,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// Shared memory is no copy in a forked child: the parent goes on writing to it.
+// In a forked child shared memory is not a copy: the parent continues to write to it.
 const Frame& checked(const Frame& frame) {
   if (fork_generation() > 0 && process::SlabPool::is_inherited(frame.planes()[0].data)) {
     throw StateError(
@@ -104,7 +104,7 @@ Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handl
       "results");
 }
 
-// What __array__ and __dlpack__ do needs NumPy's own rules, so they are written in Python.
+// __array__ and __dlpack__ need NumPy's own rules, so they are written in Python.
 nb::object as_numpy(nb::handle self, nb::object dtype, nb::object copy) {
   return nb::module_::import_("freshframe._interop").attr("as_numpy")(self, dtype, copy);
 }
@@ -118,7 +118,7 @@ std::string represent(const Frame& self) {
          std::string(to_string(self.format())) + "')";
 }
 
-// What it looks like.
+// The properties of the picture.
 void bind_properties(nb::class_<Frame>& frame) {
   frame.def_prop_ro("width", &Frame::width, "Pixels.")
       .def_prop_ro("height", &Frame::height, "Pixels.")
@@ -182,7 +182,7 @@ void bind_copies(nb::class_<Frame>& frame) {
           "GIL: released for a copy of more than about half a millisecond");
 }
 
-// What Python's and NumPy's protocols ask of it.
+// Python's and NumPy's protocols.
 void bind_protocols(nb::class_<Frame>& frame) {
   frame.def(
            "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame.")

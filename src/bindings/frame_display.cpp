@@ -1,4 +1,4 @@
-// How a notebook shows a frame: as a JPEG picture.
+// The form of a frame in a notebook: a JPEG picture.
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 

@@ -1,4 +1,4 @@
-// Whether a module says that it can do without the GIL.
+// Whether a module declares that it works without the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/gil_state.hpp"
 
@@ -7,7 +7,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// None: it cannot be told of what is no extension module, or initialises itself in one phase.
+// None: not known for an object that is not an extension module, or for a module with single-phase initialisation.
 nb::object does_without_gil(nb::handle module) {
 #ifdef Py_mod_gil
   if (PyModule_Check(module.ptr()) == 0) return nb::none();

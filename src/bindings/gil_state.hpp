@@ -1,4 +1,4 @@
-// What modules say about the GIL.
+// The modules' declarations about the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// Lends finders and takes them back; the oldest goes when there are too many.
+// Lends finders and takes them back. The oldest is dropped when there are too many.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/idle_finders.hpp"
 

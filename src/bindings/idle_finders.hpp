@@ -1,4 +1,4 @@
-// Circle finders between two calls of detect_circles: taking their memory anew costs a tenth of a picture's
+// Circle finders between two calls of detect_circles: allocating their memory again costs a tenth of a picture's
 // time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -11,11 +11,11 @@
 
 namespace freshframe::python {
 
-/// Any thread may take and put; who finds it locked, also by a thread that a fork has left behind, gets
+/// Any thread may take and put. A thread that finds it locked, even by a thread that a fork has left behind, gets
 /// nothing.
 class IdleFinders {
  public:
-  /// Lives until the process ends: threads may still be at work while it exits.
+  /// Lives until the process ends: threads may still use it while the process exits.
   [[nodiscard]] static IdleFinders& instance();
 
   /// The circles of one picture.

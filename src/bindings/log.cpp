@@ -1,6 +1,5 @@
-// Log lines of native threads on their way to Python's logging: a bounded list and a wait for the Python
-// thread that empties it. No descriptor is involved: a program that daemonizes closes all that it did not
-// open.
+// Log lines of native threads for Python's logging: a bounded list, and a wait for the Python thread that empties
+// it. It uses no descriptor, because a program that daemonizes closes all descriptors that it did not open.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
@@ -83,7 +82,7 @@ class LogLines {
   int ends_ = 0;             // guarded by mutex_
 };
 
-// Never freed: outlives every thread. A forked child gets its own, since a thread that it does not have may
+// Never freed: outlives every thread. A forked child gets its own, since a thread that does not exist there may
 // hold the mutex of its parent's.
 std::atomic<LogLines*> current_lines{nullptr};
 

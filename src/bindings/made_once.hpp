@@ -1,4 +1,4 @@
-// What is made of Python objects when it is first used, and kept.
+// Values that are made of Python objects at their first use, and kept.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,10 +7,10 @@
 
 namespace freshframe::python {
 
-/// What `make` returns, from the first call on; the type is what it returns. Like a static variable of a function, but no
-/// lock is held meanwhile: to make it may let another thread in, which would then wait for that lock with the GIL (on a
-/// free-threaded Python: attached, so that the garbage collector would wait for it). Two threads may both make one; the
-/// first is kept by all, and what the second holds stays for ever.
+/// The result of `make`, from the first call on. Like a static variable of a function, but without a lock: making it may
+/// release the GIL, and another thread would then wait for that lock with the GIL (on a free-threaded Python: attached,
+/// so that the garbage collector would wait for it). Two threads may both make one. All use the first, and the second
+/// one's references are never released.
 template <auto make>
 [[nodiscard]] const auto& made_once() {
   using Made = decltype(make());

@@ -32,7 +32,7 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-/// A loaded model; its threads are those of the process that loaded it.
+/// A loaded model; its threads belong to the process that loaded it.
 class Model {
  public:
   explicit Model(OnnxModel model) : model_(std::move(model)) {}
@@ -136,7 +136,7 @@ nb::object array_of(Tensor tensor) {
       nb::ndarray<nb::numpy>(const_cast<void*>(data), shape.size(), shape.data(), owner, nullptr, type));
 }
 
-// The arrays are C-contiguous and of the inputs' types: the package has seen to it.
+// The package has made the arrays C-contiguous and of the inputs' types.
 nb::list run(gil::Held& held, const Model& self, const nb::list& arrays) {
   const auto& inputs = self.session().inputs();
   std::vector<TensorView> views;

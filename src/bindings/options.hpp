@@ -1,4 +1,4 @@
-// Options of Python calls as the engine's types: Python decides about types, the engine about values.
+// Options of Python calls as the engine's types: Python checks the types, the engine the values.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

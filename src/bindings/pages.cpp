@@ -1,4 +1,4 @@
-// A server of pages without a pipeline, for Python: what it answers is set from there.
+// A server of pages without a pipeline: Python sets its answers.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/serve.hpp"
 
@@ -39,7 +39,7 @@ class Pages {
   [[nodiscard]] std::uint64_t asked() const noexcept { return documents_->asked(); }
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept { return urls_; }
   [[nodiscard]] std::unique_ptr<Server> take_server() noexcept { return std::move(server_); }
-  // The server's threads are not there in a child: its socket is closed, and the rest is left alone.
+  // The server's threads do not exist in a child: its socket is closed, and the rest is leaked.
   void forget_in_child() noexcept {
     if (auto* server = server_.release()) server->forget_in_child();
   }

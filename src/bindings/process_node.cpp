@@ -1,4 +1,4 @@
-// Nodes in worker processes: added by Python, run on a Python thread that hardly ever wants the GIL.
+// Nodes in worker processes: added by Python, run on a Python thread that rarely needs the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 
@@ -28,7 +28,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// What the node's thread runs with.
+// The state of the node's thread.
 struct ProcessRun {
   Engine* engine;
   core::Worker* worker;
@@ -50,7 +50,7 @@ namespace {
 
 using Time = std::chrono::steady_clock;
 
-// Takes the GIL for values and exceptions of Python, never for pictures or what has a native form.
+// Takes the GIL for values and exceptions of Python, never for pictures or values with a native form.
 class PythonEmbedder final : public process::Embedder {
  public:
   PythonEmbedder(gil::Released& released, const ProcessRun& run)
@@ -95,7 +95,7 @@ class PythonEmbedder final : public process::Embedder {
   std::string version() const override { return FRESHFRAME_VERSION; }
 
  private:
-  // A Python exception of `function` is thrown on as one that needs no GIL.
+  // A Python exception of `function` is rethrown as one that can be used without the GIL.
   template <class F>
   void with_gil(F&& function) {
     std::exception_ptr raised;
@@ -129,7 +129,7 @@ void run_crew(gil::Released& released, ProcessRun run) {
     process::Crew(run.engine->core(), *run.worker, embedder).run();
   } catch (const abi::__forced_unwind&) {
     throw;
-  } catch (...) {  // the engine itself failed, for want of memory: the pipeline ends all the same
+  } catch (...) {  // the engine itself failed, out of memory: the pipeline ends nevertheless
     run.worker->fail(std::current_exception(), "the engine failed", nullptr);
     run.worker->close_step();
   }

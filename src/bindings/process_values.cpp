@@ -122,7 +122,7 @@ EncodedValue encode_float(double number) {
   return {kFloat, {std::as_bytes(std::span(kept.get(), 1))}, kept};
 }
 
-// A list of what _pickling.loads() takes: the pickle, then buffers of its own, which arrays may write to.
+// The arguments of _pickling.loads(): the pickle, then buffers of its own, to which arrays may write.
 nb::list parts_list(const ReceivedValue& value, std::size_t first_part = 0) {
   nb::list list;
   const auto parts = value.parts();
@@ -150,8 +150,7 @@ nb::object PickledBytes::open(gil::Held& held) {
     if (PyObject* known = object_.get(held)) return nb::borrow(known);
   }
   nb::object made = pickling("opened")(parts_list(bytes_, first_part_), producer_);
-  // Another thread may have opened it meanwhile: all who look get the same object, the one that was there
-  // first.
+  // Another thread may have unpickled it meanwhile: all callers get the same object, the first one.
   const std::lock_guard lock(mutex_);
   if (!object_) object_ = gil::Ref(held, made.ptr());
   return nb::borrow(object_.get(held));

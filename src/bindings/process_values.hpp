@@ -1,4 +1,4 @@
-// Values between processes: native ones as their bytes, all others as pickles that Python opens when it looks.
+// Values between processes: native ones as bytes, all others as pickles, unpickled at their first use in Python.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,14 +16,14 @@
 
 namespace freshframe::python {
 
-/// What another process made of a Python object. It goes on to a third one as it is.
+/// A Python object that another process has pickled. A third process gets the same pickle.
 class PickledBytes {
  public:
   /// The pickle begins with part `first_part`.
   PickledBytes(process::ReceivedValue bytes, std::string producer, std::size_t first_part = 0)
       : bytes_(std::move(bytes)), producer_(std::move(producer)), first_part_(first_part) {}
 
-  /// The object: made at the first call and kept. What cannot be opened raises, and names the producer.
+  /// The object: made at the first call and kept. Raises an error that names the producer if it cannot be unpickled.
   [[nodiscard]] nanobind::object open(gil::Held& held);
   [[nodiscard]] const process::ReceivedValue& bytes() const noexcept { return bytes_; }
 
@@ -44,14 +44,14 @@ struct Pickled {
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
 /// Of a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
-/// `knows`: see Definitions in _pickling.py; 0: the receiver is this process's parent. Raises what pickling
-/// raises.
+/// `knows`: see Definitions in _pickling.py; 0: the receiver is this process's parent. Raises the errors of
+/// pickling.
 [[nodiscard]] process::EncodedValue encode_python(gil::Held& held, const ValueRef& value,
                                                   std::uint64_t knows = 0);
 [[nodiscard]] process::EncodedValue encode_pickle(gil::Held& held, nanobind::handle parts);
-/// Throws process::ProtocolError when the bytes cannot be.
+/// Throws process::ProtocolError for invalid bytes.
 [[nodiscard]] ValueRef decode(process::ReceivedValue value, const std::string& producer);
-/// The exception that a worker has sent, or one that says what it said.
+/// The exception that a worker has sent, or another one with its text.
 [[nodiscard]] nanobind::object exception_of(gil::Held& held, const process::ReceivedValue& error,
                                             const std::string& text, const std::string& traceback);
 

@@ -106,7 +106,7 @@ PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
     PyObject* sample = wait(held, slice, use);
     if (sample != Py_None) return sample;
     Py_DECREF(sample);
-    core_->inbox().arm(true);  // a NEXT queue gets its sample also between two slices
+    core_->inbox().arm(true);  // a NEXT queue also delivers its sample between two slices
     if (PyErr_CheckSignals() != 0) {
       core_->inbox().arm(false);
       stop_after_interrupt(held);
@@ -122,7 +122,7 @@ PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
   }
 }
 
-// Ctrl-C is a clean stop, then KeyboardInterrupt; whatever else a signal handler raises is its own affair.
+// Ctrl-C is a clean stop, then KeyboardInterrupt. Other exceptions of a signal handler propagate.
 void PythonReader::stop_after_interrupt(gil::Held& held) {
   if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) return;
   static constexpr double kLimit = 5;  // seconds, as Pipeline.stop()
@@ -146,13 +146,13 @@ int PythonReader::wake_fd() {
   if (!wake_up_) {
     wake_up_ = std::make_shared<WakeUp>();
     core_->inbox().set_ready_hook([wake = wake_up_] { wake->set(); });
-    wake_up_->set();  // whatever came before the hook
+    wake_up_->set();  // for samples that arrived before the hook
   }
   return wake_up_->fd();
 }
 
 void PythonReader::reset_wake() {
-  guard_.check("this reader");  // a child shares the descriptor: reading it would take its parent's wake-up
+  guard_.check("this reader");  // a child shares the descriptor: a read would consume its parent's wake-up
   wake_up_->reset();
 }
 void PythonReader::check_stalled() {
@@ -189,7 +189,7 @@ nb::object poll(gil::Held& held, PythonReader& self) {
   return self.poll(held);
 }
 
-// None, a number of seconds from 0 on; anything else is refused.
+// None, or a number of seconds from 0 on. Everything else is refused.
 std::optional<double> parse_timeout(PyObject* object) {
   if (object == nullptr || object == Py_None) return std::nullopt;
   const double seconds = PyFloat_AsDouble(object);

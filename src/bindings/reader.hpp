@@ -21,8 +21,8 @@ namespace freshframe::python {
 
 class WakeUp;
 
-/// The object behind a Python Reader. Keeps the last sample that a verb returned, no more. One thread at a time: a second
-/// one gets a StateError. close(), ended() and name() from any.
+/// The object behind a Python Reader. Keeps only the last sample that a verb returned. One thread at a time: a
+/// second one gets a StateError. close(), ended() and name() from any.
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
@@ -35,7 +35,7 @@ class PythonReader {
   [[nodiscard]] nanobind::object latest(gil::Held& held);
   [[nodiscard]] nanobind::object poll(gil::Held& held);
   /// The next sample, or none after one slice of waiting; a new reference.
-  /// While it waits, `use` is made of the sample's frame.
+  /// While it waits, the formats of `use` are made of the sample's frame.
   [[nodiscard]] PyObject* wait(gil::Held& held, double timeout, FormatUse use = {});
   /// get(): waits in slices.
   [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
@@ -45,13 +45,13 @@ class PythonReader {
   }
   void close();
   [[nodiscard]] const std::string& name() const { return core_->name(); }
-  /// A file descriptor that becomes readable when there may be something to poll().
+  /// A file descriptor that becomes readable when poll() may return a sample.
   [[nodiscard]] int wake_fd();
-  /// Called before looking for a sample: what arrives later makes the descriptor readable.
+  /// Called before a check for a sample: a later arrival makes the descriptor readable.
   void reset_wake();
-  /// Called before waiting on the descriptor: a NEXT queue then hands its sample over.
+  /// Called before a wait on the descriptor: a NEXT queue then delivers its sample.
   void arm(bool waits);
-  /// For those who wait on the descriptor: throws Stalled when waiting on can lead to nothing.
+  /// For a wait on the descriptor: throws Stalled when a further wait would be in vain.
   void check_stalled();
   [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
 
@@ -70,7 +70,7 @@ class PythonReader {
   nanobind::object engine_;
   nanobind::object last_;
   std::shared_ptr<WakeUp> wake_up_;
-  // Whose turn it is; of no thread: nobody's.
+  // The thread whose turn it is, if any.
   std::unique_ptr<std::atomic<std::thread::id>> user_ = std::make_unique<std::atomic<std::thread::id>>();
   ForkGuard guard_;
 };

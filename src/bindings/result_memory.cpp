@@ -14,8 +14,8 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// Owns the result, or ends with the room for a copy. It exports the table that `array()` is about to make an
-// array of; NumPy asks for it at once and keeps the exporter.
+// Owns the result, or the memory for a copy at its end. It exports the table for the next array of `array()`.
+// NumPy requests the buffer at once and keeps the exporter.
 struct Exporter {
   PyObject_VAR_HEAD ValueRef value;
   const void* table;

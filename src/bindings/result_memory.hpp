@@ -22,20 +22,20 @@ struct Column {
 
 /// The memory of all arrays of one result's columns: the native result's own, or a copy.
 ///
-/// The arrays are made by NumPy's own constructor on one exporter of buffers. An exporter per array, whose
-/// format NumPy has to read, takes 1.8 times as long to make and three times as long to free, with warm
-/// caches. With cold ones, as a game has them once per frame, both cost the same: there the first array's way
-/// through NumPy counts.
+/// NumPy's own constructor makes the arrays from one exporter of buffers. With warm caches, an exporter per
+/// array, whose format NumPy has to parse, takes 1.8 times as long to make and three times as long to free.
+/// With cold caches, as in a game that asks once per frame, both cost the same: there the first array's path
+/// through NumPy dominates.
 class ResultMemory {
  public:
-  /// Keeps `value`, whose tables the arrays will be views of.
+  /// Keeps `value`. The arrays are views of its tables.
   ResultMemory(gil::Held& held, ValueRef value);
   /// Has room for `bytes` of copies.
   ResultMemory(gil::Held& held, std::size_t bytes);
 
   [[nodiscard]] void* room() const noexcept;
   [[nodiscard]] PyObject* exporter() const noexcept { return exporter_.ptr(); }
-  /// A read-only array of `rows` rows that begin at `table`, which lies in the value or in the room.
+  /// A read-only array of `rows` rows that begin at `table`, which is in the value or in the copy.
   [[nodiscard]] nanobind::object array(const Column& column, const void* table, std::size_t rows) const;
 
  private:

@@ -23,8 +23,8 @@ const std::string& PythonSample::name_of(int node) const {
 
 namespace {
 
-// What `member` holds, else what `make` gives. That may let another thread in, which is here too: the object that was there
-// first is everybody's.
+// The object in `member`, or a new one of `make`. Making it may let another thread run this function too: all
+// threads use the first object.
 template <class Make>
 nb::object kept(nb::handle self, nb::object& member, const Make& make) {
   {

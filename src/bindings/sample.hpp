@@ -28,7 +28,7 @@ class PythonSample {
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
 
-  /// Becomes another sample, when `only` is the one reference to a Python Sample; false: it is not.
+  /// Becomes another sample if `only` is the only reference to a Python Sample; false: it is not.
   static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);
 
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;

@@ -1,4 +1,4 @@
-// The dashboard's server for Python: started and ended from here, and told what the GIL watch finds.
+// The dashboard's server for Python: its start, its end, and its access to the findings of the GIL watch.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/serve.hpp"
 
@@ -25,7 +25,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// Of the module _gil, which is never unloaded; null until a watch has been started.
+// A function of the module _gil, which is never unloaded; null until a watch has been started.
 std::atomic<const gil::FindingsTable*> findings_table{nullptr};
 
 void take_totals(void* context, int watching, std::uint64_t stalls, double stalled) {

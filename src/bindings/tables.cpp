@@ -69,7 +69,7 @@ Column column_of(const std::string& name, nb::handle array) {
   return column;
 }
 
-// Collects columns, and the arrays that they lie in.
+// Collects columns, and the arrays that own their memory.
 class Columns {
  public:
   explicit Columns(nb::handle object) { kept_.append(object); }
@@ -77,7 +77,7 @@ class Columns {
   void add(const std::string& name, nb::handle object) {
     const nb::module_ numpy = nb::module_::import_("numpy");
     const nb::object given = numpy.attr("asarray")(object);
-    // In the machine's byte order, contiguous and aligned: a copy only where it is not.
+    // In the machine's byte order, contiguous and aligned; copied only if it is not.
     const nb::object array =
         numpy.attr("require")(given, given.attr("dtype").attr("newbyteorder")("="), nb::make_tuple("C", "A"));
     columns_.push_back(column_of(name, array));
@@ -121,7 +121,7 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
     double number = 0;
     return nb::try_cast(object, number) ? ValueRef::make<double>(number) : ValueRef();
   }
-  if (wanted == type_of<Detections>()) {  // what is exactly that was converted before
+  if (wanted == type_of<Detections>()) {  // objects of exactly that type were converted before
     const auto boxes = is_detections(object, false) ? nb::borrow(object) : detections_of_supervision(object);
     return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
   }

@@ -14,7 +14,7 @@ namespace freshframe::python {
 /// value's memory.
 [[nodiscard]] nanobind::object table_to_python(gil::Held& held, const ValueRef& value,
                                                const native::Table& table);
-/// What a Python node gave, in the form that a child asks for: a number, an array, a mapping of arrays or
+/// A Python node's result in the form that a child takes: a number, an array, a mapping of arrays or
 /// Detections.
 /// Empty: `wanted` is another type, or the object is not of that kind.
 [[nodiscard]] ValueRef wanted_from_python(gil::Held& held, nanobind::handle object, const TypeInfo* wanted);

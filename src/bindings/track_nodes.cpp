@@ -33,7 +33,7 @@ template <>
 inline constexpr bool python_free<BoxTracker> = true;
 template <>
 inline constexpr bool python_free<Annotate> = true;
-// What Python gave with them dies through the deferred queue.
+// Python objects that came with them are released through the deferred queue.
 template <>
 inline constexpr bool python_free<Detections> = true;
 template <>
@@ -53,7 +53,7 @@ std::unique_ptr<NodeHandle> made(A&&... arguments) {
   return result;
 }
 
-// The node of a handle that no pipeline has. `verb` is for the message.
+// The node of a handle that is in no pipeline. `verb` is for the message.
 template <class N>
 N& alone(NodeHandle& handle, const char* verb) {
   if (!handle.node) {
@@ -66,7 +66,7 @@ N& alone(NodeHandle& handle, const char* verb) {
   return *node;
 }
 
-// Detections, supervision's too, or Circles; empty: something else.
+// Detections, including supervision's, or Circles; empty: another type.
 ValueRef tracks_of(gil::Held& held, nb::handle object) {
   static const std::array<const TypeInfo*, 1> wanted = {type_of<Detections>()};
   auto output = from_python(held, object, wanted);
@@ -82,8 +82,8 @@ std::unique_ptr<NodeHandle> make_box_tracker(double max_gap, float min_confidenc
 }
 
 nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle given, double time) {
-  // Fewer boxes cost less than to get the GIL back beside a busy thread: a heap of so many takes half a
-  // millisecond.
+  // With fewer boxes the work costs less than acquiring the GIL again beside a busy thread: so many overlapping
+  // boxes take half a millisecond.
   constexpr std::size_t kManyBoxes = 100;
   auto& tracker = alone<BoxTracker>(self, "update()");
   const auto value = tracks_of(held, given);

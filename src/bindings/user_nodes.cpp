@@ -29,7 +29,7 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-/// A node without a pipeline: in a worker process. Its calls come one at a time and in order, whatever Python does.
+/// A node without a pipeline, in a worker process. It accepts one call at a time, in the right order only.
 struct LoneNode {
   enum class State : std::uint8_t { Made, Open, Busy, Closed };
 
@@ -50,7 +50,7 @@ struct LoneNode {
   }
 
   std::unique_ptr<NodeBase> node;
-  const std::string name;  // in its pipeline; empty: it has none
+  const std::string name;  // in its pipeline; empty: none
   std::atomic<State> state{State::Made};
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
@@ -64,7 +64,7 @@ namespace freshframe::gil {
 
 template <>
 inline constexpr bool python_free<python::LoneNode> = true;
-// What it keeps of Python dies through the deferred queue.
+// Its Python objects are released through the deferred queue.
 template <>
 inline constexpr bool python_free<NodeBase> = true;
 template <>
@@ -156,7 +156,7 @@ Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   }
   const auto* object =
       static_cast<const freshframe_object*>(PyCapsule_GetPointer(capsule.ptr(), FRESHFRAME_CAPSULE));
-  // The capsule, too: what it points at may be its own.
+  // The capsule too, because it may own the struct.
   auto node = native::object_node(*object, kept(held, nb::make_tuple(owner, capsule)), pixel_ops());
   PyCapsule_SetName(capsule.ptr(), FRESHFRAME_CAPSULE_USED);
   return handle_of(std::move(node));

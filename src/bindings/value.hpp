@@ -20,11 +20,12 @@ struct PythonObject {
 
 /// The value of a sample whose value is not its frame.
 [[nodiscard]] nanobind::object to_python(gil::Held& held, const ValueRef& value);
-/// What a Python node returned (not None): a Frame, native Circles or Detections, or an opaque object. `wanted`: the
-/// types that a native child takes, when there is one; arrays, numbers and supervision's Detections then become that.
+/// The value that a Python node returned (not None): a Frame, native Circles or Detections, or an opaque
+/// object. `wanted`: the types that a native child takes, if there is one. Arrays, numbers and supervision's
+/// Detections are then converted to one of them.
 [[nodiscard]] Emitted from_python(gil::Held& held, nanobind::handle object,
                                   std::span<const TypeInfo* const> wanted = {});
-/// The TypeInfo that "Frame", "Circles", "object", "any" or "nothing" stands for; nullptr: any.
+/// The TypeInfo for "Frame", "Circles", "object", "any" or "nothing"; nullptr: any.
 [[nodiscard]] const TypeInfo* type_of_kind(const std::string& kind);
 
 }  // namespace freshframe::python

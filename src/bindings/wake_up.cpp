@@ -22,7 +22,7 @@ WakeUp::~WakeUp() {
   if (is_ours()) close(fd_);
 }
 
-// A daemon closes all descriptors, and the number is then given to the next file or socket of the program.
+// A program that daemonizes closes all descriptors, and the next file or socket then gets this number.
 bool WakeUp::is_ours() const noexcept {
   struct stat status{};
   return fstat(fd_, &status) == 0 && identity_ == std::pair{status.st_dev, status.st_ino};

@@ -1,4 +1,4 @@
-// ASCII letters and digits, whatever the locale says.
+// ASCII letters and digits, independent of the locale.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The first failure of a pipeline, shared by everyone who has to report it.
+// The first failure of a pipeline, shared by all that report it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@ class Failure {
   /// When the verbs of the pipeline and of its readers throw it.
   enum class Due {
     Now,
-    AfterRest  // once everything that was read before it has been delivered
+    AfterRest  // once all samples that were read before it have been delivered
   };
 
   /// Returns false when there was one already. Due::Now makes an earlier one due, too.

@@ -37,7 +37,7 @@ void set_log_sink(LogSink sink) {
 void log(LogLevel level, std::string_view line) noexcept {
   try {
     if (const auto target = sink()) (*target)(level, line);
-  } catch (...) {  // a log line is never worth a failure; the sink runs no Python
+  } catch (...) {  // a log line must never cause a failure; the sink runs no Python
   }
 }
 

@@ -1,4 +1,4 @@
-// What a source asks before it opens a session with its camera, so that somebody else may decide it.
+// The permission that a source needs before it opens a session with its camera.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,7 +21,7 @@ class SessionGate {
   virtual void note_closed() noexcept = 0;
 };
 
-/// The gate of the sources that this thread makes; null: they need not ask.
+/// The gate of the sources that this thread makes; null: they need no permission.
 inline std::shared_ptr<SessionGate>& gate_of_thread() noexcept {
   thread_local std::shared_ptr<SessionGate> gate;
   return gate;

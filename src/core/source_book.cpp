@@ -1,4 +1,4 @@
-// What a video source tells of its connection: states, outages, stalls.
+// A video source's record of its connection: states, outages, stalls.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats.hpp"
 

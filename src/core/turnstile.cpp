@@ -1,4 +1,4 @@
-// The order in which a crowd comes in.
+// The order in which waiting threads get in.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/turnstile.hpp"
 
@@ -44,7 +44,7 @@ void Turnstile::admit_locked(std::size_t count) {
     next.called.notify_one();
   }
   moved_ = clock_->now();
-  if (!queue_.empty()) queue_.front()->called.notify_one();  // it looks after our patience now
+  if (!queue_.empty()) queue_.front()->called.notify_one();  // it now waits for `patience`
 }
 
 void Turnstile::leave() {

@@ -1,4 +1,4 @@
-// A way through for crowds of threads, on which a few may be at a time.
+// Lets a few of many threads pass at a time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,9 +14,9 @@ namespace freshframe::core {
 
 /// Lets threads in, `places` at a time, in the order in which they came. Thread-safe.
 ///
-/// A thread inside may wait for one outside. So when nobody has come in or left for `patience`, as many more come
-/// in as are inside. A thread that waits wakes twice at most for as long as others move: when it is the next one,
-/// and when it gets its place. The others sleep on, so a crowd costs in proportion to its size.
+/// A thread inside may wait for one outside. So when no thread has entered or left for `patience`, as many more
+/// enter as are inside. While others move, a waiting thread wakes at most twice: when it becomes the next one,
+/// and when it gets its place. The others stay asleep, so the cost is proportional to the number of threads.
 class Turnstile {
  public:
   Turnstile(std::shared_ptr<const Clock> clock, std::size_t places, Seconds patience);
@@ -26,7 +26,7 @@ class Turnstile {
   /// The thread that entered has left.
   void leave();
 
-  /// How many are inside, how many wait, and how often threads have gone to sleep in all.
+  /// The threads inside, the waiting threads, and the total number of times that threads went to sleep.
   struct Counts {
     std::size_t inside = 0;
     std::size_t waiting = 0;
@@ -50,7 +50,7 @@ class Turnstile {
   mutable Mutex mutex_;
   std::deque<Waiting*> queue_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t inside_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  TimePoint moved_ FRESHFRAME_GUARDED_BY(mutex_){};  // when one came in or left
+  TimePoint moved_ FRESHFRAME_GUARDED_BY(mutex_){};  // when a thread entered or left
   std::uint64_t sleeps_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
 };
 

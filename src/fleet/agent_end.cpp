@@ -149,7 +149,7 @@ void AgentEnd::run() {
       wait(next_time(now));
       if (!read_socket()) return end();
     }
-  } catch (const std::exception&) {  // a message that cannot be, or no memory: the controller is not believed
+  } catch (const std::exception&) {  // an invalid message, or no memory: the controller is not trusted
     end();
   }
 }
@@ -193,7 +193,7 @@ void AgentEnd::wait(BootTime until) {
   }
 }
 
-/// False: the controller has gone.
+/// False: the controller has ended.
 bool AgentEnd::read_socket() {
   while (true) {
     const auto got = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
@@ -207,7 +207,7 @@ bool AgentEnd::read_socket() {
   }
 }
 
-/// What an older controller says is not heard.
+/// Messages of an older controller are ignored.
 bool AgentEnd::is_of_this_term(ByteReader& reader) {
   const auto term = reader.get<std::uint64_t>();
   if (term < term_) return false;
@@ -280,7 +280,7 @@ void AgentEnd::serve_pulls(BootTime now) {
 
 void AgentEnd::send_renewal(BootTime now) {
   renewed_ = now;
-  // The controller stands still: one more would tell it nothing that the next one after it does not.
+  // The controller does not read: another renewal would add nothing to the next one.
   if (is_backed_up()) return;
   {
     const Lock lock(mutex_);
@@ -301,7 +301,7 @@ void AgentEnd::send_renewal(BootTime now) {
   outgoing_.add(finish(writer));
 }
 
-/// A stopped process that goes on finds its lease over: it ends before a source asks its gate.
+/// A stopped process that continues may find its lease over: it ends before a source asks its gate.
 void AgentEnd::check_lease(BootTime now) const {
   if (lease_->has_to_exit(now) && runs_.has_exclusive_session()) ::_exit(kLeaseIsOver);
 }

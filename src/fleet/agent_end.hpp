@@ -31,7 +31,7 @@ struct AgentOptions {
   BootTime hurry = std::chrono::milliseconds(50);   // between two renewals when a run has ended
 };
 
-/// What the agent's program has to do.
+/// An order for the agent's program.
 struct Order {
   enum class Kind : std::uint8_t { Bytes, Revoked };
   Kind kind = Kind::Bytes;
@@ -39,7 +39,7 @@ struct Order {
   std::vector<std::byte> bytes;  // of Bytes
 };
 
-/// Ends the process when the controller's process has gone, and when the lease is over while a session at an
+/// Ends the process when the controller's process has ended, and when the lease is over while a session at an
 /// exclusive camera is open. Any thread.
 class AgentEnd {
  public:
@@ -49,11 +49,11 @@ class AgentEnd {
   AgentEnd& operator=(const AgentEnd&) = delete;
   ~AgentEnd();
 
-  /// Waits for `timeout` at most; nothing: none has come.
+  /// Waits for `timeout` at most; nothing: no order has arrived.
   [[nodiscard]] std::optional<Order> next_order(std::chrono::nanoseconds timeout);
   /// The controller has closed its end.
   [[nodiscard]] bool ended() const;
-  /// Tells the controller what only its program and this one's understand.
+  /// Sends bytes to the controller's program, which only the two programs interpret.
   void tell(std::span<const std::byte> bytes);
 
   void open_run(Run run, bool exclusive) { runs_.open(run, exclusive); }
@@ -61,7 +61,7 @@ class AgentEnd {
   [[nodiscard]] std::shared_ptr<Outboxes::Stream> open_stream(Run run, const std::string& output) {
     return outboxes_.open(run, output);
   }
-  /// Counts a result of an output that no reader wants. False: it was captured after the lease's end.
+  /// Counts a result of an output without a reader. False: it was captured after the lease's end.
   bool note(const Outboxes::Stream& stream, TimePoint captured) {
     return runs_.note_result(stream.run(), captured);
   }
@@ -105,8 +105,8 @@ class AgentEnd {
   Condition changed_;
   std::deque<Order> orders_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<const Message>> told_ FRESHFRAME_GUARDED_BY(mutex_);
-  bool ended_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // the controller has gone
-  bool in_hurry_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the last records of a run are to be told
+  bool ended_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // the controller has ended
+  bool in_hurry_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the last records of a run must be sent soon
   bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;
 
   std::optional<process::OrphanGuard> guard_;

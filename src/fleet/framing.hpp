@@ -18,7 +18,7 @@ inline constexpr std::size_t kMostMessage = 64U << 20;  // bytes; more is refuse
 /// Takes a stream apart. Throws process::ProtocolError on an impossible length.
 class MessageReader {
  public:
-  /// Appends what was read.
+  /// Appends received bytes.
   void add(std::span<const std::byte> bytes);
   /// The next whole message, valid until the next call; empty: there is none yet.
   [[nodiscard]] std::span<const std::byte> next();
@@ -28,14 +28,14 @@ class MessageReader {
   std::size_t begin_ = 0;
 };
 
-/// What waits to be written. Not thread-safe.
+/// The messages that wait to be written. Not thread-safe.
 class MessageQueue {
  public:
   /// `message` begins with room for its length: see begin_message().
   void add(std::shared_ptr<const Message> message);
   [[nodiscard]] bool empty() const noexcept { return messages_.empty(); }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
-  /// Writes as much as the socket takes without waiting; false: nobody reads it any more.
+  /// Writes as much as the socket takes without waiting; false: the other end is closed.
   [[nodiscard]] bool write_to(int socket);
 
  private:

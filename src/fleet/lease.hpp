@@ -1,4 +1,4 @@
-// How long an agent may keep sessions at cameras that allow one; arithmetic only.
+// The time for which an agent may keep sessions at cameras that allow one; arithmetic only.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace freshframe::fleet {
 
-/// By CLOCK_BOOTTIME, which goes on while the machine sleeps.
+/// By CLOCK_BOOTTIME, which continues while the machine sleeps.
 using BootTime = std::chrono::nanoseconds;
 
 [[nodiscard]] BootTime boot_now() noexcept;
@@ -17,20 +17,20 @@ struct LeaseTimes {
   BootTime renew = std::chrono::milliseconds(500);   // from one renewal to the next
   BootTime close = std::chrono::milliseconds(1200);  // sources close their sessions
   BootTime exit = std::chrono::milliseconds(1700);   // the process ends while a session is open
-  BootTime end = std::chrono::milliseconds(2000);    // the camera may be somebody else's
+  BootTime end = std::chrono::milliseconds(2000);    // another agent may get the camera
 };
 
-/// Counted from the moment before the latest renewal that was answered was asked. Any thread.
+/// Counted from the moment before the latest answered renewal was sent. Any thread.
 class Lease {
  public:
   explicit Lease(LeaseTimes times) noexcept : times_(times) {}
 
-  /// Answers may come late and never shorten the lease.
+  /// Answers may arrive late and never shorten the lease.
   void renew(BootTime asked) noexcept;
   /// Whether sessions may be open.
   [[nodiscard]] bool is_open(BootTime now) const noexcept { return now < from() + times_.close; }
   [[nodiscard]] bool has_to_exit(BootTime now) const noexcept { return now >= from() + times_.exit; }
-  /// Whether what was captured then is this agent's to tell.
+  /// Whether this agent may report a picture that was captured at that time.
   [[nodiscard]] bool covers(BootTime captured) const noexcept { return captured < from() + times_.end; }
   [[nodiscard]] BootTime exits_at() const noexcept { return from() + times_.exit; }
   [[nodiscard]] const LeaseTimes& times() const noexcept { return times_; }

@@ -30,9 +30,9 @@ class Outbox {
 
   /// A result that is larger than the whole outbox is dropped itself.
   void put(Result result);
-  /// Counts a result that nobody keeps: the reader has not pulled for long.
+  /// Counts a result that is not kept, because the reader has not pulled for long.
   void put_expired() noexcept;
-  /// The oldest one, which counts as handed over; only when size() > 0.
+  /// The oldest result, which counts as handed over; only when size() > 0.
   struct Taken {
     ResultRecord record;
     std::shared_ptr<const std::vector<std::byte>> bytes;
@@ -40,7 +40,7 @@ class Outbox {
   [[nodiscard]] Taken take();
   [[nodiscard]] std::size_t next_size_bytes() const noexcept { return waiting_.front().result.bytes->size(); }
 
-  /// Drops what waits.
+  /// Drops the waiting results.
   void expire() noexcept;
   void fence() noexcept;
 

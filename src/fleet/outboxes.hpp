@@ -35,7 +35,7 @@ class Outboxes {
    public:
     explicit Stream(Run run, std::string output) : run_(run), output_(std::move(output)) {}
     [[nodiscard]] Run run() const noexcept { return run_; }
-    /// Whether some reader wants its results.
+    /// Whether any reader wants its results.
     [[nodiscard]] bool is_wanted() const noexcept { return wanted_.load(std::memory_order_relaxed); }
 
    private:
@@ -58,21 +58,21 @@ class Outboxes {
   [[nodiscard]] std::shared_ptr<Stream> open(Run run, const std::string& output);
   /// A full outbox drops its oldest result. True: a reader waits for this one.
   bool put(Stream& stream, const Result& result);
-  /// No results come any more; what waits can be pulled until forget().
+  /// No more results are added. The waiting ones can be pulled until forget().
   void close(Run run);
-  /// Drops what waits of a run, as fenced; its records are in the next records() for the last time.
+  /// Drops the waiting results of a run, as fenced. Its records are in the next records() for the last time.
   void forget(Run run);
 
   void add_reader(std::uint32_t reader, const std::string& output, BootTime now);
   void remove_reader(std::uint32_t reader);
-  /// Whether a pull would give something now.
+  /// Whether a pull would return results now.
   [[nodiscard]] bool has(std::uint32_t reader) const;
   /// A Batch message; null: there is nothing yet, or no such reader.
   [[nodiscard]] std::shared_ptr<const Message> pull(const Pull& pull, BootTime now);
-  /// Drops what waits for readers that have not pulled for long.
+  /// Drops the results for readers that have not pulled for long.
   void expire(BootTime now);
   struct Records {
-    std::vector<OutboxRecord> last;  // of outboxes that are no more; told once
+    std::vector<OutboxRecord> last;  // of removed outboxes; reported once
     std::vector<OutboxRecord> now;
   };
   [[nodiscard]] Records records();
@@ -95,7 +95,7 @@ class Outboxes {
   mutable Mutex mutex_;
   std::map<std::uint32_t, Reader> readers_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Stream>> streams_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::vector<OutboxRecord> last_records_ FRESHFRAME_GUARDED_BY(mutex_);  // of outboxes that are no more
+  std::vector<OutboxRecord> last_records_ FRESHFRAME_GUARDED_BY(mutex_);  // of removed outboxes
 };
 
 }  // namespace freshframe::fleet

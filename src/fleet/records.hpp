@@ -1,4 +1,4 @@
-// What an agent and its controller tell each other: kinds of messages and records of fixed size.
+// The messages between an agent and its controller: kinds, and records of fixed size.
 // SPDX-License-Identifier: Apache-2.0
 //
 // python/freshframe/fleet/_wire.py has the other side of it.
@@ -25,10 +25,10 @@ struct Run {
 struct CameraRecord {
   std::uint64_t epoch = 0;
   std::uint64_t results = 0;  // of all outputs
-  std::int64_t age_ns = -1;   // since the capture of what the latest result was made from; -1: there is none
+  std::int64_t age_ns = -1;   // since the capture of the latest result's picture; -1: there is none
   std::uint64_t refused = 0;  // results that were captured after the lease's end
   std::uint32_t camera = 0;
-  std::uint32_t sessions = 0;  // open at the camera, of those that ask a gate
+  std::uint32_t sessions = 0;  // open at the camera, of sources with a gate
 };
 static_assert(sizeof(CameraRecord) == 40);
 

@@ -41,14 +41,14 @@ class Runs {
   explicit Runs(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
 
   void open(Run run, bool exclusive);
-  /// Shuts its gate. False: a session is open still, so that it counts until a later close().
+  /// Closes its gate. False: a session is still open and counts until a later close().
   bool close(Run run);
-  /// The gate of its sources; null: they need not ask.
+  /// The gate of its sources; null: they need no permission.
   [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const;
-  /// Counts a result; false: it was captured after the lease's end and is nobody's.
+  /// Counts a result; false: it was captured after the lease's end and is dropped.
   bool note_result(Run run, TimePoint captured);
 
-  /// Shuts the gates of those that are not allowed and returns them, each once.
+  /// Closes the gates of the runs that are not allowed any more and returns these runs, each once.
   [[nodiscard]] std::vector<Run> revoke(const std::set<Run>& allowed);
   [[nodiscard]] bool has_exclusive_session() const;
   [[nodiscard]] std::vector<CameraRecord> records() const;

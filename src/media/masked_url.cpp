@@ -12,7 +12,7 @@
 namespace freshframe::media {
 namespace {
 
-/// What a URL in a text ends at for sure: a quote may be a part of a password.
+/// Characters that always end a URL in a text. A quote may be a part of a password.
 constexpr std::string_view kSpaces = " \t\r\n";
 
 /// `text` ends with "http://" or "https://", in small or capital letters.
@@ -22,15 +22,15 @@ bool is_http(std::string_view text) {
   return end.ends_with("http://") || end.ends_with("https://");
 }
 
-/// Where the password of the URL whose "://" ends at `begin` lies: [first, last), or nothing. One with an
-/// unescaped '/', '?' or '@' in it cannot be told from a path with an '@': then all up to the last '@' counts
-/// as the password.
+/// The position of the password in the URL whose "://" ends at `begin`: [first, last), or nothing. A password
+/// with an unescaped '/', '?' or '@' cannot be distinguished from a path with an '@': then everything up to the
+/// last '@' counts as the password.
 std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin) {
   const auto url = text.substr(0, text.find_first_of(kSpaces, begin));
   const auto parts = parse_authority(url, begin);
   const auto colon = url.substr(0, parts.end).find(':', begin);
   if (colon == std::string_view::npos || (parts.user_end && colon > *parts.user_end)) {
-    // A name alone, which is none over HTTP: "https://token@host/".
+    // A user name without a password, which over HTTP is a secret: "https://token@host/".
     const bool token = parts.user_end && is_http(text.substr(0, begin));
     return token ? std::pair(begin, *parts.user_end) : std::pair(std::size_t{0}, std::size_t{0});
   }
@@ -41,7 +41,7 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
   return {colon + 1, at};
 }
 
-/// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras have them.
+/// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras use them.
 bool is_secret(std::string_view name) {
   constexpr std::array<std::string_view, 9> kWords{"pas",  "pw",  "token",   "secret", "key",
                                                    "auth", "sig", "session", "jwt"};
@@ -53,7 +53,7 @@ bool is_secret(std::string_view name) {
 }
 
 /// The values of secret parameters, masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
-/// some cameras have as their path. All up to the next '&', '#' or space is the value.
+/// some cameras have as their path. Everything up to the next '&', '#' or space is the value.
 std::string mask_parameters(const std::string& text) {
   std::string masked;
   std::size_t done = 0;
@@ -89,7 +89,7 @@ std::string mask_once(std::string_view text) {
 
 std::string mask_passwords(std::string_view text) {
   auto masked = mask_once(text);
-  // What is left may read as another URL once a part of it is masked.
+  // The rest may look like another URL after a part of it is masked.
   for (auto again = mask_once(masked); again != masked; again = mask_once(masked)) masked = std::move(again);
   return masked;
 }

@@ -1,4 +1,4 @@
-// open(): checks a URL and its options and makes the source that they ask for.
+// open(): checks a URL and its options and makes the source for them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -93,7 +93,7 @@ void check(const OpenOptions& options) {
   check_entries(options.options);
 }
 
-/// realtime and loop say nothing new of a scene that is paced and endless.
+/// realtime and loop have no effect on a scene that is paced and endless.
 std::unique_ptr<VideoSource> checked_demo(const std::string& url, const OpenOptions& options) {
   auto source = open_demo(url);
   const bool loops = options.loop && source->info().frame_count;

@@ -1,4 +1,4 @@
-// What a source's URL names.
+// The kind of source that a URL names.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/source_url.hpp"
 
@@ -23,8 +23,8 @@ constexpr std::string_view kSupported =
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
     "udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
 
-/// "rtsp:/host" or "rtsp:host", which no file is called. Not shown: its password could not be told from a
-/// path.
+/// "rtsp:/host" or "rtsp:host", which is no name of a file. Not shown: its password could not be distinguished
+/// from a path.
 void check_slashes(const std::string& url) {
   const auto word = core::lower_case(std::string_view(url).substr(0, url.find(':')));
   struct stat status{};
@@ -45,7 +45,7 @@ std::string scheme_of(const std::string& url) {
   return valid ? word : std::string();
 }
 
-/// By its name, as it may not be plugged in yet, or a device of that kind under another name.
+/// By its name, since it may not be plugged in yet, or by the kind of device under another name.
 bool is_camera(const std::string& url) {
   for (const std::string_view prefix : {"", "/dev/video"}) {
     if (url.rfind(prefix, 0) == 0 && core::all_digits(std::string_view(url).substr(prefix.size())))

@@ -1,4 +1,4 @@
-// What a source's URL names.
+// The kind of source that a URL names.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,9 +8,9 @@ namespace freshframe::media {
 
 enum class UrlKind { File, Pictures, Demo, Live, Camera };
 
-/// Throws OptionError for an empty name and for what this version cannot open.
+/// Throws OptionError for an empty name and for a URL that this version cannot open.
 [[nodiscard]] UrlKind url_kind(const std::string& url);
-/// The path of a local file: the URL itself, or what follows "file:" or "file://".
+/// The path of a local file: the URL itself, or the part after "file:" or "file://".
 [[nodiscard]] std::string local_path(const std::string& url);
 
 }  // namespace freshframe::media

@@ -4,22 +4,22 @@
 //
 // Note [Adding to a large number]
 // A tile's numbers are scaled by a power of two, so that their sums stay far below 1, and added to -1.5. That
-// rounds each to a multiple of 2^-52, and because -1.5 is the larger one, what was rounded away is x - ((-1.5
-// + x) + 1.5), exactly: fewer operations than TwoSum's six. The rounded parts add up without any error as
-// long as the sum stays between -2 and -1; what was rounded away adds up apart. Whether it stayed there is
-// seen from the bits that all its values have in common: no other exponent but that of infinity and NaN has
-// all bits of -1.5's. A tile that strayed is done again, scaled by its own maximum or with TwoSum. (S. M.
-// Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J. Sci.
-// Comput. 31, 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed from
-// earlier tiles, and the sum itself is the large number.)
+// rounds each to a multiple of 2^-52, and because -1.5 is the larger one, the rounding error is x - ((-1.5 + x)
+// + 1.5), exactly: fewer operations than TwoSum's six. The rounded parts are added without any error as long as
+// the sum stays between -2 and -1. The rounding errors are added separately. The common bits of all values of
+// the sum show whether it stayed there: no exponent except that of infinity and NaN has all bits of -1.5's. A
+// tile whose sum left the range is added again, scaled by its own maximum or with TwoSum. (S. M. Rump, T.
+// Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J. Sci. Comput. 31,
+// 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed from earlier tiles,
+// and the sum itself is the large number.)
 //
 // Note [Additions as multiplications]
-// Most processors have as many units for fused multiply-add beside those for additions. x * 1 + y rounds
-// once, as x + y does, so some of TwoSum's additions are written like that where the instruction exists: the
-// same bits, in less time. The 1 comes from a volatile, or a compiler would turn them back.
+// Most processors have as many units for fused multiply-add as for additions. x * 1 + y rounds once, as x + y
+// does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits, in
+// less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
 
-// Registers in arrays: SVE's have no size that the compiler knows; NEON does the work there.
-#ifdef __SANITIZE_ADDRESS__  // every target takes half a minute to compile, so there are only two
+// Registers in arrays: SVE's have no size that is known at compile time; NEON does the work there.
+#ifdef __SANITIZE_ADDRESS__  // only two targets, because each one takes half a minute to compile
 #define HWY_DISABLED_TARGETS \
   (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #else
@@ -48,9 +48,8 @@ using B = hn::Vec<Bits>;
 
 constexpr std::size_t kWidth = hn::MaxLanes(Doubles());
 
-// Vectors side by side, so that none has to wait for its own last sum: as many as there are registers for.
-// Where they make less than a row, the tile is gone through more than once; it is in the first-level cache by
-// then.
+// Independent vectors, so that none waits for its own last sum: as many as there are registers. If they are
+// less than a row, the tile is processed in several passes. It is in the first-level cache by then.
 constexpr std::size_t kAbreast = kWidth == 8 ? 8 : 4;
 constexpr std::size_t kPass = kAbreast * kWidth;
 static_assert(kLanes % kPass == 0);
@@ -69,8 +68,8 @@ HWY_INLINE void each(const F& f) {
   each(f, std::make_index_sequence<kCount>());
 }
 
-// Compilers like to read memory twice rather than keep what they read; there are two reads in a cycle at
-// most.
+// Compilers tend to read memory twice instead of keeping the value, and a processor makes at most two reads per
+// cycle.
 HWY_INLINE V keep(V v) {
 #if HWY_ARCH_X86
   __asm__("" : "+v"(v.raw));
@@ -103,7 +102,7 @@ HWY_INLINE V minus(V x, V y, [[maybe_unused]] V one) {
 #endif
 }
 
-// `sum` becomes sum + x; returns what the rounding lost. See Note [Additions as multiplications].
+// `sum` becomes sum + x; returns the rounding error. See Note [Additions as multiplications].
 HWY_INLINE V two_sum(V& sum, V x, V one) {
   const V before = sum;
   sum = hn::Add(before, x);
@@ -182,7 +181,7 @@ HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& 
   }
 }
 
-// What a tile adds to the lanes, scaled.
+// A tile's contribution to the lanes, scaled.
 struct Moved {
   alignas(64) double sum[kLanes];
   alignas(64) double error[kLanes];
@@ -262,7 +261,7 @@ HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
   return hn::GetLane(hn::MaxOfLanes(d, most[0]));
 }
 
-// Adds a tile of a chunk, the first one on a guess from its first rows.
+// Adds a tile of a chunk, the first one with a scale estimated from its first rows.
 template <class Terms>
 HWY_INLINE void add_tile(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   if (lanes.scale == 0) {
@@ -350,7 +349,7 @@ double scale_for(double largest) {
   // The sums of kTileRows numbers may reach 1/2. The 4 leave room for larger numbers in later tiles.
   static_assert(kTileRows == 64);
   constexpr int kRoom = 1 + 6 + 1 + 4;
-  // Beyond that, small numbers beside large ones would be lost by scaling.
+  // Beyond that, scaling would lose small numbers beside large ones.
   constexpr double kLargest = 0x1p+200;
   constexpr double kSmallest = 0x1p-200;
   if (!(largest >= kSmallest && largest <= kLargest)) return 0;

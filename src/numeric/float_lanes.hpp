@@ -11,7 +11,7 @@
 
 namespace freshframe::numeric {
 
-/// Number i of a chunk goes to lane i % kLanes, whatever the width of the machine's vectors.
+/// Number i of a chunk goes to lane i % kLanes, independent of the width of the machine's vectors.
 inline constexpr std::size_t kLanes = 64;
 
 /// A tile has that many rows of kLanes numbers.
@@ -28,7 +28,7 @@ struct FloatLanes {
   double scale = 0;  ///< see Note [Adding to a large number]; 0: none yet
 };
 
-/// What is added of a stretch.
+/// The terms of a stretch.
 enum class Term : unsigned char { Number, AbsoluteDifference };
 
 struct FloatKind {
@@ -44,7 +44,7 @@ struct FloatKind {
 /// multiple of kGathered numbers.
 void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch);
 
-/// The lanes' sum. Leaves the lanes as they may be.
+/// The lanes' sum. Destroys the content of the lanes.
 [[nodiscard]] Real add_up(FloatLanes& lanes);
 
 }  // namespace freshframe::numeric

@@ -115,7 +115,7 @@ Halves add_vectors(const Operands<U>& from, std::size_t count, bool more_follows
   return {hn::GetLane(hn::SumOfLanes(wide, low)), hn::GetLane(hn::SumOfLanes(wide, high))};
 }
 
-// What does not fill a vector is added from a buffer whose other terms are 0.
+// Terms that do not fill a vector are added from a buffer whose other terms are 0.
 template <bool kBool, bool kDifference, class U>
 Halves add_tail(const Operands<U>& from, std::size_t count) {
   const std::size_t n = hn::Lanes(hn::ScalableTag<U>());

@@ -16,15 +16,15 @@ struct Axis {
   std::array<std::ptrdiff_t, 2> strides{};  ///< of `a` and of `b`
 };
 
-/// Outermost axis first; the last one is the run that is walked through, and always exists. The order is that
-/// of `a`'s addresses, upwards: an array, its transpose and its reversal are the same.
+/// Outermost axis first. The last axis is the run, which always exists. The order is that of `a`'s addresses,
+/// ascending: an array, its transpose and its reversal have the same layout.
 struct Layout {
   std::array<const std::byte*, 2> data{};
   std::vector<Axis> axes;
   std::size_t item = 1;    ///< bytes of one number
   std::size_t arrays = 1;  ///< 1 or 2
   std::int64_t count = 1;  ///< numbers in each array
-  /// The numbers of a run are neighbours in every array, and where the compiler wants numbers of their size.
+  /// The numbers of a run are consecutive in every array, and aligned for their type.
   bool direct = false;
 };
 

@@ -1,8 +1,8 @@
-// Sums of doubles that overflowed on their way, and those with infinities among their terms.
+// Sums of doubles that overflowed meanwhile, and those with infinities among their terms.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rare, so plain: one thread, one copy through a small buffer. Numbers are scaled down by 2^-128: what small
-// ones lose is far below the last bit of a sum that overflowed.
+// A rare case, so the code is simple: one thread, one copy through a small buffer. Numbers are scaled down by
+// 2^-128: the bits that small ones lose are far below the last bit of a sum that overflowed.
 #include "numeric/out_of_range.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Sums of doubles that overflowed on their way, and those with infinities among their terms.
+// Sums of doubles that overflowed meanwhile, and those with infinities among their terms.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,11 +9,11 @@
 
 namespace freshframe::numeric {
 
-/// The terms of `value` are numbers that can be used.
+/// The terms of `value` are finite.
 [[nodiscard]] bool in_range(const Real& value);
 
-/// What the sum is when the lanes gave `value`, which is not in range: infinite or not a number if one of the
-/// numbers is, and otherwise their sum all the same, with an exponent of its own.
+/// The sum when the lanes' result `value` is out of range: infinite or NaN if one of the numbers is, and
+/// otherwise their sum with an exponent of its own.
 [[nodiscard]] Real add_beyond_range(const Layout& layout, const FloatKind& kind, const Real& value);
 
 }  // namespace freshframe::numeric

@@ -35,8 +35,7 @@ Two in_two(const Real& value) {
   return two;
 }
 
-// A quotient of at least 64 bits whose last one says whether anything is left over; converting that rounds
-// once.
+// A quotient of at least 64 bits whose last bit shows whether there is a remainder. Converting it rounds once.
 double divide(const Integer& value, std::int64_t count) {
   const Wide total = (static_cast<Wide>(value.high) << 64) + static_cast<Wide>(value.low);
   const auto magnitude = static_cast<UnsignedWide>(total < 0 ? -total : total);
@@ -50,7 +49,7 @@ double divide(const Integer& value, std::int64_t count) {
   return total < 0 ? -mean : mean;
 }
 
-// Long division with one digit: what the first quotient leaves over is divided again.
+// Long division with one digit: the remainder of the first quotient is divided again.
 double divide(const Real& value, std::int64_t count) {
   const auto divisor = static_cast<double>(count);
   auto [sum, error] = in_two(value);

@@ -30,7 +30,7 @@ std::int64_t chunks_of(const Layout& layout) {
   return layout.count / kChunk + (layout.count % kChunk != 0 ? 1 : 0);
 }
 
-// A thread takes as long to start as to add up half a megabyte or so.
+// A thread's start takes as long as adding about half a megabyte.
 constexpr std::int64_t kBytesWorthAThread = 1 << 20;
 
 int threads_for(const Layout& layout, const Options& options) {
@@ -52,7 +52,7 @@ void walk_chunk(const Layout& layout, std::int64_t chunk, const Take& take) {
   }
 }
 
-// Every chunk's part has a place of its own, so the threads' number does not change who is added to whom.
+// Every chunk's part has a place of its own, so the number of threads does not change the order of additions.
 Real add_floats(const Layout& layout, const FloatKind& kind, int threads) {
   std::vector<Real> parts(static_cast<std::size_t>(chunks_of(layout)));
   share_out(chunks_of(layout), threads, [&](std::int64_t chunk) {

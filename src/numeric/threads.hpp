@@ -1,4 +1,4 @@
-// Shares out the chunks of a sum among threads that live as long as the call.
+// Distributes the chunks of a sum among threads that live as long as the call.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,8 +12,8 @@
 namespace freshframe::numeric {
 
 /// Calls `work(chunk)` for 0 to chunks - 1, each once, on at most `threads` threads, this one included.
-/// `work` must not throw. Whoever is free takes the next, so what a chunk gives must not depend on who does
-/// it.
+/// `work` must not throw. A free thread takes the next chunk, so a chunk's result must not depend on its
+/// thread.
 template <class Work>
 void share_out(std::int64_t chunks, int threads, const Work& work) {
   std::atomic<std::int64_t> next{0};

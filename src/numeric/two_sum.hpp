@@ -1,4 +1,4 @@
-// Addition that keeps what it rounds away, and the fixed tree by which partial sums become one.
+// Addition that keeps its rounding error, and the fixed tree that combines partial sums.
 // SPDX-License-Identifier: Apache-2.0
 //
 // TwoSum: D. E. Knuth, "The Art of Computer Programming" vol. 2 (1969), 4.2.2, theorem B. Carrying the errors
@@ -13,7 +13,7 @@
 
 namespace freshframe::numeric {
 
-/// `a` becomes the rounded sum of both; returns what the rounding lost: exact, unless the sum overflows.
+/// `a` becomes the rounded sum of both. Returns the rounding error, which is exact unless the sum overflows.
 inline double two_sum(double& a, double b) {
   const double before = a;
   a = before + b;
@@ -28,7 +28,7 @@ inline void add(Real& to, const Real& more) {
   to.rest += two_sum(to.error, lost);
 }
 
-/// Pairwise: the parts' number alone decides who is added to whom.
+/// Pairwise: the number of parts alone determines the order of additions.
 inline Real add_up(std::span<const Real> parts) {
   if (parts.empty()) return {};
   if (parts.size() == 1) return parts.front();

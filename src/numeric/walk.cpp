@@ -1,4 +1,4 @@
-// Goes through a layout and gives out stretches of consecutive numbers.
+// Iterates over a layout in stretches of consecutive numbers.
 // SPDX-License-Identifier: Apache-2.0
 #include "numeric/walk.hpp"
 
@@ -8,7 +8,7 @@
 namespace freshframe::numeric {
 namespace {
 
-// Four numbers at a time, with one request for memory ahead: a line or less for strides of two to four.
+// Four numbers at a time, with one prefetch: a cache line or less for strides of two to four.
 template <std::size_t kSize>
 void copy_scattered(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::int64_t count) {
   std::int64_t i = 0;

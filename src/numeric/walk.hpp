@@ -1,5 +1,5 @@
-// Goes through a layout and gives out stretches of consecutive numbers: the memory itself where it can, a
-// small buffer where the numbers lie scattered.
+// Iterates over a layout in stretches of consecutive numbers: the memory itself where possible, a small buffer
+// where the numbers are scattered.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

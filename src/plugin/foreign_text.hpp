@@ -1,4 +1,4 @@
-// Text that a plugin wrote: nothing says that it is UTF-8.
+// Text of a plugin, which may not be UTF-8.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,9 +9,9 @@
 namespace freshframe::plugin {
 
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
-/// The text as UTF-8: a byte that is none, such as that of a letter cut in half, becomes U+FFFD.
+/// The text as UTF-8: an invalid byte, such as that of a truncated letter, becomes U+FFFD.
 [[nodiscard]] std::string utf8_of(std::string_view text);
-/// The same of a text of a plugin's, for a message: no more than `most` bytes of it, then "...".
+/// The same for a message with a plugin's text: at most `most` bytes of it, then "...".
 [[nodiscard]] std::string shortened(const char* text, std::size_t most = 1000);
 
 /// Within a catch: logs that a plugin's `function` threw.

@@ -85,7 +85,7 @@ bool is_yuv(PixelFormat format) {
 
 }  // namespace
 
-// The functions of the table: each looks whether the node is open, and lets no exception out.
+// The functions of the table: each checks whether the node is open, and catches all exceptions.
 struct Host::Calls {
   template <class F, class R>
   static R with(void* self, R otherwise, const F& call) noexcept {
@@ -133,7 +133,7 @@ struct Host::Calls {
     return with(self, -1, [](Host& host) { return host.stop_fd_; });
   }
 
-  // In slices: whoever closes the node waits for a call in flight.
+  // In slices: the thread that closes the node waits for a call in flight.
   static std::int32_t wait(void* self, double seconds) {
     constexpr double kSlice = 0.05;  // seconds
     for (double left = std::isnan(seconds) ? 0 : seconds;; left -= kSlice) {
@@ -225,7 +225,7 @@ struct Host::Calls {
     });
   }
 
-  // Works after close(), too: a plugin must be able to let go of what it has.
+  // Also works after close(), so that a plugin can release its frames.
   static void release_frame(void* /*self*/, freshframe_frame* frame) {
     if (frame != nullptr && !frame->is_lent) delete frame;
   }

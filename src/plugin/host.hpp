@@ -1,4 +1,4 @@
-// What the engine offers to one node: the functions behind freshframe_host.
+// The engine's services for one node: the functions behind freshframe_host.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,11 +13,11 @@
 #include <stop_token>
 #include <string>
 
-/// A frame at the C border: one of the engine's, or a new one that is being written.
+/// A frame at the C interface: one of the engine's, or a new one that is being written.
 struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of abi.h
   freshframe::Frame frame;
   std::optional<freshframe::FrameBuilder> builder = {};
-  bool is_lent = false;  // by the engine, for one call: nobody else frees it
+  bool is_lent = false;  // by the engine, for one call: the plugin must not free it
 };
 
 namespace freshframe::plugin {
@@ -32,12 +32,12 @@ class Host {
   ~Host();
 
   [[nodiscard]] const freshframe_host& table() const noexcept { return table_; }
-  /// `context` stays valid until detach(). `kind` stands for the node's name where it has none.
+  /// `context` stays valid until detach(). `kind` replaces the name of a node without one.
   void attach(const Context& context, const char* kind);
   /// Waits for calls in flight.
   void detach();
 
-  /// The frame that a plugin has given out; it is the engine's from now on.
+  /// The frame that a plugin has returned. It belongs to the engine from now on.
   [[nodiscard]] Frame take(freshframe_frame* given) const;
 
  private:
@@ -45,7 +45,8 @@ class Host {
   void close_stop_fd() noexcept;
 
   const PixelOps& ops_;
-  // Refuses calls while detach() waits for mutex_: threads that take turns in sharing it would never let it in.
+  // Refuses calls while detach() waits for mutex_: otherwise threads that share it in turn would block detach()
+  // forever.
   std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, as the next two

@@ -1,4 +1,4 @@
-// dlopen, dlsym and the symbol table of what they found.
+// dlopen, dlsym and the symbol tables of libraries.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/library.hpp"
 
@@ -17,7 +17,7 @@
 namespace freshframe::plugin {
 namespace {
 
-// Which file a library was loaded from.
+// The identity of a library's file.
 struct FileIdentity {
   dev_t device;
   ino_t number;
@@ -35,7 +35,8 @@ class LoadedFiles {
     return only;
   }
 
-  /// False: `library` was loaded from a file that has changed meanwhile. dlopen() has then given the old code.
+  /// False: `library` was loaded from a file that has changed meanwhile. dlopen() has then returned the old
+  /// code.
   bool is_current(void* library) {
     const link_map* map = nullptr;
     struct stat file{};

@@ -1,4 +1,4 @@
-// Options as the C side sees them.
+// Options in the form of the C interface.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/option_book.hpp"
 

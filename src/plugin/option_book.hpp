@@ -1,4 +1,4 @@
-// The options of one node while it is made: what was given, and which names the node has asked for.
+// The options of one node while it is made: the given values, and the names that the node has looked up.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ class OptionBook {
   OptionBook& operator=(const OptionBook&) = delete;
 
   [[nodiscard]] const freshframe_options& table() const noexcept { return table_; }
-  /// Throws OptionError when an option was given that the node has not asked for.
+  /// Throws OptionError when an option was given that the node has not looked up.
   void check_all_known(const std::string& node) const;
 
  private:

@@ -24,7 +24,7 @@ class ErrorText {
  public:
   ErrorText() noexcept { text_.front() = '\0'; }
   [[nodiscard]] freshframe_error* get() noexcept { return &error_; }
-  /// What `function` says of its error.
+  /// The error text of `function`.
   [[nodiscard]] std::string text(const char* function, std::int32_t code) {
     text_.back() = '\0';
     if (text_.front() != '\0') return utf8_of(text_.data());
@@ -40,7 +40,7 @@ class ErrorText {
 
 namespace {
 
-// A stamp that a source gives.
+// A stamp from a source.
 void check(const freshframe_stamp& stamp) {
   if (!std::isfinite(stamp.pts)) throw Error("gave a pts that is not finite");
   if (stamp.seq < -1 || stamp.seq == INT64_MAX) {
@@ -96,7 +96,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
   void open(const Context& context) override { instance_->open(context); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
     const auto* type = sample.value ? sample.value.get()->type() : type_of<Frame>();
-    if (type != input_type()) {  // only possible below a node that promised no type
+    if (type != input_type()) {  // only possible below a node without an output type
       throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
                        std::string(type->name));
     }

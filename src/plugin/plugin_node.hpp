@@ -17,7 +17,7 @@ namespace freshframe::plugin {
 
 class ErrorText;
 
-/// A plugin's object and its functions. Calls of the functions: what they report is thrown as Error.
+/// A plugin's object and its functions. An error that a function reports is thrown as Error.
 class Instance {
  public:
   /// `table` is checked; `keep` null: the object is destroyed with this.
@@ -49,7 +49,7 @@ class Instance {
   Lent lent_;  // to process()
 };
 
-/// The nodes of this layer: they know their types by name.
+/// The nodes of this layer, which have their types by name.
 class NamesTypes {
  public:
   NamesTypes() = default;
@@ -64,8 +64,8 @@ class NamesTypes {
 /// Makes the object. Throws OptionError, or Error with the text of its constructor.
 [[nodiscard]] std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& what,
                                              const native::Options& options, const PixelOps& ops);
-/// A table as this side knows it. Throws OptionError: another version, too small, a required function is missing,
-/// an unknown type. `what` is for messages.
+/// A table in the version of this side. Throws OptionError for another version, a table that is too small, a
+/// missing required function, or an unknown type. `what` is for messages.
 [[nodiscard]] freshframe_node checked_node(const freshframe_node* given, const std::string& what);
 
 }  // namespace freshframe::plugin

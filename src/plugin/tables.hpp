@@ -1,4 +1,4 @@
-// Tables at the C border: what a plugin claims is checked before anybody reads it.
+// Tables at the C interface. A plugin's tables are checked before any other code reads them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::plugin {
 
-/// A struct of another size than ours: the part that both sides know, the rest as we make it.
+/// A struct of another size than ours: the common part, and our defaults for the rest.
 template <class T>
 [[nodiscard]] T known_part(const void* from, std::uint64_t size) noexcept {
   T result{};
@@ -19,14 +19,14 @@ template <class T>
   return result;
 }
 
-/// The columns of a value. Throws Error that names the column and what is wrong with it. The result has no owner yet.
+/// The columns of a value. Throws Error that names the column and the fault. The result has no owner yet.
 [[nodiscard]] native::Table checked_table(const freshframe_value& value);
 /// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless it may be.
 [[nodiscard]] const native::Column* column_of(const native::Table& table, const char* name, const char* type,
                                               std::int64_t width, bool required);
 /// Throws Error when there is a column whose name is not in `known`, a list with spaces.
 void refuse_others(const native::Table& table, std::string_view known);
-/// As the C side sees it; the names stay `table`'s.
+/// In the form of the C interface; the names stay `table`'s.
 [[nodiscard]] std::vector<freshframe_column> c_columns(const native::Table& table);
 /// The numbers of a column in row order.
 template <class T>
@@ -42,7 +42,7 @@ void for_each_element(const native::Column& column, const F& see) {
     return axis < column.dimensions ? column.strides[static_cast<std::size_t>(axis)] : 0;
   };
   for (int axis = 0; axis < column.dimensions; ++axis) {
-    if (extent(axis) == 0) return;  // else the others, which may be as large as they like, would be counted
+    if (extent(axis) == 0) return;  // otherwise the other axes, of any size, would be counted
   }
   const auto* const data = static_cast<const std::byte*>(column.data);
   for (std::int64_t i = 0; i < extent(0); ++i)

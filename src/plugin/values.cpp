@@ -69,7 +69,7 @@ Column ids_column(const std::vector<std::int64_t>& ids) {
   return column;
 }
 
-// Of Circles or Detections: what a tracker knows.
+// The tracker's columns of Circles or Detections.
 template <class Found>
 void add_tracks(const Found& found, std::size_t count, std::vector<Column>& columns) {
   if (!found.tracked && found.ids.empty()) return;
@@ -115,7 +115,7 @@ void circles_to_c(const AnySample& sample, Lent& lent) {
 
 // ---- from C
 
-// Calls a value's `release` once, however the value fares.
+// Calls a value's `release` once, even if the value is refused.
 class Claim {
  public:
   explicit Claim(const freshframe_value& value) : owner_(value.owner), release_(value.release) {}
@@ -161,7 +161,7 @@ Emitted array_from_c(const freshframe_value& value, const Host& /*host*/) {
   return {ValueRef::make<native::Array>({std::move(table)}), {}};
 }
 
-// Fills in what a tracker knows, of which each column may be missing.
+// Fills in the tracker's columns, each of which may be missing.
 template <class Found>
 void take_tracks(const Table& table, std::size_t count, Found& found) {
   if (const auto* ids = column_of(table, "tracker_id", "int64", 0, false)) {

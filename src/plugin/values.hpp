@@ -1,4 +1,4 @@
-// The types at the C border by name: how a sample of the engine becomes a C value, and a C value the engine's.
+// The types at the C interface by name, and the conversions between the engine's samples and C values.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,12 +13,12 @@
 
 namespace freshframe::plugin {
 
-/// A sample's value while a plugin looks at it. It lives as long as its node, so that a plugin which wrongly keeps the frame's
-/// address finds an empty frame there.
+/// A sample's value during a plugin's call. It lives as long as its node, so that a plugin that wrongly keeps
+/// the frame's address finds an empty frame there.
 struct Lent {
   freshframe_value value{};
-  freshframe_frame frame{};                  // what value.frame points at
-  std::vector<freshframe_column> columns{};  // what value.columns points at
+  freshframe_frame frame{};                  // the target of value.frame
+  std::vector<freshframe_column> columns{};  // the target of value.columns
   native::Table table{};
 
   void clear() noexcept {
@@ -33,7 +33,7 @@ struct Type {
   std::string_view name;   // in abi.h
   const TypeInfo* engine;  // its TypeInfo on an edge
   void (*to_c)(const AnySample& sample, Lent& lent);
-  /// Takes over what `value` has. Throws Error when it is not what it says.
+  /// Takes over the content of `value`. Throws Error when it does not match its type.
   Emitted (*from_c)(const freshframe_value& value, const Host& host);
 };
 

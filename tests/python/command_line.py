@@ -1,4 +1,4 @@
-"""The command in a process of its own, and what its tests share."""
+"""The command in a process of its own, and the helpers that its tests share."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def records(text: str) -> list[dict[str, Any]]:
 
 
 class Process:
-    """A command whose URL is waited for."""
+    """A command, and the wait for its URL."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What is checked after every test: counters balance and no thread is left. Fixtures of the command."""
+"""The checks after every test: counters balance, and no thread is left. Fixtures of the command."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def threads() -> dict[int, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out tests of what is not here, and those of minutes unless ./dev test --full wants them."""
+    """Skips tests of missing features, and those that take minutes unless ./dev test --full asks for them."""
     if GIL_WAS_OFF:
         for item in items:
             if item.path.stem in NEED_A_GIL or item.get_closest_marker("needs_gil"):
@@ -98,7 +98,8 @@ ff.Pipeline.__init__ = _remember  # type: ignore[method-assign]
 
 @pytest.fixture(autouse=True)
 def pipelines() -> Iterator[list[ff.Pipeline]]:
-    """Every pipeline that the test made. Afterwards each is stopped, its books balance and no thread is left.
+    """Every pipeline that the test made. Afterwards each is stopped, its counters balance, and no thread is
+    left.
 
     A test that needs a pipeline to be collected clears the list.
     """

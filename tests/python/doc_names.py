@@ -1,4 +1,4 @@
-"""What the reader of a fragment in docs/ has already; for the type check of such fragments."""
+"""The names that a fragment in docs/ presumes, for the type check of such fragments."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

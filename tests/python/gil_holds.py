@@ -1,4 +1,4 @@
-"""Ways to keep the GIL, built once per run: what the tests and bench/gil_watch.py let the watch find."""
+"""Ways to hold the GIL, built once per run: the tests and bench/gil_watch.py let the watch find them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def loop(seconds: float) -> int:
 
 
 def hog() -> None:
-    """Runs bytecode with a switch interval so long that nobody else gets the GIL."""
+    """Runs bytecode with a switch interval so long that no other thread gets the GIL."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(10)
     try:
@@ -101,10 +101,10 @@ def hog() -> None:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to keep the GIL.
+    """One way to hold the GIL.
 
     Attributes:
-        run: Keeps it.
+        run: Holds it.
         native: What the watch should say; None: bytecode. ``LIB`` stands for the library's file name.
         function: The Python function that it should name.
         state: The state that it should say.

@@ -1,4 +1,4 @@
-"""What the live tests share: clips made once, a camera in a pipeline, its stats."""
+"""Helpers of the live tests: clips made once, a camera in a pipeline, its stats."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tests of native nodes share: C and C++ compiled into a shared library."""
+"""Helpers for the tests of native nodes: C and C++ compiled into a shared library."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

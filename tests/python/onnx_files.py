@@ -66,7 +66,7 @@ def node(kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes:
 
 @dataclass
 class OnnxFile:
-    """A model in the making."""
+    """A model under construction."""
 
     inputs: dict[str, tuple[Shape, str]] = field(default_factory=dict)
     outputs: dict[str, tuple[Shape, str]] = field(default_factory=dict)
@@ -102,7 +102,7 @@ def constant(
     dtype: str = "float32",
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
-    """A model that gives the same arrays whatever it sees."""
+    """A model with the same outputs for every input."""
     file = OnnxFile(inputs={"images": (shape, dtype)}, metadata=metadata or {})
     for name, array in outputs.items():
         file.tensors.append(tensor(f"{name}_value", array))

@@ -76,7 +76,7 @@ def circles_of(value: Any) -> ff.Circles:
 
 
 class Stamps(ff.Node[Any, tuple[Any, ...]]):
-    """Tells what a sample looks like from inside."""
+    """Describes a sample as it is in the worker."""
 
     def process(self, sample: ff.Sample[Any]) -> tuple[Any, ...]:
         return sample.seq, sample.pts, sample.source, sample.node, sample.value, sample.captured
@@ -128,7 +128,7 @@ class FailsIn(ff.Node[Any, Any]):
 
 
 class Odd(Exception):  # noqa: N818
-    """Cannot be opened again: its __init__ wants two arguments."""
+    """Cannot be unpickled: its __init__ needs two arguments."""
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
@@ -196,7 +196,7 @@ def sleep_on_three(value: int) -> int:
 
 
 def hold_the_gil(value: int) -> int:
-    """A C function that computes for ever, with the GIL."""
+    """A C function that computes forever, with the GIL."""
     if value == 3:
         re_bomb()
     return value
@@ -305,7 +305,7 @@ def read_a_line(value: Any) -> str:
 
 
 def hold_the_gil_with_a_child(path: str) -> None:
-    """Starts a program, says its number, and computes for ever in C."""
+    """Starts a program, returns its number, and computes forever in C."""
     pid = subprocess.Popen(["sleep", "1000"]).pid
     part = Path(path + ".part")
     part.write_text(str(pid))
@@ -341,7 +341,7 @@ def number_of(box: Any) -> int:
 
 
 class OnlyThere:
-    """Can be pickled anywhere, and opened in the worker that made it only."""
+    """Can be pickled anywhere, but unpickled only in the worker that made it."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -356,7 +356,7 @@ def only_there(value: Any) -> OnlyThere:
 
 
 class NeedsMemory(ff.Node[Any, Any]):
-    """Its open() wants 600 MB."""
+    """Its open() allocates 600 MB."""
 
     def open(self) -> None:
         self.kept = bytearray(600_000_000)

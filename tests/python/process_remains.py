@@ -1,4 +1,4 @@
-"""What a program has open and running, and a fixture that fails when workers left something behind."""
+"""The open files and child processes of a program, and a fixture that fails when workers leave any behind."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from support import run_node, until
 
 
 def descriptors() -> set[str]:
-    """What this process has open, by what it is: sockets and memory files have no other names."""
+    """The descriptors of this process by kind: sockets and memory files have no other names."""
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -43,7 +43,7 @@ def is_alive(pid: int) -> bool:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """After each test: no descriptor and no child that was not there before.
+    """After each test there is no new descriptor and no new child process.
 
     /dev/shm is every program's: test_process_limits.py looks at one of its own.
     """

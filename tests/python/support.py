@@ -1,4 +1,4 @@
-"""What the tests share: scripted sources, gates, waits with a watchdog, runners of nodes and programs."""
+"""Helpers of the tests: scripted sources, gates, waits with a watchdog, runners of nodes and programs."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def mypy_path() -> list[str]:
 
 
 def until(condition: Callable[[], object], what: str | Callable[[], str]) -> None:
-    """Waits until `condition()` is true; `what` says what a test that hangs was waiting for."""
+    """Waits until `condition()` is true. `what` describes the condition in the message of a test that
+    hangs."""
     deadline = time.monotonic() + WATCHDOG
     while not condition():
         if time.monotonic() > deadline:
@@ -78,7 +79,7 @@ class Gate:
 
 
 class Count(ff.Source[int]):
-    """Emits 0, 1, 2, ... as fast as it is allowed to; `count=None` goes on until the stop."""
+    """Emits 0, 1, 2, ... as fast as possible; `count=None`: until the stop."""
 
     def __init__(self, count: int | None = None, *, live: bool = False) -> None:
         self.count = count
@@ -207,7 +208,7 @@ def run_node(node: Any, values: Iterable[Any], **options: Any) -> list[ff.Sample
 
 @dataclass
 class Ended:
-    """How a program ended: its exit code (negative: the signal) and what it wrote."""
+    """The end of a program: its exit code (negative: the signal) and its output."""
 
     code: int
     out: str
@@ -215,7 +216,7 @@ class Ended:
 
     @property
     def complaints(self) -> str:
-        """What it wrote to stderr, without the lines that say that a live edge dropped."""
+        """Its stderr, without the lines about drops of a live edge."""
         lines = self.err.splitlines(keepends=True)
         return "".join(line for line in lines if "dropped its first sample" not in line)
 
@@ -266,7 +267,8 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
 
 
 def run_python(*arguments: str, before: Sequence[str] = (), cwd: Path | None = None) -> Ended:
-    """Runs a Python of its own that finds the package and the tests' modules; `before` is what starts it."""
+    """Runs a Python of its own that finds the package and the tests' modules; `before` is the command that
+    starts it."""
     packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages)}
     ended = subprocess.run(

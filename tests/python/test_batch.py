@@ -1,4 +1,4 @@
-"""Batches: what a node gets, what it gives, what fails."""
+"""Batches: the inputs of a node, its results, its failures."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arrays that are no NumPy arrays: ctypes, memoryviews, and columns of results made of them."""
+"""Arrays that are not NumPy's: ctypes, memoryviews, and columns of results made of them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

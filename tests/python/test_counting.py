@@ -147,7 +147,7 @@ def kept(share: float, seed: int) -> list[int]:
 
 
 def crossed(counter: Any, frames: list[ff.Circles], which: list[int]) -> Counter[tuple[int, bool]]:
-    """How often each thing went in each direction."""
+    """The number of crossings of each object in each direction."""
     found: Counter[tuple[int, bool]] = Counter()
     for n in which:
         counts = counter.update(frames[n], time=n / 30)
@@ -165,7 +165,7 @@ def crossed(counter: Any, frames: list[ff.Circles], which: list[int]) -> Counter
 
 
 def well_seen(frames: list[ff.Circles], which: list[int], side: Any) -> set[int]:
-    """The things of which each stay on a side has three kept sightings, without a gap of a second."""
+    """The objects with three kept sightings during each stay on a side, without a gap of a second."""
     kept_frames = set(which)
     stays: dict[int, list[list[Any]]] = {}
     last: dict[int, int] = {}

@@ -176,7 +176,7 @@ def test_options_choose_what_is_reported() -> None:
 
 @pytest.fixture
 def hardly_ever_switching() -> Iterator[None]:
-    """Threads run only when another one lets the GIL go by itself."""
+    """Threads run only when another one releases the GIL by itself."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1000)
     yield

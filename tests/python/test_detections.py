@@ -1,4 +1,4 @@
-"""Detections as values: names of classes, and the ways through native nodes, workers and pickles."""
+"""Detections as values: names of classes, and the paths through native nodes, workers and pickles."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def test_a_tracker_below_a_worker_takes_what_it_gives() -> None:
 
 
 class TheirDetections:
-    """What freshframe knows of supervision's Detections."""
+    """The part of supervision's Detections that freshframe uses."""
 
     def __init__(self, **given: Any) -> None:
         self.__dict__.update({"mask": None, "tracker_id": None, "data": {}, "metadata": {}} | given)

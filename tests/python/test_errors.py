@@ -1,4 +1,4 @@
-"""The table of bad inputs: what each is refused with, and that the message says what to do."""
+"""The table of invalid inputs: the exception of each, and the remedy in its message."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

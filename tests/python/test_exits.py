@@ -1,4 +1,4 @@
-"""Ends that nobody planned: interpreter exit, exceptions. None hangs, none crashes."""
+"""Unplanned ends: interpreter exit, exceptions. None hangs, none crashes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the author of an extension asks the package for: the header's folder and the CMake package."""
+"""The package's support for extensions: the folder of the headers and the CMake package."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

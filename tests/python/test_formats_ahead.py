@@ -20,7 +20,7 @@ def frames(count: int) -> list[ff.Frame]:
 
 
 class Asker(ff.Node[ff.Frame, int]):
-    """Emits how many bytes lay behind each frame when it came, then asks for what `asks` says."""
+    """Emits the number of bytes behind each frame on its arrival, then calls `asks`."""
 
     def __init__(self, asks: Callable[[ff.Frame, int], object]) -> None:
         self.asks = asks

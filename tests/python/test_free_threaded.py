@@ -74,7 +74,7 @@ def test_the_modules_declare_that_they_do_without() -> None:
 
 
 def imports(folder: Path, code: str, name: str, first: str, then: str) -> list[object]:
-    """What statistics say in a program that imports `first`, then `then`."""
+    """The statistics of a program that imports `first`, then `then`."""
     gil_holds.compiled(folder / f"{name}.so", code)
     ended = run_program(f"""
         import json, sys, warnings

@@ -1,4 +1,5 @@
-"""Who holds the GIL and who does not: in the sources, in the docstrings, and proved while running."""
+"""The functions that hold the GIL and those that release it: in the sources, in the docstrings, and proved at
+run time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def test_docstrings_say_where_the_gil_is_let_go_and_nowhere_that_it_is_held() ->
 
 
 class Witness:
-    """A thread that leaves a mark whenever somebody else lets go of the GIL."""
+    """A thread that leaves a mark whenever another thread releases the GIL."""
 
     def __init__(self, switch_interval: float) -> None:
         self.marks: list[None] = []
@@ -184,7 +185,7 @@ def holds(call: Callable[[], object], times: int = 20_000) -> bool:
 
 
 def lets_go(call: Callable[[], object], tries: int = 2000) -> bool:
-    """True: in one of `tries` calls another thread got the GIL, though nobody was made to let go."""
+    """True: in one of `tries` calls another thread got the GIL, although no switch was forced."""
     with Witness(switch_interval=1000) as witness:
         for _ in range(tries):
             before = len(witness.marks)

@@ -1,4 +1,4 @@
-"""`freshframe gil` on a free-threaded Python: what makes everybody stand still is named."""
+"""`freshframe gil` on a free-threaded Python: the cause of a pause of all threads is named."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""freshframe.gil: who held the GIL is named, nobody is disturbed, nothing is left behind."""
+"""freshframe.gil: the holder of the GIL is named, no thread is disturbed, nothing is left behind."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def test_what_is_told_is_where_it_waited_most() -> None:
 
 
 def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
-    """Bytecode that keeps the GIL goes over into a builtin that keeps it longer: one stall, two lines."""
+    """Bytecode that holds the GIL, then a builtin that holds it longer: one stall, two lines."""
     done, line = threading.Event(), 0
 
     def work() -> None:

@@ -1,4 +1,5 @@
-"""The GIL watch as an object: what it counts and keeps, its callback, one at a time, where there is none."""
+"""The GIL watch as an object: its counters and records, its callback, only one at a time, unsupported
+interpreters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

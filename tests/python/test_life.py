@@ -1,4 +1,4 @@
-"""Who keeps what alive: garbage collection, the module's hold on running pipelines, no leaks."""
+"""Lifetimes: garbage collection, the module's references to running pipelines, no leaks."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import freshframe as ff
 
 
 class Thing:
-    """A value that can be watched dying."""
+    """A value whose destruction can be observed."""
 
 
 def collected(reference: weakref.ReferenceType[Any]) -> bool:

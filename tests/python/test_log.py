@@ -1,4 +1,4 @@
-"""What native threads have to say, in Python's logging: soon, in order, and never in anybody's way."""
+"""Log lines of native threads in Python's logging: soon, in order, and without blocking other code."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The C border as plugins of the first version know it."""
+"""The C interface as compiled into plugins of the first version."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STRUCTS = re.findall(
 
 
 def layout(folder: Path, *flags: str) -> dict[str, int]:
-    """Where the first version's fields lie, and its constants, as compiled with these flags."""
+    """The offsets of the first version's fields, and its constants, as compiled with these flags."""
     places = {
         f"{struct}.{match[1] or match[2]}": f"offsetof({struct}, {match[1] or match[2]})"
         for struct, body in STRUCTS

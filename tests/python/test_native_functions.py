@@ -1,4 +1,4 @@
-"""C functions as nodes: what they are given, what comes of their results, and what is refused."""
+"""C functions as nodes: their arguments, their results, and refusals."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

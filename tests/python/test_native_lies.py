@@ -1,4 +1,4 @@
-"""Plugins in plain C that break the rules of abi.h: each gets a clear error, and the process goes on."""
+"""Plugins in plain C that break the rules of abi.h: each gets a clear error, and the process continues."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Native nodes that break the rules, or are used against them: a clear error, and the process goes on."""
+"""Native nodes that break the rules, or are misused: a clear error, and the process continues."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def test_detections_may_have_the_columns_of_a_tracker(library: Path) -> None:
 def test_threads_that_wait_after_the_end_do_not_hold_it_up(
     library: Path, pipelines: list[ff.Pipeline]
 ) -> None:
-    """Those who share a lock in turns would keep out the one that wants it alone."""
+    """Threads that share a lock in turn would block the thread that wants it exclusively."""
     assert values(ff.native.node(library, "misuse", how="crowd"), frames()) == [0]
     pipelines.clear()  # its destructor joins them
     gc.collect()
@@ -296,7 +296,7 @@ def test_arrays_of_any_byte_order_and_place_reach_a_plugin(order: str, tmp_path:
 
 
 class Gives:
-    """An object whose __freshframe_node__() does as it is told."""
+    """An object with a scripted __freshframe_node__()."""
 
     def __init__(self, give: Any) -> None:
         self.give = give

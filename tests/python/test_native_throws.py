@@ -1,4 +1,4 @@
-"""Plugins of hand-written tables that throw where the border forbids it, or end their own thread."""
+"""Plugins of hand-written tables that throw where the C interface forbids it, or end their own thread."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

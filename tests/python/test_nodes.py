@@ -1,4 +1,4 @@
-"""Python nodes and sources: what they are given, on which thread, and when they are opened and closed."""
+"""Python nodes and sources: their arguments, their threads, and their open() and close()."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def test_native_results_reach_python_functions_as_their_python_types() -> None:
 
 
 class Diary(ff.Node[int, int]):
-    """Writes down what is called, and on which thread."""
+    """Records the calls and their threads."""
 
     def __init__(self, fail_in: str = "") -> None:
         self.fail_in = fail_in

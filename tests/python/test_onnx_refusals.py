@@ -52,7 +52,7 @@ def _without_outputs(path: Path) -> Path:
 
 
 def _missing_weights(path: Path) -> Path:
-    """The tensor's bytes lie in a file that is not there."""
+    """The tensor's bytes are in a file that does not exist."""
     file = OnnxFile(inputs={"images": ((1, 3, 8, 8), "float32")}, outputs={"out": ((4,), "float32")})
     entry = b"\x0a\x08location\x12\x0bweights.bin"
     outside = b"\x08\x04\x10\x01" + b"\x42\x01w" + b"\x6a" + bytes([len(entry)]) + entry + b"\x70\x01"

@@ -1,4 +1,4 @@
-"""Options and addresses that cannot be meant are refused, never adjusted."""
+"""Invalid options and addresses are refused, never adjusted."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -270,7 +270,7 @@ def test_two_readers_see_the_same_object() -> None:
 
 def test_what_cannot_be_opened_raises_where_it_is_looked_at_and_names_its_node() -> None:
     [sample] = run_node(process_nodes.only_there, [1], process=True, name="maker")
-    with pytest.raises(ff.FreshframeError, match=r"the result of 'maker' cannot be opened here: .*not here"):
+    with pytest.raises(ff.FreshframeError, match=r"result of 'maker' cannot be unpickled here: .*not here"):
         sample.value  # noqa: B018
 
 

@@ -38,7 +38,7 @@ def test_classes_of_a_script_travel_both_ways() -> None:
 
 
 def in_main(definition: Any) -> Any:
-    """As if it were one of a script: nobody can import it."""
+    """As if it were a class of a script: no other process can import it."""
     definition.__module__ = "__main__"
     return definition
 
@@ -172,7 +172,7 @@ def test_modules_registered_by_value_travel(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_function_of_a_script_travels_with_each_value() -> None:
-    """A number would have to be known to every worker below, and with it all that the function refers to."""
+    """With a number, every worker below would have to get the function and all objects to which it refers."""
 
     @in_main
     def twice(number: int) -> int:

@@ -240,7 +240,7 @@ def test_workers_pass_sigint_by() -> None:
 
 
 class Wire:
-    """In the place of a worker's end: takes as many records as it has room for."""
+    """Replaces a worker's end: takes as many records as it has room for."""
 
     def __init__(self, room: int) -> None:
         self.room = room

@@ -1,4 +1,4 @@
-"""Stalls, progress and the printed graph: what a pipeline says of itself while it runs."""
+"""Stalls, progress and the printed graph: the reports of a running pipeline."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

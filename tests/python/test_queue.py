@@ -1,4 +1,4 @@
-"""Queue policies: what an edge keeps, what it drops and under which cause."""
+"""Queue policies: the samples that an edge keeps, those that it drops, and the causes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A source that cannot read on: everything that it read before is delivered, then its error is raised."""
+"""A source that cannot continue: every sample that it has read is delivered, then its error is raised."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

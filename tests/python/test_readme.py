@@ -17,7 +17,7 @@ PROGRAMS = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8
 
 
 class Game:
-    """What the README's reader has already; it runs until the first circles have reached it."""
+    """The names that the README presumes. The program runs until the first circles have arrived."""
 
     def __init__(self) -> None:
         self.moves: list[Any] = []

@@ -1,4 +1,4 @@
-"""Recorders: what they replace, what they hold back, what they leave when the process or the disk ends."""
+"""Recorders: replaced files, buffered frames, and the remains after the end of the process or a full disk."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The columns of native results: views of their memory, which they keep."""
+"""The columns of native results: views that keep the results' memory alive."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""start(): what goes wrong in it leaves nothing running, and an error is told once."""
+"""start(): after a failure nothing runs, and the error is reported once."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

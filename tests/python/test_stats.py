@@ -1,4 +1,4 @@
-"""What is counted, and that every snapshot is consistent."""
+"""The counters, and the consistency of every snapshot."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

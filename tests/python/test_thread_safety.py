@@ -31,7 +31,7 @@ def shortest_turns() -> Iterator[None]:
 
 
 def at_once(*bodies: Callable[[], Any]) -> list[Any]:
-    """Runs them side by side from one moment on; the results, or what they raised, in order."""
+    """Runs them concurrently from a barrier on; returns the results or exceptions, in order."""
     barrier = threading.Barrier(len(bodies))
     results: list[Any] = [None] * len(bodies)
 

@@ -1,4 +1,4 @@
-"""The trackers of circles and boxes: identities, and what else they know of a thing than its place."""
+"""The trackers of circles and boxes: identities, and the other columns of a tracker."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

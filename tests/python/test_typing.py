@@ -1,4 +1,4 @@
-"""What mypy --strict says to programs on this API: good ones pass, each mistake is found on its line."""
+"""mypy --strict on programs with this API: correct ones pass, and each mistake is found on its line."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

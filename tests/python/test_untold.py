@@ -1,4 +1,5 @@
-"""Errors arrive: leaving `with` raises what no call has raised, and a skipped failure is logged."""
+"""Errors are reported: leaving `with` raises an error that no call has raised, and a skipped failure is
+logged."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-// The types of an aggregate's members, so that the check of gil.hpp can look into plain structs.
+// The types of an aggregate's members, so that the check of gil.hpp can inspect plain structs.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A struct can be looked into when it is an aggregate without a base class or a union, has at most
+// A struct can be inspected when it is an aggregate without a base class or a union, has at most
 // kMaxMembers members, and each of them can be made from {}. A miscounted struct does not compile; it is
 // never taken for something it is not.
 #pragma once
@@ -35,7 +35,7 @@ struct AnyUnion {
   operator U() const noexcept;
 };
 
-// Unnamed unions are what structured bindings do not take apart.
+// Structured bindings do not decompose unnamed unions.
 template <class T>
 concept HasUnion =
     requires { T{AnyUnion{}}; } || requires { T{{}, AnyUnion{}}; } || requires { T{{}, {}, AnyUnion{}}; } ||
@@ -69,7 +69,7 @@ constexpr std::size_t member_count() {
   // clang-format on
 }
 
-// Has a tuple protocol of its own, which structured bindings would follow instead of looking at the members.
+// Has a tuple protocol of its own, which structured bindings would use instead of the members.
 template <class T>
 concept TupleLike = requires { std::tuple_size<T>::value; };
 

@@ -1,4 +1,4 @@
-// Which threads ask for the GIL at this moment: while the interpreter ends they never come back.
+// The threads that ask for the GIL at this moment: while the interpreter ends, they never return.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace freshframe::gil::detail {
 
-/// Thread-safe; its lock is never held while anybody waits. Each module has its own.
+/// Thread-safe. No thread waits while it holds the lock. Each module has its own.
 class AsksForGil {
  public:
   /// Set while this thread asks.

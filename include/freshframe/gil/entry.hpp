@@ -53,7 +53,7 @@ struct Entry<Function, R (*)(Held&, A...)> : EntryCall<Function, R, A...> {};
 template <auto Function, class R, class... A>
 struct Entry<Function, R (*)(Held&, A...) noexcept> : EntryCall<Function, R, A...> {};
 
-// The GIL is released around the whole function. What it refers to is copied, as release() does.
+// The GIL is released around the whole function. Referenced arguments are copied, as release() does.
 template <auto Function, class R, class... A>
 struct ReleasedEntryCall {
   static constexpr std::decay_t<R> call(A... args) {
@@ -144,7 +144,7 @@ struct CEntry<Function, R (*)(A...)> {
       "signed number");
 
   static constexpr R call(A... args) {
-    // A destructor may run while an exception is on its way, which is not its own.
+    // A destructor may run while another exception is being propagated.
     [[maybe_unused]] PyObject* pending[3] = {};
     if constexpr (std::is_void_v<R>) PyErr_Fetch(&pending[0], &pending[1], &pending[2]);
     try {
@@ -179,8 +179,8 @@ struct CEntry<Function, R (*)(A...)> {
 template <auto Function>
 inline constexpr auto entry = &detail::Entry<Function, decltype(Function)>::call;
 
-/// For the plain C API (PyMethodDef, type slots): an exception becomes the Python one, and nullptr or -1
-/// comes back. From a function that returns nothing (a destructor) it goes to sys.unraisablehook.
+/// For the plain C API (PyMethodDef, type slots): an exception becomes the Python one, and the function returns
+/// nullptr or -1. From a function that returns nothing (a destructor) it goes to sys.unraisablehook.
 template <auto Function>
 inline constexpr auto c_entry = &detail::CEntry<Function>::call;
 

@@ -1,14 +1,14 @@
-// The only calls that take or let go of the GIL, and what holds for them while the interpreter finalises.
+// The only calls that acquire or release the GIL, and their behaviour while the interpreter finalises.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Unwinding while the interpreter finalises]
 // Up to CPython 3.13 a daemon thread that wants the GIL back during finalisation is ended by a forced unwind.
 // A frame above that is noexcept would turn it into std::terminate, and one that catches everything (the
-// dispatcher of a binding library) would go on without the GIL. So the unwind is caught where it begins and
-// the thread stays there for ever, as CPython does itself from 3.14. The lock is taken by plain calls, never
-// by destructors, and no other catch here swallows an unwind. A thread that wants the GIL after the
-// interpreter has gone stays for ever too. Join native threads before, in an atexit handler; gil::join() in a
-// destructor does not wait for those that stay.
+// dispatcher of a binding library) would continue without the GIL. So the unwind is caught where it begins, and
+// the thread blocks there forever, as CPython does itself from 3.14. The GIL is acquired by plain calls, never
+// by destructors, and no other catch here swallows an unwind. A thread that wants the GIL after the end of the
+// interpreter blocks forever too. Join native threads before, in an atexit handler. gil::join() in a
+// destructor does not wait for the blocked ones.
 #pragma once
 
 #include "freshframe/gil/asks.hpp"
@@ -28,7 +28,7 @@
 #endif
 #include <unistd.h>
 
-// Run-time checks of what the compiler cannot see; on unless NDEBUG is set. A violation ends the process with
+// Run-time checks of what the compiler cannot see, on unless NDEBUG is set. A violation ends the process with
 // a message and the Python traceback.
 #ifndef FRESHFRAME_GIL_CHECKS
 #ifdef NDEBUG
@@ -42,7 +42,7 @@ namespace freshframe::gil::detail {
 
 inline constexpr bool kChecks = FRESHFRAME_GIL_CHECKS;
 
-// A place in a source file: clang 14 knows no std::source_location.
+// A place in a source file: clang 14 has no std::source_location.
 struct Where {
   const char* file;
   int line;
@@ -75,7 +75,7 @@ inline std::optional<bool> holds_gil() noexcept {
 #elif PY_VERSION_HEX >= 0x030C0000
   return unchecked_thread_state() != nullptr;
 #else
-  // Not PyGILState_Check(): it answers yes for ever once there has been a subinterpreter.
+  // Not PyGILState_Check(): it always answers yes once there has been a subinterpreter.
   PyThreadState* const holder = unchecked_thread_state();
   return holder != nullptr && holder == PyGILState_GetThisThreadState();
 #endif
@@ -102,8 +102,8 @@ __attribute__((visibility("hidden"))) inline int& locks_of_this_thread() noexcep
   while (true) pause();
 }
 
-// Runs `take`, which waits for the GIL; does not come back when the interpreter ends (see the note above),
-// except to the thread that ends it.
+// Runs `take`, which waits for the GIL. Does not return when the interpreter ends (see the note above), except
+// on the thread that ends it.
 template <class Take>
 void take_or_stay(bool ends_it, Take&& take) {
   std::atomic<bool>& asks = AsksForGil::mark_of_this_thread();
@@ -146,12 +146,12 @@ auto then(Body&& body, After&& after) {
   if constexpr (!std::is_void_v<Result>) return *std::move(result);
 }
 
-/// How a thread lets the GIL go and gets it back: with the thread state that it had, or, on a thread that
-/// Python does not know, with one that is made at the first take() and kept until end().
+/// How a thread releases the GIL and acquires it again: with the thread state that it had, or, on a thread that
+/// Python did not make, with one that is made at the first take() and kept until end().
 class ThreadSlot {
  public:
   void let_go() {
-    ends_it_ = Py_IsInitialized() == 0;  // who holds the GIL then is the thread that runs the finalisation
+    ends_it_ = Py_IsInitialized() == 0;  // then the thread that runs the finalisation holds the GIL
     state_ = PyEval_SaveThread();
   }
   void take() {
@@ -168,7 +168,7 @@ class ThreadSlot {
       }
     });
   }
-  /// Gives back what the first take() made. When the interpreter ends, it frees every thread state itself.
+  /// Frees the state that the first take() made. When the interpreter ends, it frees every thread state itself.
   void end() {
     if (!made_ || interpreter_ends()) return;
     take();

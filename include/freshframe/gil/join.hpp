@@ -14,10 +14,10 @@
 
 namespace freshframe::gil {
 
-/// Joins a std::thread or std::jthread without the GIL, so that it can take it to come to its end. While the
-/// interpreter ends, no thread gets the GIL any more and a thread of this module that asks for it stays where it
-/// is for ever (see Note [Unwinding while the interpreter finalises]): that one is left there, touches
-/// nothing any more, and join() returns. So it may be called by the destructor of a Python object.
+/// Joins a std::thread or std::jthread without the GIL, so that the thread can acquire it on its way to its
+/// end. While the interpreter ends, no thread gets the GIL any more, and a thread of this module that asks for
+/// it blocks forever (see Note [Unwinding while the interpreter finalises]). Such a thread is left behind, and
+/// join() returns. So the destructor of a Python object may call it.
 template <class Thread>
 void join(Released& released, Thread& thread) {
   released.check();
@@ -34,7 +34,7 @@ void join(Released& released, Thread& thread) {
   });
   while (!*ended) {
     if (detail::AsksForGil::now(id)) {
-      (void)waiter.release();  // it waits for ever, too
+      (void)waiter.release();  // it waits forever, too
       return;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

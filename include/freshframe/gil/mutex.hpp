@@ -1,4 +1,4 @@
-// gil::Mutex, a mutex that may not be held by who waits for the GIL.
+// gil::Mutex, a mutex that no thread may hold while it waits for the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,8 +10,8 @@
 namespace freshframe::gil {
 
 /// A std::mutex. With FRESHFRAME_GIL_CHECKS, a thread that waits for the GIL with one locked ends the
-/// process: a thread that holds the GIL and wants the mutex would wait for ever. A thread that needs both takes the
-/// GIL first.
+/// process: a thread that holds the GIL and wants the mutex would wait forever. A thread that needs both takes
+/// the GIL first.
 class Mutex {
  public:
   void lock() {

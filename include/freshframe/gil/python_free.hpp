@@ -1,4 +1,4 @@
-// PythonFree: what may be used without the GIL, found by a structural look at a type.
+// PythonFree: the types that may be used without the GIL, found by a structural check.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -33,7 +33,7 @@ namespace detail {
 struct Refused;
 }
 
-/// Opt-in for a class that the structural check cannot look into:
+/// Opt-in for a class that the structural check cannot inspect:
 /// `template <> inline constexpr bool freshframe::gil::python_free<Mine> = true;` says that it neither is nor
 /// holds a Python object, nor touches one when it is copied, used or destroyed.
 template <class T>
@@ -44,14 +44,14 @@ namespace detail {
 template <class>
 inline constexpr bool kNever = false;
 
-// For the return statement of what never compiles.
+// For the return statement of a function that never compiles.
 template <class T>
 T& imaginary();
 
 /// Why a type may not be used without the GIL.
 enum class Refusal { None, Token, Object, Handle, VoidPointer, Callable, Opaque };
 
-// PyObject, what begins with one, and the interpreter's own records.
+// PyObject, structs that begin with one, and the interpreter's own records.
 template <class T>
 concept InterpreterRecord =
     std::same_as<T, PyObject> || std::same_as<T, PyTypeObject> || std::same_as<T, PyThreadState> ||
@@ -116,7 +116,7 @@ constexpr bool plain_class_of_std() {
   }
 }
 
-// What a class of the standard library holds.
+// The types that a class of the standard library holds.
 template <class>
 struct Parts {
   static constexpr bool kKnown = false;
@@ -139,7 +139,7 @@ template <class T>
 struct Parts<std::optional<T>> : KnownParts<T> {};
 template <class T, class D>
 struct Parts<std::unique_ptr<T, D>> : KnownParts<typename std::unique_ptr<T, D>::pointer, D> {};
-template <class T>  // of void it hides what a void* hides
+template <class T>  // of void it is opaque, like a void*
 struct Parts<std::shared_ptr<T>> : KnownParts<typename std::shared_ptr<T>::element_type*> {};
 template <class T>
 struct Parts<std::weak_ptr<T>> : KnownParts<typename std::weak_ptr<T>::element_type*> {};
@@ -193,7 +193,7 @@ inline constexpr bool kStdFunction = false;
 template <class S>
 inline constexpr bool kStdFunction<std::function<S>> = true;
 
-// `Seen` are the types that are being looked into further out: a list's node may point to its like.
+// `Seen` are the types whose inspection has not ended: a list's node may point to another node.
 template <class T, class... Seen>
 constexpr Refusal refusal();
 
@@ -242,7 +242,7 @@ template <class T, class... Seen>
 constexpr Refusal refusal() {
   using U = std::remove_cv_t<std::remove_reference_t<T>>;
   if constexpr (std::same_as<U, Refused>) {
-    return Refusal::None;  // was refused further in
+    return Refusal::None;  // the inner type is refused already
   } else if constexpr (std::same_as<U, Held> || std::same_as<U, Released>) {
     return Refusal::Token;
   } else if constexpr (InterpreterRecord<U>) {

@@ -1,4 +1,4 @@
-// gil::Ref, an owner of a Python object that may travel, and the list on which it dies without the GIL.
+// gil::Ref, an owner of a Python object that may move between threads, and the list of dropped references.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,10 +15,11 @@
 
 namespace freshframe::gil {
 
-/// References that gil::Ref has let go, until a thread with the GIL drops them: one that comes back from
-/// release() or into acquire(), drain(), or the interpreter itself, which is asked to when there are more
-/// than 64 or one came from a thread with the GIL (a destructor of a Python object, say). That thread does
-/// not drop it at once, for a finaliser may want a lock that it holds. Thread-safe. Each module has its own.
+/// References that gil::Ref has dropped, until a thread with the GIL frees them: one that returns from
+/// release() or enters acquire(), drain(), or the interpreter itself. The interpreter is asked to when there
+/// are more than 64, or when one came from a thread with the GIL (a destructor of a Python object, say). That
+/// thread does not free it at once, because a finaliser may want a lock that it holds. Thread-safe. Each module
+/// has its own.
 class DeferredFree {
  public:
   // Hidden: modules built with different versions of this header must not share one.
@@ -38,7 +39,7 @@ class DeferredFree {
       const std::lock_guard lock(mutex_);
       try {
         objects_.push_back(object);
-      } catch (const std::bad_alloc&) {  // without memory the object stays for ever; the process goes on
+      } catch (const std::bad_alloc&) {  // without memory the object leaks, and the process continues
         return;
       }
       waiting_.store(objects_.size(), std::memory_order_release);
@@ -50,7 +51,7 @@ class DeferredFree {
     }
   }
 
-  /// Drops what has gathered; returns how many. Runs finalisers, so hold no lock.
+  /// Drops the waiting references and returns their number. Runs finalisers, so hold no lock.
   std::size_t drain(Held& held) {
     held.check();
     if (pending() == 0) return 0;
@@ -64,8 +65,8 @@ class DeferredFree {
     return objects.size();
   }
 
-  /// From now on a thread with the GIL frees what it drops at once. For the interpreter's exit, when nobody
-  /// will drain any more.
+  /// From now on a thread with the GIL frees a dropped reference at once. For the interpreter's exit, after
+  /// which no thread drains the list.
   void stop_deferring(Held& held) {
     deferring_.store(false, std::memory_order_release);
     drain(held);
@@ -87,13 +88,13 @@ class DeferredFree {
   }
 
   std::atomic<bool> deferring_{true};
-  std::atomic<std::size_t> waiting_{0};  // objects_.size(), for a look without the lock
+  std::atomic<std::size_t> waiting_{0};  // objects_.size(), readable without the lock
   std::mutex mutex_;
   std::vector<PyObject*> objects_;  // guarded by mutex_
   bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain
 };
 
-/// Owns a Python object, or nothing. May travel and die without the GIL; can be touched only with the token.
+/// Owns a Python object, or nothing. Can be moved and destroyed without the GIL, but used only with the token.
 class Ref {
  public:
   Ref() noexcept = default;

@@ -14,7 +14,7 @@ namespace freshframe::gil {
 
 namespace detail {
 
-// What a refused call gives back: it fits everywhere, so that the refusal stays the only error.
+// The result of a refused call. It converts to any type, so that the refusal is the only error.
 struct Refused {
   template <class T>
   operator T() const;
@@ -45,7 +45,7 @@ template <class F, class... A>
 using ReleasedResult =
     decltype(call_released(std::declval<Released&>(), std::declval<F&>(), std::declval<A>()...));
 
-// What a refused release() gives back: what the function would have, where that can be told.
+// The result of a refused release(): the function's own type where that can be determined.
 template <class F, class... A>
 constexpr auto refused() {
   if constexpr (kTakesReleased<F, A...> || std::is_invocable_v<F&, A...>) {
@@ -56,7 +56,7 @@ constexpr auto refused() {
   }
 }
 
-// Takes the GIL back after a released scope; what threads without it have dropped meanwhile is freed here.
+// Acquires the GIL after a released scope, and frees the references that other threads have dropped meanwhile.
 inline void take_back(ThreadSlot& slot, Held& held) {
   slot.take();
   DeferredFree::instance().drain(held);
@@ -65,8 +65,8 @@ inline void take_back(ThreadSlot& slot, Held& held) {
 }  // namespace detail
 
 /// Runs `function(released, args...)`, or `function(args...)`, without the GIL. The function must capture
-/// nothing; its arguments and its result must be PythonFree. An exception passes, after the GIL was taken
-/// back.
+/// nothing. Its arguments and its result must be PythonFree. An exception propagates after the GIL has been
+/// acquired again.
 template <class F, class... A>
 auto release(Held& held, F&& function, A&&... args) {
   constexpr bool captures_nothing = detail::captures_nothing<F>();

@@ -1,5 +1,5 @@
 // The tokens gil::Held and gil::Released. They cannot be made, copied, moved, stored or captured; a function
-// gets one from entry<>, release(), acquire() or native_thread() and hands it on by reference.
+// gets one from entry<>, release(), acquire() or native_thread() and passes it on by reference.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <concepts>
 #include <cstddef>
 
-// C++26 says why a function is deleted.
+// In C++26 a deleted function can give its reason.
 #if defined(__cpp_deleted_function) && __cpp_deleted_function >= 202403L
 #define FRESHFRAME_GIL_DELETED(WHY) delete (WHY)
 #else
@@ -60,7 +60,7 @@ class Held final {
   static void* operator new[](std::size_t) = FRESHFRAME_GIL_DELETED("a gil::Held lives in its scope");
   void operator&() const = FRESHFRAME_GIL_DELETED("a gil::Held cannot be stored");
 
-  /// With FRESHFRAME_GIL_CHECKS, ends the process when the token lies: it was smuggled or forged.
+  /// With FRESHFRAME_GIL_CHECKS, ends the process when the token is invalid: it was smuggled or forged.
   template <bool On = detail::kChecks>
   void check([[maybe_unused]] detail::Where where = detail::Where::here()) const {
     if constexpr (On) {
@@ -72,7 +72,7 @@ class Held final {
     }
   }
 
-  /// Not a conversion: what a function that wants gil::Released& says when it is given this token.
+  /// Not a conversion: the error of a function that wants gil::Released& and gets this token.
   template <std::same_as<Released> T>
   operator T&() const {
     static_assert(
@@ -87,7 +87,7 @@ class Held final {
   detail::Origin origin_;
 };
 
-/// This thread has let the GIL go.
+/// This thread has released the GIL.
 class Released final {
  public:
   Released() = FRESHFRAME_GIL_DELETED("a gil::Released comes from gil::release or gil::native_thread");
@@ -108,7 +108,7 @@ class Released final {
     }
   }
 
-  /// Not a conversion: what a function that wants gil::Held& says when it is given this token.
+  /// Not a conversion: the error of a function that wants gil::Held& and gets this token.
   template <std::same_as<Held> T>
   operator T&() const {
     static_assert(
@@ -127,7 +127,7 @@ class Released final {
 
 namespace detail {
 
-// Who may make tokens.
+// The only maker of tokens.
 struct Access {
   template <class F>
   static decltype(auto) with_held(F&& function) {

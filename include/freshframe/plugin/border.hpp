@@ -1,4 +1,4 @@
-// The C table of a class: its functions catch what the class throws.
+// The C table of a class: its functions catch the exceptions of the class.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -50,7 +50,7 @@ inline void write(freshframe_error* error, const char* text) noexcept {
   error->text[error->capacity - 1] = '\0';
 }
 
-// Runs `call`; what it throws becomes -1 and a text.
+// Runs `call`. An exception becomes -1 and a text.
 template <class F>
 std::int32_t guarded(freshframe_error* error, const F& call) noexcept {
   try {

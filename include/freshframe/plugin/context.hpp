@@ -1,4 +1,4 @@
-// What the engine offers a node: log, counters, clock, stop, memory for frames.
+// The engine's services for a node: log, counters, clock, stop, memory for frames.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ inline namespace v1 {
 
 enum class LogLevel : std::int32_t { Debug, Info, Warning, Error };
 
-/// What the engine offers, from open() to close(). Thread-safe.
+/// The engine's services, available from open() to close(). Thread-safe.
 class Context {
  public:
   void attach(const freshframe_host* host) noexcept { host_ = host; }
@@ -33,9 +33,9 @@ class Context {
   }
   /// Seconds of the pipeline's clock.
   [[nodiscard]] double now() const { return static_cast<double>(host_->now_ns(host_->self)) * 1e-9; }
-  /// Whatever takes long must look.
+  /// A call that takes long must check this.
   [[nodiscard]] bool stop_requested() const { return host_->stop_requested(host_->self) != 0; }
-  /// Readable in poll() once the pipeline stops; -1: there is none, look at stop_requested().
+  /// Readable in poll() once the pipeline stops; -1: there is none, use stop_requested().
   [[nodiscard]] int stop_fd() const { return host_->stop_fd(host_->self); }
   /// Sleeps; true, at once, when the pipeline stops.
   bool wait(double seconds) const { return host_->wait(host_->self, seconds) != 0; }

@@ -25,7 +25,7 @@ struct Plane {
   [[nodiscard]] const std::uint8_t* row(int y) const noexcept { return data + y * stride; }
 };
 
-/// What a picture is, and its pixels.
+/// The description of a picture, and its pixels.
 struct Picture {
   int width = 0;                // pixels
   int height = 0;               // pixels
@@ -58,7 +58,7 @@ inline Picture picture_of(const freshframe_picture& from) {
 }  // namespace detail
 
 /// An immutable frame of the engine's: a view that is valid during the call, or, from keep() and Context, a handle of its
-/// own. Let handles go before the node is destroyed.
+/// own. Destroy such handles before the node is destroyed.
 class Frame {
  public:
   Frame() noexcept = default;
@@ -82,7 +82,7 @@ class Frame {
   [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
   /// As decoded.
   [[nodiscard]] Picture picture() const { return shown(nullptr); }
-  /// In another format, converted once and shared by all that use it. Throws std::runtime_error.
+  /// In another format, converted once and shared by all users. Throws std::runtime_error.
   [[nodiscard]] Picture to(const char* format) const { return shown(format); }
   /// The luma; of a YUV frame without a copy, in the video's range.
   [[nodiscard]] Plane gray() const { return shown("gray").planes[0]; }
@@ -132,7 +132,7 @@ struct MutablePlane {
   [[nodiscard]] std::uint8_t* row(int y) const noexcept { return data + y * stride; }
 };
 
-/// A frame in the engine's memory while it is being written. It is written through a NewFrame that is not const.
+/// A frame in the engine's memory that is being written, through a NewFrame that is not const.
 class NewFrame {
  public:
   NewFrame(Frame frame, Picture picture) : frame_(std::move(frame)), picture_(std::move(picture)) {}

@@ -1,4 +1,4 @@
-// What a node derives from, and what it is given and gives.
+// The base classes of nodes, and their inputs and outputs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@ inline namespace v1 {
 /// Output of a sink.
 struct Nothing {};
 
-/// Where and when a sample was born.
+/// The origin of a sample: number, times and source.
 struct Stamp {
   std::int64_t seq = 0;          // number at its source, from 0
   double pts = 0;                // seconds in the source's own time
@@ -23,7 +23,7 @@ struct Stamp {
   int source = -1;               // index of the source node
 };
 
-/// What a node is given. Valid during the call.
+/// The input of a node. Valid during the call.
 template <class T>
 struct Sample {
   Stamp stamp;
@@ -31,7 +31,7 @@ struct Sample {
   const Frame& frame;  // that the value was made from; may be empty
 };
 
-/// What a source gives.
+/// The output of a source.
 template <class T>
 struct Item {
   T value;
@@ -58,7 +58,7 @@ class Node : public detail::Attached {
   using Output = Out;
   virtual ~Node() = default;
   virtual void open(Context& /*context*/) {}
-  /// nullopt: nothing is emitted. What is thrown fails the sample.
+  /// nullopt: nothing is emitted. An exception fails the sample.
   virtual std::optional<Out> process(const Sample<In>& sample, Context& context) = 0;
   /// Once after a successful open(), also after a failure.
   virtual void close() {}

@@ -78,7 +78,7 @@ class GivenOptions {
   freshframe_options table_{sizeof(freshframe_options), this, &find};
 };
 
-/// What a node made of one value.
+/// The output of a node for one value.
 template <class Out>
 struct NodeResult {
   std::int64_t seq = 0;  // of the value, from 0
@@ -134,7 +134,7 @@ class LoneHost {
             {}};
     out->planes = {shown.data(), static_cast<std::uint64_t>(planes), sizeof(freshframe_plane)};
   }
-  // There is no colour library here: a picture is shown as it is, or as its luma.
+  // There is no colour library here: a picture is available in its own format, or as its luma.
   static std::int32_t picture(void* /*self*/, const freshframe_frame* frame, const char* format,
                               freshframe_picture* out) {
     const auto& own = behind(frame).picture;
@@ -240,9 +240,9 @@ class LoneHost {
   return std::move(frame).publish();
 }
 
-/// Calls open(), process() for each value in turn, and close(), all on this thread; returns what was emitted. Value `seq` has
-/// the pts seq / `fps`. What the node throws is thrown. Frames are shown as they are or as their luma: no colours
-/// are converted. Context::wait() returns at once, and the log goes to std::clog.
+/// Calls open(), process() for each value in turn, and close(), all on this thread. Returns the emitted values. Value
+/// `seq` has the pts seq / `fps`. The node's exceptions propagate. Frames are available in their own format or as their
+/// luma: no colours are converted. Context::wait() returns at once, and the log goes to std::clog.
 template <class In, class Out>
 std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
   Context context;
@@ -268,7 +268,7 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
   return results;
 }
 
-/// The same of a source: reads up to `most` items.
+/// The same for a source: reads up to `most` items.
 template <class Out>
 std::vector<Item<Out>> run_source(Source<Out>& source, std::size_t most) {
   Context context;

@@ -1,4 +1,4 @@
-// Tables: named columns of numbers, and the results that are made of them.
+// Tables: named columns of numbers, and the results that consist of them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -110,7 +110,7 @@ class Table {
   }
 
   [[nodiscard]] bool has(const char* name) const noexcept { return find(name) != nullptr; }
-  /// Throws std::out_of_range when there is none of that name, std::invalid_argument when it holds other numbers.
+  /// Throws std::out_of_range when there is none of that name, std::invalid_argument when it has another number type.
   template <class T>
   [[nodiscard]] Column<T> column(const char* name) const {
     const auto* const found = find(name);

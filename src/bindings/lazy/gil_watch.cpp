@@ -1,5 +1,5 @@
-// Module freshframe._gil: the watch of src/gil_watch for Python. Here alone it meets the GIL: the probe's thread is
-// Python's.
+// Module freshframe._gil: the watch of src/gil_watch for Python. Only this file uses the GIL: the probe's thread is a
+// Python thread.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -39,7 +39,7 @@ namespace freshframe::gil {
 namespace {
 
 constexpr std::size_t kMaxPending =
-    4096;  // stalls that wait for Python; a program that long stuck loses some
+    4096;  // stalls that wait for Python; a program that is stuck for long loses some
 
 Target find_target() {
   return {.gil = find_gil(&_PyRuntime, PyInterpreterState_Get()),
@@ -47,7 +47,7 @@ Target find_target() {
           .pthread_id = find_pthread_id()};
 }
 
-/// Why no watch is possible here; "" when one is.
+/// The reason why no watch is possible here; "" if one is.
 std::string unsupported(Held& /*held*/) {
   if (compiled_free_threaded()) return "this Python is built without a GIL: nobody can hold it";
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return "this is a subinterpreter";
@@ -117,7 +117,7 @@ class Watch {
     summary_ = Findings::instance().summary();
     Findings::instance().end();
   }
-  // The child of a fork has the parent's records and none of its threads: nothing can be joined or freed.
+  // The child of a fork has the parent's records, but none of its threads: nothing can be joined or freed.
   void abandon() {
     Findings::renew();
     summary_.emplace();
@@ -137,7 +137,7 @@ class Watch {
     const std::lock_guard lock(mutex_);
     return std::exchange(pending_, {});
   }
-  /// What this watch has found, also after its end and when another one has begun.
+  /// The findings of this watch, also after its end and after another one has begun.
   Findings::Summary summary(std::size_t most) const {
     const std::lock_guard lock(mutex_);
     if (!summary_) return Findings::instance().summary(most);
@@ -196,17 +196,17 @@ class Watch {
   std::unique_ptr<Watcher> watcher_;
 };
 
-// threading's own record, which a look from outside cannot find.
+// threading's own record, which cannot be found from outside.
 Watcher::ThreadNames thread_names() {
   Watcher::ThreadNames names;
   try {
-    // A copy: asking for a name runs Python, and other threads may come and go meanwhile.
+    // A copy: asking for a name runs Python, and other threads may start and end meanwhile.
     const nb::list threads(nb::module_::import_("threading").attr("_active").attr("copy")().attr("values")());
     for (const nb::handle thread : threads) {
       names.emplace(nb::cast<pid_t>(thread.attr("native_id")), nb::cast<std::string>(thread.attr("name")));
     }
   } catch (const std::exception&) {
-    return names;  // a thread whose name is no text; the kernel's name must do
+    return names;  // a thread whose name is not text; the kernel's name is used
   }
   return names;
 }
@@ -218,7 +218,7 @@ void Watch::taken(Held& /*held*/) {
   probe.taken(now);
 }
 
-// Names of threads, files and symbols are bytes to the system; one that is no UTF-8 must not end the watch.
+// Names of threads, files and symbols are bytes to the system. A name that is not UTF-8 must not end the watch.
 nb::str to_text(const std::string& bytes) {
   return nb::steal<nb::str>(
       PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));

@@ -1,7 +1,7 @@
-// The module freshframe._lab: small pieces of native work that hold the GIL or let it go, as they are told.
+// The module freshframe._lab: small pieces of native work that hold or release the GIL, as the caller chooses.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The work is that of the write-ups which the labs repeat; what a lab measures is what other threads can do
+// The work is that of the write-ups which the labs repeat. A lab measures the progress of other threads
 // meanwhile.
 #include <chrono>
 #include <cstddef>
@@ -48,7 +48,7 @@ std::uint64_t fibonacci_number(std::uint64_t n) {
   return a;
 }
 
-// CPU time of this thread: what it takes does not shrink when another thread has the core.
+// CPU time of this thread: it does not depend on other threads on the same core.
 std::chrono::nanoseconds thread_time() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);

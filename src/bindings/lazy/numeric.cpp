@@ -1,12 +1,12 @@
-// The module freshframe._numeric: sums of whatever has the buffer protocol, without copying it.
+// The module freshframe._numeric: sums of objects with the buffer protocol, without a copy.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [What protects the memory]
-// Memory is asked for with PyObject_GetBuffer, and given back when the sum is there, with the GIL held. That
-// keeps the object alive, whatever names other threads delete or rebind, and an object that counts its
-// exports (bytearray, array.array, mmap) refuses to change its size meanwhile. A NumPy array does not count
-// them, but its resize() refuses while anybody else refers to it, and the buffer does; only
-// resize(refcheck=False) goes past that. (An nb::ndarray would hold the same reference, but not the export.)
+// The memory is acquired with PyObject_GetBuffer and released after the sum, with the GIL held. That keeps the
+// object alive, even if other threads delete or rebind names, and an object that counts its exports (bytearray,
+// array.array, mmap) refuses to change its size meanwhile. A NumPy array does not count them, but its resize()
+// refuses while another reference exists, and the buffer holds one. Only resize(refcheck=False) skips that
+// check. An nb::ndarray would hold the same reference, but not the export.
 #include "freshframe/numeric.hpp"
 
 #include "freshframe/gil.hpp"
@@ -37,9 +37,9 @@ using namespace nb::literals;
 using python::refuse_type;
 using python::refuse_value;
 
-// A sum that takes longer than about a millisecond lets other threads run. A shorter one does not: beside a
-// busy thread it would wait for its turn again, 5 ms. In bytes read one after the other; a number that lies
-// apart costs as much time as 16 of them.
+// A sum that takes longer than about a millisecond releases the GIL. A shorter one does not: beside a busy thread
+// it would wait 5 ms to acquire it again. In bytes that are read in sequence. A number that is not contiguous takes
+// as long as 16 of them.
 constexpr std::int64_t kWorthReleasing = 16 << 20;
 constexpr std::int64_t kBytesPerScattered = 16;
 
@@ -53,8 +53,8 @@ std::string class_name(nb::handle object) {
   return nb::cast<std::string>(nb::str(nb::type_name(object.type())));
 }
 
-// NumPy's own classes; it is loaded for good. Looked up when the module is loaded: an import may let the GIL
-// go, and whoever initialises a static variable holds a lock.
+// NumPy's own classes, which are never unloaded. Looked up when the module is loaded: an import may release the
+// GIL, and the initialisation of a static variable holds a lock.
 struct NumPy {
   nb::handle array = nb::module_::import_("numpy").attr("ndarray").ptr();
   nb::handle generic = nb::module_::import_("numpy").attr("generic").ptr();
@@ -69,7 +69,7 @@ bool is_scalar(nb::handle object) {
   return nb::isinstance(object, NumPy::instance().generic);
 }
 
-// What came, in the words of whoever passed it.
+// The type of the argument as the caller knows it.
 std::string describe(nb::handle object) {
   if (nb::hasattr(object, "dtype") && nb::hasattr(object, "strides") && !is_scalar(object)) {
     const nb::object dtype = object.attr("dtype");
@@ -82,7 +82,7 @@ std::string describe(nb::handle object) {
   refuse_type(std::string("numeric.") + function + " takes " + kAccepted + ", got " + describe(object) + why);
 }
 
-// Refuses arrays that may mean something else by their numbers than their memory says, and NumPy's scalars.
+// Refuses arrays whose numbers may have another meaning than their memory shows, and NumPy's scalars.
 void check_class(const char* function, nb::handle object) {
   const NumPy& numpy = NumPy::instance();
   if (object.type().is(numpy.array)) return;
@@ -116,8 +116,8 @@ class Buffer {
   Buffer(const char* function, nb::handle object) {
     check_class(function, object);
     if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_STRIDES | PyBUF_FORMAT) != 0) {
-      // Only what is wrong with the object's kind is ours to say: a memoryview may have been released, or
-      // memory be short.
+      // Only errors about the object's type are replaced: a memoryview may have been released, or memory may be
+      // short.
       const bool no_such_kind = PyErr_ExceptionMatches(PyExc_TypeError) != 0 ||
                                 PyErr_ExceptionMatches(PyExc_BufferError) != 0 ||
                                 PyErr_ExceptionMatches(PyExc_ValueError) != 0;
@@ -134,7 +134,7 @@ class Buffer {
     const auto axes = static_cast<std::size_t>(buffer_.ndim);
     if (buffer_.strides != nullptr) {
       std::copy_n(buffer_.strides, axes, strides_.begin());
-    } else {  // ctypes leaves them out, whatever it is asked for
+    } else {  // ctypes always leaves them out
       PyBuffer_FillContiguousStrides(buffer_.ndim, buffer_.shape, strides_.data(),
                                      static_cast<int>(buffer_.itemsize), 'C');
     }
@@ -192,7 +192,7 @@ std::int64_t cost(const numeric::View& view) {
   return count * (dense ? size : kBytesPerScattered);
 }
 
-// Runs `function(arguments...)`, without the GIL when that pays.
+// Runs `function(arguments...)`, without the GIL if that is worth it.
 template <class F, class... A>
 auto work(gil::Held& held, std::int64_t cost, F&& function, const A&... arguments) {
   if (cost < kWorthReleasing) return function(arguments...);

@@ -1,4 +1,4 @@
-// How a module beside the engine's refuses an argument: with the package's own exceptions.
+// Refusals of arguments in modules beside the engine's: with the package's own exceptions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -15,7 +15,7 @@ namespace {
 
 using Outputs = std::vector<std::optional<Emitted>>;
 
-// Hands an exception to the engine, of a call that failed for all of `samples`.
+// Passes the exception of a call that failed for all of `samples` to the engine.
 bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
   const auto taken = take_python_error(held);
   auto traceback =
@@ -50,7 +50,7 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
   const bool is_list = PyList_Check(results) || PyTuple_Check(results);
   const auto count = is_list ? PySequence_Fast_GET_SIZE(results) : 0;
   if (is_list && count == static_cast<Py_ssize_t>(samples.size())) {
-    PyObject* const own = PySequence_Tuple(results);  // what converts an entry may change a list
+    PyObject* const own = PySequence_Tuple(results);  // the conversion of an entry may change a list
     Py_DECREF(results);
     return own;
   }
@@ -66,7 +66,7 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
   return nullptr;
 }
 
-// Emits what was made of the first of `samples`.
+// Emits the result of the first of `samples`.
 bool emit_outputs(core::Worker& worker, std::vector<AnySample>* samples, Outputs* outputs) {
   for (std::size_t i = 0; i < outputs->size(); ++i) emit_output(worker, (*samples)[i], (*outputs)[i]);
   outputs->clear();
@@ -99,7 +99,7 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
     }
     if (!output) {
       const auto taken = take_python_error(held);
-      if (loop.worker.stops_on_error()) {  // those before it go out first
+      if (loop.worker.stops_on_error()) {  // the results before it are emitted first
         Py_DECREF(results);
         without_gil<&emit_outputs>(held, loop, &samples, &outputs);
         return fail(held, loop, taken, &samples[i]);

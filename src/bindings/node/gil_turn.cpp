@@ -17,7 +17,7 @@
 namespace freshframe::python {
 namespace {
 
-// Below it the processor's time is not asked for, a system call; the clock's own is close enough.
+// In a shorter turn the processor time is not read, which is a system call. The clock's time is close enough.
 constexpr std::chrono::microseconds kShort{20};
 
 double thread_cpu_seconds() {
@@ -31,21 +31,21 @@ double seconds(GilTurn::Clock::duration time) {
 }
 
 // Note [Letting others in]
-// The interpreter's lock goes to whoever asks first once it is free. A thread that sleeps on it must wake up before
-// it can ask, and node threads that come back at once are always there before it. It never asks for the switch that
-// the interpreter grants after 5 ms either, since every release wakes it and its 5 ms begin again: beside a source
-// that never waited a game loop got the GIL twice a second. So once the node threads of the process have passed the
-// GIL among themselves for `patience`, all of them leave it alone for the time of a wake-up. When another thread used
-// that, patience is one turn; while no thread does, it doubles up to the interpreter's own 5 ms, which keeps the cost
-// near one percent.
+// A free GIL goes to the first thread that asks for it. A thread that sleeps on it must wake up before it can ask, and
+// node threads that return at once always ask before it. The sleeping thread never asks for the switch that the
+// interpreter grants after 5 ms either, since every release wakes it and its 5 ms begin again: beside a source that
+// never waited, a game loop got the GIL twice a second. So once the node threads of the process have passed the GIL
+// among themselves for `patience`, all of them leave it free for the time of a wake-up. If another thread used that
+// time, patience becomes one turn. While no thread does, patience doubles up to the interpreter's own 5 ms, which
+// keeps the cost near one percent.
 class NodeThreads {
  public:
   using Clock = GilTurn::Clock;
 
-  // Sleeps if others are due; whether it did.
+  // Sleeps if it is the turn of other threads; returns whether it slept.
   bool let_others_in(Clock::time_point now) {
     if (now - released_.load(std::memory_order_relaxed) > kWakeUp) {
-      stretch_began_.store(now, std::memory_order_relaxed);  // others had their time already
+      stretch_began_.store(now, std::memory_order_relaxed);  // other threads had their turn already
       return false;
     }
     if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed))
@@ -55,7 +55,7 @@ class NodeThreads {
     return true;
   }
 
-  // A thread that slept got the GIL after having waited so long.
+  // A thread that slept got the GIL after waiting for so long.
   void slept(Clock::duration waited) {
     const auto patience = patience_.load(std::memory_order_relaxed);
     const bool used = waited > kFree;
@@ -82,9 +82,9 @@ NodeThreads node_threads;
 
 // Note [Leaving in a queue]
 // At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that waits for
-// the GIL wakes every 5 ms to ask for a switch, so thousands of them at once leave no time for anything else. So only
-// a few ask at a time, those of all pipelines together. A node's close() may wait for another node's, therefore more
-// come when no other has left for long.
+// the GIL wakes every 5 ms to ask for a switch, so thousands of them leave no time for anything else. So only a few
+// threads of all pipelines ask at a time. A node's close() may wait for another node's close(). Therefore more threads
+// are let in when none has left for long.
 struct GilTurn::WayOut {
   static constexpr std::size_t kPlaces = 16;
   static constexpr Seconds kPatience{0.1};
@@ -92,7 +92,7 @@ struct GilTurn::WayOut {
   ForkGuard guard;
   core::Turnstile turnstile{freshframe::Clock::real(), kPlaces, kPatience};
 
-  // This process's. A forked child makes one of its own: the threads at its parent's do not exist there.
+  // One per process. A forked child makes its own: the threads of its parent's do not exist there.
   static WayOut& instance() {
     static std::atomic<WayOut*> current{new WayOut};
     auto* known = current.load();
@@ -128,9 +128,9 @@ void GilTurn::begin(core::Worker& worker, Clock::time_point wanted) {
   seat_.begin();
 }
 
-// What the thread computes in its turn keeps the GIL from others, what it sleeps does not, unless it has the
-// GIL meanwhile (see Note [Waiting with the GIL]). A turn after a short one is expected to be short. When it
-// is not, what the thread computed since it was last asked counts, which is a little more.
+// While the thread computes in its turn, it holds the GIL. While it sleeps, it does not, unless a C function
+// blocks with it (see Note [Waiting with the GIL]). A turn after a short one is expected to be short. If it is
+// not, the processor time since its last reading counts, which is a little more.
 void GilTurn::end(core::Worker& worker) {
   const auto now = Clock::now();
   node_threads.released(now);

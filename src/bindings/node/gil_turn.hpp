@@ -1,4 +1,4 @@
-// A node thread's turn with the GIL: how long it lasts, and what it costs others.
+// A node thread's turn with the GIL: its length, and its cost for other threads.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,12 +9,12 @@
 
 namespace freshframe::python {
 
-/// Begins when the node's thread gets the GIL and ends when it lets it go. Of the node's thread.
+/// Begins when the node's thread acquires the GIL and ends when it releases it. Used by the node's thread only.
 ///
 /// Note [The length of a turn]
-/// To let the GIL go and to take it back costs two threads a wake-up each as soon as another one wants it,
-/// many times what a small node computes. So a node whose next sample already waits goes on with it, until
-/// its turn has lasted kLongest: then others get the GIL as late as after one call of a node of that length.
+/// As soon as another thread wants the GIL, releasing and acquiring it costs both threads a wake-up, many times
+/// the work of a small node. So a node whose next sample already waits continues with it, until its turn has
+/// lasted kLongest: then others wait for the GIL no longer than for one call of a node of that length.
 class GilTurn {
  public:
   using Clock = std::chrono::steady_clock;
@@ -28,11 +28,11 @@ class GilTurn {
   /// The thread, without the GIL, has processed its last sample. May sleep, see Note [Leaving in a queue].
   void queue_to_leave();
   /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in]. Returns when it
-  /// is done.
+  /// is released.
   Clock::time_point let_others_in();
-  /// The thread got the GIL, for which it had waited since `wanted`.
+  /// The thread has acquired the GIL, for which it had waited since `wanted`.
   void begin(core::Worker& worker, Clock::time_point wanted);
-  /// The thread is about to let the GIL go.
+  /// The thread is about to release the GIL.
   void end(core::Worker& worker);
   /// Whether there is time for one more sample.
   [[nodiscard]] bool has_time() const { return Clock::now() - began_ < kLongest; }

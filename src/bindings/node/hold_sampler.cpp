@@ -1,4 +1,4 @@
-// The sampler's thread and its looks at the lock's record.
+// The sampler's thread, which reads the GIL's record.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/hold_sampler.hpp"
 
@@ -23,7 +23,7 @@ namespace freshframe::python {
 namespace {
 
 constexpr std::chrono::milliseconds kPeriod{5};
-constexpr std::chrono::milliseconds kLong{1};  // a shorter wait is hardly met by a look
+constexpr std::chrono::milliseconds kLong{1};  // a sample rarely meets a shorter wait
 constexpr std::chrono::seconds kPatience{2};
 
 // The record lives as long as the interpreter, in which node threads run.
@@ -36,7 +36,7 @@ gil::GilRecord read_gil(std::uintptr_t address) noexcept {
           .switch_number = 0};
 }
 
-// Where the lock's record is; 0 where this thread, which has the GIL, does not find itself in it.
+// The address of the GIL's record; 0 if this thread, which holds the GIL, is not the holder in it.
 std::uintptr_t find_known_gil(std::uintptr_t thread) {
   if (gil::compiled_free_threaded() || !gil::mismatch(&_PyRuntime).empty()) return 0;
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return 0;
@@ -72,7 +72,7 @@ HoldSampler::Seat::Seat() {
 
 HoldSampler::Seat::~Seat() {
   if (!sampler_) return;
-  if (guard_.forked()) {  // its thread, which may have had the mutex, is not here
+  if (guard_.forked()) {  // its thread, which may have held the mutex, does not exist here
     new std::shared_ptr<HoldSampler>(std::move(sampler_));
     return;
   }
@@ -140,8 +140,8 @@ void HoldSampler::run() {
   }
 }
 
-// The holder alone is looked up: with thousands of nodes a round over all of them would keep the mutex, for which
-// threads wait that have the GIL.
+// Only the holder is looked up: with thousands of nodes a loop over all of them would hold the mutex too long, and
+// threads with the GIL wait for it.
 void HoldSampler::look_locked() {
   const auto record = read_gil(lock_);
   looks_.fetch_add(1, std::memory_order_relaxed);

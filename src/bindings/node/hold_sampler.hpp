@@ -1,4 +1,4 @@
-// How much of a node's call had the GIL while the thread did not compute.
+// The share of a node's call in which its thread held the GIL without computing.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,11 +18,11 @@
 namespace freshframe::python {
 
 /// Note [Waiting with the GIL]
-/// A call that sleeps has let the GIL go, or a C function blocks with it and keeps it from all others. The
-/// thread's processor time is the same for both. So once a node's call has waited for long, a native thread
-/// looks at the interpreter's record of its lock every 5 ms, without taking it, and counts how often the
-/// node's thread has it. It sleeps again when no node's call has waited for two seconds, and there is none
-/// while no call ever does: the first long wait of a node is not counted.
+/// A call that sleeps has either released the GIL, or a C function blocks while it holds the GIL. The thread's
+/// processor time is the same for both. So once a node's call has waited for long, a native thread reads the
+/// interpreter's record of the GIL every 5 ms, without acquiring it, and counts how often the node's thread is the
+/// holder. The sampling stops when no node's call has waited for two seconds. It starts with the first long wait,
+/// which is therefore not counted.
 class HoldSampler {
  public:
   using Clock = std::chrono::steady_clock;
@@ -35,15 +35,15 @@ class HoldSampler {
     Seat(const Seat&) = delete;
     Seat& operator=(const Seat&) = delete;
 
-    /// The thread got the GIL.
+    /// The thread has acquired the GIL.
     void begin() noexcept;
-    /// The thread is about to let it go, and did not compute for so long. Returns the share of the time since
-    /// begin() in which it had it; nothing while that was not looked at.
+    /// The thread is about to release the GIL, and did not compute for so long. Returns the share of the time
+    /// since begin() in which it held the GIL; nothing if that was not sampled.
     std::optional<double> share_held(Clock::duration waited);
 
    private:
     friend class HoldSampler;
-    std::uintptr_t thread_ = 0;       // the interpreter's record of it; 0: cannot be told
+    std::uintptr_t thread_ = 0;       // the interpreter's record of it; 0: unknown
     std::uint32_t looks_before_ = 0;  // when the thread got the GIL
     std::atomic<std::uint32_t> held_{0};
     std::shared_ptr<HoldSampler> sampler_;
@@ -67,7 +67,7 @@ class HoldSampler {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_map<std::uintptr_t, Seat*> seats_;  // by thread; guarded by mutex_
-  Clock::time_point until_{};                        // guarded by mutex_: looks are made until then
+  Clock::time_point until_{};                        // guarded by mutex_: the end of the sampling
   bool stopping_ = false;                            // guarded by mutex_
   std::optional<std::thread> thread_;                // of the threads with the GIL
 };

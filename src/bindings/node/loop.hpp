@@ -1,4 +1,4 @@
-// What the loops of Python nodes share: the node's state, waits without the GIL, conversion of its results.
+// The common parts of the loops of Python nodes: the node's state, waits without the GIL, conversion of results.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,7 +21,7 @@ namespace freshframe::python {
 // While a loop waits it owns no nb::object: an unwind at finalisation (see gil.hpp) would run its destructor
 // without the GIL. What must live across is a borrowed argument of the Python frame below, or native.
 
-/// What one node's loop knows.
+/// The state of one node's loop.
 struct Loop {
   Engine& engine;
   core::Worker& worker;
@@ -36,9 +36,9 @@ void run_samples(gil::Held& held, Loop& loop);
 void run_batches(gil::Held& held, Loop& loop);
 void run_source(gil::Held& held, Loop& loop);
 
-/// Hands an exception to the engine; true: the node goes on (on_error="skip").
+/// Passes an exception to the engine; true: the node continues (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample);
-/// The same of the exception that is set.
+/// The same for the exception that is set.
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
 
 /// Thrown in a child that was forked inside a call of the node: it must touch nothing of its parent's engine,
@@ -48,14 +48,14 @@ void leave_forked_child(const Loop& loop);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
-/// What the node sees: a Sample or a value. Null with an exception set when it cannot be made.
+/// The node's argument: a Sample or a value. Null with an exception set when it cannot be made.
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
-/// A child's refusal would name the child: the node that gave the wrong value is told here.
+/// Checked here, because a child's refusal would name the child and not the node that returned the wrong value.
 void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);
-/// What the node gave for one sample; nullopt with an exception set when that cannot be. Without value and frame:
+/// The node's result for one sample; nullopt with an exception set when it is invalid. Without value and frame:
 /// nothing is emitted.
 std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result);
-/// Emits what was made of `sample`, and lets the sample go.
+/// Emits the result of `sample`, and drops the sample.
 void emit_output(core::Worker& worker, AnySample& sample, std::optional<Emitted>& output);
 
 /// Runs `Step` on the worker without the GIL and meters how long the GIL was held before and waited for after.

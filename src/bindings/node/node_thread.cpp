@@ -46,7 +46,7 @@ void run_opened(gil::Held& held, Loop& loop) {
   if (hooks && opened) call_hook(held, loop, "close");
 }
 
-// What the child's own code raised goes on; a plain return is refused.
+// An exception of the child's own code propagates; a plain return is refused.
 PyObject* raise_in_forked_child(const std::string& node) {
   if (PyErr_Occurred() != nullptr) return nullptr;
   throw StateError(
@@ -78,7 +78,7 @@ PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
       throw;
     } catch (const InForkedChild&) {
       return raise_in_forked_child(worker.name());
-    } catch (...) {  // the engine itself failed, for want of memory: the pipeline ends all the same
+    } catch (...) {  // the engine itself failed, out of memory: the pipeline ends nevertheless
       worker.fail(std::current_exception(), "the engine failed", nullptr);
     }
     without_gil<&close_step>(held, loop);
@@ -92,7 +92,7 @@ PyMethodDef run_node_method = {"run_node", gil::entry<&run>, METH_VARARGS,
 
 }  // namespace
 
-// A "thread" that is no thread of the system, as gevent and eventlet make: a wait in it would stop the
+// A "thread" without a thread of the system, as gevent and eventlet make it: a wait in it would stop the
 // program.
 void refuse_green_thread(gil::Held& held, Engine& engine, core::Worker& worker) {
   engine.core().refuse(std::make_exception_ptr(StateError(

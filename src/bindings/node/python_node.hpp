@@ -16,7 +16,7 @@
 namespace freshframe::python {
 
 /// Stands for a Python node in the graph. It holds no Python object: the node itself is an argument of the
-/// loop on its own thread, so the garbage collector sees all there is.
+/// loop on its own thread, so the garbage collector sees every reference.
 class PythonNode final : public NodeBase {
  public:
   PythonNode(std::string name, const TypeInfo* input, const TypeInfo* output,

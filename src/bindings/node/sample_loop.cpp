@@ -31,7 +31,7 @@ std::optional<Emitted> call(gil::Held& held, Loop& loop, const AnySample& sample
   return output;
 }
 
-// Emits what was made of `sample` and takes the next one into it, in one go without the GIL.
+// Emits the result of `sample` and takes the next one into it, in one step without the GIL.
 bool emit_and_take(core::Worker& worker, AnySample* sample, std::optional<Emitted>* output, FormatUse use,
                    GilTurn* turn) {
   emit_output(worker, *sample, *output);

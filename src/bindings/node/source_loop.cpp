@@ -1,4 +1,4 @@
-// The loop of a Python source, over what its read() yields.
+// The loop of a Python source, over the items that its read() yields.
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <optional>
@@ -23,7 +23,7 @@ bool publish(core::Worker& worker, SourceItem<Emitted>* item) {
   return worker.publish(std::move(*item));
 }
 
-// Without letting the GIL go, when nothing has to wait.
+// Without releasing the GIL, if no step has to wait.
 bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
   if (loop.turn.has_time() && !loop.worker.would_wait(item)) return loop.worker.publish(std::move(item));
   return without_gil<&publish>(held, loop, &item);
@@ -47,7 +47,7 @@ double number(PyObject* object, const char* what) {
   return value;
 }
 
-// What a source yields: (value, pts) or (value, pts, captured).
+// The items of a source: (value, pts) or (value, pts, captured).
 SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
   const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
   if (size != 2 && size != 3) {

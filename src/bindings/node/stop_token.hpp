@@ -1,4 +1,4 @@
-// What tells a Python source that its pipeline stops.
+// The argument by which a Python source learns that its pipeline stops.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// Spinning by the clock, and what the waits before tell.
+// Spinning by the clock, and the choice by the waits before.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/adaptive_spin.hpp"
 

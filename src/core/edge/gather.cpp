@@ -27,7 +27,7 @@ void Inbox::expect_close() {
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                                std::optional<TimePoint>& gather_until, Aftermath& after) {
   if (closed_ && clock_->now() >= drained_by_) return Taken::Ended;
-  while (any_waits_locked()) {  // again when all that waited was stale
+  while (any_waits_locked()) {  // again if all waiting samples were stale
     if (!gathered_locked(batch)) {
       const auto now = clock_->now();
       if (!gather_until) gather_until = now + to_duration(Seconds(batch.max_wait));
@@ -61,7 +61,7 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch) {
   Lock lock(mutex_);
   auto taken = take_batch_locked(samples, batch, gather_until, after);
   while (taken == Taken::Nothing) {
-    if (!after.dropped.empty()) {  // stale ones: a wait may be long, their pictures are freed before it
+    if (!after.dropped.empty()) {  // stale ones: their pictures are freed before a wait, which may be long
       lock.unlock();
       after.dropped.clear();
       lock.lock();

@@ -10,8 +10,7 @@
 namespace freshframe::core {
 namespace {
 
-// The mutex is held for less time than it takes to put a thread to sleep, so a short wait for it is spent
-// awake.
+// The mutex is held for a shorter time than a thread needs to go to sleep, so a short wait for it is a spin.
 void lock_soon(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) {
   constexpr int kTries = 64;
   for (int i = 0; i < kTries; ++i) {
@@ -126,7 +125,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) {
 // Unless the sample went in, `sample` still holds it.
 Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked) {
   if (lane.queue.when_full == WhenFull::Block) wait_for_room_locked(lane, blocked);
-  ++lane.passed_in;  // after the wait, which lets others look at the books
+  ++lane.passed_in;  // after the wait, during which others may read the counters
   if (closed_) {
     drop_locked(lane, DropCause::Stop);
     return Admitted::Dropped;
@@ -288,7 +287,7 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
   Lock lock(mutex_, std::adopt_lock);
   auto taken = take_locked(sample, false, after);
   while (taken == Taken::Nothing) {
-    if (!after.dropped.empty()) {  // stale ones: a wait may be long, their pictures are freed before it
+    if (!after.dropped.empty()) {  // stale ones: their pictures are freed before a wait, which may be long
       lock.unlock();
       after.dropped.clear();
       lock.lock();
@@ -367,7 +366,7 @@ void Inbox::report_first_drop(const EdgeOptions& edge) const {
     return;
   }
   const bool by_choice =
-      edge.queue == kLatest;  // whoever takes the newest only wants no warning about the others
+      edge.queue == kLatest;  // a consumer of the newest sample needs no warning about the others
   log(by_choice ? LogLevel::Info : LogLevel::Warning, which + "the consumer is slower than its source");
 }
 

@@ -23,18 +23,18 @@
 
 namespace freshframe::core {
 
-/// What a wait ended with.
+/// The result of a wait.
 enum class Taken : std::uint8_t { Sample, Nothing, Ended };
 
 /// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
 /// one consumer thread calls take(), take_batch() or one of their kind. close() and stats() from any thread.
 ///
 /// Note [Lanes]
-/// Results of several cameras come to an edge in bursts: one batch puts one sample of each. A queue for all
+/// Results of several cameras arrive at an edge in bursts: one batch puts one sample of each. A queue for all
 /// of them would let the last camera evict the others. So an edge that several sources can reach has a lane
 /// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
 ///
-/// Note [Books]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
+/// Note [Balance]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
 /// Samples that are dropped are destroyed after it is released: freeing a picture may take long.
 class Inbox {
  public:
@@ -53,42 +53,41 @@ class Inbox {
 
   /// Before any thread uses the inbox. Returns the edge's index.
   int add_edge(EdgeOptions options);
-  /// Before any thread uses the inbox: samples come without their frames, which the producer's thread lets
-  /// go.
+  /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread drops.
   void drop_frames() noexcept { drops_frames_ = true; }
   /// Called without the mutex when a sample or the end arrives; must not block.
   void set_ready_hook(std::function<void()> hook);
 
-  /// Offers a sample, which may be left with the caller when it is dropped. On a full blocking edge it waits,
-  /// with `blocked` set meanwhile.
+  /// Offers a sample, which may stay with the caller when it is dropped. On a full blocking edge it waits, with
+  /// `blocked` set meanwhile.
   void put(int edge, AnySample&& sample, std::atomic<bool>& blocked);
-  /// Whether put() would wait for room. Asked by the edge's producer: nobody else fills the edge, so No stays
-  /// true until its next put().
+  /// Whether put() would wait for room. For the edge's producer, which alone fills the edge: No stays true
+  /// until its next put().
   [[nodiscard]] bool would_wait(int edge) const;
   /// No more samples will be put on this edge.
   void end(int edge);
   /// close() will follow: the end of a source that a stop has ended completes no batch.
   void expect_close();
-  /// Drops what waits with cause `stop`; later samples are dropped too, and nothing blocks any more.
+  /// Drops the waiting samples with cause `stop`. Later samples are dropped too, and put() never waits again.
   void close();
-  /// As close(), but what waits can still be taken until `deadline`.
+  /// As close(), but the waiting samples can still be taken until `deadline`.
   void close_for_new(TimePoint deadline);
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
   Taken take(AnySample& sample, TimePoint deadline);
   Taken try_take(AnySample& sample);
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
-  /// min(batch.size, what the open edges can hold) wait, or until batch.max_wait after the call first saw one, or
+  /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one, or
   /// until the end or close(). Then they are taken in turn under one lock.
   Taken take_batch(std::vector<AnySample>& samples, const Batch& batch);
-  /// As take_batch(), but never waits. Nothing: `gather_until` says when to come again at the latest; empty: when
-  /// something has arrived. The caller keeps `gather_until` between its calls.
+  /// As take_batch(), but never waits. Nothing: call again at `gather_until` at the latest, or, if that is
+  /// empty, when a sample has arrived. The caller keeps `gather_until` between its calls.
   Taken try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
                        std::optional<TimePoint>& gather_until);
   /// Marks the consumer as waiting outside take() (event loop, poll), or as no longer waiting, so that a NEXT
   /// edge may deliver. take() itself ends it.
   void arm(bool waits);
-  /// The newest of the next edge that has something; the older ones on it are dropped as `skipped`.
+  /// The newest sample of the next edge that has any. The older ones on it are dropped as `skipped`.
   Taken take_newest(AnySample& sample);
 
   [[nodiscard]] bool ended() const;
@@ -108,7 +107,7 @@ class Inbox {
     std::vector<AnySample> ring;
     std::size_t head = 0;
     std::size_t size = 0;
-    std::int64_t bytes = 0;  // of the waiting pictures; counted when the queue bounds it
+    std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
     bool ended = false;
     std::uint64_t passed_in = 0;
     std::uint64_t delivered = 0;
@@ -132,7 +131,7 @@ class Inbox {
   static void push_locked(Lane& lane, AnySample&& sample);
   static void drop_locked(Lane& lane, DropCause cause);
   [[nodiscard]] Lane& lane_of(std::size_t edge, const AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
-  /// Lets go of the mutex for a moment, or until something moves; returns ready().
+  /// Releases the mutex for a moment, or until a sample moves; returns ready().
   bool wait_awake_locked(const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
   bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
       FRESHFRAME_REQUIRES(mutex_);
@@ -141,24 +140,24 @@ class Inbox {
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked)
       FRESHFRAME_REQUIRES(mutex_);
-  /// What a take leaves to do once the mutex is free.
+  /// The work that remains after a take, once the mutex is free.
   struct Aftermath {
     std::vector<AnySample> dropped;  // destroyed then
     std::size_t edge = 0;            // that the sample came from
     std::vector<std::size_t> edges;  // the same, of each sample of a batch
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  /// Books the age of a sample that was taken; without the mutex.
+  /// Records the age of a sample that was taken; without the mutex.
   Taken finish_take(Taken taken, const AnySample& sample, const Aftermath& after);
-  /// What take_locked() returns when nothing was taken.
+  /// The result of take_locked() when nothing was taken.
   [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_);
-  /// Whether waiting on would not make the batch larger.
+  /// Whether the batch cannot grow by a further wait.
   [[nodiscard]] bool gathered_locked(const Batch& batch) const FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                           std::optional<TimePoint>& gather_until, Aftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
-  /// Books the ages of a batch; without the mutex.
+  /// Records the ages of a batch; without the mutex.
   Taken finish_batch(Taken taken, const std::vector<AnySample>& samples, const Aftermath& after);
   [[nodiscard]] bool stale_locked(const Lane& lane, const AnySample& sample) const;
   void deliver_locked(std::size_t index, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
@@ -176,16 +175,16 @@ class Inbox {
 
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<Lane>> lanes_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::vector<bool> reported_ FRESHFRAME_GUARDED_BY(mutex_);  // of each edge: its first drop was logged
+  std::vector<bool> reported_ FRESHFRAME_GUARDED_BY(mutex_);  // for each edge: its first drop was logged
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // where round-robin goes on
+  std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // the next lane of the round-robin
   bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()
   AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);             // the consumer's
   bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_
   bool closes_soon_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
-      TimePoint::min();  // closed_, but what waits can be taken
+      TimePoint::min();  // closed_, but waiting samples can be taken
   Condition ready_;
 };
 

@@ -107,7 +107,7 @@ std::optional<AnySample> ReaderCore::newest() {
   const auto taken = inbox_.take_newest(sample);
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
-  if (context_.failure->failed()) check_stalled();  // who polls never waits, so nothing else looks
+  if (context_.failure->failed()) check_stalled();  // poll() never waits, so no other code checks
   return std::nullopt;
 }
 

@@ -18,7 +18,7 @@ namespace freshframe::core {
 
 class PipelineCore;
 
-/// What a reader shares with its pipeline; outlives it.
+/// The state that a reader shares with its pipeline; outlives it.
 struct ReaderContext {
   std::shared_ptr<const Clock> clock;
   std::shared_ptr<Failure> failure;
@@ -29,27 +29,28 @@ struct ReaderContext {
 };
 
 /// The reader behind Reader<T> and Python's Reader. One thread at a time (a second one gets a StateError);
-/// close() and ended() from any. Frames in what it returns are on loan.
+/// close() and ended() from any. Frames in its samples are on loan.
 class ReaderCore {
  public:
-  /// Whether latest() shall find the sample that a verb returns. An embedder may keep it in its own form.
+  /// Whether latest() can return again the sample that a verb returned. An embedder may keep it in its own
+  /// form.
   enum class Keep { No, Last };
 
   ReaderCore(std::string name, bool frames, ReaderContext context);
 
   /// The newest sample that no verb has returned yet; older ones are dropped as `skipped`.
   std::optional<AnySample> take_newest();
-  /// take_newest(), or else what was kept last.
+  /// take_newest(), or else the last kept sample.
   std::optional<AnySample> latest();
   /// The next unseen sample or nullopt. Throws EndOfStream.
   std::optional<AnySample> poll(Keep keep = Keep::No);
-  /// As poll(), but waits until `deadline`; nullopt: nothing came in time.
+  /// As poll(), but waits until `deadline`; nullopt: no sample arrived in time.
   std::optional<AnySample> wait_until(TimePoint deadline, Keep keep = Keep::No);
   /// Waits for the next unseen sample. Throws EndOfStream, ReadTimeout, Stalled.
   AnySample get(std::optional<Seconds> timeout, Keep keep = Keep::No);
-  /// For those who wait in slices: throws Stalled when waiting on can lead to nothing.
+  /// For a wait in slices: throws Stalled when a further wait would be in vain.
   void check_stalled();
-  /// Throws ReadTimeout, with what is known of a source that gives nothing.
+  /// Throws ReadTimeout with the state of a source that delivers nothing.
   [[noreturn]] void time_out(double seconds) const;
 
   [[nodiscard]] bool was_read() const noexcept { return was_read_.load(std::memory_order_relaxed); }
@@ -67,8 +68,8 @@ class ReaderCore {
   [[nodiscard]] const std::string& name() const noexcept { return inbox_.consumer(); }
   [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
   [[nodiscard]] const Clock& clock() const noexcept { return *context_.clock; }
-  /// At start(), once the edges are there. `why_lossless`: why latest() is refused, empty when it is not.
-  /// `holder`: its number among those who hold loans.
+  /// At start(), once the edges exist. `why_lossless`: the reason to refuse latest(); empty: it is allowed.
+  /// `holder`: its number among the holders of loans.
   void resolve_verbs(std::string why_lossless, std::uint16_t holder);
 
  private:

@@ -6,7 +6,7 @@
 
 namespace freshframe::core {
 
-/// The matrix that counts: an unspecified one is BT.601 below 720 rows, else BT.709.
+/// The effective matrix: an unspecified one is BT.601 below 720 rows, else BT.709.
 [[nodiscard]] constexpr ColorSpace matrix_of(const PictureFormat& format) noexcept {
   if (format.space != ColorSpace::Unspecified) return format.space;
   return format.height < 720 ? ColorSpace::Bt601 : ColorSpace::Bt709;

@@ -1,5 +1,5 @@
-// The shared part of a Frame: its picture in every format made so far, who holds it, and its place in the
-// books.
+// The shared part of a Frame: its picture in every format made so far, its holders, and its place in the
+// budget.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ namespace freshframe::core {
 // Note [Who holds a frame]
 // One word counts three kinds of holders: engine handles, loans, and pins. The body is freed when the word
 // reaches 0. The budget must follow two facts: "the engine holds it" (engine > 0) and "it is on loan" (engine
-// == 0, loans > 0). Both change only when the engine count goes to or from 0. The thread that takes it to 0
+// == 0, loans > 0). Both change only when the engine count becomes 0 or leaves 0. The thread that takes it to 0
 // while loans remain turns its reference into a pin in the same atomic step, so that the body outlives
 // settle(), and drops the pin afterwards. settle() reads the word under a mutex and corrects the budget to
 // match, so the last one to run leaves it right.
@@ -38,7 +38,7 @@ struct FrameBody {
     Picture picture;
     FramePool::Buffer memory;  // empty for the form that the frame was made with
     std::atomic<bool> packed{false};
-    FramePool::Buffer packed_memory;  // empty when the planes lie packed already
+    FramePool::Buffer packed_memory;  // empty when the planes are packed already
     Picture pooled;                   // guarded by convert_mutex, as is pooled_memory
     FramePool::Buffer pooled_memory;  // empty: not copied yet
   };
@@ -51,7 +51,7 @@ struct FrameBody {
 
   void hold(bool loan, std::uint16_t holder) noexcept;
   void drop(bool loan, std::uint16_t holder) noexcept;
-  /// Makes the form if it is not there; one thread converts, others wait for it.
+  /// Makes the form if it does not exist. One thread converts, others wait for it.
   const Form& form(PixelFormat format);
   std::span<const std::uint8_t> pack(PixelFormat format);
   Picture pool(PixelFormat format);
@@ -66,7 +66,7 @@ struct FrameBody {
   std::atomic<std::size_t> bytes;
   Mutex convert_mutex{LockRank::Conversion};
 
-  std::atomic<FrameBudget*> lender{nullptr};  // what `budget` keeps alive, once it is there
+  std::atomic<FrameBudget*> lender{nullptr};  // kept alive by `budget`, once that is set
 
   Mutex budget_mutex{LockRank::Place};
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);

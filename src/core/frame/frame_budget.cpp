@@ -13,7 +13,7 @@
 namespace freshframe::core {
 
 std::size_t FrameBudget::held_bytes() const noexcept {
-  // Two threads may book a loan and its return in the other order, so the sum can be below 0 for a moment.
+  // Two threads may count a loan and its return in reverse order, so the sum can be below 0 for a moment.
   return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, held_bytes_.load(std::memory_order_relaxed)));
 }
 

@@ -1,4 +1,4 @@
-// How many frames the engine holds and how many bytes are on loan, for one pipeline.
+// The number of frames that the engine holds and the bytes on loan, for one pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -30,7 +30,8 @@ class FrameBudget {
   bool wait_for_room();
   void stop() noexcept;
 
-  /// Names those who may hold loans, such as "node 'x'": number 1 is the first. Once, before the first loan.
+  /// Names the possible holders of loans, such as "node 'x'": number 1 is the first. Once, before the first
+  /// loan.
   void set_holders(std::vector<std::string> names);
   [[nodiscard]] bool knows(std::uint16_t holder) const noexcept {
     return holder > 0 && holder <= names_.size();
@@ -38,8 +39,8 @@ class FrameBudget {
   void lend(std::uint16_t holder, int handles) noexcept {
     lent_[holder - 1U].fetch_add(handles, std::memory_order_relaxed);
   }
-  /// Throws FramesHeld when more than `limit` bytes are on loan and `holder` is who holds most: whoever lets
-  /// go of its frames goes on. Above twice the limit it throws for everybody.
+  /// Throws FramesHeld when more than `limit` bytes are on loan and `holder` holds most of them, so that the
+  /// others continue. Above twice the limit it throws for every holder.
   void check_held(std::uint16_t holder, std::size_t limit) const;
 
   void publish() noexcept { published_.fetch_add(1); }

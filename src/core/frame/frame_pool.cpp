@@ -64,7 +64,7 @@ void FramePool::Recycle::operator()(std::uint8_t* buffer) const noexcept {
         pool->idle[bytes].push_back(buffer);
         pool->stats.idle_bytes += bytes;
         return;
-      } catch (const std::bad_alloc&) {  // no room for the list: give the memory back instead
+      } catch (const std::bad_alloc&) {  // no memory for the list: free the buffer instead
       }
     }
   }

@@ -1,4 +1,4 @@
-// Where a FramePool may get memory from, other than the heap.
+// A source of memory for a FramePool, other than the heap.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@ class PictureMemory {
   PictureMemory& operator=(const PictureMemory&) = delete;
   virtual ~PictureMemory() = default;
 
-  /// At least `bytes`, aligned to 64; nullptr: none is to be had now.
+  /// At least `bytes`, aligned to 64; nullptr: none is available now.
   [[nodiscard]] virtual std::uint8_t* allocate(std::size_t bytes) noexcept = 0;
   virtual void deallocate(std::uint8_t* memory) noexcept = 0;
 };

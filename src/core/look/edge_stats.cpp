@@ -1,4 +1,4 @@
-// What an inbox tells about its edges: counters, and which one is full.
+// The statistics of an inbox: its edges' counters, and which one is full.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The newest errors of a pipeline as text, for those who look at it from outside.
+// The newest errors of a pipeline as text, for observers outside.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -41,7 +41,7 @@ class ErrorLog {
     if (notes_.size() == kKept) notes_.pop_front();
     notes_.push_back(std::move(note));
   }
-  /// Those after the one with this id, oldest first, as far as they are kept.
+  /// The kept errors after the one with this id, oldest first.
   [[nodiscard]] std::vector<ErrorNote> since(std::uint64_t id) const {
     const Lock lock(mutex_);
     std::vector<ErrorNote> result;

@@ -1,4 +1,4 @@
-// What a pipeline is made of and where in its life it is, for those who look at it from outside.
+// The nodes of a pipeline and its phase, for observers outside.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,7 +21,7 @@ struct GraphNode {
   std::vector<std::string> views;  // names of its ports, of one source each
 };
 
-/// Taken in one go, so that `nodes` and `stats.nodes` are the same ones in the same order.
+/// Taken in one step, so that `nodes` and `stats.nodes` are the same nodes in the same order.
 struct GraphState {
   LifePhase phase = LifePhase::Created;
   Stats stats;

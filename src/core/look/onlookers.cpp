@@ -1,4 +1,4 @@
-// What a pipeline offers to those who look at it from outside: the state of its graph, and taps.
+// A pipeline's interface for observers outside: the state of its graph, and taps.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

@@ -1,4 +1,4 @@
-// A look at a node's pictures from outside the graph: it costs one load per sample when nobody looks.
+// Access to a node's pictures from outside the graph. Without a client it costs one load per sample.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,26 +13,26 @@
 
 namespace freshframe::core {
 
-/// What a tap caught.
+/// The picture of a tap.
 struct TappedPicture {
   Stamp stamp;
   Frame frame;
 };
 
-/// Belongs to one worker. The onlooker asks for a picture; the node's thread keeps the next one that it sends
-/// and says so; then nothing happens until the onlooker asks again. So it holds at most one frame, and only
-/// while somebody looks. Thread-safe.
+/// Belongs to one worker. The client asks for a picture. The node's thread keeps the next one that it sends and
+/// calls the hook. Then nothing happens until the client asks again. So a tap holds at most one frame, and only
+/// while it has a client. Thread-safe.
 class PictureTap {
  public:
   using Hook = std::function<void()>;
 
-  /// `hook` is called on the node's thread, without a lock, when a picture was caught. It must be short, and
-  /// it must own what it uses: a call may still run when disconnect() has returned.
+  /// `hook` is called on the node's thread, without a lock, when the tap keeps a picture. It must be short, and
+  /// it must own the objects that it uses: a call may still run after disconnect() has returned.
   void connect(Hook hook) {
     const Lock lock(mutex_);
     hook_ = std::make_shared<const Hook>(std::move(hook));
   }
-  /// No new call of the hook begins; a caught picture is released.
+  /// No new call of the hook begins. A kept picture is released.
   void disconnect() {
     std::shared_ptr<const Hook> hook;  // destroyed without the mutex, as is the picture
     std::optional<TappedPicture> caught;
@@ -48,7 +48,7 @@ class PictureTap {
 
   void ask() noexcept { asked_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
-  /// No longer; what was caught since is let go.
+  /// Withdraws the request. A picture that was kept meanwhile is released.
   void cancel() {
     std::optional<TappedPicture> caught;  // destroyed without the mutex
     const Lock lock(mutex_);

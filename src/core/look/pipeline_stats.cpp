@@ -9,7 +9,7 @@
 namespace freshframe::core {
 namespace {
 
-// Edges are read after nodes, so what a node has taken is never less than what it has finished or dropped.
+// Edges are read after nodes, so a node has never finished or dropped more samples than it has taken.
 void count_in_flight(Stats& stats) {
   for (auto& node : stats.nodes) {
     if (node.workers.empty()) continue;

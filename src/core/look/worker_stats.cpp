@@ -8,7 +8,7 @@
 namespace freshframe::core {
 
 double Worker::rate(TimePoint now) const noexcept {
-  constexpr double kForgotten = 3.0;  // seconds without a full window: it no longer runs at that rate
+  constexpr double kForgotten = 3.0;  // seconds without a full window: the last rate is outdated
   const auto updated = TimePoint(TimePoint::duration(rate_updated_.load(std::memory_order_relaxed)));
   if (updated == TimePoint{} || Seconds(now - updated).count() > kForgotten)
     return core_.average_rate(processed());
@@ -42,7 +42,7 @@ NodeStats Worker::stats() const {
       result.batches[static_cast<int>(i) + 1] = count;
   }
   if (source_ != nullptr && source_->has_source_stats())
-    // What happens to the server after the end is no outage of this source.
+    // A failure of the server after the end is no outage of this source.
     result.source = counters_.source().snapshot(finished() ? closed_at_ : core_.clock()->now());
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);

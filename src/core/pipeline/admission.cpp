@@ -1,4 +1,4 @@
-// What a graph admits: names, parents, queues and batches, with everything that is refused before a thread runs.
+// The checks of a graph: names, parents, queues and batches. Invalid ones are refused before a thread runs.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

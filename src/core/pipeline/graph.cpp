@@ -86,7 +86,7 @@ void Graph::find_live() {
 void Graph::wire() {
   if (workers_.empty()) throw GraphError("there is nothing to run: add() a source first");
   find_live();
-  for (std::size_t i = 0; i < workers_.size(); ++i) {  // everything is refused before anything is wired
+  for (std::size_t i = 0; i < workers_.size(); ++i) {  // all refusals come before the first connection
     for (const auto& wire : wires_[i]) (void)resolve_queue(wire, workers_[i]->name(), false);
   }
   check_recordings();
@@ -121,7 +121,7 @@ std::vector<const Inbox*> Graph::inboxes() const {
 }
 
 int Graph::frame_bound() const {
-  constexpr int kSlack = 4;  // a source's frame in hand, a decoder's delay, a frame on its way to Python
+  constexpr int kSlack = 4;  // a source's current frame, a decoder's delay, a frame on its way to Python
   std::int64_t bound = size() + kSlack;
   for (const auto* inbox : inboxes()) {
     for (const auto& edge : inbox->edges()) {

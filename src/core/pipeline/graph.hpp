@@ -1,4 +1,4 @@
-// The nodes and readers of one pipeline and their wiring, with everything that is refused before a thread runs.
+// The nodes and readers of one pipeline and their wiring. An invalid graph is refused before a thread runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,21 +26,21 @@ class Graph {
     std::optional<Queue> queue;
     std::optional<double> max_age;
     int source = -1;  // the only one whose samples pass in; -1: all do
-    int depth = 0;    // at least, of a default queue that loses nothing
+    int depth = 0;    // least depth of a default queue that loses nothing
   };
   using Sources = std::vector<int>;  // numbers of source nodes, in rising order
   using Wires = std::vector<Wire>;
 
   // ---- building
-  /// The name of a node that may be added. Throws what is wrong with it, its parents or its options.
+  /// The name of a node that may be added. Throws for an invalid node, parent or option.
   std::string admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
-  /// Of a reader, likewise.
+  /// The same for a reader.
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// A node that was admitted; returns its number.
   int add(std::unique_ptr<Worker> worker, std::span<const AnyPort> parents, const AddOptions& options);
   void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                   const ReaderOptions& options);
-  /// Chooses the queues and connects all. Throws GraphError before the first connection.
+  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection.
   void wire();
 
   // ---- the parts
@@ -68,17 +68,17 @@ class Graph {
   // ---- questions about the whole, once wired
   /// The frames that its edges and nodes can use at once.
   [[nodiscard]] int frame_bound() const;
-  /// Those who hold loans, by the number that holder_of() gives them.
+  /// The possible holders of loans, by the number that holder_of() returns.
   [[nodiscard]] std::vector<std::string> holders() const;
-  /// Number of a node or, after all nodes, a reader among those who hold loans.
+  /// Number of a node or, after all nodes, a reader among the holders of loans.
   [[nodiscard]] static std::uint16_t holder_of(std::size_t consumer);
   /// Samples that edges have delivered.
   [[nodiscard]] std::uint64_t delivered() const;
-  /// A full edge that blocks its producer, in words.
+  /// A full edge that blocks its producer, as text.
   [[nodiscard]] std::optional<std::string> full_edge() const;
   /// The nodes that a reader's samples come through.
   [[nodiscard]] std::set<int> ancestors_of(const ReaderCore& reader) const;
-  /// Samples to come in all, when every source knows its number.
+  /// Total number of samples, if every source knows its own.
   [[nodiscard]] std::optional<std::int64_t> total() const;
 
  private:
@@ -95,7 +95,7 @@ class Graph {
   void connect(Inbox& inbox, const Wires& wires, bool recorder);
   void connect_nodes();
   void connect_readers();
-  /// Why a reader behind these wires cannot have latest(); empty when it can.
+  /// The reason why a reader behind these wires cannot have latest(); empty: it can.
   [[nodiscard]] std::string why_lossless(const Wires& wires) const;
   void find_ancestors(int node, std::set<int>& found) const;
 
@@ -106,7 +106,7 @@ class Graph {
   std::vector<bool> live_;
   std::vector<std::shared_ptr<const Sources>> sources_;  // of each worker
   std::set<std::string> names_;
-  std::map<std::string, int> numbered_;  // how many names were made of a default name
+  std::map<std::string, int> numbered_;  // how often a default name was used
 };
 
 }  // namespace freshframe::core

@@ -42,7 +42,7 @@ Pipeline::Pipeline(Options options) : core_(std::make_shared<core::PipelineCore>
 
 namespace {
 
-// Pipelines whose nodes do not end: their threads are in there, so it is never freed.
+// Pipelines whose nodes do not end. Their threads still use them, so the list is never freed.
 void let_go(std::shared_ptr<core::PipelineCore> pipeline) {
   static Mutex mutex;
   static auto* const kept = new std::vector<std::shared_ptr<core::PipelineCore>>;

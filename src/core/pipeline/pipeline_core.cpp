@@ -14,12 +14,12 @@
 namespace freshframe::core {
 namespace {
 
-constexpr Seconds kSlice{0.05};          // of a wait, between two looks
-constexpr Seconds kDrainTime{2};         // a recorder writes what waits for it, but stop() takes no longer
-using Real = std::chrono::steady_clock;  // life is timed by the machine's clock, also in a simulation
+constexpr Seconds kSlice{0.05};          // of a wait, between two checks
+constexpr Seconds kDrainTime{2};         // for a recorder to write its waiting samples in stop()
+using Real = std::chrono::steady_clock;  // phases are timed by the machine's clock, even in a simulation
 
-// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never
-// beneath a Python call: it only looks at what was caught before.
+// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never beneath
+// a Python call: it only inspects an exception that was caught before.
 std::exception_ptr named_source_error(const std::exception_ptr& error, const std::string& source) {
   try {
     std::rethrow_exception(error);
@@ -86,7 +86,7 @@ void PipelineCore::start(const Embedder& embedder) {
     }
   } catch (...) {
     request_stop();
-    // The nodes of an embedder may be what failed to start, so that nobody would end them.
+    // The nodes of an embedder may have failed to start, and then no thread would end them.
     if (!embedder.start_outside) join(Seconds::max());
     throw;
   }
@@ -95,7 +95,7 @@ void PipelineCore::start(const Embedder& embedder) {
 
 void PipelineCore::launch() {
   {
-    const Lock building(building_);  // throughout: an add() comes before all of it or is refused
+    const Lock building(building_);  // throughout: an add() is earlier or is refused
     {
       const Lock lock(mutex_);
       if (stop_source_.stop_requested()) {
@@ -131,7 +131,7 @@ void PipelineCore::spawn() {
     request_stop();
     for (auto worker = workers.begin(); worker != workers.end(); ++worker) {
       if (worker < next && !(*worker)->node().runs_outside()) continue;
-      (*worker)->open_step();  // opens nothing after a stop: nobody else will end this one
+      (*worker)->open_step();  // opens nothing after a stop, and ends this one, which has no thread
       (*worker)->close_step();
     }
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
@@ -173,7 +173,7 @@ bool PipelineCore::wait_for_go() {
 
 void PipelineCore::arrive_opened() {
   const Lock lock(mutex_);
-  if (++opened_ == node_count()) changed_.notify_all();  // no sooner: every source waits there, too
+  if (++opened_ == node_count()) changed_.notify_all();  // not earlier: every source waits there, too
 }
 
 void PipelineCore::arrive_finished() {
@@ -226,7 +226,7 @@ void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::str
   }
   const bool starting = is_starting();
   if (!starting) log(LogLevel::Error, text);  // before a call can throw it
-  // What a source has read before it fails is delivered; a node in the midst of the graph leaves a gap.
+  // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
   const bool delivers_rest = worker.is_source() && !starting;
   const bool first =
       failure_->set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);
@@ -308,7 +308,7 @@ void PipelineCore::request_stop() {
   }
   {
     std::unique_lock building(building_, std::defer_lock);
-    if (!started()) building.lock();  // add() may be at work; later the lists are fixed
+    if (!started()) building.lock();  // add() may run; later the lists are fixed
     for (auto& worker : graph_.workers()) {
       if (worker->batch() && !worker->is_recorder()) worker->inbox().expect_close();
     }

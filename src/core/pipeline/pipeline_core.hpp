@@ -46,14 +46,14 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void start(const Embedder& embedder);
   /// Wires the graph and starts the native threads.
   void launch();
-  /// Waits until every node has opened; false: not within `timeout`. Throws what failed, after
-  /// asking the rest to stop: join() then.
+  /// Waits until every node has opened; false: not within `timeout`. Throws the failure, after asking the rest
+  /// to stop: call join() then.
   bool wait_opened(std::optional<Seconds> timeout);
-  /// Lets the sources go.
+  /// Lets the sources begin to read.
   void go();
   /// True: ended. Throws the failure, or Stalled.
   bool wait(std::optional<Seconds> timeout, const Look& look = {});
-  /// Asks everything to stop; never waits.
+  /// Asks all nodes to stop; never waits.
   void request_stop();
   /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeout.
   bool stop(Seconds timeout, const Look& look = {});
@@ -63,12 +63,13 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] bool started() const noexcept { return started_->load(); }
   [[nodiscard]] bool ended() const;
   [[nodiscard]] bool called_from_worker() const;
-  /// Throws Stalled when nothing has moved for stall_timeout and a full blocking edge is why. After a failure
-  /// throws that, since what is left cannot be delivered.
+  /// Throws Stalled when nothing has moved for stall_timeout because of a full blocking edge. After a failure
+  /// throws that, since the remaining samples cannot be delivered.
   void check_stalled();
   /// As check_stalled(), for a reader that waits: another reader whose thread is merely slow is a warning.
   void check_stalled_for(const ReaderCore& waiting);
-  /// What is known of those sources of a reader that give nothing, as the end of a message; empty: nothing.
+  /// The states of those sources of a reader that deliver nothing, as the end of a message; empty: nothing
+  /// known.
   [[nodiscard]] std::string trouble_of_sources(const ReaderCore& reader) const;
 
   /// Called once when the last node has ended, on its thread; it must not block or call back. Before
@@ -79,7 +80,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
-  /// Also says so when another source has failed: the rest is delivered, and nothing more is read.
+  /// Also true when another source has failed: read samples are delivered, and no more are read.
   [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
   void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const FailedOn& where);
   /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
@@ -93,29 +94,29 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] double uptime() const;
   [[nodiscard]] double average_rate(std::uint64_t count) const;
 
-  // ---- looking
+  // ---- observation
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
-  /// From any thread, also while another one builds the graph.
+  /// From any thread, even while another one builds the graph.
   [[nodiscard]] GraphState graph_state() const;
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
-  /// A tap of the port with this name (GraphNode::views), for one onlooker at a time; the bound grows by one frame.
-  /// Throws OptionError for another name, GraphError for a sink and for a node of several sources, StateError when
-  /// it is taken. Any thread.
+  /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
+  /// frame. Throws OptionError for another name, GraphError for a sink and for a node of several sources,
+  /// StateError when it is taken. Any thread.
   PictureTap& open_tap(const std::string& port, PictureTap::Hook hook);
   void close_tap(PictureTap& tap);
   [[nodiscard]] std::string describe() const;
   /// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
   [[nodiscard]] int only_source(const AnyPort& port) const;
-  /// The name of a port as open_tap() knows it.
+  /// The name of a port for open_tap().
   [[nodiscard]] std::string view_name(const AnyPort& port) const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
   [[nodiscard]] Worker& worker(int index) { return graph_.worker(index); }
   [[nodiscard]] const Worker& worker(int index) const { return graph_.worker(index); }
   [[nodiscard]] int node_count() const noexcept { return graph_.size(); }
   [[nodiscard]] const Failure& failure() const noexcept { return *failure_; }
-  /// Samples to come in all, when every source knows its number.
+  /// Total number of samples, if every source knows its own.
   [[nodiscard]] std::optional<std::int64_t> total() const;
 
  private:
@@ -143,7 +144,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::stop_source source_stop_;
 
   ErrorLog errors_;
-  // Held while the graph is built and wired, and while another thread walks it; before every other mutex.
+  // Held while the graph is built and wired, and while another thread iterates over it. Locked before every
+  // other mutex.
   mutable Mutex building_{LockRank::Graph};
   Graph graph_;  // fixed once launched
   std::function<void()> end_hook_;

@@ -1,5 +1,4 @@
-// When a pipeline stands still, and what is known of it: full edges, frames kept, sources without a
-// connection.
+// The detection of stalls and their reasons: full edges, kept frames, sources without a connection.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -18,7 +17,7 @@ using Real = std::chrono::steady_clock;
 bool PipelineCore::anyone_busy() const {
   const bool failed = failure_->failed();
   return std::ranges::any_of(graph_.workers(), [failed](const auto& worker) {
-    if (failed && worker->is_source()) return false;  // what it reads now is not waited for
+    if (failed && worker->is_source()) return false;  // its current read does not matter
     const auto state = worker->state();
     const bool in_call =
         state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;

@@ -101,7 +101,7 @@ bool Worker::open_step() {
       expect_no_lock();
       node_->open(context_);
       opened_ = true;
-      // A source that is still looking for its key frame, or backing off, has said so itself.
+      // A source that still waits for its key frame, or backs off, has set its state itself.
       auto& book = counters_.source();
       if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
     }
@@ -113,7 +113,7 @@ bool Worker::open_step() {
   }
   set_state(NodeState::Waiting);
   core_.arrive_opened();
-  // All may have opened, run and been stopped meanwhile: a recorder still writes what waits for it.
+  // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples.
   return opened_ && (is_recorder() || !context_.stop.stop_requested());
 }
 
@@ -187,7 +187,7 @@ void Worker::source_loop() {
     if (!item) return;
     const auto now = core_.clock()->now();
     const bool go_on = publish(*std::move(item), now);
-    durations_.add(Seconds(now - began).count());  // books after the hand-over: they are no part of its age
+    durations_.add(Seconds(now - began).count());  // after the hand-over: not part of the age
     if (!go_on) return;
   }
 }
@@ -216,7 +216,7 @@ bool Worker::would_wait() const {
                      [](const OutputEdge& output) { return output.inbox->would_wait(output.edge); });
 }
 
-// Another source may take the room that the budget has now, so a frame that may wait for room always might.
+// Another source may use up the present room of the budget, so every frame that needs room might wait.
 bool Worker::would_wait(const SourceItem<Emitted>& item) const {
   return (item.value.frame && !source_->live()) || would_wait();
 }
@@ -326,7 +326,7 @@ void Worker::report_recording() const {
   std::uint64_t wanted = 0;
   std::uint64_t lost = 0;
   for (const auto& edge : inbox_.stats()) {
-    if (edge.queue == kLatest || edge.queue == kNext) continue;  // chosen in order to lose some
+    if (edge.queue == kLatest || edge.queue == kNext) continue;  // made to drop samples
     const auto found = edge.drops.find(DropCause::Stop);
     const auto after_stop = found != edge.drops.end() ? found->second : 0;
     wanted += edge.passed_in - after_stop;

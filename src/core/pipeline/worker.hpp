@@ -1,4 +1,4 @@
-// One node's thread: waits for samples, calls the node, passes on what it returns, keeps the node's books.
+// One node's thread: waits for samples, calls the node, passes on its results, and counts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -45,11 +45,11 @@ class Worker {
   // ---- steps
   /// Before anything else on the worker's thread.
   void adopt_thread() noexcept;
-  /// Opens the node and reports to the pipeline; false: it failed or was stopped, go on with close_step().
+  /// Opens the node and reports to the pipeline; false: it failed or was stopped, continue with close_step().
   bool open_step();
   /// The next sample to process; false: no more.
   bool take(AnySample& sample);
-  /// As take(), but never waits; false also when nothing is there yet.
+  /// As take(), but never waits; also false when no sample has arrived yet.
   bool try_take(AnySample& sample);
   /// Instead of take(), for a node with a batch: gathers up to batch()->size samples.
   bool take_batch(std::vector<AnySample>& samples);
@@ -59,26 +59,26 @@ class Worker {
   [[nodiscard]] bool would_wait(const SourceItem<Emitted>& item) const;
   /// A source waits here until every node has opened; false: stopped.
   bool wait_for_go();
-  /// Sends what the node made of `from` to its children. May wait on a blocking edge.
+  /// Sends the node's result of `from` to its children. May wait on a blocking edge.
   void emit(Emitted output, const AnySample& from);
-  /// Sends what a source read. False: the pipeline is stopping.
+  /// Sends a source's item. False: the pipeline is stopping.
   bool publish(SourceItem<Emitted> item);
   /// For a node that works on several samples at once, instead of begin_work() and end_work(): one call has
   /// taken `spent`; one sample is finished.
   void count_call(Seconds spent) noexcept;
   void count_processed() noexcept;
-  /// One call was given `samples`; of nodes with a batch.
+  /// One call got `samples`; for nodes with a batch.
   void count_batch(std::size_t samples) noexcept;
-  /// Instead of end_work(), after a call that was given `samples`.
+  /// Instead of end_work(), after a call that got `samples`.
   void end_batch(std::size_t samples) noexcept;
   /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text,
-  /// `traceback` where in the node's language. Returns true when the node goes on (on_error = Skip).
+  /// `traceback` where in the node's language. Returns true when the node continues (on_error = Skip).
   bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
             std::string traceback = {});
-  /// As fail(), of a call that failed for all of `samples`; each is counted.
+  /// As fail(), for a call that failed for all of `samples`; each is counted.
   bool fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
                   std::string traceback = {});
-  /// Whether fail() should be given one: always when it ends the pipeline, else now and then.
+  /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
   /// Closes the node and its edges; the last step, always taken.
   void close_step();
@@ -86,16 +86,16 @@ class Worker {
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   /// Adds to the seconds that the node waited for, and held, its language's lock.
   void meter_gil(double waited, double held) noexcept;
-  /// Marks the begin and the end of one process() or read() call.
+  /// Marks the beginning and the end of one process() or read() call.
   void begin_work() noexcept;
   void end_work() noexcept;
-  /// As end_work(), after a read() that gave something: publish() counts it.
+  /// As end_work(), after a read() that returned an item: publish() counts it.
   void end_read() noexcept;
 
   // ---- wiring, before the threads start
   /// `source`: the only one whose samples go there; -1: all do.
   void connect(Inbox& inbox, int edge, int source) { outputs_.push_back({&inbox, edge, source}); }
-  /// The child that takes certain types where this node promises none, and the types; none: no such child.
+  /// A child that takes certain types while this node has no output type, and the types; none: no such child.
   struct Demand {
     std::vector<const TypeInfo*> types;
     std::string child;
@@ -107,7 +107,7 @@ class Worker {
   [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return inbox_; }
 
-  /// The sources whose samples the node sends, in rising order. Before anything looks at it.
+  /// The sources whose samples the node sends, in ascending order. Set before the first use.
   void set_sources(std::shared_ptr<const std::vector<int>> sources);
   [[nodiscard]] const std::vector<int>& sources() const noexcept { return *sources_; }
   /// A tap for each of sources(); there is one at least.
@@ -131,7 +131,7 @@ class Worker {
     return processed_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
-  /// A source whose stream a stop ended, as far as it has ended.
+  /// The end of a source whose stream a stop has ended.
   [[nodiscard]] bool cut_short() const noexcept { return cut_short_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool closed_cleanly() const noexcept {
     return closed_cleanly_.load(std::memory_order_relaxed);
@@ -170,7 +170,7 @@ class Worker {
   /// Warns when a recorder lost samples.
   void report_recording() const;
   void count_rate(TimePoint now) noexcept;
-  /// Of a source: what its thread has computed.
+  /// Of a source: its thread's processor time.
   void count_thread_time() noexcept;
   [[nodiscard]] double rate(TimePoint now) const noexcept;
 
@@ -197,7 +197,7 @@ class Worker {
 
   std::atomic<NodeState> state_{NodeState::Opening};
   std::atomic<bool> blocked_{false};
-  TimePoint closed_at_{};  // before finished_ is set; to be read after
+  TimePoint closed_at_{};  // written before finished_ is set, read after it
   std::atomic<bool> finished_{false};
   std::atomic<bool> closed_cleanly_{true};
   std::atomic<bool> cut_short_{false};

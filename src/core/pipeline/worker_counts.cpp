@@ -77,7 +77,7 @@ void Worker::count_rate(TimePoint now) noexcept {
   if (source_ != nullptr) count_thread_time();
 }
 
-// A source waits inside read(), so its share of work is what its thread has computed.
+// A source waits inside read(), so its share of work is its thread's processor time.
 void Worker::count_thread_time() noexcept {
   timespec spent{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);

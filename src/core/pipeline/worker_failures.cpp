@@ -1,4 +1,4 @@
-// What becomes of a node's exceptions: the pipeline ends, or the node goes on and they are counted and logged.
+// The effects of a node's exceptions: the pipeline ends, or the node continues and they are counted and logged.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 

@@ -122,7 +122,7 @@ constexpr Layout make_layout() {
 constexpr Layout kLayout = make_layout();
 
 #if PY_VERSION_HEX >= 0x030D0000
-// What the interpreter itself says about its records, for tools that look at it from outside.
+// The interpreter's own description of its records, for debuggers and profilers.
 std::string published_mismatch(const _Py_DebugOffsets& said) {
   if (std::string_view(said.cookie, 8) != "xdebugpy") return "its debug offsets have no cookie";
   if (said.version >> 16 != PY_VERSION_HEX >> 16) return "its debug offsets are of another version";

@@ -1,4 +1,4 @@
-// Where CPython keeps what the watch reads: offsets inside the interpreter's records, as numbers.
+// The offsets of the fields that the watch reads inside CPython's records, as numbers.
 // SPDX-License-Identifier: Apache-2.0
 //
 // They are taken from the headers that this module is compiled with (layout.cpp), checked against the running
@@ -26,8 +26,8 @@ struct Layout {
   std::size_t frame_instruction;  // pointer into the bytecode, or the index of a code unit in 3.10
   std::size_t frame_locals;
   std::size_t
-      frame_owner;  // one byte; kNone: the interpreter's own entries have no code object to be told by
-  unsigned char entry_owner;  // what it is in the interpreter's own entries
+      frame_owner;  // one byte; kNone: the interpreter's own entries are recognised by their lack of a code object
+  unsigned char entry_owner;  // its value in the interpreter's own entries
   // code object
   std::size_t code_filename;
   std::size_t code_name;
@@ -39,7 +39,7 @@ struct Layout {
 /// The GIL's record begins alike in CPython 3.10 to 3.14 (layout.cpp asserts it).
 struct GilRecord {
   unsigned long interval_us;
-  std::uintptr_t last_holder;  // a thread state; also after it has let go
+  std::uintptr_t last_holder;  // a thread state; also after its release
   int locked;
   unsigned long switch_number;  // counts changes of the holder
 };
@@ -50,13 +50,13 @@ const Layout& compiled_layout() noexcept;
 /// Address of the GIL's record of an interpreter. Reads memory only.
 std::uintptr_t find_gil(const void* runtime, const void* interpreter) noexcept;
 
-/// Why the running interpreter does not fit this module; empty when nothing speaks against it.
+/// The reason why the running interpreter does not match this module; empty: it matches.
 std::string mismatch(const void* runtime);
 
 /// Compiled for a build of Python without a GIL.
 bool compiled_free_threaded() noexcept;
 
-// ---- strings, which layout.cpp can read because it knows the records
+// ---- strings, which layout.cpp can read with the layout of the records
 
 /// Text of a str object, as UTF-8, at most 4096 characters; empty when it cannot be read.
 std::string read_text(std::uintptr_t object);

@@ -26,7 +26,7 @@ class Bytes {
     rest_.remove_prefix(1);
     return byte;
   }
-  // Six bits per byte, the least significant first; bit 6 says that more follow.
+  // Six bits per byte, the least significant first; bit 6 is set when more bytes follow.
   std::uint32_t next_varint() {
     std::uint32_t value = 0;
     unsigned byte = 0;

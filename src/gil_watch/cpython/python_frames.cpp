@@ -57,9 +57,9 @@ PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
   return mark;
 }
 
-// The words behind the frame's head, and the values of the ints and floats among them: a counter that gets
-// the memory of its last value but one again would else look unchanged. Of other objects nothing counts: a C
-// function that is at work on them changes them, too.
+// The words behind the frame's head, and the values of the ints and floats among them. Without the values a
+// counter whose new object reuses the memory of an earlier one would look unchanged. The contents of other
+// objects are ignored, because a C function that works on them changes them, too.
 std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
   constexpr std::size_t kWords = 12;
   std::array<std::uintptr_t, kWords> words{};
@@ -77,7 +77,7 @@ std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
     const std::uintptr_t object = word & ~kTagBits;
     if (object >= kLowest && object % sizeof(void*) == 0 && object >> 47U == 0) objects[count++] = object;
   }
-  // Reference count, type, then what makes up a number.
+  // Reference count, type, then the content of a number.
   std::array<std::array<std::uintptr_t, kNumberWords>, kWords> heads{};
   const std::size_t read =
       read_each(std::span(objects).first(count), sizeof heads[0], reinterpret_cast<std::byte*>(heads.data()));
@@ -136,8 +136,8 @@ std::vector<PythonFrame> FrameReader::frames(std::uintptr_t thread_state) const 
     const std::vector<Raw> again = chain(thread_state);
     if (again == raw) return frames;
     if (attempt + 1 < kAttempts) continue;
-    // A running loop never holds still. What both readings have in common, from the outermost frame inwards,
-    // was there all the time.
+    // A running loop changes its frames all the time. The frames that both readings have in common, from the
+    // outermost one inwards, existed all the time.
     std::size_t same = 0;
     while (same < raw.size() && same < again.size() &&
            raw[raw.size() - 1 - same].same_call(again[again.size() - 1 - same]))

@@ -16,17 +16,17 @@ struct PythonFrame {
   friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
 };
 
-/// Where a thread is in its bytecode. Equal marks some time apart: it has not moved, so it is inside one call
-/// of native code (or it loops so tightly that neither its instruction nor its variables tell).
+/// A thread's position in its bytecode. If it is equal at two times, the thread has not moved, so it is inside
+/// one call of native code (or in a loop so tight that neither its instruction nor its variables show it).
 struct PlaceMark {
   std::uintptr_t frame = 0;
   std::uintptr_t instruction = 0;
-  std::uint64_t variables = 0;  // hash of the frame's first local variables: which objects, which numbers
+  std::uint64_t variables = 0;  // hash of the frame's first local variables: their addresses and numbers
 
   friend bool operator==(const PlaceMark&, const PlaceMark&) = default;
 };
 
-/// Addresses of types, by which objects are told from what is no longer there.
+/// Addresses of types, by which live objects are distinguished from freed memory.
 struct KnownTypes {
   const void* code = nullptr;
   const void* integer = nullptr;
@@ -38,11 +38,11 @@ class FrameReader {
  public:
   explicit FrameReader(const KnownTypes& types) : types_(types) {}
 
-  /// Where the thread of this thread state is.
+  /// The position of the thread of this thread state.
   [[nodiscard]] PlaceMark mark(std::uintptr_t thread_state) const noexcept;
 
-  /// Its frames, innermost first, at most 64: what two readings of the chain agree on. Empty when it runs no
-  /// Python.
+  /// Its frames, innermost first, at most 64: those on which two readings of the chain agree. Empty when it
+  /// runs no Python.
   [[nodiscard]] std::vector<PythonFrame> frames(std::uintptr_t thread_state) const;
 
  private:

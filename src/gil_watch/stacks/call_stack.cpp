@@ -28,14 +28,14 @@ std::string demangled(const char* name) {
   return text != nullptr ? text.get() : name;
 }
 
-// No separate debug files: they would be looked for on disk, and by some builds of libdw on the network.
+// No separate debug files: libdw would search the disk for them, and some of its builds the network.
 // NOLINTNEXTLINE(readability-function-size): libdw's signature
 int find_no_debuginfo(Dwfl_Module* /*module*/, void** /*user*/, const char* /*name*/, Dwarf_Addr /*base*/,
                       const char* /*file*/, const char* /*link*/, GElf_Word /*crc*/, char** /*found*/) {
   return -1;
 }
 
-// The library keeps the files open: programs that this one starts are not to inherit them.
+// libdw keeps the files open: child programs must not inherit them.
 // NOLINTNEXTLINE(readability-function-size): libdw's signature
 int find_elf(Dwfl_Module* module, void** user, const char* name, Dwarf_Addr base, char** file, Elf** elf) {
   const int found = dwfl_linux_proc_find_elf(module, user, name, base, file, elf);
@@ -57,13 +57,13 @@ struct CallStacks::Session {
   bool attached = false;
   const StackSample* sample = nullptr;
   std::vector<std::uintptr_t> counters;  // of the frames found; an address inside of the call
-  std::size_t read_to = 0;               // how far up the copy of the stack has been read
+  std::size_t read_to = 0;               // the part of the stack's copy that has been read
 
-  std::vector<std::uintptr_t> loops;           // where functions that run bytecode begin
-  std::shared_ptr<const Libraries> libraries;  // the modules that libdw knows, which all names come from
+  std::vector<std::uintptr_t> loops;           // starts of the functions that run bytecode
+  std::shared_ptr<const Libraries> libraries;  // the modules of libdw, the source of all names
 
-  // The list is the loader's own and not /proc/self/maps, which may change while it is read. So names come from
-  // the libraries of one moment, and a comparison shows whether the sample is of the same.
+  // The list is the loader's own and not /proc/self/maps, which may change while it is read. So all names are
+  // of the libraries of one moment, and a comparison shows whether the sample is of the same moment.
   void report_modules() {
     auto now = loaded_libraries(libraries);
     if (now == libraries) return;
@@ -161,14 +161,14 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
       dwfl_module_info(module, nullptr, &begin, nullptr, nullptr, nullptr, nullptr, nullptr);
   frame.library = path.substr(path.rfind('/') + 1);
   frame.library_base = begin;
-  // The unwind tables know where every function begins, also those whose names were stripped.
+  // The unwind tables have the start of every function, also of those whose names were stripped.
   frame.function = function_start(address);
   frame.loop = std::ranges::find(session_->loops, frame.function) != session_->loops.end();
   GElf_Off offset = 0;
   GElf_Sym symbol{};
   const char* const name = dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
   if (name == nullptr) return frame;
-  // Where names were stripped, the nearest one below belongs to some other function.
+  // Where names were stripped, the nearest name below belongs to another function.
   const std::uintptr_t at = address - offset;
   const bool inside = offset < symbol.st_size || frame.function == 0 || at == frame.function;
   if (!inside) return frame;
@@ -202,7 +202,7 @@ StackSample sample_here() {
   return sample;
 }
 
-// One run of the unwinder, from the sample's registers as far as they lead.
+// One run of the unwinder, from the sample's registers to the last frame that they determine.
 void CallStacks::run(const StackSample& sample) {
   Session& session = *session_;
   session.sample = &sample;
@@ -213,7 +213,7 @@ void CallStacks::run(const StackSample& sample) {
   session.sample = nullptr;
 }
 
-// Another library may lie by now where the sampled code was.
+// Another library may have been loaded meanwhile at the address of the sampled code.
 void CallStacks::forget_unloaded(const StackSample& sample, std::vector<NativeFrame>& frames) {
   const Libraries& named = *session_->libraries;
   if (sample.libraries == nullptr || named.unloads == sample.libraries->unloads) return;
@@ -244,8 +244,8 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
       frames.push_back(describe(session.counters[frames.size()]));
   };
   name_new();
-  // A function that keeps its frame in a register that is not known ends the way: its caller is then looked
-  // for on the stack, and the unwinder goes on from there.
+  // A function that keeps its frame in an unknown register stops the unwinder. Then its caller is searched for
+  // on the stack, and the unwinder continues from there.
   StackSample rest = sample;
   std::size_t step = session.read_to;
   while (frames.size() < kMaxFrames && !std::ranges::any_of(frames, &NativeFrame::loop)) {
@@ -258,7 +258,7 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
     rest.stack.erase(rest.stack.begin(), rest.stack.begin() + static_cast<std::ptrdiff_t>(above));
     rest.known.fill(false);
     rest.set(kStackRegister, stack_pointer);
-    rest.set(kCounterRegister, counter - 1);  // inside of the call, as the rules for its caller want it
+    rest.set(kCounterRegister, counter - 1);  // inside the call, as the caller's rules require
     step = 0;
     if (session.module_of(counter) == nullptr) continue;
     run(rest);

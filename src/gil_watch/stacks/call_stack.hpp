@@ -1,4 +1,4 @@
-// Native call chains with names, from a sample of a thread: unwound by the tables that compilers leave.
+// Native call chains with names, from a sample of a thread, unwound by the compilers' unwind tables.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,12 +13,12 @@ namespace freshframe::gil {
 
 struct NativeFrame {
   std::string library;  // file name without folders
-  std::string symbol;   // demangled; empty when the library has none for it
+  std::string symbol;   // demangled; empty: the library has none for it
   std::uintptr_t address = 0;
-  std::uintptr_t function = 0;  // where the function begins; 0: unknown
+  std::uintptr_t function = 0;  // the function's start; 0: unknown
   std::uintptr_t library_base = 0;
-  bool loop = false;     // where the interpreter runs bytecode
-  bool guessed = false;  // it, or one further in, was found by the looks of a word on the stack
+  bool loop = false;     // a function of the interpreter that runs bytecode
+  bool guessed = false;  // it, or an inner frame, was guessed from a word on the stack
 
   /// "libc.so.6:usleep", or with the offset in the library when it has no symbol.
   [[nodiscard]] std::string text() const;
@@ -28,8 +28,8 @@ struct NativeFrame {
 StackSample sample_here();
 
 /// Unwinds copies of stacks of this process with libdw (elfutils), by call frame information: frame pointers
-/// are not needed. Where registers that a step needs are not known, return addresses are looked for on the
-/// stack. For one thread; the first use of a library reads its tables, which takes milliseconds.
+/// are not needed. Where a step needs unknown registers, it searches for return addresses on the stack. For one
+/// thread; the first use of a library reads its tables, which takes milliseconds.
 class CallStacks {
  public:
   CallStacks();
@@ -37,15 +37,15 @@ class CallStacks {
   CallStacks(const CallStacks&) = delete;
   CallStacks& operator=(const CallStacks&) = delete;
 
-  /// Innermost first, at most 128 frames. Where a library was unloaded since the sample, a frame of it has no
+  /// Innermost first, at most 128 frames. A frame of a library that was unloaded since the sample has no
   /// symbol.
   [[nodiscard]] std::vector<NativeFrame> unwind(const StackSample& sample);
 
-  /// Learns where the interpreter's loop is from a stack on which bytecode has called a function of ours.
-  /// Where names were stripped, compilers' cold halves of the loop have none.
+  /// Learns the address of the interpreter's loop from a stack on which bytecode has called a function of ours.
+  /// In a stripped interpreter the cold parts of the loop have no names.
   void learn_loop(const StackSample& sample);
 
-  /// What is known of one address of code.
+  /// The data about one address of code.
   [[nodiscard]] NativeFrame describe(std::uintptr_t address);
 
  private:

@@ -1,4 +1,4 @@
-// Where a thread computes: by the kernel's sampling where it is permitted, else by a timer's signal.
+// Samples of a thread that computes: by the kernel's sampling where it is permitted, else by a timer's signal.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -31,12 +31,12 @@ class CpuSampler {
     timer_.disarm();
     armed_ = 0;
   }
-  /// Lets another sampler have the signal.
+  /// Releases the signal for another sampler.
   void release() {
     disarm();
     timer_.release();
   }
-  /// After a fork, in the child: gives back what it has of the parent's.
+  /// After a fork, in the child: releases the resources of the parent.
   void abandon() {
     kernel_.abandon();
     TimerSampler::forget();

@@ -7,8 +7,8 @@
 
 namespace freshframe::gil {
 
-// The unwinder reads the tables where they lie in the library's memory, and dlclose() on another thread takes
-// that away. It waits as long as dl_iterate_phdr() runs.
+// The unwinder reads the tables in the library's memory, which dlclose() on another thread unmaps. dlclose()
+// waits while dl_iterate_phdr() runs.
 std::uintptr_t function_start(std::uintptr_t address) {
   struct Question {
     std::uintptr_t address;
@@ -19,7 +19,7 @@ std::uintptr_t function_start(std::uintptr_t address) {
         auto& asked = *static_cast<Question*>(data);
         void* const inside = reinterpret_cast<void*>(asked.address + 1);  // NOLINT(performance-no-int-to-ptr)
         asked.start = reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside));
-        return 1;  // once is enough
+        return 1;  // one call is enough
       },
       &question);
   return question.start;

@@ -1,5 +1,5 @@
-// Where functions begin, from the unwind tables that the process has loaded: they know also those whose names
-// were stripped.
+// The starts of functions, from the loaded unwind tables, which also have the functions whose names were
+// stripped.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,8 +7,8 @@
 
 namespace freshframe::gil {
 
-/// Address of the first instruction of the function around `address`; 0: unknown. No matter whether the
-/// library at this address is unloaded meanwhile.
+/// Address of the first instruction of the function around `address`; 0: unknown. The library at this address
+/// may be unloaded meanwhile.
 std::uintptr_t function_start(std::uintptr_t address);
 
 }  // namespace freshframe::gil

@@ -18,7 +18,7 @@ std::string absolute(const char* path) {
   return found != nullptr ? found.get() : path;
 }
 
-// The program has no name there, and what dlopen() was given may be relative.
+// The program has no name there, and the path given to dlopen() may be relative.
 std::string path_of(const dl_phdr_info& info) {
   const std::string_view name = info.dlpi_name;
   if (name.empty()) return absolute("/proc/self/exe");

@@ -1,4 +1,4 @@
-// Which libraries are loaded where: by this a name is known to be that of the code that was sampled.
+// The loaded libraries and their addresses, which show whether a name belongs to the sampled code.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@
 namespace freshframe::gil {
 
 struct Library {
-  std::uintptr_t base = 0;   // what its addresses count from; 0 for a program that is not relocated
+  std::uintptr_t base = 0;   // the load address; 0 for a program that is not relocated
   std::uintptr_t begin = 0;  // of its first page
   std::uintptr_t end = 0;    // behind its last page
   std::string path;          // absolute; of the kernel's own: its name
@@ -20,16 +20,16 @@ struct Library {
 
 /// The libraries of one moment. Immutable.
 struct Libraries {
-  unsigned long long unloads = 0;  // libraries that had been unloaded by then: addresses may have new owners
+  unsigned long long unloads = 0;  // libraries unloaded by then: addresses may have new owners
   unsigned long long loads = 0;
   std::vector<Library> all;
 
-  /// The library whose code lies there; nullptr: none.
+  /// The library with code at this address; nullptr: none.
   [[nodiscard]] const Library* at(std::uintptr_t address) const;
 };
 
-/// The libraries of now. Makes a new list only when one was loaded or unloaded since `before`, which may be
-/// nullptr; otherwise it returns `before` itself.
+/// The present libraries. Makes a new list only if a library was loaded or unloaded since `before`, which may
+/// be nullptr. Otherwise it returns `before` itself.
 std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Libraries>& before);
 
 }  // namespace freshframe::gil

@@ -14,9 +14,10 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::size_t kPage = 4096;  // the smallest there is: a read that ends at one never crosses a mapping
+constexpr std::size_t kPage = 4096;  // the smallest size: a read that ends at a page never crosses a mapping
 
-// Some sandboxes refuse process_vm_readv even on oneself; the file is slower and nearly always there.
+// Some sandboxes refuse process_vm_readv even on the own process. The file is slower, but nearly always
+// available.
 ssize_t read_through_file(std::uintptr_t address, void* out, std::size_t size) noexcept {
   const int file = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
   if (file < 0) return -1;

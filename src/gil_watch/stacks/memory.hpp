@@ -1,5 +1,5 @@
-// Reads this process's own memory without trusting the address: what another thread frees meanwhile gives a
-// short read or stale bytes, never a fault.
+// Reads this process's own memory without trusting the address: if another thread frees the memory meanwhile,
+// the result is a short read or stale bytes, never a fault.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,7 +22,7 @@ std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcep
 /// first on, could be read.
 std::size_t read_each(std::span<const std::uintptr_t> addresses, std::size_t each, std::byte* out) noexcept;
 
-/// Why this process cannot be read in either way; "" when it can.
+/// The reason why neither way can read this process; "": it can be read.
 std::string why_unreadable();
 
 template <class T>

@@ -22,8 +22,7 @@ namespace {
 
 constexpr std::uint64_t kPeriodNs = 200'000;  // of the thread's CPU time between two samples
 constexpr std::uint32_t kStackBytes = 48 * 1024;
-constexpr std::size_t kDataBytes =
-    std::size_t{64} * 1024;  // one sample fits, further ones are lost: it is enough
+constexpr std::size_t kDataBytes = std::size_t{64} * 1024;  // for one sample; further ones are lost
 
 // The kernel's numbers of the registers, in DWARF's order.
 #if defined(__x86_64__)
@@ -83,8 +82,8 @@ bool parse(std::span<const std::byte> bytes, StackSample& sample) {
   return true;
 }
 
-// No fork falls between the opening of an event and the record of it, nor between the end of the record and the
-// closing: a child would keep an event that it does not know of, and the kernel would go on sampling.
+// No fork happens between the opening of an event and its record, nor between the end of the record and the
+// closing: a child would keep an event without a record of it, and the kernel would continue to sample.
 std::mutex& no_fork() {
   static std::mutex mutex;
   [[maybe_unused]] static const int registered = ::pthread_atfork(

@@ -21,19 +21,20 @@ class PerfSampler {
   PerfSampler& operator=(const PerfSampler&) = delete;
   ~PerfSampler() { disarm(); }
 
-  /// From now on the sample is taken as soon as `thread` has computed for a moment. False: it cannot be.
+  /// From now on the sample is taken as soon as `thread` has computed for a moment. False: that is not
+  /// possible.
   bool arm(pid_t thread);
-  /// Whether the system forbids it for good.
+  /// Whether the system forbids it permanently.
   [[nodiscard]] bool forbidden() const { return forbidden_; }
   /// The sample, once it was taken. Disarms.
   std::optional<StackSample> take();
   void disarm();
-  /// After a fork, in the child: closes its copy of the event, which would go on in the parent for as long.
+  /// After a fork, in the child: closes its copy of the event, which otherwise keeps the parent's event alive.
   void abandon() { close_event(); }
 
  private:
   void close_event();
-  std::atomic<int> event_{-1};  // a fork may meet it at any time
+  std::atomic<int> event_{-1};  // a fork may happen at any time
   bool forbidden_ = false;
   pid_t thread_ = 0;
   void* ring_ = nullptr;

@@ -1,4 +1,4 @@
-// Looks at the bytes before each address that a stack holds.
+// Checks the bytes before each address on a stack.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/return_addresses.hpp"
 

@@ -1,4 +1,4 @@
-// A thread's registers, as far as they are known, and a copy of its stack: what the unwinder works on.
+// A thread's known registers and a copy of its stack, the input of the unwinder.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,14 +14,14 @@
 namespace freshframe::gil {
 
 #if defined(__x86_64__)
-/// DWARF's numbers of the registers (System V ABI, AMD64 supplement, figure 3.36): 16 is the return address,
-/// which is where the program counter goes.
+/// DWARF's numbers of the registers (System V ABI, AMD64 supplement, figure 3.36): 16, the return address,
+/// holds the program counter.
 inline constexpr std::size_t kRegisters = 17;
 inline constexpr std::size_t kStackRegister = 7;
 inline constexpr std::size_t kCounterRegister = 16;
 #elif defined(__aarch64__)
-/// DWARF's numbers (DWARF for the Arm 64-bit Architecture, 4.1): x0 to x30, sp; the program counter stands
-/// behind them and is handed over separately.
+/// DWARF's numbers (DWARF for the Arm 64-bit Architecture, 4.1): x0 to x30, sp. The program counter is stored
+/// behind them and passed separately.
 inline constexpr std::size_t kRegisters = 33;
 inline constexpr std::size_t kStackRegister = 31;
 inline constexpr std::size_t kCounterRegister = 32;

@@ -1,4 +1,4 @@
-// Looks for jumps in the code of named functions.
+// Searches the code of named functions for jumps.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/tail_calls.hpp"
 
@@ -16,7 +16,7 @@ namespace {
 #if defined(__x86_64__)
 // Intel SDM, volume 2, JMP: E9 rel32, relative to the next instruction.
 bool jumps(std::uintptr_t from, std::uintptr_t to) {
-  constexpr std::size_t kSearched = 768;  // a wrapper that takes arguments apart is shorter
+  constexpr std::size_t kSearched = 768;  // a wrapper that parses arguments is shorter
   constexpr std::size_t kLength = 5;
   std::array<std::byte, kSearched> code{};
   const std::size_t size = read_up_to(from, code);

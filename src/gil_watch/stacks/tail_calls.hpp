@@ -1,5 +1,5 @@
-// Names for functions that took over from a named one: compilers turn `return f_impl(x);` into a jump, and
-// the named function is then no longer on the stack.
+// Names for functions that replaced a named one by a tail call: compilers turn `return f_impl(x);` into a jump,
+// and the named function is then no longer on the stack.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -21,12 +21,12 @@ namespace {
 
 constexpr std::size_t kStackBytes = std::size_t{64} * 1024;
 constexpr long kAfterNs =
-    20'000;  // of the thread's CPU time; the kernel looks at its ticks, 1 to 10 ms apart
+    20'000;  // of the thread's CPU time; the kernel checks at its ticks, 1 to 10 ms apart
 
-// One slot, static: a handler may run after the sampler has gone. state: who may touch the rest.
+// One slot, static: a handler may run after the end of the sampler. state: the owner of the rest.
 struct Slot {
-  std::atomic<std::uint32_t> wanted{0};  // ticket of the sample that is wanted; 0: none. The handler takes it
-  std::atomic<std::uint32_t> done{0};    // ticket of the sample that is there
+  std::atomic<std::uint32_t> wanted{0};  // ticket of the requested sample; 0: none. The handler takes it
+  std::atomic<std::uint32_t> done{0};    // ticket of the finished sample
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<std::byte, kStackBytes> stack{};
   std::size_t stack_size = 0;
@@ -50,7 +50,7 @@ void on_signal(int /*number*/, siginfo_t* info, void* context) {
   mine.done.store(wanted, std::memory_order_release);
 }
 
-// A signal that nobody has a handler for, from the top: lower ones are what programs pick first.
+// A signal without a handler, from the highest down: programs use the lower ones first.
 int install() {
   for (int number = SIGRTMAX - 1; number > SIGRTMIN; --number) {
     struct sigaction present{};
@@ -131,8 +131,8 @@ void TimerSampler::disarm() {
   if (armed_ == 0) return;
   ::timer_delete(timer_);
   armed_ = 0;
-  // A handler that has taken the ticket goes on writing until it says so; the slot must not be offered again
-  // before. It needs microseconds.
+  // A handler that has taken the ticket writes until it sets `done`. The slot must not be offered again before.
+  // It takes microseconds.
   std::uint32_t ticket = last_ticket;
   if (the_slot.wanted.compare_exchange_strong(ticket, 0)) return;
   while (the_slot.done.load(std::memory_order_acquire) != last_ticket) ::usleep(20);

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [No signal for a thread that waits]
-// A signal cuts nanosleep and many other system calls short. "It runs" is known only for the moment of the
-// look, so a plain signal may meet a system call that has begun since. A timer on the thread's own CPU clock
-// expires only while the thread burns CPU time, and then the signal is there at once.
+// A signal interrupts nanosleep and many other system calls. A check that a thread runs is valid only for that
+// moment, so a plain signal may interrupt a system call that has begun since. A timer on the thread's own CPU
+// clock expires only while the thread uses CPU time, and the signal is then delivered at once.
 #pragma once
 
 #include <ctime>
@@ -16,7 +16,8 @@
 namespace freshframe::gil {
 
 /// Samples one thread at a time. For one thread only (the watcher's); while one has the signal, acquire() of
-/// another one says no. Slower than the kernel's sampling: it needs a tick of the clock, 1 to 10 ms apart.
+/// another one returns false. Slower than the kernel's sampling: it needs a tick of the clock, 1 to 10 ms
+/// apart.
 class TimerSampler {
  public:
   TimerSampler() = default;
@@ -24,9 +25,9 @@ class TimerSampler {
   TimerSampler& operator=(const TimerSampler&) = delete;
   ~TimerSampler() { release(); }
 
-  /// Finds a real-time signal that nobody uses and installs the handler, which then stays for the life of
-  /// the process: a signal may still be under way when the watch ends. False: all signals are taken, or
-  /// another sampler is at work.
+  /// Finds an unused real-time signal and installs the handler, which then stays for the life of the process: a
+  /// signal may still be pending when the watch ends. False: all signals are in use, or another sampler is
+  /// active.
   bool acquire();
   void release();
 
@@ -38,7 +39,7 @@ class TimerSampler {
 
   void disarm();
 
-  /// After a fork, in the child: the sampler of the parent is at work no more.
+  /// After a fork, in the child: the parent's sampler is no longer active.
   static void forget();
 
   /// The thread that is armed; 0: none.

@@ -22,7 +22,7 @@ bool is_interpreter(const NativeFrame& frame) {
   return frame.library.starts_with("libpython") || frame.library.starts_with("python");
 }
 
-// What extensions are built on: a function in there was called by something that deserves the name more.
+// Libraries on which extensions are built: the caller of a function in them is the better name.
 bool is_system(const NativeFrame& frame) {
   static constexpr std::array<std::string_view, 9> kLibraries{
       "libc.so",   "libpthread.so", "libm.so",    "librt.so", "ld-linux",
@@ -45,7 +45,7 @@ bool is_glue(const NativeFrame& frame) {
          });
 }
 
-// How the interpreter gets from bytecode to a C function.
+// The interpreter's functions between bytecode and a C function.
 bool is_machinery(std::string_view symbol) {
   static constexpr std::array<std::string_view, 22> kPrefixes{
       "_PyEval_",      "PyEval_",      "_PyObject_",    "PyObject_",         "_PyFunction_", "PyFunction_",
@@ -67,8 +67,8 @@ const NativeFrame* outermost(std::span<const NativeFrame> chain, auto&& wanted) 
   return nullptr;
 }
 
-// Frames up to which the way is certain; or, when that is all, up to where guessing first leaves foreign
-// code: what is left from calls that have ended lies further out.
+// The certain frames. If none of them is foreign, the first run of foreign frames among the guessed ones
+// instead: remains of ended calls are further out.
 std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
   const auto guess = std::ranges::find_if(above, &NativeFrame::guessed);
   const auto certain = above.first(static_cast<std::size_t>(guess - above.begin()));
@@ -78,7 +78,8 @@ std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
   return {begin, end};
 }
 
-// As far as the system's functions, which call each other, go on without a gap where guessing begins.
+// Up to the end of the first run of the system's functions, which call each other. A run of certain frames may
+// continue among the guessed ones.
 std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
   const auto guess = std::ranges::find_if(above, &NativeFrame::guessed);
   const bool found = std::any_of(above.begin(), guess, is_system);
@@ -112,7 +113,7 @@ std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames
       return is_system(f) && !f.symbol.empty() && !f.library.starts_with("libffi");
     });
     if (found != nullptr) return found->text();
-    // Code of no library: made at run time, or its library is gone.
+    // Code outside all libraries: generated at run time, or its library was unloaded.
     if (!above.empty() && above.front().library.empty()) return above.front().text();
   }
   const auto* found =

@@ -1,4 +1,4 @@
-// Which function of a native call chain to name: the one that Python called, not the ways to it.
+// The function of a native call chain to name: the one that Python called, not the wrappers around it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@ namespace freshframe::gil {
 /// Names of C functions that Python can call, by their address: "builtins:sorted", "builtins:list.sort".
 using CallableNames = std::unordered_map<std::uintptr_t, std::string>;
 
-/// Returns "library:symbol" of the culprit, or "" when the interpreter itself was at work on bytecode.
+/// Returns "library:symbol" of the culprit, or "" when the interpreter itself ran bytecode.
 ///
 /// Of the frames above the innermost interpreter loop it takes, from Python's side: the first function of a
 /// foreign library that is not glue of a binding library; else the first that Python can call by name; else,
@@ -21,7 +21,7 @@ using CallableNames = std::unordered_map<std::uintptr_t, std::string>;
 /// machinery.
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names);
 
-/// The frames that name_culprit() looks at: those above the innermost interpreter loop, innermost first.
+/// The frames that name_culprit() considers: those above the innermost interpreter loop, innermost first.
 std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chain);
 
 }  // namespace freshframe::gil

@@ -1,4 +1,4 @@
-// One look at a suspect.
+// One observation of a suspect.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/evidence.hpp"
 
@@ -19,22 +19,22 @@ void gather_computing(Suspect& suspect, CpuSampler& sampler) {
   suspect.take_computing(sampler);
 }
 
-// Does it run bytecode, or is it inside one native call? True when it moved since the look before.
+// Does it run bytecode, or is it inside one native call? True when it moved since the observation before.
 bool count_movement(Suspect& suspect, const HolderWatch& gil, const TaskState& state) {
   const Turn& turn = gil.turn();
-  // At the first look at a turn there is nothing to compare with but what was just read: bytecode moves on
-  // within the microseconds that this has taken.
+  // At the first observation of a turn the only earlier reading is the one just made: within these microseconds
+  // bytecode has moved.
   const bool moved = turn.seen_before ? turn.moved : gil.frames().mark(suspect.holder.state) != turn.mark;
   const Clock::duration before = std::exchange(suspect.computed, cpu_time(suspect.holder.native_id));
   if (moved) {
     ++suspect.moved_looks;
   } else if (!state.running || suspect.computed - before > std::chrono::microseconds(50)) {
-    ++suspect.still_looks;  // else it was kept from moving: others had the processor
+    ++suspect.still_looks;  // else it did not run: other threads had the processor
   }
   return moved;
 }
 
-// Keeps the stack of where it waits most, by the vote of Boyer and Moore (MJRTY, 1981): a stall may begin
+// Keeps the stack of its most frequent wait, by the vote of Boyer and Moore (MJRTY, 1981): a stall may begin
 // with a page fault, or with a short call before the long one.
 void gather_waiting(Suspect& suspect, const HolderWatch& gil, const TaskState& state) {
   if (suspect.waiting && state == suspect.place) {
@@ -65,7 +65,7 @@ void gather(Suspect& suspect, const HolderWatch& gil, CpuSampler& sampler) {
   if (!state) return;
   ++(state->running ? suspect.running_looks : suspect.waiting_looks);
   if (suspect.kernel_name.empty()) suspect.kernel_name = task_name(suspect.holder.native_id);
-  // The frames and the stack are of one moment, however many calls the stall is made of.
+  // The frames and the stack are of one moment, even if the stall consists of many calls.
   const bool stack_missing = suspect.stack() == nullptr;
   std::vector<PythonFrame> before;
   if (stack_missing) {
@@ -73,9 +73,10 @@ void gather(Suspect& suspect, const HolderWatch& gil, CpuSampler& sampler) {
   }
   const bool moved = count_movement(suspect, gil, *state);
   if (state->running) {
-    // A signal costs the thread microseconds; one that runs bytecode needs none to be named.
+    // A signal costs the thread microseconds. A thread that runs bytecode needs none.
     if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);
-    // What was sampled since the look before is the call of that look, when it has moved on by now.
+    // If the thread has moved by now, the sample since the observation before belongs to the call of that
+    // observation.
     const bool sampled = stack_missing && suspect.computing;
     if (sampled && moved && !before.empty()) suspect.python = std::move(before);
     return;

@@ -72,7 +72,7 @@ void Findings::add(const Stall& stall) {
   auto words = words_of(stall);
   const double lasted = seconds(stall.duration);
   Key key{words.native, words.python};
-  if (words.native.empty() && !stall.python_frames.empty()) {  // a loop is met at another line each time
+  if (words.native.empty() && !stall.python_frames.empty()) {  // a loop is seen at another line each time
     const auto& frame = stall.python_frames.front();
     key.second = frame.file + ":" + frame.function;
   }

@@ -1,4 +1,4 @@
-// What the process's watch has found, for native code that must not wait for Python to hear of it.
+// The findings of the process's watch, for native code that must not wait for Python.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,16 +17,16 @@
 
 namespace freshframe::gil {
 
-/// The one record of what the watch has found: the dashboard, `stats()` and freshframe.gil show it.
+/// The single record of the watch's findings. The dashboard, `stats()` and freshframe.gil show it.
 /// Thread-safe.
 class Findings {
  public:
   static constexpr std::size_t kRecent = 32;         // stalls
   static constexpr std::size_t kShown = 5;           // culprits
-  static constexpr std::size_t kMaxCulprits = 1000;  // then the rest is counted together
+  static constexpr std::size_t kMaxCulprits = 1000;  // the others are counted together
   static constexpr std::size_t kDurations = 1000;    // per culprit, for its median: the latest
 
-  /// What one culprit did: seconds.
+  /// The stalls of one culprit, in seconds.
   struct Culprit {
     std::string native;
     std::string python;
@@ -44,18 +44,18 @@ class Findings {
 
   /// One per process.
   [[nodiscard]] static Findings& instance();
-  /// In the child of a fork, where another thread may have had the lock: starts with new ones.
+  /// In the child of a fork, where another thread may have held the lock: starts with new findings.
   static void renew();
 
-  /// A watch begins: what the one before found is forgotten.
+  /// A watch begins: the findings of the one before are dropped.
   void begin();
   void end();
   void add(const Stall& stall);
-  /// What is known of a stall that goes on; it counts as over when this is not said again for a while.
+  /// The state of a current stall. It counts as over when this is not called again for a while.
   void going_on(const Stall& stall);
   /// At most so many culprits.
   [[nodiscard]] Summary summary(std::size_t most = kMaxCulprits + 1) const;
-  /// Tells everything to `sink`, while the findings are locked.
+  /// Passes everything to `sink`, while the findings are locked.
   void read(const FindingsSink& sink) const;
 
  private:
@@ -91,7 +91,7 @@ class Findings {
   mutable std::mutex mutex_;
   bool watching_ = false;  // guarded by mutex_, as all below
   std::uint64_t stalls_ = 0;
-  std::uint64_t last_id_ = 0;  // of all watches: readers know by it what is new
+  std::uint64_t last_id_ = 0;  // of all watches: readers recognise new stalls by it
   double stalled_ = 0;
   std::map<Key, Count> counts_;
   std::deque<Recent> recent_;

@@ -1,4 +1,5 @@
-// How one extension module hands the watch's findings to another: plain C, since no C++ type crosses modules.
+// The interface by which one extension module passes the watch's findings to another: plain C, since no C++
+// type crosses modules.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +14,7 @@ struct FindingsSink {
   void (*totals)(void* context, int watching, std::uint64_t stalls, double stalled);
   void (*culprit)(void* context, const char* native, const char* python, const char* program,
                   std::uint64_t count, const double* total_max_p50);
-  /// A stall; `id` 0: it goes on.
+  /// A stall; `id` 0: the current one.
   void (*stall)(void* context, std::uint64_t id, double seconds, const char* thread, const char* native,
                 const char* python, const char* program);
 };

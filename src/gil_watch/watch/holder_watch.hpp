@@ -1,4 +1,4 @@
-// Who has the GIL now and since when, by looking at the GIL's record: the GIL itself is never touched.
+// The present holder of the GIL and its time, read from the GIL's record. The GIL itself is never touched.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,23 +11,23 @@
 
 namespace freshframe::gil {
 
-/// Where this process keeps what the watch looks at. Filled in with the GIL held, before a watch starts.
+/// The addresses that the watch reads. Filled in with the GIL held, before a watch starts.
 struct Target {
   std::uintptr_t gil = 0;  // find_gil()
   KnownTypes types;
   std::size_t pthread_id = 0;  // offset of the kernel's id in glibc's thread record; for CPython 3.10
 };
 
-/// Offset of the kernel's thread id in what pthread_self() points to; 0 when it cannot be found.
+/// Offset of the kernel's thread id in the record of pthread_self(); 0: not found.
 std::size_t find_pthread_id() noexcept;
 
 struct Holder {
-  std::uintptr_t state = 0;  // its thread state; 0: nobody
+  std::uintptr_t state = 0;  // its thread state; 0: none
   unsigned long python_id = 0;
   pid_t native_id = 0;
 };
 
-/// One uninterrupted hold, as far as looks at intervals can tell.
+/// One uninterrupted hold, according to periodic observations.
 struct Turn {
   Holder holder;
   unsigned long number = 0;  // the GIL's count of changes of the holder
@@ -35,17 +35,17 @@ struct Turn {
   Clock::time_point still_since;  // since when it has been at `mark`
   PlaceMark mark;
   bool seen_before = false;  // this is not the first look at it
-  bool moved = false;        // it was elsewhere in its bytecode at the look before
+  bool moved = false;        // at the look before, it was elsewhere in its bytecode
 
   explicit operator bool() const { return holder.state != 0; }
 };
 
-/// Follows the GIL from look to look. For one thread.
+/// Follows the GIL from one observation to the next. For one thread.
 class HolderWatch {
  public:
   explicit HolderWatch(const Target& target) : target_(target), frames_(target.types) {}
 
-  /// Looks once. False: the GIL's record cannot be read.
+  /// Observes once. False: the GIL's record cannot be read.
   bool look(Clock::time_point now);
 
   [[nodiscard]] const Turn& turn() const { return turn_; }
@@ -55,7 +55,7 @@ class HolderWatch {
   [[nodiscard]] unsigned long switches() const { return switches_; }
   [[nodiscard]] const FrameReader& frames() const { return frames_; }
 
-  /// This thread is the watch's own: when it has the GIL, nobody has.
+  /// This thread is the watch's own: while it holds the GIL, the GIL counts as free.
   void ignore(unsigned long python_id) { ignored_ = python_id; }
 
  private:

@@ -23,7 +23,7 @@ void Probe::stop() {
 void Probe::wake() {
   {
     const std::lock_guard lock(mutex_);
-  }  // whoever looked just before is asleep by now
+  }  // a thread that checked just before is asleep by now
   wake_.notify_one();
 }
 

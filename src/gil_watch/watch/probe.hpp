@@ -1,4 +1,4 @@
-// The one thread of a watch that asks for the GIL: what it shares with the watcher, which never does.
+// The one thread of a watch that asks for the GIL, and its state shared with the watcher, which never asks.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,8 +11,8 @@
 
 namespace freshframe::gil {
 
-/// The watcher asks; the probe's thread wakes, takes the GIL and says when it had it. How long that took is
-/// what any other thread would have waited. Thread-safe.
+/// The watcher asks. The probe's thread wakes, acquires the GIL and records the time. The duration is the time
+/// that any other thread would have waited. Thread-safe.
 class Probe {
  public:
   enum class Wake { Asked, Pending, Stop };
@@ -22,15 +22,15 @@ class Probe {
   /// Wakes the probe's thread, if it sleeps.
   void ask();
   void stop();
-  /// Since when the probe's thread has been waiting for the GIL; zero: it is not.
+  /// The beginning of the probe thread's wait for the GIL; zero: it does not wait.
   [[nodiscard]] Clock::time_point waiting_since() const;
-  /// When it last got it.
+  /// The time of its last acquisition.
   [[nodiscard]] Clock::time_point taken_at() const;
 
   // ---- the probe's side; the first without the GIL
 
-  /// Sleeps until it is asked, until `pending()` or until the stop. The wait for the GIL counts from when
-  /// this returns.
+  /// Sleeps until a request, until `pending()` or until the stop. The wait for the GIL counts from the return
+  /// of this function.
   template <class Pending>
   Wake sleep(Pending&& pending) {
     std::unique_lock lock(mutex_);
@@ -41,7 +41,7 @@ class Probe {
     waiting_since_.store(Clock::now().time_since_epoch().count(), std::memory_order_release);
     return why;
   }
-  /// With the GIL, which the thread has had since `now`.
+  /// With the GIL, which the thread has held since `now`.
   void taken(Clock::time_point now);
   /// Something is pending.
   void wake();

@@ -1,4 +1,4 @@
-// What the watch tells about one stall: plain data, made without the GIL.
+// The watch's report of one stall: plain data, made without the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,20 +16,20 @@ namespace freshframe::gil {
 
 using Clock = std::chrono::steady_clock;
 
-/// The GIL could not be had for so long, and this thread kept it for most of that time.
+/// The GIL was unavailable for so long, and this thread held it for most of that time.
 struct Stall {
   Clock::time_point began;
   Clock::duration duration{};
-  Clock::duration share{};      // how long the named thread had it
+  Clock::duration share{};      // the time that the named thread held it
   unsigned long python_id = 0;  // threading.get_ident()
   pid_t native_id = 0;
   std::string thread;                      // Python's name of the thread, or the kernel's
   bool blocked = false;                    // it waited in the kernel; else it was on the CPU
-  std::string system_call;                 // where it waited
-  std::string native;                      // "library:symbol" of what Python called; empty: bytecode
+  std::string system_call;                 // in which it waited
+  std::string native;                      // "library:symbol" that Python called; empty: bytecode
   std::vector<NativeFrame> native_frames;  // innermost first
   std::vector<PythonFrame> python_frames;  // innermost first
-  std::optional<PythonFrame> program;      // the nearest of them that is the program's own
+  std::optional<PythonFrame> program;      // the innermost one of the program's own code
 };
 
 }  // namespace freshframe::gil

@@ -29,8 +29,8 @@ static_assert(sizeof(Attributes) == 48);
 void wake_soon() noexcept {
   Attributes attributes;
   if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
-  if (attributes.policy != SCHED_OTHER) return;  // somebody has chosen
-  attributes.runtime_ns = 100'000;               // the least that the kernel takes
+  if (attributes.policy != SCHED_OTHER) return;  // a policy was chosen
+  attributes.runtime_ns = 100'000;               // the least that the kernel accepts
   (void)::syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 

@@ -5,7 +5,7 @@
 namespace freshframe::gil {
 
 /// The calling thread needs microseconds at a time: Linux 6.12 and newer then prefer it over threads with
-/// long slices, without any privilege or larger share. Older kernels take no notice.
+/// long slices, without any privilege or larger share. Older kernels ignore it.
 void wake_soon() noexcept;
 
 }  // namespace freshframe::gil

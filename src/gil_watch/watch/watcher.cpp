@@ -1,4 +1,4 @@
-// From looks at the GIL to stalls.
+// Derives stalls from observations of the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/watcher.hpp"
 
@@ -18,11 +18,11 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-// How much of the threshold a holder may be stuck before the probe asks and evidence is gathered: late enough
-// to leave short calls alone, early enough for a sample, which needs a tick of the kernel's clock (1 to 10
-// ms).
+// The share of the threshold for which a holder may be stuck before the probe asks and evidence is gathered:
+// late enough to ignore short calls, early enough for a sample, which needs a tick of the kernel's clock (1 to
+// 10 ms).
 constexpr int kAskPercent = 40;
-// Threads that take turns are asked this often, in thresholds.
+// The interval of the probe's requests while threads take turns, in thresholds.
 constexpr int kBeatThresholds = 5;
 // So many changes of the holder between two beats mean that threads take turns; a beat itself causes two.
 constexpr unsigned long kBeatSwitches = 6;
@@ -77,7 +77,7 @@ void Watcher::start(CallableNames names, unsigned long ignored_python_id, StackS
 void Watcher::stop() {
   stopping_.store(true);
   if (thread_.joinable()) thread_.join();
-  probe_.stop();  // after the last stall, so that whoever serves the probe still hears of it
+  probe_.stop();  // after the last stall, so that the probe's thread still reports it
 }
 
 void Watcher::abandon() {
@@ -106,7 +106,7 @@ void Watcher::run() {
     look_or_lose();
     std::this_thread::sleep_for(options_.period);
   }
-  // A stall that is just over: the probe says within moments how long it was.
+  // A stall that has just ended: the probe reports its duration within moments.
   constexpr int kLastLooks = 10;
   for (int i = 0; i < kLastLooks && open_; ++i) {
     look_or_lose();
@@ -117,7 +117,7 @@ void Watcher::run() {
   stacks_.reset();
 }
 
-// A stall that there is no memory for is lost and counted; the program that is watched goes on.
+// Without memory for a stall, the stall is lost and counted, and the watched program continues.
 void Watcher::look_or_lose() {
   try {
     look();
@@ -152,7 +152,7 @@ void Watcher::look() {
   }
 }
 
-// Since when the present holder has been keeping the GIL without a chance for others; `max` when it has not.
+// The time since which the present holder has kept the GIL from other threads; `max`: there is no holder.
 Clock::time_point Watcher::stuck_since() const {
   const Turn& turn = gil_.turn();
   if (!turn) return Clock::time_point::max();
@@ -200,7 +200,8 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
   tell_going(now);
 }
 
-// Naming costs about as much as a look, so not at each one; nor for what is over before anybody reads of it.
+// Naming costs about as much as an observation, so it is not done at each one, nor for a stall that is soon
+// over.
 void Watcher::tell_going(Clock::time_point now) {
   constexpr milliseconds kLong{100};
   constexpr milliseconds kAgain{200};
@@ -264,14 +265,15 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   return stall;
 }
 
-// What the interpreter's loop called has a name, unless it is what a named function ended with.
+// A function that the interpreter's loop called has a name in `names_`, unless a named function ended with a
+// tail call to it.
 void Watcher::learn_name(std::span<const NativeFrame> chain) {
   const auto above = above_interpreter(chain);
   if (above.empty() || above.size() == chain.size()) return;
   const NativeFrame& called = above.back();
   if (called.guessed || called.library != chain[above.size()].library || names_.contains(called.function))
     return;
-  // Everybody calls the C API; that operator.call ends with PyObject_Vectorcall makes no name for it.
+  // Every function calls the C API: operator.call, which ends with PyObject_Vectorcall, gives no name to it.
   if (called.symbol.starts_with("Py") || called.symbol.starts_with("_Py")) return;
   if (!asked_.insert(called.function).second) return;
   const std::string name = name_of_jumper(called.function, names_);

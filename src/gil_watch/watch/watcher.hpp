@@ -1,4 +1,5 @@
-// The watcher: a thread that sees, without ever taking the GIL, that it cannot be had, and finds out why.
+// The watcher: a thread that detects, without ever taking the GIL, that the GIL is unavailable, and finds the
+// reason.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,49 +25,49 @@ namespace freshframe::gil {
 
 struct WatchOptions {
   Clock::duration threshold = std::chrono::milliseconds(10);
-  /// Time between two looks at the lock; zero: a fifth of the threshold, 0.5 to 5 ms.
+  /// Time between two observations of the GIL; zero: a fifth of the threshold, 0.5 to 5 ms.
   Clock::duration period{};
-  /// Does without the kernel's sampling, as where it is not permitted.
+  /// Does not use the kernel's sampling, as if it were not permitted.
   bool timer_only = false;
 };
 
-/// Tells of every time that the GIL could not be had for longer than the threshold.
+/// Reports every time that the GIL was unavailable for longer than the threshold.
 ///
 /// Note [When the probe asks]
-/// Asking for the GIL makes its holder hand it over and wait for its turn again, so asking all the time would
-/// cost the program what it is meant to save. The watcher looks at the lock's record instead, and has the
-/// probe ask only when the holder looks stuck: it has not moved in its bytecode for a while (code that moves
-/// hands over within the switch interval, unless that interval is longer than the threshold), or when several
-/// threads take turns, a few times per second. Whether it is a stall is then decided by how long the probe
-/// really had to wait.
+/// A request for the GIL makes its holder release it and wait for its turn again, so constant requests would
+/// slow the program down. The watcher reads the GIL's record instead. It lets the probe ask only when the
+/// holder seems stuck, because it has not moved in its bytecode for a while (code that moves releases the GIL
+/// within the switch interval, unless that interval is longer than the threshold), and, a few times per second,
+/// when several threads take turns. The real wait of the probe then decides whether it is a stall.
 ///
-/// Thread-safe. The callback runs on the watcher's thread, without the GIL, and must not wait for it. Without
-/// anybody serving probe() the ends of stalls are seen at the next look instead of at once.
+/// Thread-safe. The callback runs on the watcher's thread, without the GIL, and must not wait for it. Without a
+/// thread that serves probe(), the end of a stall is seen at the next observation instead of at once.
 class Watcher {
  public:
   using OnStall = std::function<void(Stall&&)>;
 
-  /// `on_going`: told a few times per second what is known of a stall that goes on for long.
+  /// `on_going`: called a few times per second with the state of a long stall.
   Watcher(const Target& target, const WatchOptions& options, OnStall on_stall, OnStall on_going = {});
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  /// Starts the thread and returns when it looks. `names`: of C functions that Python can call.
+  /// Starts the thread and returns when it observes. `names`: of C functions that Python can call.
   /// `called`: a stack on which bytecode calls the caller of this; it shows where the interpreter's loop is.
   void start(CallableNames names, unsigned long ignored_python_id, StackSample called);
   /// Returns when the thread has ended.
   void stop();
-  /// After a fork, in the child: the thread is gone. The object must then be leaked: nothing can be joined.
+  /// After a fork, in the child: the thread does not exist there. The object must be leaked: nothing can be
+  /// joined.
   void abandon();
 
   [[nodiscard]] Probe& probe() { return probe_; }
-  /// Stalls that could not be told, for want of memory.
+  /// Stalls that were lost for lack of memory.
   [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
   /// Names of threads, which only Python knows, by threading.get_native_id() (the next thread may have the
-  /// get_ident() of one that has ended): told by whoever serves the probe, with the GIL, before it says that
-  /// it has taken it.
+  /// get_ident() of one that has ended): set by the thread that serves the probe, with the GIL, before it
+  /// reports its acquisition.
   using ThreadNames = std::unordered_map<pid_t, std::string>;
   void name_threads(ThreadNames names);
 
@@ -108,7 +109,7 @@ class Watcher {
   std::unique_ptr<CallStacks> stacks_;
   CallableNames names_;
   StackSample called_;
-  std::unordered_set<std::uintptr_t> asked_;  // functions whose name was looked for
+  std::unordered_set<std::uintptr_t> asked_;  // functions whose names were searched for
   std::optional<Open> open_;
   Clock::time_point last_look_;
   Clock::time_point last_beat_;

@@ -89,7 +89,7 @@ class Decoder {
 
   // Corners in pixels of the input.
   void add(const std::array<float, 4>& corners, float confidence, std::size_t id) {
-    if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // nor when it is no number
+    if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // also false for NaN
     const auto is_number = [](float value) { return std::isfinite(value); };
     if (!std::ranges::all_of(corners, is_number) || !is_number(confidence)) return;
     if (!(corners[2] > corners[0]) || !(corners[3] > corners[1])) return;
@@ -264,7 +264,7 @@ std::vector<Detection> boxes_in_picture(const Recognised& how, std::span<const O
 void apply_to(InputForm& form, Layout layout) {
   switch (layout) {
     case Layout::Rfdetr:
-    case Layout::Detr:  // what ImageNet's pictures have on average
+    case Layout::Detr:  // the average of ImageNet's pictures
       form.mean = {0.485F, 0.456F, 0.406F};
       form.deviation = {0.229F, 0.224F, 0.225F};
       form.stretch = true;

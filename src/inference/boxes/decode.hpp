@@ -19,7 +19,7 @@ struct OutputView {
   std::span<const float> floats;
   std::span<const std::int64_t> integers = {};
   std::span<const std::int64_t> shape;  // of the whole output
-  std::size_t pictures = 1;             // whose numbers the whole output has; the spans are those of one
+  std::size_t pictures = 1;             // in the whole output; the spans are of one picture
 };
 
 struct DecodeOptions {
@@ -28,12 +28,12 @@ struct DecodeOptions {
   std::vector<bool> wanted = {};  // by class; empty: all. Classes beyond its end are not wanted
 };
 
-/// Boxes in pixels of the input, before duplicates go. Numbers that are none give no box. Throws Error when the
+/// Boxes in pixels of the input, before the removal of duplicates. NaN gives no box. Throws Error when the
 /// outputs have other shapes than were recognised.
 [[nodiscard]] std::vector<Detection> decode(const Recognised& how, std::span<const OutputView> outputs,
                                             const InputForm& form, const DecodeOptions& options);
 
-/// True: the model leaves duplicates in.
+/// True: the model's output contains duplicates.
 [[nodiscard]] bool needs_suppression(Layout layout) noexcept;
 
 /// decode(), without duplicates, in pixels of the picture and within it; most confident first.
@@ -42,7 +42,7 @@ struct DecodeOptions {
                                                       const InputForm& form, const Placement& placement,
                                                       const DecodeOptions& options);
 
-/// What the layout's models want of pictures: their scale of numbers, and whether pictures are stretched.
+/// The input form of the layout's models: the scale of the numbers, and whether pictures are stretched.
 void apply_to(InputForm& form, Layout layout);
 
 }  // namespace freshframe::inference

@@ -23,7 +23,7 @@ constexpr std::array<std::pair<Layout, std::string_view>, 9> kNames = {{{Layout:
                                                                         {Layout::Boxes, "boxes"},
                                                                         {Layout::Ssd, "ssd"}}};
 
-constexpr std::int64_t kMostRowsOfQueries = 1000;  // of models that look for things instead of scanning
+constexpr std::int64_t kMostRowsOfQueries = 1000;  // of models with queries instead of grids
 constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 joints of 3 numbers
 constexpr int kAnchors = 3;                        // per place in YOLOv5
 
@@ -39,7 +39,7 @@ constexpr std::string_view kDecodeYourself =
 /// One layout that the outputs could have.
 struct Fit {
   Layout layout;
-  std::int64_t classes;  // 0: the shapes do not tell
+  std::int64_t classes;  // 0: not known from the shapes
   std::string why;
 };
 
@@ -175,7 +175,7 @@ class Recogniser {
     }
   }
 
-  // Models that look at every place of some grids: as many rows as those have places.
+  // Models with a row for each cell of some grids.
   void find_scanned(std::int64_t rows, std::int64_t columns) {
     static constexpr std::array<std::array<int, 4>, 6> kStrides = {
         {{8, 16, 32, 0}, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32, 0, 0}, {8, 0, 0, 0}, {16, 0, 0, 0}}};
@@ -195,7 +195,7 @@ class Recogniser {
       if (columns == places && rows > 4) {
         add(Layout::Yolov8, rows - 4, std::to_string(columns) + " columns" + of);
       }
-      // Rows of six are of one class, or of the families below: on 160x160 they have 300 rows, too.
+      // Rows of six belong to models of one class, or to the families below: on 160x160 both have 300 rows.
       const bool is_six = columns == 6 && named_classes() > 1 && !facts_.layout;
       if (rows == kAnchors * places && columns > 5 && !is_six) {
         add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows, three" + of);

@@ -1,4 +1,4 @@
-// What a detector's outputs mean: told from the file's metadata, names and shapes, or refused.
+// The meaning of a detector's outputs, recognised from the file's metadata, names and shapes, or refused.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ namespace freshframe::inference {
 enum class Layout : std::uint8_t {
   Yolov5,   // [1, n, 5 + classes]: centre x, centre y, width, height, objectness, a score per class
   Yolov8,   // [1, 4 + classes, n]: the same without objectness, columns of rows
-  End2end,  // [1, n, 6]: x1, y1, x2, y2, confidence, class; duplicates are gone
+  End2end,  // [1, n, 6]: x1, y1, x2, y2, confidence, class; without duplicates
   Rtdetr,   // [1, n, 4 + classes]: centre and size in 0..1, a score per class
   Rtdetr6,  // [1, n, 6]: centre and size in 0..1, confidence, class
   Rfdetr,   // dets [1, n, 4]: centre and size in 0..1; labels [1, n, classes + 1]: logits, of which each is
@@ -32,33 +32,33 @@ enum class Layout : std::uint8_t {
 /// The layout of that name. Throws OptionError, which lists them.
 [[nodiscard]] Layout layout_of(std::string_view name);
 
-/// What is known of a model before it is understood. Shapes are those of a run.
+/// The facts about a model before its layout is recognised. Shapes are those of a run.
 struct ModelFacts {
   std::string path;
   int width = 0;
   int height = 0;
   std::vector<TensorInfo> outputs = {};
   std::map<std::string, std::string> metadata = {};
-  std::optional<std::vector<std::string>> names = {};  // given by the user: they win
+  std::optional<std::vector<std::string>> names = {};  // given by the user: they take precedence
   std::optional<Layout> layout = {};                   // likewise
 };
 
 struct Recognised {
   Layout layout = Layout::Yolov8;
   int classes = 0;                      // 0: not known
-  std::vector<std::string> names = {};  // of the classes, where the file or the user tells them
+  std::vector<std::string> names = {};  // of the classes, if the file or the user has them
   std::string why = {};                 // for `freshframe model`
-  // Which outputs hold the boxes, scores and classes; those that the layout has.
+  // The outputs with the boxes, scores and classes, as far as the layout has them.
   std::size_t boxes = 0;
   std::size_t scores = 0;
   std::size_t labels = 0;
 };
 
-/// Throws OptionError: no detector, unknown, or more than one layout fits; it shows the outputs and what to
-/// pass.
+/// Throws OptionError if the file is no detector, or if none or more than one layout fits. The error shows the
+/// outputs and the options to pass.
 [[nodiscard]] Recognised recognise(const ModelFacts& facts);
 
-/// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt: it is neither.
+/// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt: neither form.
 [[nodiscard]] std::optional<std::vector<std::string>> parse_names(std::string_view text);
 
 }  // namespace freshframe::inference

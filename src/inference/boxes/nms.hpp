@@ -1,4 +1,4 @@
-// Non-maximum suppression: of boxes of one class that cover each other, the surest stays.
+// Non-maximum suppression: of overlapping boxes of one class, the most confident stays.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,12 +9,12 @@
 
 namespace freshframe::inference {
 
-inline constexpr std::size_t kMostBoxes = 300;          // that a detector gives
-inline constexpr std::size_t kMostCandidates = 30'000;  // the surest are considered
+inline constexpr std::size_t kMostBoxes = 300;          // of a detector
+inline constexpr std::size_t kMostCandidates = 30'000;  // the most confident are considered
 
-/// Greedy, class by class, as torchvision.ops.batched_nms. A box goes when its overlap (intersection over
-/// union) with a surer one is more than `iou`. Most confident first; of equals the one that came first, so the
-/// result is the same in every run.
+/// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection over
+/// union) with a more confident one is more than `iou`. Most confident first, and in the given order for equal
+/// confidences, so the result is the same in every run.
 [[nodiscard]] std::vector<Detection> suppress(std::vector<Detection> boxes, float iou);
 
 /// Most confident first, at most kMostBoxes.

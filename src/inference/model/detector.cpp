@@ -79,7 +79,8 @@ struct OnnxDetector::Impl {
   using Samples = std::span<const Sample<Frame>>;
 
   // For the first batch of several. Runs that divide their operators among threads would wait for each other, so
-  // these have a thread each. The first session goes before the second comes: the weights are never there twice.
+  // these have a thread each. The first session is released before the second is made: the weights are never in
+  // memory twice.
   void prepare() {
     if (prepared) return;
     if (threads > 1 && !tensors && origin.provider == "cpu") {

@@ -1,4 +1,4 @@
-// What is counted of a network's runs.
+// Counters of a network's runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

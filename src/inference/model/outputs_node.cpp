@@ -1,4 +1,4 @@
-// The node that gives a model's outputs as a table of arrays.
+// The node that returns a model's outputs as a table of arrays.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/inference.hpp"

@@ -26,8 +26,8 @@ class PictureCrew {
   ~PictureCrew();
 
   using Work = std::function<void(std::size_t index, PictureRunner& runner)>;
-  /// Calls `work` once for each index below `count`, each runner's calls on one thread. Rethrows what the lowest
-  /// index has thrown, when all have ended. One caller at a time.
+  /// Calls `work` once for each index below `count`, each runner's calls on one thread. When all have ended,
+  /// rethrows the exception of the lowest index. One caller at a time.
   void run(std::size_t count, const Work& work);
 
   [[nodiscard]] PictureRunner& first() noexcept { return *runners_.front(); }
@@ -36,7 +36,7 @@ class PictureCrew {
   struct Batch {
     const Work* work = nullptr;
     std::size_t count = 0;
-    std::size_t next = 0;     // the lowest index that nobody has taken
+    std::size_t next = 0;     // the lowest free index
     std::size_t working = 0;  // threads that are in a call
     std::size_t failed_at = 0;
     std::exception_ptr failure;
@@ -48,7 +48,7 @@ class PictureCrew {
   std::vector<std::unique_ptr<PictureRunner>> runners_;
   std::mutex mutex_;
   std::condition_variable begun_;  // of helpers: there is work, or the end
-  std::condition_variable done_;   // of the caller: nobody works
+  std::condition_variable done_;   // of the caller: no thread works
   Batch batch_;                    // guarded by mutex_, as `ending_`
   bool ending_ = false;
   std::vector<std::thread> helpers_;

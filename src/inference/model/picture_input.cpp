@@ -1,4 +1,4 @@
-// What a model's input wants of pictures.
+// The form of a model's input.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/model/picture_input.hpp"
 
@@ -34,7 +34,7 @@ std::optional<Size> size_in(const std::string& text) {
   return Size{found == 2 ? numbers[1] : numbers[0], numbers[0]};
 }
 
-// The length of an axis, where the file tells it, or else of `given`.
+// The length of an axis from the file, or else from `given`.
 int side(const Session& session, std::int64_t declared, std::optional<int> given, const char* what) {
   if (declared > 0 && given && *given != declared) {
     refuse(session, std::string("size= asks for a ") + what + " of " + std::to_string(*given) +

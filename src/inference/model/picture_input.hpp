@@ -1,4 +1,4 @@
-// A model that takes one picture: what its input wants, and what it then gives.
+// A model that takes pictures: the form of its input, and its outputs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -32,17 +32,17 @@ using Size = std::pair<int, int>;  // width, height
 /// Throws OptionError when that is fixed to several.
 void refuse_fixed_batch(const Session& session);
 
-/// The outputs as the decoders see them: those of picture `index` of a run of `count`.
+/// The outputs for the decoders: those of picture `index` of a run of `count`.
 [[nodiscard]] std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t index = 0,
                                                std::size_t count = 1);
 
 /// The facts of a model after one run with empty pictures: the shapes are those of one picture.
 [[nodiscard]] ModelFacts facts_of(const Session& session, const InputForm& form);
 
-/// What a run gives.
+/// The result of a run.
 struct PictureRun {
   std::vector<Tensor> outputs;        // none: it was stopped
-  std::vector<Placement> placements;  // where each picture lay
+  std::vector<Placement> placements;  // the place of each picture
   std::size_t count = 1;              // pictures of the tensor
   double seconds = 0;                 // of the network alone
 
@@ -52,7 +52,7 @@ struct PictureRun {
   }
 };
 
-/// Takes pictures through a model. One thread at a time; several runners may share a session.
+/// Runs a model on pictures. One thread at a time; several runners may share a session.
 class PictureRunner {
  public:
   PictureRunner(std::shared_ptr<const Session> session, const InputForm& form);

@@ -12,7 +12,7 @@
 namespace freshframe::inference {
 namespace {
 
-constexpr float kBar = 114;  // the grey of the bars, as every YOLO was trained with
+constexpr float kBar = 114;  // the grey of the bars, as in the training of every YOLO
 
 bool is_packed(PixelFormat format) {
   return format == PixelFormat::Bgr || format == PixelFormat::Rgb;

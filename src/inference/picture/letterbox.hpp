@@ -11,12 +11,12 @@
 
 namespace freshframe::inference {
 
-/// What a model wants of a picture: `channels` planes of floats, one after the other.
+/// The form of a model's input: `channels` planes of floats, one after the other.
 struct InputForm {
   int width = 0;
   int height = 0;
   int channels = 3;      // or 1: luma
-  bool stretch = false;  // to the whole input; else the sides keep their ratio, and grey bars fill the rest
+  bool stretch = false;  // to the whole input; else the aspect ratio is kept, and grey bars fill the rest
   bool blue_first = false;
   // A level of 0..255 becomes (level / 255 - mean) / deviation; red, green, blue.
   std::array<float, 3> mean = {0, 0, 0};
@@ -24,7 +24,7 @@ struct InputForm {
   bool operator==(const InputForm&) const = default;
 };
 
-/// Where in the input a picture lies.
+/// The place of a picture in the input.
 struct Placement {
   // Pixels of the input per pixel of the picture. They differ a little: each side is rounded to whole pixels.
   double scale_x = 1;

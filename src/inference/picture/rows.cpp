@@ -1,7 +1,7 @@
 // Row kernels. Compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 
-#ifdef __SANITIZE_ADDRESS__  // every target takes its time to compile, so there are only two
+#ifdef __SANITIZE_ADDRESS__  // only two targets, because each one takes time to compile
 #define HWY_DISABLED_TARGETS \
   (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
@@ -56,7 +56,8 @@ void PickTaps(const float* row, const Pick& how, float* out, std::size_t count) 
   }
 }
 
-// Whole levels, half up. cv2.resize() gives whole ones, too; its fixed-point sums differ by one at some pixels.
+// Whole levels, half up. cv2.resize() also returns whole ones. Its fixed-point sums differ by one at some
+// pixels.
 HWY_INLINE V within(V level) {
   return hn::Floor(hn::Add(hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F)), of(0.5F)));
 }
@@ -69,7 +70,7 @@ HWY_INLINE V scaled(V level, const Scale& scale) {
 #endif
 }
 
-// Stores whole vectors, and of the last one only what belongs to the row.
+// Stores whole vectors, and of the last one only the part that belongs to the row.
 HWY_INLINE void store(V value, float* to, std::size_t room, std::size_t lanes) {
   if (room >= lanes) return hn::StoreU(value, Floats(), to);
   HWY_ALIGN float rest[hn::MaxLanes(Floats())];

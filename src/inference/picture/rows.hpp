@@ -1,4 +1,4 @@
-// The steps of one row on its way into a tensor, vectorised for each instruction set.
+// The conversion steps of one row into a tensor, vectorised for each instruction set.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace freshframe::inference {
 
-/// Rows of floats and taps are this much longer than what counts, so that whole vectors may be worked on.
+/// Rows of floats and taps are this much longer than their content, so that loops can process whole vectors.
 inline constexpr std::size_t kRowSlack = 64;
 
 /// out = a + (b - a) * weight for `count` bytes.

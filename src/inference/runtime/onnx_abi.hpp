@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Places in OrtApi]
-// OrtGetApiBase() gives OrtApiBase, and its GetApi(version) a table of functions that later versions only
-// append to ("the ordering of these fields MUST not change", onnxruntime_c_api.cc of ONNX Runtime). Functions
-// are declared here by their place in that table. So no header of 8000 lines has to be shipped, and one build
-// runs on every runtime that knows kApiVersion.
+// OrtGetApiBase() returns OrtApiBase, and its GetApi(version) a table of functions to which later versions only
+// append ("the ordering of these fields MUST not change", onnxruntime_c_api.cc of ONNX Runtime). Functions are
+// declared here by their place in that table. So no header of 8000 lines has to be shipped, and one build runs
+// on every runtime that knows kApiVersion.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct Metadata;
 struct Allocator;
 struct CudaOptions;  // OrtCUDAProviderOptionsV2
 
-/// That of ONNX Runtime 1.16; all from 1.20 on, whose wheels have the library as a file, give it.
+/// That of ONNX Runtime 1.16. All versions from 1.20 on, whose wheels have the library as a file, support it.
 inline constexpr std::uint32_t kApiVersion = 16;
 
 struct ApiBase {

@@ -1,4 +1,5 @@
-// How many processors this process may use: the least of its affinity and its control groups' quotas.
+// The number of processors that this process may use: the minimum of its affinity and its control groups'
+// quotas.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <fstream>

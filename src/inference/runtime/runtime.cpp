@@ -16,7 +16,8 @@ namespace {
 
 constexpr const char* kInstall = "pip install 'freshframe[onnx]'";
 
-// What ONNX Runtime says of a failure comes as a status too, which becomes an exception: only for -v.
+// ONNX Runtime also returns a failure as a status, which becomes an exception. So its log lines are shown only
+// with -v.
 void to_log(void* /*parameter*/, int severity, const char* /*category*/, const char* /*id*/,
             const char* /*place*/, const char* message) {
   const auto level = severity >= ort::kLogFatal ? LogLevel::Error : LogLevel::Debug;

@@ -10,22 +10,22 @@
 
 namespace freshframe::inference {
 
-/// The loaded library, which stays for the life of the process. Thread-safe.
+/// The loaded library, which is never unloaded. Thread-safe.
 class Runtime {
  public:
-  /// Loads `library`, or gives what was loaded from there before. Throws Error: it is missing, broken or too
-  /// old, with what to install.
+  /// Loads `library`, or returns the one that was loaded from there before. Throws Error if it is missing,
+  /// broken or too old, with the command to install it.
   [[nodiscard]] static const Runtime& load(const std::string& library);
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
   ~Runtime();
 
   [[nodiscard]] const std::string& version() const noexcept { return version_; }
-  /// What the library was built with, by ONNX Runtime's names ("CPUExecutionProvider").
+  /// The providers of the library, by ONNX Runtime's names ("CPUExecutionProvider").
   [[nodiscard]] const std::vector<std::string>& providers() const noexcept { return providers_; }
   [[nodiscard]] ort::Env* env() const noexcept { return env_; }
 
-  /// Calls a function that gives no status.
+  /// Calls a function that returns no status.
   template <std::size_t kPlace, class Result, class... Takes, class... Given>
   Result plain(ort::Entry<kPlace, Result(Takes...)> /*entry*/, Given... given) const {
     using Function = Result (*)(Takes...);
@@ -36,7 +36,7 @@ class Runtime {
   void call(ort::Entry<kPlace, ort::Status*(Takes...)> entry, Given... given) const {
     if (ort::Status* const status = plain(entry, given...)) raise(status);
   }
-  /// The text of a status, which is released.
+  /// The text of a status. Releases the status.
   [[nodiscard]] std::string text_of(ort::Status* status) const;
 
  private:
@@ -68,7 +68,7 @@ class Owned {
   }
 
   [[nodiscard]] T* get() const noexcept { return object_; }
-  /// Where a function writes the object.
+  /// The pointer to which a function writes the object.
   [[nodiscard]] T** out() noexcept { return &object_; }
 
  private:

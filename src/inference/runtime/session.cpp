@@ -35,7 +35,7 @@ const ElementKind* kind_of(Element element) noexcept {
   return found == kElements.end() ? nullptr : found;
 }
 
-/// A way of computing that this package knows.
+/// A provider that this package supports.
 struct Provider {
   std::string_view name;
   std::string_view listed;    // in the library's own list
@@ -58,7 +58,7 @@ std::string known_here(const Runtime& runtime) {
   return names;
 }
 
-// The first line of a message of ONNX Runtime, without its own source's place.
+// The first line of a message of ONNX Runtime, without the place in ONNX Runtime's source.
 std::string reason_of(std::string text) {
   text.resize(std::min(text.find('\n'), text.size()));
   constexpr std::size_t kMost = 400;
@@ -70,7 +70,7 @@ std::string reason_of(std::string text) {
   throw OptionError("cannot load the model '" + path + "': " + why);
 }
 
-// A text that ONNX Runtime's allocator made.
+// A text in memory of ONNX Runtime's allocator.
 std::string taken(const Runtime& runtime, ort::Allocator* allocator, char* text) {
   std::string result = text != nullptr ? text : "";
   if (text != nullptr) runtime.call(ort::AllocatorFree{}, allocator, static_cast<void*>(text));
@@ -221,7 +221,7 @@ void Session::open_with(const std::string& provider) {
   runtime_.call(ort::SetSessionExecutionMode{}, set, ort::kSequential);
   runtime_.call(ort::SetSessionGraphOptimizationLevel{}, set, ort::kAllOptimizations);
   runtime_.call(ort::SetSessionLogSeverityLevel{}, set, ort::kLogFatal);
-  // Threads that wait for the next operator sleep: other nodes need the processors.
+  // Threads sleep while they wait for the next operator: other nodes need the processors.
   runtime_.call(ort::AddSessionConfigEntry{}, set, "session.intra_op.allow_spinning", "0");
   if (provider == "cuda") {
     Owned<ort::CudaOptions, ort::ReleaseCudaOptions> cuda(runtime_);
@@ -292,7 +292,7 @@ std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::s
   for (std::size_t i = 0; i < given.size(); ++i) {
     const auto& view = given[i];
     values.emplace_back(runtime_);
-    // Reads it only.
+    // Only reads it.
     runtime_.call(ort::CreateTensorWithDataAsOrtValue{}, memory_->get(), const_cast<void*>(view.data),
                   view.bytes, view.shape.data(), view.shape.size(), static_cast<int>(view.element),
                   values.back().out());
@@ -322,7 +322,7 @@ std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::s
   for (std::size_t i = 0; i < out.size(); ++i) {
     try {
       results.emplace_back(runtime_, out[i]);
-    } catch (...) {  // that one is owned already
+    } catch (...) {  // that object already has an owner
       for (std::size_t k = i + 1; k < out.size(); ++k) runtime_.plain(ort::ReleaseValue{}, out[k]);
       throw;
     }

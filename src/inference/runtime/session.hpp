@@ -1,4 +1,4 @@
-// A model in memory: what it takes and gives, and running it.
+// A model in memory: its inputs, its outputs and its runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,14 +24,14 @@ struct TensorInfo {
   std::vector<std::string> symbols = {};  // the names of axes that are not fixed, else empty
 };
 
-/// NumPy's name of a number type: "float32"; empty: one that arrays cannot hold.
+/// NumPy's name of a number type: "float32"; empty: NumPy has none.
 [[nodiscard]] std::string_view element_name(ort::Element element) noexcept;
 [[nodiscard]] std::size_t element_bytes(ort::Element element) noexcept;
 /// "images [1, 3, 640, 640]"; an axis that is not fixed by its name, or "?".
 [[nodiscard]] std::string to_text(const TensorInfo& tensor);
 [[nodiscard]] std::string to_text(std::span<const TensorInfo> tensors);
 
-/// A tensor of somebody else's memory, given to run().
+/// A tensor in another owner's memory, given to run().
 struct TensorView {
   const void* data = nullptr;
   std::size_t bytes = 0;
@@ -65,7 +65,7 @@ struct SessionOptions {
 
 /// min(4, processors that this process may use).
 [[nodiscard]] int default_threads();
-/// Processors that the affinity and the control groups leave, at least 1. `root`: where /sys and /proc lie.
+/// Processors that the affinity and the control groups allow, at least 1. `root`: the folder of /sys and /proc.
 [[nodiscard]] int usable_processors(const std::string& root = "");
 
 /// A loaded model. Thread-safe: several threads may run it at once.
@@ -89,13 +89,14 @@ class Session {
   [[nodiscard]] const std::vector<TensorInfo>& outputs() const noexcept { return outputs_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
   [[nodiscard]] const std::string& producer() const noexcept { return producer_; }
-  /// Which one it is: "cpu", "cuda", ...
+  /// The provider: "cpu", "cuda", ...
   [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
   [[nodiscard]] int threads() const noexcept { return threads_; }
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
   [[nodiscard]] Origin origin() const { return {runtime_, path_, provider_}; }
 
-  /// One tensor per input, in their order; gives one per output. Empty: `stop` has ended it. Throws Error.
+  /// Takes one tensor per input, in their order, and returns one per output. Empty: `stop` has ended it. Throws
+  /// Error.
   [[nodiscard]] std::vector<Tensor> run(std::span<const TensorView> given, const std::stop_token& stop) const;
 
  private:

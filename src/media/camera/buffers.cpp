@@ -1,4 +1,4 @@
-// The driver's buffers: every count, size and index that it tells is checked before it is used.
+// The driver's buffers: every count, size and index from the driver is checked before it is used.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

@@ -24,7 +24,7 @@ constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // bytes: 32768 pixe
 ColorRange range_of(const v4l2_pix_format& format) {
   if (format.quantization == V4L2_QUANTIZATION_FULL_RANGE) return ColorRange::Full;
   if (format.quantization == V4L2_QUANTIZATION_LIM_RANGE) return ColorRange::Limited;
-  // What a sensor without colour delivers is its values, not video levels.
+  // A sensor without colour delivers its raw values, not video levels.
   const bool full = format.colorspace == V4L2_COLORSPACE_JPEG || format.pixelformat == V4L2_PIX_FMT_GREY;
   return full ? ColorRange::Full : ColorRange::Limited;
 }
@@ -50,7 +50,7 @@ ColorSpace space_of(const v4l2_pix_format& format) {
   }
 }
 
-/// Fields that come one by one would need to be put together.
+/// Separate fields would have to be combined.
 bool whole_pictures(std::uint32_t field) {
   return field == V4L2_FIELD_NONE || field == V4L2_FIELD_ANY || field == V4L2_FIELD_INTERLACED ||
          field == V4L2_FIELD_INTERLACED_TB || field == V4L2_FIELD_INTERLACED_BT;
@@ -62,7 +62,7 @@ std::optional<TimePoint> timestamp_of(const v4l2_buffer& buffer) {
                    std::chrono::microseconds(buffer.timestamp.tv_usec));
 }
 
-/// Rounded up, so that a wait never ends a moment before its deadline and begins again with nothing left.
+/// Rounded up, so that a wait never ends just before its deadline and must begin again with a timeout of 0.
 int milliseconds(TimePoint::duration left) {
   constexpr auto kMost = std::chrono::milliseconds(std::numeric_limits<int>::max());
   if (left <= TimePoint::duration::zero()) return 0;
@@ -196,7 +196,7 @@ void V4l2Capture::start() {
 
 V4l2Capture::Result V4l2Capture::wait(const Clock& clock, TimePoint deadline, const StopEvent& stop) {
   if (lost_ != 0) lose(lost_);
-  constexpr int kMostEmpty = 100;  // in a row: the driver says "ready" and has nothing
+  constexpr int kMostEmpty = 100;  // in a row: "ready", but without a buffer
   for (int empty = 0; empty < kMostEmpty;) {
     const auto left = deadline - clock.now();
     std::array<pollfd, 2> waiting = {{{device_.descriptor(), POLLIN, 0}, {stop.descriptor(), POLLIN, 0}}};

@@ -23,7 +23,7 @@ namespace freshframe::media {
 /// The driver's buffers, mapped. One thread.
 class V4l2Buffers {
  public:
-  /// Throws SourceError. `least_bytes`: what each must hold.
+  /// Throws SourceError. `least_bytes`: the least size of each.
   V4l2Buffers(const V4l2Handle& device, const std::string& path, int count, std::size_t least_bytes);
   V4l2Buffers(const V4l2Buffers&) = delete;
   V4l2Buffers& operator=(const V4l2Buffers&) = delete;
@@ -34,7 +34,7 @@ class V4l2Buffers {
   [[nodiscard]] int try_give(std::uint32_t index);
   /// 0 and a filled buffer, or the errno: EAGAIN when there is none.
   [[nodiscard]] int take(v4l2_buffer& buffer);
-  /// What a taken buffer holds.
+  /// The content of a taken buffer.
   [[nodiscard]] std::span<const std::uint8_t> bytes(const v4l2_buffer& buffer) const;
 
  private:
@@ -57,7 +57,7 @@ class V4l2Capture {
     std::span<const std::uint8_t> bytes;
     std::uint32_t sequence = 0;
     std::optional<TimePoint> timestamp;  // the driver's, where it is of the monotonic clock
-    bool damaged = false;                // the driver says so, or the picture is not whole
+    bool damaged = false;                // the driver reports it, or the picture is incomplete
   };
   enum class Result { Buffer, Timeout, Stopped };
 
@@ -75,7 +75,7 @@ class V4l2Capture {
   /// Waits for a picture until `deadline`; it stays valid until give_back().
   [[nodiscard]] Result wait(const Clock& clock, TimePoint deadline, const StopEvent& stop);
   [[nodiscard]] const Buffer& buffer() const noexcept { return buffer_; }
-  /// A camera that is lost meanwhile throws at the next wait(): what was taken is good.
+  /// If the camera is lost meanwhile, the next wait() throws. The picture is still valid.
   void give_back();
 
  private:

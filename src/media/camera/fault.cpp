@@ -1,4 +1,4 @@
-// What went wrong with a camera, in words that say what to do, and who else uses it.
+// Faults of cameras as messages: the reason, the remedy, and the programs that use the camera.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/fault.hpp"
 
@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// How many descriptors of a process are this device.
+/// The number of a process's descriptors of this device.
 int descriptors_on(const fs::path& process, const fs::path& device) {
   int count = 0;
   std::error_code ignored;

@@ -1,4 +1,4 @@
-// What went wrong with a camera, in words that say what to do, and who else uses it.
+// Faults of cameras as messages: the reason, the remedy, and the programs that use the camera.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@ namespace freshframe::media {
 /// empty when it shows none. `path`: the device.
 [[nodiscard]] std::string camera_holder(const std::string& path, const std::string& proc = "/proc");
 
-/// What errno `code` means for the camera at `path`, and what to do; without a full stop.
+/// The meaning of errno `code` for the camera at `path`, and the remedy; without a full stop.
 [[nodiscard]] std::string camera_fault_text(const std::string& path, int code);
 
 /// `doing`: "open", "start", ...: "cannot open camera '/dev/video0': ..."

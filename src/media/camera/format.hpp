@@ -1,4 +1,4 @@
-// The pixel formats of cameras: names, what freshframe can read, and raw pictures as Frames.
+// The pixel formats of cameras: names, the supported ones, and raw pictures as Frames.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace freshframe::media {
 
-/// One that can be read.
+/// A supported format.
 struct V4l2Format {
   std::string_view name;          // in options={"format": name}
   std::uint32_t code = 0;         // V4L2_PIX_FMT_*
   std::string_view codec;         // FFmpeg's name
-  std::string_view pixel_format;  // FFmpeg's name; empty for compressed ones: their decoder knows
-  int preference = 0;             // lower wins when a camera offers one size and rate in several formats
+  std::string_view pixel_format;  // FFmpeg's name; empty for compressed ones: the decoder decides
+  int preference = 0;             // the lower one is chosen among formats of equal size and rate
   bool compressed = false;
 };
 
@@ -27,10 +27,10 @@ struct V4l2Format {
 [[nodiscard]] const V4l2Format* readable_format(std::string_view name) noexcept;
 /// "mjpeg, nv12, ...": every name, for messages.
 [[nodiscard]] std::string readable_format_names();
-/// The name, or V4L2's four letters for what cannot be read.
+/// The name, or V4L2's four letters of an unsupported format.
 [[nodiscard]] std::string camera_format_name(std::uint32_t code);
 
-/// What S_FMT settled.
+/// The result of S_FMT.
 struct V4l2Picture {
   std::uint32_t code = 0;
   int width = 0;
@@ -40,11 +40,11 @@ struct V4l2Picture {
   ColorSpace space = ColorSpace::Unspecified;
 };
 
-/// The bytes that a whole raw picture has; 0 for compressed ones.
+/// The size of a complete raw picture in bytes; 0 for compressed ones.
 [[nodiscard]] std::size_t raw_size(const V4l2Picture& picture);
 /// The smallest possible bytes_per_line; 0 for compressed ones.
 [[nodiscard]] std::size_t least_bytes_per_line(const V4l2Picture& picture);
-/// Copies a raw picture out of the driver's memory, which is needed again at once (see Note [Copies]).
+/// Copies a raw picture out of the driver's buffer, which must be returned at once (see Note [Copies]).
 /// `bytes` holds at least raw_size().
 [[nodiscard]] Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes);
 

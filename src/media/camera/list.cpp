@@ -1,4 +1,4 @@
-// The cameras of this machine and what they offer.
+// The cameras of this machine and their formats.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/list.hpp"
 

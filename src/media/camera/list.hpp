@@ -1,4 +1,4 @@
-// The cameras of this machine: one asked, and where they are.
+// The cameras of this machine: the query of one, and the search for all.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

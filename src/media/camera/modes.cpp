@@ -1,4 +1,4 @@
-// What a camera offers, asked of its driver, and which of it fulfils a wish.
+// The modes of a camera, queried from its driver, and the choice of one.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/modes.hpp"
 
@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint32_t kMostEntries = 128;  // of one list; real cameras have at most a few dozen
 constexpr int kLargestSide = 32768;          // pixels
 constexpr double kFastEnough = 25;           // frames per second
-constexpr double kFastest = 60.5;            // more is chosen only when it is asked for
+constexpr double kFastest = 60.5;            // higher rates are chosen only on request
 constexpr int kDefaultWidth = 1280;
 constexpr int kDefaultHeight = 720;
 
@@ -101,7 +101,7 @@ bool has_size(const CameraSize& size, int width, int height) {
          (height - size.min_height) % size.step_height == 0;
 }
 
-/// The rate to ask for: the wish, or the highest usual one. Outer nullopt: the wish cannot be fulfilled.
+/// The rate to set: the requested one, or the highest usual one. Outer nullopt: the request cannot be met.
 std::optional<std::optional<double>> pick_rate(const CameraSize& size, const std::optional<double>& wish) {
   if (size.fps.empty()) return wish;
   if (!wish) {

@@ -1,4 +1,4 @@
-// What a user asks of a camera: its path, and options in the reader's own terms.
+// The user's request to a camera: its path, and the options of the camera reader.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/options.hpp"
 

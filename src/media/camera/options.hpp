@@ -1,4 +1,4 @@
-// What a user asks of a camera: its path, and options in the reader's own terms.
+// The user's request to a camera: its path, and the options of the camera reader.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ struct V4l2Options {
   bool reconnect = true;
   double open_timeout = 5;  // seconds
   double read_timeout = 5;
-  std::map<std::string, std::string> decoder = {};  // what is left of the user's options
+  std::map<std::string, std::string> decoder = {};  // the user's other options
 };
 
 /// "/dev/video0" of "0"; any other name is the path. Throws OptionError for a number that no camera can have.

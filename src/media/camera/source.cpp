@@ -1,4 +1,4 @@
-// A camera as a source: keeps its books, decodes, notices stalls, comes back after it was unplugged.
+// A camera as a source: counts, decodes, detects stalls, and reconnects after it was unplugged.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/source.hpp"
 
@@ -19,7 +19,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Of a decoder that never says what it held back.
+/// For a decoder that never reports held-back frames.
 constexpr std::size_t kMostInDecoder = 64;
 
 /// H.264 in the byte stream format (ITU-T H.264, annex B): a decoder can begin with this picture. Its kinds
@@ -170,7 +170,7 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
     return std::nullopt;
   }
   if (decoder_) {
-    // What comes before the first key frame belongs to joining: nothing is lost.
+    // Packets before the first key frame belong to the start: they are not losses.
     seen_key_ = seen_key_ || begins_with_key(buffer.bytes);
     if (seen_key_) send(arrival, context);
     return std::nullopt;
@@ -178,13 +178,13 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
   return deliver(raw_frame(capture_->picture(), buffer.bytes), arrival, context);
 }
 
-/// Books one picture that the driver handed over, and those that it says it lost before.
+/// Counts one picture of the driver, and the pictures that the driver lost before it.
 V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const Context& context) {
   const auto now = context.clock.now();
   quiet_since_ = now;
   note_packet(now);
   if (last_sequence_) {
-    // Unsigned: the driver's counter wraps. One that stands still or jumps back tells nothing.
+    // Unsigned: the driver's counter wraps. A counter that stands still or jumps back gives no information.
     const std::uint32_t step = buffer.sequence - *last_sequence_;
     constexpr std::uint32_t kBackwards = 1U << 31;
     if (step > 1 && step < kBackwards) {
@@ -193,7 +193,7 @@ V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const 
     }
   }
   last_sequence_ = buffer.sequence;
-  // A time of day, or of another machine, is of no use; some drivers stamp a frame or two ahead.
+  // A time of day, or of another machine, cannot be used. Some drivers stamp a frame or two ahead.
   constexpr std::chrono::seconds kTolerance(1);
   const auto taken = buffer.timestamp.value_or(now);
   const auto time = taken < began_ - kTolerance || taken > now + kTolerance ? now : taken;
@@ -204,7 +204,7 @@ V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const 
 
 void V4l2Source::send(const Arrival& arrival, const Context& context) {
   const auto bytes = capture_->buffer().bytes;
-  // Without a buffer of its own: the decoder copies it, with the padding that it needs.
+  // A packet without a buffer: the decoder copies the data, with the padding that it needs.
   packet_->data = const_cast<std::uint8_t*>(bytes.data());
   packet_->size = static_cast<int>(bytes.size());
   packet_->pts = packet_->dts = arrival.seq;

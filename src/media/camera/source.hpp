@@ -1,4 +1,4 @@
-// A camera as a source: keeps its books, decodes, notices stalls, comes back after it was unplugged.
+// A camera as a source: counts, decodes, detects stalls, and reconnects after it was unplugged.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -33,7 +33,7 @@ class V4l2Source final : public ReconnectingSource {
   void disconnect() override;
 
  private:
-  /// What is known of a picture before it is decoded.
+  /// The facts about a picture before it is decoded.
   struct Arrival {
     std::int64_t seq = 0;
     double pts = 0;
@@ -63,8 +63,8 @@ class V4l2Source final : public ReconnectingSource {
 
   TimePoint began_{};        // this connection
   TimePoint quiet_since_{};  // last packet of this connection, or its beginning
-  bool delivering_ = false;  // this connection has given a frame
-  bool seen_key_ = false;    // nothing before can be decoded
+  bool delivering_ = false;  // this connection has delivered a frame
+  bool seen_key_ = false;    // packets before it cannot be decoded
   std::int64_t next_seq_ = 0;
   std::optional<std::uint32_t> last_sequence_;  // of the driver, in this connection
   std::optional<TimePoint> first_time_;         // pts 0

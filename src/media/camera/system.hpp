@@ -1,4 +1,4 @@
-// The system calls that the camera reader makes, behind an interface: tests play a camera without hardware.
+// The camera reader's system calls behind an interface, so that tests can simulate a camera.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::media {
 
-/// Every call returns what the system call does, or -errno. Thread-safe.
+/// Every call returns the system call's result, or -errno. Thread-safe.
 class V4l2System {
  public:
   V4l2System() = default;

@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kMaxSide = 65500;  // libjpeg's limit
 
-/// From here on the faster transform would be what is seen, and not the quantisation.
+/// From this quality on, the faster transform would be more visible than the quantisation.
 constexpr int kExactQuality = 91;
 
 bool is_planar(PixelFormat format) {

@@ -1,4 +1,4 @@
-// Pictures as JPEG for a viewer: scaled down, straight from the YUV planes, into memory that is used again.
+// Pictures as JPEG for a viewer: scaled down, directly from the YUV planes, into reused memory.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The kinds of conversion that pixel_ops() is made of. Sizes match.
+// The conversions behind pixel_ops(). Sizes match.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,7 +19,8 @@ namespace freshframe::media {
 /// How a gray or YUV format stores chroma. Halved and Interleaved have a sample for two columns.
 enum class ChromaLayout : std::uint8_t { None, Full, Halved, Interleaved };
 
-/// Calls `convert` with the format's layout as a std::integral_constant, so that each has code of its own.
+/// Calls `convert` with the format's layout as a std::integral_constant, so that each layout has code of its
+/// own.
 template <class Convert>
 void with_chroma_layout(PixelFormat format, const Convert& convert) {
   switch (format) {
@@ -43,7 +44,7 @@ void with_chroma_layout(PixelFormat format, const Convert& convert) {
   return picture.planes[static_cast<std::size_t>(plane)];
 }
 
-/// Any gray or YUV to bgr or rgb; 0..255 whatever the range of `from`.
+/// Any gray or YUV to bgr or rgb; 0..255 for any range of `from`.
 void yuv_to_rgb(const Picture& from, const MutablePicture& to);
 /// bgr or rgb to any gray or YUV, with the range and matrix of `to`.
 void rgb_to_yuv(const Picture& from, const MutablePicture& to);

@@ -6,7 +6,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // SVE packs numbers in another order; NEON does the work there.
-#ifdef __SANITIZE_ADDRESS__  // every target takes its time to compile, so there are only two
+#ifdef __SANITIZE_ADDRESS__  // only two targets, because each one takes time to compile
 #define HWY_DISABLED_TARGETS \
   (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #else
@@ -60,7 +60,7 @@ struct RowPair {
   std::uint8_t* v;
 };
 
-/// log2 of how many pixels a sample of chroma is the mean of; a row stands for two where there is one only.
+/// log2 of the number of pixels per chroma sample, which is their mean. A single row counts twice.
 template <ChromaLayout kChroma>
 constexpr int kChromaShift = kChroma == ChromaLayout::Halved || kChroma == ChromaLayout::Interleaved ? 2 : 0;
 
@@ -263,7 +263,7 @@ inline std::size_t lanes() {
 
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES;
 
-/// The pixels from `x` on, fewer than lanes(). The last column stands for the missing ones too.
+/// The pixels from `x` on, fewer than lanes(). The last column is repeated for the missing ones.
 template <ChromaLayout kChroma>
 HWY_NOINLINE void convert_tail(const Block<kChroma>& block, const RowPair& rows, std::size_t x,
                                std::size_t width) {

@@ -8,7 +8,7 @@
 // path.
 // SPDX-License-Identifier: Apache-2.0
 
-#ifdef __SANITIZE_ADDRESS__  // every target takes its time to compile, so there are only two
+#ifdef __SANITIZE_ADDRESS__  // only two targets, because each one takes time to compile
 #define HWY_DISABLED_TARGETS \
   (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
@@ -29,8 +29,8 @@
 #define FRESHFRAME_YUV_TO_RGB_ONCE
 namespace freshframe::media {
 
-/// Factors in 16 bits, such that the high half of a product with a component (shifted up as said) has
-/// kFraction bits of fraction.
+/// Factors in 16 bits, such that the high half of a product with a component (shifted as noted) has kFraction
+/// fractional bits.
 struct YuvFactors {
   std::int16_t black;   // luma of black
   std::int16_t y;       // times luma << 7
@@ -119,7 +119,7 @@ HWY_INLINE SplitYuv split_words(V8 v) {
           hn::BitCast(D16(), hn::ShiftRight<8>(words))};
 }
 
-/// What a sample of chroma adds to red, green and blue.
+/// A chroma sample's contribution to red, green and blue.
 struct Tint {
   V16 red;
   V16 green;

@@ -1,4 +1,4 @@
-// A camera that sees one picture for ever: for tests and for work away from the real one.
+// A camera that always shows the same picture: for tests, and for work without the real camera.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

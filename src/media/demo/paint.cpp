@@ -14,7 +14,7 @@ namespace freshframe::media {
 namespace {
 
 // Ball and shadow are functions of u and v, the place in radii from the centre, and of t = u * u + v * v.
-// They are polynomials, without roots and branches, so that the compiler can vectorise the loop over a row.
+// They are polynomials, without roots or branches, so that the compiler can vectorise the loop over a row.
 
 /// One plane to draw into.
 struct Canvas {
@@ -72,7 +72,7 @@ float coverage(float t, float r) {
   return limited(0.5F + 0.5F * (1 - t) * r, 0, 1);
 }
 
-/// Light on the ball, from the upper left; at least 0.62, so that the whole rim stands out.
+/// Light on the ball, from the upper left; at least 0.62, so that the whole rim is visible.
 float light(float u, float v, float t) {
   return 0.9F - 0.12F * u - 0.16F * v - 0.08F * t;
 }
@@ -86,7 +86,7 @@ float highlight(float u, float v) {
 
 /// A regular polygon within the unit circle.
 struct Polygon {
-  std::array<float, 4> x{};  // the normals of its sides; of a triangle one is there twice
+  std::array<float, 4> x{};  // the normals of its sides; a triangle has one twice
   std::array<float, 4> y{};
   float inner = 0;  // radius of the circle within
 

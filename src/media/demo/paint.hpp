@@ -16,7 +16,7 @@ namespace freshframe::media {
 /// Immutable after construction, so thread-safe. The same options and balls give the same pixels.
 class DemoPainter {
  public:
-  /// A stop leaves it unfinished: not to be used.
+  /// A stop leaves it unfinished: do not use it then.
   DemoPainter(const DemoOptions& options, const DemoScene& scene, const std::stop_token& stop = {});
 
   /// Limited range, BT.709.

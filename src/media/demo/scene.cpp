@@ -1,4 +1,4 @@
-// Where the balls of the built-in scene are, and how much of each rim can be seen.
+// The positions of the balls in the built-in scene, and the visible share of each rim.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/demo/scene.hpp"
 
@@ -99,7 +99,7 @@ DemoScene::DemoScene(const DemoOptions& options)
     const double inset = (i % 3 == 2 ? 0.6 : 1.0) * path.r;
     path.left = std::clamp(inset - 0.5, 0.0, 0.5 * (width_ - 1));
     path.right = width_ - 1 - path.left;
-    // What is far seems to move slowly.
+    // Distant balls seem to move slowly.
     const double closeness = 0.5 + 0.6 * near;
     const double speed = random.between(100, 250) * closeness * scale * (random.between(-1, 1) < 0 ? -1 : 1);
     path.crossings = speed / std::max(path.right - path.left, 1.0);
@@ -166,7 +166,7 @@ std::vector<DemoShape> DemoScene::shapes(std::int64_t seq) const {
     const auto& ball = all[i];
     DemoShape shape{.id = ball.id, .name = "ball", .visible = circles[i].visible};
     if (ball.corners != 0) shape.name = ball.corners == 3 ? "triangle" : "square";
-    // Edges of pixels: half a pixel from the centres in which balls are told.
+    // Edges of pixels, half a pixel from their centres, to which the balls' coordinates refer.
     const double x = ball.x + 0.5;
     const double y = ball.y + 0.5;
     shape.x1 = ball.corners == 0 ? x - ball.r : x;

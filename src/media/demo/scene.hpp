@@ -1,4 +1,4 @@
-// The geometry of the built-in scene: bouncing balls whose place at any time is a closed formula.
+// The geometry of the built-in scene: bouncing balls whose position at any time is a closed formula.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ struct DemoBall {
   double y = 0;
   double r = 0;
   double ground = 0;  // y of the spot on the floor below it
-  double lift = 0;    // height above the floor, 0..1 of the highest that the scene has room for
+  double lift = 0;    // height above the floor, 0..1 of the highest possible one
   int id = 0;
   int corners = 0;   // of a regular polygon within the circle; 0: a ball
   double angle = 0;  // of its first corner, clockwise from the right, in radians
@@ -32,7 +32,7 @@ struct DemoShape {
   double y1 = 0;
   double x2 = 0;
   double y2 = 0;
-  double visible = 1;  // share of the rim of the circle around it that nothing hides and the picture holds
+  double visible = 1;  // share of the enclosing circle's rim inside the picture and not covered
 };
 
 /// The truth of frame `seq` of a "demo:shapes?..." URL. Throws OptionError for any other URL.
@@ -52,14 +52,14 @@ class DemoScene {
   [[nodiscard]] double horizon() const noexcept { return horizon_; }
 
  private:
-  /// Sideways a ball runs to and fro between `left` and `right`; upwards it falls and bounces.
+  /// Sideways a ball moves back and forth between `left` and `right`. Vertically it falls and bounces.
   struct Path {
     double r = 0;
     double left = 0;
     double right = 0;
     double crossings = 0;  // of the way from left to right, per second
     double start = 0;      // in crossings
-    double rest = 0;       // y of the centre when it lies on the floor
+    double rest = 0;       // y of the centre when it is on the floor
     double height = 0;
     double bounces = 0;  // per second
     double phase = 0;    // in bounces

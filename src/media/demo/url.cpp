@@ -1,4 +1,4 @@
-// Reads the options of a "demo:circles?..." or "demo:shapes?..." URL and refuses whatever it does not know.
+// Reads the options of a "demo:circles?..." or "demo:shapes?..." URL and refuses unknown ones.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/demo/url.hpp"
 

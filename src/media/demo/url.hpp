@@ -19,7 +19,7 @@ struct DemoOptions {
   std::optional<std::int64_t> frames = {};  // default: without end
 };
 
-/// Throws OptionError, which lists what is accepted.
+/// Throws OptionError, which lists the options.
 [[nodiscard]] DemoOptions parse_demo_url(const std::string& url);
 
 }  // namespace freshframe::media

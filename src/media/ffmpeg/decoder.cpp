@@ -13,7 +13,7 @@
 namespace freshframe::media {
 namespace {
 
-/// While it hands out its last frames a decoder may fail once per frame that it holds, not for ever.
+/// While a decoder returns its last frames, it may fail at most once per frame that it holds.
 constexpr int kMostFailuresAtEnd = 1000;
 
 }  // namespace
@@ -49,7 +49,7 @@ std::string Decoder::most_pixels(const std::map<std::string, std::string>& optio
 }
 
 bool Decoder::send(AVPacket& packet, TimePoint captured) {
-  if (packet.size == 0) return false;  // FFmpeg takes one without data for the end of the stream
+  if (packet.size == 0) return false;  // to FFmpeg a packet without data is the end of the stream
   const std::int64_t ticks = captured.time_since_epoch().count();
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   packet.opaque = reinterpret_cast<void*>(static_cast<std::intptr_t>(ticks));

@@ -14,8 +14,8 @@ namespace freshframe::media {
 
 struct DecoderSettings {
   int threads = 1;
-  /// For live sources: no frame threads, each of which adds a frame of age, and no waiting for reordering
-  /// that the stream does not announce.
+  /// For live sources: no frame threads, each of which adds a frame of age, and no delay for reordering that
+  /// the stream does not announce.
   bool low_delay = false;
   /// For pictures: half of one is an error, where half of a video's frame is better than none.
   bool strict = false;
@@ -26,30 +26,30 @@ class Decoder {
  public:
   enum class Result { Frame, NeedsPacket, Damaged, End };
 
-  /// 8192 x 8192: what a header may make this process allocate for a picture. FFmpeg's option max_pixels
+  /// 8192 x 8192: the largest picture that a header may make this process allocate. FFmpeg's option max_pixels
   /// changes it.
   static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
-  /// Takes the entries that it knows out of `options`. Throws Error.
+  /// Removes the entries that it knows from `options`. Throws Error.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
-  /// For packets that come from no demuxer; their times are in units of `time_base`.
+  /// For packets without a demuxer. Their times are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
           Dictionary& options);
 
-  /// What max_pixels says in a user's options, or else the limit.
+  /// The value of max_pixels in a user's options, or else the limit.
   [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
 
-  /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, go on.
+  /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, continue.
   bool send(AVPacket& packet, TimePoint captured);
-  /// No more packets: receive() hands out what is left, then End.
+  /// No more packets: receive() returns the remaining frames, then End.
   void finish();
   [[nodiscard]] Result receive(AVFrame& frame);
   /// After End or a seek: ready for packets again.
   void restart();
 
-  /// When the packet of this frame was read, as send() was told.
+  /// The time at which the packet of this frame was read, as given to send().
   [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
-  /// The decoder had to make up parts of this frame.
+  /// The decoder concealed errors in this frame.
   [[nodiscard]] static bool is_damaged(const AVFrame& frame) noexcept {
     return (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame.decode_error_flags != 0;
   }

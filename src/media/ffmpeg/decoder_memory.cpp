@@ -20,7 +20,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kStride = 64;  // bytes: what the widest SIMD code of decoders aligns rows to
+constexpr std::size_t kStride = 64;  // bytes: the alignment of rows for the widest SIMD code of decoders
 constexpr std::size_t kTail =
     16 + 63;  // bytes behind a plane that decoders may read, as FFmpeg's own pool has
 
@@ -90,7 +90,7 @@ bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
 int get_buffer(AVCodecContext* codec, AVFrame* frame, int flags) noexcept {
   try {
     if (take_from_pool(*codec, *frame)) return 0;
-  } catch (const std::bad_alloc&) {  // no room for the books of a buffer
+  } catch (const std::bad_alloc&) {  // no memory for the buffer's record
   }
   return avcodec_default_get_buffer2(codec, frame, flags);
 }
@@ -99,7 +99,7 @@ int get_buffer(AVCodecContext* codec, AVFrame* frame, int flags) noexcept {
 
 void decode_into_pool(AVCodecContext& codec) noexcept {
   codec.get_buffer2 = &get_buffer;
-#if LIBAVCODEC_VERSION_MAJOR < 60  // later ones take it for granted
+#if LIBAVCODEC_VERSION_MAJOR < 60  // later versions imply it
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   codec.thread_safe_callbacks = 1;

@@ -1,4 +1,4 @@
-// Frames as FFmpeg's encoders take them.
+// Frames in the form for FFmpeg's encoders.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/encoder_frame.hpp"
 

@@ -6,9 +6,10 @@
 
 namespace freshframe::media {
 
-/// FFmpeg's own words for an error code, without a capital or a full stop.
+/// FFmpeg's text for an error code, without a capital or a full stop.
 [[nodiscard]] std::string ffmpeg_text(int error);
-/// Why a source cannot be opened: the options `names` are unknown. `url`: without passwords.
+/// The message for a source that cannot be opened because the options `names` are unknown. `url`: without
+/// passwords.
 [[nodiscard]] std::string unknown_option_text(const std::string& url, const std::string& container,
                                               const std::string& decoder, const std::string& names);
 /// The errno behind FFmpeg's code, 0 when there is none (its own codes, such as "invalid data").

@@ -25,7 +25,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// Ticks per second: a multiple of the usual frame rates, and what MPEG counts in.
+/// Ticks per second: a multiple of the usual frame rates, and MPEG's own unit.
 constexpr int kTicks = 90000;
 /// MPEG-4 part 2 has 16 bits for it.
 constexpr int kTicksMpeg4 = 60000;
@@ -53,8 +53,8 @@ AVRational mpeg2_rate(double fps) {
   return found != kRates.end() ? *found : av_d2q(fps, kTicks);
 }
 
-/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: a frame lies in a slot 1 / fps long. In AVI
-/// empty slots are written out.
+/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: each frame has a slot of 1 / fps. In AVI empty
+/// slots are written.
 AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AVRational fps) {
   if (is_avi(container) || is_mpeg2(encoder)) return av_inv_q(fps);
   return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};

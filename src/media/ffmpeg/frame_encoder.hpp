@@ -13,14 +13,14 @@
 
 namespace freshframe::media {
 
-/// Where encoded packets go, in the order of decoding, with times in the codec's time base. The first frame
-/// has time 0.
+/// The receiver of encoded packets, in the order of decoding, with times in the codec's time base. The first
+/// frame has time 0.
 using PacketSink = std::function<void(AVPacket& packet)>;
 
-/// The codec that `options` ask for, or that a file of this container gets when they name none.
+/// The codec in `options`, or the container's default if they name none.
 [[nodiscard]] std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options);
-/// Throws OptionError that begins with "cannot write `what`" when `container` cannot hold what the options ask
-/// for, or an option is out of range.
+/// Throws OptionError that begins with "cannot write `what`" when `container` cannot hold the codec of the
+/// options, or an option is out of range.
 void check_encoding(const std::string& what, const AVOutputFormat& container,
                     const VideoFileOptions& options);
 
@@ -38,10 +38,10 @@ class FrameEncoder {
   void check_size(const PictureFormat& format) const;
   /// The frame can follow those that were encoded: it has their size and colours.
   [[nodiscard]] bool fits(const Frame& frame) const;
-  /// Takes size and colours from the first frame, but does not encode it. Returns the options that the encoder
-  /// did not know: they are the muxer's.
+  /// Takes size and colours from the first frame, but does not encode it. Returns the options that are unknown
+  /// to the encoder: they are the muxer's.
   [[nodiscard]] Dictionary start(const Frame& first, double fps);
-  /// A codec that a muxer refused is as if it had not been started.
+  /// Resets the encoder after a muxer has refused its codec.
   [[noreturn]] void refused(int result, const std::string& reason);
   /// `pts` in seconds, not before that of the last frame. `key`: a decoder can begin at this frame.
   void encode(const Frame& frame, double pts, const PacketSink& sink, bool key = false);

@@ -1,4 +1,4 @@
-// Makes Frames of FFmpeg's frames: wrapped without a copy where the layout is ours, else converted.
+// Makes Frames of FFmpeg's frames: wrapped without a copy where the layout is one of Frame's, else converted.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/frame_maker.hpp"
 
@@ -24,8 +24,7 @@ bool is_rgb(const AVPixFmtDescriptor& description) {
   return (description.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0;
 }
 
-/// The 8-bit format that keeps most: its chroma is never coarser than the stream's unless I420 is the
-/// coarsest there is.
+/// The nearest 8-bit format: its chroma is as fine as the stream's, or 4:2:0 at the coarsest.
 PixelFormat nearest(AVPixelFormat format) {
   if (const auto same = same_layout(format)) return *same;
   const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
@@ -60,8 +59,8 @@ AVPixelFormat ffmpeg_format(PixelFormat format) {
   return AV_PIX_FMT_NONE;
 }
 
-/// The "full range" formats are old spellings; the range is told apart from them, and a scaler made for one
-/// could not be kept.
+/// The "full range" formats are old spellings. The range is stored separately, and a scaler made for such a
+/// format could not be kept.
 AVPixelFormat without_range(AVPixelFormat format) {
   switch (format) {
     case AV_PIX_FMT_YUVJ420P:
@@ -150,7 +149,7 @@ ColorRange range_of(const AVFrame& frame) noexcept {
   const bool jpeg = format == AV_PIX_FMT_YUVJ420P || format == AV_PIX_FMT_YUVJ422P ||
                     format == AV_PIX_FMT_YUVJ444P || format == AV_PIX_FMT_YUVJ440P ||
                     format == AV_PIX_FMT_YUVJ411P;
-  // Gray that says nothing is full, as libswscale has it: it comes from pictures.
+  // Gray without a range is full, as in libswscale: it comes from pictures.
   const bool gray = description != nullptr && description->nb_components < 3;
   return jpeg || gray ? ColorRange::Full : ColorRange::Limited;
 }
@@ -199,7 +198,7 @@ Frame FrameMaker::stored(AvFramePtr frame, std::optional<FrameSize> size) {
   if (scaled || !same) return convert(*frame, size);
   const auto format = described(*frame, *same);
   if (has_negative_stride(*frame, format.plane_count()))
-    return convert(*frame, size);  // nobody else need expect it
+    return convert(*frame, size);  // no caller needs to handle it
   const auto picture = view(*frame, format);
   AVFrame* const owned = frame.release();  // a std::function must be copyable, so it holds the bare pointer
   return Frame::wrap(picture, bytes_behind(picture), [owned] { FreeFrame{}(owned); }, pixel_ops());

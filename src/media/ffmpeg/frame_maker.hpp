@@ -1,4 +1,4 @@
-// Makes Frames of FFmpeg's frames: wrapped without a copy where the layout is ours, else converted.
+// Makes Frames of FFmpeg's frames: wrapped without a copy where the layout is one of Frame's, else converted.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ struct FrameSize {
   int height = 0;
 };
 
-/// The size that the user wants every frame to have.
+/// The user's size for all frames.
 [[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
 
 /// The format whose memory layout `format` has: such a frame keeps the decoder's memory. An alpha plane is left
@@ -29,13 +29,13 @@ struct FrameSize {
 [[nodiscard]] ColorRange range_of(const AVFrame& frame) noexcept;
 [[nodiscard]] ColorSpace space_of(const AVFrame& frame) noexcept;
 
-/// Two fields of different times, woven together.
+/// Two interlaced fields of different times.
 [[nodiscard]] bool is_interlaced(const AVFrame& frame) noexcept;
 
-/// Notices that a stream's frames change their size. One thread.
+/// Detects changes of the size of a stream's frames. One thread.
 class SizeWatch {
  public:
-  /// The size of the frame before, when this one's is another.
+  /// The previous frame's size, if this one's differs.
   [[nodiscard]] std::optional<FrameSize> changes_with(FrameSize size) noexcept {
     const FrameSize before = std::exchange(last_, size);
     const bool changed = before.width != 0 && (before.width != size.width || before.height != size.height);
@@ -51,13 +51,12 @@ class FrameMaker {
  public:
   explicit FrameMaker(std::optional<FrameSize> size = std::nullopt) : size_(size) {}
 
-  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory; 10 bit, palettes, alpha and
-  /// the rest become the 8-bit format with the same chroma; what lies on its side is copied upright. Throws
-  /// Error.
+  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory. 10 bit, palettes, alpha and the
+  /// rest become the 8-bit format with the same chroma. Rotated pictures are copied upright. Throws Error.
   [[nodiscard]] Frame make(AvFramePtr frame);
-  /// The size of what make() would return.
+  /// The size of the frame that make() would return.
   [[nodiscard]] FrameSize size_of(const AVFrame& frame) const noexcept;
-  /// How frames that do not say it themselves are stored, by the container.
+  /// The container's orientation, for frames without one of their own.
   void set_turn(Turn turn) noexcept { turn_ = turn; }
 
  private:

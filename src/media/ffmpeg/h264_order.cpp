@@ -115,7 +115,7 @@ void skip_hrd(Bits& bits) {
   bits.skip(20);
 }
 
-/// The parts of the VUI that lie before the bitstream restriction.
+/// The parts of the VUI before the bitstream restriction.
 void skip_to_restriction(Bits& bits) {
   constexpr std::uint32_t kExtendedAspect = 255;
   if (bits.flag() && bits.take(8) == kExtendedAspect) bits.skip(32);
@@ -124,7 +124,7 @@ void skip_to_restriction(Bits& bits) {
     bits.skip(4);
     if (bits.flag()) bits.skip(24);
   }
-  if (bits.flag()) bits.skip_numbers(2);  // where chroma lies
+  if (bits.flag()) bits.skip_numbers(2);  // chroma locations
   if (bits.flag()) bits.skip(65);         // timing
   const bool network = bits.flag();
   if (network) skip_hrd(bits);
@@ -167,7 +167,7 @@ std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc) {
   constexpr std::size_t kHead = 8;
   constexpr std::uint8_t kSequence = 7;
   if (avcc.size() <= kHead || avcc[0] != 1) return std::nullopt;
-  if ((avcc[5] & 0x1FU) != 1) return std::nullopt;  // several: which of them counts is in the frames
+  if ((avcc[5] & 0x1FU) != 1) return std::nullopt;  // several: each frame selects one
   const auto length = std::size_t{avcc[6]} << 8U | avcc[7];
   if (length == 0 || kHead + length > avcc.size() || (avcc[kHead] & 0x1FU) != kSequence) return std::nullopt;
   return reordered_in(avcc.subspan(kHead, length));

@@ -1,4 +1,4 @@
-// What H.264's own header says of the order of frames.
+// The order of frames from H.264's own header.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,9 +8,9 @@
 
 namespace freshframe::media {
 
-/// How many frames a decoder has to hold back to show them in their order, by `avcc`, the configuration record
-/// of a container (ISO/IEC 14496-15, 5.3.3.1). Nothing where the record does not say it, is damaged, or says
-/// that pictures may be fields: FFmpeg then learns the number from the frames themselves.
+/// The number of frames that a decoder has to hold back to return them in display order, from `avcc`, the
+/// configuration record of a container (ISO/IEC 14496-15, 5.3.3.1). Nothing if the record does not contain it,
+/// is damaged, or allows fields: FFmpeg then derives the number from the frames themselves.
 [[nodiscard]] std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Ends FFmpeg's blocking calls: at a deadline, or when the pipeline stops; and notices that nothing comes.
+// Ends FFmpeg's blocking calls at a deadline or when the pipeline stops, and detects that no data arrives.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,11 +21,11 @@ extern "C" {
 namespace freshframe::media {
 
 /// FFmpeg polls it about every 100 ms while it waits. One thread arms it and calls FFmpeg; the poll reads
-/// atomics, the stop token and the real clock (a simulated clock cannot hurry a device). Once per quiet spell
-/// it takes the lock of SourceBook to count a stall.
+/// atomics, the stop token and the real clock (a simulated clock cannot hurry a device). Once per stall it
+/// takes the lock of SourceBook to count it.
 ///
 /// FFmpeg may turn an interruption into success, end of file or "invalid data": ask stopped() and timed_out()
-/// after each call, whatever it returned.
+/// after each call, with any result.
 class Interrupt {
  public:
   explicit Interrupt(std::stop_token stop = {}, std::shared_ptr<const core::SessionGate> gate = nullptr)
@@ -41,18 +41,18 @@ class Interrupt {
     deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
   }
   void disarm() { deadline_.store(kNever, std::memory_order_relaxed); }
-  /// Until armed anew: from `quiet` on the book is told of a stall.
+  /// Until it is armed again: from `quiet` on a stall is recorded.
   void tell_stall(SourceBook& book, TimePoint quiet) {
     book_.store(&book, std::memory_order_relaxed);
     quiet_.store(quiet.time_since_epoch().count(), std::memory_order_relaxed);
   }
-  /// A stop ends nothing from now on: `seconds` to say goodbye to the server.
+  /// From now on a stop does not interrupt: `seconds` to close the session with the server.
   void arm_closing(double seconds) {
     closing_.store(true, std::memory_order_relaxed);
     arm(seconds);
   }
 
-  /// For loops in which FFmpeg has not waited, and so has not polled.
+  /// For loops in which FFmpeg does not wait, and so does not poll.
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
   /// The gate of its camera has closed.

@@ -1,4 +1,4 @@
-// FFmpeg's log lines, led to freshframe's sink instead of stderr.
+// FFmpeg's log lines, sent to freshframe's sink instead of stderr.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/log.hpp"
 
@@ -24,7 +24,7 @@ namespace {
 
 thread_local FfmpegErrorCapture* capture = nullptr;
 
-/// FFmpeg's "info" is chatter (encoder statistics): our INFO is for sources that open or get lost.
+/// FFmpeg's "info" lines are details (encoder statistics). Our INFO is for sources that open or are lost.
 std::optional<LogLevel> level_of(int level) {
   if (level <= AV_LOG_ERROR) return LogLevel::Error;
   if (level <= AV_LOG_WARNING) return LogLevel::Warning;
@@ -49,7 +49,7 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
   return line;
 }
 
-/// "[mov,mp4 @ 0x55d0c8] moov atom not found" -> "moov atom not found"; there may be two speakers.
+/// "[mov,mp4 @ 0x55d0c8] moov atom not found" -> "moov atom not found"; there may be two prefixes.
 std::string without_prefix(std::string line) {
   while (line.rfind('[', 0) == 0) {
     const auto end = line.find("] ");
@@ -59,8 +59,8 @@ std::string without_prefix(std::string line) {
   return line;
 }
 
-/// What FFmpeg says of a connection that ended early, or of a stream that is joined or broken, whatever the
-/// reason: the reason may come later.
+/// FFmpeg's lines about a connection that ended early, or a stream that is joined or broken. They come with any
+/// reason, and the reason may come later.
 bool is_symptom(std::string_view line) {
   constexpr std::array<std::string_view, 6> kSymptoms{"Stream ends prematurely",   "non-existing PPS",
                                                       "non-existing SPS",          "no frame!",
@@ -69,7 +69,7 @@ bool is_symptom(std::string_view line) {
                      [&](std::string_view symptom) { return line.find(symptom) == 0; });
 }
 
-/// `object` is what speaks: a container, a codec, a parser.
+/// `object` is the origin of the line: a container, a codec, a parser.
 bool is_reader(const void* object) {
   if (object == nullptr) return false;
   const auto* speaker = *static_cast<const AVClass* const*>(object);

@@ -1,4 +1,4 @@
-// FFmpeg's log lines, led to freshframe's sink instead of stderr.
+// FFmpeg's log lines, sent to freshframe's sink instead of stderr.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,16 +6,16 @@
 
 namespace freshframe::media {
 
-/// Installs the callback, once per process. Everything in media that touches FFmpeg calls it first.
+/// Installs the callback, once per process. All code in media that uses FFmpeg calls it first.
 void install_ffmpeg_log();
 
 /// While it lives, the cause among FFmpeg's errors on this thread is kept here. The innermost capture counts.
 class FfmpegErrorCapture {
  public:
   enum class Purpose {
-    Exception,  // an exception will tell what happened: the lines are logged as debug only
-    Opening,    // the same; and warnings too: what FFmpeg complains of while it looks for streams, or joins
-    Reader      // notes whether the container's reader complained: the lines are logged as they are
+    Exception,  // an exception will report the error: the lines are logged as debug only
+    Opening,    // the same, also for warnings: those while streams are detected or joined
+    Reader      // notes errors of the container's reader: the lines keep their levels
   };
 
   explicit FfmpegErrorCapture(Purpose purpose = Purpose::Exception);
@@ -23,7 +23,7 @@ class FfmpegErrorCapture {
   FfmpegErrorCapture& operator=(const FfmpegErrorCapture&) = delete;
   ~FfmpegErrorCapture();
 
-  /// The first error that names a cause, or else the first one: those after it are consequences. Empty when
+  /// The first error that names a cause, or else the first error, because later ones are consequences. Empty:
   /// there was none.
   [[nodiscard]] const std::string& cause() const noexcept { return cause_; }
   /// " (moov atom not found)", or nothing.
@@ -33,7 +33,7 @@ class FfmpegErrorCapture {
   [[nodiscard]] bool met_stream_limit() const noexcept { return met_stream_limit_; }
 
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
-  /// For the log callback: takes the line; true when it shall be logged as debug.
+  /// For the log callback: takes the line. True: log it as debug.
   bool take(const std::string& line, bool from_reader);
 
  private:

@@ -1,4 +1,4 @@
-// The index of an MP4 file whose packets lie in fragments.
+// The index of an MP4 file whose packets are in fragments.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/mp4_index.hpp"
 

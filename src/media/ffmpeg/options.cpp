@@ -1,4 +1,4 @@
-// Whether FFmpeg has an option of a name at all, in whatever part of it.
+// Checks whether any part of FFmpeg has an option of a name.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/options.hpp"
 
@@ -15,8 +15,8 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// Of a class or of those below it: all protocols and containers are below AVFormatContext's, all codecs
-/// below AVCodecContext's.
+/// In a class or its children: all protocols and containers are below AVFormatContext's, all codecs below
+/// AVCodecContext's.
 bool has_option(const AVClass* of, const std::string& name) {
   return av_opt_find(static_cast<void*>(&of), name.c_str(), nullptr, 0,
                      AV_OPT_SEARCH_CHILDREN | AV_OPT_SEARCH_FAKE_OBJ) != nullptr;

@@ -1,4 +1,4 @@
-// Whether FFmpeg has an option of a name at all, in whatever part of it.
+// Checks whether any part of FFmpeg has an option of a name.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,8 +7,9 @@
 
 namespace freshframe::media {
 
-/// Throws SourceError with `url` for names that no protocol, container or decoder of this FFmpeg knows. One
-/// that only another than the stream's knows is found out when the stream is known.
+/// Throws SourceError with `url` for names that no protocol, container or decoder of this FFmpeg knows. An
+/// option of a protocol, container or decoder that this stream does not use is refused later, when the stream
+/// is open.
 void check_known(const std::map<std::string, std::string>& options, const std::string& url);
 
 }  // namespace freshframe::media

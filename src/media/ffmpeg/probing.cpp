@@ -1,4 +1,4 @@
-// Finds out what streams a container has, without decoding pictures of absurd sizes meanwhile.
+// Detects the streams of a container, without decoding pictures of absurd sizes.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/probing.hpp"
 
@@ -25,7 +25,7 @@ bool interrupted(const AVFormatContext& input) {
   return check.callback != nullptr && check.callback(check.opaque) != 0;
 }
 
-/// False: the codec's own header does not tell.
+/// False: the codec's own header does not contain it.
 bool take_order(AVCodecParameters& h264) {
   const auto reordered =
       h264_reordered_frames({h264.extradata, static_cast<std::size_t>(h264.extradata_size)});
@@ -56,10 +56,10 @@ bool header_tells_all(AVFormatContext& input) {
   switch (parameters.codec_id) {
     case AV_CODEC_ID_H264:
       if (parameters.extradata_size <= 0) return false;
-      // The reader of MP4 learns the reordering from the times in the index.
+      // The demuxer of MP4 derives the reordering from the times in the index.
       if (name.rfind("mov,", 0) == 0) return video->nb_frames > 0;
       return name.rfind("matroska,", 0) == 0 && take_order(parameters);
-    case AV_CODEC_ID_HEVC:  // its own header always tells the reordering
+    case AV_CODEC_ID_HEVC:  // its own header always has the reordering
       return parameters.extradata_size > 0 &&
              (name.rfind("matroska,", 0) == 0 || (name.rfind("mov,", 0) == 0 && video->nb_frames > 0));
     case AV_CODEC_ID_VP8:  // nothing is reordered

@@ -1,4 +1,4 @@
-// Owners of FFmpeg's handles: nothing else in media frees them.
+// Owners of FFmpeg's handles: no other code in media frees them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -78,7 +78,7 @@ using ScalerPtr = std::unique_ptr<SwsContext, FreeScaler>;
   return context;
 }
 
-/// FFmpeg's options. Its functions take out the entries that they know and leave the others.
+/// FFmpeg's options. Its functions remove the entries that they know and leave the others.
 class Dictionary {
  public:
   Dictionary() = default;
@@ -101,7 +101,7 @@ class Dictionary {
     if (av_dict_set(&entries_, key.c_str(), value.c_str(), 0) < 0) throw std::bad_alloc();
   }
   [[nodiscard]] AVDictionary** out() noexcept { return &entries_; }
-  /// "'a', 'b'": what nobody has taken; empty when nothing is left.
+  /// "'a', 'b'": the entries that no function has removed; empty: none is left.
   [[nodiscard]] std::string leftovers() const {
     std::string names;
     const AVDictionaryEntry* entry = nullptr;

@@ -1,4 +1,4 @@
-// Turns pictures upright that a camera stored lying on their side or mirrored.
+// Turns pictures upright that a camera stored rotated or mirrored.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/upright.hpp"
 
@@ -23,7 +23,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// Where pixel (x, y) of the stored picture goes: x' = xx * x + xy * y, y' = yx * x + yy * y, each -1, 0
+/// The new place of pixel (x, y) of the stored picture: x' = xx * x + xy * y, y' = yx * x + yy * y, each -1, 0
 /// or 1.
 struct Axes {
   int xx = 1;
@@ -37,7 +37,7 @@ Turn turn_of(const Axes& axes) noexcept {
     if (axes.xx > 0) return {.flip = axes.yy < 0, .quarters = 0};
     return {.flip = axes.yy > 0, .quarters = 2};
   }
-  // A quarter clockwise sends x to y' and y to -x'.
+  // A clockwise quarter turn maps x to y' and y to -x'.
   if (axes.yx > 0) return {.flip = axes.xy > 0, .quarters = 1};
   return {.flip = axes.xy < 0, .quarters = 3};
 }
@@ -84,7 +84,7 @@ void turn_plane(const Picture& from, const MutablePicture& to, int index, Turn t
   if (is_packed_rgb(from.format.format)) return turn_elements<3>(source, target, stride, turn);
   if (from.format.format == PixelFormat::Nv12 && index == 1)
     return turn_elements<2>(source, target, stride, turn);
-  // A negative height means for libyuv: from the last row up.
+  // For libyuv a negative height means from the last row up.
   libyuv::RotatePlane(source.data, static_cast<int>(source.stride), target, static_cast<int>(stride),
                       source.row_bytes, turn.flip ? -source.rows : source.rows, mode_of(turn.quarters));
 }

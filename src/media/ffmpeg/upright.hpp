@@ -1,4 +1,4 @@
-// Turns pictures upright that a camera stored lying on their side or mirrored.
+// Turns pictures upright that a camera stored rotated or mirrored.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,8 @@
 
 namespace freshframe::media {
 
-/// What makes a stored picture upright: first its rows top to bottom, then clockwise quarter turns.
+/// The operations that make a stored picture upright: first the rows in reverse order, then clockwise quarter
+/// turns.
 struct Turn {
   bool flip = false;
   int quarters = 0;  // 0..3
@@ -21,14 +22,14 @@ struct Turn {
   bool operator==(const Turn&) const = default;
 };
 
-/// Of the stream's display matrix (9 numbers), for what a multiple of 90 degrees or a mirror can do; other
-/// angles are left as they are stored.
+/// From the stream's display matrix (9 numbers), for multiples of 90 degrees and mirroring. Pictures with other
+/// angles stay as stored.
 [[nodiscard]] Turn turn_of(const std::int32_t* display_matrix) noexcept;
-/// As the container says; a frame may know better.
+/// From the container. A frame's own orientation takes precedence.
 [[nodiscard]] Turn turn_of(const AVStream& stream) noexcept;
-/// Of a photo's Exif orientation, 1..8.
+/// From a photo's Exif orientation, 1..8.
 [[nodiscard]] Turn turn_of_exif(int orientation) noexcept;
-/// What a frame says of itself: its display matrix or Exif orientation; else `otherwise`.
+/// A frame's own display matrix or Exif orientation; else `otherwise`.
 [[nodiscard]] Turn turn_of(const AVFrame& frame, Turn otherwise) noexcept;
 
 /// A turned copy in pooled memory. 4:2:2 on its side becomes 4:4:4.

@@ -1,4 +1,4 @@
-// Which FFmpeg this is.
+// The version of FFmpeg.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

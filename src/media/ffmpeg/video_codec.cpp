@@ -1,4 +1,4 @@
-// Which encoder a codec's name means, and how it is set up for video as it comes.
+// The encoders for the names of codecs, and their settings for live video.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/video_codec.hpp"
 
@@ -26,7 +26,7 @@ constexpr std::array<CodecName, 9> kCodecs = {{
     {"hevc", {"libx265"}},
     {"vp8", {"libvpx"}},
     {"vp9", {"libvpx-vp9"}},
-    {"av1", {"libaom-av1", "libsvtav1"}},  // SVT-AV1 writes to stderr and cannot be told not to
+    {"av1", {"libaom-av1", "libsvtav1"}},  // SVT-AV1 writes to stderr and has no option against it
     {"mpeg4", {"mpeg4"}},
     {"mpeg2", {"mpeg2video"}},
     {"mjpeg", {"mjpeg"}},
@@ -36,7 +36,7 @@ bool can_hold(const AVOutputFormat& container, const AVCodec& encoder) {
   return avformat_query_codec(&container, encoder.id, FF_COMPLIANCE_NORMAL) != 0;
 }
 
-// FFmpeg has no list of what these hold. All hold the codecs of MPEG.
+// FFmpeg has no list of the codecs in these. All hold the codecs of MPEG.
 bool is_of_mpeg(const AVOutputFormat& container) {
   const std::string_view name = container.name;
   return name == "mpegts" || name == "mpeg" || name == "vob" || name == "svcd" || name == "dvd";
@@ -44,7 +44,7 @@ bool is_of_mpeg(const AVOutputFormat& container) {
 
 void set(AVCodecContext& codec, const char* name, const char* value) {
   av_opt_set(&codec, name, value,
-             AV_OPT_SEARCH_CHILDREN);  // what this encoder does not know, it does not need
+             AV_OPT_SEARCH_CHILDREN);  // an option unknown to this encoder is not needed
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ std::string default_codec(const AVOutputFormat& container) {
 
 std::string why_not_h264(const AVOutputFormat& container) {
   if (!surely_holds(container, AV_CODEC_ID_H264) && !is_of_mpeg(container))
-    return {};  // as everybody expects: VP9 in .webm
+    return {};  // the usual choice: VP9 in .webm
   return find_video_encoder("h264") == nullptr ? "FFmpeg as it is installed has no H.264 encoder" : "";
 }
 
@@ -98,7 +98,7 @@ void set_up_quality(AVCodecContext& codec, int quality) {
   const std::string_view encoder = codec.codec->name;
   const bool is_vpx = encoder.rfind("libvpx", 0) == 0;
   const bool is_aom = encoder == "libaom-av1";
-  if (is_vpx || is_aom) {  // made for films; these are their settings for video as it comes
+  if (is_vpx || is_aom) {  // made for films; these are their settings for live video
     constexpr int kWorst = 63;
     set(codec, is_vpx ? "deadline" : "usage", "realtime");
     set(codec, "cpu-used", "8");
@@ -107,7 +107,7 @@ void set_up_quality(AVCodecContext& codec, int quality) {
     av_opt_set_double(&codec, "crf", quality * kWorst / kWorstQuality, AV_OPT_SEARCH_CHILDREN);
     return;
   }
-  // x264 and x265 know presets; this one keeps up with a camera on one core.
+  // x264 and x265 have presets. This one is fast enough for a camera on one core.
   set(codec, "preset", "veryfast");
   set(codec, "x265-params", "log-level=none");  // it would write to stderr
   if (av_opt_set_double(&codec, "crf", quality, AV_OPT_SEARCH_CHILDREN) >= 0) return;

@@ -1,4 +1,4 @@
-// Which encoder a codec's name means, and how it is set up for video as it comes.
+// The encoders for the names of codecs, and their settings for live video.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,16 +12,16 @@ namespace freshframe::media {
 
 /// Whether FFmpeg knows that files of this container hold the codec.
 [[nodiscard]] bool surely_holds(const AVOutputFormat& container, AVCodecID codec);
-/// The codec that a file of this container gets when none is named: the first of h264, vp9 and mpeg4 that this
+/// The default codec of a container: the first of h264, vp9 and mpeg4 that this
 /// build can encode and the container is known to hold, else the container's own.
 [[nodiscard]] std::string default_codec(const AVOutputFormat& container);
-/// Whether default_codec() decides: a file's options say "auto" or nothing.
+/// Whether default_codec() decides: the options name "auto" or no codec.
 [[nodiscard]] inline bool is_auto(const std::string& codec) {
   return codec.empty() || codec == "auto";
 }
-/// Why default_codec() is not h264, where the container could hold that; else empty.
+/// The reason why default_codec() is not h264 although the container could hold it; else empty.
 [[nodiscard]] std::string why_not_h264(const AVOutputFormat& container);
-/// A codec as people name it ("h265") or FFmpeg's name of an encoder ("libx265"). The software encoders,
+/// By the usual name of a codec ("h265") or FFmpeg's name of an encoder ("libx265"). Only software encoders,
 /// which work on every machine. nullptr: this build has none.
 [[nodiscard]] const AVCodec* find_video_encoder(const std::string& name);
 /// "h264, h265, vp9": the codecs that this build can encode and the container can hold.

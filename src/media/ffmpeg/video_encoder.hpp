@@ -18,7 +18,7 @@ void check_video_file(const std::string& path, const VideoFileOptions& options);
 /// file.
 class VideoEncoder {
  public:
-  /// Creates the file unless it exists; start() replaces what it holds.
+  /// Creates the file unless it exists; start() replaces its content.
   VideoEncoder(const std::string& path, const VideoFileOptions& options);
 
   [[nodiscard]] bool started() const noexcept { return encoder_.started(); }
@@ -28,7 +28,7 @@ class VideoEncoder {
   void start(const Frame& first, double fps);
   /// `pts` in seconds, not before that of the last frame.
   void encode(const Frame& frame, double pts);
-  /// Writes what is left and closes the file, also when nothing was started.
+  /// Writes the remaining packets and closes the file, also if start() was never called.
   void finish();
 
  private:

@@ -1,4 +1,4 @@
-// Writes encoded packets into a container such that the file can be played at any moment.
+// Writes encoded packets into a container so that the file can be played at any moment.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/video_muxer.hpp"
 
@@ -43,7 +43,7 @@ int VideoMuxer::start(const AVCodecContext& codec, Dictionary& options) {
   int result = avcodec_parameters_from_context(stream->codecpar, &codec);
   if (result < 0) return result;
   fragmented_ = is_mp4(container()) && av_dict_get(*options.out(), "movflags", nullptr, 0) == nullptr;
-  // delay_moov: the times of the first fragment decide about the edit list.
+  // delay_moov: the edit list depends on the times of the first fragment.
   if (fragmented_) options.set("movflags", "frag_custom+delay_moov+default_base_moof");
   if (fragmented_ && file_.can_read_back()) index_ = std::make_unique<Mp4Index>(container().name, *stream);
   file_.begin();
@@ -81,7 +81,7 @@ void VideoMuxer::flush() {
 
 void VideoMuxer::flush_fragment() {
   const bool first = safe_ == 0;
-  if (first) check(av_write_frame(output_.get(), nullptr), "write");  // the header alone, see delay_moov
+  if (first) check(av_write_frame(output_.get(), nullptr), "write");  // only the header, see delay_moov
   const auto begin = avio_tell(file_.io());
   check(av_write_frame(output_.get(), nullptr), "write");
   avio_flush(file_.io());

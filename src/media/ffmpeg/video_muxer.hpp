@@ -1,4 +1,4 @@
-// Writes encoded packets into a container such that the file can be played at any moment.
+// Writes encoded packets into a container so that the file can be played at any moment.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,25 +15,25 @@
 namespace freshframe::media {
 
 /// Note [Files that survive]
-/// Once a second everything that was muxed goes to the operating system, so a process that is killed leaves a
-/// file that can be played up to the last second; after a failed write (a full disk) the file is cut off at
+/// Once a second all muxed packets are passed to the operating system, so a process that is killed leaves a
+/// file that can be played up to the last second. After a failed write (a full disk) the file is truncated to
 /// the last such point. MP4 and MOV are written in fragments for this. When the file ends, a common index is
-/// added behind them, and the first box is renamed so that it covers all fragments: a file as if it had never
-/// had any, which every player and editor can seek in.
+/// added behind them, and the first box is renamed so that it covers all fragments. The result is like a file
+/// without fragments, in which every player and editor can seek.
 ///
 /// One thread. All throw Error naming the file.
 class VideoMuxer {
  public:
-  /// Opens the file and changes nothing in it.
+  /// Opens the file without changing it.
   explicit VideoMuxer(std::string path);
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
-  /// Empties the file. Takes what it knows out of `options`.
+  /// Empties the file. Removes the options that it knows from `options`.
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
-  /// `packet` with times of the codec.
+  /// `packet` has times in the codec's time base.
   void write(AVPacket& packet, AVRational time_base);
-  /// Writes what is left and closes the file, also when nothing was started.
+  /// Writes the remaining packets and closes the file, also if start() was never called.
   void finish();
 
  private:
@@ -52,13 +52,13 @@ class VideoMuxer {
   bool started_ = false;
   bool failed_ = false;
   bool fragmented_ = false;
-  std::unique_ptr<Mp4Index> index_;       // of a fragmented file in which one can seek
+  std::unique_ptr<Mp4Index> index_;       // of a fragmented file that is seekable
   std::vector<AvPacketPtr> in_fragment_;  // for the index
   std::int64_t safe_ = 0;                 // the file can be played up to here
   Real::time_point flushed_{};
 };
 
-/// The container that the name stands for, or nullptr.
+/// The container of the name, or nullptr.
 [[nodiscard]] const AVOutputFormat* find_container(const std::string& path);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Text from servers and devices, fit for a terminal.
+// Text from servers and devices, made safe for a terminal.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/visible_text.hpp"
 

@@ -34,9 +34,9 @@ bool Clip::follow(const PacketRing& ring) {
 }
 
 bool Clip::take(const AVPacket& packet) {
-  if (packet.dts > to_) return false;  // all that are shown up to `to_` lie before it
+  if (packet.dts > to_) return false;  // all frames shown up to `to_` precede it
   taken_ = packet.dts;
-  // A frame that is shown before the first key frame, but lies behind it, may need frames from before it.
+  // A frame that is shown before the first key frame, but stored after it, may need frames from before it.
   if (packet.pts < first_) return true;
   const AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();

@@ -13,21 +13,22 @@ namespace freshframe::media {
 /// A file of packets that begins with a key frame at its second 0. One thread. All throw Error naming the file.
 class Clip {
  public:
-  /// Opens the file and changes nothing in it.
+  /// Opens the file without changing it.
   explicit Clip(const std::string& path) : path_(path), muxer_(path) {}
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] bool begun() const noexcept { return begun_; }
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
-  /// The tick at which it wants to begin.
+  /// The requested first tick.
   [[nodiscard]] std::int64_t from() const noexcept { return from_; }
-  /// Makes it hold the ticks `from` to `to` too. What lies before a clip that has begun stays outside.
+  /// Extends it to the ticks `from` to `to`. A clip that has begun is not extended to the front.
   void extend(std::int64_t from, std::int64_t to);
-  /// Begins at the last key frame at or before from(). False: it would end before the first that is held.
+  /// Begins at the last key frame at or before from(). False: it would end before the first frame in the ring.
   [[nodiscard]] bool begin(const AVCodecContext& codec, const Dictionary& options, const PacketRing& ring);
-  /// Writes what the ring holds behind what was written. False: it holds more than is part of the clip.
+  /// Writes the packets of the ring that have not been written. False: the ring has packets after the clip's
+  /// end.
   [[nodiscard]] bool follow(const PacketRing& ring);
-  /// Closes the file, which stays as it was when the clip has not begun.
+  /// Closes the file, which is unchanged if the clip has not begun.
   void finish() { muxer_.finish(); }
 
  private:

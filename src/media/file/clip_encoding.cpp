@@ -1,4 +1,4 @@
-// How frames are encoded for clips, whose files are of several containers.
+// The encoding of frames for clips, which must suit the files of several containers.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/clip_encoding.hpp"
 

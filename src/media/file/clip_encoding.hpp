@@ -1,4 +1,4 @@
-// How frames are encoded for clips, whose files are of several containers.
+// The encoding of frames for clips, which must suit the files of several containers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@ namespace freshframe::media {
 /// The container whose rules all files of clips share: headers apart from the packets, and timestamps.
 [[nodiscard]] const AVOutputFormat& clip_container();
 [[nodiscard]] VideoFileOptions clip_encoding(const ClipOptions& options);
-/// The same, with key frames that end the use of all frames before them.
+/// The same, with closed GOPs: no frame after a key frame refers to frames before it.
 [[nodiscard]] VideoFileOptions closed_groups(const ClipOptions& options);
 /// Throws OptionError when a file of this name cannot hold such a clip.
 void check_clip_name(const std::string& path, const ClipOptions& options);

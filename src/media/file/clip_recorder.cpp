@@ -35,11 +35,11 @@ using media::PacketRing;
 constexpr double kKeyInterval = 1.0;      // seconds between key frames: a clip begins at one
 constexpr double kFallbackFps = 25;       // of a stream with a single frame
 constexpr double kLongest = 24 * 3600;    // seconds before or after an event
-constexpr double kLongestGap = 6 * 3600;  // seconds between two frames: MP4 counts the ticks in 31 bits
+constexpr double kLongestGap = 6 * 3600;  // seconds between two frames: MP4 has 31 bits for the ticks
 constexpr double kFarthest = 1e12;        // seconds from the first frame: as ticks they fit into 64 bits
 constexpr const char* kWhat = "the clips";
 
-/// A file by any of its names.
+/// A file, identified independently of its name.
 struct File {
   explicit File(std::string name) : path(std::move(name)) {
     std::error_code error;
@@ -67,11 +67,11 @@ struct ClipRecorder::Impl {
     double pts = 0;
     std::unique_ptr<FrameEncoder> encoder;  // not started
   };
-  /// What save() asked for.
+  /// A request of save().
   struct Order {
     File file;
     std::optional<double> at;    // pts of the event
-    std::unique_ptr<Clip> clip;  // nullptr: there was a clip of that file
+    std::unique_ptr<Clip> clip;  // nullptr: a clip of that file existed already
   };
   struct Writing {
     File file;
@@ -86,8 +86,8 @@ struct ClipRecorder::Impl {
     media::check_encoding(kWhat, media::clip_container(), media::clip_encoding(options));
   }
 
-  // The node's thread. A clip that cannot be written hinders neither the encoder nor other clips: its failure is
-  // thrown afterwards.
+  // The node's thread. A clip that cannot be written affects neither the encoder nor other clips: its failure
+  // is thrown afterwards.
 
   void write(const Frame& frame, double pts) {
     if (!frame) throw Error("cannot write the clips: the sample has no frame");
@@ -147,7 +147,7 @@ struct ClipRecorder::Impl {
   /// False: the clip is over.
   bool go_on(Clip& clip) {
     if (!clip.begun()) {
-      if (ring.newest() < clip.from()) return true;  // the encoder has not come so far
+      if (ring.newest() < clip.from()) return true;  // the encoder has not reached it
       while (!clip.begin(encoder->codec(), muxer_options, ring)) {
         if (!made_longer(clip)) return false;
       }
@@ -158,7 +158,7 @@ struct ClipRecorder::Impl {
     return true;
   }
 
-  /// Obeys the orders that wait for a clip that is about to end. False: there are none.
+  /// Executes the waiting orders for a clip that is about to end. False: there are none.
   bool made_longer(Clip& clip) {
     const File file(clip.path());
     std::vector<Order> meant;
@@ -254,8 +254,7 @@ struct ClipRecorder::Impl {
     for (const auto& [file, clip] : clips) {
       if (file == order.file) return extend(*clip, order);
     }
-    if (!order.clip)
-      order.clip = std::make_unique<Clip>(order.file.path);  // the one that was there has ended
+    if (!order.clip) order.clip = std::make_unique<Clip>(order.file.path);  // the earlier one has ended
     extend(*order.clip, order);
     clips.push_back({order.file, std::move(order.clip)});
   }
@@ -265,7 +264,7 @@ struct ClipRecorder::Impl {
     return std::llround(seconds / av_q2d(encoder->codec().time_base));
   }
 
-  /// Writes what the encoder holds and ends all clips: no frame of this kind follows.
+  /// Writes the encoder's remaining packets and ends all clips: no frame of this kind follows.
   void end_stream() {
     take_orders();
     keep_failure([&] { encoder->drain([this](AVPacket& packet) { take(packet); }); });

@@ -1,4 +1,4 @@
-// Reads the packets of one video stream out of a local file.
+// Reads the packets of one video stream from a local file.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/demuxer.hpp"
 
@@ -24,10 +24,10 @@
 namespace freshframe::media {
 namespace {
 
-/// More damage than this in a row is not a damaged packet but a dead disk or a file of garbage.
+/// A longer run of damage is not a damaged packet but a dead disk or a file of garbage.
 constexpr int kMostDamagedInRow = 1000;
 
-/// Why a path cannot be a video, before FFmpeg sees it: its own messages name the consequence only.
+/// The reason why a path cannot be a video, checked before FFmpeg, whose messages name only the consequence.
 struct PathFault {
   std::string why;
   int code = 0;
@@ -46,7 +46,7 @@ std::optional<PathFault> path_fault(const std::string& path) {
   return std::nullopt;
 }
 
-/// "audio (mp3), subtitle (subrip)": what is there instead of video.
+/// "audio (mp3), subtitle (subrip)": the streams other than video.
 std::string streams_text(const AVFormatContext& input) {
   std::string text;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
@@ -62,7 +62,7 @@ bool is_cover(const AVStream& stream) {
   return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
 }
 
-/// FFmpeg would show text as an ANSI terminal's screen.
+/// FFmpeg would render text as an ANSI terminal's screen.
 bool is_text(const AVFormatContext& input) {
   return std::strcmp(input.iformat->name, "tty") == 0;
 }
@@ -79,7 +79,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   open_file(options);
   try {
     open_container(options);
-    if (errors.met_stream_limit()) {  // the tables are damaged, or change: the packets tell what there is
+    if (errors.met_stream_limit()) {  // the tables are damaged, or change: the packets show the streams
       all_streams_ = true;
       input_.reset();
       open_file(again);
@@ -105,8 +105,8 @@ void Demuxer::open_file(Dictionary& options) {
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
 }
 
-/// By content, else by the name's suffix. FFmpeg prefers its reader of picture sequences for most pictures,
-/// which ignores the open file and takes the name for a pattern: it is the last choice, with a pattern
+/// By content, else by the name's suffix. For most pictures FFmpeg prefers its demuxer of picture sequences,
+/// which ignores the open file and uses the name as a pattern. So that one is the last choice, with patterns
 /// switched off.
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   for (const std::string& name : {settings_.path, std::string()}) {
@@ -137,8 +137,8 @@ void Demuxer::open_container(Dictionary& options) {
   if (settings_.probe_pictures || !is_picture()) find_streams();
 }
 
-/// Where the header names no streams, FFmpeg finds them while it looks for more, and decodes their pictures
-/// whatever their size: so the first packets are read twice.
+/// If the header names no streams, FFmpeg finds them while it probes, and decodes their pictures of any size.
+/// So the first packets are read twice.
 void Demuxer::find_streams() {
   const std::int64_t start = avio_tell(input_->pb);
   if (all_streams_) {
@@ -146,7 +146,7 @@ void Demuxer::find_streams() {
     read_again_from(start);
   } else if (must_read_ahead(*input_)) {
     std::deque<AvPacketPtr> packets;
-    static_cast<void>(read_ahead(*input_, packets));  // an error comes again
+    static_cast<void>(read_ahead(*input_, packets));  // an error occurs again
     check_interrupt("opened", settings_.open_timeout);
     if (!packets.empty()) read_again_from(start);
   }
@@ -201,7 +201,7 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
     check_interrupt("read", settings_.read_timeout);
     interrupt_.disarm();
     if (result == AVERROR_EOF) {
-      if (io_->error < 0) lose(io_->error);  // some readers take a failing disk for the end
+      if (io_->error < 0) lose(io_->error);  // some demuxers treat a failing disk as the end
       return Result::End;
     }
     if (result < 0) {
@@ -217,7 +217,7 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
 }
 
 bool Demuxer::rewind() {
-  // These seek by guessing from bytes and timestamps and may land behind the first frame.
+  // These estimate the position from bytes and timestamps, and may seek to a place after the first frame.
   constexpr int kInexact = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS | AVFMT_GENERIC_INDEX;
   if ((input_->iformat->flags & kInexact) != 0) return false;
   const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
@@ -283,7 +283,7 @@ std::optional<double> Demuxer::duration() const {
 std::optional<std::int64_t> Demuxer::frame_count() const {
   const auto counted = stream_->nb_frames;
   if (counted <= 0) return std::nullopt;
-  // Some files count fields; a count of frames may differ from duration and rate, but not that much.
+  // Some files count fields. A count of frames may differ from duration and rate, but not so much.
   constexpr double kTolerance = 1.5;
   const auto seconds = duration();
   const auto rate = fps();
@@ -292,7 +292,7 @@ std::optional<std::int64_t> Demuxer::frame_count() const {
 }
 
 std::int64_t Demuxer::missing_packets() const {
-  // Only an index that lists every frame can tell.
+  // Only an index of all frames shows this.
   const std::int64_t size = stream_->nb_frames > 0 ? avio_size(io_.get()) : 0;
   std::int64_t missing = 0;
   for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
@@ -303,7 +303,7 @@ std::int64_t Demuxer::missing_packets() const {
 }
 
 /// FFmpeg's index of an MP4 ends where a table is damaged. An edit list shortens the index and the duration,
-/// a damage the index alone.
+/// damage only the index.
 std::int64_t Demuxer::missing_entries() const {
   const bool mov = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
   const int entries = avformat_index_get_entries_count(stream_);

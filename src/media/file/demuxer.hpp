@@ -1,4 +1,4 @@
-// Reads the packets of one video stream out of a local file.
+// Reads the packets of one video stream from a local file.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,16 +16,16 @@ namespace freshframe::media {
 
 inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 
-/// What a demuxer needs to know to open.
+/// The arguments for opening a file.
 struct DemuxerSettings {
-  std::string url;                                     // as the user wrote it, password masked: for messages
+  std::string url;                                     // as given, password masked: for messages
   std::string path;                                    // of the file
   double open_timeout = 5;                             // seconds
   double read_timeout = 5;                             // seconds
   std::stop_token stop = {};                           // of the pipeline
   std::string most_pixels = Decoder::most_pixels({});  // of a picture, as FFmpeg's option
-  bool probe = true;           // false: nothing is decoded in advance where the container's header says all
-  bool probe_pictures = true;  // false: a picture is not decoded once in advance to learn its size
+  bool probe = true;           // false: no probing if the container's header is sufficient
+  bool probe_pictures = true;  // false: a picture is not decoded in advance for its size
 };
 
 /// One open container. One thread. Blocks in the constructor and in next() until the file delivers, the time
@@ -34,38 +34,39 @@ class Demuxer {
  public:
   enum class Result { Packet, Damaged, End, Stopped };
 
-  /// Takes the entries that it knows out of `options`. Throws SourceError, SourceTimeout.
+  /// Removes the entries that it knows from `options`. Throws SourceError, SourceTimeout.
   Demuxer(DemuxerSettings settings, Dictionary& options);
 
-  /// Fills `packet` with the next one of the video stream. Damaged: a packet could not be read, go on.
-  /// Throws SourceTimeout, and SourceError when nothing but damage comes.
+  /// Fills `packet` with the next one of the video stream. Damaged: a packet could not be read, continue.
+  /// Throws SourceTimeout, and SourceError when all packets are damaged.
   [[nodiscard]] Result next(AVPacket& packet);
-  /// Back to the start; false: this container cannot, open it again.
+  /// Seeks to the start; false: not possible in this container, open it again.
   [[nodiscard]] bool rewind();
-  /// To a key frame at or before `ticks`, by the container's index, if that lists every frame. False: nothing
-  /// was done.
+  /// Seeks to a key frame at or before `ticks`, by the container's index, if that lists every frame. False:
+  /// nothing was done.
   [[nodiscard]] bool jump(std::int64_t ticks);
-  /// By the index that jump() used: how many frames are decoded before that of `packet`.
+  /// The number of frames that are decoded before that of `packet`, by the index that jump() used.
   [[nodiscard]] std::optional<std::int64_t> frames_before(const AVPacket& packet) const;
-  /// What a call that a stop has interrupted throws: SourceError with ECANCELED.
+  /// The exception of a call that a stop has interrupted: SourceError with ECANCELED.
   [[noreturn]] void throw_stopped() const;
 
   [[nodiscard]] AVStream& stream() const noexcept { return *stream_; }
   [[nodiscard]] AVFormatContext& input() const noexcept { return *input_; }
   /// A single picture (png, jpeg, ...), not a video.
   [[nodiscard]] bool is_picture() const;
-  /// Frames per second as the container or the codec has it.
+  /// Frames per second from the container or the codec.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
-  /// Seconds from one frame to the next above which the time is FFmpeg's mistake: it takes what lies before
-  /// the first frame of a stream with discontinuities for wrapped, 26.5 hours later.
+  /// A longer interval between two frames, in seconds, is FFmpeg's mistake: in a stream with discontinuities it
+  /// treats times before the first frame as wrapped, 26.5 hours later.
   [[nodiscard]] double largest_leap() const noexcept;
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
-  /// FFmpeg's reader logged an error in the last next(), whatever it returned: something was skipped.
+  /// FFmpeg's demuxer logged an error in the last next(), even if that returned a packet: data was skipped.
   [[nodiscard]] bool complained() const noexcept { return complained_; }
-  /// After End: how many packets the file was cut off before, by its index; at least 1 if it complained.
+  /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer logged
+  /// an error.
   [[nodiscard]] std::int64_t missing_packets() const;
-  /// Packets so far of other video streams that lie before or behind the chosen one.
+  /// The packets so far of other video streams that are before or after the chosen one.
   [[nodiscard]] std::int64_t unread_packets() const { return spans_.packets_apart_from(stream_->index); }
 
  private:
@@ -86,8 +87,8 @@ class Demuxer {
   IoPtr io_;             // outlives input_, which reads from it
   InputPtr input_;
   AVStream* stream_ = nullptr;
-  bool all_streams_ = false;  // the packets tell which streams there are, not the tables
-  StreamSpans spans_;         // of the video streams, as far as they were read
+  bool all_streams_ = false;  // the packets show the streams, not the tables
+  StreamSpans spans_;         // of the video streams read so far
   int damaged_in_row_ = 0;
   bool complained_ = false;
 };

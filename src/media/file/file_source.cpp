@@ -24,7 +24,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// FFmpeg warns that more do not help.
+/// FFmpeg warns above this number.
 constexpr int kMostThreads = 16;
 
 DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
@@ -56,7 +56,7 @@ void FileSource::open(const Context& context) {
   try {
     begin(context);
   } catch (...) {
-    close();  // the engine closes only what has opened
+    close();  // the engine closes only sources that have opened
     throw;
   }
 }
@@ -151,7 +151,8 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
   auto placed = first_ ? std::exchange(first_, std::nullopt) : pull_placed(context);
   if (!placed || !wait_until_due(placed->pts, context)) return std::nullopt;
   auto& frame = placed->frame;
-  // What open() read ahead was born at the first read(), so that the opening of other nodes is no age.
+  // Packets that open() read ahead count as captured at the first read(), so that the opening of other nodes
+  // adds no age.
   const TimePoint captured = options_.realtime ? due_ : std::max(Decoder::captured_of(*frame), *started_);
   if (sizes_.changes_with({frame->width, frame->height})) context.counters.source().count_size_change();
   return SourceItem<Frame>{maker_.make(std::move(frame)), placed->pts, captured, placed->seq};
@@ -215,7 +216,7 @@ bool FileSource::feed(const Context& context) {
   return true;
 }
 
-/// Fills packet_. End also when reading has failed for good: the frames that the decoder holds come first.
+/// Fills packet_. Also End when reading has failed permanently: the decoder's frames are delivered first.
 Demuxer::Result FileSource::next_packet() {
   if (!read_ahead_.empty()) {
     av_packet_move_ref(packet_.get(), read_ahead_.front().get());
@@ -265,7 +266,7 @@ bool FileSource::start_again(const Context& context) {
   return true;
 }
 
-/// A file that ends before its index does lost frames, though every packet that was read is fine.
+/// A file that ends before its index has lost frames, even if every packet that was read is valid.
 void FileSource::count_cut_off(const Context& context) {
   if (const auto unread = demuxer_->unread_packets(); unread > 0) {
     context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(unread));

@@ -19,14 +19,14 @@
 
 namespace freshframe::media {
 
-/// Lossless by default: as fast as it is read. With `realtime` it is a camera: each frame is handed over at
-/// its time in the file, whether the pipeline is ready or not.
+/// Lossless by default: as fast as it is read. With `realtime` it behaves like a camera: each frame is
+/// delivered at its time in the file, whether the pipeline is ready or not.
 class FileSource final : public VideoSource {
  public:
-  /// Which frame is the first one.
+  /// The choice of the first frame.
   enum class Begin {
     At,      // the first whose pts is at or after `start`
-    Showing  // the last whose pts is at or before `start`: the one that a player shows then
+    Showing  // the last whose pts is at or before `start`, as a player shows it
   };
 
   FileSource(std::string url, OpenOptions options, Begin begin = Begin::At);
@@ -37,17 +37,17 @@ class FileSource final : public VideoSource {
   [[nodiscard]] std::optional<std::string> reads_from() const override;
   [[nodiscard]] std::optional<std::int64_t> total() const override;
 
-  /// Also decodes the first frame: a file of which nothing can be decoded fails here.
+  /// Also decodes the first frame: a file without a decodable frame fails here.
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) override;
   void close() override;
 
  private:
-  /// A decoded frame and its place in the file.
+  /// A decoded frame and its position in the file.
   struct Placed {
     AvFramePtr frame;
     double pts = 0;
-    std::optional<std::int64_t> seq = {};  // where it is not the next number
+    std::optional<std::int64_t> seq = {};  // if it is not the next number
   };
 
   void begin(const Context& context);
@@ -93,15 +93,15 @@ class FileSource final : public VideoSource {
   std::deque<AvPacketPtr> read_ahead_;      // packets to decode before the demuxer's next
   AvFramePtr spare_;                        // for the next receive()
   std::optional<Placed> first_;             // decoded by open()
-  std::optional<TimePoint> open_deadline_;  // real time, only while open() looks for the first frame
-  std::exception_ptr lost_;           // why nothing more can be read: thrown after the decoder's last frames
-  std::optional<TimePoint> started_;  // first read()
-  TimePoint due_{};                   // realtime: of the frame in hand
-  std::optional<double> first_due_;   // realtime: the pts that lies at started_
-  bool seeking_ = false;              // decoding what lies before `start`: nothing of it is counted
-  std::int64_t first_number_ = 0;     // of the first frame
-  std::int64_t frames_in_pass_ = 0;   // since open() or the last loop
-  std::int64_t passes_ = 0;           // how often `loop` started again
+  std::optional<TimePoint> open_deadline_;  // real time, only while open() decodes the first frame
+  std::exception_ptr lost_;                 // the error of reading, thrown after the decoder's last frames
+  std::optional<TimePoint> started_;        // first read()
+  TimePoint due_{};                         // realtime: of the current frame
+  std::optional<double> first_due_;         // realtime: the pts at started_
+  bool seeking_ = false;                    // decoding the frames before `start`, which are not counted
+  std::int64_t first_number_ = 0;           // of the first frame
+  std::int64_t frames_in_pass_ = 0;         // since open() or the last loop
+  std::int64_t passes_ = 0;                 // repetitions by `loop`
   std::int64_t damaged_ = 0;
   bool ended_ = false;
 };

@@ -1,5 +1,5 @@
-// Decodes a local video file from a time on: finds its first frame, with the number and the time that the
-// frame has when the whole file is read.
+// Decodes a local video file from a time on: finds the first frame, with the same number and time as when the
+// whole file is read.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -28,8 +28,8 @@ class Seeking {
 
 }  // namespace
 
-/// First from the key frame before, by the index or by reading packets; where that does not give the frame,
-/// by decoding the file from its beginning.
+/// First from the key frame before, by the index or by reading packets. If that does not find the frame, by
+/// decoding the file from its beginning.
 FileSource::Placed FileSource::go_to_start(const Context& context) {
   const Seeking seeking(seeking_);
   const auto wanted = wanted_ticks();
@@ -44,7 +44,7 @@ FileSource::Placed FileSource::go_to_start(const Context& context) {
   return decode_to_start(context);
 }
 
-/// nullopt: the frame did not come out of the decoder.
+/// nullopt: the decoder did not return the frame.
 std::optional<FileSource::Placed> FileSource::decode_from(StartPoint point, const Context& context) {
   const auto wanted = wanted_ticks();
   const auto later = point.first_from(begin_ == Begin::At ? wanted : wanted + 1);
@@ -125,7 +125,7 @@ std::int64_t FileSource::wanted_ticks() const {
   return origin + static_cast<std::int64_t>(begin_ == Begin::At ? std::ceil(ticks) : std::floor(ticks));
 }
 
-/// Seconds by which a time that a user writes may miss a frame's: containers round to their ticks.
+/// Seconds by which a user's time may differ from a frame's: containers round to their ticks.
 double FileSource::tolerance() const {
   constexpr double kMost = 0.0005;
   return std::min(av_q2d(demuxer_->stream().time_base) / 2, kMost);

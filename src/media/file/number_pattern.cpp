@@ -14,7 +14,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kMostDigits = 18;  // every number of so many fits into 64 bits
+constexpr std::size_t kMostDigits = 18;  // such numbers fit into 64 bits
 
 /// A "%...d" within a text: [begin, end).
 struct Field {

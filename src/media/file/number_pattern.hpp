@@ -15,7 +15,7 @@ class NumberPattern {
   /// True when there is a %d, with a width or without, anywhere in the path.
   [[nodiscard]] static bool is_one(std::string_view path) noexcept;
 
-  /// Throws OptionError with `url` for what cannot be: two numbers, a number in a folder's name, %5d.
+  /// Throws OptionError with `url` for an invalid pattern: two numbers, a number in a folder's name, %5d.
   NumberPattern(const std::string& path, const std::string& url);
 
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
@@ -23,7 +23,7 @@ class NumberPattern {
   [[nodiscard]] std::string name_of(std::int64_t number) const;
   /// nullopt: another file's name.
   [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) const;
-  /// The digits where the number would be, whatever their count; empty: the name does not fit around them.
+  /// The digits at the number's place, of any length; empty: the rest of the name does not match.
   [[nodiscard]] std::string_view digits_of(std::string_view name) const noexcept;
 
  private:

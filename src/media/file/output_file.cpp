@@ -41,7 +41,7 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
   constexpr mode_t kMode = 0666;
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode);
   readable_ = descriptor_ >= 0;
-  // Pipes and devices are often there for writing alone.
+  // Pipes and devices can often only be written.
   if (descriptor_ < 0 && errno != ENOENT) descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
   if (descriptor_ < 0) fail(errno, "create");
   struct stat status{};

@@ -1,4 +1,4 @@
-// The file behind a muxer: opened early, emptied only when something is written.
+// The file behind a muxer: opened early, but emptied only before the first write.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,27 +22,28 @@ using WrittenByte = std::uint8_t;
 /// A file, device or pipe that FFmpeg writes through io(). One thread.
 class OutputFile {
  public:
-  /// Opens the file, creates it unless it exists, and changes nothing in it. Throws Error, also
-  /// when another OutputFile of this process is open for it.
+  /// Opens the file, creates it unless it exists, and does not change it. Throws Error, also when another
+  /// OutputFile of this process is open for it.
   explicit OutputFile(std::string path);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
 
-  /// It is a regular file of which number_at() can be asked.
+  /// It is a regular file for which number_at() works.
   [[nodiscard]] bool can_read_back() const noexcept { return readable_; }
-  /// It is a regular file that held something when it was opened.
+  /// It is a regular file that was not empty when it was opened.
   [[nodiscard]] bool had_content() const noexcept { return had_content_; }
   /// Empties it.
   void begin();
   [[nodiscard]] AVIOContext* io() const noexcept { return io_.get(); }
-  /// The big-endian number of 32 bits at `position`, of a regular file; what io() buffers is not seen.
+  /// The big-endian number of 32 bits at `position`, of a regular file, without the data that io() still
+  /// buffers.
   [[nodiscard]] std::uint32_t number_at(std::int64_t position) const;
   /// Overwrites 16 bytes of a regular file.
   void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
-  /// Cuts a regular file off at `position`; what io() buffers, or is given later, is not written any more.
+  /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is not written any more.
   void cut(std::int64_t position) noexcept;
-  /// Closes it; FFmpeg's code of what could not be written, or 0.
+  /// Closes it. Returns FFmpeg's code of a failed write, or 0.
   [[nodiscard]] int close() noexcept;
 
  private:

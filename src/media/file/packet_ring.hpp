@@ -11,24 +11,24 @@
 
 namespace freshframe::media {
 
-/// Holds packets from a key frame on, such that a file can begin at the last `seconds`: what it holds is up to
-/// one distance between two key frames longer. One thread. Times are pts in ticks of the codec.
+/// Holds packets from a key frame on, so that a file can contain the last `seconds`. It holds up to one
+/// interval between two key frames more. One thread. Times are pts in ticks of the codec.
 class PacketRing {
  public:
   PacketRing(double seconds, std::size_t max_bytes) : seconds_(seconds), max_bytes_(max_bytes) {}
 
-  /// Forgets all packets.
+  /// Drops all packets.
   void begin(AVRational time_base);
   /// Keeps a reference to the packet. False: max_bytes did not suffice for the seconds.
   [[nodiscard]] bool push(const AVPacket& packet);
-  /// The packet of the last key frame at or before `tick`, or else the first that is held; nullptr when nothing
-  /// is.
+  /// The packet of the last key frame at or before `tick`, or else the first packet; nullptr: the ring is
+  /// empty.
   [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
   /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns false.
   /// False: it did.
   [[nodiscard]] bool visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const;
 
-  /// The pts of the newest frame; INT64_MIN when nothing is held.
+  /// The pts of the newest frame; INT64_MIN: the ring is empty.
   [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   /// Seconds from the first to the newest frame.

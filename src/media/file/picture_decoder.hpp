@@ -17,7 +17,7 @@ struct DecodedPicture {
   bool still = false;  // the file is a picture, not a video
 };
 
-/// Half a picture counts as none. Takes the entries that it knows out of `options`. Throws SourceError,
+/// An incomplete picture is an error. Removes the entries that it knows from `options`. Throws SourceError,
 /// SourceTimeout.
 [[nodiscard]] DecodedPicture decode_picture(const DemuxerSettings& settings, int threads,
                                             Dictionary& options);

@@ -42,7 +42,7 @@ using media::to_av_frame;
 using media::url_kind;
 using media::UrlKind;
 
-constexpr int kJpegQuality = 95;  // of 100; what libjpeg's manual calls the most that makes sense
+constexpr int kJpegQuality = 95;  // of 100; the most that libjpeg's manual recommends
 
 bool is_jpeg(const std::string& path) {
   const auto suffix = core::lower_case(std::filesystem::path(path).extension().string());

@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 21> kSuffixes = {
     ".pnm", ".pam", ".jp2",  ".j2k", ".exr", ".dpx",  ".qoi",  ".pcx", ".sgi", ".xwd"};
 constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
 
-/// Numbers that are times, for example: what is between them is not missing.
+/// Numbers may be times, for example: then the numbers between them are not missing.
 constexpr std::int64_t kMostPlaces = 1'000'000'000;
 
 bool has_picture_suffix(const std::string& path) {
@@ -99,14 +99,14 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
   return in_order(std::move(paths), url, stop);
 }
 
-/// glob() has no argument for it.
+/// glob() has no argument for a stop.
 thread_local const std::stop_token* stop_of_glob = nullptr;
 
 dirent* next_entry(void* folder) {
   return stop_of_glob->stop_requested() ? nullptr : ::readdir(static_cast<DIR*>(folder));
 }
 
-/// As glob(), but with folders that seem to end at a stop.
+/// As glob(), but after a stop all folders seem to end.
 int search(const std::string& pattern, const std::stop_token& stop, glob_t& found) {
   found.gl_opendir = [](const char* path) -> void* {
     return stop_of_glob->stop_requested() ? nullptr : ::opendir(path);
@@ -142,7 +142,7 @@ PictureList list_glob(const std::string& pattern, const std::string& url, const 
   return in_order(std::move(paths), url, stop);
 }
 
-/// What else could have been meant: "%04d" for "frame_0001.png".
+/// A suggestion for another pattern: "%04d" for "frame_0001.png".
 std::string hint(const NumberPattern& pattern, const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const auto digits = pattern.digits_of(name);

@@ -29,13 +29,13 @@ struct PictureList {
 /// The form of "frames/%05d.png", "frames/" or "frames/*.png" - and no file has that very name - or a folder.
 [[nodiscard]] bool names_pictures(const std::string& path);
 
-/// Throws OptionError with `url` for a pattern that cannot be.
+/// Throws OptionError with `url` for an invalid pattern.
 void check_picture_names(const std::string& path, const std::string& url);
 
-/// Looks once; what comes later is not seen. A folder and a glob give regular files with the suffix of a
-/// picture, "img2" before "img10". Of a pattern the numbers are the places, from the lowest on and in steps
-/// of the largest number that fits all (0, 10, 20). Throws SourceError with `url`; and soon after a stop,
-/// however many files there are.
+/// Lists the files once. Later files are not found. A folder and a glob give regular files with the suffix of a
+/// picture, "img2" before "img10". For a pattern the numbers are the places, from the lowest on and in steps of
+/// their greatest common divisor (0, 10, 20). Throws SourceError with `url`, also soon after a stop, for any
+/// number of files.
 [[nodiscard]] PictureList list_pictures(const std::string& path, const std::string& url,
                                         const std::stop_token& stop = {});
 

@@ -51,7 +51,7 @@ void PictureSequence::open(const Context& context) {
 }
 
 void PictureSequence::select() {
-  constexpr double kTolerance = 0.0005;  // seconds by which a time that a user writes may miss a picture's
+  constexpr double kTolerance = 0.0005;  // seconds by which a user's time may differ from a picture's
   const auto place_from = [&](double time) {
     const double place = std::ceil((time - kTolerance) * fps());
     return static_cast<std::int64_t>(std::clamp(place, 0.0, static_cast<double>(list_.places)));

@@ -15,12 +15,12 @@
 
 namespace freshframe::media {
 
-/// Picture n has the number n and lies at n / fps. One that is not there or cannot be decoded leaves its
-/// place empty and counts as `decode`. Lossless by default; with `realtime` a camera that shows each picture
-/// at its time, and those that it cannot make in time count as `device`.
+/// Picture n has the number n and the time n / fps. A picture that is missing or cannot be decoded leaves its
+/// place empty and counts as `decode`. Lossless by default. With `realtime` it behaves like a camera that
+/// delivers each picture at its time, and pictures that it cannot deliver in time count as `device`.
 class PictureSequence final : public VideoSource {
  public:
-  /// Throws OptionError for a pattern that cannot be.
+  /// Throws OptionError for an invalid pattern.
   PictureSequence(std::string url, OpenOptions options);
 
   [[nodiscard]] std::string url() const override;
@@ -29,12 +29,12 @@ class PictureSequence final : public VideoSource {
   /// Without the empty places.
   [[nodiscard]] std::optional<std::int64_t> total() const override;
 
-  /// Looks which pictures there are; the first that can be decoded says what they are like.
+  /// Lists the pictures. The first one that can be decoded determines the format.
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) override;
 
  private:
-  /// One turn of the sequence: its number, counted through all loops, and when it was due.
+  /// One step of the sequence: its number, counted through all loops, and its due time.
   struct Turn {
     std::int64_t n = 0;
     const ListedPicture* picture = nullptr;  // null: an empty place
@@ -42,7 +42,7 @@ class PictureSequence final : public VideoSource {
   };
 
   void describe(const Context& context);
-  /// Leaves the pictures from `start` to `end`. Throws SourceError when there are none.
+  /// Keeps only the pictures from `start` to `end`. Throws SourceError when there are none.
   void select();
   /// nullopt: the end, or stopped.
   [[nodiscard]] std::optional<Turn> next_turn(const Context& context);
@@ -65,7 +65,7 @@ class PictureSequence final : public VideoSource {
   std::optional<Pacer> pacer_;  // realtime
   std::size_t next_ = 0;        // index into list_.pictures
   std::int64_t place_ = 0;      // behind the picture before next_
-  std::int64_t passes_ = 0;     // how often `loop` started again
+  std::int64_t passes_ = 0;     // repetitions by `loop`
   std::int64_t decoded_in_pass_ = 0;
 };
 

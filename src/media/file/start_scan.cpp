@@ -1,4 +1,4 @@
-// Finds where decoding must begin so that the frames from a time on are those of the whole file.
+// Finds the place where decoding must begin so that the frames from a time on are those of the whole file.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/start_scan.hpp"
 
@@ -12,12 +12,12 @@
 namespace freshframe::media {
 namespace {
 
-/// No codec lets more frames with a later time precede a frame in decoding order.
+/// In no codec do more frames with a later time precede a frame in decoding order.
 constexpr int kMostReordered = 16;
-/// Bytes of packets between two key frames that are kept; a longer stretch is decoded from the beginning.
+/// Bytes of packets that are kept between two key frames. With more, the file is decoded from the beginning.
 constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
-/// Seconds by which pts may go back between packets in decoding order: more is a joint of two recordings,
-/// behind which times are shifted.
+/// Seconds by which pts may decrease between packets in decoding order. More means that two recordings were
+/// joined, and the times after the joint are shifted.
 constexpr double kJump = 1.0;
 
 /// Codecs whose key frames are marked as such, and whose packets hold one frame each.
@@ -31,7 +31,7 @@ bool keeps_the_rules(AVCodecID codec) {
   return std::find(kKnown.begin(), kKnown.end(), codec) != kKnown.end();
 }
 
-/// Tells how H.264 pictures are coded: a field that has a packet of its own is half a frame.
+/// Detects how H.264 pictures are coded: a field with a packet of its own is half a frame.
 class PictureStructure {
  public:
   explicit PictureStructure(const AVCodecParameters& parameters) {
@@ -62,7 +62,7 @@ class PictureStructure {
   CodecPtr codec_;
 };
 
-/// False: a packet that changes the decoder's state but shows nothing.
+/// False: a packet that changes the decoder's state without a frame.
 bool shows_a_frame(const AVPacket& packet, AVCodecID codec) {
   if (packet.size == 0 || (packet.flags & AV_PKT_FLAG_DISCARD) != 0) return false;
   constexpr std::uint8_t kShown = 0x10;  // of a VP8 frame's first byte: RFC 6386, section 9.1
@@ -151,7 +151,7 @@ class Scan {
   std::int64_t bytes_ = 0;
   std::int64_t first_key_ = AV_NOPTS_VALUE;
   std::int64_t latest_ = AV_NOPTS_VALUE;
-  int later_ = 0;  // frames behind the wanted time
+  int later_ = 0;  // frames after the wanted time
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Tells video that was passed over from video that runs beside the one that is read.
+// Distinguishes skipped video from video that runs in parallel to the chosen stream.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/stream_spans.hpp"
 

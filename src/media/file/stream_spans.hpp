@@ -1,4 +1,4 @@
-// Tells video that was passed over from video that runs beside the one that is read.
+// Distinguishes skipped video from video that runs in parallel to the chosen stream.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,13 +8,14 @@
 
 namespace freshframe::media {
 
-/// Where the packets of each video stream lie in a file. A stream that lies wholly before or behind the chosen one
-/// continues it under another number, as at a change of programmes; one beside it is another view of the same time.
+/// The positions of each video stream's packets in a file. A stream that is wholly before or after the chosen
+/// one continues it under another number, as at a change of programmes. A stream that overlaps it is another
+/// view of the same time.
 class StreamSpans {
  public:
-  /// `position`: of the packet in the file, in bytes; below 0 where the reader does not say.
+  /// `position`: of the packet in the file, in bytes; below 0: unknown.
   void add(int stream, std::int64_t position);
-  /// How many packets of the streams lie before or behind those of `chosen`.
+  /// The number of packets of streams that are before or after `chosen`.
   [[nodiscard]] std::int64_t packets_apart_from(int chosen) const;
 
  private:

@@ -1,4 +1,4 @@
-// Turns a stream's timestamps into seconds that never go back.
+// Converts a stream's timestamps to seconds that never decrease.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,12 +8,12 @@
 
 namespace freshframe::media {
 
-/// One per stream; one thread. A missing time is one step after the last. A time that lies a little before
-/// the last is held at the last; one that jumps back (concatenated files), or by more than `leap` seconds
-/// ahead, starts a new stretch, which goes on one step after the last, as does the next time after restart().
+/// One per stream; one thread. A missing time is one step after the last. A time a little before the last
+/// becomes the last. A jump back (concatenated files), or by more than `leap` seconds ahead, starts a new
+/// section one step after the last, as does the next time after restart().
 class Timeline {
  public:
-  /// `step`: seconds between two frames where the stream does not say.
+  /// `step`: seconds between two frames if the stream does not contain it.
   explicit Timeline(double step, double leap = std::numeric_limits<double>::infinity())
       : step_(step), leap_(leap) {}
 

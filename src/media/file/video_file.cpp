@@ -28,12 +28,12 @@ using media::VideoEncoder;
 
 constexpr double kFallbackFps = 25;  // of a file with a single frame
 
-/// Names of segments, from the number behind the highest that exists on.
+/// Names of segments, from the number after the highest existing one.
 class SegmentNames {
  public:
   explicit SegmentNames(const std::string& path) : path_(path), pattern_(path, path) {}
 
-  /// A file that does not exist: another program may have written some since. The same until taken().
+  /// A file that does not exist, even if another program has written some since. The same until taken().
   [[nodiscard]] std::string next() {
     if (next_ == 0) next_ = highest() + 1;
     for (;; ++next_) {
@@ -53,7 +53,7 @@ class SegmentNames {
   /// 0 when there is no file.
   [[nodiscard]] std::int64_t highest() const {
     std::int64_t found = 0;
-    std::error_code error;  // a folder that cannot be read: opening the file tells why
+    std::error_code error;  // a folder that cannot be read: opening the file gives the reason
     for (const auto& entry : std::filesystem::directory_iterator(pattern_.folder(), error))
       found = std::max(found, pattern_.number_of(entry.path().filename().string()).value_or(0));
     return found;
@@ -131,7 +131,7 @@ struct VideoFile::Impl {
     encoder->encode(first->frame, first->pts);
   }
 
-  /// The next file is a fresh start, also when this one cannot be ended.
+  /// The next file starts even when this one cannot be closed.
   void end_segment() {
     began.reset();
     fps = options.fps;
@@ -140,7 +140,7 @@ struct VideoFile::Impl {
 
   void finish() {
     if (!encoder) return;
-    const auto last = std::move(encoder);  // gone afterwards, whatever happens
+    const auto last = std::move(encoder);  // destroyed afterwards in any case
     if (const auto first = std::exchange(pending, std::nullopt)) {
       last->start(first->frame, fps.value_or(kFallbackFps));
       last->encode(first->frame, first->pts);

@@ -1,4 +1,4 @@
-// Which codec a video file gets, and what is said of it.
+// The choice of a video file's codec, and its log line.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/video_file_codec.hpp"
 

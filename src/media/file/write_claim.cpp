@@ -1,4 +1,4 @@
-// Two recorders of this process never write one file at once.
+// Prevents two recorders of this process from writing the same file.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/write_claim.hpp"
 

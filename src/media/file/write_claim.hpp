@@ -1,4 +1,4 @@
-// Two recorders of this process never write one file at once.
+// Prevents two recorders of this process from writing the same file.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,10 +8,10 @@
 
 namespace freshframe::media {
 
-/// The right to write one regular file, whatever its names. Any thread.
+/// The right to write one regular file, under any of its names. Any thread.
 class WriteClaim {
  public:
-  /// nullopt: another holds it.
+  /// nullopt: another recorder has it.
   [[nodiscard]] static std::optional<WriteClaim> of(std::uint64_t device, std::uint64_t inode);
   WriteClaim(WriteClaim&& other) noexcept : file_(std::exchange(other.file_, std::nullopt)) {}
   WriteClaim& operator=(WriteClaim&&) = delete;

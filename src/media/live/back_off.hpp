@@ -1,4 +1,4 @@
-// How long a lost source waits before it tries again.
+// The waits of a lost source before its next attempts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,8 +17,8 @@ inline unsigned random_seed() noexcept {
   return seed;
 }
 
-/// 0.5 s, then twice as long each time, up to 10 s, each with up to 20 % less or more, so that many sources
-/// of one server do not come back at the same moment. One thread.
+/// 0.5 s, then twice as long each time, up to 10 s, each with up to 20 % less or more, so that many sources of
+/// one server do not reconnect at the same moment. One thread.
 class BackOff {
  public:
   explicit BackOff(unsigned seed) : random_(seed) {}
@@ -29,7 +29,7 @@ class BackOff {
     base_ = std::min(base_ * 2, kLongest);
     return seconds;
   }
-  /// Frames come again: the next loss starts from the shortest wait.
+  /// Frames arrive again: the next loss starts from the shortest wait.
   void reset() noexcept { base_ = kShortest; }
 
   static constexpr double kShortest = 0.5;  // seconds

@@ -40,7 +40,7 @@ void ReconnectingSource::open(const Context& context) {
   try {
     try_to_connect(context);
   } catch (...) {
-    close();  // nobody else does after a failed open(), and others may want the camera
+    close();  // the engine does not after a failed open(), and other programs may need the camera
     throw;
   }
 }
@@ -61,7 +61,7 @@ std::optional<SourceItem<Frame>> ReconnectingSource::read(const Context& context
   return std::nullopt;
 }
 
-/// Afterwards there is a connection, or the loss is counted, or `context.stop` was requested.
+/// Afterwards the source is connected, or the loss is counted, or `context.stop` was requested.
 void ReconnectingSource::try_to_connect(const Context& context) {
   context.counters.source().enter(SourceState::Connecting);
   try {
@@ -77,7 +77,7 @@ void ReconnectingSource::back_off(const Context& context) {
   static_cast<void>(context.clock.sleep_until(until, context.stop));
 }
 
-/// In the handler of `error`, which it throws again when there shall be no other attempt.
+/// Called in the handler of `error`, which it rethrows if no other attempt follows.
 void ReconnectingSource::lose(const std::string& doing, const std::exception& error, const Context& context) {
   connected_ = false;
   if (context.stop.stop_requested()) return disconnect();
@@ -91,7 +91,7 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   book.enter(SourceState::BackingOff);
   book.set_wall_clock(std::nullopt);
   log(first ? LogLevel::Warning : LogLevel::Info, why + "; trying again");
-  disconnect();  // last: a driver may take its time to let go
+  disconnect();  // last: a driver may take long to release the device
 }
 
 void ReconnectingSource::note_size(FrameSize size, const Context& context) {
@@ -116,7 +116,7 @@ void ReconnectingSource::note_frame(const Context& context) {
 }
 
 std::optional<Frame> ReconnectingSource::make(FrameMaker& maker, AvFramePtr frame, const Context& context) {
-  const FfmpegErrorCapture errors;  // FFmpeg would complain of each frame
+  const FfmpegErrorCapture errors;  // FFmpeg would log an error for each frame
   try {
     return maker.make(std::move(frame));
   } catch (const std::exception& error) {

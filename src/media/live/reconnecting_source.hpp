@@ -14,7 +14,7 @@
 
 namespace freshframe::media {
 
-/// Its states and their transitions are pictured in docs/live-sources.md. open() makes one attempt. After it,
+/// docs/live-sources.md shows its states and their transitions. open() makes one attempt. After it,
 /// and after each loss, read() backs off and makes another. Without `reconnect`, and for a SourceRefused
 /// before the first connection, the error is thrown. All but url() and info() on one thread.
 class ReconnectingSource : public VideoSource {
@@ -35,7 +35,7 @@ class ReconnectingSource : public VideoSource {
   /// The next frame of the connection. nullopt: the pipeline stops, or the frame could not be made. Throws
   /// when the connection is lost.
   virtual std::optional<SourceItem<Frame>> next(const Context& context) = 0;
-  /// Ends the connection, also one of which connect() made a part only.
+  /// Ends the connection, even one that connect() has made only in part.
   virtual void disconnect() = 0;
 
   [[nodiscard]] const std::string& title() const noexcept { return title_; }
@@ -44,7 +44,7 @@ class ReconnectingSource : public VideoSource {
   void note_packet(TimePoint arrived) noexcept { last_packet_ = arrived; }
   /// Counts and logs a change of the stream's size.
   void note_size(FrameSize size, const Context& context);
-  /// Ends an outage: the connection has given a frame.
+  /// Ends an outage: the connection has delivered a frame.
   void note_frame(const Context& context);
   /// nullopt: the frame could not be made. It counts as `decode`, and the log has the reason once. Throws
   /// without `reconnect`.
@@ -58,11 +58,11 @@ class ReconnectingSource : public VideoSource {
   const std::string title_;
   const bool reconnect_;
   bool connected_ = false;
-  bool was_connected_ = false;  // once at least: then a camera that refuses may be another one in its place
+  bool was_connected_ = false;  // at least once: a camera that refuses then may be another one
   BackOff back_off_;
   TimePoint last_packet_{};  // or when the first attempt began
   SizeWatch sizes_;
-  std::string complaint_;  // why frames could not be made
+  std::string complaint_;  // the reason why frames could not be made
 
   mutable std::mutex info_mutex_;
   VideoInfo info_;  // guarded by info_mutex_

@@ -1,4 +1,4 @@
-// An error of a live source that another attempt would not cure.
+// An error of a live source for which another attempt would fail, too.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -19,8 +19,8 @@ namespace freshframe::media {
 namespace {
 
 constexpr int kMostDamagedInRow = 100;
-constexpr double kNap = 0.002;  // seconds, when FFmpeg has nothing and does not wait
-/// Seconds after a stop or a limit until what runs aside is left behind: FFmpeg looks every 0.1 s.
+constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does not wait
+/// Seconds after a stop or a limit until the detached call is left behind: FFmpeg polls every 0.1 s.
 constexpr double kPatience = 0.12;
 
 TimePoint in(double seconds) {
@@ -43,19 +43,19 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   const auto place = target(url);
   book_.enter(SourceState::Connecting);
   check_open(!aside_ ||
-             aside_->wait(deadline_, stop_));  // an attempt before this one may still wait for a name server
+             aside_->wait(deadline_, stop_));  // an earlier attempt may still wait for a name server
   open(place);
   reads_aside_ = input_->connects_again();
   if (!reads_aside_) aside_.reset();
   last_packet_ = context.clock.now();
 }
 
-/// The URL for FFmpeg: with the only address of its host, so that there is nothing to look up again. Of
-/// several it tries one after the other, 0.2 s apart, and takes the first that answers (RFC 8305), if it
-/// finds them itself.
+/// The URL for FFmpeg: with the only address of its host, so that FFmpeg looks nothing up. If the host has
+/// several, FFmpeg must look them up itself: then it tries one after the other, 0.2 s apart, and takes the
+/// first that answers (RFC 8305).
 std::string LiveConnection::target(const LiveUrl& url) {
   if (url.host.empty() || is_address(url.host)) return url.text;
-  // What is no host but a part of a password, in which a '/' should be written as %2F, is masked in `url_`.
+  // A part of a password in place of the host, because a '/' was not written as %2F, is masked in `url_`.
   const bool shown = url_.find(url.host) != std::string::npos;
   const auto host = shown ? "'" + url.host + "'" : "its host";
   book_.enter(SourceState::Resolving);
@@ -67,7 +67,7 @@ std::string LiveConnection::target(const LiveUrl& url) {
          << "'";
     throw SourceTimeout(text.str(), url_, ETIMEDOUT);
   }
-  if (!url.may_use_address()) return url.text;  // a proxy may know a name that this machine does not
+  if (!url.may_use_address()) return url.text;  // a proxy may resolve a name that this machine cannot
   if (answer->addresses.empty()) {
     throw SourceError(
         "cannot open '" + url_ + "': the address of " + host + " was not found: " + answer->error, url_,
@@ -81,7 +81,7 @@ void LiveConnection::open(const std::string& target) {
   check_open(has_ended(deadline_));
 }
 
-/// Whether the call aside has ended by `deadline` or a stop, and a little longer. Throws its exception.
+/// Whether the detached call has ended by a little after `deadline` or a stop. Throws its exception.
 bool LiveConnection::has_ended(TimePoint deadline) const {
   if (!aside_->wait(deadline, stop_) && !aside_->wait(in(kPatience), {})) return false;
   aside_->check();
@@ -118,7 +118,7 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
   }
 }
 
-/// FFmpeg's number; nullopt: it has not come back.
+/// FFmpeg's return code; nullopt: the call has not returned.
 std::optional<int> LiveConnection::read(TimePoint quiet, TimePoint deadline) {
   input_->interrupt().arm_at(deadline);
   if (!reads_aside_) {

@@ -16,23 +16,24 @@
 namespace freshframe::media {
 
 /// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
-/// the pipeline stops. FFmpeg looks names up as it connects, which nothing can interrupt: what may connect
-/// runs aside, and is left behind when it does not come back.
+/// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted. So a call that may
+/// connect runs on a thread of its own, and is left behind when it does not return.
 class LiveConnection {
  public:
-  /// `gate` is asked before and after it connects; null: it need not ask.
-  /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError that nobody reads.
+  /// `gate` is asked before and after it connects; null: no gate.
+  /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
                  std::optional<DetachedCall>& aside, const std::shared_ptr<core::SessionGate>& gate);
 
-  /// Fills `packet` with the next one of the video stream; false: stopped. Counts what is damaged. Throws
-  /// SourceError when the server has gone (also at the end of its stream), SourceTimeout when it is silent.
-  /// After false and after an error only the decoder, and what is known of the stream, are of use.
+  /// Fills `packet` with the next one of the video stream; false: stopped. Counts damaged packets. Throws
+  /// SourceError when the server has closed the connection (also at the end of its stream), SourceTimeout when
+  /// it is silent. After false and after an error only the decoder and the stream's properties can be used.
   [[nodiscard]] bool next(AVPacket& packet, const Context& context);
 
   [[nodiscard]] const LiveInput& input() const noexcept { return *input_; }
   [[nodiscard]] Decoder& decoder() noexcept { return input_->decoder(); }
-  /// Unix time of this packet by the server's clock, in seconds, when it has told (RTCP sender reports).
+  /// Unix time of this packet by the server's clock, in seconds, if the server has sent it (RTCP sender
+  /// reports).
   [[nodiscard]] static std::optional<double> wall_clock(const AVPacket& packet);
 
  private:
@@ -52,7 +53,7 @@ class LiveConnection {
   std::optional<DetachedCall>& aside_;  // one call at a time; its owner outlives this connection
   const TimePoint deadline_;            // real time, of the opening
   const std::stop_token stop_;
-  std::shared_ptr<LiveInput> input_;  // shared with what runs aside
+  std::shared_ptr<LiveInput> input_;  // shared with the detached call
   bool reads_aside_ = false;
   int damaged_in_row_ = 0;
   TimePoint last_packet_{};

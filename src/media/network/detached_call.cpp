@@ -21,7 +21,7 @@ struct LeftThread {
   std::shared_ptr<const std::atomic<bool>> ended;
 };
 
-/// The threads of the calls that nobody waits for any more.
+/// The threads of the calls that were left behind.
 class LeftThreads {
  public:
   void add(LeftThread thread) {
@@ -50,7 +50,7 @@ struct DetachedCall::Shared {
   std::condition_variable_any changed;
   bool done = false;               // guarded by mutex
   std::exception_ptr failure;      // guarded by mutex
-  std::atomic<bool> ended{false};  // the last act of the thread
+  std::atomic<bool> ended{false};  // the thread's last action
 };
 
 DetachedCall::DetachedCall(Job job) : shared_(std::make_shared<Shared>()) {
@@ -69,7 +69,7 @@ void DetachedCall::run(Shared& shared, Job job) {
   } catch (...) {
     failure = std::current_exception();
   }
-  job = nullptr;  // the job's data goes before anybody hears of its end
+  job = nullptr;  // the job's data is freed before its end is reported
   const std::lock_guard lock(shared.mutex);
   shared.failure = std::move(failure);
   shared.done = true;

@@ -25,10 +25,10 @@ namespace {
 
 constexpr double kGoodbye = 0.1;  // seconds for RTSP's TEARDOWN
 
-/// What a server may make FFmpeg open beside what was asked for: the network, never a local file.
+/// The protocols of further URLs that a server may make FFmpeg open: the network, never a local file.
 constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto";
 
-/// No probing beyond what is needed; a user's own options win.
+/// No unnecessary probing. A user's own options take precedence.
 Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
   Dictionary result(given);
   const auto set_default = [&](const char* key, const char* value) {
@@ -96,9 +96,9 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
 }
 
-/// RTSP says in words what will come, and a stream that was found by reading ahead says it in its packets. To
-/// look at more of them would take FFmpeg a key frame and seven frames more; the decoder finds the size out
-/// with the first.
+/// RTSP describes the streams in text, and a stream that was found by reading ahead is described by its
+/// packets. To probe further, FFmpeg would need a key frame and seven more frames. The decoder gets the size
+/// from the first frame.
 bool LiveInput::is_described() const {
   if (std::string_view(input_->iformat->name) != "rtsp" && first_packets_.empty()) return false;
   for (unsigned i = 0; i < input_->nb_streams; ++i) {
@@ -159,7 +159,7 @@ void LiveInput::describe() {
 
 int LiveInput::read() {
   av_packet_unref(packet_.get());
-  // Joining in the middle of a picture is no error, though FFmpeg's parser calls it one.
+  // Joining a stream in the middle of a picture is not an error, although FFmpeg's parser logs one.
   const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
                                           : FfmpegErrorCapture::Purpose::Opening);
   int result = 0;

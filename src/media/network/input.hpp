@@ -21,11 +21,11 @@
 
 namespace freshframe::media {
 
-/// Owns all that it touches (but for what interrupt() was told of), so that it can be left behind in a call
-/// that has not come back. One thread at a time. The destructor says goodbye to the server for 0.1 s at most.
+/// Owns all that it uses (except the objects given to interrupt()), so that it can be left behind in a call
+/// that has not returned. One thread at a time. The destructor closes the session with the server within 0.1 s.
 class LiveInput {
  public:
-  /// `gate`: counts it as a session; null: nobody asks.
+  /// `gate`: counts it as a session; null: no gate.
   LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate);
   LiveInput(const LiveInput&) = delete;
   LiveInput& operator=(const LiveInput&) = delete;
@@ -34,8 +34,8 @@ class LiveInput {
   /// Blocks until the streams are known and the decoder is made. `target`: the URL to open, perhaps with an
   /// address for a name. Throws SourceError (also after a stop), SourceTimeout, SourceRefused.
   void open(const std::string& target, TimePoint deadline);
-  /// Blocks. Below 0: an error of FFmpeg, or the interrupt's doing, whatever the number says. `packet()` is
-  /// then the next one, of any stream.
+  /// Blocks. Below 0: an error of FFmpeg, or an interruption with any code. Otherwise `packet()` is then the
+  /// next one, of any stream.
   [[nodiscard]] int read();
   [[nodiscard]] AVPacket& packet() noexcept { return *packet_; }
   [[nodiscard]] bool is_of_video(const AVPacket& packet) const {
@@ -44,18 +44,18 @@ class LiveInput {
 
   [[nodiscard]] Interrupt& interrupt() noexcept { return interrupt_; }
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
-  /// As the server declares it; RTSP does not tell the size.
+  /// As the server declares it; RTSP does not contain the size.
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
-  /// How its pictures are stored, as the container says.
+  /// The orientation of its pictures, from the container.
   [[nodiscard]] Turn turn() const noexcept { return turn_of(*stream_); }
-  /// Of a frame or packet; nullopt: the stream has no time of its own, and FFmpeg made one up.
+  /// Of a frame or packet; nullopt: the stream has no time of its own, only one that FFmpeg has generated.
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// The stream has no times and no rate of its own.
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
-  /// What comes in bursts (HLS) is to be shown at its own pace.
+  /// A stream that arrives in bursts (HLS) is delivered at its own pace.
   [[nodiscard]] bool is_bursty() const;
-  /// Reading may make new connections, and so look names up: playlists do, a file that seeks, and what is
-  /// told to reconnect by itself.
+  /// Reading may make new connections, and so resolve names: for playlists, for a file that seeks, and with
+  /// options to reconnect.
   [[nodiscard]] bool connects_again() const;
 
  private:
@@ -77,10 +77,10 @@ class LiveInput {
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
   AVStream* stream_ = nullptr;
-  AVRational time_base_{};  // of stream_, which a read that has not come back may be at work on
+  AVRational time_base_{};  // of stream_, which a pending read may be using
   std::optional<Decoder> decoder_;
   VideoInfo info_;
-  bool joined_ = false;  // a key frame has come
+  bool joined_ = false;  // a key frame has arrived
 };
 
 }  // namespace freshframe::media

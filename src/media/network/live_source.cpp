@@ -1,4 +1,4 @@
-// A video source on the network that survives what networks and cameras do.
+// A video source on the network that reconnects after outages.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/live_source.hpp"
 
@@ -67,7 +67,7 @@ AvFramePtr LiveSource::pull(const Context& context) {
         return std::move(spare_);
       case Decoder::Result::Damaged:
         context.counters.drop(NodeDropCause::Decode);
-        if (!in_decoder_.empty()) in_decoder_.pop_front();  // it does not say which; most likely the oldest
+        if (!in_decoder_.empty()) in_decoder_.pop_front();  // not known which; most likely the oldest
         break;
       case Decoder::Result::NeedsPacket:
       case Decoder::Result::End:
@@ -93,7 +93,7 @@ bool LiveSource::feed(const Context& context) {
   if (const auto wall = LiveConnection::wall_clock(*packet_)) {
     if (const auto time = connection_->input().seconds(packet_->pts)) wall_offset_ = *wall - *time;
   }
-  // What comes before the first key frame cannot be decoded: it belongs to joining, nothing is lost.
+  // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
   seen_key_ = seen_key_ || (packet_->flags & AV_PKT_FLAG_KEY) != 0;
   if (seen_key_) {
     if (connection_->decoder().send(*packet_, captured)) {
@@ -127,14 +127,14 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
 }
 
 void LiveSource::note_delay(TimePoint captured, const Context& context) {
-  constexpr std::size_t kMostReordered = 16;  // of H.264 and HEVC; what is older was damaged and never comes
+  constexpr std::size_t kMostReordered = 16;  // of H.264 and HEVC; older ones were damaged and never arrive
   const auto found = std::find(in_decoder_.begin(), in_decoder_.end(), captured);
   if (found != in_decoder_.end()) in_decoder_.erase(found);
   while (in_decoder_.size() > kMostReordered) in_decoder_.pop_front();
   context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
 }
 
-/// The first frame knows what its server did not say.
+/// The first frame has the properties that the server did not send.
 void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   if (info_known_) return;
   info_known_ = true;
@@ -150,10 +150,9 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   set_info(std::move(info));
 }
 
-/// When a frame of a bursty stream is to be shown: at its distance from the first, unless that has become
-/// absurd.
+/// The due time of a frame of a bursty stream: at its distance from the first, unless that is implausible.
 TimePoint LiveSource::due(double pts, const Context& context) {
-  constexpr double kLate = 1.0;    // seconds: the stream has paused, go on from here
+  constexpr double kLate = 1.0;    // seconds: the stream has paused, continue from here
   constexpr double kEarly = 60.0;  // seconds: no playlist is so long
   const auto now = context.clock.now();
   if (pace_) {

@@ -1,4 +1,4 @@
-// A video source on the network that survives what networks and cameras do.
+// A video source on the network that reconnects after outages.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -35,7 +35,7 @@ class LiveSource final : public ReconnectingSource {
   void disconnect() override;
 
  private:
-  /// What only the decoder's frame tells.
+  /// The properties that only a decoded frame has.
   struct FirstFrame {
     int pixel_format = -1;
     bool interlaced = false;
@@ -56,12 +56,12 @@ class LiveSource final : public ReconnectingSource {
   bool info_known_ = false;                        // of a first frame
   std::optional<DetachedCall> aside_;  // the call of connection_ that may be left behind, which outlives it
   std::unique_ptr<LiveConnection> connection_;
-  std::exception_ptr lost_;  // why connection_ gives no more: thrown after the frames that the decoder holds
+  std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   FrameMaker maker_;
   LiveTimeline timeline_;
   AvPacketPtr packet_;
   AvFramePtr spare_;                   // for the next receive()
-  std::deque<TimePoint> in_decoder_;   // arrivals of the packets whose frames have not come yet
+  std::deque<TimePoint> in_decoder_;   // arrivals of the packets whose frames the decoder still holds
   bool seen_key_ = false;              // on this connection
   std::optional<double> wall_offset_;  // Unix time of the stream's time 0
   struct Pace {

@@ -1,4 +1,4 @@
-// Turns the timestamps of a live stream, which reconnects, into seconds that never go back.
+// Converts the timestamps of a live stream, which reconnects, to seconds that never decrease.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace freshframe::media {
 
-/// The first frame lies at 0. Where the stream says nothing, or jumps, and after restart(), the time between
-/// two frames is the time between their arrivals: an outage is as long in pts as it was. One thread.
+/// The first frame is at 0. If the stream has no time, or jumps, and after restart(), the time between two
+/// frames is the time between their arrivals, so an outage has its real duration in pts. One thread.
 class LiveTimeline {
  public:
   double place(std::optional<double> time, TimePoint captured) {
@@ -29,7 +29,7 @@ class LiveTimeline {
     return last_;
   }
 
-  /// The source's clock starts anew (after a reconnect).
+  /// The source's clock starts again (after a reconnect).
   void restart() noexcept { shift_.reset(); }
 
  private:

@@ -1,5 +1,4 @@
-// An object of which a process has one, from its first use to its end, and the child of a fork one of its
-// own.
+// An object that exists once per process, from its first use to the end. The child of a fork gets its own.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +9,7 @@
 namespace freshframe::media {
 
 /// Never destroyed: threads that were left behind may outlive static objects. The child of a fork has none of
-/// the parent's threads, and may have been born while one of them held a lock: it begins with a new T. Any
+/// the parent's threads, and may have been forked while one of them held a lock: it begins with a new T. Any
 /// thread.
 template <class T>
 class PerProcess {

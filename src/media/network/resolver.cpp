@@ -28,14 +28,14 @@ struct Lookup {
         }) {}
 
   const std::string host;
-  const std::shared_ptr<HostAnswer> answer = std::make_shared<HostAnswer>();  // the call's until it has ended
+  const std::shared_ptr<HostAnswer> answer = std::make_shared<HostAnswer>();  // owned by the running call
   const DetachedCall call;
 };
 
-/// The lookups that are under way: one per name, for all that wait for it.
+/// The lookups in progress: one per name, for all that wait for it.
 class Lookups {
  public:
-  /// The lookup of this name that is under way, or a new one.
+  /// The lookup of this name that is in progress, or a new one.
   std::shared_ptr<const Lookup> join(const std::string& host, HostLookup lookup) {
     const std::lock_guard lock(mutex_);
     forget_ended_locked();

@@ -12,11 +12,11 @@
 namespace freshframe::media {
 
 struct HostAnswer {
-  std::vector<std::string> addresses;  // numeric, best first; empty: `error` says why
+  std::vector<std::string> addresses;  // numeric, best first; empty: `error` has the reason
   std::string error;
 };
 
-/// Blocks for as long as it likes.
+/// Blocks for any time.
 using HostLookup = HostAnswer (*)(const std::string& host);
 
 /// The system's own: /etc/hosts, mDNS, DNS, as /etc/nsswitch.conf has it.
@@ -26,7 +26,7 @@ using HostLookup = HostAnswer (*)(const std::string& host);
 [[nodiscard]] bool is_address(const std::string& host);
 
 /// nullopt: stopped, or the real time `deadline` has passed. The lookup is a DetachedCall,
-/// one per name: it goes on when its callers have given up.
+/// one per name: it continues after its callers have given up.
 [[nodiscard]] std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                                      const std::stop_token& stop,
                                                      HostLookup lookup = system_lookup);

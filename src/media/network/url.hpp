@@ -19,7 +19,7 @@ struct LiveUrl {
 
   /// The same with a numeric address instead of the host's name.
   [[nodiscard]] std::string at(const std::string& address) const;
-  /// Whether the name is needed for its address only. HTTP sends it to the server, TLS checks it.
+  /// Whether the name is needed only for its address. HTTP sends it to the server, TLS checks it.
   [[nodiscard]] bool may_use_address() const;
 };
 

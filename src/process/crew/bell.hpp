@@ -15,7 +15,7 @@
 
 namespace freshframe::process {
 
-/// Rung by any thread; shared by all who ring it, for they may do so while the control thread ends.
+/// Rung by any thread. Shared by all its users, because they may ring while the control thread ends.
 class Bell {
  public:
   Bell() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -24,14 +24,14 @@ class Bell {
 
   void ring() noexcept {
     const std::uint64_t one = 1;
-    // Full means that it rings already.
+    // A full pipe means that it rings already.
     if (::write(event_.get(), &one, sizeof one) < 0) return;
   }
-  /// Rings only when the control thread has said that it wants samples: a busy one is not woken for each.
+  /// Rings only when the control thread has declared that it wants samples: a busy one is not woken for each.
   void ring_for_sample() noexcept {
     if (wants_samples_.exchange(false)) ring();
   }
-  /// Before the look at the inbox that finds nothing.
+  /// Before the check of the inbox that finds it empty.
   void want_samples(bool wants) noexcept { wants_samples_.store(wants); }
   /// By the control thread, when it wakes.
   void hush() noexcept {

@@ -1,4 +1,4 @@
-// What is known of a node's workers, for those who look.
+// The statistics of a node's workers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,7 +21,7 @@ class Board {
     const Lock lock(mutex_);
     workers_[seat] = stats;
   }
-  /// Reads what the kernel knows of the processes that run.
+  /// Reads the kernel's data about the running processes.
   [[nodiscard]] std::vector<WorkerStats> read() const {
     std::vector<WorkerStats> result;
     {

@@ -21,7 +21,7 @@ namespace freshframe::process {
 namespace {
 
 constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() says otherwise
-constexpr auto kKillTime = std::chrono::seconds(5);          // that a killed process may take to end
+constexpr auto kKillTime = std::chrono::seconds(5);          // for a killed process to end
 constexpr auto kTidyTime = std::chrono::seconds(1);
 
 TimePoint now() {
@@ -52,7 +52,7 @@ void Crew::run() {
   opening_ = false;
   const bool goes = worker_.open_step() && !failed_;
   if (!goes) begin_end();
-  bell_->ring();  // nobody rings for what came while the workers opened
+  bell_->ring();  // for samples that arrived without a ring while the workers opened
   while (!all_ended()) step();
   worker_.inbox().set_ready_hook({});
   emitter_.finish();
@@ -88,7 +88,7 @@ void Crew::show(Seat& seat) {
     return each->state == WorkerState::Working || each->state == WorkerState::Starting ||
            each->state == WorkerState::Resting;
   });
-  // What starts or rests before its next start is at work: nothing moves, and nothing is stuck either.
+  // A worker that starts, or waits for its next start, counts as busy: nothing moves, but nothing is stuck.
   if (!opening_) worker_.set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
 }
 
@@ -104,7 +104,7 @@ void Crew::step() {
 void Crew::poll_all() {
   // Open descriptors only: poll() refuses more entries than RLIMIT_NOFILE allows descriptors.
   std::vector<pollfd> watched{{bell_->descriptor(), POLLIN, 0}};
-  std::vector<Seat*> seats{nullptr};  // whose each is
+  std::vector<Seat*> seats{nullptr};  // the owner of each
   const auto watch = [&](int descriptor, Seat* seat) {
     watched.push_back({descriptor, POLLIN, 0});
     seats.push_back(seat);
@@ -172,7 +172,7 @@ void Crew::on_time(TimePoint time) {
       seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
     } else if (seat.dump_until) {
       const auto text = seat.dump();
-      const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last look
+      const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last check
       seat.last_dump = text;
       if (whole || time >= *seat.dump_until) {
         seat.kill(time, "it took longer than timeout=" + core::seconds_text(options_.timeout->count()));
@@ -190,7 +190,7 @@ void Crew::on_time(TimePoint time) {
   }
 }
 
-// Idle workers close now, those that work when they have finished.
+// Idle workers close now, busy ones when they have finished.
 void Crew::begin_end() {
   ending_ = true;
   bell_->want_samples(false);
@@ -223,7 +223,7 @@ std::string Crew::describe_end(const Seat& seat, const ChildEnd& end) const {
   return text;
 }
 
-// The process has ended. What it said before it did is believed, unless it was killed for what it did.
+// The process has ended. Its last messages are accepted, unless it was killed for a fault.
 void Crew::bury(Seat& seat, const ChildEnd& end) {
   if (!seat.killed_at) read(seat);
   auto text = describe_end(seat, end);

@@ -1,5 +1,4 @@
-// The control thread of a node in worker processes: starts them, gives them samples, takes their results,
-// ends them.
+// The control thread of a node in worker processes: starts them, sends samples, receives results, ends them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,10 +23,10 @@
 namespace freshframe::process {
 
 // Note [The control thread]
-// It waits in one poll(): for the workers' sockets, their ends, and a bell that the inbox, the emitter and a
-// stop ring. Nothing it does may wait for a worker or for an edge: a worker that hangs would hang the others.
-// It starts the workers and outlives them, for they ask the kernel for a signal when the thread that started
-// them ends.
+// It waits in one poll() for the workers' sockets, their ends, and a bell that the inbox, the emitter and a
+// stop ring. It must never wait for a worker or for an edge, because a worker that hangs would block the
+// others. It starts the workers and outlives them, because they ask the kernel for a signal when the thread
+// that started them ends.
 
 /// run() is the whole life of the node's workers. `worker` must be of a ProcessNode.
 class Crew {
@@ -64,7 +63,7 @@ class Crew {
   [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();
   void give(Seat& seat, std::vector<AnySample> samples);
-  /// A job on its way to a worker.
+  /// A job to be sent to a worker.
   struct Parcel {
     RequestMessage message;
     std::vector<std::byte> inline_value;  // that `message` refers to

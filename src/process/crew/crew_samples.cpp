@@ -1,4 +1,4 @@
-// Samples and messages: what goes to the workers of a crew, and what comes back.
+// Samples and messages to the workers of a crew, and their replies.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -56,7 +56,7 @@ void Crew::take_samples() {
     wants = seat != nullptr && emitter_.outstanding() < most;
     if (!wants) break;
     std::vector<AnySample> samples;
-    bell_->want_samples(true);  // before the look: what comes after it rings
+    bell_->want_samples(true);  // before the check: later samples ring
     const auto taken = take(samples);
     if (taken == core::Taken::Sample) {
       give(*seat, std::move(samples));
@@ -69,7 +69,7 @@ void Crew::take_samples() {
   if (wants == armed_) return;
   armed_ = wants;
   worker_.inbox().arm(wants);
-  if (wants) bell_->ring_for_sample();  // one may have come between the look and this
+  if (wants) bell_->ring_for_sample();  // one may have arrived between the check and this
 }
 
 void Crew::give(Seat& seat, std::vector<AnySample> samples) {
@@ -79,7 +79,7 @@ void Crew::give(Seat& seat, std::vector<AnySample> samples) {
     Job job{std::move(sample), emitter_.take_ticket(), ++next_id_};
     try {
       parcels.push_back(pack(job, most_inline));
-    } catch (const std::exception& error) {  // of what is to be sent, not of the worker
+    } catch (const std::exception& error) {  // of the message, not of the worker
       fail_sample(std::current_exception(), error.what(), job.sample);
       emitter_.offer(job.ticket, {std::move(job.sample)});
       continue;
@@ -132,7 +132,7 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
     sent = seat.announce(slabs);
     if (sent == Channel::Sent::Yes) sent = seat.send(write(message));
   }
-  // One that has gone is buried in the next step, which counts the samples.
+  // The next step handles a worker that has ended and counts its samples.
   if (sent == Channel::Sent::Full) seat.kill(now(), "it did not read what it was sent");
 }
 
@@ -218,14 +218,14 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
 }
 
 void Crew::opened(Seat& seat) {
-  if (seat.state == WorkerState::Closing) return;  // the stop came first
+  if (seat.state == WorkerState::Closing) return;  // the stop was earlier
   if (seat.state != WorkerState::Starting) throw ProtocolError("it opened twice");
   seat.state = WorkerState::Idle;
   if (opening_) ++opened_;
   show(seat);
 }
 
-// What is checked comes first: a message that cannot be changes nothing.
+// All checks come first: an invalid message changes nothing.
 void Crew::reply(Seat& seat, const ReplyMessage& message) {
   if (seat.jobs.empty() || message.id != seat.jobs.front().id) throw ProtocolError("a reply to nothing");
   seat.check_held(message.released, 1);
@@ -246,7 +246,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   }
   ++seat.samples;
   seat.back_off.reset();
-  after_job(seat);  // who gets the result may look at the worker
+  after_job(seat);  // the receiver of the result may read the worker's statistics
   emitter_.offer(ticket, std::move(outcome));
 }
 
@@ -262,7 +262,7 @@ std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& mes
     }
     case ResultKind::Picture: {
       Picture layout{message.picture, {}};
-      seat.check_results(core::lay_out(layout, nullptr));  // before memory is taken for it
+      seat.check_results(core::lay_out(layout, nullptr));  // before memory is allocated for it
       FrameBuilder builder(message.picture);
       seat.read_results(std::as_writable_bytes(std::span(builder.plane(0), builder.size_bytes())));
       return Emitted{{}, std::move(builder).publish(embedder_.pixel_ops())};
@@ -282,7 +282,7 @@ void Crew::check_demand(const Emitted& output) const {
                         core::names_of(demand.types));
 }
 
-// The job's picture becomes a loan, unless the worker has let it go.
+// The job's picture becomes a loan, unless the worker has released it.
 void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   const auto lease = seat.jobs.front().lease;
   if (lease != 0) {
@@ -293,7 +293,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   seat.release(released);
 }
 
-// With the first result of a call: what follows is the sending of the others.
+// With the first result of a call: the time after it is the sending of the others.
 void Crew::count_call(const Seat& seat) {
   if (seat.jobs.size() != seat.given) return;
   worker_.count_call(now() - seat.jobs.front().sent);
@@ -341,7 +341,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   after_job(seat);
 }
 
-// Counts the sample as an error. When the node does not go on after one, the crew has failed.
+// Counts the sample as an error. If the node does not continue after an error, the crew has failed.
 void Crew::fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                        const std::string& traceback) {
   if (worker_.fail(std::move(error), text, &sample, traceback)) return;

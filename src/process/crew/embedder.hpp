@@ -1,4 +1,4 @@
-// What the processes leave to the embedder: its values, its exceptions, its log.
+// The tasks of the embedder: values, exceptions, log records.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::process {
 
-/// An exception of the node, as its worker tells it.
+/// An exception of the node, as its worker has sent it.
 struct WorkerFailure {
   std::string text;
   std::string traceback;
@@ -27,10 +27,10 @@ class Embedder {
   Embedder& operator=(const Embedder&) = delete;
   virtual ~Embedder() = default;
 
-  /// Throws what the node is to fail with.
+  /// Throws the exception with which the node must fail.
   [[nodiscard]] virtual EncodedValue encode(const ValueRef& value) = 0;
-  /// `producer` is the node, for messages about a value that cannot be opened. Throws ProtocolError when the
-  /// bytes cannot be.
+  /// `producer` is the node, for messages about a value that cannot be unpickled. Throws ProtocolError for
+  /// invalid bytes.
   [[nodiscard]] virtual ValueRef decode(ReceivedValue value, const std::string& producer) = 0;
   /// The cause of the NodeError that ends the pipeline.
   [[nodiscard]] virtual std::exception_ptr cause_of(WorkerFailure failure) = 0;

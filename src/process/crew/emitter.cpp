@@ -37,7 +37,7 @@ void Emitter::pass_on(Outcome outcome) {
     done();
     return;
   }
-  // Only this thread fills the queue: while it is empty and nobody is busy, nobody else emits.
+  // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread emits.
   if (is_idle() && !worker_.would_wait()) {
     worker_.emit(*std::move(outcome.output), outcome.from);
     done();

@@ -19,15 +19,15 @@
 
 namespace freshframe::process {
 
-/// What became of one sample that was taken. Without an output nothing is emitted.
+/// The outcome of one sample that was taken. Without an output nothing is emitted.
 struct Outcome {
   AnySample from;
   std::optional<Emitted> output = {};
   bool processed = false;  // counted as such when its turn has come
 };
 
-/// Used by the control thread. A thread of its own, begun when an edge is full for the first time, emits what
-/// would wait.
+/// Used by the control thread. A thread of its own, started when an edge is full for the first time, emits the
+/// results that would wait.
 class Emitter {
  public:
   Emitter(core::Worker& worker, bool ordered, std::shared_ptr<Bell> bell);
@@ -35,14 +35,14 @@ class Emitter {
   Emitter& operator=(const Emitter&) = delete;
   ~Emitter();
 
-  /// One more sample was taken; the number of its place in the order.
+  /// One more sample was taken. Returns its place in the order.
   [[nodiscard]] std::uint64_t take_ticket();
   void offer(std::uint64_t ticket, Outcome outcome);
   /// Samples that were taken and whose outcome has not been passed on yet.
   [[nodiscard]] std::size_t outstanding() const noexcept {
     return outstanding_.load(std::memory_order_acquire);
   }
-  /// Waits until all that was offered has been emitted.
+  /// Waits until all offered results have been emitted.
   void finish();
 
  private:
@@ -54,7 +54,7 @@ class Emitter {
   core::Worker& worker_;
   const bool ordered_;
   const std::shared_ptr<Bell> bell_;
-  std::map<std::uint64_t, Outcome> early_;  // those that wait for others before them; the control thread's
+  std::map<std::uint64_t, Outcome> early_;  // outcomes that wait for earlier ones; used by the control thread
   std::uint64_t next_ticket_ = 0;
   std::uint64_t next_out_ = 0;
   std::atomic<std::size_t> outstanding_{0};

@@ -1,4 +1,4 @@
-// How a node runs in worker processes, and how a worker is made.
+// Options of a node in worker processes, and the recipe of a worker.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,12 +23,12 @@ struct CrewOptions {
   bool skips_errors = false;  // on_error is Skip
 };
 
-/// What every worker of a node is started with.
+/// The data with which every worker of a node is started.
 struct Recipe {
   std::vector<std::string> arguments;    // the program first
   std::vector<std::string> environment;  // "NAME=value"
   std::vector<std::byte> payload;        // the node, for the embedder's own code in the worker
-  std::uint64_t knows = 0;  // what its workers know of the embedder's definitions, a number of its
+  std::uint64_t knows = 0;               // the embedder's number of the definitions that its workers know
 };
 
 }  // namespace freshframe::process

@@ -1,4 +1,4 @@
-// Frames as places in the slabs.
+// Frames as positions in the slabs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,14 +11,14 @@
 
 namespace freshframe::process {
 
-/// A frame as its worker gets it: the places of its planes, and the slabs that they are in.
+/// A frame as its worker gets it: the positions of its planes, and their slabs.
 struct PlacedFrame {
   std::vector<PictureMessage> forms;
   std::vector<std::shared_ptr<const Slab>> slabs;
 };
 
-/// The frame's own format first, then every other that has been made and lies in a slab. A picture that lies
-/// elsewhere is copied into one, once. Throws Error when there is no room.
+/// The frame's own format first, then every other one that has been made and is in a slab. A picture elsewhere
+/// is copied into a slab, once. Throws Error when there is no room.
 [[nodiscard]] PlacedFrame place(const Frame& frame, SlabPool& pool);
 
 }  // namespace freshframe::process

@@ -20,7 +20,7 @@
 
 namespace freshframe::process {
 
-/// What the graph knows of the node.
+/// The graph's data about the node.
 struct NodeDescription {
   std::string name;
   const TypeInfo* input = nullptr;
@@ -28,7 +28,7 @@ struct NodeDescription {
   std::optional<std::string> records_to = {};
 };
 
-/// Its embedder runs it: Crew(...).run() on a thread of its own. As long as it is there pictures are made in
+/// Its embedder runs it: Crew(...).run() on a thread of its own. As long as it exists, pictures are made in
 /// memory that workers can read.
 class ProcessNode final : public NodeBase {
  public:
@@ -55,7 +55,8 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] const Recipe& recipe() const noexcept { return recipe_; }
   [[nodiscard]] Board& board() noexcept { return board_; }
 
-  /// The control thread runs, and can be woken; null: it has ended, and pictures need no shared memory for it.
+  /// The control thread runs and can be woken; null: it has ended, and pictures need no shared memory for it
+  /// any more.
   void attach(std::shared_ptr<Bell> bell) {
     if (!bell) slabs_.reset();
     const Lock lock(mutex_);
@@ -68,7 +69,7 @@ class ProcessNode final : public NodeBase {
     const Lock lock(mutex_);
     if (bell_) bell_->ring();
   }
-  /// Nothing: nobody has said.
+  /// Nothing: not set.
   [[nodiscard]] std::optional<TimePoint> kill_by() const noexcept {
     const auto time = kill_by_.load(std::memory_order_relaxed);
     if (time == 0) return std::nullopt;

@@ -1,4 +1,4 @@
-// How often workers may die, and how long a place rests before its next one starts.
+// The limit of worker deaths, and the wait before the next start.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -29,7 +29,7 @@ class Deaths {
   std::deque<TimePoint> times_;
 };
 
-/// Doubles from death to death; a result that was delivered ends that.
+/// Doubles with each death. A delivered result resets it.
 class BackOff {
  public:
   [[nodiscard]] TimePoint::duration next() noexcept {

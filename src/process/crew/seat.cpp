@@ -121,10 +121,10 @@ std::uint64_t Seat::memory_limit() const noexcept {
   return options_.memory.value_or(kMostResults);
 }
 
-// The file is not mapped here: what its holder truncates would be a SIGBUS for whoever reads a mapping.
+// The file is not mapped here: if its holder truncated it, a read from a mapping would be a SIGBUS.
 void Seat::give_memory(std::uint64_t bytes) {
   MemoryMessage answer;
-  if (bytes <= results_size_) {  // it asks whether the result before this one has been read
+  if (bytes <= results_size_) {  // it only asks whether the previous result has been read
     send(write(answer));
     return;
   }

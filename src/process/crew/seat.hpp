@@ -1,4 +1,4 @@
-// A place in a crew: the one worker process that fills it at a time, and what that process has been given.
+// A place in a crew: its present worker process, and the samples and leases of that process.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -37,8 +37,8 @@ struct Job {
   std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // of a large value
 };
 
-/// The control thread's. Everything of one process ends with it: its socket, its leases, its memory for
-/// results. So nothing that a dead worker said can be taken for its successor's.
+/// Used by the control thread. All resources of a process end with it: its socket, its leases, its memory for
+/// results. So no message of a dead worker can be mistaken for its successor's.
 class Seat {
  public:
   Seat(std::size_t number, const Recipe& recipe, const CrewOptions& options);
@@ -46,27 +46,27 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // ---- the process
-  /// Starts it and tells it what it is for; `payload` is the recipe's as a file, `names` are the nodes',
-  /// `node` is that of its own. Throws Error.
+  /// Starts it and sends it its task. `payload` is the recipe's payload as a file, `names` are the nodes'
+  /// names, `node` is the name of its own. Throws Error.
   void start(int payload, const std::vector<std::string>& names, const std::string& node);
-  /// How the process ended, once; nothing: it runs, or there is none.
+  /// The way in which the process ended, once; nothing: it runs, or there is none.
   std::optional<ChildEnd> reap() noexcept { return child_.reap(); }
-  /// What is left when the process has ended, apart from the job.
+  /// Frees everything after the end of the process, except the job.
   void clear();
-  /// Kills it: what it says from now on is not believed. `why` is told when it has ended.
+  /// Kills it: its messages from now on are ignored. `why` is reported when it has ended.
   void kill(TimePoint now, std::string why);
   /// Lets it close: it reads the end of the stream.
   void let_close();
-  /// A process that outlived its kill is let go.
+  /// Gives up a process that survived its kill.
   void abandon();
 
   // ---- messages
-  /// Full: the worker does not read. Gone: its end is near.
+  /// Full: the worker does not read. Gone: the worker is about to end.
   Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
   Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
-  /// Tells it which of the slabs that it knows have gone. Only while it reads.
+  /// Tells it which of its slabs have been released. Only while it reads.
   void announce_gone(const SlabPool& pool);
-  /// Makes room for a result of `bytes`, or says why not.
+  /// Makes room for a result of `bytes`, or returns the reason why not.
   void give_memory(std::uint64_t bytes);
   /// A value that the worker has sent.
   [[nodiscard]] ReceivedValue receive(const ValueMessage& message) const;
@@ -76,17 +76,17 @@ class Seat {
   void read_results(std::span<std::byte> into) const;
 
   // ---- leases
-  /// The job's picture is with the worker no longer as its input; it may still hold it.
+  /// The job's picture is no longer the worker's input, but the worker may still hold it.
   void lend(std::uint64_t lease, Frame loan) { leases_.insert_or_assign(lease, std::move(loan)); }
-  /// Throws ProtocolError for a lease that the worker does not have, from before or as the picture of one of its
-  /// first `answered` jobs.
+  /// Throws ProtocolError for a lease that the worker does not have, either from earlier or as the picture of
+  /// one of its first `answered` jobs.
   void check_held(std::span<const std::uint64_t> leases, std::size_t answered) const;
-  /// The same for one that is not from before.
+  /// The same for one that is not from earlier.
   void release(std::span<const std::uint64_t> leases);
 
   // ---- dumps of stacks
   void ask_for_dump(TimePoint now);
-  /// What the worker has written; empty: nothing.
+  /// The worker's output; empty: none yet.
   [[nodiscard]] std::string dump() const;
 
   [[nodiscard]] WorkerStats stats() const;
@@ -106,7 +106,7 @@ class Seat {
   std::string fault;  // why it was killed
   std::string last_dump;
   bool stream_ended = false;
-  bool closed = false;  // it has said that it ends
+  bool closed = false;  // it has announced its end
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
 
@@ -117,7 +117,7 @@ class Seat {
   Child child_;
   std::optional<Channel> channel_;
   std::set<std::uint32_t> slabs_;       // that the worker has mapped
-  std::uint64_t slabs_generation_ = 0;  // of the pool, when it was last told which have gone
+  std::uint64_t slabs_generation_ = 0;  // of the pool, at the last message about released slabs
   std::map<std::uint64_t, Frame> leases_;
   Descriptor results_;
   std::uint64_t results_size_ = 0;

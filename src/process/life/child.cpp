@@ -77,7 +77,7 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-// What runs before this is the interpreter's start: nothing of the user's.
+// Only the interpreter's start runs before this, no code of the user.
 void limit_memory(int pid, std::uint64_t bytes) {
   const rlimit limit{bytes, bytes};
   if (::prlimit(pid, RLIMIT_DATA, &limit, nullptr) != 0 && errno != ESRCH) {
@@ -134,7 +134,7 @@ void Child::kill() const noexcept {
   signal(SIGKILL);
   siginfo_t info{};
   const auto handle = static_cast<id_t>(handle_.get());
-  // The group's number is the child's as long as that is not reaped.
+  // The group has the child's number as long as the child is not reaped.
   if (::waitid(P_PIDFD, handle, &info, WEXITED | WNOHANG | WNOWAIT) == 0) ::kill(-pid_, SIGKILL);
 }
 
@@ -184,7 +184,7 @@ ProcessUse use_of(int pid) {
   std::ifstream file(folder + "/stat");
   std::string line;
   if (!std::getline(file, line)) return use;
-  std::istringstream rest(line.substr(line.rfind(')') + 1));  // the name may hold anything
+  std::istringstream rest(line.substr(line.rfind(')') + 1));  // the name may contain any characters
   std::string skipped;
   for (int field = 0; field < 11; ++field) rest >> skipped;  // up to utime
   std::uint64_t user = 0;

@@ -11,7 +11,7 @@
 
 namespace freshframe::process {
 
-/// Where a worker finds its socket; no other descriptor but stdin (/dev/null), stdout and stderr is open.
+/// The descriptor of a worker's socket. Otherwise only stdin (/dev/null), stdout and stderr are open.
 inline constexpr int kWorkerSocket = 3;
 
 struct ChildOptions {
@@ -21,7 +21,7 @@ struct ChildOptions {
   std::optional<std::uint64_t> memory;   // bytes of data (RLIMIT_DATA)
 };
 
-/// How a process ended.
+/// The end of a process.
 struct ChildEnd {
   enum class Kind : std::uint8_t { Exited, Killed, Unknown };
   Kind kind = Kind::Unknown;
@@ -31,8 +31,8 @@ struct ChildEnd {
   [[nodiscard]] std::string text() const;
 };
 
-/// Owns a process that it has started, until reap() has told its end. The thread that starts it must outlive
-/// it: the child asks for a signal when that thread ends.
+/// Owns a process that it has started, until reap() has returned its end. The thread that starts it must
+/// outlive it: the child asks for a signal when that thread ends.
 class Child {
  public:
   Child() noexcept = default;
@@ -40,19 +40,19 @@ class Child {
   explicit Child(const ChildOptions& options);
 
   [[nodiscard]] int pid() const noexcept { return pid_; }
-  /// Readable once the process has ended; also when a process of its own still has the socket.
+  /// Readable once the process has ended, even if one of its own child processes still has the socket.
   [[nodiscard]] int descriptor() const noexcept { return handle_.get(); }
   explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 
   void signal(int number) const noexcept;
   /// Kills it and its group.
   void kill() const noexcept;
-  /// How it ended, once; nothing: it runs. What is left of its group is killed before its number can be
-  /// given to another process.
+  /// Its end, once; nothing: it runs. The rest of its group is killed before the number can be given to another
+  /// process.
   std::optional<ChildEnd> reap() noexcept;
-  /// The kernel function that it waits in, if it tells; for one that outlives its kill.
+  /// The kernel function in which it waits, if known; for a process that survives its kill.
   [[nodiscard]] std::string waits_in() const;
-  /// Never reaps it: it cannot be killed.
+  /// Never reaps it, because it cannot be killed.
   void abandon() noexcept;
 
  private:
@@ -63,7 +63,7 @@ class Child {
 /// False where the kernel has no pidfds (before 5.3).
 [[nodiscard]] bool can_watch_children() noexcept;
 
-/// Resident memory and processor time of a process; zeros when it has gone.
+/// Resident memory and processor time of a process; zeros when it has ended.
 struct ProcessUse {
   std::uint64_t rss_bytes = 0;
   double cpu = 0;  // seconds

@@ -39,7 +39,7 @@ OrphanGuard::OrphanGuard(int socket, int parent) {
   ::sigaction(SIGRTMIN + 1, &action, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGRTMIN + 1);
   parent_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
-  if (!parent_ || ::getppid() != parent) kill_group(0);  // it has gone already
+  if (!parent_ || ::getppid() != parent) kill_group(0);  // it has ended already
   end_ = Descriptor(::eventfd(0, EFD_CLOEXEC));
   if (!end_) throw Error("cannot watch the parent: " + std::generic_category().message(errno));
   sigset_t all;

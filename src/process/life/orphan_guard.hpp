@@ -1,4 +1,4 @@
-// In a worker: ends it, and what it has started, as soon as its parent has gone, however busy it is.
+// In a worker: ends it, and its child processes, as soon as its parent has ended, even if it is busy.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@ namespace freshframe::process {
 /// thread that started this process. Each kills the whole process group; none needs a lock of the language.
 class OrphanGuard {
  public:
-  /// Ends the process at once when `parent` is not its parent any more. `socket` must outlive the guard.
+  /// Ends the process at once when `parent` is no longer its parent. `socket` must outlive the guard.
   OrphanGuard(int socket, int parent);
   OrphanGuard(const OrphanGuard&) = delete;
   OrphanGuard& operator=(const OrphanGuard&) = delete;
@@ -20,7 +20,7 @@ class OrphanGuard {
 
  private:
   Descriptor parent_;
-  Descriptor end_;  // an eventfd: the guard goes
+  Descriptor end_;  // an eventfd: the guard is destroyed
   std::thread thread_;
 };
 

@@ -22,7 +22,7 @@ std::optional<std::size_t> parse(std::string_view text) {
   return error == std::errc() && end != text.data() ? std::optional(value) : std::nullopt;
 }
 
-// The number that a file holds; nothing for "max" and for a file that is not there.
+// The number in a file; nothing for "max" and for a missing file.
 std::optional<std::size_t> number_in(const std::string& path) {
   std::ifstream file(path);
   std::string word;
@@ -44,7 +44,7 @@ std::optional<std::size_t> number_after(const std::string& path, std::string_vie
 struct GroupFiles {
   const char* limit;
   const char* used;
-  const char* cache;  // of files, in memory.stat: given back before anything is killed
+  const char* cache;  // of files, in memory.stat: released before any process is killed
 };
 constexpr GroupFiles kVersion1{"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
 constexpr GroupFiles kVersion2{"/memory.max", "/memory.current", "inactive_file"};
@@ -58,7 +58,7 @@ std::size_t headroom_of(const std::string& group, const GroupFiles& files) {
   return *limit - std::min(*limit, taken);
 }
 
-// The least that the group and those above it, up to `mount`, have left.
+// The minimum left in the group and those above it, up to `mount`.
 std::size_t headroom_up(const std::string& mount, std::string group, const GroupFiles& files) {
   auto least = headroom_of(mount, files);
   while (group.size() > 1) {

@@ -43,7 +43,7 @@ Descriptor make_memory_file(const char* name, std::size_t bytes) {
   Descriptor file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) refuse("cannot make shared memory", errno);
   int error = 0;
-  do {  // not posix_fallocate(), which would write to every page where the kernel cannot do it
+  do {  // not posix_fallocate(), which would write to every page where the kernel has no support
     error = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   } while (error == EINTR);
   if (error != 0) refuse("cannot make " + mebibytes(bytes) + " of shared memory", error);

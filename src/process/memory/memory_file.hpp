@@ -1,4 +1,4 @@
-// Memory without a name that another process can be given: memfds, their seals and mappings.
+// Memory without a name that can be passed to another process: memfds, their seals and mappings.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,22 +10,22 @@
 
 namespace freshframe::process {
 
-/// What the holders of a memory file can no longer do to it.
+/// The operations that a seal forbids to the holders of a memory file.
 enum class Sealed {
   Size,       // shrink or grow it: a worker's results
-  Writing,    // write to it at all: what is told once
-  NewWriters  // write to it, but for the mapping that is there already: pictures
+  Writing,    // write to it at all: for a message that is written once
+  NewWriters  // write to it, except through the existing mapping: pictures
 };
 
-/// A memfd of `bytes` bytes that are really there: too little memory is an Error here and no SIGBUS later.
+/// A memfd of `bytes` allocated bytes: a lack of memory is an Error here and not a SIGBUS later.
 [[nodiscard]] Descriptor make_memory_file(const char* name, std::size_t bytes);
-/// For ever; nobody can add or take a seal afterwards.
+/// Permanent: no seal can be added or removed afterwards.
 void seal(const Descriptor& file, Sealed what);
-/// A sealed memory file that holds `bytes`.
+/// A sealed memory file with the content `bytes`.
 [[nodiscard]] Descriptor make_message_file(std::span<const std::byte> bytes);
-/// Reads `into.size()` bytes from the file's begin. False: it has fewer, or cannot be read.
+/// Reads `into.size()` bytes from the file's start. False: it has fewer, or cannot be read.
 [[nodiscard]] bool read_file(int file, std::span<std::byte> into) noexcept;
-/// Bytes of the file; 0 when that cannot be told.
+/// Size of the file in bytes; 0: unknown.
 [[nodiscard]] std::size_t file_size(int file) noexcept;
 
 /// A mapping of a whole memory file.
@@ -34,7 +34,7 @@ class Mapping {
   enum class Access { ReadOnly, ReadWrite };
 
   Mapping() noexcept = default;
-  /// Throws Error. With `populate`, all of its pages are there at once.
+  /// Throws Error. With `populate`, all of its pages are present at once.
   Mapping(int file, std::size_t bytes, Access access, bool populate = false);
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;

@@ -43,7 +43,7 @@ void FreeSpace::give(std::size_t offset) noexcept {
   if (joins_before) {
     before->second = end - before->first;
   } else {
-    node.mapped() = end - offset;  // the taken slot's own node: nothing here needs memory
+    node.mapped() = end - offset;  // the taken slot's own node: no allocation is needed
     free_.insert(std::move(node));
   }
 }

@@ -1,4 +1,4 @@
-// A piece of memory that workers read and only this process writes, divided into slots.
+// Memory that workers read and only this process writes, divided into slots.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,19 +12,19 @@
 
 namespace freshframe::process {
 
-/// The free parts of a range of bytes. First fit at the lowest address, so that the high end becomes free.
+/// The free parts of a range of bytes. First fit from the lowest address, so that the high end becomes free.
 /// Not thread-safe.
 class FreeSpace {
  public:
   explicit FreeSpace(std::size_t bytes);
 
-  /// A slot's size: whole pages, in eight steps from one power of two to the next, so that pictures of about
-  /// the same size fit into each other's places.
+  /// A slot's size: whole pages, in eight steps from one power of two to the next, so that pictures of similar
+  /// sizes fit into the same slots.
   [[nodiscard]] static std::size_t slot_size(std::size_t bytes) noexcept;
 
   /// The offset of a slot of slot_size(bytes); nothing: no part is large enough.
   std::optional<std::size_t> take(std::size_t bytes);
-  /// Gives back a slot that begins at `offset`.
+  /// Frees a slot that begins at `offset`.
   void give(std::size_t offset) noexcept;
   [[nodiscard]] bool all_free() const noexcept { return taken_.empty(); }
 
@@ -33,11 +33,11 @@ class FreeSpace {
   std::map<std::size_t, std::size_t> taken_;  // offset, size
 };
 
-/// The one writable mapping of a sealed memory file: nobody else can write to it, map it for writing, change
-/// its size or punch holes into it, whatever descriptor they hold. Its slots are its pool's.
+/// The only writable mapping of a sealed memory file: no other process can write to it, map it for writing,
+/// change its size or punch holes into it, with any descriptor. Its pool manages its slots.
 class Slab {
  public:
-  /// Throws Error when the memory is not to be had.
+  /// Throws Error when the memory is not available.
   Slab(std::uint32_t id, std::size_t bytes);
 
   [[nodiscard]] std::uint32_t id() const noexcept { return id_; }

@@ -15,10 +15,10 @@
 namespace freshframe::process {
 namespace {
 
-constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for every picture would cost more
+constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for every picture is expensive
 
 Mutex use_mutex{LockRank::Graph};  // held while the pools' own are locked
-std::atomic<int> users{0};         // changed with use_mutex, but for a forked child, which has one thread
+std::atomic<int> users{0};         // changed with use_mutex, except in a forked child, which has one thread
 
 TimePoint now() {
   return std::chrono::steady_clock::now();
@@ -62,7 +62,8 @@ std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
   }
 }
 
-// Beyond four usual slabs each is a quarter of all before it: sixteen descriptors then reach for gigabytes.
+// After four slabs of the usual size each new one is a quarter of all before it, so that sixteen descriptors
+// suffice for gigabytes.
 std::size_t SlabPool::next_size_locked(std::size_t bytes) const {
   std::size_t total = 0;
   for (const auto& owned : owned_) total += owned.slab->size();
@@ -70,7 +71,7 @@ std::size_t SlabPool::next_size_locked(std::size_t bytes) const {
   return (size + slab_bytes_ - 1) / slab_bytes_ * slab_bytes_;
 }
 
-// Makes a slab in which `bytes` fit, or writes down why not.
+// Makes a slab in which `bytes` fit, or records the reason why not.
 void SlabPool::grow(std::size_t bytes) noexcept try {
   std::size_t size = 0;
   std::uint32_t id = 0;

@@ -1,4 +1,4 @@
-// The slabs of this process: where pictures lie while a pipeline has a node in worker processes.
+// The slabs of this process, the memory of pictures while a pipeline has a node in worker processes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,13 +20,13 @@
 
 namespace freshframe::process {
 
-/// Where in the slabs an address lies.
+/// The position of an address in the slabs.
 struct SlabPlace {
   std::shared_ptr<const Slab> slab;
   std::size_t offset = 0;
 };
 
-/// Thread-safe. A slab is made when the others are full and given back when it has been empty for a while.
+/// Thread-safe. A slab is made when the others are full, and released when it has been empty for a while.
 class SlabPool final : public core::PictureMemory {
  public:
   static constexpr std::size_t kSlabBytes = std::size_t{32} << 20;
@@ -34,7 +34,7 @@ class SlabPool final : public core::PictureMemory {
   static constexpr Seconds kKeepEmpty{5};
   static constexpr std::size_t kReserve = std::size_t{32} << 20;  // that a new slab must leave free
 
-  /// `headroom` says how much memory is left, `slab_bytes` is the least size of a slab.
+  /// `headroom` returns the memory that is left, `slab_bytes` is the least size of a slab.
   explicit SlabPool(std::function<std::size_t()> headroom, std::size_t slab_bytes = kSlabBytes);
   ~SlabPool() override;
 
@@ -47,20 +47,21 @@ class SlabPool final : public core::PictureMemory {
   [[nodiscard]] std::uint64_t generation() const noexcept {
     return generation_.load(std::memory_order_acquire);
   }
-  /// Why the latest allocate() that found no memory did not; empty: none failed.
+  /// The reason of the latest failed allocate(); empty: none failed.
   [[nodiscard]] std::string why_refused() const;
-  /// Gives back the slabs that have been empty since `before`.
+  /// Releases the slabs that have been empty since `before`.
   void trim(TimePoint before);
-  /// False: a slab that becomes empty is given back at once.
+  /// False: a slab that becomes empty is released at once.
   void keep_empty(bool keeps);
-  /// Takes no lock: also for a forked child, where a lock may be held by a thread that is not there.
+  /// Takes no lock, so that it works in a forked child, where a thread that does not exist there may hold a
+  /// lock.
   [[nodiscard]] bool owns(const void* address) const noexcept;
-  /// In a forked child: the address lies in slabs of its parent, which goes on writing to them. They are no
+  /// In a forked child: the address is in slabs of its parent, which continues to write to them. They are no
   /// copies.
   [[nodiscard]] static bool is_inherited(const void* address) noexcept;
 
-  /// The one of this process, and how many nodes use it. While there are any, FramePool::shared() takes its
-  /// memory.
+  /// The pool of this process, and the number of nodes that use it. While there are any, FramePool::shared()
+  /// uses its memory.
   [[nodiscard]] static SlabPool& shared();
   static void begin_use();
   static void end_use() noexcept;

@@ -1,4 +1,4 @@
-// Numbers and texts as bytes of a message, and back: whatever the bytes are, reading ends in a value or a
+// Numbers and texts as bytes of a message, and back. Any bytes can be read: the result is a value or a
 // ProtocolError.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -16,13 +16,13 @@
 
 namespace freshframe::process {
 
-/// The other process sent what cannot be: it is not believed any more.
+/// The other process sent an invalid message. Its messages are ignored from then on.
 class ProtocolError : public Error {
  public:
   using Error::Error;
 };
 
-/// Both ends are the same program on the same machine, so numbers travel as they lie in memory.
+/// Both ends are the same program on the same machine, so numbers are sent in their form in memory.
 class ByteWriter {
  public:
   template <class T>

@@ -97,7 +97,7 @@ Channel::Received Channel::receive(Wait wait) {
     throw ProtocolError(accepts_descriptors_ ? "no room for the descriptors of a message (RLIMIT_NOFILE?)"
                                              : "a message has descriptors");
   }
-  if (got == 0) return Received::End;  // nobody sends an empty message
+  if (got == 0) return Received::End;  // there are no empty messages
   size_ = static_cast<std::size_t>(got);
   return Received::Message;
 }

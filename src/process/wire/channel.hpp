@@ -12,7 +12,7 @@
 
 namespace freshframe::process {
 
-/// A SOCK_SEQPACKET socket: a message comes whole or not at all, and a peer's death is the end of the stream.
+/// A SOCK_SEQPACKET socket: a message arrives whole or not at all, and a peer's death is the end of the stream.
 /// Sending and receiving may be done by two threads; each by one at a time.
 class Channel {
  public:
@@ -32,12 +32,12 @@ class Channel {
   [[nodiscard]] Sent send(std::span<const std::byte> message, std::span<const int> descriptors = {},
                           Wait wait = Wait::No);
   /// The next message; bytes() and descriptors() are then its own, until the next call. Throws ProtocolError
-  /// for one that is too long, or whose descriptors this process had no room for.
+  /// for one that is too long, or if this process had no room for its descriptors.
   [[nodiscard]] Received receive(Wait wait);
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {buffer_.data(), size_}; }
   [[nodiscard]] std::vector<Descriptor>& descriptors() noexcept { return descriptors_; }
 
-  /// The peer reads the end of the stream after what was sent; it can still answer.
+  /// The peer reads the end of the stream after the last message, and can still answer.
   void end_sending() noexcept;
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
   void close() noexcept { socket_.reset(); }

@@ -8,7 +8,7 @@
 
 namespace freshframe::process {
 
-/// Closes what it owns. Not thread-safe.
+/// Closes its descriptor. Not thread-safe.
 class Descriptor {
  public:
   Descriptor() noexcept = default;

@@ -11,7 +11,7 @@ namespace freshframe::process {
 namespace {
 
 constexpr int kMostSide = 1 << 16;
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // what one process can address
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // the addresses of one process
 constexpr std::size_t kMostForms = kPixelFormats;
 
 template <class Kind>

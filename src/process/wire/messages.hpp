@@ -1,4 +1,4 @@
-// What this process and its workers say to each other. Both ends check every message before they believe it.
+// The messages between this process and its workers. Both ends check every message before they use it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace freshframe::process {
 
-/// Bytes of a value that go in the message itself; more go through shared memory.
+/// Largest value in bytes within the message itself. Larger ones go through shared memory.
 inline constexpr std::size_t kMostInline = std::size_t{64} << 10;
 inline constexpr std::size_t kMostParts = 1000;     // of a value
 inline constexpr std::size_t kMostReleased = 1000;  // leases in one message
@@ -27,21 +27,21 @@ inline constexpr std::uint8_t kNoValue = 0;         // a value's kind: there is 
 enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
 
-/// Where one plane lies in the slabs.
+/// The position of one plane in the slabs.
 struct PlanePlace {
   std::uint32_t slab = 0;
   std::uint64_t offset = 0;
   std::int64_t stride = 0;
 };
 
-/// A picture by its places.
+/// A picture as positions in the slabs.
 struct PictureMessage {
   PictureFormat format;
   std::vector<PlanePlace> planes;
 };
 
-/// A value's bytes: of one kind, in several parts. They follow the message or lie in shared memory, in a
-/// slab's slot (to a worker) or at the begin of the worker's result memory (to the parent).
+/// A value's bytes: of one kind, in several parts. They follow the message or are in shared memory: in a slab's
+/// slot (to a worker) or at the start of the worker's result memory (to the parent).
 struct ValueMessage {
   std::uint8_t kind = kNoValue;
   std::vector<std::uint64_t> parts;  // sizes
@@ -54,9 +54,9 @@ struct ValueMessage {
 };
 
 struct InitMessage {
-  std::uint64_t bytes = 0;         // of the file that comes with it; the second file takes dumps of stacks
+  std::uint64_t bytes = 0;         // of the attached file; the second file is for dumps of stacks
   std::vector<std::string> names;  // of the pipeline's nodes
-  std::string node = {};           // the name of the one that the worker is for
+  std::string node = {};           // the name of the worker's node
 };
 struct SlabMessage {
   std::uint32_t id = 0;
@@ -76,8 +76,8 @@ struct RequestMessage {
   std::uint32_t more = 0;  // requests that follow and belong to the same call
 };
 struct MemoryMessage {
-  std::uint64_t bytes = 0;  // of the file that comes with it; 0: refused, or the memory that is there will do
-  std::string why;          // refused; empty: not
+  std::uint64_t bytes = 0;  // of the attached file; 0: refused, or the present memory suffices
+  std::string why;          // why it was refused; empty: it was not
 };
 
 struct HelloMessage {
@@ -91,7 +91,7 @@ struct ReplyMessage {
   std::uint64_t id = 0;
   ResultKind kind = ResultKind::Nothing;
   PixelFormat form = PixelFormat::Gray;  // Input: the form of the input frame
-  PictureFormat picture;                 // Picture: as a FrameBuilder lays it out, in the result memory
+  PictureFormat picture;                 // Picture: in the layout of a FrameBuilder, in the result memory
   ValueMessage value;                    // Value
   std::vector<std::uint64_t> released;
 };
@@ -127,8 +127,8 @@ struct LogMessage {
 [[nodiscard]] ByteWriter write_opened();
 [[nodiscard]] ByteWriter write_closed();
 
-/// The first byte says which message it is; the rest is read by the function of that name. Each throws
-/// ProtocolError unless the message is whole and all that is in it can be. Spans refer to the bytes read.
+/// The first byte is the kind of the message. The function of that name reads the rest. Each throws
+/// ProtocolError unless the message is complete and valid. Spans refer to the bytes read.
 [[nodiscard]] ToWorker read_to_worker(ByteReader& reader);
 [[nodiscard]] ToParent read_to_parent(ByteReader& reader);
 [[nodiscard]] InitMessage read_init(ByteReader& reader);
@@ -143,10 +143,10 @@ struct LogMessage {
 [[nodiscard]] ReleasedMessage read_released(ByteReader& reader);
 [[nodiscard]] LogMessage read_log(ByteReader& reader);
 
-/// The bytes that a plane of `rows` rows takes from its first to its last; throws ProtocolError when its
-/// stride is none.
+/// The size in bytes of a plane of `rows` rows, from its first byte to its last; throws ProtocolError for an
+/// invalid stride.
 [[nodiscard]] std::uint64_t plane_extent(const Plane& shape, std::int64_t stride);
-/// Throws ProtocolError unless `bytes` at `offset` lie within `size`.
+/// Throws ProtocolError unless `bytes` at `offset` are within `size`.
 void check_within(std::uint64_t offset, std::uint64_t bytes, std::uint64_t size, const char* what);
 
 }  // namespace freshframe::process

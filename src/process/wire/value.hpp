@@ -1,4 +1,4 @@
-// Values on their way between processes: bytes in parts, of a kind that the embedder knows.
+// Values between processes: bytes in parts, of a kind that the embedder defines.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::process {
 
-/// To be sent. The parts lie in what `keeps` keeps.
+/// A value to be sent. `keeps` owns the memory of the parts.
 struct EncodedValue {
   std::uint8_t kind = kNoValue;
   std::vector<std::span<const std::byte>> parts;
@@ -24,11 +24,11 @@ struct EncodedValue {
   void copy_to(std::byte* memory) const noexcept;
 };
 
-/// Received, in memory of its own.
+/// A received value, in memory of its own.
 class ReceivedValue {
  public:
   ReceivedValue() noexcept = default;
-  /// Its bytes are to be filled in; throws ProtocolError for a size beyond `limit`.
+  /// The caller fills in the bytes. Throws ProtocolError for a size beyond `limit`.
   ReceivedValue(const ValueMessage& message, std::uint64_t limit);
 
   [[nodiscard]] std::uint8_t kind() const noexcept { return kind_; }

@@ -13,17 +13,18 @@
 
 namespace freshframe::process {
 
-// Which pictures this process has let go of. Shared with the frames, which may outlive everything else.
+// The pictures that this process has released. Shared with the frames, which may outlive everything else.
 class WorkerEnd::Leases {
  public:
   explicit Leases(Descriptor socket) : channel_(std::move(socket), true) {}
 
-  /// Told with the next reply; at once while no request is at work, for an idle camera sends no next one.
+  /// Reported with the next reply, or at once while there is no request, because an idle camera causes no next
+  /// one.
   void drop(std::uint64_t lease) noexcept {
     const Lock lock(mutex_);
     try {
       dropped_.push_back(lease);
-    } catch (const std::exception&) {  // without memory the parent keeps the picture until this process ends
+    } catch (const std::exception&) {  // out of memory: the parent keeps the picture until this process ends
       return;
     }
     if (!at_work_) tell_locked();
@@ -35,9 +36,9 @@ class WorkerEnd::Leases {
   void end_work() {
     const Lock lock(mutex_);
     at_work_ = false;
-    if (!dropped_.empty()) tell_locked();  // more than one message holds, or dropped since
+    if (!dropped_.empty()) tell_locked();  // more than fit into one message, or dropped since
   }
-  /// What a reply can tell.
+  /// The releases that fit into a reply.
   std::vector<std::uint64_t> take() {
     const Lock lock(mutex_);
     return take_locked();
@@ -51,7 +52,7 @@ class WorkerEnd::Leases {
     dropped_.erase(dropped_.begin(), dropped_.begin() + static_cast<std::ptrdiff_t>(count));
     return taken;
   }
-  // What a full socket does not take waits for the next reply.
+  // If the socket is full, they wait for the next reply.
   void tell_locked() noexcept FRESHFRAME_REQUIRES(mutex_) {
     try {
       auto leases = take_locked();
@@ -149,7 +150,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   const auto message = read_request(reader);
   request->value = value_of(message.value);
   leases_->begin_work();
-  if (pending_.empty()) results_unread_ = false;  // the parent gives a sample when it has all results
+  if (pending_.empty()) results_unread_ = false;  // the parent sends a sample when it has all results
   auto& pending = pending_.emplace_back();
   pending.id = message.id;
   pending.input = frame_of(message);
@@ -198,7 +199,7 @@ Picture WorkerEnd::picture_of(const PictureMessage& message) const {
   return picture;
 }
 
-// The frame keeps the mappings of its slabs, and tells when it goes.
+// The frame keeps the mappings of its slabs, and reports its release.
 Frame WorkerEnd::frame_of(const RequestMessage& message) {
   if (message.forms.empty()) return {};
   std::vector<Picture> forms;
@@ -252,7 +253,8 @@ WorkerEnd::Pending& WorkerEnd::first_pending() {
   return pending_.front();
 }
 
-// The parent lends a picture to the worker with the answer, so leases go back with the last one.
+// With the answer the parent turns the picture into a loan of the worker, so leases are returned with the last
+// one.
 std::vector<std::uint64_t> WorkerEnd::end_request() {
   pending_.pop_front();
   return pending_.empty() ? leases_->take() : std::vector<std::uint64_t>();

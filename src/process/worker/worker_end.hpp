@@ -22,12 +22,12 @@
 
 namespace freshframe::process {
 
-/// What the worker is told at its start.
+/// The data that a worker gets at its start.
 struct WorkerInit {
   std::vector<std::byte> payload;
-  Descriptor stacks;               // where dumps of stacks go
+  Descriptor stacks;               // for dumps of stacks
   std::vector<std::string> names;  // of the pipeline's nodes
-  std::string node;                // the name of the one that this worker is for
+  std::string node;                // the name of this worker's node
 };
 
 /// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none.
@@ -42,7 +42,7 @@ struct WorkerRequest {
 /// called, by any.
 class WorkerEnd {
  public:
-  /// Without a guard (parent 0: for tests) the process outlives its parent.
+  /// With parent 0 (for tests) there is no guard, and the process outlives its parent.
   WorkerEnd(Descriptor socket, int parent, const PixelOps& ops);
   WorkerEnd(const WorkerEnd&) = delete;
   WorkerEnd& operator=(const WorkerEnd&) = delete;
@@ -51,17 +51,17 @@ class WorkerEnd {
   void hello(const std::string& version);
   [[nodiscard]] WorkerInit init();
   void opened();
-  /// Waits. False: nothing came (a signal), call again; then `request` is unchanged. An ended stream sets
-  /// `ended`.
+  /// Waits. False: interrupted by a signal, call again; `request` is unchanged. An ended stream sets `ended`.
   [[nodiscard]] bool receive(WorkerRequest& request);
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-  /// Answers the first request without an answer; throws Error when there is none. A frame that is the request's
-  /// own goes back as such, another one is copied.
+  /// Answers the first request without an answer; throws Error when there is none. The request's own frame is
+  /// returned by reference, another one is copied.
   void reply_nothing();
   void reply_frame(const Frame& frame);
   void reply_value(const EncodedValue& value);
-  /// What failed: open() or close(), the node on the first request without an answer, or on all of them.
+  /// The call that failed: open() or close(), the node on the first request without an answer, or on all of
+  /// them.
   enum class Failed : std::uint8_t { Outside, Request, Call };
   void fail(Failed what, const std::string& text, const std::string& traceback, const EncodedValue& error);
   void closed();
@@ -78,12 +78,12 @@ class WorkerEnd {
   [[nodiscard]] Frame frame_of(const RequestMessage& message);
   [[nodiscard]] Picture picture_of(const PictureMessage& message) const;
   [[nodiscard]] ReceivedValue value_of(const ValueMessage& message) const;
-  /// Makes the result memory hold `bytes`, and waits until the parent has read what is in it; throws Error with
-  /// the parent's reason.
+  /// Makes room for `bytes` in the result memory, and waits until the parent has read its content; throws Error
+  /// with the parent's reason.
   void need(std::uint64_t bytes);
   void send(const ByteWriter& message);
   void reply(ReplyMessage message);
-  /// Forgets the first request; what its answer says of leases.
+  /// Drops the first request. Returns the leases for its answer.
   std::vector<std::uint64_t> end_request();
 
   std::shared_ptr<Leases> leases_;
@@ -96,7 +96,7 @@ class WorkerEnd {
   struct Pending {
     std::uint64_t id = 0;
     Frame input;
-    std::vector<PixelFormat> sent;  // the formats that it came in
+    std::vector<PixelFormat> sent;  // the formats in which it was sent
   };
   /// Throws Error: there is none.
   Pending& first_pending();

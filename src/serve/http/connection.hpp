@@ -1,4 +1,4 @@
-// What all connections have in common: they are watched for being too slow, and can be cut.
+// The base of all connections: slow ones are detected and can be cut.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection() = default;
-  /// A few times per second: cuts it when its time is up.
+  /// Called a few times per second: cuts the connection when its time is over.
   virtual void check(Time now) = 0;
   virtual void cut() = 0;
 };

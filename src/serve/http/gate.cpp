@@ -1,7 +1,7 @@
 // Tokens, hosts, origins.
 //
-// DNS rebinding: a page of a stranger has its name point at 127.0.0.1 and asks us from within the browser.
-// Its requests carry the stranger's name as Host, which is never one of ours: an address, localhost, or the
+// DNS rebinding: an attacker's page makes its own host name resolve to 127.0.0.1 and sends requests from the
+// browser. They have the attacker's name as Host, which is never one of ours: an address, localhost, or the
 // machine's own name.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/gate.hpp"
@@ -32,7 +32,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-// "host:8080" and "[::1]:8080" without the port; nullopt when it is no authority.
+// "host:8080" and "[::1]:8080" without the port; nullopt: not an authority.
 std::optional<std::string_view> without_port(std::string_view host) {
   std::size_t end = host.find(':');
   if (host.starts_with('[')) {

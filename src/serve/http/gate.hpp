@@ -1,4 +1,4 @@
-// Who may ask: the token, and which Host and Origin are ours (against DNS rebinding).
+// The permission of requests: the token, and the accepted Host and Origin (against DNS rebinding).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace freshframe::serve {
 
-/// The parts of a request that decide on it; views into the caller's memory.
+/// The parts of a request on which the permission depends; views into the caller's memory.
 struct RequestHead {
   std::string_view method = {};
   std::string_view target = {};
@@ -24,9 +24,9 @@ enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
 
 /// `text` in the alphabet that needs no escaping in URLs, cookies and headers.
 [[nodiscard]] bool is_plain_token(std::string_view text) noexcept;
-/// 192 random bits from the kernel. Throws Error when it gives none.
+/// 192 random bits from the kernel. Throws Error when that fails.
 [[nodiscard]] std::string make_token();
-/// In a time that does not depend on where they differ.
+/// Compares in a time that does not depend on the position of the first difference.
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 
 /// %41 and + of a query or path; nullopt for a broken escape or a zero byte.
@@ -36,14 +36,14 @@ enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
 
 class Gate {
  public:
-  /// `loopback`: only this machine can reach the server. `machine`: its name, which then is a Host of ours
-  /// too. An empty token lets everybody in.
+  /// `loopback`: only this machine can reach the server. `machine`: its name, which is then also accepted as
+  /// Host. With an empty token all requests are permitted.
   Gate(std::string token, bool loopback, const std::string& machine, unsigned port);
 
   [[nodiscard]] Verdict judge(const RequestHead& head) const;
   [[nodiscard]] bool is_token(std::string_view text) const noexcept;
   [[nodiscard]] bool wants_token() const noexcept { return !token_.empty(); }
-  /// Cookies are shared by all ports of a machine, so the name tells the port.
+  /// Cookies are shared by all ports of a machine, so the name contains the port.
   [[nodiscard]] const std::string& cookie_name() const noexcept { return cookie_name_; }
   [[nodiscard]] const std::string& token() const noexcept { return token_; }
 

@@ -20,9 +20,9 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
 constexpr std::size_t kMaxHead = 8192;            // bytes of a request's line and headers
-constexpr std::size_t kMaxBuffer = 2 * kMaxHead;  // with what follows them
-constexpr auto kPictureTime = seconds(2);         // for a picture to come
-constexpr auto kLingerTime = seconds(1);          // for the peer to take the last answer
+constexpr std::size_t kMaxBuffer = 2 * kMaxHead;  // with the bytes after them
+constexpr auto kPictureTime = seconds(2);         // for a picture to arrive
+constexpr auto kLingerTime = seconds(1);          // for the peer to read the last answer
 
 std::string_view view_of(boost::beast::string_view text) {
   return {text.data(), text.size()};
@@ -114,8 +114,8 @@ void HttpConnection::on_request() {
   }
   switch (routed.to) {
     case Routed::To::Reply:
-      // Others than GET are refused, and to HEAD an answer has no body: what comes after it is not to be told
-      // from one. Only HTTP/1.1 goes on without being asked to.
+      // Methods other than GET are refused, and an answer to HEAD has no body, so later bytes could be taken
+      // for one. Only HTTP/1.1 keeps the connection open by default.
       return send(std::move(routed.reply),
                   request.keep_alive() && request.version() == 11 && request.method() == http::verb::get);
     case Routed::To::Live:
@@ -175,8 +175,8 @@ void HttpConnection::send(Reply reply, bool keep_alive) {
                    });
 }
 
-// Closing with unread bytes would reset the connection, and the peer would lose the answer: it is read on a
-// while.
+// Closing with unread bytes would reset the connection, and the peer would lose the answer. So it reads on for
+// a while.
 void HttpConnection::finish() {
   ErrorCode ignored;
   (void)socket_.shutdown(Socket::shutdown_send, ignored);

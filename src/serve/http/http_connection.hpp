@@ -19,7 +19,7 @@ namespace freshframe::serve {
 
 class Service;
 
-/// Lives in its pending operations. On the network's thread.
+/// Kept alive by its pending operations. On the network's thread.
 class HttpConnection final : public Connection,
                              private PictureClient,
                              public std::enable_shared_from_this<HttpConnection> {
@@ -55,8 +55,8 @@ class HttpConnection final : public Connection,
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   Time deadline_{};
-  std::optional<std::size_t> waited_port_;        // of a picture that was asked for
-  std::shared_ptr<HttpConnection> waiting_self_;  // while it waits for one, nothing else keeps it alive
+  std::optional<std::size_t> waited_port_;        // of a requested picture
+  std::shared_ptr<HttpConnection> waiting_self_;  // its only owner while it waits for one
   Reply reply_;                                   // that is being sent
   std::string head_;
 };

@@ -22,7 +22,7 @@ std::string text_of(int family, const void* address) {
   return text.data();
 }
 
-// "" for an address of another family, or one that only this link knows.
+// "" for an address of another family, or a link-local one.
 std::string address_of(const sockaddr& address, int family) {
   if (address.sa_family != family) return {};
   if (family == AF_INET) {

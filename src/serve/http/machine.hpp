@@ -7,7 +7,7 @@
 
 namespace freshframe::serve {
 
-/// Empty when the system does not tell.
+/// Empty: not known.
 [[nodiscard]] std::string machine_name();
 /// The addresses of its network interfaces, without loopback and link-local ones. IPv4 first; IPv6 if `six`.
 [[nodiscard]] std::vector<std::string> machine_addresses(bool six);

@@ -1,10 +1,10 @@
-// The names of Boost that the network's part uses, and the one way to include it in C++20.
+// The names of Boost that the server uses, and the includes that Boost needs in C++20.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <utility>  // before Asio 1.74, which forgets it
+#include <utility>  // before Asio 1.74, which does not include it
 
-// Its coroutines are of an older C++20. NOLINTNEXTLINE(readability-identifier-naming)
+// Its coroutines are of a draft of C++20. NOLINTNEXTLINE(readability-identifier-naming)
 #define BOOST_ASIO_DISABLE_CO_AWAIT
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -22,8 +22,8 @@ namespace net = boost::asio;
 using Socket = net::generic::stream_protocol::socket;
 using ErrorCode = boost::system::error_code;
 
-/// A program that is started meanwhile must not get the descriptor: it would keep the port. (Asio does not
-/// set this itself.)
+/// A program that is started meanwhile must not inherit the descriptor, because it would keep the port. Asio
+/// does not set this itself.
 inline void keep_from_programs(int descriptor) noexcept {
   (void)::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }

@@ -18,7 +18,7 @@ constexpr std::string_view kHtml = "text/html; charset=utf-8";
 constexpr std::string_view kPicturePrefix = "/api/picture/";
 constexpr std::string_view kPictureSuffix = ".jpg";
 
-// No script or style but our own files, nothing from elsewhere, in nobody's frame, no address told to others.
+// Only our own scripts and styles, no other resources, no frames of other pages, no referrer.
 constexpr std::string_view kProtection =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
     "data:; "
@@ -39,7 +39,7 @@ constexpr std::string_view kLoginPage =
     "autocomplete=\"off\" required autofocus><button>Open</button></form>"
     "<p class=\"hint\">The program that serves this page shows the token in its URL.</p></main></html>";
 
-// What the page that asks for the token is made of: everybody's, and it tells nothing.
+// The files of the page that asks for the token. They need no token and contain no data.
 constexpr std::array<std::string_view, 2> kForEverybody = {"/base.css", "/favicon.svg"};
 
 std::string_view phrase_of(unsigned status) {

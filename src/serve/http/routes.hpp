@@ -23,13 +23,13 @@ struct Reply {
   std::string body = {};                                // unless `fixed` is set
   std::string_view fixed = {};                          // static
   std::string headers = {};                             // more of them, each with its line end
-  std::shared_ptr<const void> keep = {};                // what `fixed` and `type` point into
+  std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
 };
 
 /// The start line, all headers and the empty line. Every answer carries the same protective headers.
 [[nodiscard]] std::string head_of(const Reply& reply, bool keep_alive);
 
-/// Source of the state that handlers read.
+/// The source of the state that handlers read.
 class StateSource {
  public:
   StateSource() = default;
@@ -38,9 +38,9 @@ class StateSource {
   virtual ~StateSource() = default;
   [[nodiscard]] virtual const Sampler& look() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
-  /// One of the program's own; null: there is none.
+  /// A document of the program's own; null: there is none.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
-  /// The file that / shows.
+  /// The path of the file that / shows.
   [[nodiscard]] virtual std::string_view home() const = 0;
 };
 
@@ -49,7 +49,7 @@ struct Routed {
   To to = To::Reply;
   Reply reply = {};
   std::string port = {};   // of To::Picture
-  bool permitted = false;  // the request came from where it may, with the token if one is needed
+  bool permitted = false;  // the Host and Origin are accepted, and the token, if needed, is right
 };
 
 [[nodiscard]] Routed route(const RequestHead& head, const Gate& gate, StateSource& source);

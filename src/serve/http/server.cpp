@@ -82,7 +82,7 @@ std::vector<std::string> urls_of(const net::ip::tcp::endpoint& endpoint, const s
   return urls;
 }
 
-// A request must not end the service: what a handler throws (no memory) is that request's end.
+// A request must not end the service: an exception of a handler (no memory) ends only that request.
 void run(net::io_context& io) {
   while (true) {
     try {
@@ -142,7 +142,7 @@ void Server::close() {
   if (!impl_->service) return;
   impl_->service->io().stop();
   if (impl_->thread.joinable()) impl_->thread.join();
-  impl_->listener = -1;  // closed by the service; the number may be somebody else's from now on
+  impl_->listener = -1;  // closed by the service; the number may belong to another file from now on
   impl_->service.reset();
 }
 

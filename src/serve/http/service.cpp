@@ -44,7 +44,7 @@ Service::~Service() {
     const std::vector<Connection*> connections(connections_.begin(), connections_.end());
     for (auto* connection : connections) connection->cut();
     io_.restart();
-    io_.poll();  // each connection lives in its pending operations, which end now
+    io_.poll();  // each connection is kept alive by its pending operations, which end now
   } catch (const std::exception& error) {
     log(LogLevel::Warning, std::string("while the dashboard's server ended: ") + error.what());
   }
@@ -65,7 +65,7 @@ void Service::start() {
 void Service::accept() {
   acceptor_.async_accept([this](const ErrorCode& error, net::ip::tcp::socket socket) {
     if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
-    if (error) {  // no descriptors left, most likely: others end, and then it goes on
+    if (error) {  // no descriptors left, most likely: it continues when others are closed
       accept_timer_.expires_after(kTick);
       accept_timer_.async_wait([this](const ErrorCode& cancelled) {
         if (!cancelled) accept();
@@ -74,14 +74,14 @@ void Service::accept() {
     }
     ErrorCode ignored;
     (void)socket.set_option(net::ip::tcp::no_delay(true), ignored);
-    accept();  // first: what goes wrong with one connection is that one's end
+    accept();  // first: an error of one connection ends only that one
     welcome(Socket(std::move(socket)));
   });
 }
 
 void Service::welcome(Socket socket) {
   keep_from_programs(socket.native_handle());
-  while (unknown_.size() >= options_.limits.unknown) {  // the newest gets the place of the oldest
+  while (unknown_.size() >= options_.limits.unknown) {  // the newest replaces the oldest
     auto* oldest = unknown_.front();
     unknown_.pop_front();
     oldest->cut();
@@ -119,7 +119,7 @@ void Service::tick() {
   const auto now = Clock::now();
   next_tick_ = std::max(next_tick_ + kTick, now);
   tick_timer_.expires_at(next_tick_);
-  tick_timer_.async_wait([this](const ErrorCode& cancelled) {  // first: whatever this one runs into
+  tick_timer_.async_wait([this](const ErrorCode& cancelled) {  // first: even if this tick fails
     if (!cancelled) tick();
   });
   open_views();
@@ -134,7 +134,7 @@ void Service::tick() {
   check_connections(now);
 }
 
-// Nodes may be added until the start: all that send frames can be viewed, unless the views were named.
+// Nodes may be added until the start. All that emit frames can be viewed, unless the views were named.
 void Service::open_views() {
   if (options_.view) return;
   const auto graph = core_->graph_state();

@@ -1,4 +1,4 @@
-// The network's thread: listens, keeps the connections, looks at the pipeline, and tells the viewers.
+// The network's thread: listens, keeps the connections, samples the pipeline, and sends states to the viewers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,19 +25,19 @@ namespace freshframe::serve {
 
 class Viewer;
 
-/// All of it on the thread that runs `io()`, but the constructor and the destructor: the thread must not run
+/// Used on the thread that runs `io()`, except for the constructor and the destructor: the thread must not run
 /// then.
 class Service final : public StateSource {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr auto kTick = std::chrono::milliseconds(250);
 
-  /// Without listening: for connections that come by other ways.
+  /// Does not listen: for connections from elsewhere.
   Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options, Gate gate);
   ~Service() override;
 
   void listen(net::ip::tcp::acceptor acceptor);
-  /// Begins to look at the pipeline and to encode what is asked for.
+  /// Begins to sample the pipeline and to encode requested pictures.
   void start();
   /// Takes a connection over.
   void welcome(Socket socket);
@@ -53,15 +53,15 @@ class Service final : public StateSource {
     return options_.documents ? options_.documents->find(path) : nullptr;
   }
   [[nodiscard]] std::string_view home() const override { return options_.home; }
-  /// Who looks at which pictures has changed.
+  /// The requested pictures of the clients have changed.
   void pump();
-  /// The same after what runs now: from a destructor.
+  /// The same after the current handler: for a destructor.
   void pump_soon();
 
   // ---- for connections
   void enter(Connection& connection) { connections_.insert(&connection); }
   void leave(Connection& connection);
-  /// It has made a permitted request. False: no place is left.
+  /// The connection has made a permitted request. False: there are too many.
   [[nodiscard]] bool make_known(Connection& connection);
   void enter(Viewer& viewer);
   void leave(Viewer& viewer);
@@ -80,7 +80,7 @@ class Service final : public StateSource {
   Sampler sampler_;
   PictureHub hub_;
   std::unordered_set<Connection*> connections_;
-  std::deque<Connection*> unknown_;  // those of them that have made no permitted request, oldest first
+  std::deque<Connection*> unknown_;  // connections without a permitted request, oldest first
   std::unordered_set<Viewer*> viewers_;
   Clock::time_point next_tick_{};
   net::ip::tcp::acceptor acceptor_{io_};

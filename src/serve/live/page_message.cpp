@@ -1,4 +1,4 @@
-// The three messages, read with nlohmann-json and checked to the letter.
+// The three messages, read with nlohmann-json and checked strictly.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/live/page_message.hpp"
 
@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kMaxWidth = 1 << 16;
 
-// Discarded when it is not JSON. A key that stands twice would hide the first one: that is refused too.
+// Discarded when it is not JSON. A repeated key would hide the first one, so it is refused too.
 json parse(std::string_view text) {
   std::size_t keys = 0;
   auto message = json::parse(

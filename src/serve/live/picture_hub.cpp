@@ -1,4 +1,4 @@
-// Asking, encoding, handing out.
+// Requests, encoding and distribution of pictures.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/live/picture_hub.hpp"
 
@@ -102,7 +102,7 @@ void PictureHub::offer(PictureClient& client, std::size_t index) {
   constexpr auto kStillFresh = std::chrono::seconds(1);
   const auto& newest = ports_[index].newest;
   if (!newest || !client.wants(index) || newest->number <= client.last(index)) return;
-  if (!over_ && Clock::now() - newest->encoded_at > kStillFresh) return;  // a fresh one will come
+  if (!over_ && Clock::now() - newest->encoded_at > kStillFresh) return;  // a fresh one will arrive
   client.show(index, newest);
 }
 
@@ -117,7 +117,7 @@ PictureHub::Time PictureHub::pump(Time now) {
     auto& port = ports_[i];
     const bool ready = any_ready(i);
     if (port.busy) {
-      if (!ready && port.tap->asked()) {  // nobody looks any more: hold nothing
+      if (!ready && port.tap->asked()) {  // no client is left: hold no frame
         port.tap->cancel();
         const std::lock_guard lock(caught_->mutex);
         port.busy = std::ranges::find(caught_->ports, &port) != caught_->ports.end();
@@ -188,7 +188,7 @@ void PictureHub::finish(Port& port, LivePictureRef picture, const std::string& e
   numbered->number = ++port.encoded;
   numbered->encoded_at = now;
   port.newest = std::move(picture);
-  const auto clients = clients_;  // showing may make one leave
+  const auto clients = clients_;  // a client may leave in show()
   for (auto* client : clients) {
     if (std::ranges::find(clients_, client) != clients_.end()) offer(*client, port.index);
   }

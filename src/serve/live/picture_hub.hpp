@@ -1,4 +1,4 @@
-// Live pictures: each encoded once, however many look, and none when nobody does.
+// Live pictures: each is encoded once for all clients, and none without clients.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -40,7 +40,7 @@ struct LivePicture {
 };
 using LivePictureRef = std::shared_ptr<const LivePicture>;
 
-/// Somebody who looks at ports. Its methods are called on the network's thread.
+/// A client that views ports. Its methods are called on the network's thread.
 class PictureClient {
  public:
   PictureClient() = default;
@@ -50,11 +50,11 @@ class PictureClient {
   /// Whether it would take a picture of this port now.
   [[nodiscard]] virtual bool wants(std::size_t port) const = 0;
   [[nodiscard]] virtual bool looks_at(std::size_t port) const = 0;
-  /// Pixels across that it can show.
+  /// The width in pixels that it can show.
   [[nodiscard]] virtual int width() const = 0;
-  /// The number of the last picture of the port that it got.
+  /// The number of the last picture that it got of the port.
   [[nodiscard]] virtual std::uint64_t last(std::size_t port) const = 0;
-  /// Whose turn it is: slow clients must not see one port only.
+  /// The port whose turn it is: slow clients must not see only one port.
   [[nodiscard]] virtual std::size_t first() const { return 0; }
   virtual void show(std::size_t port, const LivePictureRef& picture) = 0;
 };
@@ -62,13 +62,13 @@ class PictureClient {
 /// The ports that can be viewed, and the thread that encodes.
 ///
 /// Note [At most fifteen]
-/// A port is asked for a picture only when an client is ready for one and the port's time has come. The
-/// time moves on by 1/15 s per picture from where it was, and lags behind the present by half of that at
-/// most: so pictures that come a little late do not lower the rate, and it never exceeds 15 per second for
-/// longer than that.
+/// A port is asked for a picture only when a client is ready for one and the port's time has come. The time
+/// advances by 1/15 s per picture from its old value, and lags behind the present by at most half of that. So
+/// pictures that are a little late do not lower the rate, and it never exceeds 15 per second for longer than
+/// that.
 ///
-/// All of it on the network's thread, but the encoder's loop. An encoder of its own, because a large picture
-/// takes longer (4K: about 10 ms) than an answer may.
+/// Used on the network's thread, except the encoder's loop. The encoder has a thread of its own, because a
+/// large picture (4K: about 10 ms) would delay answers too much.
 class PictureHub {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -89,12 +89,12 @@ class PictureHub {
 
   void join(PictureClient& client);
   void leave(PictureClient& client);
-  /// It got ready, or looks at other ports.
+  /// The client has become ready, or views other ports.
   void serve(PictureClient& client);
-  /// Asks for what is due. Returns when to come again; Time::max(): not before something changes.
+  /// Requests the pictures that are due. Returns the time of the next call; Time::max(): not before a change.
   Time pump(Time now);
   [[nodiscard]] std::vector<ViewInfo> info() const;
-  /// No more pictures will come: the newest is for everybody who has not got it.
+  /// No more pictures will arrive: the newest goes to all clients that have not got it.
   void set_over(bool over) { over_ = over; }
 
  private:
@@ -102,7 +102,7 @@ class PictureHub {
     std::size_t index = 0;
     std::string name;
     core::PictureTap* tap = nullptr;
-    bool busy = false;  // asked, caught or being encoded
+    bool busy = false;  // requested, received or being encoded
     Time due{};
     std::uint64_t encoded = 0;
     LivePictureRef newest;
@@ -110,7 +110,7 @@ class PictureHub {
     bool complained = false;
   };
 
-  // Ports that caught a picture. The taps' hooks own a share of it: a call may outlive the hub.
+  // Ports that have received a picture. Shared with the taps' hooks: a call may outlive the hub.
   struct Queue {
     std::mutex mutex;
     std::condition_variable changed;

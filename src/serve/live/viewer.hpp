@@ -1,4 +1,5 @@
-// One live viewer over a WebSocket: at most one state and one picture on their way to it, the newest wins.
+// One live viewer over a WebSocket: at most one state and one picture are in flight, and then the newest
+// follow.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,8 +26,8 @@ namespace freshframe::serve {
 
 class Service;
 
-/// Lives in its pending operations. On the network's thread. What it is sent is shared with all viewers; of
-/// its own it has a few hundred bytes, so one that stops reading costs those until it is cut.
+/// Kept alive by its pending operations. On the network's thread. The messages are shared with all viewers. A
+/// viewer has only a few hundred bytes of its own, which is the cost of one that stops reading until it is cut.
 class Viewer final : public Connection, private PictureClient, public std::enable_shared_from_this<Viewer> {
  public:
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;
@@ -39,13 +40,13 @@ class Viewer final : public Connection, private PictureClient, public std::enabl
   void cut() override;
 
  private:
-  friend class Service;  // which hands it to the desk
+  friend class Service;  // which passes it to the hub
 
   struct Outgoing {
     bool binary = false;
     std::string head = {};
     std::string_view body = {};
-    std::shared_ptr<const void> keep = {};  // what `body` points into
+    std::shared_ptr<const void> keep = {};  // the owner of `body`
   };
 
   void on_accepted();

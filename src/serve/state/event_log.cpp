@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxText = 2000;  // bytes: every state carries all events
 
-// The end of a long text: there the error itself stands.
+// The end of a long text, which contains the error itself.
 std::string tail(const std::string& text) {
   return text.size() <= kMaxText ? text : "..." + text.substr(text.size() - kMaxText);
 }
@@ -96,7 +96,7 @@ void EventLog::follow_phase(const Snapshot& seen) {
   }
 }
 
-// The texts are of the errors' log, which keeps a few; how many there were is in the node's counters.
+// The texts come from the errors' log, which keeps a few. The number of errors is in the node's counters.
 void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& core) {
   for (const auto& note : core.errors().since(last_error_)) {
     last_error_ = note.id;
@@ -117,13 +117,13 @@ void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& cor
   }
   for (const auto& node : seen.graph.stats.nodes) {
     auto& errors = errors_[node.name];
-    if (node.errors <= errors.counted || errors.text.empty()) continue;  // its text comes with the next look
+    if (node.errors <= errors.counted || errors.text.empty()) continue;  // its text follows later
     const auto more = node.errors - std::exchange(errors.counted, node.errors);
     add(seen.time, "error", node.name, errors.text, {.count = more});
   }
 }
 
-// A queue that drops by design is told once; what another one loses is counted.
+// The drops of a queue that drops by design are reported once. The losses of other queues are counted.
 void EventLog::follow_edges(const Snapshot& seen) {
   const auto& edges = seen.graph.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -173,7 +173,7 @@ void EventLog::follow_stall(const Snapshot& seen) {
 }
 
 void EventLog::follow_gil(const Snapshot& seen) {
-  if (!last_gil_stall_) {  // stalls before the first look are not of this server's time
+  if (!last_gil_stall_) {  // stalls before the first sample are older than this server
     last_gil_stall_ = seen.gil.recent.empty() ? 0 : seen.gil.recent.back().id;
     return;
   }

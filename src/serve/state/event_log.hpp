@@ -1,4 +1,4 @@
-// What happened, found by comparing a look with the one before.
+// Events, found by comparing each snapshot with the one before.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,8 +17,8 @@
 
 namespace freshframe::serve {
 
-/// At most 100 events, each with its repetitions. When there is no room, the oldest goes that is neither an
-/// outage nor a first drop or loss. One thread.
+/// At most 100 events, each with its repetitions. When there is no room, the oldest one is dropped that is
+/// neither an outage nor a first drop or loss. One thread.
 class EventLog {
  public:
   static constexpr std::size_t kKept = 100;
@@ -38,7 +38,7 @@ class EventLog {
   };
 
   struct Repeated {
-    std::string detail = {};  // apart from kind and subject, what makes events like
+    std::string detail = {};  // with kind and subject, the identity of an event
     std::uint64_t count = 1;
   };
   struct Entry {
@@ -67,10 +67,10 @@ class EventLog {
   std::optional<core::LifePhase> phase_;
   std::uint64_t last_error_ = 0;
   std::map<std::string, NodeErrors> errors_;                          // by node
-  std::map<std::pair<std::size_t, DropCause>, std::uint64_t> drops_;  // that were told, by edge and cause
+  std::map<std::pair<std::size_t, DropCause>, std::uint64_t> drops_;  // that were reported, by edge and cause
   std::map<std::string, SourceSeen> sources_;
   bool stalled_ = false;
-  std::optional<std::uint64_t> last_gil_stall_;  // none before the first look
+  std::optional<std::uint64_t> last_gil_stall_;  // none before the first sample
 };
 
 }  // namespace freshframe::serve

@@ -1,4 +1,4 @@
-// Writes JSON that is safe wherever it lands: names may hold anything.
+// Writes JSON that is safe in any context: names may contain any characters.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,16 +12,15 @@
 
 namespace freshframe::serve {
 
-/// Appends `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD; control
-/// characters,
-/// `<`, `>`, `&` and the line separators of JavaScript are escaped, so that it may stand in HTML and scripts
-/// too.
+/// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. Control characters,
+/// `<`, `>`, `&` and the line separators of JavaScript are escaped, so that it is also safe in HTML and
+/// scripts.
 void append_json(std::string& out, std::string_view text);
 
-/// `text` with every byte that is no UTF-8 replaced by U+FFFD.
+/// `text` with every byte that is not UTF-8 replaced by U+FFFD.
 [[nodiscard]] std::string valid_utf8(std::string_view text);
 
-/// Builds one JSON text from left to right. Commas are its business, matching begin and end the caller's.
+/// Builds one JSON text from left to right. It writes the commas. The caller matches begin and end.
 class JsonWriter {
  public:
   JsonWriter& begin_object() { return open('{'); }
@@ -43,7 +42,7 @@ class JsonWriter {
   }
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(bool truth) { return raw(truth ? "true" : "false"); }
-  /// What is not finite becomes null: JSON has no such numbers.
+  /// A number that is not finite becomes null: JSON has no such numbers.
   JsonWriter& value(double number);
   template <std::integral T>
   JsonWriter& value(T number) {

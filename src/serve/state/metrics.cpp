@@ -18,7 +18,7 @@ struct Metrics::Impl {
 
   const std::function<GilFindings()> gil_findings;
   std::mutex mutex;
-  serve::Sampler sampler;  // guarded by mutex: it remembers when a sample has moved last
+  serve::Sampler sampler;  // guarded by mutex: it remembers the last movement of a sample
 };
 
 Metrics::Metrics(const Pipeline& pipeline, std::function<GilFindings()> gil_findings)

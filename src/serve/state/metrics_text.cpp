@@ -1,4 +1,4 @@
-// The fields of stats_fields.hpp, and what is no field; the format wants all samples of a metric together.
+// The fields of stats_fields.hpp and further metrics. The format requires all samples of a metric together.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/metrics_text.hpp"
 
@@ -27,7 +27,7 @@ class MetricsWriter {
  public:
   explicit MetricsWriter(std::string_view pipeline) : pipeline_(pipeline) {}
 
-  /// `name`: without "freshframe_", which all have.
+  /// `name`: without the common prefix "freshframe_".
   void begin(std::string_view name, std::string_view type, std::string_view help) {
     name_ = "freshframe_";
     name_ += name;
@@ -91,8 +91,8 @@ class MetricsWriter {
   std::string pipeline_;
 };
 
-// One metric per field that has one. `samples` calls what it is given with the labels and counters of each
-// item.
+// One metric for each field with a metric's name. `samples` calls its argument with the labels and counters of
+// each item.
 template <class Fields, class Samples>
 void write_fields(MetricsWriter& out, const Fields& fields, const Samples& samples) {
   for_each_field(fields, [&](const auto& field) {
@@ -174,7 +174,7 @@ std::uint64_t count_of(const Map& drops, int cause) {
   return found != drops.end() ? found->second : 0;
 }
 
-// Every cause from the start, so that a first drop is a step and no new series.
+// Every cause from the start, so that a first drop is a step and not a new series.
 void write_drops(MetricsWriter& out, const Stats& stats) {
   out.begin("node_dropped_total", "counter", "Frames lost in the node, by cause.");
   for (const auto& node : stats.nodes) {

@@ -15,8 +15,8 @@ namespace freshframe::serve {
 namespace {
 
 constexpr double kShownFor = 10;     // seconds after the newest error or loss
-constexpr double kAway = 2;          // seconds: shorter breaks are what a reconnection takes
-constexpr double kLongStall = 0.25;  // seconds, of one that goes on
+constexpr double kAway = 2;          // seconds: a reconnection takes less
+constexpr double kLongStall = 0.25;  // seconds, of a current one
 constexpr double kStalledShare = 0.1;
 constexpr double kHoldShare = 0.8;       // of the last second
 constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thread's name

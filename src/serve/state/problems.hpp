@@ -1,4 +1,4 @@
-// What is broken now, worst first: for the page's header and cards, and for `freshframe top`.
+// The present problems, worst first: for the page's header and cards, and for `freshframe top`.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace freshframe::serve {
 
-/// Drops that a queue was asked for are no problem. One that is over is shown for 10 s more.
+/// Drops by a queue's design are no problem. A problem that is over is shown for 10 s more.
 [[nodiscard]] std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log);
 
 }  // namespace freshframe::serve

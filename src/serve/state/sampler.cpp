@@ -26,18 +26,18 @@ auto rates_of(const Map& now, const Map& before, double span) {
   return rates;
 }
 
-// A file is opened and closed in these states too, but not for long.
+// A file also passes through these states, but not for long.
 bool is_away(SourceState state) {
   return state != SourceState::Reading && state != SourceState::Closing && state != SourceState::Closed;
 }
 
-// An error's samples are told as errors.
+// An error's samples are reported as errors.
 std::uint64_t frames_lost(const NodeStats& node) {
   const auto found = node.drops.find(NodeDropCause::Error);
   return node.dropped - (found != node.drops.end() ? found->second : 0);
 }
 
-// The newest point; what was not there from the beginning has none before.
+// The newest point. A later node or edge has no points before its first one.
 void extend(Series& series, std::optional<double> point, std::size_t points) {
   while (series.size() + 1 < points) series.emplace_back();
   series.push_back(point);
@@ -49,7 +49,7 @@ void extend(Series& series, std::optional<double> point, std::size_t points) {
 Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit)
     : core_(std::move(core)) {
   seen_.away_limit = away_limit;
-  constexpr double kDefaultLimit = 5.0;  // seconds, where stalls are not looked for
+  constexpr double kDefaultLimit = 5.0;  // seconds, if stalls are not detected
   seen_.pipeline = core_->options().name;
   seen_.still_limit = core_->options().stall_timeout.value_or(kDefaultLimit);
 }
@@ -74,7 +74,7 @@ void Sampler::compute_rates(Time now) {
                           looks_.back().stats.nodes.size() != stats.nodes.size())) {
     looks_.clear();  // the graph grew, or it was started
   }
-  constexpr auto kApart = std::chrono::milliseconds(50);  // however often somebody asks
+  constexpr auto kApart = std::chrono::milliseconds(50);  // for any number of requests
   if (looks_.empty() || now - looks_.back().at >= kApart) looks_.push_back({now, stats});
   while (looks_.size() > 2 && now - looks_[1].at >= seconds(1)) looks_.pop_front();
   const auto& before = looks_.front().stats;
@@ -152,7 +152,7 @@ void Sampler::follow_movement(Time now) {
 
 void Sampler::extend_history(Time now) {
   if (history_at_ && now - *history_at_ < seconds(1)) return;
-  // On a grid of seconds, unless looks were missed.
+  // On a grid of seconds, unless samples were missed.
   history_at_ = history_at_ && now - *history_at_ < seconds(2) ? *history_at_ + seconds(1) : now;
   history_.time = seen_.time;
   history_.points = std::min(history_.points + 1, History::kPoints);

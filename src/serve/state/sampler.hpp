@@ -1,4 +1,4 @@
-// Looks at the pipeline a few times per second and remembers what is needed for rates, history and events.
+// Samples the pipeline a few times per second and remembers the data for rates, history and events.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,12 +16,12 @@
 
 namespace freshframe::serve {
 
-/// One thread. It costs the pipeline what reading its counters costs: each edge's mutex for a moment.
+/// One thread. Its cost for the pipeline is the reading of the counters: each edge's mutex for a moment.
 class Sampler {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `away_limit`: seconds that a source may deliver nothing before health_of() says so; nullopt: any time.
+  /// `away_limit`: seconds that a source may deliver nothing before health_of() reports it; nullopt: any time.
   explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit = {});
 
   void look(Time now, GilFindings gil);

@@ -1,4 +1,4 @@
-// One look at a pipeline, with what follows from the looks before it: rates, history, events.
+// One snapshot of a pipeline, with the values derived from earlier ones: rates, history, events.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace freshframe::serve {
 
-/// Like events are one: the same kind and subject, and the same cause or culprit.
+/// Equal events are one: the same kind and subject, and the same cause or culprit.
 struct Event {
   std::uint64_t id = 0;     // from 1; a repetition gets a new one
   double first = 0;         // Unix time
@@ -29,7 +29,7 @@ struct Event {
   std::string text;         // of the newest
 };
 
-/// What is broken now.
+/// A present problem.
 struct Problem {
   std::string kind;     // error, source, gil, loss, stall
   std::string subject;  // a node, or "parent -> child"
@@ -48,7 +48,7 @@ struct EdgeRates {
   std::map<DropCause, double> drops;
 };
 
-/// Unix times of the newest trouble; 0: there was none.
+/// Unix times of the newest problems; 0: there was none.
 struct NodeTrouble {
   double error = 0;  // an exception
   double loss = 0;   // a frame lost in the node
@@ -68,10 +68,10 @@ struct Snapshot {
   std::vector<EdgeRates> edge_rates;  // as graph.stats.edges
   std::vector<NodeTrouble> trouble;   // as graph.stats.nodes
   std::vector<double> loss_times;     // as graph.stats.edges: Unix time of the newest loss; 0: none
-  /// As graph.stats.nodes: seconds that a source has delivered nothing because its connection is away.
+  /// As graph.stats.nodes: seconds for which a source has delivered nothing because it has no connection.
   std::vector<std::optional<double>> away;
   std::optional<double> away_limit;      // seconds; longer is unhealthy
-  std::optional<core::ErrorNote> error;  // what ended the pipeline
+  std::optional<core::ErrorNote> error;  // the error that ended the pipeline
   GilFindings gil;
   double gil_stalled_share = 0;  // of the last seconds: stalls that have ended
   double still = 0;              // seconds since a sample moved
@@ -80,10 +80,10 @@ struct Snapshot {
   std::size_t viewers = 0;
 };
 
-/// Points of a second each; nullopt where there was nothing to tell.
+/// One point per second; nullopt: no data.
 using Series = std::deque<std::optional<double>>;
 
-/// The last minute. Every series has as many points; they stand in the order of Stats.
+/// The last minute. Every series has the same number of points. The series are in the order of Stats.
 struct History {
   struct EdgeSeries {
     Series rate;     // delivered per second
@@ -105,15 +105,14 @@ struct Health {
 };
 [[nodiscard]] Health health_of(const Snapshot& seen);
 
-/// Samples that a queue lost although it was not asked to keep the newest only: LATEST and NEXT drop by
-/// design.
+/// Samples that a queue lost although it does not drop by design, as LATEST and NEXT do.
 [[nodiscard]] std::uint64_t lost_on(const EdgeStats& edge);
-/// Who keeps the GIL, for people.
+/// The holder of the GIL, as text.
 [[nodiscard]] std::string holder_of(const GilFindings::Stall& stall);
 
 [[nodiscard]] std::string_view to_string(core::LifePhase phase) noexcept;
 [[nodiscard]] std::string_view to_string(core::NodeKind kind) noexcept;
-/// What was measured; nullopt when nothing was: quantiles of nothing are 0.
+/// The measured value; nullopt without entries, for which quantiles are 0.
 [[nodiscard]] inline std::optional<double> measured(double quantile) {
   return quantile > 0 ? std::optional(quantile) : std::nullopt;
 }

@@ -25,7 +25,7 @@ void write_causes(JsonWriter& json, std::string_view key, const Map& causes) {
   json.end_object();
 }
 
-// "" is nobody's name: null says that there is none.
+// null instead of an empty name.
 void write_text(JsonWriter& json, std::string_view key, const std::string& text) {
   text.empty() ? json.key(key).null() : json.member(key, std::string_view(text));
 }

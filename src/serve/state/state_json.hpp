@@ -1,4 +1,4 @@
-// What is seen, as the JSON that docs/dashboard.md describes.
+// The snapshot as the JSON that docs/dashboard.md describes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -14,12 +14,12 @@ namespace freshframe::vision {
 namespace {
 
 constexpr int kFirstFit = 10;            // points under the first fit: about a radian of the smallest circles
-constexpr int kSkip = 3;                 // points to go on by where no arc starts
+constexpr int kSkip = 3;                 // points to skip where no arc starts
 constexpr double kMaxFirstRms = 0.6;     // pixels; edge positions scatter by 0.2 to 0.4
 constexpr double kMaxRms = 0.75;         // of the growing arc, pixels
 constexpr float kMaxOff = 1.4F;          // a point further from the circle does not belong to it, pixels
 constexpr int kMaxStray = 3;             // so many in a row end the arc
-constexpr int kBendable = 40;            // a shorter arc may be refitted to take them in
+constexpr int kBendable = 40;            // a shorter arc may be refitted to include them
 constexpr double kStraight = 2000;       // radius in pixels beyond which a piece counts as straight
 constexpr float kMinSpan = 0.3F;         // radians; a shorter arc does not determine its radius
 constexpr float kRadiusSlackLow = 0.6F;  // fits of short arcs are off by so much
@@ -62,7 +62,7 @@ std::size_t next_fit_after(std::size_t points) {
   return points + std::max<std::size_t>(3, points / 4);
 }
 
-// How many points from the start of `chain` lie on one circle; 0: none starts here.
+// The number of points from the start of `chain` on one circle; 0: no arc starts here.
 std::size_t arc_length(std::span<const EdgePoint> chain) {
   const std::size_t first = std::min<std::size_t>(chain.size(), kFirstFit);
   GrowingFit fit(chain[0]);

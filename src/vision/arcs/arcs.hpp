@@ -1,4 +1,4 @@
-// Circular arcs: the pieces of edge chains that a circle fits.
+// Circular arcs: the pieces of edge chains to which a circle fits.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::vision {
 
-/// Radii in pixels that are looked for.
+/// The range of radii in pixels.
 struct RadiusRange {
   float min = 0;
   float max = 0;

@@ -1,8 +1,8 @@
 // Groups arcs into circle candidates.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each arc in turn gathers those that lie on its circle, and the circle is fitted again to all of them
-// together after each.
+// Each arc in turn collects the arcs on its circle, and after each one the circle is fitted again to all of
+// them.
 #include "vision/arcs/candidates.hpp"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ constexpr double kMaxRms = 0.9, kMaxRmsOfRadius = 0.012, kMaxOff = 2;
 // Two candidates are the same when centre and radius differ by less (pixels, fraction of the radius).
 constexpr float kSamePixels = 1, kSameOfRadius = 0.04F;
 
-constexpr std::size_t kBlock = 16;  // arcs that are looked at together
+constexpr std::size_t kBlock = 16;  // arcs that are tested together
 constexpr CandidateFinder::Middle kNowhere = {1e18F, 1e18F};
 
 float quality_of(float span, float r) {
@@ -64,14 +64,14 @@ class Group {
     return static_cast<bool>(static_cast<int>(d2 >= nearest2_) & static_cast<int>(d2 <= furthest2_));
   }
 
-  // Without a branch in the loop, so that the compiler makes vectors of it; most blocks hold none.
+  // Without a branch in the loop, so that the compiler vectorises it. Most blocks contain none.
   [[nodiscard]] bool any_near(std::span<const CandidateFinder::Middle> middles) const {
     int near = 0;
     for (const auto& middle : middles) near |= static_cast<int>(is_near(middle));
     return near != 0;
   }
 
-  // Takes an arc that is near in when it lies on the circle.
+  // Adds a near arc if it is on the circle.
   void try_add(const Arc& arc) {
     const float dx = arc.middle_x - circle_.x;
     const float dy = arc.middle_y - circle_.y;

@@ -1,4 +1,4 @@
-// Circle candidates: single arcs and groups of arcs that one circle fits.
+// Circle candidates: single arcs and groups of arcs on one circle.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::vision {
 
-/// The candidates of one picture; `score` is how much of a circle the arcs cover, best first. At most
+/// The candidates of one picture; `score` is the part of a circle that the arcs cover, best first. At most
 /// kMaxCandidates, which bounds the refinement that follows.
 class CandidateFinder {
  public:
@@ -34,7 +34,7 @@ class CandidateFinder {
   RadiusRange radii_;
   float width_ = 0;
   float height_ = 0;
-  std::vector<Middle> middles_;  // of the arcs, close together in memory: each is looked at for each arc
+  std::vector<Middle> middles_;  // of the arcs, close together in memory: each is tested for each arc
   std::vector<Circle> proposed_;
   std::vector<Circle> kept_;
 };

@@ -51,7 +51,7 @@ int next_pixel(const GradientField& field, int pixel, Direction direction) {
       strongest = there.magnitude();
       best = next;
     }
-    if (step == ahead[0]) break;  // straight on wins over stronger neighbours
+    if (step == ahead[0]) break;  // straight ahead has priority over stronger neighbours
   }
   return best;
 }

@@ -14,10 +14,10 @@ namespace freshframe::vision {
 /// across a contrast reversal. Time and memory: linear in the number of edge pixels.
 class EdgeChains {
  public:
-  /// Fewer points say nothing about curvature.
+  /// Fewer points do not determine the curvature.
   static constexpr int kMinPoints = 8;
 
-  /// Marks what it links with kLinked.
+  /// Marks linked pixels with kLinked.
   void trace(GradientField& field);
 
   [[nodiscard]] int size() const noexcept { return static_cast<int>(chains_.size()); }
@@ -31,7 +31,7 @@ class EdgeChains {
 
   std::vector<EdgePoint> points_;
   std::vector<std::pair<std::size_t, std::size_t>> chains_;
-  std::vector<int> backward_;  // scratch: the half of a chain that lies before its seed
+  std::vector<int> backward_;  // scratch: the half of a chain before its seed
 };
 
 }  // namespace freshframe::vision

@@ -1,8 +1,8 @@
-// The counter of things that cross a line.
+// The counter of objects that cross a line.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thing has crossed when it was seen clearly on one side and then clearly on the other, and its path between the
-// sightings went through the line. Both do not depend on how many pictures there were between.
+// An object has crossed when it was seen clearly on one side and then clearly on the other, and its path
+// between the sightings went through the line. Neither depends on the number of pictures in between.
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
 
@@ -26,7 +26,7 @@ struct State {
   double x = 0;
   double y = 0;
   double distance = 0;  // from the line, pixels: positive on its right, seen from start to end
-  int side = 0;         // where it was clearly seen last: -1, 1, or 0 for nowhere
+  int side = 0;         // the side where it was last seen clearly: -1, 1, or 0 for none
   int through = 0;      // crossings of the line since then: forward ones less backward ones
   Crossing latest{};
 };
@@ -115,7 +115,7 @@ void LineCounter::Impl::see(vision::Sightings<State>& things, LineCounts& counts
   *before = now;
 }
 
-// The way from one sighting to the next.
+// The path from one sighting to the next.
 void LineCounter::Impl::cross(const State& from, State& to, const Sighting& seen) const {
   const bool forward = to.distance >= 0;
   if (forward == (from.distance >= 0)) return;

@@ -16,7 +16,7 @@
 namespace freshframe::vision {
 namespace {
 
-// Positive when `c` is on the right of the way from a to b, in a picture whose y goes downwards.
+// Positive when `c` is to the right of the path from a to b, in a picture whose y points downwards.
 double turn(const Point& a, const Point& b, const Point& c) {
   return (double{b.x} - a.x) * (double{c.y} - a.y) - (double{b.y} - a.y) * (double{c.x} - a.x);
 }

@@ -1,4 +1,4 @@
-// A zone of a picture: which points lie in it, how deep, and where a way crosses its border.
+// A zone of a picture: the depth of points in it, and the crossings of a path with its border.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,7 +17,7 @@ class Polygon {
 
   /// Pixels to the border: positive inside, negative outside.
   [[nodiscard]] double depth(double x, double y) const;
-  /// Where the straight way from a point to another crosses the border: shares of the way, ascending.
+  /// The crossings of the straight path between two points with the border: shares of the path, ascending.
   [[nodiscard]] std::vector<double> crossings(double x, double y, double to_x, double to_y) const;
 
  private:

@@ -1,4 +1,4 @@
-// Where tracked things were seen last, per source: what the counters of lines and zones share.
+// The last sightings of tracked objects, per source: the common part of the counters of lines and zones.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace freshframe::vision {
 
-/// A tracked thing in one picture.
+/// A tracked object in one picture.
 struct Sighting {
   std::int64_t id = 0;
   int class_id = 0;
@@ -50,13 +50,13 @@ inline Sighting sighting(const Detections& found, std::size_t index, Anchor anch
           .size = std::sqrt(std::max(0.0, width * height))};
 }
 
-/// How far from a border a thing must be seen to be on one side of it: what a detector wavers by.
+/// The distance from a border at which an object is on one side of it: the jitter of a detector.
 inline double margin_of(const std::optional<double>& given, const Sighting& seen) {
   constexpr double kOfSize = 0.05;
   return given ? *given : std::max(1.0, kOfSize * seen.size);
 }
 
-/// Throws Error unless the things have ids. `who` is for the message.
+/// Throws Error unless the objects have ids. `who` is for the message.
 template <class Found>
 void check_tracked(const char* who, const Found& found) {
   if (found.ids.size() == count_of(found)) return;
@@ -84,11 +84,11 @@ inline void check_point(const char* who, const Point& point) {
   throw OptionError(text.str());
 }
 
-/// What is remembered of each thing, by id. `State` has a member `seen`, the time of its last sighting.
+/// The state of each object, by id. `State` has a member `seen`, the time of its last sighting.
 template <class State>
 class Sightings {
  public:
-  /// Goes to the time of the next picture, seconds. A step back forgets all; counts go on.
+  /// Advances to the time of the next picture, seconds. A step back drops all states; counts continue.
   void advance(double pts) {
     if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
     if (pts < now_) states_.clear();

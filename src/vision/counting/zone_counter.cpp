@@ -1,4 +1,4 @@
-// The counter of things in a zone.
+// The counter of objects in a zone.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
@@ -28,7 +28,7 @@ struct State {
   double x = 0;
   double y = 0;
   double depth = 0;  // pixels from the border, positive inside
-  int side = 0;      // where it was clearly seen last: 1 inside, -1 outside, 0 nowhere
+  int side = 0;      // the side where it was last seen clearly: 1 inside, -1 outside, 0 none
 };
 
 struct Counted {

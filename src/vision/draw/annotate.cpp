@@ -1,4 +1,4 @@
-// The node that draws what was found into a copy of the picture that it was found in.
+// The node that draws results into a copy of their picture.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
@@ -45,7 +45,7 @@ std::string confidence_text(float confidence) {
   return text.str();
 }
 
-// What differs between circles and boxes.
+// The differences between circles and boxes.
 const std::vector<Circle>& things_of(const Circles& found) {
   return found.circles;
 }
@@ -101,7 +101,7 @@ struct Annotate::Impl {
   vision::AnnotateCanvas canvas;
   vision::Labels labels;
 
-  // When and where a picture was taken; without a time there are no trails.
+  // The time and the source of a picture; without a time there are no trails.
   struct When {
     std::optional<double> pts;
     int source = 0;
@@ -146,18 +146,18 @@ Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const Whe
     draw_counts(pen, *line, when);
   } else if (const auto* zone = value.as<ZoneCounts>()) {
     draw_counts(pen, *zone, when);
-  } else {  // only possible below a node that promised no type
+  } else {  // only possible below a node without an output type
     throw GraphError(
         "takes Circles, Detections, LineCounts or ZoneCounts, but its parent gave something else");
   }
   return std::move(picture).publish(frame.ops());
 }
 
-// The border below the things, the numbers above them.
+// The border below the objects, the numbers above them.
 template <class Counts>
 void Annotate::Impl::draw_counts(vision::AnnotatePen& pen, const Counts& counts, const When& when) {
   auto corners = corners_of(counts);
-  // Of boxes they count from the corner of a pixel, of circles from its centre.
+  // Coordinates of boxes count from the corner of a pixel, those of circles from its centre.
   const float offset = std::holds_alternative<Detections>(counts.tracks) ? -0.5F : 0.0F;
   for (auto& corner : corners) corner = {corner.x + offset, corner.y + offset};
   pen.path(corners, corners.size() > 2, kCountColor);
@@ -165,7 +165,7 @@ void Annotate::Impl::draw_counts(vision::AnnotatePen& pen, const Counts& counts,
   draw_numbers(pen, counts, corners);
 }
 
-// The number of those that went forward stands where they went, and so does the other.
+// Each number is on the side to which the counted objects went.
 void Annotate::Impl::draw_numbers(vision::AnnotatePen& pen, const LineCounts& counts,
                                   const std::vector<Point>& ends) {
   const Point& start = ends.front();
@@ -200,7 +200,7 @@ void Annotate::Impl::draw(vision::AnnotatePen& pen, const Found& found, const Wh
       pen.trail(trails.of(when.source, found.ids[i]), options.trail, color_of(found, i));
   }
   for (std::size_t i = 0; i < things.size(); ++i) pen.outline(things[i], color_of(found, i));
-  // Last, so that no line runs through a text.
+  // Last, so that no line is drawn over a text.
   for (std::size_t i = 0; i < things.size(); ++i)
     pen.label(things[i], text(found, i), color_of(found, i), labels);
 }

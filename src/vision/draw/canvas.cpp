@@ -1,4 +1,4 @@
-// Mixes colours into planes: luma by the mask, chroma of several pixels by the mean of theirs.
+// Mixes colours into planes: luma by the mask, chroma of several pixels by the mean of their mask.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/canvas.hpp"
 
@@ -39,7 +39,7 @@ void halve(const std::uint8_t* above, const std::uint8_t* below, int count, std:
 
 }  // namespace
 
-/// The colour as the picture stores it.
+/// The colour in the picture's format.
 struct AnnotateCanvas::Layers {
   std::array<std::uint8_t, 3> levels{};
   int opacity = 256;

@@ -1,4 +1,4 @@
-// A picture to draw on as it lies in memory: in planes of luma and chroma, or in packed colours.
+// A picture to draw on in its own layout: in planes of luma and chroma, or in packed colours.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,11 +26,11 @@ struct Box {
   double bottom = 0;
 };
 
-/// Draws shapes one after the other: first into mask(), then paint(). Only what a shape covers is read and
+/// Draws shapes one after the other: first into mask(), then paint(). Only the pixels of a shape are read and
 /// written. Keeps its memory between pictures; one thread at a time.
 class AnnotateCanvas {
  public:
-  /// The picture to draw on: any format but gray; it lives as long as it is drawn on.
+  /// The picture to draw on, in any format except gray. It must outlive the drawing.
   void begin(const MutablePicture& picture);
   [[nodiscard]] bool meets(const Box& box) const noexcept {
     return box.left < width() && box.top < height() && box.right > 0 && box.bottom > 0;

@@ -16,9 +16,9 @@ namespace freshframe::vision {
 namespace {
 
 // Note [Font]
-// The built-in font of Cairo (its name is "@cairo:", see the NEWS of 1.8) instead of one of the system: the
-// same picture on every machine, and neither Fontconfig's start-up nor its messages on stderr nor a machine
-// without fonts matter.
+// The built-in font of Cairo (its name is "@cairo:", see the NEWS of 1.8) instead of one of the system. It
+// gives the same picture on every machine, also without fonts, and avoids Fontconfig's start-up and its
+// messages on stderr.
 constexpr const char* kFont = "@cairo:";
 
 struct CairoDelete {

@@ -33,10 +33,10 @@ const std::array<std::string_view, kEndOfLatin - kFirstLatin>& latin() {
   return words;
 }
 
-constexpr char kMissing = '\x7f';  // DEL: the font draws it as a box, as everything that it lacks
+constexpr char kMissing = '\x7f';  // DEL: the font draws it as a box, like all missing letters
 constexpr char32_t kWrong = 0xFFFD;
 
-/// Takes one letter from the front; kWrong for bytes that are no UTF-8.
+/// Takes one letter from the front; kWrong for bytes that are not UTF-8.
 char32_t take_letter(std::string_view& text) {
   const auto first = static_cast<unsigned char>(text.front());
   text.remove_prefix(1);
@@ -52,7 +52,7 @@ char32_t take_letter(std::string_view& text) {
   return letter;
 }
 
-bool is_accent(char32_t letter) {  // one that is written behind its letter
+bool is_accent(char32_t letter) {  // a combining one, which follows its letter
   return letter >= 0x300 && letter < 0x370;
 }
 

@@ -1,4 +1,4 @@
-// Text in the letters that the built-in font has.
+// Text in the letters of the built-in font.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

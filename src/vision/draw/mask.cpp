@@ -1,4 +1,4 @@
-// Keeps the columns of each row that a shape was drawn in.
+// Records the columns of each row in which a shape was drawn.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/mask.hpp"
 

@@ -1,4 +1,4 @@
-// How much of each pixel a shape covers, before it is painted.
+// The share of each pixel that a shape covers, before it is painted.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,11 +16,11 @@ struct Columns {
   [[nodiscard]] bool empty() const noexcept { return left >= right; }
 };
 
-/// 8 bits per pixel: 0 outside of the shape, 255 inside. Remembers which columns of which rows a shape has,
-/// so that painting and clearing it costs nothing elsewhere. Keeps its memory; one thread at a time.
+/// 8 bits per pixel: 0 outside of the shape, 255 inside. Records the columns of each row of a shape, so that
+/// painting and clearing costs nothing elsewhere. Keeps its memory; one thread at a time.
 class AnnotateMask {
  public:
-  /// What is written behind a row's end is neither painted nor in another row.
+  /// Bytes written behind a row's end are not painted and are in no other row.
   static constexpr int kSlack = 64;
 
   /// An empty mask.
@@ -28,10 +28,10 @@ class AnnotateMask {
   [[nodiscard]] int width() const noexcept { return width_; }
   [[nodiscard]] int height() const noexcept { return height_; }
 
-  /// The columns of row `y` that are about to be written: clipped to the picture, and part of the shape now.
+  /// The columns of row `y` that will be written: clipped to the picture, and part of the shape from now on.
   /// May be empty.
   Columns mark(int y, double left, double right);
-  /// Adds a shape that is ready, rows of `width` bytes, at a place that may be outside of the picture.
+  /// Adds a finished shape, rows of `width` bytes, at a place that may be outside of the picture.
   void stamp(const std::vector<std::uint8_t>& shape, int width, int left, int top);
   [[nodiscard]] std::uint8_t* row(int y) noexcept {
     return bytes_.data() + static_cast<std::ptrdiff_t>(y) * stride_;
@@ -44,7 +44,7 @@ class AnnotateMask {
   [[nodiscard]] int top() const noexcept { return top_; }
   [[nodiscard]] int bottom() const noexcept { return bottom_; }
   [[nodiscard]] Columns columns(int y) const noexcept { return columns_[static_cast<std::size_t>(y)]; }
-  /// Forgets the shape.
+  /// Drops the shape.
   void clear();
 
  private:

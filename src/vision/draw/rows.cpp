@@ -22,7 +22,7 @@ HWY_INLINE V all(double value) {
   return hn::Set(Doubles(), value);
 }
 
-/// How much of a pixel at `distance` from the middle of a line lies within `half_width` of it.
+/// The share of a pixel at `distance` from the middle of a line that is within `half_width` of it.
 HWY_INLINE V covered(V distance, V half_width) {
   const V half = all(0.5);
   const V far = hn::Min(hn::Add(distance, half), half_width);

@@ -1,4 +1,4 @@
-// Rows of masks and of pictures: how much of a pixel a line covers, and mixing a colour in.
+// Rows of masks and of pictures: the share of a pixel that a line covers, and the mixing of a colour.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -29,11 +29,11 @@ struct Stroke {
   double opacity_change = 0;
 };
 
-// Both raise the mask to what is covered. They write up to 8 bytes behind the last column.
+// Both raise the mask to the covered share. They write up to 8 bytes behind the last column.
 void cover(const Rim& rim, int y, const Columns& columns, std::uint8_t* row);
 void cover(const Stroke& stroke, int y, const Columns& columns, std::uint8_t* row);
 
-/// What is mixed into pixels of up to three components.
+/// The colour that is mixed into pixels of up to three components.
 struct Paint {
   std::array<std::uint8_t, 3> levels{};
   int opacity = 256;  // of 256

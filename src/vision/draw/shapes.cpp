@@ -1,4 +1,4 @@
-// Rings, trails and labels as masks: what a pixel's distance to a line says of how much is covered.
+// Rings, trails and labels as masks. The covered share of a pixel follows from its distance to a line.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/shapes.hpp"
 
@@ -47,13 +47,13 @@ bool drawable(const Point& point) {
   return std::abs(point.x) < 2 * kFarthest && std::abs(point.y) < 2 * kFarthest;
 }
 
-/// In pixels that are counted from the centre of the top left one, as everything here.
+/// In pixels counted from the centre of the top left one, as all coordinates here.
 Box area_of(const Detection& box) {
   constexpr double kCorner = 0.5;
   return {box.x1 - kCorner, box.y1 - kCorner, box.x2 - kCorner, box.y2 - kCorner};
 }
 
-/// Half of what a line at distance `y` from the middle of a circle has in common with it; 0: nothing.
+/// Half the length of the chord at distance `y` from the middle of a circle; 0: none.
 double half_chord(double r, double y) {
   return r > std::abs(y) ? std::sqrt(r * r - y * y) : 0;
 }
@@ -95,7 +95,7 @@ void draw_stroke(AnnotateMask& mask, const Stroke& stroke) {
   const double bottom = std::max(stroke.y, stroke.y + stroke.dy) + margin;
   const Rows rows(top, bottom, mask.height());
   for (int y = rows.first; y < rows.end; ++y) {
-    // The part of the way that is close to this row.
+    // The part of the path that is close to this row.
     double first = 0;
     double last = 1;
     if (stroke.dy != 0) {
@@ -232,7 +232,7 @@ const Label& AnnotatePen::label_of(const std::string& text, Labels& labels) cons
   return labels.label(drawable_text(text, fitting), font_);
 }
 
-// Inside the picture, wherever the thing is. Its place is a whole pixel: the letters stay sharp.
+// Inside the picture, even if the object is not. Its place is a whole pixel, so that the letters stay sharp.
 void AnnotatePen::put(const Label& label, double wanted_left, double wanted_top, const Color& color) {
   const double width = label.width - 2 * Label::kMargin;
   const double height = label.height - 2 * Label::kMargin;

@@ -14,12 +14,12 @@
 
 namespace freshframe::vision {
 
-/// Stable, bright, far from the colours of the ids around it; also of a class.
+/// Stable, bright, different from the colours of neighbouring ids; also for a class.
 [[nodiscard]] Color color_of_id(std::int64_t id);
 /// From red at 0 to green at 1.
 [[nodiscard]] Color color_of_confidence(float confidence);
 
-/// Draws on one picture. Whatever is not finite, has no size or does not meet the picture is left out.
+/// Draws on one picture. Shapes that are not finite, have no size or are outside the picture are left out.
 class AnnotatePen {
  public:
   /// `line_width` in pixels; 0: chosen from the picture's size.

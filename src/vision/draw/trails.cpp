@@ -1,4 +1,4 @@
-// Keeps the trails short: by time, by number of points, by ids that are still seen.
+// Limits the trails by time, by the number of points, and to ids that are still seen.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/trails.hpp"
 

@@ -1,4 +1,4 @@
-// Where tracked things have been in the last seconds, for drawing.
+// The paths of tracked objects in the last seconds, for drawing.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,17 +18,18 @@ struct TrailPoint {
 };
 using Trail = std::deque<TrailPoint>;  // oldest first
 
-/// Trails per source and id. Forgets an id that was not seen for the length of a trail. One thread at a time.
+/// Trails per source and id. Drops an id that was not seen for the length of a trail. One thread at a time.
 class Trails {
  public:
-  static constexpr std::size_t kMaxPoints = 2048;  // of one trail; then its oldest go
+  static constexpr std::size_t kMaxPoints = 2048;  // of one trail; then its oldest are dropped
 
   /// `length` in seconds.
   explicit Trails(double length) : length_(length) {}
 
-  /// What is found has ids. A pts before the last one starts the source afresh.
+  /// The results have ids. A pts before the last one drops the source's trails.
   void add(const Circles& circles, int source, double pts);
-  /// A box is at its middle. Points are in pixels counted from the centre of the top left one, as circles are.
+  /// The point of a box is its middle. Points are in pixels counted from the centre of the top left one, as for
+  /// circles.
   void add(const Detections& found, int source, double pts);
   /// Empty when the id was not seen.
   [[nodiscard]] const Trail& of(int source, std::int64_t id) const;
@@ -39,7 +40,7 @@ class Trails {
     std::map<std::int64_t, Trail> trails;
   };
 
-  /// Goes to the time of a picture; null: it is none.
+  /// Advances to the time of a picture; null: the time is not finite.
   [[nodiscard]] Source* at(int source, double pts);
   void shorten(Source& source) const;
 

@@ -1,4 +1,4 @@
-// Which cells of a coarse grid over a picture are meant.
+// A selection of cells of a coarse grid over a picture.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,7 +25,7 @@ class CellMask {
   void mark(int column, int row) { cells_[at(column, row)] = 1; }
   /// Cells that touch the ring between two radii, pixels. The inner one may be negative: a disc.
   void mark_ring(double x, double y, double inner, double outer);
-  /// Adds the cells around those marked, so many cells far.
+  /// Adds the cells within this distance, in cells, of the marked ones.
   void grow(int cells);
 
   [[nodiscard]] int columns() const noexcept { return columns_; }

@@ -10,17 +10,17 @@
 namespace freshframe::vision {
 namespace {
 
-// A change is greater than this, grey levels of a cell's mean: the faintest ball that can be found, in half a
-// cell. And it is greater than so many times the median over all cells: noise, and what compression makes of
-// it.
+// A change is greater than this, in grey levels of a cell's mean: the faintest detectable ball in half a cell.
+// And it is greater than so many times the median over all cells, which measures the noise after compression.
 constexpr float kMinChange = 5 * kMeanScale;
 constexpr float kOfNoise = 8;
-// Cells that touch a changed one need half of that: what changes as one is searched as one.
+// Cells that touch a changed one need half of that, so that a region that changes together is searched
+// together.
 constexpr float kOfNeighbours = 0.5F;
 // With a median beyond this the picture moved as a whole.
 constexpr float kMaxNoise = 2 * kMeanScale;
 constexpr std::size_t kSamples = 512;     // cells that medians are taken of
-constexpr float kDark = 16 * kMeanScale;  // darker cells say little about a factor
+constexpr float kDark = 16 * kMeanScale;  // darker cells do not determine a factor
 
 // Leaves the order of `values` undefined.
 float median(std::vector<float>& values) {

@@ -63,7 +63,7 @@ EdgePoint GradientField::locate(int pixel) const noexcept {
     shift =
         std::clamp(0.5F * static_cast<float>(before - after) / static_cast<float>(curvature), -0.5F, 0.5F);
   }
-  // A product instead of a division: exact, since the half keeps it away from whole numbers.
+  // A product instead of a division. It is exact, since the half keeps the value away from whole numbers.
   const int row = static_cast<int>((double(pixel) + 0.5) * per_stride_);
   const int column = pixel - row * stride_;
   const auto x = static_cast<float>(column);

@@ -13,8 +13,8 @@
 
 namespace freshframe::vision {
 
-/// Smoothed luma is kept in steps of 1 / kLumaScale grey levels: the smoothing averages more digits out of
-/// the noise than a byte holds, and faint edges are located by them.
+/// Smoothed luma is kept in steps of 1 / kLumaScale grey levels: smoothing over noise gives more digits than a
+/// byte holds, and they locate faint edges.
 inline constexpr int kLumaScale = 8;
 /// Sobel's weights add up to 8, so a gradient is so many times the slope in grey levels per pixel.
 inline constexpr int kGradientScale = 8 * kLumaScale;
@@ -28,8 +28,8 @@ struct alignas(4) Gradient {
   [[nodiscard]] int magnitude() const noexcept { return std::abs(int{x}) + std::abs(int{y}); }
 };
 
-/// Weakest gradient that can be an edge: 2.25 grey levels per pixel, a step of about 5 under the smoothing
-/// used here, just above the sensor noise that is left after it.
+/// Weakest gradient that can be an edge: 2.25 grey levels per pixel, which is a step of about 5 after this
+/// smoothing, just above the remaining sensor noise.
 inline constexpr int kEdgeMagnitude = 9 * kGradientScale / 4;
 /// Weakest gradient that starts a chain: hysteresis at about twice the former, as in Canny's detector.
 inline constexpr int kSeedMagnitude = 4 * kGradientScale;
@@ -48,8 +48,8 @@ struct EdgePoint {
 
 /// Memory: 7 bytes per pixel, kept between pictures. One thread at a time.
 ///
-/// Pixels are named by their offset y * stride() + x. Edges keep kBorder pixels away from the picture's rim,
-/// so the eight neighbours of an edge pixel, and theirs, always exist.
+/// Pixels are identified by their offset y * stride() + x. Edges are at least kBorder pixels away from the
+/// picture's border, so the eight neighbours of an edge pixel, and their neighbours, always exist.
 class GradientField {
  public:
   static constexpr int kBorder = 2;

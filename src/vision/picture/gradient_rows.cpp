@@ -1,4 +1,4 @@
-// Smoothing, Sobel gradient and edge thinning, one picture row at a time so that all stay in the cache.
+// Smoothing, Sobel gradient and edge thinning, one picture row at a time so that all data stays in the cache.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Smoothing is the 5 x 5 binomial filter; thinning keeps local maxima across the edge (J. Canny, "A
@@ -50,7 +50,7 @@ struct SourceRows {
   const std::uint8_t* at[5] = {};
 };
 
-// Column sums of five rows. Reads not a byte beyond the source rows: the last step overlaps its neighbour.
+// Column sums of five rows. Never reads beyond the source rows: the last step overlaps its neighbour.
 void sum_columns(const SourceRows& rows, std::uint16_t* sums, int width) {
   const int lanes = step_size();
   const auto sum_at = [&](int x) {

@@ -10,8 +10,8 @@
 
 namespace freshframe::vision {
 
-/// Where compute_gradient_rows() writes. Every row is followed by at least 64 writable elements, the first
-/// row also preceded by them. `scratch`: 7 * stride + 64 elements.
+/// The output memory of compute_gradient_rows(). Every row is followed by at least 64 writable elements, the
+/// first row also preceded by them. `scratch`: 7 * stride + 64 elements.
 struct GradientRows {
   int width = 0;
   int height = 0;

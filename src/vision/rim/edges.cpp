@@ -1,4 +1,4 @@
-// Counts what the rays of a circle found.
+// Counts the edges that the rays of a circle found.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/rim/edges.hpp"
 
@@ -41,7 +41,7 @@ void add_agreeing(RimEdges& edges, const Ray& ray, Gradient gradient) {
   edges.elongated.sine += offset * sine;
 }
 
-// The longest run of rays without something, all around: the last run goes on over the first ray.
+// The longest cyclic run of rays without an edge: a run may continue past the first ray.
 class Gap {
  public:
   void miss() { ++now_; }

@@ -9,11 +9,12 @@ namespace freshframe::vision {
 /// Pixels by which an edge may miss a rim of this radius and still count as part of it.
 [[nodiscard]] float rim_tolerance(float radius) noexcept;
 
-/// How much of the rim is there: fraction of the rays that found an edge on it; those of the rarer polarity
-/// count for less.
+/// The visible share of the rim: fraction of the rays that found an edge on it, where those of the rarer
+/// polarity count less.
 [[nodiscard]] float rim_coverage(const Circle& circle, const Rim& rim) noexcept;
 
-/// Sum over directions of a weight times (cos n a, sin n a): what varies n times around the circle.
+/// Sum over directions of a weight times (cos n a, sin n a): the component that varies n times around the
+/// circle.
 struct Harmonic {
   double cosine = 0;
   double sine = 0;
@@ -34,7 +35,7 @@ struct RimEdges {
   double log_magnitudes = 0;
   double square_log_magnitudes = 0;
   Harmonic one_sided;  // of the coverage: an arc only
-  Harmonic two_sided;  // of the coverage: two opposite arcs, as motion blur leaves them
+  Harmonic two_sided;  // of the coverage: two opposite arcs, as left by motion blur
   Harmonic elongated;  // of the offsets: an ellipse
 };
 

@@ -1,7 +1,7 @@
-// The numbers per candidate that the learned validation judges by.
+// The numbers per candidate that are the input of the learned validation.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Changing one means training again (tools/circles).
+// A change of one requires a new training (tools/circles).
 #include "vision/rim/features.hpp"
 
 #include <algorithm>
@@ -17,18 +17,18 @@ namespace {
 constexpr std::size_t kAround = 11;
 constexpr std::size_t kProfile = std::size_t{kFeatures} - std::size_t{kEdgeFeatures} - kAround;
 
-// Features of a flawless disc: their places above, and the least or greatest values.
+// Features of a flawless disc: their indices above, and the least or greatest values.
 constexpr std::size_t kTightAt = 0, kScatterAt = 3, kUnevenAt = 14, kClearAt = 26, kMiddleAt = 28,
                       kLopsidedAt = 34;
 constexpr float kMinTight = 0.9F, kMaxScatter = 0.25F, kMaxUneven = 0.4F, kMinClear = 0.9F, kMaxMiddle = 1,
                 kMaxLopsided = 0.25F;
 
-// Grey levels enter as logarithms: it is ratios that matter.
+// Grey levels enter as logarithms, because ratios matter.
 std::array<double, kProfile> profile_numbers(const RimProfile& profile) {
   std::array<double, kProfile> numbers = {
       double{profile.central},    // 31 largest change of brightness at the rim
       double{profile.near},       // 32
-      double{profile.shading},    // 33 contrast as light from one side leaves it
+      double{profile.shading},    // 33 contrast as caused by light from one side
       double{profile.lopsided},   // 34
       double{profile.reversals},  // 35 changes of polarity along the rim
   };
@@ -70,13 +70,13 @@ RimEdges add_edge_features(const GradientField& field, const Circle& circle, con
           edges.longest_gap / rays,                    // 7
           std::log(radius) - 3,                        // 8 size
           10 / radius,                                 // 9
-          rim.inside() / rays,                         // 10 how much of the rim is in the picture
+          rim.inside() / rays,                         // 10 share of the rim in the picture
           edges.elongated.amplitude() / agreeing,      // 11 an ellipse, pixels
           edges.one_sided.amplitude() / rays,          // 12 an arc only
           edges.two_sided.amplitude() / rays,          // 13 two opposite arcs: motion blur
           std::sqrt(std::max(0.0, spread)),            // 14 uneven strength
           double{origin.arcs} / 6,                     // 15 coverage by the candidate's arcs
-          (rim.darker() + rim.brighter()) / rays,      // 16 rays that found anything
+          (rim.darker() + rim.brighter()) / rays,      // 16 rays that found an edge
           edges.tight_either / rays,                   // 17 coverage by either polarity, tight
           edges.longest_gap_either / rays,             // 18
           origin.half_size ? 1.0 : 0.0,                // 19
@@ -98,9 +98,9 @@ void add_brightness_features(const GradientField& field, const Circle& circle, c
           contrast / (4 + inner + outer),  // 20 contrast against texture
           std::log(1 + inner) - 2,         // 21 texture inside
           std::log(1 + outer) - 2,         // 22 texture outside
-          around.inner_ring.fraction(),    // 23 edges where there should be none: inside
+          around.inner_ring.fraction(),    // 23 unexpected edges: inside
           difference / 40,                 // 24 contrast
-          around.outer_ring.fraction(),    // 25 edges where there should be none: outside
+          around.outer_ring.fraction(),    // 25 unexpected edges: outside
           around.agreeing / pairs,         // 26 clear difference of the right sign across the rim
           std::abs(around.differences) / (1 + around.absolute_differences),  // 27 its differences agree
           std::log(1 + around.middle.deviation()) - 2,                       // 28 texture in the middle

@@ -1,4 +1,4 @@
-// Numbers that tell a real circle from edges that happen to lie on one.
+// Numbers that distinguish a real circle from edges that are on one by chance.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,12 +10,12 @@
 namespace freshframe::vision {
 
 inline constexpr int kFeatures = 59;
-inline constexpr int kEdgeFeatures = 20;  // the first ones, which cost least
+inline constexpr int kEdgeFeatures = 20;  // the first ones, which are the cheapest
 using Features = std::array<float, kFeatures>;
 
-/// What is known of a candidate beside its picture.
+/// The facts about a candidate besides its picture.
 struct Origin {
-  float arcs = 0;          // how much of it the arcs of the candidate covered
+  float arcs = 0;          // the part that the candidate's arcs covered
   bool half_size = false;  // found in the picture of half size
 };
 
@@ -26,8 +26,8 @@ RimEdges add_edge_features(const GradientField& field, const Circle& circle, con
 void add_brightness_features(const GradientField& field, const Circle& circle, const Rim& rim,
                              const RimEdges& edges, Features& features) noexcept;
 
-/// Whether the rim is all there, clear and even, and the inside too even for a letter, so that only what lies
-/// around speaks against a disc.
+/// Whether the rim is complete, clear and even, and the inside too even for a letter, so that only the
+/// surroundings are evidence against a disc.
 [[nodiscard]] bool is_flawless(const Features& features) noexcept;
 
 }  // namespace freshframe::vision

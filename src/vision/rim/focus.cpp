@@ -13,14 +13,14 @@
 namespace freshframe::vision {
 namespace {
 
-// Of the rim inside the picture. A track's ring covers all of it; of a ball that moves, the sides may not
+// Share of the rim inside the picture. A track's ring covers all of it. The sides of a moving ball may not
 // change.
 constexpr float kMinCovered = 0.8F;
 constexpr std::size_t kRimPoints = 16;
 // The window of the refinement: pixels at least, fraction of the radius.
 constexpr float kNear = 2, kNearOfRadius = 0.1F;
-// Least squares over the circles that arcs did find: radians per rim coverage, correlation 0.5. Small circles
-// are discounted as candidates are.
+// Least squares over the circles that were found by arcs: radians per rim coverage, correlation 0.5. Small
+// circles are discounted as candidates are.
 constexpr float kArcs = 0.7F, kArcsOfCoverage = 4.2F, kSmallRadius = 10;
 
 std::array<std::pair<float, float>, kRimPoints> rim_directions() {

@@ -1,4 +1,4 @@
-// What a search for circles may pass over when it knows where to look and what to expect.
+// The restriction of a search for circles to some cells and expected circles.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,18 +12,17 @@
 namespace freshframe::vision {
 
 struct CircleFocus {
-  const CellMask* cells = nullptr;  // the rest of the picture is passed over; nullptr: nothing is
-  std::span<const Circle>
-      expected;  // circles to try even when no arc leads to them; their scores say nothing
+  const CellMask* cells = nullptr;   // the rest of the picture is skipped; nullptr: search everything
+  std::span<const Circle> expected;  // circles to try even without an arc; their scores are not used
 
-  /// Whether enough of a candidate's rim lies in the cells; a candidate elsewhere is chance.
+  /// Whether enough of a candidate's rim is in the cells. A candidate elsewhere is there by chance.
   [[nodiscard]] bool covers(const Circle& candidate, int width, int height) const noexcept;
 };
 
 /// Whether refining `candidate` would only lead to `known`, which was refined before.
 [[nodiscard]] bool leads_to(const Circle& candidate, const Circle& known) noexcept;
 
-/// Radians of arc that arcs would have covered of a circle that was expected, judged by its rim.
+/// Radians that arcs would have covered of an expected circle, estimated from its rim.
 [[nodiscard]] float likely_arcs(const Circle& circle, const Rim& rim) noexcept;
 
 }  // namespace freshframe::vision

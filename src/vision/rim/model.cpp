@@ -12,7 +12,7 @@ namespace {
 
 #include "vision/rim/model.inc"
 
-// Weighted sums of the inputs, and what is left of them above zero.
+// Weighted sums of the inputs, then ReLU.
 template <std::size_t kInputs, std::size_t kOutputs>
 std::array<float, kOutputs> rectified_layer(const std::array<float, kInputs>& inputs,
                                             const float (&weights)[kInputs][kOutputs],

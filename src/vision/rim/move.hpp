@@ -17,7 +17,7 @@ struct Move {
 /// "Least-squares orthogonal distances fitting of circle", Pattern Recognition 2001.
 class MoveEquations {
  public:
-  /// An edge that lies `offset` outside of the rim in the direction (ux, uy).
+  /// An edge `offset` pixels outside of the rim in the direction (ux, uy).
   void add(double ux, double uy, double offset, double weight) noexcept {
     uu_ += weight * ux * ux;
     uv_ += weight * ux * uy;
@@ -30,7 +30,7 @@ class MoveEquations {
     e1_ += weight * offset;
   }
 
-  /// Cramer's rule on the damped system; nullopt when too little is known.
+  /// Cramer's rule on the damped system; nullopt: too few edges.
   [[nodiscard]] std::optional<Move> solve() const noexcept {
     if (w_ < kMinWeight) return std::nullopt;
     const double a = uu_ + kCentreDamping * w_;
@@ -49,7 +49,7 @@ class MoveEquations {
 
  private:
   static constexpr double kMinWeight = 4;  // sum of the weights, three unknowns
-  // Holds back what the edges do not determine (the centre, when only a short arc is seen).
+  // Damps the unknowns that the edges do not determine (the centre, when only a short arc is seen).
   static constexpr double kCentreDamping = 0.02, kRadiusDamping = 0.002;
 
   double uu_ = 0, uv_ = 0, u1_ = 0, vv_ = 0, v1_ = 0, w_ = 0;

@@ -20,22 +20,22 @@ namespace freshframe::vision {
 namespace {
 
 constexpr std::size_t kRays = 32;
-constexpr std::size_t kMinEdges = kRays / 4;  // rays in the picture; fewer say nothing
+constexpr std::size_t kMinEdges = kRays / 4;  // rays in the picture; fewer are not enough
 constexpr int kRounds = 5;
-constexpr int kMinRounds = 3;      // the first ones find the smear
+constexpr int kMinRounds = 3;      // the first ones determine the smear
 constexpr double kSettled = 0.02;  // pixels; a smaller move ends the search
-// Pixels to look inwards and outwards: half the smear and a margin, at least and at most, and no further inwards
-// than most of a small circle.
+// Pixels searched inwards and outwards: half the smear and a margin, with bounds, and no further inwards than
+// most of a small circle.
 constexpr float kMargin = 3, kMinReach = 4, kMaxReach = kMaxEdgeReach;
 constexpr float kReachOfRadius = 0.7F, kMinReachOfSmall = 3;
-constexpr float kBellVariance = 0.5F;  // pixels^2; of lens and smoothing, as it shows in small discs
+constexpr float kBellVariance = 0.5F;  // pixels^2; of lens and smoothing, as seen in small discs
 constexpr float kFirstWidth2 = 4;      // square of the width that the first round expects
 constexpr double kMaxWidth2 = 250;
 constexpr double kMaxStep = 1, kMaxWidening = 25;  // of one round
 // A ray has the weight (1 + e / m)^-2, e its mean square error, m a multiple of the median.
 constexpr double kUsualError = 2.25, kLeastError = 0.05;  // grey levels, squared
 constexpr double kCircleDamping = 0.05, kSmearDamping = 0.02;
-constexpr float kMaxMove = 3;  // pixels; whatever moves further was no edge of this circle
+constexpr float kMaxMove = 3;  // pixels; an edge that is farther away is not of this circle
 
 struct Direction {
   float x = 0;
@@ -66,7 +66,7 @@ struct Smear {
     return static_cast<float>(xx * x * x + 2 * xy * x * y + yy * y * y);
   }
   [[nodiscard]] float largest_width2() const { return static_cast<float>((xx + yy) / 2 + radius()); }
-  // The nearest of rank one, and no wider than can be measured.
+  // The nearest matrix of rank one, with a measurable width.
   void straighten() {
     const double length = radius();
     const double largest = std::clamp((xx + yy) / 2 + length, 0.0, kMaxWidth2);
@@ -86,7 +86,7 @@ class RaySampler {
   RaySampler(const GradientField& field, const Circle& circle, int reach)
       : field_(field), circle_(circle), reach_(reach) {}
 
-  // Brightness at whole pixels from the rim; empty when a place lies outside of the picture.
+  // Brightness at whole pixels from the rim; empty when a place is outside of the picture.
   [[nodiscard]] EdgeSamples sample(const Direction& n) {
     const auto right = static_cast<float>(field_.width() - 2);
     const auto bottom = static_cast<float>(field_.height() - 2);
@@ -177,7 +177,7 @@ class Equations {
     }
   }
 
-  // Cholesky's decomposition; nullopt when too little is known.
+  // Cholesky's decomposition; nullopt: the system is singular.
   [[nodiscard]] std::optional<Unknowns> solve() {
     for (std::size_t i = 0; i < kUnknowns; ++i) left_[i][i] += i < 3 ? kCircleDamping : kSmearDamping;
     for (std::size_t i = 0; i < kUnknowns; ++i) {

@@ -13,7 +13,7 @@ constexpr int kRings = RimProfile::kRings;
 constexpr int kSectors = RimProfile::kSectors;
 using Samples = std::array<float, kRings>;
 
-// Where the rings are, in units of a fraction of the radius, in pixels at least and at most.
+// The positions of the rings, in units of a fraction of the radius, with bounds in pixels.
 constexpr Samples kRingsAt = {-4, -2.5F, -1.5F, -0.5F, 0.5F, 1.5F, 2.5F, 4};
 constexpr float kUnitOfRadius = 0.06F, kMinUnit = 1, kMaxUnit = 3;
 constexpr int kAtRim = 3;  // the jump between the innermost outer ring and the outermost inner one
@@ -29,7 +29,7 @@ class Sampler {
     for (std::size_t k = 0; k < distances_.size(); ++k) distances_[k] = circle.r + kRingsAt[k] * unit;
   }
 
-  // False when a sample lies outside of the picture: one does when the first or the last one does.
+  // False when a sample is outside of the picture. It is enough to check the first and the last one.
   bool read(const Ray& ray, Samples& to) const {
     if (!holds(ray, distances_.front()) || !holds(ray, distances_.back())) return false;
     for (std::size_t k = 0; k < to.size(); ++k) {

@@ -1,7 +1,7 @@
 // Radial edge search on the gradient field, compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Integers and lone float products only: nothing that a fused multiply-add could change.
+// Only integers and single float products, whose results a fused multiply-add could not change.
 #include "vision/rim/ray_search.hpp"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,4 +1,4 @@
-// The vectorised part of the rim: walks along many rays at once and finds the strongest edge on each.
+// The vectorised part of the rim: follows many rays at once and finds the strongest edge on each.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace freshframe::vision {
 
-/// A batch of rays, in fixed point so that every instruction set gives the same answer.
+/// A batch of rays, in fixed point so that every instruction set gives the same result.
 struct RayBatch {
   static constexpr int kMaxRays = 96;
   static constexpr int kPositionBits = 10;   // of a pixel
@@ -19,15 +19,15 @@ struct RayBatch {
   using Lane = std::array<std::int32_t, kMaxRays + 64>;
 
   int size = 0;
-  int reach = 0;          // pixels to look inwards and outwards
-  float discount = 0;     // what a pixel of distance from the rim takes off an edge's strength
+  int reach = 0;          // pixels searched inwards and outwards
+  float discount = 0;     // reduction of an edge's strength per pixel of distance from the rim
   float min_cosine2 = 0;  // square of the least cosine between gradient and ray
-  Lane x{};               // where the ray meets the rim, plus half a pixel
+  Lane x{};               // the ray's intersection with the rim, plus half a pixel
   Lane y{};
   Lane ux{};  // direction, outwards
   Lane uy{};
-  Lane pixel{};  // result: where the edge is, -1 for none
-  Lane step{};   // result: how far outwards from the rim that is, in whole pixels
+  Lane pixel{};  // result: position of the edge, -1 for none
+  Lane step{};   // result: its distance outwards from the rim, in whole pixels
   Lane slope{};  // result: gradient along the ray, positive when it gets brighter outwards
 };
 

@@ -16,7 +16,7 @@
 namespace freshframe::vision {
 namespace {
 
-// Search window of the first round: a fraction of the radius, in pixels at least and at most.
+// Search window of the first round: a fraction of the radius, with bounds in pixels.
 constexpr float kWindowOfRadius = 0.08F, kMinWindow = 2, kMaxWindow = 6;
 constexpr float kSecondWindow = 0.6F;  // of the first
 // Rays that must be inside the picture, that must find an edge in the first round, and that must agree in
@@ -72,7 +72,7 @@ bool Refinement::is_new(const Circle& circle) {
 
 bool Refinement::refine(Circle& circle, Rim& rim) {
   constexpr int kRounds = 3;
-  constexpr int kExactRound = 2;  // before, the circle is further off than a pixel
+  constexpr int kExactRound = 2;  // before, the error of the circle is more than a pixel
   const int rays = Rim::rays_for(circle.r);
   const auto all = static_cast<float>(rays);
   const float first_window = std::clamp(kWindowOfRadius * circle.r, kMinWindow, kMaxWindow);

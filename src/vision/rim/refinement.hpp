@@ -14,11 +14,11 @@ class Refinement {
  public:
   explicit Refinement(RadiusRange radii) : radii_(radii) {}
 
-  /// Forgets the circles of the previous picture.
+  /// Drops the circles of the previous picture.
   void start(const GradientField& field);
 
-  /// Moves `circle` and leaves its final rays in `rim`. False when there is too little rim, or when an
-  /// earlier candidate ended in the same place.
+  /// Moves `circle` and leaves its final rays in `rim`. False when there is too little rim, or when an earlier
+  /// candidate was moved to the same place.
   [[nodiscard]] bool refine(Circle& circle, Rim& rim);
 
  private:

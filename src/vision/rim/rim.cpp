@@ -12,7 +12,7 @@ namespace {
 
 constexpr float kRaysPerPixel = 2.8F;  // of radius: one ray for about two pixels of rim
 constexpr float kMinCosine = 0.86F;    // between gradient and ray: within 31 degrees
-constexpr float kFarDiscount = 0.35F;  // a far edge must be so much stronger than one on the rim
+constexpr float kFarDiscount = 0.35F;  // share of its strength that an edge loses at the end of the window
 
 }  // namespace
 
@@ -60,7 +60,7 @@ void Rim::cast(const GradientField& field, const Circle& circle, int rays, const
   }
 }
 
-// Puts the rays whose rim point lies well inside the picture into the batch.
+// Puts the rays whose rim point is well inside the picture into the batch.
 void Rim::aim(const GradientField& field, const Circle& circle, int step) {
   constexpr float kInside = GradientField::kBorder + 1;
   const float right = static_cast<float>(field.width()) - kInside - 1;

@@ -1,4 +1,4 @@
-// Looks along rays from a circle's centre for the edge nearest to its rim.
+// Searches along rays from a circle's centre for the edge nearest to its rim.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,14 +13,14 @@
 
 namespace freshframe::vision {
 
-/// What one ray found. `outwards` is how the brightness changes from inside to outside.
+/// The result of one ray. `outwards` is the change of brightness from inside to outside.
 struct Ray {
   enum class Edge : std::uint8_t { None, Darker, Brighter };
 
   float ux = 0;  // direction
   float uy = 0;
   float offset = 0;  // of the edge from the rim, pixels, outwards positive
-  int pixel = 0;     // where the edge is, when there is one
+  int pixel = 0;     // the position of the edge, if there is one
   Edge edge = Edge::None;
 };
 
@@ -32,11 +32,11 @@ class Rim {
 
   Rim();
 
-  /// Number of rays that suits a radius, even.
+  /// The number of rays for a radius, even.
   [[nodiscard]] static int rays_for(float radius) noexcept;
 
   struct Search {
-    float window = 2;   // pixels to look inwards and outwards
+    float window = 2;   // pixels searched inwards and outwards
     int step = 1;       // 2 uses every other ray
     bool exact = true;  // false: offsets to a pixel only, which is faster
   };
@@ -44,11 +44,11 @@ class Rim {
   void cast(const GradientField& field, const Circle& circle, int rays, const Search& search);
 
   [[nodiscard]] std::span<const Ray> rays() const noexcept { return std::span(rays_).first(size_); }
-  /// Rays whose rim point lies inside the picture, and those that found either kind of edge.
+  /// Rays whose rim point is inside the picture, and those that found either kind of edge.
   [[nodiscard]] int inside() const noexcept { return inside_; }
   [[nodiscard]] int darker() const noexcept { return darker_; }
   [[nodiscard]] int brighter() const noexcept { return brighter_; }
-  /// The kind that more rays found.
+  /// The more frequent kind.
   [[nodiscard]] Ray::Edge majority() const noexcept {
     return brighter_ >= darker_ ? Ray::Edge::Brighter : Ray::Edge::Darker;
   }

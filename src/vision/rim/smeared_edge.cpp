@@ -1,11 +1,11 @@
 // Fits a step that lens and motion have blurred to the brightness on a ray.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A point of the rim that moves evenly while the shutter is open draws a box across the edge; the lens and the
+// A point of the rim that moves evenly while the shutter is open blurs the edge with a box. The lens and the
 // smoothing add a bell, here a triangle. The brightness is  a + b S(d) + c R(d),  S the integral of box and
-// triangle, R a ramp that ends at the edge: the shading of a ball. Linear unknowns are eliminated, after G. Golub,
-// V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
-// separate", SIAM Journal on Numerical Analysis 1973.
+// triangle, R a ramp that ends at the edge: the shading of a ball. Linear unknowns are eliminated, after G.
+// Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose
+// variables separate", SIAM Journal on Numerical Analysis 1973.
 #include "vision/rim/smeared_edge.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace freshframe::vision {
 namespace {
 
 constexpr float kBell = 2.6F;        // half the base of the triangle, pixels
-constexpr double kRampPrior = 0.5;   // holds the ramp back, which a wide edge resembles
+constexpr double kRampPrior = 0.5;   // damps the ramp, which a wide edge resembles
 constexpr double kStepPrior = 1e-3;  // keeps the equations solvable where there is no edge
 
 using Vector = std::array<double, 3>;
@@ -115,7 +115,7 @@ EdgeEvidence fit_edge(EdgeSamples samples, float width, float offset) noexcept {
   const auto contrast = static_cast<float>(linear[1]);
   const auto shading = static_cast<float>(linear[2]);
 
-  // Derivatives: f by the offset, g by the square of the width; e is what the model leaves.
+  // Derivatives: f by the offset, g by the square of the width. e is the residual of the model.
   float f = 0, fs = 0, fr = 0, g = 0, gs = 0, gr = 0, ff = 0, fg = 0, gg = 0, fe = 0, ge = 0, ee = 0;
   for (std::size_t k = 0; k < samples.size(); ++k) {
     const float step = shapes.step[k];

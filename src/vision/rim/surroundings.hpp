@@ -1,4 +1,4 @@
-// What a picture looks like on both sides of a circle's rim.
+// The picture's brightness and edges on both sides of a circle's rim.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,7 +17,7 @@ struct Brightness {
   [[nodiscard]] double deviation() const noexcept;
 };
 
-/// How many of the places looked at are edges: a circle has none there, texture has.
+/// The share of the sampled places that are edges: a circle has none there, texture has.
 struct EdgeDensity {
   int edges = 0;
   int places = 0;

@@ -1,4 +1,4 @@
-// Runs the stages of the circle search and refuses what they cannot work on.
+// Runs the stages of the circle search and refuses unsuitable pictures and options.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/search/circle_search.hpp"
 
@@ -51,7 +51,7 @@ CircleDetectorOptions checked(const CircleDetectorOptions& o) {
   return o;
 }
 
-// A circle at an end of the range must not be lost to the error of measuring it.
+// A circle at an end of the range must not be lost because of the measuring error.
 RadiusRange with_error(const CircleDetectorOptions& o) {
   const auto error = [](float radius) { return std::max(kRadiusError, kRadiusErrorOfRadius * radius); };
   return {o.min_radius - error(o.min_radius), o.max_radius + error(o.max_radius)};
@@ -109,7 +109,7 @@ void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus&
     selection_.add(circle, coverage, pass, flawless);
     return true;
   };
-  // Training wants to see all candidates.
+  // Training needs all candidates.
   const auto is_known = [&](const Circle& circle) {
     if (&pass == &half_ && !observer_ && selection_.knows(circle)) return true;
     return std::any_of(settled_.begin(), settled_.end(),

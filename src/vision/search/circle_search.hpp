@@ -1,4 +1,4 @@
-// The stages behind CircleFinder in their order; here also for training and benchmarks, which look inside.
+// The stages behind CircleFinder in their order. Training and benchmarks also use them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,23 +17,22 @@ namespace freshframe::vision {
 /// Throws Error for a picture of no or of too many pixels.
 void check_picture(const Plane& luma);
 
-/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last at
-/// full size and once more at half: there the edges of blurred circles are steep again, and faint ones stand
-/// out from the noise. Cost is linear in the number of pixels up to the arcs and bounded from there on,
-/// whatever the picture shows. One thread at a time; allocates only while it meets a bigger or busier picture
-/// than before.
+/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last run
+/// at full size and again at half size: there the edges of blurred circles are steep, and faint ones exceed the
+/// noise. The cost is linear in the number of pixels up to the arcs, and bounded from there on for any picture.
+/// One thread at a time; allocates only for a larger or busier picture than before.
 class CircleSearch {
  public:
-  /// Throws OptionError for options that make no sense.
+  /// Throws OptionError for invalid options.
   explicit CircleSearch(const CircleDetectorOptions& options);
 
   [[nodiscard]] std::vector<Circle> find(const Plane& luma) { return find(luma, {}); }
 
-  /// Looks only where `focus` says, and tries what it expects.
+  /// Searches only the cells of `focus`, and tries its expected circles.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma, const CircleFocus& focus);
 
-  /// Sees every refined candidate, its probability as the score, with its features, before the choice. Makes
-  /// the search slow: nothing is passed over any more.
+  /// Gets every refined candidate with its features, its probability as the score, before the choice. Makes the
+  /// search slow, because no candidate is skipped any more.
   using Observer = std::function<void(const Circle&, const Features&)>;
   void set_observer(Observer observer);
 
@@ -41,12 +40,12 @@ class CircleSearch {
   void judge(SearchPass& pass, const Plane& luma, const CircleFocus& focus);
 
   CircleDetectorOptions options_;
-  RadiusRange radii_;  // of the options and the error of measuring
+  RadiusRange radii_;  // of the options, extended by the measuring error
   SearchPass full_;
   SearchPass half_;
-  std::vector<SearchPass*> passes_;  // of the two, those that the picture has room for
+  std::vector<SearchPass*> passes_;  // of the two, those for which the picture is large enough
   Selection selection_;
-  std::vector<Circle> settled_;  // expected circles that are certainly there
+  std::vector<Circle> settled_;  // expected circles that are certain
   Observer observer_;
 };
 

@@ -9,7 +9,7 @@ namespace freshframe::vision {
 namespace {
 
 constexpr float kSameSize = 0.6F;  // difference of the radii, pixels
-// Pixels between two rims. From 7 on the surroundings that are looked at have no part of a neighbour in them.
+// Pixels between two rims. From 7 on the sampled surroundings contain no part of a neighbour.
 constexpr float kMinGap = 1, kMaxGap = 8;
 
 bool side_by_side(const Circle& a, const Circle& b) {
@@ -18,13 +18,13 @@ bool side_by_side(const Circle& a, const Circle& b) {
   return gap >= kMinGap && gap <= kMaxGap;
 }
 
-// Whether two discs stand next to this one.
+// Whether two discs are next to this one.
 bool has_two_neighbours(const Circle& circle, std::span<const Circle> circles) {
   const Circle* first = nullptr;
   return std::any_of(circles.begin(), circles.end(), [&](const Circle& other) {
     if (!side_by_side(circle, other)) return false;
     if (first == nullptr) first = &other;
-    return std::hypot(other.x - first->x, other.y - first->y) > circle.r;  // else the same disc once more
+    return std::hypot(other.x - first->x, other.y - first->y) > circle.r;  // else it is the same disc again
   });
 }
 

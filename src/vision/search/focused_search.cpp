@@ -1,9 +1,9 @@
-// Chooses what part of a picture to search.
+// Chooses the part of a picture to search.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Looking at predicted places alone loses what is new and what moved in another way than predicted. So
-// whatever changed since it was last searched is searched again. A change is where a moving circle was
-// missed, too: it gets another chance in every picture, as under a search of the whole.
+// A search of the predicted places alone would miss new circles, and circles that did not move as predicted. So
+// every place that has changed since its last search is searched again. The place of a moving circle that was
+// missed changes too, so the circle gets another chance in every picture, as in a search of the whole.
 #include "vision/search/focused_search.hpp"
 
 #include "freshframe/error.hpp"
@@ -16,12 +16,12 @@
 namespace freshframe::vision {
 namespace {
 
-// A track's rim is searched this far inwards and outwards, pixels: what a refinement needs, and the
-// uncertainty of the prediction. What moved further than the greatest shows as a change.
+// A track's rim is searched this far inwards and outwards, pixels: the need of a refinement, and the
+// uncertainty of the prediction. A circle that moved further than the greatest distance is a change.
 constexpr double kSlack = 3, kSlackOfSpread = 2, kMaxSlack = 16;
-constexpr double kDoubtfulSlack = 4;  // of a circle that has no track
+constexpr double kDoubtfulSlack = 4;  // of a circle without a track
 constexpr int kGrow = 1;              // cells around changed ones: an edge may run along a cell's border
-constexpr double kMaxShare = 0.6;     // with more to search, the whole costs no more
+constexpr double kMaxShare = 0.6;     // with more, the whole picture costs no more
 
 }  // namespace
 
@@ -66,7 +66,7 @@ void FocusedSearch::expect(const CircleTracks& tracks) {
   }
 }
 
-// False when the whole picture had better be searched.
+// False: search the whole picture.
 bool FocusedSearch::choose_cells(const Plane& luma, const CircleTracks& tracks) {
   cells_.start(luma.row_bytes, luma.rows);
   if (!grid_.mark_changes(cells_)) return false;

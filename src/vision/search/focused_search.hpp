@@ -1,4 +1,4 @@
-// Looks for circles where tracks expect them and where the picture changed, and everywhere now and then.
+// Searches for circles at the predicted places and where the picture changed, and at intervals everywhere.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace freshframe::vision {
 
-/// What one source needs from picture to picture so that most of them are searched in part only. One thread
-/// at a time; keeps its memory.
+/// The state of one source, with which most pictures are searched only in part. One thread at a time; keeps its
+/// memory.
 class FocusedSearch {
  public:
   /// `full_every`: seconds between searches of the whole picture; 0: every picture.
@@ -23,7 +23,7 @@ class FocusedSearch {
   /// `tracks` have been advanced to the picture's time.
   [[nodiscard]] std::vector<Circle> find(CircleSearch& search, const Plane& luma, const CircleTracks& tracks);
 
-  /// How much of the last picture was searched, 0 to 1.
+  /// The share of the last picture that was searched, 0 to 1.
   [[nodiscard]] double searched_share() const noexcept { return share_; }
 
  private:
@@ -38,7 +38,7 @@ class FocusedSearch {
   ChangeGrid grid_;
   CellMask cells_;
   std::vector<Circle> expected_;
-  std::vector<Circle> doubtful_;  // of the last picture, too unsure to start a track
+  std::vector<Circle> doubtful_;  // of the last picture, not confident enough to start a track
 };
 
 }  // namespace freshframe::vision

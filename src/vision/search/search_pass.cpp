@@ -1,4 +1,4 @@
-// Runs the stages of one look at a picture.
+// Runs the stages of one pass over a picture.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/search/search_pass.hpp"
 
@@ -14,7 +14,7 @@
 namespace freshframe::vision {
 namespace {
 
-constexpr float kMinHalfRadius = 5;  // pixels at half size; smaller ones are better seen at full size
+constexpr float kMinHalfRadius = 5;  // pixels at half size; full size is better for smaller ones
 constexpr float kRimMargin = 1;      // pixels beyond the rim's tolerance that belong to it
 
 RadiusRange at_half(RadiusRange radii) {
@@ -58,7 +58,7 @@ void SearchPass::judge_candidates(const Wanted& wanted, const Visitor& visit) {
   }
 }
 
-// `arcs`: how much of the circle arcs covered, if that is known.
+// `arcs`: the part of the circle that arcs covered, if known.
 void SearchPass::judge(Circle circle, std::optional<float> arcs, const Visitor& visit) {
   if (!refinement_.refine(circle, rim_)) return;
   const Origin origin{.arcs = arcs ? *arcs : likely_arcs(circle, rim_), .half_size = size_ == Size::Half};

@@ -1,4 +1,4 @@
-// One look at a picture, at full size or at half: edges, arcs, candidates, each refined and judged.
+// One pass over a picture, at full size or at half: edges, arcs, candidates, each refined and judged.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,27 +21,27 @@
 
 namespace freshframe::vision {
 
-/// Circles that come in and go out are in pixels of the picture at full size, whatever the size this pass
-/// looks at. One thread at a time; allocates only while it meets a bigger or busier picture than before.
+/// Arguments and results are circles in pixels of the picture at full size, for either size of the pass. One
+/// thread at a time; allocates only for a larger or busier picture than before.
 class SearchPass {
  public:
   enum class Size { Full, Half };
 
   SearchPass(RadiusRange radii, Size size);
 
-  /// True when there is anything to look for: half size has no room for small circles and pictures.
+  /// True when the pass can find circles: half size has no room for small circles and pictures.
   [[nodiscard]] bool fits(const Plane& luma) const noexcept;
 
-  /// Finds the candidates. `luma` and `cells` at full size; with cells, edges elsewhere are passed over.
+  /// Finds the candidates. `luma` and `cells` at full size; with cells, edges elsewhere are skipped.
   void look(const Plane& luma, const CellMask* cells = nullptr);
 
-  /// Asked for each candidate before any work; false: it is passed over.
+  /// Called for each candidate before any work; false: it is skipped.
   using Wanted = std::function<bool(const Circle&)>;
   /// Gets each refined circle with its probability as the score.
   using Visitor = std::function<void(const Circle&, const Features&, float coverage)>;
-  /// Refines and judges circles that need no arcs that lead to them.
+  /// Refines and judges circles that need no arcs.
   void judge_expected(std::span<const Circle> expected, const Wanted& wanted, const Visitor& visit);
-  /// Refines and judges the candidates, the surest first.
+  /// Refines and judges the candidates, best first.
   void judge_candidates(const Wanted& wanted, const Visitor& visit);
   /// Lets all candidates be judged fully, as training needs it.
   void be_thorough() { thorough_ = true; }
@@ -49,9 +49,9 @@ class SearchPass {
   /// Moves a circle that judge() gave exactly onto its edge (polished()).
   [[nodiscard]] Circle polish(const Circle& circle) const noexcept;
 
-  /// How much of the circle's rim is there (rim_coverage()).
+  /// The visible share of the circle's rim (rim_coverage()).
   [[nodiscard]] float coverage(const Circle& circle);
-  /// Takes the edges of the circle's rim out of the field, so that they are no part of another circle.
+  /// Removes the edges of the circle's rim from the field, so that no other circle uses them.
   void take_rim(const Circle& circle);
 
  private:

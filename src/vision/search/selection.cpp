@@ -15,7 +15,7 @@ namespace {
 
 constexpr float kSameCircle = 0.93F;  // overlap beyond which two candidates are one circle found twice
 constexpr float kMaxOverlap = 0.55F;  // overlap that two chosen circles may have
-constexpr float kAlmostSure = 0.9F;   // score of a circle that need not be looked for again
+constexpr float kAlmostSure = 0.9F;   // score of a circle that need not be searched again
 constexpr float kMuchAlike = 0.2F;    // sum of the differences in place and size, fraction of the radius
 constexpr float kSameRing = 0.9F;     // ... when rings around one centre are wanted: radii 5 % apart
 // Circles have one centre when theirs are closer than this, pixels and fraction of the smaller radius.
@@ -74,7 +74,7 @@ std::vector<Circle> Selection::choose(std::span<SearchPass* const> passes,
   return {chosen_.begin(), chosen_.end()};
 }
 
-// The learned validation takes the neighbours in a row for texture.
+// The learned validation mistakes the neighbours in a row for texture.
 void Selection::trust_rows() {
   flawless_.clear();
   for (const Found& found : found_) {

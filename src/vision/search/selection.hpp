@@ -1,4 +1,4 @@
-// Chooses among the validated circles: no two of the same thing, no rim used twice.
+// Chooses among the validated circles: no object twice, no rim used twice.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,18 +12,17 @@
 
 namespace freshframe::vision {
 
-/// The validated circles of one picture on their way to the result. One thread at a time.
+/// The validated circles of one picture, and the choice of the result. One thread at a time.
 class Selection {
  public:
   void start() { found_.clear(); }
-  /// `circle.confidence` is its probability, `coverage` how much of its rim is there in the pass that found
-  /// it. `flawless`: see is_flawless(); such a circle is worth adding whatever its probability, it may stand in
-  /// a row.
+  /// `circle.confidence` is its probability, `coverage` the visible share of its rim in the pass that found it.
+  /// `flawless`: see is_flawless(). Such a circle is added at any probability, because it may be in a row.
   void add(const Circle& circle, float coverage, SearchPass& pass, bool flawless);
-  /// Whether a circle much like this one has been found that is almost surely real.
+  /// Whether a similar circle has been found that is almost certainly real.
   [[nodiscard]] bool knows(const Circle& circle) const;
-  /// Greedy, from the best one on. An accepted circle takes the edges of its rim out of all passes; one whose
-  /// rim was mostly taken by others is refused. Best score first.
+  /// Greedy, from the best one on. An accepted circle removes the edges of its rim from all passes. A circle
+  /// whose rim was mostly removed by others is refused. Best score first.
   [[nodiscard]] std::vector<Circle> choose(std::span<SearchPass* const> passes,
                                            const CircleDetectorOptions& options);
 

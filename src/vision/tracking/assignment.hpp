@@ -7,11 +7,11 @@
 
 namespace freshframe::vision {
 
-/// A table of costs and its best one-to-one pairing. As many allowed pairs as possible are made; among those
-/// pairings the cheapest wins. Time: min(rows, columns)^2 * max(rows, columns). Keeps its memory.
+/// A table of costs and its best one-to-one pairing. It has as many allowed pairs as possible, and among such
+/// pairings the least cost. Time: min(rows, columns)^2 * max(rows, columns). Keeps its memory.
 class Assignment {
  public:
-  /// Allowed costs lie below this in magnitude.
+  /// Allowed costs are below this in magnitude.
   static constexpr double kMaxCost = 100;
 
   /// Starts a table in which no pair is allowed.

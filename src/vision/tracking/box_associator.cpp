@@ -1,4 +1,4 @@
-// The tracker of boxes as programs in C++ see it.
+// The tracker of boxes in the public C++ interface.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
@@ -11,7 +11,7 @@
 namespace freshframe {
 namespace {
 
-// As in ByteTrack: detectors of boxes are sure from a half on.
+// As in ByteTrack: boxes are confident from 0.5 on.
 constexpr float kSureScore = 0.5F;
 constexpr float kCertainScore = 0.8F;
 

@@ -1,10 +1,10 @@
-// Constant velocity with slow changes, sizes that drift, and overlap as the test of what belongs together.
+// Constant velocity with slow changes, sizes that drift, and overlap as the test for a match.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Overlap says nothing where the expected place is uncertain: a small box that moves by its own width
-// overlaps not at all. So both boxes are grown by that uncertainty first, as F. Yang et al. do by a fixed
-// factor ("Hard to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering
-// the Matching Space", WACV 2023).
+// Overlap is no test where the predicted place is uncertain: a small box that moves by its own width does not
+// overlap at all. So both boxes are first enlarged by that uncertainty, as F. Yang et al. do by a fixed factor
+// ("Hard to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering the
+// Matching Space", WACV 2023).
 #include "vision/tracking/box_motion.hpp"
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace freshframe::vision {
 namespace {
 
-// What is near looks big and moves fast: pixels/s^2 and pixels/s, and so many sizes (side of a square of the
+// Near objects look large and move fast: pixels/s^2 and pixels/s, and so many sizes (side of a square of the
 // same area) per s^2 and per s.
 constexpr double kAcceleration = 1000, kAccelerationOfSize = 6;
 constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;
@@ -23,7 +23,7 @@ constexpr double kNoise = 1, kNoiseOfSize = 0.05;
 constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
 constexpr double kSizeGate = 9;    // squared standard deviations
 constexpr double kSizeGain = 0.4;  // of a new measurement
-constexpr double kGrowth = 2;      // standard deviations that boxes grow by before their overlap is taken
+constexpr double kGrowth = 2;      // standard deviations by which boxes are enlarged before the overlap
 constexpr double kMinSide = 1e-3;  // pixels
 
 double size_of(const BoxMotion::State& state) {
@@ -54,7 +54,7 @@ Sides sides_of(const Detection& box) {
           std::max(kMinSide, double{box.y2} - double{box.y1})};
 }
 
-// Intersection over union of two boxes grown by a margin.
+// Intersection over union of two boxes enlarged by a margin.
 double overlap(const Sides& a, const Sides& b, double margin) {
   const auto shared = [&](double from, double side, double other, double other_side) {
     return std::max(0.0, std::min(from + side / 2, other + other_side / 2) -

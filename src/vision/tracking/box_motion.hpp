@@ -1,4 +1,4 @@
-// How boxes move, and what found box fits a track: the model behind BoxAssociator.
+// The motion of boxes, and the match of a box with a track: the model behind BoxAssociator.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -29,7 +29,8 @@ struct BoxMotion {
   static void predict(State& state, double dt);
   [[nodiscard]] Fit fit(const State& state, const Detection& box) const;
   static void hit(State& state, const Detection& box);
-  /// False for boxes of a lower score, turned inside out, and of numbers that are none or out of all bounds.
+  /// False for boxes of a lower score, with inverted edges, and with numbers that are not finite or out of
+  /// bounds.
   [[nodiscard]] bool counts(const Detection& box) const;
   [[nodiscard]] static double place(const Detection& box);
   [[nodiscard]] static std::pair<double, double> reach(const State& state);

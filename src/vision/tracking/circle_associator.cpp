@@ -1,4 +1,4 @@
-// The tracker of circles without pictures, as programs in C++ see it.
+// The tracker of circles without pictures, in the public C++ interface.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/vision.hpp"
 

@@ -1,4 +1,4 @@
-// How circles move, and what found circle fits a track: the model behind CircleAssociator.
+// The motion of circles, and the match of a circle with a track: the model behind CircleAssociator.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,19 +25,19 @@ struct CircleMotion {
   static void predict(State& state, double dt);
   [[nodiscard]] static Fit fit(const State& state, const Circle& circle);
   static void hit(State& state, const Circle& circle);
-  /// False for numbers that are none or out of all bounds.
+  /// False for numbers that are not finite or out of bounds.
   [[nodiscard]] static bool counts(const Circle& circle);
   [[nodiscard]] static double place(const Circle& circle) { return double{circle.x}; }
   [[nodiscard]] static std::pair<double, double> reach(const State& state);
 
-  /// Standard deviation of where the centre is expected, pixels.
+  /// Standard deviation of the predicted centre, pixels.
   [[nodiscard]] static double spread(const State& state);
 };
 
 using CircleTracks = TrackSet<CircleMotion>;
 
 [[nodiscard]] TrackRules circle_rules(const CircleTrackerOptions& options);
-/// What the tracks make of the circles that were just taken in: those whose track is confirmed.
+/// The circles of the last take() whose track is confirmed, with the tracker's columns.
 [[nodiscard]] Circles tracked_circles(const CircleTracks& tracks, const std::vector<Circle>& found);
 
 }  // namespace freshframe::vision

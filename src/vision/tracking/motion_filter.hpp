@@ -1,4 +1,4 @@
-// Kalman filter of a point that moves with slowly changing velocity, for any distance in time between looks.
+// Kalman filter of a point that moves with slowly changing velocity, for any time between measurements.
 // SPDX-License-Identifier: Apache-2.0
 //
 // R. E. Kalman, "A new approach to linear filtering and prediction problems", 1960; the motion model is the
@@ -16,7 +16,7 @@ class MotionFilter {
   MotionFilter(double x, double y, double position_variance, double velocity_variance)
       : x_(x), y_(y), pp_(position_variance), vv_(velocity_variance) {}
 
-  /// Goes `dt` seconds ahead; `acceleration`: standard deviation, pixels/s^2.
+  /// Predicts `dt` seconds ahead; `acceleration`: standard deviation, pixels/s^2.
   void predict(double dt, double acceleration) noexcept {
     const double noise = acceleration * acceleration * dt * dt;
     x_ += vx_ * dt;
@@ -26,7 +26,7 @@ class MotionFilter {
     vv_ += noise;
   }
 
-  /// Takes a measured position in; `variance` in pixels^2 on each axis.
+  /// Updates with a measured position; `variance` in pixels^2 on each axis.
   void update(double x, double y, double variance) noexcept {
     const double total = pp_ + variance;
     const double position_gain = pp_ / total;

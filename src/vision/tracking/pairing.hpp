@@ -1,4 +1,4 @@
-// Pairs tracks with finds at the least total cost, in time that does not explode with their number.
+// Pairs tracks with finds at the least total cost, in a bounded time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,8 +14,8 @@
 
 namespace freshframe::vision {
 
-/// A sparse assignment: pairs that touch no common track or find are solved apart, so a crowd costs what its
-/// knots cost. Of each track at most kMaxPairs pairs are considered, the cheapest. Keeps its memory.
+/// A sparse assignment: pairs without a common track or find are solved separately, so the cost is the sum over
+/// the connected components. Of each track only the kMaxPairs cheapest pairs are considered. Keeps its memory.
 class Pairing {
  public:
   static constexpr std::size_t kMaxPairs = 16;
@@ -32,7 +32,7 @@ class Pairing {
     order_.resize(finds);
     for (std::size_t k = 0; k < finds; ++k) order_[k] = places_[k].second;
   }
-  /// The finds whose place lies in an interval.
+  /// The finds whose place is in an interval.
   [[nodiscard]] std::span<const std::size_t> between(double low, double high) const;
 
   void start(std::size_t tracks, std::size_t finds);
@@ -56,9 +56,9 @@ class Pairing {
   std::vector<std::size_t> order_;
   std::size_t tracks_ = 0;
   std::vector<Pair> pairs_;
-  std::size_t first_of_track_ = 0;    // where the pairs of the current track begin
+  std::size_t first_of_track_ = 0;    // the first pair of the current track
   std::vector<std::size_t> parents_;  // union-find over tracks, then finds
-  std::vector<std::size_t> rows_;     // of the knot in hand
+  std::vector<std::size_t> rows_;     // of the current component
   std::vector<std::size_t> columns_;
   std::vector<std::pair<std::size_t, std::size_t>> result_;
   Assignment assignment_;

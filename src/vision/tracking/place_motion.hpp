@@ -1,4 +1,4 @@
-// Where a thing's centre is expected: straight on, or, after a bounce, anywhere around where it was.
+// The prediction of an object's centre: straight on, or, after a bounce, anywhere around its last place.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace freshframe::vision {
 
-/// How things move; standard deviations.
+/// The motion of objects; standard deviations.
 struct PlaceRules {
   double acceleration = 2000;  // pixels/s^2
   double first_speed = 350;    // of a new track, whose velocity is unknown, pixels/s
@@ -19,18 +19,18 @@ struct PlaceRules {
 
 class PlaceMotion {
  public:
-  /// Places further apart than 4 standard deviations cannot be of the same thing; after a bounce 2.5.
+  /// Places more than 4 standard deviations apart cannot be of the same object; after a bounce 2.5.
   static constexpr double kGate = 16, kBounceGate = 6.25;
-  /// What bounces or is hit goes on from where it was with another velocity. That is rarer than going
-  /// straight on: minus twice the log of the odds.
+  /// An object that bounces or is hit continues from its place with another velocity. That is rarer than
+  /// straight motion: minus twice the log of the odds.
   static constexpr double kBouncePenalty = 6;
 
-  /// Pixels. Further out a velocity may be no float any more.
+  /// Pixels. Farther out a velocity may overflow a float.
   static constexpr float kFarthest = 1e7F;
 
   PlaceMotion(double x, double y, const PlaceRules& rules) : motion_(begin(x, y, rules)) {}
 
-  /// Goes `dt` seconds on from the last hit.
+  /// Predicts `dt` seconds after the last hit.
   void predict(double dt, const PlaceRules& rules) {
     prediction_ = motion_;
     prediction_.predict(dt, rules.acceleration);

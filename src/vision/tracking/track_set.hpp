@@ -1,7 +1,7 @@
-// Gives things identities over time: predict each track, pair tracks with what was found, confirm or forget.
+// Gives objects identities over time: predict each track, pair tracks with finds, confirm or drop them.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two rounds - sure finds first, then doubtful ones for tracks that found none - are those of Y. Zhang
+// The two rounds - confident finds first, then the others for the remaining tracks - are those of Y. Zhang
 // et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022. Different: time
 // is real, so dropped frames need no special case, and the cost is a likelihood.
 #pragma once
@@ -23,40 +23,40 @@
 
 namespace freshframe::vision {
 
-/// How a track and a find fit: minus twice the log likelihood up to a constant.
+/// The match of a track and a find: minus twice the log likelihood up to a constant.
 struct Fit {
   bool possible = false;
   double cost = 0;
 };
 
-/// When tracks begin and end.
+/// The rules for the beginning and the end of tracks.
 struct TrackRules {
   double max_gap = 0.5;             // seconds that a track may be unseen
-  float sure_confidence = 0.6F;     // a lower score continues a track but never starts one
-  float certain_confidence = 0.8F;  // a find this good is confirmed at once
-  int confirming_hits = 2;          // others when seen again
+  float sure_confidence = 0.6F;     // a less confident find continues a track but never starts one
+  float certain_confidence = 0.8F;  // the track of such a find is confirmed at once
+  int confirming_hits = 2;          // others are confirmed when seen again
 };
 
-/// The tracks of one kind of thing. `Model` says how it moves and what fits it; it has the types Item (what
-/// is found; with a member `score`) and State, and the functions
+/// The tracks of one kind of object. `Model` defines its motion and its match with finds. It has the types Item
+/// (a find, with a member `confidence`) and State, and the functions
 ///   State start(const Item&), void predict(State&, double dt), Fit fit(const State&, const Item&),
 ///   void hit(State&, const Item&), bool counts(const Item&), double place(const Item&),
 ///   std::pair<double, double> reach(const State&).
-/// predict() goes from the last hit; reach() is the interval of place() (any coordinate) outside of which no
-/// find fits; what does not count(), such as numbers that are none, is ignored. One thread at a time; keeps
-/// its memory.
+/// predict() starts from the last hit. reach() is the interval of place() (any coordinate) outside of which no
+/// find fits. Finds for which counts() is false, such as those with NaN, are ignored. One thread at a time;
+/// keeps its memory.
 template <class Model>
 class TrackSet {
  public:
   using Item = typename Model::Item;
   using State = typename Model::State;
 
-  /// Without any picture in between, a track outlives max_gap so many times: dropped frames are no evidence.
+  /// Without any picture in between, a track survives for this multiple of max_gap: dropped frames are no
+  /// evidence of its end.
   static constexpr double kBlindGaps = 2;
-  /// Bounds the time of the pairing; with so many alive, new things start no track until others end.
+  /// Bounds the time of the pairing. With so many tracks, a new one begins only after another has ended.
   static constexpr std::size_t kMaxTracks = 512;
-  /// Likewise: of more finds the surest are considered. Detectors that do not suppress repeats give
-  /// thousands.
+  /// Likewise: of more finds the most confident are considered. Detectors without suppression return thousands.
   static constexpr std::size_t kMaxFinds = 1024;
   /// Seconds. Beyond this the predicted variance overflows.
   static constexpr double kMaxMaxGap = 1e6;
@@ -65,7 +65,7 @@ class TrackSet {
     State state;
     double born = 0;        // seconds
     double last_seen = 0;   // seconds
-    double confidence = 0;  // mean of the scores, the latest count most
+    double confidence = 0;  // weighted mean of the finds', the latest with the largest weight
     int hits = 0;
     std::int64_t id = 0;  // 0 until confirmed
     bool paired = false;  // seen in the current picture
@@ -78,11 +78,11 @@ class TrackSet {
     throw OptionError(message.str());
   }
 
-  /// Goes to the time of the next picture, seconds. A step back starts afresh; ids go on.
+  /// Advances to the time of the next picture, seconds. A step back ends all tracks; ids continue.
   void advance(double pts) {
     if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
     if (pts < now_) tracks_.clear();
-    // A picture that does not show a thing any more ends its track; one that never came says nothing, up to
+    // A picture without the object counts towards the end of its track. A missing picture does not, up to
     // kBlindGaps.
     const double kept = now_;
     now_ = pts;
@@ -95,7 +95,7 @@ class TrackSet {
     }
   }
 
-  /// What the picture at that time shows.
+  /// Takes the finds of the picture at that time.
   void take(std::span<const Item> found) {
     track_of_.assign(found.size(), -1);
     consider(found);
@@ -107,7 +107,7 @@ class TrackSet {
     confirm(found);
   }
 
-  /// In no particular order. Predictions after advance(); after take() what was paired is as measured.
+  /// In no particular order. After advance() all are predictions, after take() the paired ones are measured.
   [[nodiscard]] const std::vector<Track>& tracks() const noexcept { return tracks_; }
   /// The confirmed track of a find of the last take(), nullptr for none.
   [[nodiscard]] const Track* confirmed(std::size_t find) const noexcept {
@@ -150,7 +150,7 @@ class TrackSet {
     const auto last = scores_.begin() + (kMaxFinds - 1);
     std::nth_element(scores_.begin(), last, scores_.end(), std::greater<>());
     const float least = *last;
-    auto room = 1 + std::count(scores_.begin(), last, least);  // of equal scores the first ones are taken
+    auto room = 1 + std::count(scores_.begin(), last, least);  // of equal ones, the first are taken
     std::erase_if(considered_, [&](std::size_t j) {
       return found[j].confidence < least || (found[j].confidence == least && --room < 0);
     });
