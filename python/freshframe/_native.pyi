@@ -37,11 +37,11 @@ class Frame:
 
     @property
     def format(self, /) -> Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']:
-        """As decoded."""
+        """The pixel format."""
 
     @property
     def color_range(self, /) -> Literal['limited', 'full']:
-        """'limited': luma 16 to 235, as video has it."""
+        """'limited' (luma 16 to 235, as in most video) or 'full'."""
 
     @property
     def color_space(self) -> str:
@@ -50,13 +50,13 @@ class Frame:
     @property
     def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]:
         """
-        The component arrays as they lie in memory: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3); read-only views.
+        The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3). They are read-only views.
         """
 
     @property
     def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        (H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range; of bgr and rgb converted once. GIL: released for the first conversion
+        (H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range. Of bgr and rgb it is converted once. GIL: released for the first conversion
         """
 
     @property
@@ -88,7 +88,7 @@ class Frame:
 
     def copy(self, format: str | None = None) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        A writable array of your own, laid out as `array` (of `format`, when given): copy('bgr') is what OpenCV's functions can draw on. GIL: released
+        A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw on copy('bgr'). GIL: released
         """
 
     @staticmethod
@@ -96,7 +96,7 @@ class Frame:
         """
         A frame of a uint8 array in the layout of `array`; also 'rgba' (H, W, 4), whose alpha is dropped.
 
-        With copy=False the frame shares the array's memory, which must not change any more.
+        With copy=False the frame shares the array's memory, which must not change afterwards.
 
         Raises:
             OptionError: The shape does not fit the format.
@@ -111,7 +111,7 @@ class Frame:
         """The same frame: it never changes."""
 
     def __reduce__(self) -> object:
-        """Refuses."""
+        """Raises OptionTypeError: a Frame cannot be pickled."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
         """
@@ -127,22 +127,22 @@ class Frame:
         """The CPU: (1, 0)."""
 
     def __eq__(self, other: object, /) -> bool:
-        """Same memory, not same pixels."""
+        """True if both share their memory; pixels are not compared."""
 
     def __hash__(self) -> int: ...
 
     def __repr__(self) -> str: ...
 
     def _nbytes(self) -> int:
-        """Bytes behind this frame, conversions included."""
+        """Bytes of this frame's memory, conversions included."""
 
 T_co = TypeVar("T_co", covariant=True)
 
 class Sample(Generic[T_co]):
     """
-    A value, the stamp of its birth and the frame that it was made from.
+    A value with its source, number and times, and the frame that it was made from.
 
-    Compares by identity. Made by readers and for nodes, not by hand.
+    Samples compare by identity. Readers return them and nodes receive them. Programs do not create them.
     """
 
     @property
@@ -152,7 +152,7 @@ class Sample(Generic[T_co]):
     @property
     def frame(self, /) -> Frame | None:
         """
-        The frame that the value was made from; the value itself on an edge of frames; None below a source of other things or with frames=False.
+        The frame that the value was made from. On an edge of frames it is the value itself. None with frames=False or if the source does not deliver frames.
         """
 
     @property
@@ -165,7 +165,9 @@ class Sample(Generic[T_co]):
 
     @property
     def captured(self) -> float:
-        """time.monotonic() when device, file or network handed the packet over."""
+        """
+        time.monotonic() when the device, file or network delivered the packet.
+        """
 
     @property
     def source(self) -> str:
@@ -174,12 +176,12 @@ class Sample(Generic[T_co]):
     @property
     def node(self) -> str:
         """
-        Name of the node that gave this sample: tells the parents of a merge apart.
+        Name of the node that sent this sample. It identifies the parent in a merge.
         """
 
     @property
     def path(self, /) -> str | None:
-        """File of this picture of a sequence; None for other sources."""
+        """Path of this picture in an image sequence; None for other sources."""
 
     @property
     def dropped(self) -> int:
@@ -190,7 +192,7 @@ class Sample(Generic[T_co]):
         """Seconds since `captured`."""
 
     def __reduce__(self) -> object:
-        """Refuses."""
+        """Raises OptionTypeError: a Sample cannot be pickled."""
 
     def __repr__(self) -> str: ...
 
@@ -198,7 +200,7 @@ class Reader(Generic[T_co]):
     """
     Pulls samples from one or more nodes; made by Pipeline.reader().
 
-    Every verb raises a failed node's NodeError rather than return stale data. One thread at a time.
+    Every method raises a failed node's NodeError rather than return stale data. One thread at a time may use a reader.
     """
 
     def __iter__(self) -> Iterator[Sample[T_co]]:
@@ -224,7 +226,7 @@ class Reader(Generic[T_co]):
         """
 
     def _take(self) -> Sample[T_co] | None:
-        """What `async for` polls with: the next sample or None."""
+        """The next sample or None, for `async for`. Never waits."""
 
     def latest(self) -> Sample[T_co] | None:
         """
@@ -250,7 +252,7 @@ class Reader(Generic[T_co]):
 
     @property
     def ended(self) -> bool:
-        """True when nothing will come any more and nothing waits."""
+        """True once every parent has ended and the queue is empty."""
 
     @property
     def name(self) -> str:
@@ -270,23 +272,23 @@ class Reader(Generic[T_co]):
         """
 
     def _wake_fd(self) -> int:
-        """Descriptor for the event loop."""
+        """The file descriptor that wakes the event loop."""
 
     def _reset_wake(self) -> None:
-        """Called before _take(), so that what comes after it wakes the loop."""
+        """Called before _take(), so that a later sample wakes the event loop."""
 
     def _check_stalled(self) -> None:
-        """Raises Stalled when waiting on can lead to nothing."""
+        """Raises Stalled if a further wait cannot succeed."""
 
     def _arm(self, waits: bool) -> None:
-        """Called before and after the event loop waits."""
+        """Enables wake-ups before the event loop waits, and disables them after."""
 
 class NodeHandle:
     """A native node before and after it is added."""
 
     @property
     def added(self) -> bool:
-        """True when it belongs to a pipeline."""
+        """True once it belongs to a pipeline."""
 
     @property
     def live(self) -> bool:
@@ -294,15 +296,15 @@ class NodeHandle:
 
     @property
     def default_name(self) -> str:
-        """Its name when add() is given none."""
+        """The node's name if add(name=) is not given."""
 
 class QueuePolicy:
-    """What the engine knows of a Queue."""
+    """The engine's form of a Queue."""
 
     def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
 
 class BatchPolicy:
-    """What the engine knows of a Batch."""
+    """The engine's form of a Batch."""
 
     def __init__(self, size: int, max_wait: float) -> None: ...
 
@@ -318,22 +320,22 @@ class Engine:
 
     def start(self, start_outside: Callable[[], None], /) -> None:
         """
-        Starts the native threads, calls start_outside, waits until every node has opened and lets the sources go. GIL: released while waiting
+        Starts the native threads, calls start_outside and waits until every node has opened. Then the sources begin to deliver. GIL: released while waiting
         """
 
     def wait(self, seconds: float | None, /) -> bool:
         """
-        True once the pipeline has ended; raises what failed. None: no limit. GIL: released while waiting
+        True if the pipeline ends within the time; None: no limit. Raises the failure of the pipeline. GIL: released while waiting
         """
 
     def stop(self, seconds: float, /) -> bool:
         """
-        Stops and joins; raises StopTimeout. False from a node's own thread, which only asks. GIL: released while waiting
+        Stops the pipeline and joins its threads; raises StopTimeout. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
         """
 
     def join(self, seconds: float, /) -> bool:
         """
-        True once every thread has ended; looks for no signals. GIL: released while waiting
+        True if every thread ends within the time. Does not handle signals. GIL: released while waiting
         """
 
     def add_native(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
@@ -350,19 +352,21 @@ class Engine:
 
     def source_of(self, node: int, source: int) -> int:
         """
-        The number of the one source that `source` is made of; it must reach `node`.
+        The index of the only source upstream of `source`, which must be upstream of `node` too.
         """
 
     def view_name(self, node: int, only: int) -> str:
-        """A port's name as a view."""
+        """A port's name in the list of views."""
 
     def node_name(self, index: int) -> str: ...
 
     def raise_untold(self) -> None:
-        """Raises what failed, unless a call has raised it already."""
+        """
+        Raises the failure of the pipeline, unless a call has raised it already.
+        """
 
     def request_stop(self) -> None:
-        """Asks everything to stop. GIL: released"""
+        """Requests every node to stop; does not wait. GIL: released"""
 
     def call_at_end(self, callback: Callable) -> None: ...
 
@@ -379,7 +383,7 @@ class Engine:
 
     @property
     def forked(self) -> bool:
-        """True in a child of the process that made it."""
+        """True in a child of the process that created it."""
 
     def describe(self) -> str: ...
 
@@ -393,19 +397,21 @@ class Engine:
         """Starts the dashboard's server; returns its URLs."""
 
     def close_server(self) -> None:
-        """Ends it. GIL: released while waiting"""
+        """Ends the dashboard's server. GIL: released while waiting"""
 
     def metrics(self) -> str:
-        """What /metrics tells of this pipeline. GIL: released"""
+        """The text of /metrics for this pipeline. GIL: released"""
 
     def forget_server(self) -> None:
-        """In the child of a fork: closes its socket there."""
+        """Closes the server's socket in the child of a fork."""
 
     def add_process(self, label: str, kinds: tuple[str, str], parents: Sequence[tuple[int, int]], options: AddOptions, recipe: dict, records_to: str | None) -> int:
         """Adds a place for a node in worker processes; returns its index."""
 
 def set_gil_findings(capsule: CapsuleType) -> None:
-    """Where the server hears of the GIL watch, without the GIL."""
+    """
+    Sets the table from which the server reads the GIL watch's findings without the GIL.
+    """
 
 def run_process(engine, index):
     """
@@ -413,7 +419,7 @@ def run_process(engine, index):
     """
 
 class StopToken:
-    """Tells a source that its pipeline stops; given to Source.read()."""
+    """The stop signal of a pipeline, which Source.read() receives."""
 
     @property
     def stopped(self) -> bool:
@@ -437,17 +443,17 @@ class WorkerEnd:
 
     def init(self) -> tuple:
         """
-        What the worker is for, where its stacks are dumped, and the name of its node.
+        The worker's task, the descriptor for its stack dumps and the name of its node.
         """
 
     def opened(self) -> None: ...
 
     def receive(self) -> object:
-        """The next sample; None: there are no more. GIL: released while waiting"""
+        """The next sample; None after the last one. GIL: released while waiting"""
 
     def receive_batch(self) -> object:
         """
-        The samples of the next call; None: there are no more. GIL: released while waiting
+        The samples of the next call; None after the last one. GIL: released while waiting
         """
 
     def reply(self, result: object | None) -> None:
@@ -457,29 +463,31 @@ class WorkerEnd:
 
     def fail(self, what: str, texts: tuple[str, str], parts: object | None) -> None:
         """
-        Says that the node raised: on a "sample", in a whole "call", or "outside".
+        Reports that the node raised: on a "sample", in a whole "call", or "outside" of both.
         """
 
     def closed(self) -> None: ...
 
     def log(self, level: int, logger: str, text: str) -> bool:
-        """False: the parent is too slow."""
+        """
+        Sends a log record. False: it was dropped, because the parent is too slow.
+        """
 
 class FleetStream:
     """One output of one run of a camera, on an agent. Not an interface."""
 
     @property
     def wanted(self) -> bool:
-        """Whether some reader wants its results."""
+        """True if a reader requests its results."""
 
     def note(self, captured: float) -> bool:
         """
-        Counts a result that no reader wants. False: it was captured after the lease's end.
+        Counts a result that no reader requests. False: it was captured after the end of the lease.
         """
 
     def put(self, stamp: tuple, pickled: bytes) -> bool:
         """
-        A result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured after the lease's end.
+        Adds a result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured after the end of the lease.
         """
 
 class FleetAgent:
@@ -489,53 +497,53 @@ class FleetAgent:
 
     def next_order(self) -> object:
         """
-        Bytes of the controller, or the (camera, epoch) of a run that it does not list any more; None: it has gone. GIL: released while waiting
+        Bytes from the controller, or the (camera, epoch) of a run that the controller no longer lists. None: the controller has closed the connection. GIL: released while waiting
         """
 
     def tell(self, message: bytes) -> None:
         """Sends bytes to the controller."""
 
     def open_run(self, camera: int, epoch: int, exclusive: bool) -> None:
-        """A run of a camera begins."""
+        """Begins a run of a camera."""
 
     def close_run(self, camera: int, epoch: int) -> bool:
         """
-        It has ended; its results can still be pulled. False: a session is open still, call it again.
+        Ends a run. Readers can still pull its results. False: a session is still open, so call it again.
         """
 
     def enter_gate(self, camera: int, epoch: int) -> None:
-        """Network sources that this thread makes ask the gate of this run."""
+        """Network sources that this thread creates use the gate of this run."""
 
     def open_stream(self, camera: int, epoch: int, output: str) -> FleetStream:
-        """Where the results of an output go."""
+        """Opens the stream for the results of an output."""
 
 def leave_gate() -> None:
-    """The opposite of enter_gate()."""
+    """Undoes enter_gate()."""
 
 class FleetChild:
-    """An agent's process, as its guard sees it. Not an interface."""
+    """An agent's process, for the guard that starts it. Not an interface."""
 
     @property
     def pid(self) -> int:
-        """Its number; 0 once reap() has told its end."""
+        """The process ID; 0 once reap() has returned the end."""
 
     def fileno(self) -> int:
-        """Readable once it has ended."""
+        """A descriptor that is readable once the process has ended."""
 
     def kill(self) -> None:
-        """Kills it and its group."""
+        """Kills the process and its process group."""
 
     def signal(self, number: int) -> None:
-        """Sends it a signal."""
+        """Sends a signal to the process."""
 
     def reap(self) -> object:
-        """How it ended, once; None: it runs."""
+        """Reaps the process and returns how it ended, once. None: it still runs."""
 
 def mask_passwords(text: str) -> str:
-    """A text without the passwords of the URLs in it."""
+    """The text with the passwords in its URLs masked."""
 
 def start_fleet_child(arguments: list, environment: list, socket: int) -> FleetChild:
-    """Starts a process with a socket; this thread must outlive it."""
+    """Starts a process with a socket. The calling thread must outlive it."""
 
 def make_video_source(url: str, options: dict) -> NodeHandle: ...
 
@@ -556,7 +564,7 @@ def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> fresh
     """GIL: released"""
 
 def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
-    """A line of anti-aliased text: how much of each pixel is covered."""
+    """A line of anti-aliased text as the coverage of each pixel, 0 to 255."""
 
 def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str], segment: float | None) -> NodeHandle: ...
 
@@ -581,13 +589,15 @@ def demo_truth(url: str, seq: int) -> list: ...
 def demo_shapes(url: str, seq: int) -> list: ...
 
 def cameras() -> list[dict[str, Any]]:
-    """The cameras of this machine and what they offer. GIL: released"""
+    """
+    The cameras of this machine with their formats and rates. GIL: released
+    """
 
 def media_versions() -> dict:
     """FFmpeg's versions, licence and build flags."""
 
 def make_function_node(address: int, keep: object, options: dict[str, Any]) -> NodeHandle:
-    """A node of a C function; it keeps `keep`."""
+    """A node that calls a C function; it holds a reference to `keep`."""
 
 def load_function_node(path: str, symbol: str, options: dict[str, Any]) -> NodeHandle:
     """GIL: released"""
@@ -596,10 +606,10 @@ def load_node(path: str, name: str, options: dict[str, Any]) -> NodeHandle:
     """GIL: released"""
 
 def adopt_node(owner: object, capsule: object) -> NodeHandle:
-    """A node of an extension module's own object."""
+    """A node that an extension module's object implements."""
 
 def native_types(node: NodeHandle) -> tuple[str, str]:
-    """The names of what it takes and gives; empty: nothing."""
+    """The names of a node's input and output types; empty: none."""
 
 class LoneNode:
     """A native node without a pipeline."""
@@ -618,12 +628,12 @@ class LoneNode:
 def make_box_tracker(max_gap: float, min_confidence: float, iou: float) -> NodeHandle: ...
 
 def update_box_tracker(tracker: NodeHandle, detections: Any, time: float) -> freshframe.results.Detections:
-    """GIL: released for a hundred boxes or more, else held"""
+    """GIL: released for a hundred boxes or more, held otherwise"""
 
 def make_annotate(ids: bool, names: bool, confidences: bool | None, trail: float, line_width: float) -> NodeHandle: ...
 
 def annotate(node: NodeHandle, frame: Frame, found: Any, time: float | None) -> Frame:
-    """A copy of the frame with what was found. GIL: released"""
+    """A copy of the frame with the results drawn on it. GIL: released"""
 
 def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None) -> NodeHandle: ...
 
@@ -678,7 +688,7 @@ def collect_log(on: bool) -> None:
 
 def take_log() -> list:
     """
-    Takes what was collected: (level 0..3, text, "") each, or (Python's level, text, logger) of a worker.
+    Removes and returns the collected lines: (level 0..3, text, "") each, or (Python's level, text, logger) of a worker.
     """
 
 def wait_log() -> bool:
@@ -687,49 +697,49 @@ def wait_log() -> bool:
     """
 
 def end_log() -> None:
-    """Ends one wait_log(), of now or later."""
+    """Ends one wait_log(): the present one or the next."""
 
 class Pages:
-    """A server of pages of the program's own. Not an interface."""
+    """An HTTP server for the program's own pages. Not an interface."""
 
     def __init__(self, host: str, port: int, token: str, home: str) -> None: ...
 
     def set(self, path: str, type: str, body: bytes, status: int) -> None:
-        """What is answered at a path from now on."""
+        """Sets the answer at a path."""
 
     def set_for(self, path: str, body: bytes, seconds: float, after: str) -> None:
         """
-        The same for so many seconds, with status 200; then a text with status 503.
+        Sets the answer at a path, with status 200, for `seconds`. Then the answer is the text `after`, with status 503.
         """
 
     @property
     def asked(self) -> int:
-        """How often one of these was asked for."""
+        """The number of requests for these pages."""
 
     @property
     def urls(self) -> list[str]:
-        """Where it is served, with the token if there is one."""
+        """The URLs of the server, with the token if there is one."""
 
     def close(self) -> None:
-        """Ends it. GIL: released while waiting"""
+        """Ends the server. GIL: released while waiting"""
 
     def forget_in_child(self) -> None:
-        """In the child of a fork: closes its socket there."""
+        """Closes the server's socket in the child of a fork."""
 
 def does_without_gil(module: Any) -> bool | None:
     """
-    Whether an extension module declares it; None where that cannot be told.
+    True if an extension module declares that it runs without the GIL. None if its declaration cannot be read.
     """
 
 def register_classes(classes: dict) -> None:
-    """Tells the module the package's classes, once."""
+    """Gives the module the package's classes, once."""
 
 def forget_classes() -> None:
-    """The opposite, when the interpreter exits."""
+    """Drops the package's classes when the interpreter exits."""
 
 def let_leaks_pass() -> None:
     """
-    For an exit with a node that is still busy: what it holds outlives the interpreter.
+    Disables nanobind's leak warnings, for an exit while a node is still busy. Its objects outlive the interpreter.
     """
 
 __version__: str

@@ -6,19 +6,19 @@ def sum(x: object, compensated: bool, threads: object) -> float | int:
     """
     See freshframe.numeric.sum.
 
-    GIL: released when that pays (above 16 MiB), held otherwise.
+    GIL: released above 16 MiB, held otherwise.
     """
 
 def mean(x: object | None, compensated: bool, threads: object | None) -> float:
     """
     See freshframe.numeric.mean.
 
-    GIL: released when that pays (above 16 MiB), held otherwise.
+    GIL: released above 16 MiB, held otherwise.
     """
 
 def absdiff_mean(a: object | None, b: object | None, threads: object | None) -> float:
     """
     See freshframe.numeric.absdiff_mean.
 
-    GIL: released when that pays (above 16 MiB), held otherwise.
+    GIL: released above 16 MiB, held otherwise.
     """

@@ -81,7 +81,7 @@ def sum(x: Any, *, compensated: bool = False, threads: int = 1) -> float | int:
         OptionTypeError: ``x`` has another type; the message says what is accepted and what was given.
         OptionError: ``threads`` is out of range.
 
-    GIL: released when that pays (above 16 MiB), held otherwise.
+    GIL: released above 16 MiB, held otherwise.
     """
     return _numeric.sum(x, _check.flag("compensated", compensated), threads)
 
@@ -101,7 +101,7 @@ def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads
         OptionTypeError: ``x`` has another type; the message says what is accepted and what was given.
         OptionError: There are no numbers (NumPy gives NaN and a warning), or ``threads`` is out of range.
 
-    GIL: released when that pays (above 16 MiB), held otherwise.
+    GIL: released above 16 MiB, held otherwise.
     """
     return _numeric.mean(x, _check.flag("compensated", compensated), threads)
 
@@ -126,6 +126,6 @@ def absdiff_mean(
         OptionTypeError: One of them has another type, or their types differ.
         OptionError: Their shapes differ, there are no numbers, or ``threads`` is out of range.
 
-    GIL: released when that pays (above 16 MiB together), held otherwise.
+    GIL: released above 16 MiB together, held otherwise.
     """
     return _numeric.absdiff_mean(a, b, threads)

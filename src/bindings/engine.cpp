@@ -230,17 +230,17 @@ PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
 PyMethodDef* raw_methods() {
   static PyMethodDef methods[] = {
       {"start", gil::entry<&start>, METH_O,
-       "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside, waits until every "
-       "node has opened and lets the sources go. GIL: released while waiting"},
+       "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside and waits "
+       "until every node has opened. Then the sources begin to deliver. GIL: released while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
-       "wait($self, seconds, /)\n--\n\nTrue once the pipeline has ended; raises what failed. None: no limit. "
-       "GIL: released while waiting"},
+       "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
+       "the failure of the pipeline. GIL: released while waiting"},
       {"stop", gil::entry<&stop>, METH_O,
-       "stop($self, seconds, /)\n--\n\nStops and joins; raises StopTimeout. False from a node's own thread, "
-       "which only asks. GIL: released while waiting"},
+       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeout. On a "
+       "node's own thread it only requests the stop and returns False. GIL: released while waiting"},
       {"join", gil::entry<&join>, METH_O,
-       "join($self, seconds, /)\n--\n\nTrue once every thread has ended; looks for no signals. GIL: released "
-       "while waiting"},
+       "join($self, seconds, /)\n--\n\nTrue if every thread ends within the time. Does not handle signals. "
+       "GIL: released while waiting"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -268,7 +268,7 @@ void bind_node_handle(nb::module_& module) {
   nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
       .def_prop_ro(
           "added", [](const NodeHandle& self) { return self.added != nullptr; },
-          "True when it belongs to a pipeline.")
+          "True once it belongs to a pipeline.")
       .def_prop_ro(
           "live",
           [](const NodeHandle& self) {
@@ -278,7 +278,7 @@ void bind_node_handle(nb::module_& module) {
           "True for a source that cannot wait.")
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
-          "Its name when add() is given none.");
+          "The node's name if add(name=) is not given.");
 }
 
 }  // namespace
@@ -320,24 +320,25 @@ void bind_engine(nb::module_& module) {
           "source_of",
           [](const Engine& self, int node, int source) { return self.core().only_source({node, source}); },
           nb::arg("node"), nb::arg("source"),
-          "The number of the one source that `source` is made of; it must reach `node`.")
+          "The index of the only source upstream of `source`, which must be upstream of `node` too.")
       .def(
           "view_name",
           [](const Engine& self, int node, int only) { return self.core().view_name({node, only}); },
-          nb::arg("node"), nb::arg("only"), "A port's name as a view.")
+          nb::arg("node"), nb::arg("only"), "A port's name in the list of views.")
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().worker(index).name(); },
           nb::arg("index"))
       .def(
           "raise_untold", [](Engine& self) { self.core().failure().rethrow_if_untold(); },
-          "Raises what failed, unless a call has raised it already.")
-      .def("request_stop", gil::entry<&request_stop>, "Asks everything to stop. GIL: released")
+          "Raises the failure of the pipeline, unless a call has raised it already.")
+      .def("request_stop", gil::entry<&request_stop>,
+           "Requests every node to stop; does not wait. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
       .def("busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); })
       .def_prop_ro("started", [](const Engine& self) { return self.core().started(); })
       .def_prop_ro("ended", [](const Engine& self) { return self.core().ended(); })
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })
-      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that made it.")
+      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that created it.")
       .def("describe", [](const Engine& self) { return self.core().describe(); });
   bind_engine_stats(engine);
   bind_serve(module, engine);

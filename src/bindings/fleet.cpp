@@ -134,43 +134,44 @@ process::Child start_child(const nb::list& arguments, const nb::list& environmen
 void bind_agent(nb::module_& module) {
   nb::class_<PythonStream>(module, "FleetStream", nb::is_final(),
                            "One output of one run of a camera, on an agent. Not an interface.")
-      .def_prop_ro("wanted", &PythonStream::is_wanted, "Whether some reader wants its results.")
+      .def_prop_ro("wanted", &PythonStream::is_wanted, "True if a reader requests its results.")
       .def("note", &PythonStream::note, nb::arg("captured"),
-           "Counts a result that no reader wants. False: it was captured after the lease's end.")
+           "Counts a result that no reader requests. False: it was captured after the end of the lease.")
       .def("put", &PythonStream::put, nb::arg("stamp"), nb::arg("pickled"),
-           "A result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured after the "
-           "lease's end.");
+           "Adds a result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured "
+           "after the end of the lease.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
                           "An agent's end of the channel to its controller. Not an interface.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
-      .def(
-          "next_order", gil::entry<&next_order>,
-          "Bytes of the controller, or the (camera, epoch) of a run that it does not list any more; None: it "
-          "has gone. GIL: released while waiting")
+      .def("next_order", gil::entry<&next_order>,
+           "Bytes from the controller, or the (camera, epoch) of a run that the controller no longer lists. "
+           "None: the controller has closed the connection. GIL: released while waiting")
       .def("tell", &tell, nb::arg("message"), "Sends bytes to the controller.")
       .def(
           "open_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, bool exclusive) {
             self.end().open_run({.epoch = epoch, .camera = camera}, exclusive);
           },
-          nb::arg("camera"), nb::arg("epoch"), nb::arg("exclusive"), "A run of a camera begins.")
+          nb::arg("camera"), nb::arg("epoch"), nb::arg("exclusive"), "Begins a run of a camera.")
       .def(
           "close_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
             return self.end().close_run({.epoch = epoch, .camera = camera});
           },
           nb::arg("camera"), nb::arg("epoch"),
-          "It has ended; its results can still be pulled. False: a session is open still, call it again.")
+          "Ends a run. Readers can still pull its results. False: a session is still open, so call it "
+          "again.")
       .def("enter_gate", &enter_gate, nb::arg("camera"), nb::arg("epoch"),
-           "Network sources that this thread makes ask the gate of this run.")
+           "Network sources that this thread creates use the gate of this run.")
       .def(
           "open_stream",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
             return PythonStream(self.shared(),
                                 self.end().open_stream({.epoch = epoch, .camera = camera}, output));
           },
-          nb::arg("camera"), nb::arg("epoch"), nb::arg("output"), "Where the results of an output go.");
-  module.def("leave_gate", [] { core::gate_of_thread() = nullptr; }, "The opposite of enter_gate().");
+          nb::arg("camera"), nb::arg("epoch"), nb::arg("output"),
+          "Opens the stream for the results of an output.");
+  module.def("leave_gate", [] { core::gate_of_thread() = nullptr; }, "Undoes enter_gate().");
 }
 
 }  // namespace
@@ -178,23 +179,23 @@ void bind_agent(nb::module_& module) {
 void bind_fleet(nb::module_& module) {
   bind_agent(module);
   nb::class_<process::Child>(module, "FleetChild", nb::is_final(),
-                             "An agent's process, as its guard sees it. Not an interface.")
-      .def_prop_ro("pid", &process::Child::pid, "Its number; 0 once reap() has told its end.")
-      .def("fileno", &process::Child::descriptor, "Readable once it has ended.")
-      .def("kill", &process::Child::kill, "Kills it and its group.")
-      .def("signal", &process::Child::signal, nb::arg("number"), "Sends it a signal.")
+                             "An agent's process, for the guard that starts it. Not an interface.")
+      .def_prop_ro("pid", &process::Child::pid, "The process ID; 0 once reap() has returned the end.")
+      .def("fileno", &process::Child::descriptor, "A descriptor that is readable once the process has ended.")
+      .def("kill", &process::Child::kill, "Kills the process and its process group.")
+      .def("signal", &process::Child::signal, nb::arg("number"), "Sends a signal to the process.")
       .def(
           "reap",
           [](process::Child& self) -> nb::object {
             const auto end = self.reap();
             return end ? nb::cast(end->text()) : nb::none();
           },
-          "How it ended, once; None: it runs.");
+          "Reaps the process and returns how it ended, once. None: it still runs.");
   module.def(
       "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
-      "A text without the passwords of the URLs in it.");
+      "The text with the passwords in its URLs masked.");
   module.def("start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"),
-             nb::arg("socket"), "Starts a process with a socket; this thread must outlive it.");
+             nb::arg("socket"), "Starts a process with a socket. The calling thread must outlive it.");
 }
 
 }  // namespace freshframe::python

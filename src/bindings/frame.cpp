@@ -126,24 +126,24 @@ void bind_properties(nb::class_<Frame>& frame) {
           "format", [](const Frame& self) { return std::string(to_string(self.format())); },
           nb::sig("def format(self, /) -> typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', "
                   "'rgb']"),
-          "As decoded.")
+          "The pixel format.")
       .def_prop_ro(
           "color_range",
           [](const Frame& self) { return std::string(to_string(self.picture_format().range)); },
           nb::sig("def color_range(self, /) -> typing.Literal['limited', 'full']"),
-          "'limited': luma 16 to 235, as video has it.")
+          "'limited' (luma 16 to 235, as in most video) or 'full'.")
       .def_prop_ro(
           "color_space",
           [](const Frame& self) { return std::string(to_string(self.picture_format().space)); },
           "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
       .def_prop_ro(
           "planes", &planes, nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
-          "The component arrays as they lie in memory: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "
-          "(h, w, 3); read-only views.")
+          "The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "
+          "(h, w, 3). They are read-only views.")
       .def_prop_ro(
           "luma", gil::entry<&luma>, nb::sig("def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
-          "(H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range; of bgr and rgb "
-          "converted once. GIL: released for the first conversion")
+          "(H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range. Of bgr and rgb it "
+          "is converted once. GIL: released for the first conversion")
       .def_prop_ro("bgr", gil::entry<&bgr>, nb::sig("def bgr(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
                    "(H, W, 3) uint8, read-only; converted once, then shared by all. copy('bgr') gives an "
                    "array to draw "
@@ -168,18 +168,17 @@ void bind_copies(nb::class_<Frame>& frame) {
            "The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released")
       .def("copy", gil::entry<&copy>, nb::arg("format") = nb::none(),
            nb::sig("def copy(self, format: str | None = None) -> numpy.typing.NDArray[numpy.uint8]"),
-           "A writable array of your own, laid out as `array` (of `format`, when given): copy('bgr') is what "
-           "OpenCV's functions can draw on. GIL: released")
+           "A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw "
+           "on copy('bgr'). GIL: released")
       .def_static(
           "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,
           nb::sig("def from_array(array: typing.Any, format: str = 'bgr', *, copy: bool = True) -> Frame"),
           "A frame of a uint8 array in the layout of `array`; also 'rgba' (H, W, 4), whose alpha is "
-          "dropped.\n\nWith copy=False the frame shares the array's memory, which must not change any "
-          "more.\n\n"
-          "Raises:\n    OptionError: The shape does not fit the format.\n    OptionTypeError: Not a uint8 "
-          "array.\n"
-          "GIL: released for a copy of more than about half a millisecond");
+          "dropped.\n\nWith copy=False the frame shares the array's memory, which must not change "
+          "afterwards.\n\nRaises:\n    OptionError: The shape does not fit the format.\n    "
+          "OptionTypeError: Not a uint8 array.\nGIL: released for a copy of more than about half a "
+          "millisecond");
 }
 
 // Python's and NumPy's protocols.
@@ -189,7 +188,7 @@ void bind_protocols(nb::class_<Frame>& frame) {
       .def(
           "__deepcopy__", [](nb::handle_t<Frame> self, nb::handle /*memo*/) { return nb::borrow(self); },
           nb::arg("memo"), "The same frame: it never changes.")
-      .def("__reduce__", &refuse_pickle, "Refuses.")
+      .def("__reduce__", &refuse_pickle, "Raises OptionTypeError: a Frame cannot be pickled.")
       .def("__array__", &as_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
                    "numpy.typing.NDArray[typing.Any]"),
@@ -203,10 +202,11 @@ void bind_protocols(nb::class_<Frame>& frame) {
           "__dlpack_device__", [](const Frame&) { return nb::make_tuple(1, 0); }, "The CPU: (1, 0).")
       .def(
           "__eq__", [](const Frame& self, const Frame& other) { return self == other; }, nb::is_operator(),
-          nb::sig("def __eq__(self, other: object, /) -> bool"), "Same memory, not same pixels.")
+          nb::sig("def __eq__(self, other: object, /) -> bool"),
+          "True if both share their memory; pixels are not compared.")
       .def("__hash__", [](const Frame& self) { return std::hash<const void*>{}(self.planes()[0].data); })
       .def("__repr__", &represent)
-      .def("_nbytes", &Frame::size_bytes, "Bytes behind this frame, conversions included.");
+      .def("_nbytes", &Frame::size_bytes, "Bytes of this frame's memory, conversions included.");
 }
 
 }  // namespace

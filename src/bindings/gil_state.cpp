@@ -29,7 +29,8 @@ nb::object does_without_gil(nb::handle module) {
 void bind_gil_state(nb::module_& module) {
   module.def("does_without_gil", &does_without_gil, nb::arg("module").none(),
              nb::sig("def does_without_gil(module: typing.Any) -> bool | None"),
-             "Whether an extension module declares it; None where that cannot be told.");
+             "True if an extension module declares that it runs without the GIL. None if its declaration "
+             "cannot be read.");
 }
 
 }  // namespace freshframe::python

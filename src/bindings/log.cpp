@@ -142,9 +142,10 @@ void bind_log(nb::module_& module) {
              "Collects the log lines of the engine from now on, or drops them.");
   module.def(
       "take_log", &take_log,
-      "Takes what was collected: (level 0..3, text, \"\") each, or (Python's level, text, logger) of a worker.");
+      "Removes and returns the collected lines: (level 0..3, text, \"\") each, or (Python's level, text, "
+      "logger) of a worker.");
   module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
-  module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(), of now or later.");
+  module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(): the present one or the next.");
 }
 
 }  // namespace freshframe::python

@@ -88,10 +88,11 @@ NB_MODULE(_native, module) {
   bind_pages(module);
   bind_gil_state(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
-             "Tells the module the package's classes, once.");
+             "Gives the module the package's classes, once.");
   module.def("forget_classes", freshframe::gil::entry<&forget_classes>,
-             "The opposite, when the interpreter exits.");
+             "Drops the package's classes when the interpreter exits.");
   module.def(
       "let_leaks_pass", [] { nb::set_leak_warnings(false); },
-      "For an exit with a node that is still busy: what it holds outlives the interpreter.");
+      "Disables nanobind's leak warnings, for an exit while a node is still busy. Its objects outlive the "
+      "interpreter.");
 }

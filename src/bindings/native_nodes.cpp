@@ -313,7 +313,7 @@ void bind_nodes(nb::module_& module) {
                      "freshframe.results.Circles"),
              "GIL: released");
   module.def("text_mask", &text_mask, nb::arg("text"), nb::arg("height"),
-             "A line of anti-aliased text: how much of each pixel is covered.");
+             "A line of anti-aliased text as the coverage of each pixel, 0 to 255.");
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("codec"), nb::arg("fps").none(),
              nb::arg("quality"), nb::arg("options"), nb::arg("segment").none());
   module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
@@ -331,7 +331,7 @@ void bind_nodes(nb::module_& module) {
   module.def("demo_truth", &truth, nb::arg("url"), nb::arg("seq"));
   module.def("demo_shapes", &truth_of_shapes, nb::arg("url"), nb::arg("seq"));
   module.def("cameras", gil::entry<&list_cameras>, nb::sig("def cameras() -> list[dict[str, typing.Any]]"),
-             "The cameras of this machine and what they offer. GIL: released");
+             "The cameras of this machine with their formats and rates. GIL: released");
   module.def("media_versions", &versions, "FFmpeg's versions, licence and build flags.");
 }
 

@@ -18,7 +18,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 
 void bind_options(nb::module_& module) {
-  nb::class_<Queue>(module, "QueuePolicy", nb::is_final(), "What the engine knows of a Queue.")
+  nb::class_<Queue>(module, "QueuePolicy", nb::is_final(), "The engine's form of a Queue.")
       .def(
           "__init__",
           [](Queue* self, int depth, const std::string& when_full, std::optional<double> max_seconds,
@@ -28,7 +28,7 @@ void bind_options(nb::module_& module) {
             new (self) Queue(queue);
           },
           nb::arg("depth"), nb::arg("when_full"), nb::arg("max_seconds").none(), nb::arg("max_bytes").none());
-  nb::class_<Batch>(module, "BatchPolicy", nb::is_final(), "What the engine knows of a Batch.")
+  nb::class_<Batch>(module, "BatchPolicy", nb::is_final(), "The engine's form of a Batch.")
       .def(
           "__init__",
           [](Batch* self, int size, double max_wait) {

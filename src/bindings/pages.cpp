@@ -60,17 +60,18 @@ void close(gil::Held& held, Pages& self) {
 
 void bind_pages(nb::module_& module) {
   nb::class_<Pages>(module, "Pages", nb::is_final(),
-                    "A server of pages of the program's own. Not an interface.")
+                    "An HTTP server for the program's own pages. Not an interface.")
       .def(nb::init<const std::string&, std::uint16_t, const std::string&, const std::string&>(),
            nb::arg("host"), nb::arg("port"), nb::arg("token"), nb::arg("home"))
       .def("set", &Pages::set, nb::arg("path"), nb::arg("type"), nb::arg("body"), nb::arg("status"),
-           "What is answered at a path from now on.")
+           "Sets the answer at a path.")
       .def("set_for", &Pages::set_for, nb::arg("path"), nb::arg("body"), nb::arg("seconds"), nb::arg("after"),
-           "The same for so many seconds, with status 200; then a text with status 503.")
-      .def_prop_ro("asked", &Pages::asked, "How often one of these was asked for.")
-      .def_prop_ro("urls", &Pages::urls, "Where it is served, with the token if there is one.")
-      .def("close", gil::entry<&close>, "Ends it. GIL: released while waiting")
-      .def("forget_in_child", &Pages::forget_in_child, "In the child of a fork: closes its socket there.");
+           "Sets the answer at a path, with status 200, for `seconds`. Then the answer is the text "
+           "`after`, with status 503.")
+      .def_prop_ro("asked", &Pages::asked, "The number of requests for these pages.")
+      .def_prop_ro("urls", &Pages::urls, "The URLs of the server, with the token if there is one.")
+      .def("close", gil::entry<&close>, "Ends the server. GIL: released while waiting")
+      .def("forget_in_child", &Pages::forget_in_child, "Closes the server's socket in the child of a fork.");
 }
 
 }  // namespace freshframe::python

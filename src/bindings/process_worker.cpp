@@ -122,23 +122,24 @@ void bind_worker_end(nb::module_& module) {
   nb::class_<PythonWorkerEnd>(module, "WorkerEnd", nb::is_final(),
                               "A worker process's end of its socket. Not an interface.")
       .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
-      .def("init", &init, "What the worker is for, where its stacks are dumped, and the name of its node.")
+      .def("init", &init, "The worker's task, the descriptor for its stack dumps and the name of its node.")
       .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
       .def("receive", gil::entry<&receive>,
-           "The next sample; None: there are no more. GIL: released while waiting")
+           "The next sample; None after the last one. GIL: released while waiting")
       .def("receive_batch", gil::entry<&receive_batch>,
-           "The samples of the next call; None: there are no more. GIL: released while waiting")
+           "The samples of the next call; None after the last one. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
            "Answers the first sample without an answer. GIL: released while copying")
       .def("fail", gil::entry<&fail>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
-           "Says that the node raised: on a \"sample\", in a whole \"call\", or \"outside\".")
+           "Reports that the node raised: on a \"sample\", in a whole \"call\", or \"outside\" of both.")
       .def("closed", [](PythonWorkerEnd& self) { self.end.closed(); })
       .def(
           "log",
           [](PythonWorkerEnd& self, int level, const std::string& logger, const std::string& text) {
             return self.end.log(level, logger, text);
           },
-          nb::arg("level"), nb::arg("logger"), nb::arg("text"), "False: the parent is too slow.");
+          nb::arg("level"), nb::arg("logger"), nb::arg("text"),
+          "Sends a log record. False: it was dropped, because the parent is too slow.");
 }
 
 }  // namespace freshframe::python

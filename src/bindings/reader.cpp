@@ -244,7 +244,7 @@ PyMethodDef* raw_methods() {
        "reader, whose queue blocks, is not read.\n"
        "GIL: released while waiting."},
       {"_take", gil::entry<&take>, METH_NOARGS,
-       "_take($self)\n--\n\nWhat `async for` polls with: the next sample or None."},
+       "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
       {"latest", gil::entry<&latest>, METH_NOARGS,
        "latest($self)\n--\n\nThe newest sample; the same object again when nothing is newer, None before the "
        "first.\n\n"
@@ -268,9 +268,8 @@ void bind_reader(nb::module_& module) {
   nb::class_<PythonReader> reader(
       module, "Reader", nb::type_slots(slots), nb::is_generic(), nb::is_final(), nb::is_weak_referenceable(),
       nb::sig("class Reader(typing.Generic[T_co])"),
-      "Pulls samples from one or more nodes; made by Pipeline.reader().\n\n"
-      "Every verb raises a failed node's NodeError rather than return stale data. One thread at a "
-      "time.");
+      "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
+      "node's NodeError rather than return stale data. One thread at a time may use a reader.");
   // Not through Py_tp_methods: nanobind uses that slot itself for a generic class.
   for (PyMethodDef* method = raw_methods(); method->ml_name != nullptr; ++method) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
@@ -282,7 +281,7 @@ void bind_reader(nb::module_& module) {
            "the queue "
            "is empty.\n    NodeError: A node failed.\n    FramesHeld: Python holds more frames than "
            "max_held_bytes.")
-      .def_prop_ro("ended", &PythonReader::ended, "True when nothing will come any more and nothing waits.")
+      .def_prop_ro("ended", &PythonReader::ended, "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
           "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "Its name.")
@@ -292,12 +291,12 @@ void bind_reader(nb::module_& module) {
           "__aiter__", [](nb::object self) { return nb::handle(classes().reader_iterator)(self); },
           nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),
           "Samples until the end, one wake-up of the event loop for any number of them.")
-      .def("_wake_fd", &PythonReader::wake_fd, "Descriptor for the event loop.")
+      .def("_wake_fd", &PythonReader::wake_fd, "The file descriptor that wakes the event loop.")
       .def("_reset_wake", &PythonReader::reset_wake,
-           "Called before _take(), so that what comes after it wakes the loop.")
-      .def("_check_stalled", &PythonReader::check_stalled,
-           "Raises Stalled when waiting on can lead to nothing.")
-      .def("_arm", &PythonReader::arm, nb::arg("waits"), "Called before and after the event loop waits.");
+           "Called before _take(), so that a later sample wakes the event loop.")
+      .def("_check_stalled", &PythonReader::check_stalled, "Raises Stalled if a further wait cannot succeed.")
+      .def("_arm", &PythonReader::arm, nb::arg("waits"),
+           "Enables wake-ups before the event loop waits, and disables them after.");
 }
 
 }  // namespace freshframe::python

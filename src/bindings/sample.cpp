@@ -123,8 +123,9 @@ void bind_sample(nb::module_& module) {
   module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
   nb::class_<PythonSample> sample(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
                                   nb::sig("class Sample(typing.Generic[T_co])"),
-                                  "A value, the stamp of its birth and the frame that it was made from.\n\n"
-                                  "Compares by identity. Made by readers and for nodes, not by hand.");
+                                  "A value with its source, number and times, and the frame that it was "
+                                  "made from.\n\nSamples compare by identity. Readers return them and "
+                                  "nodes receive them. Programs do not create them.");
   // As a plain C function: a game asks once per frame, with cold caches (see Note [Results are used again]).
   sample.attr(value_getter.name) =
       nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
@@ -133,8 +134,8 @@ void bind_sample(nb::module_& module) {
           "frame",
           [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->frame(self); },
           nb::sig("def frame(self, /) -> Frame | None"),
-          "The frame that the value was made from; the value itself on an edge of frames; None below a "
-          "source of other things or with frames=False.")
+          "The frame that the value was made from. On an edge of frames it is the value itself. None with "
+          "frames=False or if the source does not deliver frames.")
       .def_prop_ro(
           "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
           "Frame number at the source, from 0.")
@@ -143,12 +144,12 @@ void bind_sample(nb::module_& module) {
           "Seconds in the source's own time.")
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
-          "time.monotonic() when device, file or network handed the packet over.")
+          "time.monotonic() when the device, file or network delivered the packet.")
       .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
       .def_prop_ro("node", &PythonSample::node,
-                   "Name of the node that gave this sample: tells the parents of a merge apart.")
+                   "Name of the node that sent this sample. It identifies the parent in a merge.")
       .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
-                   "File of this picture of a sequence; None for other sources.")
+                   "Path of this picture in an image sequence; None for other sources.")
       .def_prop_ro(
           "dropped", [](const PythonSample& self) { return self.sample().dropped; },
           "Samples dropped on this edge since the previous one.")
@@ -159,7 +160,7 @@ void bind_sample(nb::module_& module) {
             return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
           },
           "Seconds since `captured`.")
-      .def("__reduce__", &refuse_pickle, "Refuses.")
+      .def("__reduce__", &refuse_pickle, "Raises OptionTypeError: a Sample cannot be pickled.")
       .def("__repr__", &represent);
 }
 

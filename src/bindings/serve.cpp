@@ -106,13 +106,14 @@ void bind_serve(nb::module_& module, nb::class_<Engine>& engine) {
       .def("serve", &serve, nb::lock_self(), nb::arg("host"), nb::arg("port"), nb::arg("view").none(),
            nb::arg("token"), nb::arg("source_timeout").none(),
            "Starts the dashboard's server; returns its URLs.")
-      .def("close_server", gil::entry<&close_server>, nb::lock_self(), "Ends it. GIL: released while waiting")
+      .def("close_server", gil::entry<&close_server>, nb::lock_self(),
+           "Ends the dashboard's server. GIL: released while waiting")
       .def("metrics", gil::entry<&metrics>, nb::lock_self(),
-           "What /metrics tells of this pipeline. GIL: released")
+           "The text of /metrics for this pipeline. GIL: released")
       .def("forget_server", &forget_server, nb::lock_self(),
-           "In the child of a fork: closes its socket there.");
+           "Closes the server's socket in the child of a fork.");
   module.def("set_gil_findings", &set_findings, nb::arg("capsule"),
-             "Where the server hears of the GIL watch, without the GIL.");
+             "Sets the table from which the server reads the GIL watch's findings without the GIL.");
 }
 
 }  // namespace freshframe::python

@@ -178,14 +178,14 @@ void bind_track_nodes(nb::module_& module) {
              nb::arg("detections").none(), nb::arg("time"),
              nb::sig("def update_box_tracker(tracker: NodeHandle, detections: typing.Any, time: float) -> "
                      "freshframe.results.Detections"),
-             "GIL: released for a hundred boxes or more, else held");
+             "GIL: released for a hundred boxes or more, held otherwise");
   module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("names"), nb::arg("confidences").none(),
              nb::arg("trail"), nb::arg("line_width"));
   module.def("annotate", gil::entry<&annotate>, nb::arg("node"), nb::arg("frame"), nb::arg("found").none(),
              nb::arg("time").none(),
              nb::sig("def annotate(node: NodeHandle, frame: Frame, found: typing.Any, time: float | None) -> "
                      "Frame"),
-             "A copy of the frame with what was found. GIL: released");
+             "A copy of the frame with the results drawn on it. GIL: released");
   module.def("make_line_counter", &make_line_counter, nb::arg("start"), nb::arg("end"), nb::arg("anchor"),
              nb::arg("margin").none());
   module.def("make_zone_counter", &make_zone_counter, nb::arg("corners"), nb::arg("anchor"),

@@ -313,45 +313,46 @@ nb::capsule findings(Held& /*held*/) {
 
 NB_MODULE(_gil, module) {
   using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
-  module.doc() = "Who holds the GIL: what freshframe.gil is made of.";
+  module.doc() = "The native part of freshframe.gil: finds the holder of the GIL.";
   module.def("unsupported", entry<&unsupported>,
-             "Why no watch is possible on this interpreter; empty when one is.");
+             "The reason why the watch cannot run on this interpreter; empty if it can.");
   module.def("frames_now", entry<&frames_now>,
-             "This thread's frames as (file, function, line), innermost first, read by the watch's "
+             "This thread's frames as (file, function, line), innermost first, read with the watch's "
              "offsets.");
   module.def("line_of", entry<&line_of>, nb::arg("table"), nb::arg("first_line"), nb::arg("offset"),
-             "The line of a bytecode offset by a code object's co_linetable; 0: none.");
+             "The line of a bytecode offset, from a code object's co_linetable; 0: none.");
   module.def("findings", entry<&findings>,
-             "What the watch has found, for native code: a capsule of FindingsTable.");
-  nb::class_<Watch>(module, "Watch", "A watcher thread and what it shares with the probe's thread.")
+             "The findings of the watch for native code: a capsule of FindingsTable.");
+  nb::class_<Watch>(module, "Watch",
+                    "The watcher thread and the data that it shares with the probe's thread.")
       .def(nb::init<double, double, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
            nb::arg("timer_only") = false,
-           "Seconds; a period of 0 is chosen by the threshold. timer_only does without the kernel's "
-           "sampling.")
+           "Both times are in seconds. A period of 0 is derived from the threshold. timer_only does not "
+           "use the kernel's sampling.")
       .def(
           "start",
           [](Watch& self, unsigned long ignored, std::vector<std::string> libraries) {
             return entry<&start>(self, ignored, std::move(libraries));
           },
           nb::arg("ignored"), nb::arg("libraries") = std::vector<std::string>(),
-          "Starts the watcher; `ignored` is the ident of the probe's thread, below `libraries` are files that "
-          "are not the program's own.\n\nGIL: released while waiting")
+          "Starts the watcher. `ignored` is the ident of the probe's thread. Files below `libraries` do "
+          "not belong to the program.\n\nGIL: released while waiting")
       .def(
           "summary", [](Watch& self, std::size_t most) { return entry<&summary>(self, most); },
           nb::arg("most") = Findings::kMaxCulprits + 1,
-          "What it has found: stalls, their seconds, and the culprits, the worst first, each as (native, python, "
-          "count, total, max, p50, program).")
+          "The findings: the number of stalls, their seconds, and the culprits, the worst first, each as "
+          "(native, python, count, total, max, p50, program).")
       .def(
           "serve", [](Watch& self) { return entry<&serve>(self); },
-          "The probe's thread lives in here. Returns stalls, or None when the watch has been stopped.\n\n"
-          "GIL: released while waiting")
+          "The loop of the probe's thread. Returns stalls, or None once the watch is stopped.\n\nGIL: "
+          "released while waiting")
       .def(
           "stop", [](Watch& self) { return entry<&stop>(self); },
-          "Ends the watcher's thread and what waits in serve().\n\nGIL: released while waiting")
+          "Ends the watcher's thread and makes serve() return.\n\nGIL: released while waiting")
       .def(
           "abandon", [](Watch& self) { return entry<&abandon>(self); },
-          "In the child of a fork: lets go of threads that are not there.")
+          "Drops the threads in the child of a fork, where they do not exist.")
       .def(
           "lost", [](Watch& self) { return entry<&lost>(self); },
-          "Stalls that were thrown away: Python did not fetch them, or there was no memory for them.");
+          "The number of stalls that were dropped, because Python did not fetch them or memory was short.");
 }

@@ -173,21 +173,24 @@ NB_MODULE(_lab, module) {
   module.doc() = "Native work of `freshframe lab`; not for other programs.";
   module.def(
       "fibonacci", gil::entry<&fibonacci>, "n"_a, "release"_a,
-      "The n-th Fibonacci number modulo 2**64, one addition after the other.\n\nGIL: released when told so.");
+      "The n-th Fibonacci number modulo 2**64, one addition after the other.\n\nGIL: released if `release` "
+      "is true.");
   module.def("compute", gil::entry<&compute>, "seconds"_a, "release"_a,
-             "Keeps a core busy for so many seconds of CPU time, at most 60.\n\nGIL: released when told so.");
+             "Keeps a core busy for `seconds` of CPU time, at most 60.\n\nGIL: released if `release` is "
+             "true.");
   module.def("wait", gil::entry<&wait>, "seconds"_a, "release"_a,
-             "Waits for a device that needs so many seconds, at most 60.\n\nGIL: released when told so.");
+             "Waits for a device that needs `seconds`, at most 60.\n\nGIL: released if `release` is true.");
   module.def("sum", gil::entry<&sum>, nb::arg("values").noconvert(), "release"_a,
-             "Adds float64 values one after the other, in one accumulator.\n\nGIL: released when told so.");
+             "Adds float64 values one after the other, in one accumulator.\n\nGIL: released if `release` "
+             "is true.");
   module.def("call_held", gil::entry<&call_held>, "n"_a, "seconds"_a, "computes"_a,
-             "Sums 0 to n - 1, then waits or computes for so long.");
+             "Sums 0 to n - 1, then waits or computes for `seconds`.");
   module.def("call_guarded", gil::entry<&call_guarded>, "n"_a, "seconds"_a, "computes"_a,
-             "The same, without the GIL from beginning to end.\n\nGIL: released.");
+             "Does the work of call_held() without the GIL.\n\nGIL: released.");
   module.def("call_scoped", gil::entry<&call_scoped>, "n"_a, "seconds"_a, "computes"_a,
-             "The same, without the GIL in the second part.\n\nGIL: released.");
+             "Does the work of call_held(), the second part without the GIL.\n\nGIL: released.");
   module.def("gil_waits", gil::entry<&gil_waits>, "most"_a, "period"_a, "limit"_a,
-             "How long a native thread waits for the GIL each time, in seconds.\n\n"
-             "It asks every `period` seconds, at most `most` times, and not again after `limit` seconds.\n\n"
-             "GIL: released.");
+             "The times for which a native thread waits for the GIL, in seconds.\n\nThe thread requests "
+             "the GIL every `period` seconds, at most `most` times, and not again after `limit` "
+             "seconds.\n\nGIL: released.");
 }

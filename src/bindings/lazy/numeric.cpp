@@ -280,12 +280,11 @@ NB_MODULE(_numeric, module) {
   module.def("sum", gil::entry<&freshframe::sum>, nb::arg("x").none(), nb::arg("compensated"),
              nb::arg("threads").none(),
              nb::sig("def sum(x: object, compensated: bool, threads: object) -> float | int"),
-             "See freshframe.numeric.sum.\n\nGIL: released when that pays (above 16 MiB), held otherwise.");
+             "See freshframe.numeric.sum.\n\nGIL: released above 16 MiB, held otherwise.");
   module.def("mean", gil::entry<&freshframe::mean>, nb::arg("x").none(), nb::arg("compensated"),
              nb::arg("threads").none(),
-             "See freshframe.numeric.mean.\n\nGIL: released when that pays (above 16 MiB), held otherwise.");
-  module.def(
-      "absdiff_mean", gil::entry<&freshframe::absdiff_mean>, nb::arg("a").none(), nb::arg("b").none(),
-      nb::arg("threads").none(),
-      "See freshframe.numeric.absdiff_mean.\n\nGIL: released when that pays (above 16 MiB), held otherwise.");
+             "See freshframe.numeric.mean.\n\nGIL: released above 16 MiB, held otherwise.");
+  module.def("absdiff_mean", gil::entry<&freshframe::absdiff_mean>, nb::arg("a").none(), nb::arg("b").none(),
+             nb::arg("threads").none(),
+             "See freshframe.numeric.absdiff_mean.\n\nGIL: released above 16 MiB, held otherwise.");
 }

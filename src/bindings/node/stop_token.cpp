@@ -35,7 +35,7 @@ bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
 
 void bind_stop_token(nb::module_& module) {
   nb::class_<StopToken>(module, "StopToken", nb::is_final(),
-                        "Tells a source that its pipeline stops; given to Source.read().")
+                        "The stop signal of a pipeline, which Source.read() receives.")
       .def_prop_ro(
           "stopped", [](const StopToken& self) { return self.token.stop_requested(); },
           "True once the pipeline stops.")
