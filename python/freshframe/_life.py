@@ -143,7 +143,7 @@ def _stop_all() -> None:
     for pipeline in pipelines:
         if not pipeline._engine.join(max(0.0, deadline - time.monotonic())):
             names = ", ".join(repr(name) for name in pipeline._engine.busy_nodes())
-            logger.warning("exit: %s of %r still busy; not waited for any longer", names, pipeline.name)
+            logger.warning("exit: %s of %r still busy; no longer waiting for them", names, pipeline.name)
             busy = True
     if not busy:
         for thread in list(_threads):

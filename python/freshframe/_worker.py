@@ -44,7 +44,7 @@ class _ToParent(logging.Handler):
             self.handleError(record)
             return
         if self._lost:
-            text += f" (and {self._lost} more, which came too fast)"
+            text += f" (and {self._lost} more, which arrived too fast)"
         if self._sent <= _MOST_RECORDS and self._end.log(record.levelno, record.name, text):
             self._lost = 0
         else:

@@ -66,7 +66,7 @@ class LogLines {
     lines.swap(lines_);
     if (lost_ > 0) {
       lines.push_back({static_cast<int>(LogLevel::Warning),
-                       std::to_string(lost_) + " log lines were lost: they came too fast"});
+                       std::to_string(lost_) + " log lines were lost: they arrived too fast"});
       lost_ = 0;
     }
     return lines;

@@ -56,7 +56,7 @@ EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
 
 ValueRef decode_circles(const ReceivedValue& value) {
   const auto parts = value.parts();
-  if (parts.size() != 4 || parts[0].size() != 4) throw ProtocolError("circles of another form");
+  if (parts.size() != 4 || parts[0].size() != 4) throw ProtocolError("circles in an unknown form");
   const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
   Circles circles;
   circles.tracked = flag(0);
@@ -94,7 +94,7 @@ EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
 ValueRef decode_detections(ReceivedValue value, const std::string& producer) {
   const auto parts = value.parts();
   if (parts.size() < kPlainParts || parts[0].size() != kPlainParts) {
-    throw ProtocolError("detections of another form");
+    throw ProtocolError("detections in an unknown form");
   }
   const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
   Detections found;

@@ -13,7 +13,7 @@
 namespace freshframe::python {
 
 WakeUp::WakeUp() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+  if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "cannot create an eventfd");
   struct stat status{};
   if (fstat(fd_, &status) == 0) identity_ = {status.st_dev, status.st_ino};
 }

@@ -63,7 +63,7 @@ AgentEnd::AgentEnd(process::Descriptor socket, int parent, AgentOptions options)
       runs_(lease_),
       outboxes_(options.outboxes),
       buffer_(kReadAtOnce) {
-  if (!bell_) throw Error("cannot make an eventfd: " + std::generic_category().message(errno));
+  if (!bell_) throw Error("cannot create an eventfd: " + std::generic_category().message(errno));
   if (parent != 0) guard_.emplace(socket_.get(), parent);
   sigset_t all;
   sigset_t before;

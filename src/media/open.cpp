@@ -100,10 +100,10 @@ std::unique_ptr<VideoSource> checked_demo(const std::string& url, const OpenOpti
   const bool paced = options.realtime && !source->live();
   if (options.width || options.fps || loops || paced || options.decoder_threads ||
       options.reconnect.value_or(false) || options.start || options.end || !options.options.empty()) {
-    throw OptionError("'" + url +
-                      "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
-                      "size, fps, start, end, loop, realtime, reconnect, decoder_threads and options are for "
-                      "others");
+    throw OptionError(
+        "'" + url + "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
+        "size, fps, start, end, loop, realtime, reconnect, decoder_threads and options are for other "
+        "sources");
   }
   return source;
 }
@@ -118,7 +118,7 @@ void check_live(const std::string& url, const OpenOptions& options) {
   }
   if (url.size() > kLongestUrl) {
     throw OptionError("the URL of a network stream has " + std::to_string(url.size()) +
-                      " bytes; FFmpeg would cut it off after 4095 and ask for something else");
+                      " bytes; FFmpeg would cut it off after 4095 and request another URL");
   }
   if (options.fps || options.start || options.end) {
     throw OptionError(

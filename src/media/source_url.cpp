@@ -31,7 +31,7 @@ void check_slashes(const std::string& url) {
   if (word.size() == url.size() || !is_live_scheme(word) || ::stat(url.c_str(), &status) == 0) return;
   throw OptionError("there is no file whose name begins with '" + word +
                     ":'; a network stream is written \"" + word +
-                    "://host/path\", and as text: a pathlib.Path takes one slash away");
+                    "://host/path\", and passed as a str: a pathlib.Path removes one slash");
 }
 
 /// "rtsp" of "rtsp://host"; empty when there is none.

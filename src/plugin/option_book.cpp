@@ -45,7 +45,8 @@ freshframe_option to_c(const native::OptionValue& value) {
                          const std::set<std::string>& asked) {
   std::string known;
   for (const auto& each : asked) known.append(known.empty() ? "" : ", ").append(each);
-  throw OptionError(node + " has no option '" + name + "'; it knows " + (known.empty() ? "none" : known));
+  throw OptionError(node + " has no option '" + name + "'; " +
+                    (known.empty() ? "it has no options" : "its options are " + known));
 }
 
 }  // namespace

@@ -58,8 +58,8 @@ constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
 const Type* type_named(const char* name, const std::string& what, const char* role) {
   if (name == nullptr) return nullptr;
   if (const auto* type = find_type(name)) return type;
-  throw OptionError(what + " has the " + role + " '" + utf8_of(name) + "', which is no type; the types are " +
-                    type_names());
+  throw OptionError(what + " has the " + role + " '" + utf8_of(name) +
+                    "', which is not a type; the types are " + type_names());
 }
 
 // The symbol of a node: `size` 0 is unknown.
@@ -68,7 +68,7 @@ void check_symbol(const Symbol& symbol, const std::string& what) {
                         (symbol.size_bytes == 0 || symbol.size_bytes >= 2 * sizeof(std::uint64_t));
   if (!is_table) {
     throw OptionError(what +
-                      " is no table: its symbol must be a freshframe_node itself, not a pointer to one " +
+                      " is not a table: its symbol must be a freshframe_node itself, not a pointer to one " +
                       "and not a function");
   }
   std::uint64_t claimed = 0;

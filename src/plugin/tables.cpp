@@ -126,7 +126,7 @@ Column checked_column(const freshframe_column& given) {
   column.data = given.data;
   column.bytes = given.bytes;
   if (column.bytes > kMostBytes) {
-    refuse(column, "claims " + std::to_string(column.bytes) + " bytes, which no memory has");
+    refuse(column, "claims " + std::to_string(column.bytes) + " bytes, more than any memory has");
   }
   check_memory(column);
   return column;
@@ -148,7 +148,7 @@ Table checked_table(const freshframe_value& value) {
     const auto* const at = static_cast<const std::byte*>(given.data) + i * given.element_size;
     auto column = checked_column(known_part<freshframe_column>(at, sizeof(freshframe_column)));
     for (const auto& other : table.columns) {
-      if (other.name == column.name) refuse(column, "is there twice");
+      if (other.name == column.name) refuse(column, "appears twice");
     }
     table.columns.push_back(std::move(column));
   }

@@ -84,7 +84,7 @@ def test_auto_takes_the_first_codec_that_is_there_and_says_which(
     assert "no encoder for codec 'h264'; for this container it has" in lines[-1]
     assert "mpeg4" in lines[-1]
     for suffix, codec in chosen.items():
-        line = f"a.{suffix}' is written as {codec}: FFmpeg as it is installed has no H.264 encoder"
+        line = f"a.{suffix}' is written as {codec}: the installed FFmpeg has no H.264 encoder"
         assert (line in ended.err) == (suffix != "webm")
 
 

@@ -323,7 +323,7 @@ def test_cameras_come_from_a_csv_file(fleet: ff.Fleet, tmp_path: Path) -> None:
     for text, what in (
         ("name\na\n", "must name the columns name, url"),
         ("name,url\na,\n", "cameras.csv:2: a camera needs a name and a url"),
-        ("name,url\na,x\na,y\n", "cameras.csv:3: the name 'a' is there twice"),
+        ("name,url\na,x\na,y\n", "cameras.csv:3: the name 'a' appears twice"),
         ("name,url,needs\na,x,east\n", "needs must be as site=north;gpu=yes"),
     ):
         file.write_text(text)

@@ -192,7 +192,7 @@ def test_time_at_two_agents_that_do_not_end_counts_once() -> None:
         ("killed by signal 9 (Killed)", False, True, True),
         ("killed by signal 9 (Killed)", True, True, False),
         ("killed by signal 15 (Terminated)", False, True, False),
-        ("ended, and how is unknown", False, False, False),
+        ("ended with an unknown status", False, False, False),
     ],
 )
 def test_an_end_that_comes_from_outside_is_no_crash(

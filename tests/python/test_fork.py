@@ -167,7 +167,7 @@ pipeline.stop()
 @pytest.mark.parametrize(
     ("end", "said"),
     [
-        ("return", "came back in a child process"),
+        ("return", "returned in a child process"),
         ("sys.exit()", ""),
         ("raise KeyError('mine')", "KeyError: 'mine'"),
     ],

@@ -135,5 +135,5 @@ def test_the_doctor_says_which_state_it_is() -> None:
 
 @free_threaded
 def test_the_watch_of_the_gil_refuses_and_says_why() -> None:
-    with pytest.raises(ff.StateError, match="built without a GIL: nobody can hold it"), ff.gil.watch():
+    with pytest.raises(ff.StateError, match="built without a GIL: no thread can hold it"), ff.gil.watch():
         pass

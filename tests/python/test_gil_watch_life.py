@@ -170,8 +170,10 @@ def test_an_interpreter_whose_records_differ_is_refused_and_nothing_breaks(
     monkeypatch.setattr(_gil, "frames_now", lambda: [("elsewhere.py", "f", 1)])
     with pytest.raises(RuntimeError, match="its frames are laid out differently"):
         gil.watch().__enter__()
-    monkeypatch.setattr(_gil, "unsupported", lambda: "this Python is built without a GIL: nobody can hold it")
-    with pytest.raises(RuntimeError, match="built without a GIL: nobody can hold it"):
+    monkeypatch.setattr(
+        _gil, "unsupported", lambda: "this Python is built without a GIL: no thread can hold it"
+    )
+    with pytest.raises(RuntimeError, match="built without a GIL: no thread can hold it"):
         gil.watch().__enter__()
     monkeypatch.undo()
     with gil.watch():

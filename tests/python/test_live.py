@@ -210,7 +210,7 @@ def test_wrong_credentials_are_an_error_that_says_so(kind: type[RtspServer] | ty
 def test_an_option_that_nobody_knows_is_an_error_even_when_it_could_be_tried_again() -> None:
     with (
         TcpServer(clip("mpegts")) as server,
-        pytest.raises(ff.SourceError, match="know no option 'no_such_thing'"),
+        pytest.raises(ff.SourceError, match="have no option 'no_such_thing'"),
         Camera(server.url, options={"no_such_thing": "1"}),
     ):
         pass

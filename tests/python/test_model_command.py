@@ -92,7 +92,7 @@ def test_track_says_what_computes(tmp_path: Path) -> None:
         (["--classes", "dog"], "--model"),
         (["--confidence", "0.5"], "--model"),
         (["--model", "FILE", "--radius", "5:9"], "--radius is for circles"),
-        (["--model", "FILE", "--classes", "horse"], "knows no class 'horse'; it knows cat, dog"),
+        (["--model", "FILE", "--classes", "horse"], "has no class 'horse'; its classes are cat, dog"),
         (["--model", "FILE", "--layout", "maze"], "layout must be one of"),
     ],
 )

@@ -144,7 +144,7 @@ def value(library: Path, name: str = "liar", **options: Any) -> Any:
         ("dtype", "dtype must be one of bool, .*, got 'float16'"),
         ("no dtype", "column 'n' has no dtype"),
         ("no name", "a column that has no name"),
-        ("twice", "column 'n' is there twice"),
+        ("twice", "column 'n' appears twice"),
         ("no columns", "gave columns of"),
         ("many columns", "at most 1000 are possible"),
         ("small columns", "gave columns of 8 bytes; version 1 has"),
@@ -189,7 +189,7 @@ def test_an_error_without_a_text_is_an_error(library: Path) -> None:
         ("no_process", "has no function 'process', which is required"),
         ("no_read", "has no function 'read', which is required"),
         ("no_destroy", "has no function 'destroy', which is required"),
-        ("strange_input", "has the input 'sound', which is no type; the types are frame, circles"),
+        ("strange_input", "has the input 'sound', which is not a type; the types are frame, circles"),
     ],
 )
 def test_a_table_of_functions_that_cannot_work_is_refused(library: Path, name: str, text: str) -> None:

@@ -166,7 +166,7 @@ def test_a_bad_option_is_refused_by_the_constructor_or_by_name(plugin: Path) -> 
         ff.native.node(plugin, "mean", scale="big")
     with pytest.raises(ff.OptionError, match=r"option 'count' must be within the range of its type, got 256"):
         ff.native.node(plugin, "told", count=256)
-    with pytest.raises(ff.OptionError, match=r"has no option 'thresh'; it knows negative, scale"):
+    with pytest.raises(ff.OptionError, match=r"has no option 'thresh'; its options are negative, scale"):
         ff.native.node(plugin, "mean", thresh=1)
     with pytest.raises(ff.OptionTypeError, match=r"option 'scale' must be a bool, an int"):
         ff.native.node(plugin, "mean", scale=object())
@@ -299,4 +299,4 @@ def test_a_node_that_is_deaf_to_the_stop_is_named_and_the_exit_goes_on(plugin: P
         arguments=[str(plugin)],
     )
     assert (ended.code, ended.out) == (0, "['deaf']\n"), ended.err
-    assert "'deaf' of 'pipeline' still busy; not waited for any longer" in ended.err
+    assert "'deaf' of 'pipeline' still busy; no longer waiting for them" in ended.err

@@ -110,7 +110,7 @@ def test_an_exception_of_destroy_is_logged(library: Path, caplog: pytest.LogCapt
         ("name", r"column 'n{1000}\.\.\.' has a name of more than 1000 bytes"),
         ("dtype", r"got 'n{1000}\.\.\.'"),
         ("type", r"gave a value of type n{1000}\.\.\., but promised table"),
-        ("bytes", "claims 18446744073709551615 bytes, which no memory has"),
+        ("bytes", "claims 18446744073709551615 bytes, more than any memory has"),
     ],
 )
 def test_what_breaks_a_rule_is_a_node_error(library: Path, how: str, text: str) -> None:

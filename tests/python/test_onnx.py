@@ -64,7 +64,7 @@ def test_only_the_classes_that_were_asked_for_are_given(tmp_path: Path) -> None:
     model = mean_colour(tmp_path / "mean.onnx")
     assert len(detect(ff.OnnxDetector(model, classes=["green"]), plain(RED, (8, 8)))) == 0
     assert len(detect(ff.OnnxDetector(model, classes=["green", "red"]), plain(RED, (8, 8)))) == 1
-    with pytest.raises(ff.OptionError, match="knows no class 'cat'; it knows red, green, blue"):
+    with pytest.raises(ff.OptionError, match="has no class 'cat'; its classes are red, green, blue"):
         ff.OnnxDetector(model, classes=["cat"])
 
 

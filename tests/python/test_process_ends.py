@@ -264,7 +264,7 @@ def test_records_that_come_too_fast_are_counted(monkeypatch: pytest.MonkeyPatch)
     assert len(wire.texts) == 1000
     now = 101.0
     logger.warning("later")
-    assert wire.texts[-1] == "later (and 3 more, which came too fast)"
+    assert wire.texts[-1] == "later (and 3 more, which arrived too fast)"
 
 
 def test_records_that_the_parent_has_no_room_for_are_counted() -> None:
@@ -275,7 +275,7 @@ def test_records_that_the_parent_has_no_room_for_are_counted() -> None:
         logger.warning(text)
     wire.room = 2
     logger.warning("four")
-    assert wire.texts == ["one", "four (and 2 more, which came too fast)"]
+    assert wire.texts == ["one", "four (and 2 more, which arrived too fast)"]
 
 
 def test_nothing_is_open_for_programs_that_the_parent_starts() -> None:

@@ -296,7 +296,7 @@ def test_options_go_to_the_encoder_and_unknown_ones_are_refused(tmp_path: Path) 
     best = scene(tmp_path / "a.mp4", 50, options={"preset": "slow"})
     fast = scene(tmp_path / "b.mp4", 50, options={"preset": "ultrafast"})
     assert best.stat().st_size < fast.stat().st_size
-    with pytest.raises(ff.OptionError, match="know no option 'presett'"):
+    with pytest.raises(ff.OptionError, match="have no option 'presett'"):
         ff.VideoFile(tmp_path / "c.mp4", options={"presett": "slow"})
 
 

@@ -156,7 +156,7 @@ class ControllerThread(ControllerState):
             self._unregister(link)
             link.child.kill()  # it has ended or is about to: no deed of ours
         except Exception:
-            self._log_error(f"agent {link.name!r} sent what cannot be: killed")
+            self._log_error(f"agent {link.name!r} sent an invalid message: killed")
             self._unregister(link)
             link.kill()
 

@@ -204,7 +204,7 @@ class Fleet:
             How many.
 
         Raises:
-            OptionError: A camera is out of range, or a name is there twice.
+            OptionError: A camera is out of range, or a name appears twice.
             OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
             OSError: The file cannot be read.
             StateError: There is a camera of one of the names, or the fleet was closed.

@@ -114,7 +114,7 @@ def camera_specs(cameras: Any) -> list[CameraSpec]:
     """A mapping of names to URLs or to (URL, needs), or a CSV file with the columns name, url and needs.
 
     Raises:
-        OptionError: A row is not complete, or a name is there twice.
+        OptionError: A row is not complete, or a name appears twice.
         OptionTypeError: It is something else.
         OSError: The file cannot be read.
     """
@@ -174,7 +174,7 @@ def _rows_of(path: Path) -> list[CameraSpec]:
             if not name or not url:
                 raise OptionError(f"{where}: a camera needs a name and a url, got {dict(row)}")
             if name in specs:
-                raise OptionError(f"{where}: the name {name!r} is there twice")
+                raise OptionError(f"{where}: the name {name!r} appears twice")
             specs[name] = camera_spec(name, url, _needs(where, row.get("needs") or ""))
     return list(specs.values())
 

@@ -49,7 +49,7 @@ Target find_target() {
 
 /// The reason why no watch is possible here; "" if one is.
 std::string unsupported(Held& /*held*/) {
-  if (compiled_free_threaded()) return "this Python is built without a GIL: nobody can hold it";
+  if (compiled_free_threaded()) return "this Python is built without a GIL: no thread can hold it";
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return "this is a subinterpreter";
   if (std::string unreadable = why_unreadable(); !unreadable.empty()) return unreadable;
   std::string found = mismatch(&_PyRuntime);

@@ -51,7 +51,7 @@ PyObject* raise_in_forked_child(const std::string& node) {
   if (PyErr_Occurred() != nullptr) return nullptr;
   throw StateError(
       "node '" + node +
-      "' came back in a child process that it forked: the pipeline and its threads are the parent's. "
+      "' returned in a child process that it forked: the pipeline and its threads are the parent's. "
       "End such a child with os._exit(), or start processes with subprocess or multiprocessing's "
       "'spawn'");
 }

@@ -197,8 +197,8 @@ std::optional<std::string> Graph::full_edge() const {
     if (const auto parent = inbox->full_blocking_parent()) {
       const bool is_reader = std::any_of(readers_.begin(), readers_.end(),
                                          [&](const auto& reader) { return &reader->inbox() == inbox; });
-      if (is_reader) return "nobody reads reader '" + inbox->consumer() + "'";
-      return "'" + inbox->consumer() + "' takes nothing from '" + *parent + "'";
+      if (is_reader) return "reader '" + inbox->consumer() + "' is not read";
+      return "'" + inbox->consumer() + "' takes no samples from '" + *parent + "'";
     }
   }
   return std::nullopt;

@@ -49,7 +49,7 @@ void let_go(std::shared_ptr<core::PipelineCore> pipeline) {
   std::string names;
   for (const auto& name : pipeline->busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
   log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline->options().name + "': " + names +
-                             "; not waited for any longer");
+                             "; no longer waiting for them");
   const Lock lock(mutex);
   kept->push_back(std::move(pipeline));
 }

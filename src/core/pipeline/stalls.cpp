@@ -40,7 +40,7 @@ bool PipelineCore::stands_still() {
 }
 
 void PipelineCore::throw_stalled(const std::string& why) const {
-  throw Stalled("pipeline '" + options_.name + "' has stood still for " +
+  throw Stalled("pipeline '" + options_.name + "' has made no progress for " +
                 seconds_text(*options_.stall_timeout) + ": " + why);
 }
 
@@ -70,9 +70,9 @@ void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
                     "' waits. Read both in turn or on two threads, close() one, or give it another queue");
     }
     if (reader->warn_unread()) {
-      log(LogLevel::Warning, "pipeline '" + options_.name + "' has stood still for " +
+      log(LogLevel::Warning, "pipeline '" + options_.name + "' has made no progress for " +
                                  seconds_text(*options_.stall_timeout) + " while reader '" + waiting.name() +
-                                 "' waits: " + text + " until its thread reads on");
+                                 "' waits: " + text + " until its thread reads again");
     }
     return;
   }

@@ -139,7 +139,7 @@ bool Worker::process_batch(std::span<const AnySample> samples) {
   try {
     expect_no_lock();
     outputs = node_->process_batch_any(samples, context_);
-    if (outputs.size() != samples.size()) throw Error("gave not one result per sample");
+    if (outputs.size() != samples.size()) throw Error("did not give one result per sample");
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {

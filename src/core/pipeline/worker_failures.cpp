@@ -64,7 +64,7 @@ void Worker::log_skipped(const std::string& text, const std::string& traceback) 
 
 void Worker::log_skips(const std::string& latest) const {
   log(LogLevel::Warning, "node '" + name_ + "' failed on " + std::to_string(skips_unlogged_) +
-                             " more samples (on_error=\"skip\"), at last: " + latest);
+                             " more samples (on_error=\"skip\"); the latest: " + latest);
 }
 
 }  // namespace freshframe::core

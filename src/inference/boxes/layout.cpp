@@ -212,9 +212,9 @@ class Recogniser {
                            metadata("args").find("'nms': True") != std::string::npos ||
                            metadata("end2end") == "True";
     if (says_detr != says_yolo && !facts_.layout) {
-      if (says_detr) add(Layout::Rtdetr6, 0, "rows of six numbers, and the metadata tells of an RT-DETR");
+      if (says_detr) add(Layout::Rtdetr6, 0, "rows of six numbers, and the metadata names an RT-DETR");
       if (says_yolo)
-        add(Layout::End2end, 0, "rows of six numbers, and the metadata tells of YOLO without duplicates");
+        add(Layout::End2end, 0, "rows of six numbers, and the metadata names a YOLO without duplicates");
       return;
     }
     add(Layout::End2end, 0, "x1, y1, x2, y2, confidence, class");
@@ -233,14 +233,15 @@ class Recogniser {
   Fit choose() const {
     if (facts_.layout) {
       const auto given = std::ranges::find(fits_, *facts_.layout, &Fit::layout);
-      if (given != fits_.end()) return {given->layout, given->classes, "layout= says so: " + given->why};
+      if (given != fits_.end()) return {given->layout, given->classes, "chosen by layout=: " + given->why};
       std::string fitting;
       for (const auto& fit : fits_)
         fitting += (fitting.empty() ? "" : ", ") + std::string(to_string(fit.layout));
-      throw OptionError(
-          "layout='" + std::string(to_string(*facts_.layout)) + "' does not fit the outputs of " + file() +
-          ", " + shown() + ", for " + input() + "; " +
-          (fitting.empty() ? "no layout does: " + std::string(kDecodeYourself) : "what fits: " + fitting));
+      throw OptionError("layout='" + std::string(to_string(*facts_.layout)) +
+                        "' does not fit the outputs of " + file() + ", " + shown() + ", for " + input() +
+                        "; " +
+                        (fitting.empty() ? "no layout does: " + std::string(kDecodeYourself)
+                                         : "layouts that fit: " + fitting));
     }
     if (fits_.empty()) {
       throw OptionError("cannot tell what the outputs of " + file() + " mean, " + shown() + ", for " +

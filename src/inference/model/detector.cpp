@@ -46,7 +46,7 @@ std::vector<bool> mask_of(const std::vector<std::string>& wanted, const Recognis
   if (wanted.empty()) return mask;
   if (how.names.empty()) {
     throw OptionError("classes= needs the names of the classes, which '" + path +
-                      "' does not tell: pass names= as well, one for each class");
+                      "' does not contain: pass names= as well, one for each class");
   }
   mask.assign(how.names.size(), false);
   for (const auto& name : wanted) {
@@ -57,7 +57,8 @@ std::vector<bool> mask_of(const std::vector<std::string>& wanted, const Recognis
       is_known = true;
     }
     if (!is_known) {
-      throw OptionError("'" + path + "' knows no class '" + name + "'; it knows " + shortened(how.names));
+      throw OptionError("'" + path + "' has no class '" + name + "'; its classes are " +
+                        shortened(how.names));
     }
   }
   return mask;

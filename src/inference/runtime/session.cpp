@@ -139,7 +139,7 @@ std::string to_text(std::span<const TensorInfo> tensors) {
 Tensor::Tensor(const Runtime& runtime, ort::Value* value) : value_(runtime, value) {
   int is_tensor = 0;
   runtime.call(ort::IsTensor{}, value, &is_tensor);
-  if (is_tensor == 0) throw Error("an output is no tensor, but a sequence or a map");
+  if (is_tensor == 0) throw Error("an output is a sequence or a map, not a tensor");
   Owned<ort::TensorInfo, ort::ReleaseTensorInfo> info(runtime);
   runtime.call(ort::GetTensorTypeAndShape{}, value, info.out());
   TensorInfo read;
@@ -209,7 +209,7 @@ void Session::open(const SessionOptions& options) {
                                  "; the next provider is tried");
     }
   }
-  refuse(path_, "this ONNX Runtime has no provider that is known here");
+  refuse(path_, "this ONNX Runtime has no provider that freshframe supports");
 }
 
 void Session::open_with(const std::string& provider) {

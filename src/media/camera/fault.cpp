@@ -63,7 +63,7 @@ std::string camera_fault_text(const std::string& path, int code) {
     case EPERM:
       return "permission denied; run 'sudo usermod -aG video $USER', then log in again";
     case ENODEV:
-      return "it was unplugged, or its driver has gone";
+      return "it was unplugged, or its driver was unloaded";
     case ENOSPC:
       return "its bus has no bandwidth left; use another USB port, a smaller size or format mjpeg";
     case EBUSY: {

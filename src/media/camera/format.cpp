@@ -147,7 +147,7 @@ std::size_t raw_size(const V4l2Picture& picture) {
 
 Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes) {
   if (raw_size(picture) == 0 || bytes.size() < raw_size(picture))
-    throw Error("a raw picture of a camera is not whole");
+    throw Error("a raw picture of a camera is incomplete");
   const PictureFormat format{.width = picture.width,
                              .height = picture.height,
                              .format = frame_format(picture.code),

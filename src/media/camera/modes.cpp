@@ -242,7 +242,7 @@ std::string offer_text(const std::vector<CameraFormat>& formats) {
   std::string text;
   for (const auto& [sizes, names] : groups) text += (text.empty() ? "" : "; ") + names + " " + sizes;
   if (!unreadable.empty())
-    text += (text.empty() ? "" : "; ") + ("what freshframe cannot read: " + unreadable);
+    text += (text.empty() ? "" : "; ") + ("formats that freshframe cannot read: " + unreadable);
   return text.empty() ? "nothing" : text;
 }
 

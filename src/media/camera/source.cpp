@@ -102,7 +102,7 @@ void V4l2Source::make_decoder() {
   }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
     throw SourceRefused("cannot open camera '" + path_ + "': neither the camera reader nor FFmpeg's " +
-                            decoder_->context().codec->name + " decoder knows option " + unknown,
+                            decoder_->context().codec->name + " decoder has an option " + unknown,
                         path_, EINVAL);
   }
   packet_ = make_av_packet();
@@ -114,8 +114,8 @@ void V4l2Source::describe() {
   const auto& format = *readable_format(picture.code);
   if (!format.compressed && !options_.decoder.empty()) {
     throw SourceRefused("cannot open camera '" + path_ + "': " + std::string(format.name) +
-                            " pictures need no decoder, and the camera reader knows no option '" +
-                            options_.decoder.begin()->first + "'; it knows format and buffers",
+                            " pictures need no decoder, and the camera reader has no option '" +
+                            options_.decoder.begin()->first + "'; its options are format and buffers",
                         path_, EINVAL);
   }
   VideoInfo info;

@@ -65,7 +65,7 @@ void repeat_edges(const Plane& plane, std::uint8_t* memory) {
 struct JpegEncoder::Handle {
   tjhandle codec = tjInitCompress();
   Handle() {
-    if (codec == nullptr) throw Error("libjpeg-turbo gives no encoder");
+    if (codec == nullptr) throw Error("libjpeg-turbo returned no encoder");
   }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
@@ -101,7 +101,7 @@ JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) 
   auto wanted = picture.format;
   if (wanted.width > kMaxSide || wanted.height > kMaxSide) {
     throw Error("a picture of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
-                " is too large for JPEG, which ends at " + std::to_string(kMaxSide));
+                " is too large for JPEG, whose limit is " + std::to_string(kMaxSide));
   }
   const bool gray = wanted.format == PixelFormat::Gray;
   if (!gray) wanted.format = PixelFormat::I420;

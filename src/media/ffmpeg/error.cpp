@@ -22,7 +22,7 @@ std::string ffmpeg_text(int error) {
 std::string unknown_option_text(const std::string& url, const std::string& container,
                                 const std::string& decoder, const std::string& names) {
   return "cannot open '" + url + "': FFmpeg's " + container + " reader and " + decoder +
-         " decoder know no option " + names;
+         " decoder have no option " + names;
 }
 
 int ffmpeg_errno(int error) noexcept {

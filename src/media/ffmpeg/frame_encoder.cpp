@@ -71,7 +71,7 @@ void check_options(const std::string& what, const AVOutputFormat& container, con
     });
     if (found) continue;
     throw OptionError("cannot write " + what + ": FFmpeg's encoder " + encoder.name + " and its " +
-                      container.name + " muxer know no option '" + name + "'");
+                      container.name + " muxer have no option '" + name + "'");
   }
 }
 
@@ -86,8 +86,8 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
   const auto name = codec_name(container, options);
   const AVCodec* encoder = find_video_encoder(name);
   if (encoder == nullptr || encoder->type != AVMEDIA_TYPE_VIDEO) {
-    throw OptionError("cannot write " + what + ": FFmpeg as it is installed has no encoder for codec '" +
-                      name + "'; for this container it has " + encodable_codecs(container));
+    throw OptionError("cannot write " + what + ": the installed FFmpeg has no encoder for codec '" + name +
+                      "'; for this container it has " + encodable_codecs(container));
   }
   if (avformat_query_codec(&container, encoder->id, FF_COMPLIANCE_NORMAL) == 0) {
     throw OptionError("cannot write " + what + ": a " + container.name + " file cannot hold " + name +

@@ -32,7 +32,7 @@ void check_known(const std::map<std::string, std::string>& options, const std::s
   }
   if (unknown.empty()) return;
   throw SourceError(
-      "cannot open '" + url + "': FFmpeg's protocols, readers and decoders know no option " + unknown, url,
+      "cannot open '" + url + "': FFmpeg's protocols, readers and decoders have no option " + unknown, url,
       EINVAL);
 }
 

@@ -81,7 +81,7 @@ std::string default_codec(const AVOutputFormat& container) {
 std::string why_not_h264(const AVOutputFormat& container) {
   if (!surely_holds(container, AV_CODEC_ID_H264) && !is_of_mpeg(container))
     return {};  // the usual choice: VP9 in .webm
-  return find_video_encoder("h264") == nullptr ? "FFmpeg as it is installed has no H.264 encoder" : "";
+  return find_video_encoder("h264") == nullptr ? "the installed FFmpeg has no H.264 encoder" : "";
 }
 
 std::string encodable_codecs(const AVOutputFormat& container) {

@@ -205,8 +205,8 @@ struct ClipRecorder::Impl {
 
   static void tell_empty(const Clip& clip) {
     log(LogLevel::Warning, "clip '" + clip.path() +
-                               "' was not written: no frame of its time is there; the file " +
-                               (clip.had_content() ? "keeps what it held" : "is empty"));
+                               "' was not written: no frame of its time is in memory; the file " +
+                               (clip.had_content() ? "keeps its old content" : "is empty"));
   }
 
   void forget(const File& file) {

@@ -320,7 +320,7 @@ void Demuxer::fail(const std::string& why, int code) const {
 }
 
 void Demuxer::lose(int error) const {
-  throw SourceError("cannot read on in '" + settings_.url + "': " + ffmpeg_text(error), settings_.url,
+  throw SourceError("cannot continue to read '" + settings_.url + "': " + ffmpeg_text(error), settings_.url,
                     ffmpeg_errno(error));
 }
 

@@ -93,7 +93,7 @@ FileSource::Placed FileSource::decode_to_start(const Context& context) {
 FileSource::Placed FileSource::place(AvFramePtr frame, double time, std::optional<std::int64_t> number) {
   if (!is_before_end(time)) {
     std::ostringstream text;
-    text << "cannot open '" << url() << "': no frame lies from start=" << options_.start.value_or(0)
+    text << "cannot open '" << url() << "': there is no frame from start=" << options_.start.value_or(0)
          << " to end=" << *options_.end << "; the next one is at " << time << " s";
     throw SourceError(text.str(), url(), EINVAL);
   }

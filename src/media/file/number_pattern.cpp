@@ -60,11 +60,11 @@ NumberPattern::NumberPattern(const std::string& path, const std::string& url) {
   folder_ = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
   const std::string_view name = std::string_view(path).substr(name_begin);
   if (find_field(folder_, 0).begin != std::string_view::npos) {
-    refuse(url, "a number may stand in the name of the file only, not in that of a folder");
+    refuse(url, "only the name of the file may contain a number, not that of a folder");
   }
   const auto field = find_field(name, 0);
   if (find_field(name, field.end).begin != std::string_view::npos) {
-    refuse(url, "only one number may stand in the name");
+    refuse(url, "the name may contain only one number");
   }
   const auto digits = name.substr(field.begin + 1, field.end - field.begin - 2);
   if (!digits.empty()) {

@@ -96,7 +96,8 @@ Frame frame_at(const std::string& path, double at) {
 Frame read_picture(const std::string& path, std::optional<double> at) {
   const auto shown = mask_passwords(path);
   if (url_kind(path) != UrlKind::File)
-    throw SourceError("cannot read '" + shown + "': it is no " + (at ? "video file" : "picture file"), shown);
+    throw SourceError("cannot read '" + shown + "': it is not a " + (at ? "video file" : "picture file"),
+                      shown);
   if (at) return frame_at(path, *at);
   Dictionary options;
   auto picture = decode_picture({.url = shown, .path = local_path(path)}, 1, options);

@@ -178,8 +178,8 @@ PictureList list_numbers(const std::string& path, const std::string& url, const 
   ++list.places;
   if (list.places > kMostPlaces) {
     fail(url,
-         "the numbers of its files lie too far apart to count what is missing between them; name the "
-         "folder or a glob, for which numbers give the order only",
+         "the numbers of its files are too far apart to count the missing ones; open the "
+         "folder or a glob, for which numbers define only the order",
          EINVAL);
   }
   return list;

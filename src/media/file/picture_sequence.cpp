@@ -64,7 +64,7 @@ void PictureSequence::select() {
   if (!list_.pictures.empty()) return;
   std::ostringstream text;
   text << "cannot open '" << url() << "' from " << options_.start.value_or(0)
-       << " s: no picture lies there, at " << fps() << " fps the last one is at "
+       << " s: there is no picture at that time; at " << fps() << " fps the last one is at "
        << static_cast<double>(list_.places - 1) / fps() << " s";
   throw SourceError(text.str(), url(), EINVAL);
 }

@@ -146,8 +146,8 @@ struct VideoFile::Impl {
       last->encode(first->frame, first->pts);
     }
     if (!last->started()) {
-      log(LogLevel::Warning,
-          "no frame was written: '" + name + (last->had_content() ? "' keeps what it held" : "' is empty"));
+      log(LogLevel::Warning, "no frame was written: '" + name +
+                                 (last->had_content() ? "' keeps its old content" : "' is empty"));
     }
     last->finish();
   }

@@ -104,7 +104,7 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
       if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) return false;
     } else if (*result == AVERROR_INVALIDDATA) {
       context.counters.drop(NodeDropCause::Decode);
-      if (++damaged_in_row_ > kMostDamagedInRow) lose("it sends nothing but damaged packets", EBADMSG);
+      if (++damaged_in_row_ > kMostDamagedInRow) lose("it sends only damaged packets", EBADMSG);
     } else if (*result == AVERROR_EOF) {
       lose("the server ended the stream or closed the connection", ECONNRESET);
     } else if (*result < 0) {

@@ -19,7 +19,7 @@ namespace freshframe::process {
 class Bell {
  public:
   Bell() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (!event_) throw Error("cannot make an eventfd: " + std::generic_category().message(errno));
+    if (!event_) throw Error("cannot create an eventfd: " + std::generic_category().message(errno));
   }
 
   void ring() noexcept {

@@ -163,11 +163,11 @@ void Crew::on_time(TimePoint time) {
       log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + worker_.name() +
                                "' was killed and has not ended after " +
                                core::seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
-                               seat.child().waits_in() + ": it is let go");
+                               seat.child().waits_in() + ": it is abandoned");
       seat.abandon();
       bury(seat, {});
     } else if (seat.child() && !seat.killed_at && stop_is_over) {
-      seat.kill(time, "the stop's time was over");
+      seat.kill(time, "the time for the stop was over");
     } else if (seat.kill_at && time >= *seat.kill_at) {
       seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
     } else if (seat.dump_until) {

@@ -133,7 +133,7 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
     if (sent == Channel::Sent::Yes) sent = seat.send(write(message));
   }
   // The next step handles a worker that has ended and counts its samples.
-  if (sent == Channel::Sent::Full) seat.kill(now(), "it did not read what it was sent");
+  if (sent == Channel::Sent::Full) seat.kill(now(), "it did not read its messages");
 }
 
 ValueMessage Crew::place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed,
@@ -169,7 +169,7 @@ void Crew::read(Seat& seat) {
       }
       if (!seat.killed_at) handle(seat, channel->bytes());
     } catch (const ProtocolError& error) {
-      seat.kill(now(), std::string("it sent what cannot be: ") + error.what());
+      seat.kill(now(), std::string("it sent an invalid message: ") + error.what());
     } catch (const Error& error) {
       seat.kill(now(), error.what());
     }
@@ -210,7 +210,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       break;
     }
     case ToParent::Closed:
-      if (seat.state != WorkerState::Closing) throw ProtocolError("it closed unasked");
+      if (seat.state != WorkerState::Closing) throw ProtocolError("it closed without a request");
       seat.closed = true;
       seat.kill_at = now() + kCloseTime;
       break;
@@ -227,7 +227,8 @@ void Crew::opened(Seat& seat) {
 
 // All checks come first: an invalid message changes nothing.
 void Crew::reply(Seat& seat, const ReplyMessage& message) {
-  if (seat.jobs.empty() || message.id != seat.jobs.front().id) throw ProtocolError("a reply to nothing");
+  if (seat.jobs.empty() || message.id != seat.jobs.front().id)
+    throw ProtocolError("a reply to a sample that it does not have");
   seat.check_held(message.released, 1);
   auto output = output_of(seat, message);
   auto& job = seat.jobs.front();
@@ -257,7 +258,7 @@ std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& mes
     case ResultKind::Input: {
       const auto& frame = seat.jobs.front().sample.frame;
       if (!frame || !frame.has(message.form))
-        throw ProtocolError("its input back, which had no such picture");
+        throw ProtocolError("its input as the result, in a format that the input does not have");
       return Emitted{{}, frame.to(message.form)};
     }
     case ResultKind::Picture: {
@@ -324,8 +325,10 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
     if (in_open) seat.let_close();
     return;
   }
-  if (seat.jobs.empty() || message.id != seat.jobs.front().id) throw ProtocolError("a failure of nothing");
-  if (message.whole && seat.jobs.size() != seat.given) throw ProtocolError("a failure of what has a result");
+  if (seat.jobs.empty() || message.id != seat.jobs.front().id)
+    throw ProtocolError("a failure on a sample that it does not have");
+  if (message.whole && seat.jobs.size() != seat.given)
+    throw ProtocolError("a failure on a call that has a result already");
   seat.check_held(message.released, message.whole && worker_.batch() ? seat.jobs.size() : 1);
   const auto sample = seat.jobs.front().sample;
   const auto ticket = seat.jobs.front().ticket;

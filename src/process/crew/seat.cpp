@@ -30,7 +30,8 @@ std::string mebibytes(std::uint64_t bytes) {
 Descriptor make_dump_file() {
   Descriptor file(::memfd_create("freshframe-stacks", MFD_CLOEXEC));
   if (!file) {
-    throw Error("cannot make memory for the stacks of a worker: " + std::generic_category().message(errno));
+    throw Error("cannot allocate memory for the stacks of a worker: " +
+                std::generic_category().message(errno));
   }
   ::fcntl(file.get(), F_SETFL, O_APPEND);
   return file;

@@ -99,7 +99,7 @@ std::string ChildEnd::text() const {
     case Kind::Unknown:
       break;
   }
-  return "ended, and how is unknown: somebody else reaped it (waitpid(-1) or SIGCHLD ignored)";
+  return "ended with an unknown status: another waitpid() reaped it, or SIGCHLD is ignored";
 }
 
 Child::Child(const ChildOptions& options) {

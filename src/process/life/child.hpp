@@ -27,7 +27,7 @@ struct ChildEnd {
   Kind kind = Kind::Unknown;
   int code = 0;  // exit status or signal
 
-  /// "killed by signal 9 (Killed)", "exited with status 3", "... somebody else reaped it".
+  /// "killed by signal 9 (Killed)", "exited with status 3", "ended with an unknown status: ...".
   [[nodiscard]] std::string text() const;
 };
 

@@ -41,7 +41,7 @@ int seals_of(Sealed what) {
 
 Descriptor make_memory_file(const char* name, std::size_t bytes) {
   Descriptor file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) refuse("cannot make shared memory", errno);
+  if (!file) refuse("cannot create shared memory", errno);
   int error = 0;
   do {  // not posix_fallocate(), which would write to every page where the kernel has no support
     error = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
@@ -56,7 +56,7 @@ void seal(const Descriptor& file, Sealed what) {
 
 Descriptor make_message_file(std::span<const std::byte> bytes) {
   Descriptor file(::memfd_create("freshframe-message", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) refuse("cannot make shared memory", errno);
+  if (!file) refuse("cannot create shared memory", errno);
   while (!bytes.empty()) {
     const auto written = ::write(file.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;

@@ -49,7 +49,7 @@ Channel::Channel(Descriptor socket, bool accepts_descriptors)
 std::pair<Descriptor, Descriptor> Channel::make_pair() {
   int sockets[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
-    throw Error("cannot make a socket for a worker: " + std::generic_category().message(errno));
+    throw Error("cannot create a socket for a worker: " + std::generic_category().message(errno));
   }
   return {Descriptor(sockets[0]), Descriptor(sockets[1])};
 }

@@ -78,7 +78,7 @@ WorkerEnd::~WorkerEnd() = default;
 
 void WorkerEnd::send(const ByteWriter& message) {
   const auto sent = leases_->channel().send(message.bytes(), {}, Channel::Wait::Yes);
-  if (sent != Channel::Sent::Yes) throw Error("the parent process has gone");
+  if (sent != Channel::Sent::Yes) throw Error("the parent process has ended");
 }
 
 void WorkerEnd::hello(const std::string& version) {
@@ -97,12 +97,12 @@ WorkerInit WorkerEnd::init() {
   auto& channel = leases_->channel();
   auto received = Channel::Received::Nothing;
   while (received == Channel::Received::Nothing) received = channel.receive(Channel::Wait::Yes);
-  if (received == Channel::Received::End) throw Error("the parent process has gone");
+  if (received == Channel::Received::End) throw Error("the parent process has ended");
   ByteReader reader(channel.bytes());
-  if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message is another one");
+  if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message has another kind");
   auto message = read_init(reader);
   auto& files = channel.descriptors();
-  if (files.size() != 2) throw ProtocolError("the first message has no two files");
+  if (files.size() != 2) throw ProtocolError("the first message does not have two files");
   if (file_size(files[0].get()) != message.bytes) throw ProtocolError("the first file has another size");
   WorkerInit init;
   init.payload.resize(static_cast<std::size_t>(message.bytes));
@@ -135,8 +135,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
       map_slab(read_slab(reader));
       return;
     case ToWorker::SlabGone:
-      if (slabs_.erase(read_slab_gone(reader).id) == 0)
-        throw ProtocolError("a slab has gone that was not there");
+      if (slabs_.erase(read_slab_gone(reader).id) == 0) throw ProtocolError("an unknown slab was removed");
       return;
     case ToWorker::Memory:
       take_memory(read_memory(reader));
@@ -189,7 +188,7 @@ Picture WorkerEnd::picture_of(const PictureMessage& message) const {
   for (std::size_t i = 0; i < message.planes.size(); ++i) {
     const auto& place = message.planes[i];
     const auto found = slabs_.find(place.slab);
-    if (found == slabs_.end()) throw ProtocolError("a picture in a slab that is not there");
+    if (found == slabs_.end()) throw ProtocolError("a picture in an unknown slab");
     auto shape = message.format.plane_shape(static_cast<int>(i));
     check_within(place.offset, plane_extent(shape, place.stride), found->second->size(), "a plane");
     shape.data = reinterpret_cast<const std::uint8_t*>(found->second->data() + place.offset);
@@ -221,7 +220,7 @@ Frame WorkerEnd::frame_of(const RequestMessage& message) {
 ReceivedValue WorkerEnd::value_of(const ValueMessage& message) const {
   if (!message.shared) return {message, kMostInline};
   const auto found = slabs_.find(message.slab);
-  if (found == slabs_.end()) throw ProtocolError("a value in a slab that is not there");
+  if (found == slabs_.end()) throw ProtocolError("a value in an unknown slab");
   check_within(message.offset, message.size(), found->second->size(), "a value");
   ReceivedValue value(message, found->second->size());
   if (!value.bytes().empty()) {
@@ -240,7 +239,7 @@ void WorkerEnd::need(std::uint64_t bytes) {
   auto& channel = leases_->channel();
   while (!answered_) {
     const auto received = channel.receive(Channel::Wait::Yes);
-    if (received == Channel::Received::End) throw Error("the parent process has gone");
+    if (received == Channel::Received::End) throw Error("the parent process has ended");
     bool got = false;
     if (received == Channel::Received::Message) handle(nullptr, got);
   }
@@ -249,7 +248,7 @@ void WorkerEnd::need(std::uint64_t bytes) {
 }
 
 WorkerEnd::Pending& WorkerEnd::first_pending() {
-  if (pending_.empty()) throw Error("an answer to a sample that has one, or never came");
+  if (pending_.empty()) throw Error("an answer to a sample that was answered or does not exist");
   return pending_.front();
 }
 

@@ -210,7 +210,7 @@ void write_states(MetricsWriter& out, const Snapshot& seen) {
   }
   out.begin("pipeline_phase", "gauge", "1 for the phase that the pipeline is in.");
   out.sample({{"phase", to_string(seen.graph.phase)}}, 1);
-  out.begin("pipeline_healthy", "gauge", "1 while frames flow, as /healthz says it.");
+  out.begin("pipeline_healthy", "gauge", "1 while frames flow, as in /healthz.");
   out.sample({}, health_of(seen).good ? 1 : 0);
 }
 
@@ -259,11 +259,11 @@ void write_workers(MetricsWriter& out, const Stats& stats) {
   }
   out.begin("worker_samples_total", "counter", "Samples that a worker process has finished.");
   write_each_worker(out, stats, &WorkerStats::samples);
-  out.begin("worker_restarts_total", "counter", "How often a worker process that had died was replaced.");
+  out.begin("worker_restarts_total", "counter", "Worker processes that were replaced after they died.");
   write_each_worker(out, stats, &WorkerStats::restarts);
   out.begin("worker_resident_bytes", "gauge", "Resident memory of a worker process.");
   write_each_worker(out, stats, &WorkerStats::rss_bytes);
-  out.begin("worker_cpu_seconds", "gauge", "Processor time of the worker process that runs now.");
+  out.begin("worker_cpu_seconds", "gauge", "Processor time of the running worker process.");
   write_each_worker(out, stats, &WorkerStats::cpu);
 }
 
@@ -289,7 +289,7 @@ void write_inference(MetricsWriter& out, const Stats& stats) {
 std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   MetricsWriter out(seen.pipeline);
   const auto& stats = seen.graph.stats;
-  out.begin("info", "gauge", "The version that runs.");
+  out.begin("info", "gauge", "The running version.");
   out.sample({{"version", FRESHFRAME_VERSION}}, 1);
   write_states(out, seen);
   write_memory(out, stats);

@@ -44,8 +44,8 @@ class Sketch {
     cairo_surface_flush(surface_.get());
     const cairo_status_t status = cairo_status(cairo());
     if (status != CAIRO_STATUS_SUCCESS) {
-      throw Error(std::string("Annotate cannot draw a label: Cairo says '") + cairo_status_to_string(status) +
-                  "'");
+      throw Error(std::string("Annotate cannot draw a label: Cairo reports '") +
+                  cairo_status_to_string(status) + "'");
     }
     const auto width = static_cast<std::size_t>(cairo_image_surface_get_width(surface_.get()));
     const auto height = static_cast<std::size_t>(cairo_image_surface_get_height(surface_.get()));

@@ -137,7 +137,7 @@ TEST_F(Log, ADestroyedPipelineNamesANodeThatDoesNotEndAndLetsItGo) {
     gate->wait_entered(1);
   }
   EXPECT_EQ(lines(LogLevel::Warning,
-                  "still busy after the end of pipeline 'pipeline': 'deaf'; not waited for any longer")
+                  "still busy after the end of pipeline 'pipeline': 'deaf'; no longer waiting for them")
                 .size(),
             1U);
   gate->open();

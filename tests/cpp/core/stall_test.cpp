@@ -28,7 +28,7 @@ TEST(Stalled, NamesTheReaderThatNobodyReads) {
   auto reader = pipeline.reader(source, {.name = "forgotten"});
   pipeline.start();
   const std::string message = message_of<Stalled>([&] { (void)pipeline.wait(); });
-  EXPECT_TRUE(contains(message, "nobody reads reader 'forgotten'")) << message;
+  EXPECT_TRUE(contains(message, "reader 'forgotten' is not read")) << message;
   EXPECT_EQ(reader.get()->value, 0);  // Stalled ends the wait, not the pipeline
 }
 

@@ -117,7 +117,7 @@ TEST(CameraRefusal, ListsWhatTheCameraCan) {
   const auto message = message_of<SourceRefused>([&] { rig.open({.width = 800, .height = 600, .fps = 30}); });
   EXPECT_EQ(message,
             "cannot open camera '/dev/video7' (Fake Camera): it cannot deliver 800x600 at 30 fps; it can: "
-            "yuyv 640x480 (30, 15 fps); mjpeg 1280x720 (30 fps); what freshframe cannot read: HEVC");
+            "yuyv 640x480 (30, 15 fps); mjpeg 1280x720 (30 fps); formats that freshframe cannot read: HEVC");
 }
 
 TEST(CameraRefusal, IsAnErrorAtOnceThoughLostCamerasComeBack) {
@@ -137,7 +137,7 @@ TEST(CameraRefusal, IsAnErrorAtOnceThoughLostCamerasComeBack) {
   refused([](auto& camera) { camera.sets_rate = false; }, {.fps = 30}, "open it without fps");
   refused([](auto& /*camera*/) {}, {.options = {{"brightness", "3"}}}, "no option 'brightness'");
   refused([](auto& camera) { camera.modes = {{kMjpeg, 64, 48, {}}}; }, {.options = {{"brightness", "3"}}},
-          "knows option 'brightness'");
+          "has an option 'brightness'");
 }
 
 TEST(CameraRefusal, WhatADriverGrantsInsteadIsNotTakenSilently) {

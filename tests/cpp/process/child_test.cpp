@@ -127,7 +127,7 @@ TEST(Child, ThatSomebodyElseReapedHasAnUnknownEnd) {
   ASSERT_EQ(::waitpid(started.child.pid(), nullptr, 0), started.child.pid());
   const auto end = started.end();
   EXPECT_EQ(end.kind, ChildEnd::Kind::Unknown);
-  EXPECT_NE(end.text().find("somebody else reaped it"), std::string::npos);
+  EXPECT_NE(end.text().find("another waitpid() reaped it"), std::string::npos);
 }
 
 TEST(Child, HasALimitOfMemory) {

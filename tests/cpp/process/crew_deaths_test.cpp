@@ -134,7 +134,7 @@ TEST(Crew, SaysSoWhenSomebodyElseReapedAWorker) {
   rig.start();
   rig.push({"exit", "a"});
   EXPECT_EQ(rig.get(), "a");
-  EXPECT_TRUE(contains(rig.log(), "how is unknown: somebody else reaped it")) << rig.log();
+  EXPECT_TRUE(contains(rig.log(), "an unknown status: another waitpid() reaped it")) << rig.log();
   rig.stop();
   std::signal(SIGCHLD, before);
 }

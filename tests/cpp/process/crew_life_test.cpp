@@ -96,7 +96,7 @@ TEST(Crew, KillsAWorkerThatHangsInClose) {
   rig.feed.finish();
   rig.await(WorkerState::Closing);
   rig.stop();
-  EXPECT_TRUE(contains(rig.log(), "a worker of 'w' was killed: the stop's time was over")) << rig.log();
+  EXPECT_TRUE(contains(rig.log(), "a worker of 'w' was killed: the time for the stop was over")) << rig.log();
 }
 
 TEST(Crew, FailsWhenItsNodeCannotClose) {

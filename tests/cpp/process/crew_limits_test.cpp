@@ -1,4 +1,4 @@
-// What ends a worker that takes too long, does not read, or says what cannot be.
+// What ends a worker that takes too long, does not read, or sends invalid messages.
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
@@ -25,7 +25,7 @@ TEST(Crew, KillsAWorkerThatDoesNotRead) {
   const std::string large(kMostInline, 'x');
   rig.push({large, large, large, large, large, large, large, large});
   wait_until([&] { return rig.worker().restarts > 0; });
-  EXPECT_TRUE(contains(rig.log(), "was killed: it did not read what it was sent")) << rig.log();
+  EXPECT_TRUE(contains(rig.log(), "was killed: it did not read its messages")) << rig.log();
 }
 
 TEST(Crew, KillsAWorkerThatSaysWhatCannotBe) {
@@ -40,7 +40,7 @@ TEST(Crew, KillsAWorkerThatSaysWhatCannotBe) {
     rig.lines.clear();
     rig.push({"lie " + what, what});
     EXPECT_EQ(rig.get(), what);
-    EXPECT_TRUE(contains(rig.log(), "was killed: it sent what cannot be")) << what << ": " << rig.log();
+    EXPECT_TRUE(contains(rig.log(), "was killed: it sent an invalid message")) << what << ": " << rig.log();
   }
   EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), lies.size());
 }
@@ -52,7 +52,7 @@ TEST(Crew, KillsAWorkerThatGivesALeaseBackTwice) {
     FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::Gray});
     rig.push({std::move(builder).publish(basic_pixel_ops())});
     wait_until([&] { return rig.worker().restarts > 0; });
-    EXPECT_TRUE(contains(rig.log(), "it sent what cannot be: lease 1 was given back")) << rig.log();
+    EXPECT_TRUE(contains(rig.log(), "it sent an invalid message: lease 1 was given back")) << rig.log();
   }
 }
 
