@@ -50,7 +50,7 @@ class ClipRecorder(NativeNode["Frame", None]):
         max_bytes: int = 1 << 28,
         options: Mapping[str, str] | None = None,
     ) -> None:
-        """See the class."""
+        """Creates the recorder with the arguments that the class describes."""
         if _check.integer("max_bytes", max_bytes, bits=64) < 1:
             raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
         self._handle = _native.make_clip_recorder(

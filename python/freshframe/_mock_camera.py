@@ -29,7 +29,7 @@ class MockCamera(NativeSource["Frame"]):
     """
 
     def __init__(self, image: Any = None, fps: float = 14.0) -> None:
-        """See the class."""
+        """Creates the camera with the arguments that the class describes."""
         if isinstance(image, (str, os.PathLike)):
             picture: str | Frame = os.fspath(image)
         elif isinstance(image, _native.Frame):

@@ -236,7 +236,7 @@ class VideoFile(NativeNode["Frame", None]):
         options: Mapping[str, str] | None = None,
         segment: float | None = None,
     ) -> None:
-        """See the class."""
+        """Creates the sink with the arguments that the class describes."""
         self.records_to = _check.path("path", path)
         wanted = "auto" if codec is None else _check.text("codec", codec)
         self._handle = _native.make_video_file(

@@ -1,5 +1,5 @@
-// What every engine test shares: a watchdog, the check of the books, a pipeline that checks itself at its
-// end.
+// Shared by all engine tests: a watchdog, the check that counters balance, and a pipeline that checks itself
+// at its end.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -31,7 +31,7 @@ namespace freshframe::test {
 
 inline constexpr bool kSanitized = FRESHFRAME_TEST_SANITIZED != 0;
 
-/// Kills the process when one test takes longer than its limit: a hang must be red, and it must say where.
+/// Kills the process when a test exceeds its limit, so that a hang fails and the failure names the test.
 class Watchdog final : public ::testing::EmptyTestEventListener {
  public:
   static constexpr unsigned kSeconds = kSanitized ? 120 : 30;
@@ -48,7 +48,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
 
  private:
   static void bark(int /*signal*/) {
-    // write() is all that a signal handler may do here; its result changes nothing any more.
+    // A signal handler may call only write() here. Its result does not matter.
     if (::write(STDERR_FILENO, message_, length_) < 0) ::_exit(125);
     std::abort();
   }
@@ -57,7 +57,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
   inline static std::size_t length_ = 0;
 };
 
-/// Gives the running test more time than usual; for stress tests.
+/// Raises the time limit of the running test; for stress tests.
 inline void extend_watchdog(unsigned seconds) {
   ::alarm(kSanitized ? seconds * 2 : seconds);
 }
@@ -68,7 +68,7 @@ inline const bool kWatchdogRegistered = [] {
   return true;
 }();
 
-/// Waits for `condition`, a few times per millisecond; the watchdog ends a wait that lasts for ever.
+/// Waits for `condition`, a few times per millisecond. The watchdog ends an endless wait.
 inline void wait_until(const std::function<bool()>& condition) {
   while (!condition()) std::this_thread::sleep_for(std::chrono::microseconds(300));
 }
@@ -109,7 +109,7 @@ inline void expect_books(const Pipeline& pipeline) {
   expect_books(pipeline.stats());
 }
 
-/// A pipeline that stops and checks the books of every edge when its test ends.
+/// A pipeline that stops and checks the counters of every edge when its test ends.
 class CheckedPipeline : public Pipeline {
  public:
   using Pipeline::Pipeline;

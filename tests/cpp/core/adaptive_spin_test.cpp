@@ -1,4 +1,4 @@
-// When a wait begins awake, and when it does not.
+// Waits that begin with a spin, and waits that do not.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/adaptive_spin.hpp"
 
@@ -52,7 +52,7 @@ TEST(AdaptiveSpin, OneSpinThatMetSomethingMakesUpForThoseInVain) {
   while (!spin.worth_it()) spin.waited(kSoon, true);
   spin.waited(kSoon, false);
   EXPECT_TRUE(spin.worth_it());
-  spin.waited(kLate, false);  // the mutex was long in coming
+  spin.waited(kLate, false);  // the mutex was acquired late
   spin.waited(kSoon, true);
   EXPECT_TRUE(spin.worth_it());
 }

@@ -147,7 +147,7 @@ TEST(BatchNode, NoSourceOfEightIsStarved) {
       }),
       node, {.name = "sink"});
   pipeline.start();
-  // How often each source's own thread runs is the system's; that its samples pass is the engine's.
+  // The system decides how often each source's thread runs. The engine must pass its samples.
   wait_until([&] {
     for (const auto& count : counts) {
       if (count < 50) return false;

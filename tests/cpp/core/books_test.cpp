@@ -1,4 +1,4 @@
-// The books of every queue policy: what is offered, taken, waiting and dropped, and with which cause.
+// The counters of every queue policy: samples offered, taken, waiting and dropped, and the causes.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/queue.hpp"
 
@@ -34,7 +34,7 @@ struct GatedBranch {
     pipeline.add(collect_behind<int>(gate, seen), source, std::move(options));
     pipeline.start();
   }
-  /// Pushes sample 0 and waits until the sink has it in hand; from then on the edge fills.
+  /// Pushes sample 0 and waits until the sink holds it. From then on the edge fills.
   void occupy() {
     feed.push_and_settle(0);
     gate.wait_entered(1);
@@ -106,7 +106,7 @@ TEST(DropNewest, KeepsWhatCameFirstAndCountsTheRest) {
   EXPECT_EQ(seqs(seen), (Seqs{0, 1, 2, 7}));
   std::uint64_t told = 0;
   for (const auto& sample : seen) told += sample.dropped;
-  EXPECT_EQ(told, 4U);  // each drop is told to the consumer once
+  EXPECT_EQ(told, 4U);  // each drop is reported to the consumer once
 }
 
 TEST(Depth, IsAHardBoundForEveryPolicyThatDrops) {
@@ -125,19 +125,19 @@ TEST(Depth, IsAHardBoundForEveryPolicyThatDrops) {
 
 TEST(Next, DeliversToAWaitingConsumerAndDropsWhileItWorks) {
   GatedBranch branch({.queue = kNext});
-  // Nobody outside can know when the sink waits, so samples are pushed until one finds it waiting.
+  // No other thread can observe that the sink waits, so the test pushes samples until one finds it waiting.
   int pushed = 0;
   const auto push_until_delivered = [&](std::uint64_t count) {
     while (branch.edge().delivered < count) {
       branch.feed.push_and_settle(pushed++);
-      wait_until([&] { return branch.edge().waiting == 0; });  // what was handed over is taken
+      wait_until([&] { return branch.edge().waiting == 0; });  // a delivered sample counts as taken
     }
     branch.seen.wait_for(count);
   };
   push_until_delivered(1);
   const int first = pushed - 1;
-  EXPECT_EQ(branch.seen.all().at(0).stamp.seq, first);  // the very sample that came while it waited
-  branch.push(pushed, pushed + 3);                      // the sink is busy: nobody waits
+  EXPECT_EQ(branch.seen.all().at(0).stamp.seq, first);  // exactly the sample that arrived while it waited
+  branch.push(pushed, pushed + 3);                      // the sink is busy and does not wait
   pushed += 4;
   const EdgeStats edge = branch.edge();
   EXPECT_EQ(edge.delivered, 1U);
@@ -297,8 +297,8 @@ TEST(Block, BelowALiveNodePacesThatNodeAndItsSiblingsAndTheBranchDropsAtItsEntra
   pipeline.add(collect_into<int>(sibling), step,
                {.name = "sibling", .queue = Queue{64, WhenFull::DropOldest}});
   pipeline.start();
-  // In hand of slow, two queued for it, one that step cannot put: each is taken by step before the next
-  // comes.
+  // One is held by slow, two are queued for it, and one blocks step. Step takes each before the next
+  // one arrives.
   for (int i = 0; i < 4; ++i) {
     feed.push_and_settle(i);
     wait_until(

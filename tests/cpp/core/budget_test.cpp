@@ -178,7 +178,7 @@ TEST(FrameBudget, StopEndsTheWaitForRoom) {
     budget->stop();
   }
   EXPECT_FALSE(room);
-  EXPECT_FALSE(budget->wait_for_room());  // from then on nobody waits
+  EXPECT_FALSE(budget->wait_for_room());  // from then on no thread waits
 }
 
 TEST(FrameBudget, ManyThreadsLendingAndReturningEndWithEmptyBooks) {

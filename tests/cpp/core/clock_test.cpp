@@ -96,7 +96,7 @@ TEST(SimulatedClock, ASleeperWakesAtItsDeadlineAndNotBefore) {
   });
   clock.wait_for_sleepers(1);
   clock.advance(Seconds{9.999});
-  std::this_thread::sleep_for(milliseconds{5});  // several of the clock's looks at the time
+  std::this_thread::sleep_for(milliseconds{5});  // several checks of the time by the clock
   EXPECT_FALSE(woken);
   clock.advance(Seconds{0.001});
   sleeper.join();

@@ -1,4 +1,4 @@
-// Failures: what a node or a source throws reaches the caller as it was, with node, number and source.
+// Failures: the caller receives the unchanged exception of a node or source, with node, number and source.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <memory>
@@ -134,7 +134,7 @@ TEST(OnErrorSkip, CountsTheSampleAndGoesOn) {
   EXPECT_EQ(drops_of(stats, NodeDropCause::Error), 1U);
   EXPECT_EQ(stats.state, NodeState::Ended);
   EXPECT_FALSE(report.complete);
-  EXPECT_EQ(edge_of(pipeline, "source", "bad").delivered, 10U);  // what process() then does changes nothing
+  EXPECT_EQ(edge_of(pipeline, "source", "bad").delivered, 10U);  // later results of process() have no effect
 }
 
 TEST(OnErrorSkip, SkipsWhatIsNoStdExceptionToo) {
@@ -290,7 +290,7 @@ TEST(SourceFailure, ReachesEverybodyThoughAnotherSourceIsStuckInARead) {
   pipeline.add(feed_source(bad, Kind::Live), {.name = "bad"});
   auto reader = pipeline.reader(pipeline.add(
       make_source<int>({.live = true, .read = [&](const Context&) -> std::optional<SourceItem<int>> {
-                          wait_until([&] { return let_go.load(); });  // heeds no stop
+                          wait_until([&] { return let_go.load(); });  // ignores the stop
                           return std::nullopt;
                         }})));
   pipeline.start();

@@ -210,7 +210,7 @@ TEST(Frame, LumaOfColourIsConvertedOnceAndShared) {
 TEST(Frame, ManyThreadsShareOneConversion) {
   constexpr int kThreads = 8;
   for (int round = 0; round < 30; ++round) {
-    const CountingOps ops(std::chrono::microseconds{300});  // so that the others come meanwhile
+    const CountingOps ops(std::chrono::microseconds{300});  // so that the other threads arrive meanwhile
     const Frame frame = frame_with(ops, PixelFormat::I420);
     std::barrier start(kThreads);
     std::atomic<const std::uint8_t*> first{nullptr};

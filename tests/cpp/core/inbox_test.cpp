@@ -38,7 +38,7 @@ TEST(Inbox, AProducerThatMeetsTheCloseAfterATakeIsCountedOnce) {
     AnySample sample;
     inbox.put(edge, sample_of(0, clock->now()), blocked);
     clock->advance(Seconds{5});
-    EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);  // stale: one drop that the next sample will tell
+    EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);  // stale: one drop that the next sample will report
     inbox.put(edge, sample_of(1, clock->now()), blocked);
     {
       const std::jthread producer([&] { inbox.put(edge, sample_of(2, clock->now()), blocked); });

@@ -47,7 +47,7 @@ TEST(Lifecycle, AddAndReaderAfterStartAreStateErrors) {
   EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
 }
 
-/// What wait() throws when a source's open() ends with `code` because of a stop; empty: nothing.
+/// The error of wait() when a source's open() ends with `code` because of a stop; empty: none.
 std::string told_after_a_stop_in_open(int code) {
   std::barrier opening(2);
   CheckedPipeline pipeline;

@@ -1,4 +1,4 @@
-// Log lines of the engine: lost data is a warning once per edge, a failed node an error, loans are warned of.
+// Log lines of the engine: lost data and large loans are warnings, once per edge; a failed node is an error.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
@@ -68,7 +68,7 @@ TEST_F(Log, AFailedNodeIsAnErrorOnce) {
 }
 
 TEST_F(Log, LoansAboveAQuarterOfAGibibyteAreWarnedOfAndAboveOneFramesHeldComes) {
-  constexpr std::size_t kClaimed = std::size_t{100} << 20;  // what each frame says that it takes
+  constexpr std::size_t kClaimed = std::size_t{100} << 20;  // the size that each frame reports
   std::vector<Lent> lent(20);
   Feed<Frame> feed;
   CheckedPipeline pipeline;

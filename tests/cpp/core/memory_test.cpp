@@ -1,4 +1,4 @@
-// Picture memory of a pipeline: the bound on what the engine holds, loans to readers, what a full bound does.
+// Picture memory of a pipeline: the bound on the engine's frames, loans to readers, a full bound.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
@@ -104,8 +104,7 @@ TEST(Bound, CountsAFrameThatASourceOrANodeHandsOverAsALoan) {
   pipeline.start();
   feed.push_and_settle(gray_frame(1).keep());
   wait_until([&] { return edge_of(pipeline, "node", "from_node").waiting == 1; });
-  wait_until(
-      [&] { return pipeline.stats().pool.published == 2; });  // the engine holds both, nobody else does
+  wait_until([&] { return pipeline.stats().pool.published == 2; });  // only the engine holds both
   EXPECT_EQ(pipeline.stats().held_bytes, 0U);
 }
 

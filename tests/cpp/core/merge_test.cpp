@@ -1,4 +1,4 @@
-// Merges: round-robin among parents that have something, the end when all have ended, live and file mixed.
+// Merges: round-robin among parents with samples, the end when all have ended, live and file mixed.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <vector>

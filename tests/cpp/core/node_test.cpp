@@ -1,4 +1,4 @@
-// Nodes: stamps and frames that samples inherit, filtered numbers, what the context gives, a node run alone.
+// Nodes: inherited stamps and frames, filtered numbers, the context, a node without a pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/node.hpp"
 

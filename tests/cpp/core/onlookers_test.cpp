@@ -1,4 +1,4 @@
-// What a pipeline offers to those who look at it from outside: taps, the state of the graph, the newest errors.
+// What a pipeline shows to observers: taps, the state of the graph, the newest errors.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 

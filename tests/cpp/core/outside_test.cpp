@@ -22,7 +22,7 @@ using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Says that it runs outside; whoever runs it decides what it does.
+/// Declares that it runs outside the engine. The test's own loop decides what it does.
 class OutsideNode final : public NodeBase {
  public:
   explicit OutsideNode(bool fails_to_open = false) : fails_to_open_(fails_to_open) {}
@@ -121,7 +121,7 @@ TEST(Outside, WaitOpenedRunsOutOfTimeUntilTheEmbedderHasOpenedItsNode) {
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   EXPECT_FALSE(core.wait_opened(Seconds{0.01}));
-  EXPECT_EQ(node_of(pipeline, "source").processed, 0U);  // nothing flows before
+  EXPECT_EQ(node_of(pipeline, "source").processed, 0U);  // no sample is sent before
   const std::jthread thread([&] { run_outside(core.worker(outside)); });
   EXPECT_TRUE(core.wait_opened(std::nullopt));
   core.go();

@@ -16,7 +16,7 @@
 namespace freshframe::test {
 namespace {
 
-/// An untyped node, as embedders write them: it passes on what it gets and says what types it was told to.
+/// An untyped node, as embedders write them. It passes its input on and declares the types that a test sets.
 class AnyNode final : public NodeBase {
  public:
   AnyNode(const TypeInfo* in, const TypeInfo* out) : in_(in), out_(out) {}
@@ -132,7 +132,7 @@ TEST(Types, AnOutputThatBreaksItsPromiseIsAnErrorAndNotACrash) {
   CheckedPipeline pipeline;
   const auto source = pipeline.add(count_source(3));
   const AnyPort parents[] = {source.node};
-  // Says double, hands on int.
+  // Declares double, sends int.
   const Port<double> liar{
       pipeline.add_any(std::make_unique<AnyNode>(nullptr, type_of<double>()), parents, {})};
   pipeline.add(collect_into<double>(seen), liar);

@@ -1,4 +1,4 @@
-// Queue policies as values: names, text, and what is refused.
+// Queue policies as values: names, text, and refused values.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/queue.hpp"
 
@@ -74,7 +74,7 @@ TEST(Queue, AddAndReaderRefuseAPolicyThatCannotBe) {
   EXPECT_THROW(pipeline.add(pass_on<int>(), source, {.queue = Queue{0, WhenFull::Block}}), OptionError);
   EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{-1}}), OptionError);
   EXPECT_THROW((void)pipeline.reader(source, {.queue = Queue{0, WhenFull::DropNewest}}), OptionError);
-  EXPECT_FALSE(contains(pipeline.to_string(), "->"));  // what was refused left nothing behind
+  EXPECT_FALSE(contains(pipeline.to_string(), "->"));  // refused nodes left nothing behind
 }
 
 TEST(Queue, ABoundIsMoreThanZeroAndOfAQueueThatDrops) {

@@ -93,7 +93,7 @@ TEST(ReaderClose, UnblocksALosslessProducerAndLaterSamplesDropAsStop) {
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.waiting, 0U);
   EXPECT_EQ(drops_of(edge, DropCause::Stop), 19U);
-  EXPECT_NO_THROW(reader.close());  // closing twice is closing once
+  EXPECT_NO_THROW(reader.close());  // a second close() has no effect
 }
 
 TEST(ReaderClose, OfALiveReaderDropsWhatComesAsStop) {
@@ -151,7 +151,7 @@ TEST(ReaderThreads, ASecondThreadAtTheSameTimeGetsAClearError) {
       }
     }
   });
-  // Nothing comes, so the first thread stays in get(); poll() is refused as soon as it is there.
+  // No sample arrives, so the first thread stays in get(). From then on poll() is refused.
   std::string message;
   wait_until([&] {
     try {

@@ -1,4 +1,4 @@
-// Readers: the verbs, what they count, what they refuse, and what they do at the end.
+// Readers: the methods, their counters, their refusals, and the end of the stream.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cstdint>
@@ -121,7 +121,7 @@ TEST(Reader, LatestGivesTheNewestAndCountsWhatItPassesOverAsSkipped) {
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(drops_of(edge, DropCause::Skipped), 3U);
   EXPECT_EQ(edge.drops.size(), 1U);
-  EXPECT_FALSE(test.reader.poll());  // what was passed over does not come back
+  EXPECT_FALSE(test.reader.poll());  // skipped samples are not delivered later
 }
 
 TEST(Reader, LatestAgainIsTheIdenticalSampleAndCountsNothing) {
@@ -191,7 +191,7 @@ TEST(Reader, OfAFileGetsEverySampleInOrderThenTheEnd) {
   test.pipeline.start();
   EXPECT_EQ(test.edge().queue, kLossless);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(test.reader.get()->stamp.seq, i);
-  EXPECT_FALSE(test.reader.get());  // the typed reader says the end as an empty optional
+  EXPECT_FALSE(test.reader.get());  // the typed reader reports the end as an empty optional
   EXPECT_TRUE(test.reader.ended());
   EXPECT_EQ(test.edge().delivered, 50U);
   EXPECT_EQ(test.edge().dropped, 0U);
@@ -209,7 +209,7 @@ TEST(Reader, LatestOnALosslessEdgeIsAGraphErrorThatSaysWhyAndWhatToDo) {
   EXPECT_TRUE(contains(message, "poll()")) << message;
   EXPECT_TRUE(contains(message, "LATEST")) << message;
   feed.push(5);
-  EXPECT_EQ(reader.get()->value, 5);  // the other verbs go on working
+  EXPECT_EQ(reader.get()->value, 5);  // the other methods still work
 }
 
 TEST(Reader, LatestBelowAFileWorksWhenTheQueueIsToldToDrop) {
@@ -241,7 +241,7 @@ TEST(Reader, WithNextHasOnlyGet) {
   const EdgeStats edge = test.edge();
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.passed_in, static_cast<std::uint64_t>(next));
-  // It tells those before it, and those that came between its hand-over and the reader's waking.
+  // It reports the drops before it, and those between its hand-over and the reader's wake-up.
   EXPECT_GE(sample->dropped, static_cast<std::uint64_t>(sample->stamp.seq));
   EXPECT_LE(sample->dropped, drops_of(edge, DropCause::NoWaiter));
   expect_books(test.pipeline);

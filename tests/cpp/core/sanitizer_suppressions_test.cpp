@@ -1,4 +1,4 @@
-// Keeps the sanitizers to our own code: reports about libraries that were built without them.
+// Limits the sanitizers to this project's code. Other libraries were built without them.
 // SPDX-License-Identifier: Apache-2.0
 #if defined(__SANITIZE_THREAD__)
 
@@ -6,7 +6,7 @@
 // buffer that one thread allocates and another frees for a race. libx265 does the same.
 //
 // While Cairo makes a scaled font of its built-in font it takes the mutex of a placeholder inside the one of
-// the font map, and at the end the other way round. Whoever waits for the placeholder has let go of the map
+// the font map, and at the end the other way round. A waiting thread has released the map
 // (_cairo_scaled_font_placeholder_wait_for_creation_to_finish), so the order cannot become a deadlock.
 // NOLINTNEXTLINE(bugprone-reserved-identifier): TSan's name
 extern "C" [[gnu::visibility("default"), gnu::used]] const char* __tsan_default_suppressions() {

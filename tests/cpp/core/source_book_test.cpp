@@ -1,4 +1,4 @@
-// What a video source tells of its connection: outages, stalls, and the states that the engine enters for it.
+// The connection record of a video source: outages, stalls, and the states that the engine enters for it.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats.hpp"
 
@@ -40,7 +40,7 @@ TEST(SourceBook, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
   EXPECT_EQ(book.state(), SourceState::Closed);  // before the start
   book.enter(SourceState::Connecting);
   book.stall();
-  EXPECT_EQ(book.state(), SourceState::Connecting);  // nothing can stall before it is connected
+  EXPECT_EQ(book.state(), SourceState::Connecting);  // a source cannot stall before it is connected
   book.enter(SourceState::WaitingKeyFrame);
   book.stall();
   book.stall();
@@ -61,7 +61,7 @@ TEST(SourceBook, HasPublicNames) {
   EXPECT_EQ(to_string(SourceState::Closed), "closed");
 }
 
-/// Emits the state that it finds in its book, once, as a video source would that says nothing itself.
+/// Emits, once, the state in its record, like a video source that never enters a state itself.
 class Silent final : public Source<int> {
  public:
   [[nodiscard]] bool live() const noexcept override { return true; }

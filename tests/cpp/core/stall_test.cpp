@@ -1,4 +1,4 @@
-// Stalled: only when nothing moves, nobody works, and a full blocking edge is the reason.
+// Stalled: only if no sample moves, no node works, and a full blocking edge is the reason.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <optional>
@@ -13,7 +13,7 @@
 namespace freshframe::test {
 namespace {
 
-// Stalls are timed by the machine's clock, so these tests wait a little; none asserts a longest time.
+// Stalls are timed by the machine's clock, so these tests wait a little. None asserts a maximum duration.
 constexpr double kStall = 0.1;
 
 Pipeline::Options options_with(std::optional<double> stall_timeout) {

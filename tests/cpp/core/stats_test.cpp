@@ -1,5 +1,5 @@
-// What is counted: histograms, node counters, times on the simulated clock, and snapshots taken while all
-// runs.
+// Statistics: histograms, node counters, times on the simulated clock, and snapshots of a running
+// pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats.hpp"
 

@@ -1,4 +1,4 @@
-// Random graphs stopped at random moments, and a thousand starts and stops: books, threads, files, memory.
+// Random graphs stopped at random moments, and a thousand starts and stops: counters, threads, files, memory.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <chrono>
@@ -147,7 +147,7 @@ class RandomGraph {
         }
         if (verb < 2) std::this_thread::sleep_for(std::chrono::microseconds(50));
       }
-    } catch (const Error&) {  // the end, or a verb that this policy does not have
+    } catch (const Error&) {  // the end, or a method that this policy does not allow
     }
     while (!done_) std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
@@ -172,7 +172,7 @@ TEST(Stress, RandomGraphsStoppedAtRandomMomentsKeepTheirBooksAndJoinEverything) 
     RandomGraph graph(seed);
     graph.run();
     if (HasFailure()) {
-      ADD_FAILURE() << "with seed " << seed << ": " << graph.text();  // failures on other threads do not tell
+      ADD_FAILURE() << "with seed " << seed << ": " << graph.text();  // other threads cannot report failures
       break;
     }
   }

@@ -1,5 +1,5 @@
-// Small frames for tests: filled with a number, wrapped around lent memory, with conversions that are
-// counted.
+// Small frames for tests: filled with a number, wrapped around lent memory, with counted
+// conversions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -50,7 +50,7 @@ inline Frame frame_with(const PixelOps& ops, PixelFormat format) {
   return FrameBuilder({.width = 64, .height = 48, .format = format}).publish(ops);
 }
 
-/// Memory that the test owns, lent to a frame; counts how often it was given back.
+/// Memory that the test owns, lent to a frame; counts how often it was returned.
 struct Lent {
   static constexpr int kWidth = 10;
   static constexpr int kHeight = 6;
@@ -61,7 +61,7 @@ struct Lent {
   Lent() { std::iota(pixels.begin(), pixels.end(), std::uint8_t{3}); }
 
   Frame wrap(PixelFormat format = PixelFormat::Gray) { return wrap_claiming(pixels.size(), format); }
-  /// Says that it takes `bytes` of memory.
+  /// Reports a size of `bytes`.
   Frame wrap_claiming(std::size_t bytes, PixelFormat format = PixelFormat::Gray) {
     Picture picture{.format = {.width = kWidth, .height = kHeight, .format = format}};
     const std::uint8_t* data = pixels.data();

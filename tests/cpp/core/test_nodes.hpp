@@ -1,4 +1,4 @@
-// Sources and nodes whose every step a test decides: a feed, a gate, nodes made of functions, a runner.
+// Sources and nodes that a test controls step by step: a feed, a gate, nodes made of functions, a runner.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,7 +20,7 @@
 
 namespace freshframe::test {
 
-/// What a test hands to a source item by item. The source waits in read() for the next push.
+/// The items that a test gives to a source. The source waits in read() for the next push.
 template <class T>
 class Feed {
  public:
@@ -30,19 +30,19 @@ class Feed {
     items_.push_back({std::move(value), captured, pts});
     changed_.notify_all();
   }
-  /// The stream ends after what was pushed.
+  /// The stream ends after the pushed items.
   void finish() {
     const std::lock_guard lock(mutex_);
     finished_ = true;
     changed_.notify_all();
   }
-  /// read() throws this after what was pushed.
+  /// read() throws this after the pushed items.
   void fail(std::exception_ptr error) {
     const std::lock_guard lock(mutex_);
     error_ = std::move(error);
     changed_.notify_all();
   }
-  /// Waits until the source asks for more: whatever was pushed has been offered to every edge.
+  /// Waits until the source requests the next item: every pushed item has been offered to every edge.
   void settle() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return asking_ && items_.empty(); });
@@ -95,7 +95,7 @@ class Feed {
   std::exception_ptr error_;  // guarded by mutex_
 };
 
-/// Behaviour of a test's source as functions; what is empty does nothing.
+/// Behaviour of a test's source as functions; an empty function does nothing.
 template <class T>
 struct SourceHooks {
   bool live = false;
@@ -130,7 +130,7 @@ std::unique_ptr<FunctionSource<T>> make_source(SourceHooks<T> hooks) {
 
 enum class Kind : std::uint8_t { File, Live };
 
-/// A source that gives what the test pushes into `feed`; the test keeps the feed alive beyond the pipeline.
+/// A source that sends the items of `feed`. The test must keep the feed alive longer than the pipeline.
 template <class T>
 std::unique_ptr<FunctionSource<T>> feed_source(Feed<T>& feed, Kind kind) {
   return make_source<T>(
@@ -148,7 +148,7 @@ inline std::unique_ptr<FunctionSource<int>> count_source(int count, Kind kind = 
        }});
 }
 
-/// Behaviour of a test's node as functions; what is empty does nothing.
+/// Behaviour of a test's node as functions; an empty function does nothing.
 template <class In, class Out>
 struct NodeHooks {
   std::function<std::optional<Out>(const Sample<In>&, const Context&)> process;
@@ -191,7 +191,7 @@ std::unique_ptr<FunctionNode<T, T>> pass_on() {
       [](const Sample<T>& sample, const Context&) { return std::optional<T>(sample.value); });
 }
 
-/// Holds back the threads that come to it until the test lets them through; a stop lets everybody through.
+/// Blocks the threads that reach it until the test lets them through. A stop lets all of them through.
 class Gate {
  public:
   explicit Gate(bool heeds_stop = true) : heeds_stop_(heeds_stop) {}
@@ -218,7 +218,7 @@ class Gate {
     open_ = true;
     changed_.notify_all();
   }
-  /// Waits until `count` calls have come to the gate since its making.
+  /// Waits until `count` calls have reached the gate since its construction.
   void wait_entered(int count) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return entered_ >= count; });

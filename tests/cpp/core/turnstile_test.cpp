@@ -1,4 +1,4 @@
-// Who comes in when, and how often a crowd wakes up for it.
+// The order in which threads enter, and the number of wake-ups.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/turnstile.hpp"
 
@@ -21,12 +21,12 @@ namespace {
 constexpr std::size_t kPlaces = 4;
 constexpr Seconds kPatience{0.5};
 
-// Threads at a turnstile on a simulated clock. The last one to come stands last.
+// Threads at a turnstile on a simulated clock. The last one to arrive is last in the queue.
 struct Crowd {
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
   Turnstile turnstile{clock, kPlaces, kPatience};
   std::mutex mutex;
-  std::vector<int> order;  // in which they came in; guarded by mutex
+  std::vector<int> order;  // in which they entered; guarded by mutex
   std::atomic<bool> leave{false};
   std::atomic<std::size_t> most{0};
   std::vector<std::jthread> threads;
@@ -119,7 +119,7 @@ TEST(Turnstile, HasItsPlacesAgainAfterImpatience) {
   wait_until([&] { return crowd.turnstile.counts().inside == 2 * kPlaces; });
   crowd.let_go();
   crowd.leave = false;
-  crowd.clock->advance(Seconds{10});  // an idle time is no impatience
+  crowd.clock->advance(Seconds{10});  // idle time does not count as waiting
   for (int i = 0; i < 6; ++i) crowd.threads.emplace_back([&crowd, i] { crowd.pass(i); });
   wait_until([&] { return crowd.turnstile.counts().waiting == 2; });
   EXPECT_EQ(crowd.turnstile.counts().inside, kPlaces);

@@ -42,7 +42,7 @@ class Controller {
     read(message.data(), size);
     return message;
   }
-  /// The time at which the next renewal was asked.
+  /// The time at which the next renewal was requested.
   std::int64_t renewal() {
     while (true) {
       const auto message = receive();
@@ -252,10 +252,10 @@ TEST(AgentEnd, KeepsFewRenewalsForAControllerThatStandsStill) {
   AgentEnd end(controller.take_agents(), 0, options);
   for (std::uint32_t camera = 0; camera < kManyRuns; ++camera)
     end.open_run({.epoch = 1, .camera = camera}, false);
-  std::this_thread::sleep_for(500ms);  // hundreds of renewals that nobody reads
+  std::this_thread::sleep_for(500ms);  // hundreds of renewals that are not read
   std::size_t bytes = 0;
   const auto asked = boot_now().count();
-  while (true) {  // until one that was asked after them
+  while (true) {  // until one that was requested after them
     const auto message = controller.receive();
     process::ByteReader reader(message);
     if (reader.get<std::uint8_t>() != static_cast<std::uint8_t>(ToController::Renewal)) continue;

@@ -48,7 +48,7 @@ __attribute__((noinline)) void gil_test_computes(const std::atomic<int>& until) 
 
 namespace {
 
-// Runs `body` on a thread and tells its kernel id.
+// Runs `body` on a thread and returns the thread's kernel id.
 class Worker {
  public:
   explicit Worker(void (*body)(const std::atomic<int>&))

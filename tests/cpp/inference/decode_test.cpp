@@ -39,7 +39,7 @@ void expect_box(const Detection& box, float x1, float y1, float x2, float y2, fl
 }
 
 TEST(Decode, Yolov8HasOneColumnPerBox) {
-  // Two places: a sure box of class 1, and one below the threshold.
+  // Two places: a confident box of class 1, and one below the threshold.
   const Output output{{50, 1, 60, 1, 20, 1, 10, 1, 0.1F, 0.1F, 0.9F, 0.2F}, {1, 6, 2}};
   const auto boxes = decoded({Layout::Yolov8, 2}, {output});
   ASSERT_EQ(boxes.size(), 1U);

@@ -15,7 +15,7 @@
 namespace freshframe::inference {
 namespace {
 
-// A smooth picture in BGR; other formats are made of it.
+// A smooth picture in BGR, from which the other formats are converted.
 Frame picture(int width, int height) {
   FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::Bgr});
   for (int y = 0; y < height; ++y) {
@@ -72,7 +72,7 @@ double most_apart(const std::vector<float>& a, const std::vector<float>& b) {
   return most;
 }
 
-// Of the numbers that are not the same.
+// The share of numbers that differ.
 double share_apart(const std::vector<float>& a, const std::vector<float>& b) {
   double count = 0;
   for (std::size_t i = 0; i < a.size(); ++i) count += std::abs(double{a[i]} - b[i]) > 1e-5 ? 1 : 0;

@@ -1,4 +1,4 @@
-// The processors that control groups leave, and a runtime that is not there.
+// The number of processors that control groups allow, and a missing runtime.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

@@ -1,4 +1,4 @@
-// Files that cannot be played: which error each gives, and that it says which and why.
+// Files that cannot be played: the error of each names the file and the reason.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -72,7 +72,7 @@ Bytes start_of(const std::string& path, std::size_t parts) {
   return bytes;
 }
 
-/// How to make a bad input at a path, and what its error must say.
+/// A bad input: the function that makes it at a path, and the text that its error must contain.
 struct Bad {
   std::string name;
   std::string file;
@@ -137,7 +137,7 @@ TEST_P(MediaBadInput, IsASourceErrorThatSaysWhichAndWhy) {
 INSTANTIATE_TEST_SUITE_P(Files, MediaBadInput, ::testing::ValuesIn(bad_inputs()),
                          [](const auto& bad) { return bad.param.name; });
 
-/// Looks at files as a user without rights, on this thread, also when the test runs as root.
+/// This thread opens files as an unprivileged user, also when the test runs as root.
 class Unprivileged {
  public:
   Unprivileged() : before_(::setfsuid(kNobody)) {}
@@ -186,7 +186,7 @@ TEST(MediaBadInputs, FpsIsForPicturesOnly) {
   EXPECT_THROW(source->open(hand.context()), SourceError);
 }
 
-/// The working directory is the folder's while it lives.
+/// Makes the folder the working directory for its lifetime.
 class Inside {
  public:
   explicit Inside(const Folder& folder) : before_(std::filesystem::current_path()) {
@@ -219,7 +219,7 @@ TEST(MediaBadInputs, APictureWhoseNameLooksLikeAPatternIsAPicture) {
   write_picture(numbered_frame(5), "one.png");
   std::filesystem::rename("one.png", "frame%03d.png");
   EXPECT_EQ(play("frame%03d.png").numbers, std::vector<int>{5});
-  // TGA is known by its suffix only: type 2 (plain), 24 bits, 1 x 1
+  // TGA is recognised by its suffix only: type 2 (plain), 24 bits, 1 x 1
   Bytes tga(18 + 3, '\0');
   tga[2] = 2;
   tga[12] = 1;

@@ -1,4 +1,4 @@
-// V4l2Source on a fake camera: what its pictures become, format by format, and damaged ones.
+// V4l2Source on a fake camera: its pictures as frames, in each format, and damaged pictures.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 
@@ -187,7 +187,7 @@ TEST(CameraSource, DecodesH264FromItsFirstKeyFrameOn) {
   rig.open();
   EXPECT_EQ(rig.stats().state, SourceState::WaitingKeyFrame);
   std::vector<std::int64_t> numbers;
-  // Joined in the middle: three pictures that refer to some that never came, then the stream from its start.
+  // Joined in the middle: three pictures that refer to missing ones, then the stream from its start.
   rig.camera.next_picture = [&, n = 0]() mutable {
     const int at = n++;
     return pictures[static_cast<std::size_t>(at < 3 ? 5 + at : at - 3)];

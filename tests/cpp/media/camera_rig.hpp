@@ -1,4 +1,4 @@
-// What the tests of cameras share: a source on a fake camera, and what came out of it.
+// Shared by the tests of cameras: a source on a fake camera, and the frames that it delivered.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,7 +22,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 using Step = FakeCamera::Step;
 
-/// Its waits take no real time. A stop that the camera's script asks for comes while they wait.
+/// Its waits take no real time. A stop that the camera's script requests interrupts them.
 class PassingClock final : public Clock {
  public:
   PassingClock(SimulatedClock& clock, FakeCamera& camera) : clock_(clock), camera_(camera) {}

@@ -1,4 +1,4 @@
-// V4l2Source on a fake camera: what it tells, its books and its times.
+// V4l2Source on a fake camera: its info, counters and times.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

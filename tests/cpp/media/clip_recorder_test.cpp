@@ -20,18 +20,18 @@ namespace {
 
 constexpr double kFps = 25;
 
-/// A recorder that runs, fed by hand. Frame n has pts n / 25.
+/// A running recorder that the test feeds. Frame n has pts n / 25.
 class Recording {
  public:
   explicit Recording(const ClipOptions& options = {.before = 2, .after = 1}) : recorder_(options) {
     recorder_.open(hand_.context());
   }
-  /// Frames up to, and without, number `end`.
+  /// Sends the frames up to, but without, number `end`.
   void feed(int end, int width = kWidth) {
     for (; next_ < end; ++next_)
       write_frame(recorder_, hand_, numbered_frame(next_, width), passed_ + next_ / kFps);
   }
-  /// There is no frame for so many seconds.
+  /// Sends no frame for this number of seconds.
   void pass(double seconds) { passed_ += seconds; }
   void close() { recorder_.close(); }
   ClipRecorder& operator*() noexcept { return recorder_; }
@@ -50,8 +50,8 @@ std::vector<int> from_to(int first, int last) {
   return numbers;
 }
 
-/// The clip holds frames from `first` or up to a second before, to `last` or a few later, none is missing and
-/// each lies at its time.
+/// The clip holds frames from `first` or up to a second before, to `last` or a few later. None is missing,
+/// and each has its time.
 void expect_clip(const std::string& path, int first, int last) {
   const auto played = play(path);
   ASSERT_FALSE(played.numbers.empty()) << path;
@@ -66,7 +66,7 @@ void expect_clip(const std::string& path, int first, int last) {
     EXPECT_NEAR(played.pts[i], (played.numbers[i] - begin) / kFps, 0.001) << path;
     late += played.numbers[i] != begin + static_cast<int>(i) ? 1 : 0;
   }
-  // Behind the end, a frame that others refer to may be there without all that lie before it.
+  // After the end, a reference frame may be present although frames before it are missing.
   EXPECT_LE(late, 8) << path;
   EXPECT_GE(static_cast<int>(played.numbers.size()), last - begin + 1) << path;
 }

@@ -1,4 +1,4 @@
-// Cut and corrupted files: no crash, no hang, what can be decoded is delivered, what cannot is counted.
+// Cut and corrupted files: no crash, no hang. Decodable frames are delivered, the others are counted.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -48,7 +48,7 @@ Outcome try_to_play(const std::string& path, int threads = 2) {
   return outcome;
 }
 
-/// What the plainest loop gets out of the same file; 0 when it cannot open it.
+/// The number of frames that the simplest libav loop decodes from the same file; 0 if it cannot open it.
 std::size_t bare_count(const std::string& path) {
   try {
     return bare_lumas(path).size();
@@ -118,7 +118,7 @@ TEST_P(MediaDamage, RandomBytesAreCountedAndDecodingGoesOn) {
   EXPECT_GT(frames, static_cast<std::size_t>(kFiles * kFrames / 2));
 }
 
-/// So small that 200 clips of 30 are quickly played.
+/// A small size, so that 200 clips of 30 frames decode quickly.
 Frame tiny_frame(int number) {
   FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::I420});
   for (int plane = 0; plane < 3; ++plane) {
@@ -182,7 +182,7 @@ TEST(MediaDamaged, AFileThatEndsEarlyHasItsMissingFramesCounted) {
 TEST(MediaDamaged, OnePacketOfGarbageCostsItsFrameOnly) {
   const Folder folder;
   auto bytes = read_bytes(write_video(folder.file("whole.avi"), kFrames, {.codec = "mjpeg"}));
-  // The 10th JPEG loses its start and its tables.
+  // Destroys the start and the tables of the 10th JPEG.
   std::size_t at = 0;
   for (int picture = 0; picture < 10; ++picture) {
     const Bytes start = {'\xFF', '\xD8', '\xFF'};

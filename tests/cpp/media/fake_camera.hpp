@@ -57,7 +57,7 @@ class FakeCamera final : public V4l2System {
     EXPECT_EQ(mapped_, 0) << "buffers left mapped";
   }
 
-  // What the driver says of itself.
+  // The driver's description of the device.
   std::vector<Mode> modes = {{V4L2_PIX_FMT_YUYV, 64, 48, {30}}};
   std::uint32_t capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING;
   bool lists_sizes = true;
@@ -74,7 +74,7 @@ class FakeCamera final : public V4l2System {
   int interrupt_every = 0;                  // every n-th call ends with EINTR first
   std::deque<Step> script;
 
-  // What happened.
+  // Recorded calls and states.
   int opens = 0;
   int ioctls = 0;
   std::uint32_t sequence = 0;
@@ -273,7 +273,7 @@ class FakeCamera final : public V4l2System {
     }
     return 0;
   }
-  /// As drivers do: the nearest that it has, here the first.
+  /// As drivers do, it chooses the nearest available setting, here the first.
   int set_format(v4l2_format& format) {
     auto& pixels = format.fmt.pix;
     const Mode* mode = find(pixels.pixelformat, pixels.width, pixels.height);

@@ -1,5 +1,5 @@
-// What the media tests share: files made on the spot, frames that carry their number, a source played by
-// hand, and a bare libav loop to compare with.
+// Shared by the media tests: generated files, frames that show their number, a source that the test drives,
+// and a plain libav loop as the reference.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -28,7 +28,7 @@ namespace freshframe::test {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
-/// A folder of its own, gone at the end.
+/// A temporary folder, deleted at the end.
 class Folder {
  public:
   Folder() {
@@ -64,7 +64,7 @@ inline constexpr int kHeight = 96;
 inline constexpr int kBlock = 16;  // pixels per bit, along the top row
 inline constexpr int kBits = 12;
 
-/// I420, limited range: the number in black and white blocks, below it a gradient that moves.
+/// I420, limited range: the number in black and white blocks, with a moving gradient below.
 inline Frame numbered_frame(int number, int width = kWidth, int height = kHeight) {
   FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::I420});
   for (int y = 0; y < height; ++y) {
@@ -116,7 +116,7 @@ struct Played {
   VideoInfo info;
 };
 
-/// Opens, reads to the end, closes. `most` frames at most.
+/// Opens the source, reads at most `most` frames and closes it.
 inline Played play(const std::string& path, const OpenOptions& options = {},
                    std::size_t most = std::numeric_limits<std::size_t>::max()) {
   Hand hand;
@@ -165,7 +165,7 @@ inline void require(int result) {
   if (result < 0) throw std::runtime_error("libav failed in the test's own loop");
 }
 
-/// The luma of every frame by the plainest possible libav loop, one thread.
+/// The luma of every frame by the simplest possible libav loop, one thread.
 inline std::vector<Bytes> bare_lumas(const std::string& path) {
   AVFormatContext* raw = nullptr;
   require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));

@@ -1,4 +1,4 @@
-// What decoders deliver besides plain 4:2:0: the nearest 8-bit format, and the range and matrix as declared.
+// Decoded formats other than 4:2:0: the nearest 8-bit format, with the declared range and matrix.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 
@@ -23,7 +23,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// One of FFmpeg's formats, and the Frame that it must become.
+/// One of FFmpeg's formats, and the format of its Frame.
 struct Case {
   AVPixelFormat from;
   PixelFormat to;
@@ -34,7 +34,7 @@ void PrintTo(const Case& one, std::ostream* out) {
   *out << av_get_pix_fmt_name(one.from);
 }
 
-/// Every component of every pixel at about 200/255, alpha too, so that a mixed-up plane shows.
+/// Every component of every pixel is about 200/255, alpha too, so that a swapped plane is visible.
 void fill(AVFrame& frame) {
   const auto* description = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   const int depth = description->comp[0].depth;

@@ -1,4 +1,4 @@
-// What H.264's header says of the order of frames.
+// The order of frames according to H.264's header.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/h264_order.hpp"
 
@@ -13,7 +13,7 @@
 namespace freshframe::media {
 namespace {
 
-// Configuration records that x264 made, without B frames and with them.
+// Configuration records of x264, without B-frames and with them.
 constexpr std::string_view kInOrder =
     "01640020ffe1001767640020acb602802dd080000003008000003c078c197001000568eaccb22cfdf8f800";
 constexpr std::string_view kReordered =

@@ -1,4 +1,4 @@
-// What ends FFmpeg's blocking calls.
+// Stops and time-outs interrupt FFmpeg's blocking calls.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/interrupt.hpp"
 

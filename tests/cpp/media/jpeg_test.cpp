@@ -126,7 +126,7 @@ TEST(JpegEncoder, TakesOddSizesAndTheMatrixOfTheUnscaledHeight) {
     const auto shown = decoded(encoder.encode(std::move(builder).publish(pixel_ops()), 16, 90).bytes);
     EXPECT_EQ(shown.width(), std::min(width, 16));
   }
-  // 720 rows without a matrix mean BT.709, also once they are scaled to fewer.
+  // 720 rows without a matrix mean BT.709, also after scaling to fewer rows.
   const auto rgb = blocks(720);
   const auto named = as(rgb, PixelFormat::I420, ColorRange::Limited, ColorSpace::Bt709);
   FrameBuilder builder({rgb.width(), 720, PixelFormat::I420, ColorRange::Limited, ColorSpace::Unspecified});

@@ -1,4 +1,4 @@
-// Opened and closed again and again, media keeps no file descriptor, no thread and no memory.
+// Repeated opening and closing leaks no file descriptor, no thread and no memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

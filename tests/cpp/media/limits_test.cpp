@@ -1,4 +1,4 @@
-// Headers that claim absurd sizes: refused with a reason before the memory is taken, in files, streams,
+// Headers that claim absurd sizes are refused with a reason before memory is allocated: files, streams,
 // cameras.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
@@ -23,11 +23,11 @@ namespace {
 constexpr unsigned kAbsurd = 16000;  // pixels a side; more than 16384 FFmpeg refuses by itself
 constexpr long kMost = 100'000;      // kB; without a limit each of these takes at least 250'000
 
-/// The most memory that this process has had since the last call, in kB more than it had then.
+/// The growth of this process's peak memory since the construction, in kB.
 class PeakMemory {
  public:
   PeakMemory() {
-    std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew, where that is allowed
+    std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak, where that is allowed
     before_ = now();
   }
   [[nodiscard]] long growth() const { return now() - before_; }
@@ -71,7 +71,7 @@ Bytes sorenson(unsigned width, unsigned height) {
   return bytes;
 }
 
-/// An FLV file, whose header does not tell what is in it.
+/// An FLV file, whose header does not describe its streams.
 Bytes absurd_flv() {
   const std::string_view header("FLV\x01\x01\0\0\0\x09\0\0\0\0", 13);
   Bytes file(header.begin(), header.end());
@@ -89,7 +89,7 @@ Bytes absurd_flv() {
   return file;
 }
 
-/// The real file's MPEG-2 sequence headers (ITU-T H.262, 6.2.2.1) say another size: 12 bits each.
+/// Writes another size into the real file's MPEG-2 sequence headers (ITU-T H.262, 6.2.2.1): 12 bits each.
 Bytes with_size(Bytes file, unsigned width, unsigned height) {
   const std::string_view start("\0\0\1\xb3", 4);
   for (auto at = file.begin();;) {
@@ -102,7 +102,7 @@ Bytes with_size(Bytes file, unsigned width, unsigned height) {
   }
 }
 
-/// CRC-32 as PNG has it (ISO 3309).
+/// CRC-32 as in PNG (ISO 3309).
 std::uint32_t crc(const char* begin, const char* end) {
   std::uint32_t value = 0xFFFFFFFF;
   for (; begin != end; ++begin) {
@@ -218,7 +218,7 @@ TEST(MediaLimits, AStreamThatIsFoundByReadingPlaysFromItsFirstPicture) {
       while (const auto item = source->read(hand.context())) numbers.push_back(number_of(item->value));
     };
     EXPECT_THROW(read_all(), SourceError) << name;  // its end
-    ASSERT_GE(numbers.size(), 50U) << name;         // what the decoder held back at the end is lost
+    ASSERT_GE(numbers.size(), 50U) << name;         // frames that the decoder still holds at the end are lost
     EXPECT_EQ(numbers, counting(static_cast<int>(numbers.size()))) << name;
     EXPECT_EQ(source->info().width, kWidth) << name;
     source->close();

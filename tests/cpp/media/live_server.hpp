@@ -1,4 +1,4 @@
-// A TCP server on loopback that sends bytes to whoever connects, and then does what the test wants.
+// A TCP server on loopback that sends bytes to each client and then follows the test's script.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

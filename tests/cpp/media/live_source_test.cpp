@@ -132,8 +132,8 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
     } else {
       EXPECT_THROW(read_all(), SourceTimeout);
     }
-    // Also those that the decoder held back. While the stream may go on, FFmpeg's reader and its parser each
-    // wait for what ends the picture that they have.
+    // Also those that the decoder held back. While the stream may continue, FFmpeg's demuxer and its parser
+    // each wait for the end of their current picture.
     EXPECT_EQ(frames, then == ByteServer::Then::Close ? kFrames : kFrames - 2);
     source->close();
   }
@@ -161,7 +161,7 @@ TEST(LiveSource, AnUnknownOptionIsAnErrorThatIsNotTriedAgain) {
   EXPECT_THROW(source->open(hand.context()), SourceError);
 }
 
-/// Throws once when it is told to.
+/// Throws once when the test requests it.
 class FailingClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override {
@@ -205,7 +205,7 @@ TEST(LiveSource, WhatThisMachineLacksForAWhileIsAnOutageWithItsReason) {
   other->close();
 }
 
-/// Starts a pipeline of one source, waits for `state`, stops it; meanwhile others look at its stats.
+/// Starts a pipeline of one source, waits for `state` and stops it, while other threads read its stats.
 void stop_in(const ByteServer& server, SourceState state) {
   CheckedPipeline pipeline;
   const auto source =

@@ -64,7 +64,7 @@ TEST(Resolver, FindsThisMachine) {
   for (const auto& address : answer->addresses) EXPECT_TRUE(is_address(address)) << address;
 }
 
-/// A name server that answers when it is told to.
+/// A name server that answers when the test requests it.
 class NameServer {
  public:
   static HostAnswer lookup(const std::string& host) {

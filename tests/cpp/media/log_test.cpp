@@ -1,4 +1,4 @@
-// FFmpeg's log lines: to the sink, masked, never to stderr; an error that is thrown is not told twice.
+// FFmpeg's log lines: to the sink, masked, never to stderr. A thrown error is not logged as well.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 

@@ -54,7 +54,7 @@ TEST(MockCamera, KeepsToItsTimesOverALongRunWithoutDrift) {
     ASSERT_TRUE(item);
     ASSERT_EQ(item->seq, n);
     ASSERT_NEAR(rig.since_start(item->captured), static_cast<double>(n) / 14, 1e-8);
-    // Never a whole period late: nothing may be missed.
+    // Never late by a whole period, so no frame may be missed.
     rig.clock.advance(Seconds(static_cast<double>(n + 1) / 14 + 1e-6) - (rig.clock.now() - rig.start));
   }
   EXPECT_EQ(rig.missed(), 0U);

@@ -1,4 +1,4 @@
-// What the tests of paced sources share: a source's surroundings, and pixels to compare.
+// Shared by the tests of paced sources: the context of a source, and pixels to compare.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,7 +21,7 @@ namespace freshframe::test {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
-/// What the engine gives to a source, in the hands of a test.
+/// The context that the engine gives to a source, controlled by a test.
 struct Rig {
   SimulatedClock clock;
   std::stop_source stop;

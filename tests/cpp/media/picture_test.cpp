@@ -85,8 +85,8 @@ TEST(MediaPicture, ColorsSurviveAJpeg) {
 }
 
 TEST(MediaPicture, AJpegOfVideoKeepsColoursThatRgbCannotHold) {
-  // Limited range: blacker than black and chroma without enough light are no colours of RGB, where all that
-  // is below 0 would be cut off.
+  // Limited range: luma below black, and chroma with too little luma, have no RGB colour. Values below 0
+  // would be clipped.
   const Folder folder;
   const std::array<std::uint8_t, 3> levels = {40, 200, 60};
   FrameBuilder builder({64, 64, PixelFormat::I420, ColorRange::Limited, ColorSpace::Bt709});

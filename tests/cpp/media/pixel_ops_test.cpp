@@ -1,4 +1,4 @@
-// Conversions of pixels: every pair of formats, right matrix and range, against libswscale and by hand.
+// Conversions of pixels: every pair of formats, matrix and range, compared with libswscale and the formulas.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 
@@ -117,7 +117,7 @@ TEST_P(MediaPixelOps, ThereAndBackGivesTheColorsBack) {
   }
 }
 
-/// What libswscale makes of a 4:4:4 picture with accurate rounding.
+/// libswscale's conversion of a 4:4:4 picture, with accurate rounding.
 Bytes swscale_bgr(const Frame& frame) {
   const auto& format = frame.picture_format();
   const ScalerPtr scaler(sws_getContext(
@@ -142,7 +142,7 @@ Bytes swscale_bgr(const Frame& frame) {
   return out;
 }
 
-/// Every combination of `low` .. `high` that a small random number generator thinks of.
+/// Combinations of `low` .. `high` from a small random number generator.
 Frame noise(ColorSpace space, ColorRange range, unsigned low, unsigned high) {
   constexpr int kSize = 256;
   FrameBuilder builder({kSize, kSize, PixelFormat::I444, range, space});
@@ -209,7 +209,7 @@ INSTANTIATE_TEST_SUITE_P(Matrices, MediaPixelOps,
                                   std::string(to_string(std::get<1>(matter.param)));
                          });
 
-/// Planes with a guard around every row; `intact()` says whether anybody wrote beyond.
+/// Planes with a guard around every row; `intact()` checks that no write went beyond a row.
 class Guarded {
  public:
   explicit Guarded(const PictureFormat& format) : picture_(format) {

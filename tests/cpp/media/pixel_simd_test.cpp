@@ -16,7 +16,7 @@
 namespace freshframe::test {
 namespace {
 
-/// Widths around those of vectors (16, 32, 64 bytes), odd ones too.
+/// Widths around those of vectors (16, 32, 64 bytes), including odd ones.
 constexpr std::array kWidths = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 200};
 
 struct Matter {
@@ -46,7 +46,7 @@ Constants constants(const PictureFormat& format) {
   return {kr, kb, format.range == ColorRange::Full};
 }
 
-/// Noise of all levels, the extremes often.
+/// Noise of all levels, with many extremes.
 Frame noise(const PictureFormat& format) {
   FrameBuilder builder(format);
   unsigned state = static_cast<unsigned>(format.width) * 77 + static_cast<unsigned>(format.height);
@@ -77,7 +77,7 @@ int at(const Frame& frame, int plane, int x, int y) {
   return frame.planes()[static_cast<std::size_t>(plane)].row(y)[x];
 }
 
-/// Fixed-point weights of red, green, blue; the middle one makes their sum exact.
+/// Fixed-point weights of red, green, blue. Green's is the remainder, so that their sum is exact.
 std::array<long, 3> weights(double r, double b, double sum) {
   const long red = std::lround(r * 32768);
   const long blue = std::lround(b * 32768);

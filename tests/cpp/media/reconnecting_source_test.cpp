@@ -1,4 +1,4 @@
-// What every live source does about errors of its connection: cameras and network streams alike.
+// Errors of a live source's connection, which cameras and network streams handle alike.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/live/reconnecting_source.hpp"
 
@@ -26,7 +26,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Whoever waits has waited.
+/// A clock that jumps to the end of each wait.
 class JumpingClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override { return now_; }
@@ -92,7 +92,7 @@ struct Surroundings {
   [[nodiscard]] SourceStats stats() const { return counters.source().snapshot(clock.now()); }
 };
 
-/// One that stays on a graphics card: FFmpeg's software cannot convert it.
+/// A frame in a graphics card's memory, which FFmpeg's software cannot convert.
 AvFramePtr undecodable_frame() {
   auto frame = make_av_frame();
   frame->format = AV_PIX_FMT_VAAPI;

@@ -25,7 +25,7 @@ using test::render_demo;
 
 constexpr int kRimPoints = 720;
 
-/// A plane between its pixels; outside it its border goes on.
+/// A plane, interpolated between its pixels. Outside it the border continues.
 double value_at(const Plane& plane, double x, double y) {
   const auto pixel = [&](double px, double py) {
     const int column = std::clamp(static_cast<int>(px), 0, plane.row_bytes - 1);
@@ -148,7 +148,7 @@ TEST(DemoScene, NearerBallsArePaintedOverTheOthers) {
           return inside(other, nearer->x, nearer->y);
         });
         if (!nearest || !inside(*circle, nearer->x, nearer->y)) continue;
-        // The centre of the nearer ball looks as if the farther one were not there.
+        // The centre of the nearer ball looks the same without the farther one.
         const DemoOptions options = parse_demo_url(url);
         const DemoScene scene(options);
         const DemoPainter painter(options, scene);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kFrames = 40;
 
-/// A container and a codec that goes into it.
+/// A container and a codec that it can hold.
 struct Kind {
   std::string suffix;
   std::string codec;
@@ -187,7 +187,7 @@ TEST(MediaSource, RealtimePlaysAtTheFilesOwnSpeed) {
   const auto source = open(path, {.realtime = true});
   EXPECT_TRUE(source->live());
   source->open(hand.context());
-  clock->advance(Seconds{5});  // the time between open() and the first read() is nobody's
+  clock->advance(Seconds{5});  // the time between open() and the first read() does not count
   std::atomic<int> delivered{0};
   std::vector<TimePoint> born;
   std::jthread reader([&] {

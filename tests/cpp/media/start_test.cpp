@@ -1,4 +1,4 @@
-// Files from a time on: the frames, numbers and times are those of reading the whole file, in each container.
+// Files with a start time: frames, numbers and times are those of the whole file, in each container.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -270,7 +270,7 @@ TEST_P(MediaStart, WithoutProbingIsTheSame) {
   Decoder probed_decoder(probed.stream(), {.threads = 1}, options);
   Decoder quick_decoder(quick.stream(), {.threads = 1}, options);
   EXPECT_EQ(quick_decoder.context().has_b_frames, probed_decoder.context().has_b_frames);
-  // A start makes it probe: the times must be the same.
+  // With a start time the source probes the file. The times must be the same.
   const auto from_start = see(path_, {.start = all_.pts.front()});
   expect_same(from_start, all_);
 }

@@ -1,4 +1,4 @@
-// Which video streams of a file were passed over.
+// The video streams of a file that were skipped.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/stream_spans.hpp"
 
@@ -33,7 +33,7 @@ TEST(StreamSpans, CountNoStreamThatRunsBesideTheChosenOne) {
 }
 
 TEST(StreamSpans, GoByThePlaceInTheFileNotByTheOrderOfDelivery) {
-  // The last packet of a stream is known to be whole only at the end of the file.
+  // Only at the end of the file is it certain that the last packet of a stream is complete.
   const auto spans = spans_of({{0, 100}, {1, 300}, {0, 200}, {1, 400}});
   EXPECT_EQ(spans.packets_apart_from(1), 2);
 }

@@ -1,4 +1,4 @@
-// Seconds that never go back, whatever the stream says.
+// Seconds that never decrease, whatever the timestamps of the stream are.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/timeline.hpp"
 

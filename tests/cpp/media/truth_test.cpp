@@ -1,5 +1,5 @@
-// Right pixels: what swscale's accurate rounding makes of the same decoded frame, for each format, range,
-// matrix and odd size.
+// Pixels compared with swscale's accurate rounding of the same decoded frame, for each format, range, matrix
+// and odd size.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 
@@ -60,7 +60,7 @@ void paint_palette(AVFrame& frame, Random& random) {
   }
 }
 
-/// Noise; a component that is coarser than luma is flat, because swscale interpolates it where we repeat it.
+/// Noise. A component that is coarser than luma is flat: swscale interpolates it, freshframe repeats it.
 void paint(AVFrame& frame, Random& random) {
   const auto& description = *av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   if ((description.flags & AV_PIX_FMT_FLAG_PAL) != 0) return paint_palette(frame, random);

@@ -1,4 +1,4 @@
-// Rotation metadata: frames come upright, whatever the format, and stay the decoder's own memory without it.
+// Rotation metadata: frames are upright in every format. Without it they stay the decoder's own memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/upright.hpp"
 
@@ -140,11 +140,11 @@ void put(Bytes& bytes, std::size_t at, std::int32_t number) {
     bytes[at + i] = static_cast<char>(static_cast<std::uint32_t>(number) >> (24 - 8 * i));
 }
 
-/// A video whose track header says how it is stored.
+/// A video whose track header has a display matrix.
 std::string write_turned(const std::string& path, const Matrix& matrix) {
   auto bytes = read_bytes(write_video(path, 5));
   const Bytes box = {'t', 'k', 'h', 'd'};
-  // The last one is in the index that the recorder adds when the file ends.
+  // The last match is in the index that the recorder adds at the end of the file.
   const auto at = std::find_end(bytes.begin(), bytes.end(), box.begin(), box.end()) - bytes.begin();
   constexpr std::size_t kMatrixInBox = 44;  // ISO/IEC 14496-12, 8.3.2, version 0
   const auto numbers = matrix.as_ffmpeg();

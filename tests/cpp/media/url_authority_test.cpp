@@ -1,4 +1,4 @@
-// Where the user, the host and the port of a URL are, also in URLs that no RFC allows.
+// The positions of user, host and port in a URL, also in URLs that no RFC allows.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/url_authority.hpp"
 

@@ -1,4 +1,4 @@
-// What a URL names, which options are refused before anything is opened, and passwords that nobody sees.
+// The source that a URL names, options that are refused before anything is opened, and masked passwords.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -1,4 +1,4 @@
-// The video file sink: what goes in comes out again, and what cannot be written says why.
+// The video file sink: written frames are read back, and refusals give the reason.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -63,7 +63,7 @@ TEST(MediaVideoFile, FramesLieInTheSlotsOfARateThatMpeg2Knows) {
     EXPECT_NEAR(played.info.fps.value_or(0), 25, 0.01) << codec;
     for (std::size_t n = 0; n < pts.size(); ++n) EXPECT_NEAR(played.pts[n], pts[n], 0.001) << codec;
   }
-  // 28 is none of them; the next higher has a slot for each frame.
+  // 28 is not one of them. The next higher rate has a slot for each frame.
   const auto next = written(folder.file("b.mkv"), {0.0, 1 / 28.0, 2 / 28.0}, {.codec = "mpeg2video"});
   EXPECT_EQ(next.numbers, counting(3));
   EXPECT_NEAR(next.info.fps.value_or(0), 30000.0 / 1001, 0.01);

@@ -1,4 +1,4 @@
-// Arrays for the tests of numeric: what they hold, how they lie, and sums that are known to be right.
+// Arrays for the tests of numeric: their numbers, their layouts, and reference sums.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -76,7 +76,7 @@ inline double exact_sum(const std::vector<double>& numbers) {
     high = x + y;
     const double low = y - (high - x);
     if (low == 0) continue;
-    // Half-way cases depend on the sign of what is left.
+    // Half-way cases depend on the sign of the remainder.
     if (!partials.empty() && (low < 0) == (partials.back() < 0)) {
       const double twice = low * 2;
       const double rounded = high + twice;

@@ -1,4 +1,4 @@
-// Sums of floating-point numbers: right to the last bit, also where they cancel, overflow or are not numbers.
+// Sums of floating-point numbers: exact to the last bit, also with cancellation, overflow, NaN and infinity.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/numeric.hpp"
 

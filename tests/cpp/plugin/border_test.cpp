@@ -34,7 +34,7 @@ class Mean final : public user::Node<user::Frame, double> {
   user::Frame kept_;
 };
 
-// A table whose memory tells when it goes.
+// A table whose memory reports its release.
 class Rows final : public user::Node<double, user::Table> {
  public:
   std::optional<user::Table> process(const user::Sample<double>& sample,

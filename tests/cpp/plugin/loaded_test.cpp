@@ -1,4 +1,4 @@
-// Plugins that are loaded from shared libraries, good ones and bad ones: what tests/python/test_native_*.py do, without Python
+// Valid and invalid plugins in shared libraries: the cases of tests/python/test_native_*.py without Python,
 // and therefore under the sanitizers.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/native.hpp"

@@ -1,4 +1,4 @@
-// What a plugin claims of its columns is checked; copies are whole.
+// A plugin's claims about its columns are checked, and copies are complete.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/tables.hpp"
 

@@ -40,7 +40,7 @@ struct Started {
     ::poll(&watched, 1, -1);
     return child.reap().value();
   }
-  /// What the script writes to its socket, one message.
+  /// The message that the script writes to its socket.
   std::string says() {
     EXPECT_EQ(channel.receive(Channel::Wait::Yes), Channel::Received::Message);
     const auto bytes = channel.bytes();
@@ -69,7 +69,7 @@ TEST(Child, HasItsSocketItsEnvironmentAndNothingElse) {
   const Descriptor open(::dup(0));  // not closed by exec
   Started started("{ echo $WORD; ls /proc/self/fd | tr '\\n' ' '; } >&3");
   EXPECT_EQ(started.says(), "yes\n");
-  // 0, 1, 2, 3, and the one that ls itself reads the folder with; 1 is the socket here.
+  // 0, 1, 2, 3, and the descriptor with which ls reads the folder. 1 is the socket here.
   EXPECT_EQ(started.says(), "0 1 2 3 4 ");
   started.end();
 }
@@ -91,7 +91,7 @@ TEST(Child, TakesItsOwnChildrenAlong) {
   Started started("sleep 1000 & echo $! >&3; exit 0");
   const int grandchild = std::stoi(started.says());
   EXPECT_EQ(started.end().code, 0);
-  wait_until([&] {  // init reaps it, or it stays a zombie of whoever adopts it
+  wait_until([&] {  // init reaps it, or it stays a zombie of the process that adopts it
     std::ifstream stat("/proc/" + std::to_string(grandchild) + "/stat");
     std::string pid;
     std::string name;
@@ -115,7 +115,7 @@ TEST(Child, HasNoSignalBlockedOrIgnored) {
   Started started("awk '/SigBlk|SigIgn/ { printf \"%s \", $2 }' /proc/self/status >&3");
   std::signal(SIGUSR1, old);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  // glibc before 2.41 leaves its own two, 32 and 33, ignored.
+  // glibc before 2.41 leaves its two internal signals, 32 and 33, ignored.
   const auto masks = started.says();
   EXPECT_TRUE(masks == "0000000000000000 0000000180000000 " || masks == "0000000000000000 0000000000000000 ")
       << masks;

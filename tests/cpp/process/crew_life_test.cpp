@@ -41,7 +41,7 @@ TEST(Crew, StopsWhileItsWorkersStart) {
   std::jthread starter([&] {
     try {
       rig.start();
-    } catch (const Error&) {  // or not: the stop came first
+    } catch (const Error&) {  // or it did not: the stop was earlier
     }
   });
   wait_until([&] { return rig.worker().pid != 0; });
@@ -113,7 +113,7 @@ TEST(Crew, NamesTheMemoryLimitOfAWorkerThatDiesWhileItStarts) {
   EXPECT_TRUE(contains(text, "while it started; its memory= is 64 MiB")) << text;
 }
 
-// Nobody waits for its input: a rest is no standstill.
+// The pause before a restart is work of the node. It does not wait for its input then.
 TEST(Crew, CountsAWorkerThatRestsAsBusy) {
   Rig rig({.restarts = 100});
   rig.start();

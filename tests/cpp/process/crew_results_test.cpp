@@ -1,5 +1,5 @@
-// Results of a node in worker processes, with the program crew_worker.cpp as its workers: their order, their size,
-// the pictures that they are of.
+// Results of a node in worker processes, with the program crew_worker.cpp as its workers: their order, size
+// and pictures.
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
 #include <string>

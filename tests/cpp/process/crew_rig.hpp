@@ -1,4 +1,4 @@
-// A crew under test: texts as values, a folder for files that tell workers something, a pipeline around the node.
+// A crew under test: texts as values, a folder for files that control the workers, a pipeline with the node.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -54,7 +54,7 @@ class TextEmbedder final : public Embedder {
   std::string version() const override { return "1"; }
 };
 
-/// A folder for files that tell workers something.
+/// A folder for files that control the workers.
 class Marks {
  public:
   Marks() {
@@ -109,8 +109,7 @@ class Rig {
       });
     }});
   }
-  /// Kills at once what does not end by itself; afterwards every sample is accounted for, and no process is
-  /// left.
+  /// Kills every process that has not ended by itself. Then the counters balance, and no process is left.
   void stop(Seconds patience = Seconds{0}) {
     const auto before = pids();
     node->kill_by(std::chrono::steady_clock::now() + to_duration(patience));
@@ -165,7 +164,7 @@ class Rig {
 
 using Texts = std::vector<std::string>;
 
-/// What start() throws.
+/// The message of the error that start() throws.
 inline std::string failure_of_start(Rig<>& rig) {
   return test::message_of<NodeError>([&] { rig.start(); });
 }

@@ -1,5 +1,5 @@
-// The worker program of crew_*_test.cpp: what it does at its begin and its end is its recipe's payload, what it
-// does with a sample is the sample's text.
+// The worker program of crew_*_test.cpp. Its recipe's payload defines its behaviour at the start and the end.
+// The text of a sample defines its behaviour on that sample.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
@@ -54,7 +54,7 @@ ReplyMessage reply_to(std::uint64_t id) {
   return reply;
 }
 
-// Answers every request without reading one: it sees how much waits.
+// Answers every request without reading one: it only checks how many bytes wait.
 [[noreturn]] void answer_deaf() {
   int known = 0;
   for (std::uint64_t id = 1;; ++id) {
@@ -68,7 +68,8 @@ ReplyMessage reply_to(std::uint64_t id) {
   }
 }
 
-// Dies, and leaves a process that has the socket and speaks once `path` is there, or ends with its folder.
+// Dies, and leaves a process that keeps the socket. That process writes to it once `path` exists, and ends
+// when the folder is deleted.
 void leave_an_heir(const std::string& path, std::uint64_t id) {
   if (::fork() == 0) {
     ::setsid();  // not of the group that is killed

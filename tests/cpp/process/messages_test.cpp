@@ -1,4 +1,4 @@
-// Messages: what is written is read, and nothing else is.
+// Messages: a written message is read back, and any other bytes are refused.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/wire/messages.hpp"
 

@@ -17,8 +17,8 @@
 namespace freshframe::process {
 namespace {
 
-// A process that never looks at its socket, with a child of its own; it says that child's number when its
-// guard stands. It is the child of `parent`.
+// A process that never reads its socket, with a child of its own. It reports that child's process ID once its
+// guard runs. It is the child of `parent`.
 void guarded(Descriptor socket, int parent) {
   const OrphanGuard guard(socket.get(), parent);
   const int child = ::fork();

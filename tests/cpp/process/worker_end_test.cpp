@@ -1,4 +1,4 @@
-// A worker's end without a process: pictures in slabs, leases, results, what it refuses.
+// A worker's end without a process: pictures in slabs, leases, results, refused messages.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker/worker_end.hpp"
 
@@ -223,7 +223,7 @@ TEST(WorkerEnd, KeepsALeaseThatAFullSocketDoesNotTakeForTheNextReply) {
   ends.worker.reply_nothing();
   ends.ask(6, 0);
   while (ends.worker.log(30, "x", "text")) continue;
-  kept = {};  // between samples: told at once, if there were room
+  kept = {};  // between samples: it would be reported at once if there were room
   while (ends.parent.receive(Channel::Wait::No) == Channel::Received::Message) continue;
   ASSERT_TRUE(ends.worker.receive(ends.request));
   ends.worker.reply_nothing();
@@ -243,7 +243,7 @@ TEST(WorkerEnd, TellsOfMoreLeasesThanOneMessageHolds) {
     ends.ask(++id, 0);
     ASSERT_TRUE(ends.worker.receive(ends.request));
   }
-  kept.clear();  // while a sample is at work
+  kept.clear();  // while a sample is being processed
   ends.request = {};
   ends.worker.reply_nothing();
   const auto first = ends.answer(ToParent::Reply, &read_reply).released.size();

@@ -36,7 +36,7 @@ class RawClient {
   explicit RawClient(const Server& server) { socket_.connect(endpoint_of(server)); }
 
   void send(std::string_view text) {
-    ErrorCode ignored;  // the server may have closed by now: the answer tells
+    ErrorCode ignored;  // the server may have closed already: the answer shows it
     net::write(socket_, net::buffer(text.data(), text.size()), ignored);
   }
   /// Everything until the server closes.
@@ -53,7 +53,7 @@ class RawClient {
   net::ip::tcp::socket socket_{io_};
 };
 
-/// One request on a connection of its own, with the right Host, and all that is answered.
+/// Sends one request on a connection of its own, with the right Host, and returns the whole answer.
 inline std::string ask(const Server& server, const std::string& target, const std::string& headers = {}) {
   RawClient client(server);
   client.send("GET " + target + " HTTP/1.1\r\nHost: " + host_of(server) + "\r\nConnection: close\r\n" +
@@ -75,13 +75,13 @@ class LiveClient {
   }
 
   void send(const std::string& text) { socket_.write(net::buffer(text)); }
-  /// The next message; binary ones are pictures.
+  /// The next message. A binary message is a picture.
   std::pair<bool, std::string> receive() {
     boost::beast::flat_buffer buffer;
     socket_.read(buffer);
     return {socket_.got_binary(), boost::beast::buffers_to_string(buffer.data())};
   }
-  /// The next text that begins so; what it passes over is acknowledged.
+  /// The next text message with this beginning. Skipped messages are acknowledged.
   std::string next(std::string_view beginning) {
     while (true) {
       auto [binary, text] = receive();

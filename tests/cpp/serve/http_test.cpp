@@ -144,7 +144,7 @@ TEST(ServeHttp, SaysSoWhenTooManyAreConnected) {
   const Server server(pipeline, {.limits = {.connections = 2}});
   RawClient first(server);
   RawClient second(server);
-  // Answers prove that the server has met them.
+  // Their answers prove that the server has accepted the connections.
   for (RawClient* client : {&first, &second}) {
     client->send("GET /healthz HTTP/1.1\r\nHost: " + host_of(server) + "\r\n\r\n");
     std::string some(12, '\0');
@@ -168,7 +168,7 @@ TEST(ServeHttp, IdleConnectionsWithoutTheTokenKeepNoOtherOut) {
     const auto answer = ask(server, "/api/state", "Authorization: Bearer " + token + "\r\n");
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
   }
-  EXPECT_EQ(idle.front()->read_all(), "");  // cut: its place went to a newer one
+  EXPECT_EQ(idle.front()->read_all(), "");  // closed in favour of a newer connection
 }
 
 TEST(ServeHttp, AnIdleConnectionWithoutTheTokenIsCutAsEarlyAsASilentOne) {

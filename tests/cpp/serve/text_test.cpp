@@ -1,4 +1,4 @@
-// What the server reads and writes as text: JSON, the page's messages, addresses, tokens.
+// Texts of the server: JSON, the page's messages, addresses, tokens.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/metrics.hpp"
 #include "freshframe/pipeline.hpp"

@@ -1,4 +1,4 @@
-// Live viewers over real sockets: one state and one picture in flight, newest wins, nobody waits for anybody.
+// Live viewers over real sockets: one state and one picture in flight, newest wins, no waiting for others.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/pipeline.hpp"
@@ -44,7 +44,7 @@ TEST(ServeViewer, GetsTheHistoryThenStatesEachAfterTheAcknowledgementOfTheLast) 
   LiveClient client(server);
   EXPECT_TRUE(client.receive().second.starts_with(R"({"type":"history")"));
   EXPECT_TRUE(client.receive().second.starts_with(R"({"type":"state","schema":1,)"));
-  // Without an acknowledgement nothing more comes; a second viewer counts the ticks meanwhile.
+  // Without an acknowledgement no further message is sent. A second viewer counts the ticks meanwhile.
   LiveClient other(server);
   for (int i = 0; i < 4; ++i) (void)other.next_state();
   EXPECT_EQ(client.socket().next_layer().available(), 0U);
@@ -96,7 +96,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   std::string state;
   do state = watcher.next_state();
   while (number_in(state.substr(state.find("\"encoded\"")), "viewers") != 0);
-  (void)watcher.next_state();  // what was on its way has been counted
+  (void)watcher.next_state();  // messages in flight have been counted
   const auto before = number_in(watcher.next_state(), "encoded");
   for (int i = 0; i < 50; ++i) (void)reader.get();
   EXPECT_EQ(number_in(watcher.next_state(), "encoded"), before);

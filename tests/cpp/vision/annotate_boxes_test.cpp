@@ -1,4 +1,4 @@
-// Annotate on boxes and counts: numbers that are none, texts of any bytes, wiring.
+// Annotate on boxes and counts: NaN and infinity, texts of any bytes, wiring.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -120,7 +120,7 @@ TEST(Annotate, DrawsTheSameColourInEveryFormat) {
   }
 }
 
-/// All bytes of the planes, without what lies between rows.
+/// All bytes of the planes, without the padding of rows.
 std::vector<std::uint8_t> bytes(const Frame& frame) {
   std::vector<std::uint8_t> out;
   for (const auto& plane : frame.planes()) {

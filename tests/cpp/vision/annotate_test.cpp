@@ -1,4 +1,4 @@
-// Annotate: what it changes, what it leaves alone, and what it refuses.
+// Annotate: changed pixels, unchanged pixels, and refused input.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -1,4 +1,4 @@
-// LineCounter and ZoneCounter: directions, ends, corners, numbers that are none.
+// LineCounter and ZoneCounter: directions, ends, corners, NaN and infinity.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -1,5 +1,5 @@
-// The same picture gives the same circles: in every run, on every thread, after whatever was looked at
-// before.
+// The same picture gives the same circles: in every run, on every thread, after any other
+// pictures.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/vision.hpp"
 

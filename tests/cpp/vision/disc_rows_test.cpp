@@ -60,8 +60,8 @@ std::vector<Place> grid(int columns, int rows, Place first, Place pitch) {
   return places;
 }
 
-// What lies around each disc looks like texture to the learned validation: at some of these sizes it refuses
-// all.
+// To the learned validation the surroundings of each disc look like texture. At some sizes it refuses all of
+// them.
 TEST(CircleFinder, FindsGridsOfSmallDiscs) {
   CircleFinder finder({.min_radius = 5, .max_radius = 60, .max_circles = 64});
   for (const int r : {6, 7, 8, 10}) {

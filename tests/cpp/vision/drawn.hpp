@@ -1,4 +1,4 @@
-// What the tests of Annotate share: pictures, samples of them, and where two pictures differ.
+// Shared by the tests of Annotate: pictures, samples of them, and the differences of two pictures.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,7 +20,7 @@ namespace freshframe {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// Every pixel differs from its neighbours, so that one in the wrong place shows.
+/// Every pixel differs from its neighbours, so that a misplaced pixel is visible.
 inline Frame picture(int width, int height) {
   FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::Bgr});
   for (int y = 0; y < height; ++y) {
@@ -45,7 +45,7 @@ AnySample sample(const Frame& frame, const Found& found, const Moment& moment = 
   return any;
 }
 
-/// A node and what the engine would give it.
+/// A node with the context that the engine would give it.
 class Drawing {
  public:
   explicit Drawing(const AnnotateOptions& options = {}) : annotate_(options) {}

@@ -13,7 +13,7 @@
 
 namespace freshframe::test {
 
-/// A grey picture in memory of its own; rows may be further apart than they are wide.
+/// A grey picture in memory of its own. The stride may exceed the width.
 class Canvas {
  public:
   Canvas(int width, int height, int background, int padding = 0)
@@ -53,7 +53,7 @@ class Canvas {
     for (auto& p : pixels_)
       p = static_cast<std::uint8_t>(std::clamp(std::lround(p + normal(random)), 0L, 255L));
   }
-  /// Every byte by chance.
+  /// Sets every byte to a random value.
   void chaos(unsigned seed) {
     std::mt19937 random(seed);
     for (auto& p : pixels_) p = static_cast<std::uint8_t>(random());
@@ -86,7 +86,7 @@ inline Canvas moving_disc(int width, int height, double cx, double cy, double r,
   return result;
 }
 
-/// The circle nearest to a place, or one of radius 0 when there is none.
+/// The circle nearest to a point, or one of radius 0 if there is none.
 inline Circle nearest(const std::vector<Circle>& circles, double x, double y) {
   Circle best;
   double distance = 1e9;

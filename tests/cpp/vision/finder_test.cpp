@@ -1,4 +1,4 @@
-// CircleFinder on drawn discs: where it finds them, how exactly, and where it must find nothing.
+// CircleFinder on drawn discs: found discs, their accuracy, and pictures without a circle.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
@@ -78,7 +78,7 @@ TEST(CircleFinder, TellsTwoTouchingDiscsApart) {
   expect_circle(found, 190, 120, 40);
 }
 
-// Smoothing moves the steepest place of a small disc's edge inwards: by 0.15 pixels at this size.
+// Smoothing moves the steepest point of a small disc's edge inwards: by 0.15 pixels at this size.
 TEST(CircleFinder, MeasuresSmallDiscsWithoutBias) {
   CircleFinder finder(kWide);
   double error = 0;

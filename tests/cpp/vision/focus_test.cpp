@@ -1,4 +1,4 @@
-// What the tracker looks at: enough to miss nothing, and no more.
+// The parts of a picture that the tracker searches: enough to miss no circle, and no more.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -41,7 +41,7 @@ class Tracking {
   FocusedSearch focused_;
 };
 
-/// A still background with structure and the noise of a camera; `dx`: how far the camera has turned.
+/// A still background with structure and the noise of a camera; `dx`: the shift by the camera's turn.
 test::Canvas room(unsigned frame, int dx = 0) {
   test::Canvas canvas(480, 360, 110);
   for (int k = 0; k < 9; ++k) {

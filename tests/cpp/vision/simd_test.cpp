@@ -13,7 +13,7 @@ namespace {
 
 constexpr CircleDetectorOptions kOptions = {.min_radius = 5, .max_radius = 150, .min_confidence = 0.1F};
 
-/// Pictures of widths that no vector divides, sharp and smeared, faint and bright.
+/// Pictures whose widths are no multiples of a vector, sharp and smeared, faint and bright.
 std::vector<test::Canvas> pictures() {
   std::vector<test::Canvas> out;
   for (const int width : {333, 320, 641}) {

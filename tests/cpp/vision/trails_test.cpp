@@ -1,4 +1,4 @@
-// What Annotate remembers: bounded in time, in points and in ids.
+// The memory of Annotate: bounded in time, in points and in ids.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/trails.hpp"
 
