@@ -257,7 +257,7 @@ TEST_F(MediaSequence, NumbersThatAreTimesAreRefusedForAGlob) {
   write("1700000000000001.png", 1);
   write("1700000000033337.png", 2);
   write("1700099999999992.png", 3);
-  EXPECT_TRUE(contains(refusal(in("%d.png")), "name the folder or a glob"));
+  EXPECT_TRUE(contains(refusal(in("%d.png")), "open the folder or a glob"));
   EXPECT_EQ(stamps(in("*.png")).numbers, (std::vector<int>{1, 2, 3}));
 }
 
