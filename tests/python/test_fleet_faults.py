@@ -8,8 +8,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import fleet_builds
 import pytest
@@ -19,6 +19,7 @@ from test_fleet import balance, until_up
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 from freshframe.fleet._controller import Controller
+from freshframe.fleet._controller_state import Setup
 from freshframe.fleet._decisions import Times
 
 
@@ -150,8 +151,8 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
 def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def quick(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
-        return Controller(name, keep=kept, times=Times(settled=0.5, first_hold=0.1), options=options)
+    def quick(setup: Setup) -> Controller:
+        return Controller(replace(setup, times=Times(settled=0.5, first_hold=0.1)))
 
     monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
     with ff.Fleet("local", agents=1) as fleet:

@@ -126,7 +126,7 @@ def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.Monk
 
         original = threading.Event.wait
         cameras = {f"cam{number}": "ticks:0.05" for number in range(50)}
-        fleet._number_of(fleet_builds.ticks)
+        fleet._builds.number_of(fleet_builds.ticks)
         with monkeypatch.context() as patch:
             patch.setattr(threading.Event, "wait", wait)
             with pytest.raises(KeyboardInterrupt):

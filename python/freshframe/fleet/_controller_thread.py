@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from .. import _process
 from .._errors import FreshframeError
 from . import _snapshot, _wire
-from ._controller_state import ControllerState, boot_time
-from ._decisions import Action, Times
+from ._controller_state import ControllerState, Setup, boot_time
+from ._decisions import Action
 from ._link import Link
 from ._url import masked
 
@@ -48,21 +48,19 @@ class _Request:
 class ControllerThread(ControllerState):
     """What changes its state is done by its thread: Ctrl-C in the program interrupts nothing half done."""
 
-    def __init__(
-        self, name: str, *, keep: bool, times: Times | None = None, options: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, setup: Setup) -> None:
         """Starts the thread; there are no agents yet.
 
         Raises:
             FreshframeError: The state cannot be written.
             StateError: A fleet of this name runs already.
         """
-        super().__init__(name, keep=keep, times=times, options=options)
+        super().__init__(setup)
         self._requests: deque[_Request] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"fleet {setup.name}", daemon=True)
         self._thread.start()
 
     def _call(self, job: Callable[[], _T]) -> _T:

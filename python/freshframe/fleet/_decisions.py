@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from . import _placement
+from ._balance import Balance
+from ._overlaps import Overlaps
 from ._roles import Action, Agent, AgentState, Camera, CameraState, Run, Times
 from ._suspects import Suspects
 
@@ -34,12 +36,11 @@ class Decisions:
         self._is_flushed = is_flushed
         self._ticked: float | None = None
         self._resumed = float("-inf")  # the latest end of an own pause
-        self._uneven_since: float | None = None
-        self._rebalanced = float("-inf")
         self._placed: dict[str, set[int]] = {}  # cameras by agent
         self._restless: set[int] = set()  # cameras that tick() has to look at
         self._suspects = Suspects(self.times)
-        self._left: dict[str, list[Camera]] = {}  # given away by an agent that was not seen to end
+        self._overlaps = Overlaps()
+        self._balance = Balance(self.times)
 
     # ---- what the user wants
 
@@ -135,15 +136,8 @@ class Decisions:
         if culprit is not None and not culprit.removed:
             self._hold(culprit, now, f"{name} {why}")
         self._placed[name].clear()
-        self._end_overlaps(name, now)
+        self._overlaps.end(name, now)
         return self._finished(now)
-
-    def _end_overlaps(self, name: str, now: float) -> None:
-        for camera in self._left.pop(name, ()):
-            camera.left -= 1
-            if camera.doubled_at is not None:
-                camera.overlap += now - camera.doubled_at
-                camera.doubled_at = now if camera.left else None
 
     def cut_off(self, name: str, now: float, why: str) -> list[Action]:
         """Its connections have ended: it most likely has, too, but nobody has seen it."""
@@ -159,7 +153,7 @@ class Decisions:
     def remove_agent(self, name: str, now: float) -> None:
         """An agent without cameras that shall not run any more."""
         del self.agents[name], self._placed[name]
-        self._end_overlaps(name, now)
+        self._overlaps.end(name, now)
 
     def _hold(self, camera: Camera, now: float, why: str) -> None:
         """It has crashed several agents: the others shall not suffer for it."""
@@ -262,8 +256,7 @@ class Decisions:
     def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
         """Gives it away though its agent was not seen to end."""
         self._placed[agent.name].discard(camera.number)
-        self._left.setdefault(agent.name, []).append(camera)
-        camera.left += 1
+        self._overlaps.leave(camera, agent.name)
         self._lose(camera, now, why)
 
     def _drain_some(self, agent: Agent, now: float, actions: list[Action]) -> None:
@@ -312,8 +305,7 @@ class Decisions:
             return
         camera.agent = agent.name
         camera.starts += 1
-        if camera.left and camera.doubled_at is None:
-            camera.doubled_at = now
+        self._overlaps.placed(camera, now)
         self._placed[agent.name].add(camera.number)
         self._suspects.placed(camera)
         self._enter(camera, "starting", now)
@@ -331,25 +323,14 @@ class Decisions:
         return _placement.candidates(camera, self.agents.values(), self.times, self._suspects.has_room)
 
     def _rebalance(self, now: float, actions: list[Action]) -> None:
-        up = [agent for agent in self.agents.values() if agent.state == "up" and not agent.draining]
-        if len(up) < 2:
-            self._uneven_since = None
+        pair = self._balance.pair(self.agents.values(), now)
+        if pair is None:
             return
-        most = max(up, key=lambda agent: agent.load)
-        least = min(up, key=lambda agent: agent.load)
-        if most.load - least.load <= self.times.spread:
-            self._uneven_since = None
-            return
-        if self._uneven_since is None:
-            self._uneven_since = now
-        if now - self._uneven_since < self.times.rebalance_after:
-            return
-        if now - self._rebalanced < self.times.rebalance_every:
-            return
+        most, least = pair
         for number in sorted(self._placed[most.name]):
             camera = self.cameras[number]
             if camera.state == "running" and _placement.meets(least, camera):
-                self._rebalanced = now
+                self._balance.moved(now)
                 self._note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
                 actions += self.move(number, least.name, now)
                 return
