@@ -51,7 +51,8 @@ class Fleet(FileMapper):
             camera waits when its agent is not seen to end.
         start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After
             them the camera has failed, and others can start.
-        host: On a cluster, the address of this machine that the others reach. None: the one that Ray uses.
+        host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents are told
+                it. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
         detached: Not there yet: must be False.
 
@@ -84,8 +85,7 @@ class Fleet(FileMapper):
                 f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
             )
         times, options = _specs.checked_times(session_timeout, start_timeout)
-        if host is not None and (_check.text("host", host), is_local)[1]:
-            raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
+        host = _specs.checked_host(host, is_local)
         environment = _ray_place.checked_environment(runtime_env)
         if environment is not None and is_local:
             raise OptionError(

@@ -3,9 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import csv
+import ipaddress
 import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,43 @@ def checked_times(session_timeout: Any, start_timeout: Any) -> tuple[Times, dict
     if start_timeout is not None:
         _check.positive_seconds("start_timeout", start_timeout)
     return Times(session_timeout=session_timeout), {"start_timeout": start_timeout}
+
+
+def checked_host(host: Any, is_local: bool) -> str | None:
+    """The address of this machine that agents on others connect to.
+
+    Raises:
+        OptionError: The fleet is local, or it is the address of no machine (0.0.0.0, ::).
+        OptionTypeError: It is no text.
+    """
+    if host is None:
+        return None
+    _check.text("host", host)
+    if is_local:
+        raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
+    if _is_every_address(host):
+        raise OptionError(
+            "host must be the address of this machine that the agents on other machines connect to, such as "
+            f"{_outer_address()!r}, or None for the one that Ray uses, got {host!r}, to which nobody can connect"
+        )
+    return str(host)
+
+
+def _is_every_address(host: str) -> bool:
+    """Whether it stands for all addresses of a machine: 0.0.0.0, also shorter, or ::."""
+    with contextlib.suppress(OSError):
+        return not any(socket.inet_aton(host))
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    return False
+
+
+def _outer_address() -> str:
+    """The one from which this machine reaches others. Nothing is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # an address for documentation
+        return str(probe.getsockname()[0])
+    return "10.0.0.1"
 
 
 def checked_labels(what: str, labels: Any) -> dict[str, str]:
