@@ -97,7 +97,7 @@ def checked_host(host: Any, is_local: bool) -> str | None:
     if _is_every_address(host):
         raise OptionError(
             "host must be the address of this machine that the agents on other machines connect to, such as "
-            f"{_outer_address()!r}, or None for the one that Ray uses, got {host!r}, to which nobody can connect"
+            f"{_outer_address()!r}, or None for the one that Ray uses, got {host!r}, which none can reach"
         )
     return str(host)
 
