@@ -179,6 +179,26 @@ def slow_to_build_once(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return ticks("ticks:0.02")
 
 
+class Hangs(ff.Node[int, int]):
+    """Its open() returns once there is a file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self) -> None:
+        while not os.path.exists(self.path):
+            time.sleep(0.01)
+
+    def process(self, sample: ff.Sample[int]) -> int:
+        return sample.value
+
+
+def hangs_at_start(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Until there is a file of this name."""
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(Hangs(url), pipeline.add(Ticks(0.02)))}
+
+
 def exits(url: str) -> Any:
     os._exit(int(url))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import linecache
 import logging
+import re
 import socket
 import sys
 import threading
@@ -258,6 +259,23 @@ def test_a_build_that_hangs_fails_and_others_start(hanging: ff.Fleet) -> None:
     hanging.add("sound", fleet_builds.ticks, "ticks:0.05")
     until_state(hanging, "sound", "running")
     until(lambda: told(hanging, "its build of an earlier start has not returned"), "a second start")
+
+
+def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_has_ended(
+    hanging: ff.Fleet, tmp_path: Path
+) -> None:
+    hanging.add("beside", fleet_builds.ticks, "ticks:0.05")
+    until_state(hanging, "beside", "running")
+    hanging.add("gate", fleet_builds.hangs_at_start, str(tmp_path / "go on"), exclusive=True)
+    until_state(hanging, "gate", "failed")
+    camera = hanging.stats().cameras["gate"]
+    assert re.search(r"no start within 0.3 s: .*; it has no other start before its agent agent0", camera.why)
+    assert camera.starts == 1
+    assert told(hanging, "failed: no start within") >= {"gate"}
+    (tmp_path / "go on").touch()
+    until_state(hanging, "gate", "running")
+    assert hanging.stats().cameras["gate"].starts == 2
+    assert hanging.stats().agents["agent0"].deaths == 0
 
 
 def told(fleet: ff.Fleet, text: str) -> set[str]:

@@ -214,9 +214,14 @@ class _Agent:
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
             run.pipeline._engine.request_stop()
+        event = ("failed", run.key, run.shown(text))
         if run.exclusive and run.pipeline is not None:
-            return  # it may have opened its session: its end is told when it has ended
-        self._tell_end(run, ("failed", run.key, run.shown(text)))
+            self._tell("hangs", *event[1:])  # it may have a session: its end is told when it has ended
+        elif run.exclusive and not self._end.close_run(*run.key):
+            self._tell("hangs", *event[1:])
+            threading.Thread(target=self._tell_end, args=(run, event), name="session", daemon=True).start()
+        else:
+            self._tell_end(run, event)
 
     def _make(self, run: _Run, build: Any) -> list[str]:
         if isinstance(build, Exception):

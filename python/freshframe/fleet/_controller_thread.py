@@ -207,6 +207,8 @@ class ControllerThread(ControllerState):
             self._learn_outputs(run, outputs)
         elif what == "failed":
             self._do(self._decisions.failed(rest[0], now, rest[1]))
+        elif what == "hangs":
+            self._do(self._decisions.hangs(rest[0], now, rest[1]))
         elif what == "ended":
             self._do(self._decisions.ended(rest[0], now))
         elif what == "closed":

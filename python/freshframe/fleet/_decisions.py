@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from . import _placement
+from . import _patience, _placement
 from ._balance import Balance
 from ._overlaps import Overlaps
 from ._roles import Action, Agent, AgentState, Camera, CameraState, Run, Times
@@ -118,15 +118,10 @@ class Decisions:
         ``crashed``: by itself, so that a camera of it may be the cause.
         """
         agent = self.agents[name]
-        if agent.state == "up" and now - agent.up_since >= self.times.settled:
-            agent.deaths_in_row = 0
+        _patience.note_death(agent, now, self.times)
         agent.state = "down"
         agent.seen_ended = True
         agent.why = why
-        agent.deaths += 1
-        wait = min(self.times.longest_relaunch, self.times.first_relaunch * 2.0**agent.deaths_in_row)
-        agent.deaths_in_row = min(agent.deaths_in_row + 1, 10)
-        agent.launch_at = now + wait
         agent.load = 0.0
         self._note(now, name, why)
         cameras = [self.cameras[number] for number in sorted(self._placed[name])]
@@ -181,14 +176,26 @@ class Decisions:
         camera = self._current(run)
         if camera is None or camera.state == "closing":
             return self.closed(run, now)
-        if camera.state == "running" and now - camera.since >= self.times.settled:
-            camera.failures_in_row = 0
-        wait = min(self.times.longest_retry, self.times.first_retry * 2.0**camera.failures_in_row)
-        camera.failures_in_row = min(camera.failures_in_row + 1, 10)
-        camera.failures += 1
-        camera.retry_at = now + wait
-        self._note(now, camera.name, f"failed: {why}")
+        self._count_failure(camera, now, why)
         return self._flush(camera, now, "failed", why)
+
+    def _count_failure(self, camera: Camera, now: float, why: str) -> None:
+        _patience.note_failure(camera, now, self.times)
+        self._note(now, camera.name, f"failed: {why}")
+
+    def hangs(self, run: Run, now: float, why: str) -> list[Action]:
+        """Its start takes too long and may have opened a session: it keeps its place until that has ended."""
+        camera = self._current(run)
+        if camera is None or camera.hangs:
+            return []
+        actions = []
+        if camera.state != "closing":
+            actions = self._close(camera, now)
+            camera.then = "failed"
+        self._count_failure(camera, now, why)
+        camera.hangs = True
+        camera.why = f"{why}; it has no other start before its agent {camera.agent} has closed this one"
+        return actions
 
     def ended(self, run: Run, now: float) -> list[Action]:
         """Its pipeline has ended by itself and is closed."""
@@ -239,14 +246,15 @@ class Decisions:
         if agent.state == "down" and now >= agent.launch_at:
             actions.append(Action("launch", agent.name))
             return
-        silent = now - max(agent.heard, self._resumed)
-        patience = {"up": self.times.kill_after, "starting": self.times.start_within}.get(agent.state)
-        if patience is not None and silent > patience:
+        cameras = (self.cameras[number] for number in self._placed[agent.name])
+        why = _patience.why_to_end(agent, cameras, now, self._resumed, self.times)
+        if why:
             agent.state = "ending"
-            agent.why = f"silent for {silent:.1f} s"
-            self._note(now, agent.name, f"{agent.why}: killed")
+            agent.why = why
+            self._note(now, agent.name, f"{why}: killed")
             actions.append(Action("kill", agent.name))
         if agent.state == "ending":
+            silent = now - max(agent.heard, self._resumed)
             for number in sorted(self._placed[agent.name]):
                 camera = self.cameras[number]
                 wait = self.times.session_timeout if camera.exclusive else self.times.give_away_after
@@ -263,7 +271,7 @@ class Decisions:
         leaving = 0
         for number in sorted(self._placed[agent.name]):
             camera = self.cameras[number]
-            if camera.state == "closing":
+            if camera.state == "closing" and not camera.hangs:
                 leaving += 1
         for number in sorted(self._placed[agent.name]):
             camera = self.cameras[number]
@@ -287,7 +295,7 @@ class Decisions:
             self._place(camera, now, actions)
 
     def _place(self, camera: Camera, now: float, actions: list[Action]) -> None:
-        if self._is_early(camera, now):
+        if _placement.is_early(camera, self.agents.values(), now, self.times):
             self._enter(camera, "unplaced", now, "its agents are starting")
             return
         agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
@@ -310,14 +318,6 @@ class Decisions:
         self._suspects.placed(camera)
         self._enter(camera, "starting", now)
         actions.append(Action("start", agent.name, camera.number, camera.epoch))
-
-    def _is_early(self, camera: Camera, now: float) -> bool:
-        """Whether an agent that could take it is about to come up for the first time."""
-        return any(
-            agent.launches <= 1 and agent.state in ("down", "starting") and not agent.deaths
-            for agent in self.agents.values()
-            if now - agent.added < self.times.first_start and _placement.meets(agent, camera)
-        )
 
     def _candidates(self, camera: Camera) -> list[Agent]:
         return _placement.candidates(camera, self.agents.values(), self.times, self._suspects.has_room)
@@ -366,6 +366,7 @@ class Decisions:
             camera.since = now
         camera.state = state
         camera.why = why
+        camera.hangs = False
         if state in ("closing", "unplaced", "failed") or camera.removed:
             self._restless.add(camera.number)
         else:

@@ -40,6 +40,7 @@ class Times:
     spread: float = 0.25  # of the load, a share of the machine: what is less is even
     busy: float = 0.85  # load from which an agent takes no more
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
+    hanging: float = 10.0  # of all cameras that an agent has: it is ended, which costs no other camera
 
 
 @dataclass
@@ -89,6 +90,7 @@ class Camera:
     doubled_at: float | None = None  # when it started elsewhere nevertheless
     overlap: float = 0.0  # seconds for which it may have run twice
     closed_at: float | None = None  # while closing: when the agent said that it has
+    hangs: bool = False  # while closing: its start has not returned and may have a session
     then: CameraState = "unplaced"  # what follows closing
 
     @property

@@ -48,7 +48,7 @@ def camera_stats(camera: Camera, url: str, record: Any, counts: CameraCounts, no
         url=masked(url),
         needs=dict(camera.needs),
         exclusive=camera.exclusive,
-        state=camera.state,
+        state="failed" if camera.hangs else camera.state,
         why=masked(camera.why),
         since=max(0.0, now - camera.since),
         agent=camera.agent,

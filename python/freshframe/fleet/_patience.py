@@ -1,0 +1,54 @@
+"""How long the controller waits: for agents that say nothing, and before it tries something again."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ._roles import Agent, Camera, Times
+
+
+def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:
+    """Why an agent with these cameras has to be killed; empty: it has not.
+
+    ``resumed``: the end of the controller's latest pause, in which it heard nobody.
+    """
+    silent = now - max(agent.heard, resumed)
+    patience = {"up": times.kill_after, "starting": times.start_within}.get(agent.state)
+    if patience is None:
+        return ""
+    if silent > patience:
+        return f"silent for {silent:.1f} s"
+    if agent.state == "up" and _all_hang(cameras, now, times):
+        return "all that it has are starts that hang"
+    return ""
+
+
+def _all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
+    """Whether there is one and none that does not; mostly the first one decides."""
+    count = 0
+    for camera in cameras:
+        count += 1
+        if not camera.hangs or now - camera.since <= times.hanging:
+            return False
+    return count > 0
+
+
+def note_death(agent: Agent, now: float, times: Times) -> None:
+    """Decides when an agent that has ended is launched again."""
+    if agent.state == "up" and now - agent.up_since >= times.settled:
+        agent.deaths_in_row = 0
+    agent.deaths += 1
+    wait = min(times.longest_relaunch, times.first_relaunch * 2.0**agent.deaths_in_row)
+    agent.deaths_in_row = min(agent.deaths_in_row + 1, 10)
+    agent.launch_at = now + wait
+
+
+def note_failure(camera: Camera, now: float, times: Times) -> None:
+    """Decides when a camera that has failed is tried again."""
+    if camera.state == "running" and now - camera.since >= times.settled:
+        camera.failures_in_row = 0
+    wait = min(times.longest_retry, times.first_retry * 2.0**camera.failures_in_row)
+    camera.failures_in_row = min(camera.failures_in_row + 1, 10)
+    camera.failures += 1
+    camera.retry_at = now + wait
