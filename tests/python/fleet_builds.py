@@ -166,6 +166,19 @@ def holds_the_gil(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(hold, pipeline.add(Ticks(0.02)))}
 
 
+def keeps_the_gil_once(path: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """For ever, on its tenth tick, if there is no file of this name yet."""
+    pipeline = ff.Pipeline()
+
+    def keep(number: int) -> int:
+        if number == 10 and not os.path.exists(path):
+            open(path, "w").close()
+            ctypes.PyDLL(None).usleep(10**9)
+        return number
+
+    return pipeline, {"ticks": pipeline.add(keep, pipeline.add(Ticks(0.02)))}
+
+
 def slow_to_build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     time.sleep(float(url))
     return ticks("ticks:0.02")

@@ -27,6 +27,7 @@ class World:
         )
         self.done: list[Action] = []
         self.silent: set[str] = set()
+        self.stuck: set[str] = set()  # renewals come, from native code
         self.immortal: set[str] = set()  # killed, and not seen to end
         self.slow_to_close: set[int] = set()
         self.load: dict[str, float] = {}
@@ -50,6 +51,7 @@ class World:
             run = (action.camera, action.epoch)
             if action.do == "launch":
                 self.silent.discard(action.agent)
+                self.stuck.discard(action.agent)
                 self.decisions.launched(action.agent, self.now)
             elif action.do == "kill" and action.agent not in self.immortal:
                 self.do(self.decisions.gone(action.agent, self.now, "killed by signal 9"))
@@ -71,6 +73,8 @@ class World:
         for name, agent in self.decisions.agents.items():
             if agent.state in ("starting", "up") and name not in self.silent:
                 self.decisions.heard(name, self.now, self.load.get(name, 0.0))
+                if name not in self.stuck:
+                    self.decisions.python_ran(name, self.now)
 
     def placed(self) -> dict[str, int]:
         return {name: self.decisions.cameras_of(name) for name in self.decisions.agents}

@@ -148,6 +148,25 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
     assert watch.epochs() == epochs
 
 
+def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def quick(setup: Setup) -> Controller:
+        options = {**setup.options, "gil_timeout": 2.5}
+        return Controller(replace(setup, times=Times(gil_timeout=2.5), options=options))
+
+    monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
+    with ff.Fleet("local", agents=1) as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add("cam", fleet_builds.keeps_the_gil_once, str(tmp_path / "once"))
+        until(lambda: reader.get(50).seq > 10, "a result after the death of the stuck agent")
+        stats = fleet.stats()
+        balance(fleet)
+    assert (stats.agents["agent0"].deaths, stats.cameras["cam"].starts) == (1, 2)
+    assert any("kept its GIL for" in event.text and "killed" in event.text for event in stats.events)
+    assert "in keep" in capfd.readouterr().err
+
+
 def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

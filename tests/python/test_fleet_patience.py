@@ -56,3 +56,61 @@ def test_a_removed_camera_whose_start_hangs_is_gone_with_its_agent() -> None:
     assert world.decisions.cameras
     world.run(12)
     assert world.decisions.cameras == {}
+
+
+# ---- the GIL
+
+
+def test_an_agent_whose_python_does_not_run_for_half_a_minute_is_killed() -> None:
+    world, [camera] = started()
+    world.stuck.add("agent0")
+    world.run(29)
+    assert (camera.agent, camera.starts) == ("agent0", 1)
+    assert any("has kept its GIL for 5 s" in text for _, _, text in world.decisions.events)
+    world.run(2)
+    assert (camera.agent, state(camera)) == ("agent1", "running")
+    expected = "stuck: something in it has kept its GIL for 30 s: killed"
+    assert expected in [text for _, _, text in world.decisions.events]
+    assert world.decisions.agents["agent0"].deaths == 1
+
+
+def test_an_agent_that_keeps_its_gil_for_some_seconds_loses_nothing() -> None:
+    world, [camera] = started()
+    for _ in range(5):
+        world.stuck.add("agent0")
+        world.run(20)
+        world.stuck.clear()
+        world.run(1)
+    assert (camera.agent, camera.starts) == ("agent0", 1)
+    texts = [text for _, about, text in world.decisions.events if about == "agent0"]
+    assert texts.count("its Python runs again") == 5
+
+
+def test_a_start_may_keep_the_gil_for_as_long_as_starts_may_take() -> None:
+    world, cameras = started(1, 3)
+    cameras[0].state = "starting"
+    world.stuck.add("agent0")
+    world.run(110)
+    assert world.decisions.agents["agent0"].deaths == 0
+    world.run(20)
+    assert world.decisions.agents["agent0"].deaths == 1
+
+
+def test_a_controller_that_was_paused_takes_no_agent_for_stuck() -> None:
+    world, _ = started()
+    world.now += 100
+    world.do(world.decisions.tick(world.now))
+    world.run(5)
+    assert [agent.deaths for agent in world.decisions.agents.values()] == [0, 0]
+
+
+def test_a_camera_that_keeps_the_gil_for_ever_is_found_and_held() -> None:
+    world, cameras = started(2, 16)
+    culprit = cameras[5]
+    for _ in range(600):
+        if state(culprit) == "running" and world.now - culprit.since > 0.5:
+            assert culprit.agent is not None
+            world.stuck.add(culprit.agent)
+        world.run(1)
+    assert culprit.why.startswith("held for")
+    assert [camera.name for camera in cameras if state(camera) != "running"] == [culprit.name]

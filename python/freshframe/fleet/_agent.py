@@ -23,6 +23,7 @@ from .._errors import FreshframeError, StopTimeout
 from .._pipeline import Pipeline
 from .._worker import _log_to_parent
 from ._agent_page import AgentPage, Row
+from ._beat import begin_beat
 from ._built import checked
 from ._crew import Crew
 from ._outlet import Outlet, add_outlet, counts_of, final_counts_of
@@ -72,9 +73,10 @@ class _Run:
 
 
 class _Agent:
-    def __init__(self, end: Any, start_timeout: float | None) -> None:
+    def __init__(self, end: Any, start_timeout: float | None, gil_timeout: float | None) -> None:
         self._end = end
         self._start_timeout = start_timeout
+        self._gil_timeout = gil_timeout
         self._runs: dict[tuple[int, int], _Run] = {}
         self._hung: dict[int, _Run] = {}  # by camera: a build of it has not returned yet
         self._lock = threading.RLock()  # a log line may come at any moment
@@ -96,6 +98,7 @@ class _Agent:
 
     def work(self) -> None:
         """Does what the controller orders, until it orders the end or has gone."""
+        begin_beat(lambda: self._tell("runs"), self._gil_timeout)
         threading.Thread(target=self._look, name="ended pipelines", daemon=True).start()
         orders: dict[str, Callable[..., None]] = {
             "levels": self._levels,
@@ -379,9 +382,9 @@ def main(parent: int, options: dict[str, Any]) -> None:
     _native.let_leaks_pass()
     faulthandler.enable()
     os.set_inheritable(_SOCKET, False)
-    start_timeout = options.pop("start_timeout", _START_TIMEOUT)
+    timeouts = options.pop("start_timeout", _START_TIMEOUT), options.pop("gil_timeout", None)
     end = _native.FleetAgent(_SOCKET, parent, options)
-    _Agent(end, start_timeout).work()
+    _Agent(end, *timeouts).work()
     with contextlib.suppress(Exception):
         logging.shutdown()
     os._exit(0)  # what still runs is a camera that does not stop

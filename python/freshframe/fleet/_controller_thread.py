@@ -200,6 +200,7 @@ class ControllerThread(ControllerState):
         link.send(_wire.answer(self._state.term, message.asked, allowed))
 
     def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
+        self._decisions.python_ran(link.name, now)
         what, *rest = event
         if what == "started":
             run, outputs = rest

@@ -84,9 +84,14 @@ class Decisions:
         """Its process was started."""
         agent = self.agents[name]
         agent.state = "starting"
-        agent.heard = now
+        agent.heard = agent.python_ran = now
+        agent.is_stuck = agent.keeps_gil = False
         agent.launches += 1
         agent.seen_ended = False
+
+    def python_ran(self, name: str, now: float) -> None:
+        """An agent's Python has told something. Its renewals come from native code."""
+        self.agents[name].python_ran = now
 
     def heard(self, name: str, now: float, load: float, runs: Iterable[Run] = ()) -> None:
         """An agent renewed its lease. Its first renewal lists what it already runs."""
@@ -96,7 +101,7 @@ class Decisions:
         if agent.state != "starting":
             return
         agent.state = "up"
-        agent.up_since = now
+        agent.up_since = agent.python_ran = now
         agent.why = ""
         self._note(now, name, "up")
         for run in runs:
@@ -115,9 +120,10 @@ class Decisions:
     def gone(self, name: str, now: float, why: str, *, crashed: bool = False) -> list[Action]:
         """Its process was seen to have ended: nothing of it is at work any more.
 
-        ``crashed``: by itself, so that a camera of it may be the cause.
+        ``crashed``: by itself, so that a camera of it may be the cause. An agent that was stuck counts, too.
         """
         agent = self.agents[name]
+        crashed_at = agent.python_ran if agent.is_stuck else now if crashed else None
         _patience.note_death(agent, now, self.times)
         agent.state = "down"
         agent.seen_ended = True
@@ -125,7 +131,7 @@ class Decisions:
         agent.load = 0.0
         self._note(now, name, why)
         cameras = [self.cameras[number] for number in sorted(self._placed[name])]
-        culprit = self._suspects.crash(cameras, now) if crashed else None
+        culprit = None if crashed_at is None else self._suspects.crash(cameras, crashed_at)
         for camera in cameras:
             self._lose(camera, now, f"{name} {why}")
         if culprit is not None and not culprit.removed:
@@ -230,7 +236,7 @@ class Decisions:
             self._resumed = now
             self._note(now, "controller", f"was paused for {now - self._ticked:.1f} s")
         self._ticked = now
-        for camera in self._suspects.look(now):
+        for camera in self._suspects.look(lambda camera: self.agents[camera.agent or ""].python_ran):
             self._note(now, camera.name, "cleared: its agent runs on with it")
         actions: list[Action] = []
         for agent in self.agents.values():
@@ -246,6 +252,8 @@ class Decisions:
         if agent.state == "down" and now >= agent.launch_at:
             actions.append(Action("launch", agent.name))
             return
+        if news := _patience.news_of_python(agent, now, self._resumed):
+            self._note(now, agent.name, news)
         cameras = (self.cameras[number] for number in self._placed[agent.name])
         why = _patience.why_to_end(agent, cameras, now, self._resumed, self.times)
         if why:

@@ -51,6 +51,9 @@ class Fleet(FileMapper):
             camera waits when its agent is not seen to end.
         start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After
             them the camera has failed, and others can start.
+        gil_timeout: Seconds for which something in an agent may keep its GIL, so that no Python runs there;
+            None: no limit. After them the agent is killed, and its cameras start elsewhere. While one of
+            its cameras starts, ``start_timeout`` counts if it is longer.
         host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents are told
                 it. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
@@ -71,6 +74,7 @@ class Fleet(FileMapper):
         name: str | None = None,
         session_timeout: float = 65.0,
         start_timeout: float | None = 120.0,
+        gil_timeout: float | None = 30.0,
         host: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
         detached: bool = False,
@@ -84,7 +88,7 @@ class Fleet(FileMapper):
             raise OptionError(
                 f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
             )
-        times, options = _specs.checked_times(session_timeout, start_timeout)
+        times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
         host = _specs.checked_host(host, is_local)
         environment = _ray_place.checked_environment(runtime_env)
         if environment is not None and is_local:

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from ._roles import Agent, Camera, Times
 
+_WORTH_TELLING = 5.0  # seconds for which an agent's Python does not run
+
 
 def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:
-    """Why an agent with these cameras has to be killed; empty: it has not.
+    """Why an agent with these cameras has to be killed; empty: it has not. Notes if it is stuck.
 
     ``resumed``: the end of the controller's latest pause, in which it heard nobody.
     """
@@ -19,9 +21,36 @@ def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: flo
         return ""
     if silent > patience:
         return f"silent for {silent:.1f} s"
-    if agent.state == "up" and _all_hang(cameras, now, times):
+    if agent.state != "up":
+        return ""
+    if _is_stuck(agent, cameras, now - max(agent.python_ran, resumed), times):
+        agent.is_stuck = True
+        return f"stuck: {_kept_for(now - agent.python_ran)}"
+    if _all_hang(cameras, now, times):
         return "all that it has are starts that hang"
     return ""
+
+
+def _is_stuck(agent: Agent, cameras: Iterable[Camera], still: float, times: Times) -> bool:
+    """A camera that starts may keep the GIL for as long as a start may take."""
+    if times.gil_timeout is None or still <= times.gil_timeout:
+        return False
+    if any(camera.state == "starting" for camera in cameras):
+        return times.start_timeout is not None and still > times.start_timeout
+    return True
+
+
+def news_of_python(agent: Agent, now: float, resumed: float) -> str:
+    """What is worth an event: its Python has not run for long, or runs again."""
+    still = now - max(agent.python_ran, resumed)
+    if agent.state != "up" or agent.keeps_gil == (still > _WORTH_TELLING):
+        return ""
+    agent.keeps_gil = not agent.keeps_gil
+    return _kept_for(still) if agent.keeps_gil else "its Python runs again"
+
+
+def _kept_for(seconds: float) -> str:
+    return f"something in it has kept its GIL for {seconds:.0f} s"
 
 
 def _all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:

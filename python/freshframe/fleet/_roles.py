@@ -25,6 +25,8 @@ class Times:
     session_timeout: float = (
         65.0  # the same of an exclusive camera: after it the camera has closed its session
     )
+    gil_timeout: float | None = 30.0  # of an agent's Python that does not run; None: no limit
+    start_timeout: float | None = 120.0  # the same while one of its cameras starts
     own_pause: float = 0.5  # of the controller: it was not there to hear anybody
     flush: float = 1.0  # for readers to get what a run has left, before the next one starts
     first_retry: float = 1.0  # of a camera that failed; doubles
@@ -51,6 +53,9 @@ class Agent:
     labels: Mapping[str, str]
     state: AgentState = "down"
     heard: float = 0.0  # when; also of its start
+    python_ran: float = 0.0  # when its Python told something; also its start
+    keeps_gil: bool = False  # that was some seconds ago, which was told
+    is_stuck: bool = False  # it was so long ago that the agent has to end
     load: float = 0.0  # share of the machine's processor time
     draining: bool = False
     launches: int = 0

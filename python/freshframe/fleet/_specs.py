@@ -19,6 +19,7 @@ from ._roles import Times
 from ._url import masked
 
 _MOST_AGENTS = 64
+_SHORTEST_GIL_TIMEOUT = 5.0  # seconds: imports keep the GIL for some
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Specs = dict[str, dict[str, str]]  # labels of agents by name
@@ -65,7 +66,7 @@ def agent_specs(agents: Any) -> Specs:
     return specs
 
 
-def checked_times(session_timeout: Any, start_timeout: Any) -> tuple[Times, dict[str, Any]]:
+def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) -> tuple[Times, dict[str, Any]]:
     """The times by which a fleet decides, and the options of its agents.
 
     Raises:
@@ -79,7 +80,14 @@ def checked_times(session_timeout: Any, start_timeout: Any) -> tuple[Times, dict
         )
     if start_timeout is not None:
         _check.positive_seconds("start_timeout", start_timeout)
-    return Times(session_timeout=session_timeout), {"start_timeout": start_timeout}
+    if gil_timeout is not None and not _check.number("gil_timeout", gil_timeout) >= _SHORTEST_GIL_TIMEOUT:
+        raise OptionError(
+            f"gil_timeout must be at least {_SHORTEST_GIL_TIMEOUT:g} seconds or None, got {gil_timeout!r}"
+        )
+    return (
+        Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
+        {"start_timeout": start_timeout, "gil_timeout": gil_timeout},
+    )
 
 
 def checked_host(host: Any, is_local: bool) -> str | None:
