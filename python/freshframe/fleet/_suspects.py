@@ -32,9 +32,8 @@ class Suspects:
 
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
         """An agent has crashed with these cameras. The culprit, if there is one."""
-        accused = [camera for camera in cameras if not self._is_proved(camera, lambda _: now)] or list(
-            cameras
-        )
+        unproved = [camera for camera in cameras if not self._is_proved(camera, lambda _: now)]
+        accused = unproved or list(cameras)
         if not accused:
             return None
         most = max(camera.crashes for camera in accused) + 1
