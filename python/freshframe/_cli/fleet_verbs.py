@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .option_values import count
+from .option_values import count, seconds
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +30,18 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     ):
         verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
     for name, each in verbs.choices.items():
-        if name == "check":
-            continue
-        each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
-        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
+        if name != "check":
+            each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
+        _add_common(each)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Those of all commands, which may stand before the verb, too."""
+    unset = argparse.SUPPRESS
+    parser.add_argument("--json", action="store_true", default=unset, help="JSON on stdout")
+    parser.add_argument("--timeout", type=seconds, default=unset, metavar="TIME", help="end after TIME")
+    parser.add_argument("-v", "--verbose", action="count", default=unset, help="more messages on stderr")
+    parser.add_argument("-q", "--quiet", action="count", default=unset, help="only errors on stderr")
 
 
 def _check(verbs: Any) -> None:
@@ -57,4 +65,3 @@ def _check(verbs: Any) -> None:
         metavar="PATH",
         help="a new folder for the logs; without it they are kept only if a rule was broken",
     )
-    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")

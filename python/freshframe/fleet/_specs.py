@@ -204,6 +204,12 @@ def _from_csv(path: Path) -> list[CameraSpec]:
         return _rows_of(path)
     except OptionError as error:
         raise OptionError(masked(str(error))) from None  # a row has its URL
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{path} must be text in UTF-8, and byte {error.start} of it is not") from None
+    except csv.Error as error:
+        raise OptionError(
+            f"{path} must be a CSV file with the columns name, url and perhaps needs: {error}"
+        ) from None
 
 
 def _rows_of(path: Path) -> list[CameraSpec]:
