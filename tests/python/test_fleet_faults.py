@@ -13,8 +13,8 @@ from pathlib import Path
 
 import fleet_builds
 import pytest
+from fleet_support import balance, until_up
 from support import until
-from test_fleet import balance, until_up
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample

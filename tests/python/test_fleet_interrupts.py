@@ -9,7 +9,6 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,8 +16,8 @@ from typing import Any
 import fleet_builds
 import numpy as np
 import pytest
+from fleet_support import shared_fleet, until_state
 from support import Gate, run_program, until
-from test_fleet import until_state, until_up
 
 import freshframe as ff
 from freshframe import _pickling
@@ -234,14 +233,7 @@ def test_log_lines_that_wait_are_bounded_and_the_lost_ones_are_told(
 # ---- builds that hang
 
 
-@pytest.fixture(scope="module")
-def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        fleet = ff.Fleet("local", start_timeout=0.3)
-    with fleet:
-        until_up(fleet)
-        yield fleet
+hanging = shared_fleet(start_timeout=0.3)
 
 
 def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hanging: ff.Fleet) -> None:

@@ -9,22 +9,14 @@ from typing import Any
 
 import fleet_builds
 import pytest
+from fleet_support import balance, shared_fleet, until_state
 from support import until
-from test_fleet import balance, until_state
 
 import freshframe as ff
 from freshframe.fleet import CameraStats, FleetReader
 from freshframe.fleet._counts import CameraCounts
 
-
-@pytest.fixture(scope="module")
-def one_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
-    """Agents take their time to start."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        fleet = ff.Fleet("local")
-    with fleet:
-        yield fleet
+one_fleet = shared_fleet()
 
 
 @pytest.fixture

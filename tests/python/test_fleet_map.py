@@ -11,13 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import fleet_builds
 import pytest
+from fleet_support import shared_fleet
 from support import until
-from test_fleet import until_up
 
 import freshframe as ff
 from freshframe.fleet import MappedFile
@@ -26,13 +25,7 @@ from freshframe.fleet._partial import Partial, sweep
 FILES = 12
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        with ff.Fleet("local", agents=2) as fleet:
-            until_up(fleet)
-            yield fleet
+fleet = shared_fleet(agents=2)
 
 
 def lists(folder: Path, count: int = FILES) -> list[Path]:
