@@ -42,6 +42,27 @@ def ticks(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": source}
 
 
+class Broadcast(ff.Source[int]):
+    """A camera that sends each frame to all sessions: its numbers are those of the machine's clock."""
+
+    live = True
+
+    def __init__(self, period: float) -> None:
+        self.period = period
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in itertools.count(int(time.monotonic() / self.period) + 1):
+            if stop.wait(max(0.0, number * self.period - time.monotonic())):
+                return
+            yield number, number * self.period
+
+
+def broadcast(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    time.sleep(0.3)  # as long as a camera takes to answer
+    pipeline = ff.Pipeline()
+    return pipeline, {"frames": pipeline.add(Broadcast(float(url)))}
+
+
 class Numbers(ff.Source[int]):
     """The lines of a file."""
 

@@ -207,7 +207,7 @@ class ControllerState:
                 camera.name: _snapshot.camera_stats(
                     camera,
                     self._urls[camera.number][0],
-                    details.get(camera.run),
+                    details.get(_snapshot.shown_run(camera)),
                     self._counts[camera.number],
                     now,
                 )

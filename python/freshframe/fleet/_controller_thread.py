@@ -194,6 +194,9 @@ class ControllerThread(ControllerState):
                 reader._end_run((int(record["camera"]), int(record["epoch"])), lost=False)
         starting = self._decisions.agents[link.name].state == "starting"
         runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras] if starting else ()
+        if self._decisions.moves:
+            some = message.cameras[message.cameras["results"] > 0]
+            self._decisions.give_results({(int(each["camera"]), int(each["epoch"])) for each in some})
         self._decisions.heard(link.name, now, link.note_cpu(now, message.cpu), runs)
         self._do(self._decisions.tick(now))
         allowed = _wire.runs(self._decisions.allowed(link.name))

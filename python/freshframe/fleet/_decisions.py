@@ -3,44 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from . import _patience, _placement
-from ._balance import Balance
-from ._overlaps import Overlaps
+from . import _patience
+from ._consequences import Consequences
 from ._roles import Action, Agent, AgentState, Camera, CameraState, Run, Times
-from ._suspects import Suspects
 
 __all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions", "Run", "Times"]
 
 
-class Decisions:
-    """The state of a fleet, and what follows from what happens to it.
-
-    ``next_epoch`` gives an epoch that is on disk. ``is_flushed`` says whether no outbox of a run has results.
-    """
-
-    def __init__(
-        self,
-        next_epoch: Callable[[], int],
-        is_flushed: Callable[[Run], bool] = lambda run: True,
-        times: Times | None = None,
-    ) -> None:
-        """Nothing yet."""
-        self.times = times or Times()
-        self.agents: dict[str, Agent] = {}
-        self.cameras: dict[int, Camera] = {}
-        self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
-        self.warnings: list[str] = []  # for the log; taken by the controller
-        self._next_epoch = next_epoch
-        self._is_flushed = is_flushed
-        self._ticked: float | None = None
-        self._resumed = float("-inf")  # the latest end of an own pause
-        self._placed: dict[str, set[int]] = {}  # cameras by agent
-        self._restless: set[int] = set()  # cameras that tick() has to look at
-        self._suspects = Suspects(self.times)
-        self._overlaps = Overlaps()
-        self._balance = Balance(self.times)
+class Decisions(Consequences):
+    """The state of a fleet, and what follows from what happens to it."""
 
     # ---- what the user wants
 
@@ -60,17 +33,12 @@ class Decisions:
         camera = self.cameras[number]
         camera.removed = True
         self._restless.add(number)
-        return self._close(camera, now) if camera.state in ("starting", "running") else []
+        actions = self._handovers.stop(camera)
+        return actions + (self._close(camera, now) if camera.state in ("starting", "running") else [])
 
     def move(self, number: int, to: str, now: float) -> list[Action]:
         """A camera that shall run on that agent."""
-        camera = self.cameras[number]
-        camera.wanted = to
-        if camera.agent == to and camera.state in ("starting", "running"):
-            return []
-        self._restless.add(number)
-        camera.retry_at = now
-        return self._close(camera, now) if camera.state in ("starting", "running") else []
+        return self._move(self.cameras[number], to, now)
 
     def drain(self, name: str, draining: bool) -> None:
         """An agent that shall have no cameras, or may have some again."""
@@ -88,6 +56,15 @@ class Decisions:
         agent.is_stuck = agent.keeps_gil = False
         agent.launches += 1
         agent.seen_ended = False
+
+    def give_results(self, runs: Collection[Run]) -> None:
+        """These have given results. To be called while ``moves``."""
+        self._handovers.give_results(runs)
+
+    @property
+    def moves(self) -> bool:
+        """Whether a camera has two runs, so that give_results() matters."""
+        return self._handovers.is_waiting
 
     def python_ran(self, name: str, now: float) -> None:
         """An agent's Python has told something. Its renewals come from native code."""
@@ -137,6 +114,7 @@ class Decisions:
         if culprit is not None and not culprit.removed:
             self._hold(culprit, now, f"{name} {why}")
         self._placed[name].clear()
+        self._handovers.drop(name)
         self._overlaps.end(name, now)
         return self._finished(now)
 
@@ -149,6 +127,7 @@ class Decisions:
         for number in sorted(self._placed[name]):
             if not self.cameras[number].exclusive:
                 self._leave(self.cameras[number], agent, now, f"{name}: {why}")
+        self._leave_formers(name, now)
         return self.tick(now)
 
     def remove_agent(self, name: str, now: float) -> None:
@@ -164,12 +143,6 @@ class Decisions:
         camera.retry_at = now + wait
         self._note(now, camera.name, text)
         self.warnings.append(f"camera {camera.name!r} is {text}")
-
-    def _lose(self, camera: Camera, now: float, why: str) -> None:
-        camera.agent = None
-        then = camera.then if camera.state == "closing" else "unplaced"
-        self._enter(camera, then, now, why)
-        camera.retry_at = max(camera.retry_at, now) if then == "failed" else now
 
     def started(self, run: Run, now: float) -> None:
         """A camera's pipeline runs."""
@@ -215,7 +188,7 @@ class Decisions:
         """It was closed because it had to be."""
         camera = self._current(run)
         if camera is None:
-            return []
+            return self.tick(now) if self._handovers.note_end(run, now) else []
         if camera.state == "closing":
             camera.closed_at = camera.closed_at or now
             return self.tick(now)
@@ -227,176 +200,3 @@ class Decisions:
         camera.closed_at = now
         camera.then = then
         return self.tick(now)
-
-    # ---- what follows
-
-    def tick(self, now: float) -> list[Action]:
-        """What is to be done by now. To be called often; an own pause is a longer time between two calls."""
-        if self._ticked is not None and now - self._ticked > self.times.own_pause:
-            self._resumed = now
-            self._note(now, "controller", f"was paused for {now - self._ticked:.1f} s")
-        self._ticked = now
-        for camera in self._suspects.look(lambda camera: self.agents[camera.agent or ""].python_ran):
-            self._note(now, camera.name, "cleared: its agent runs on with it")
-        actions: list[Action] = []
-        for agent in self.agents.values():
-            self._watch(agent, now, actions)
-            if agent.draining and agent.state == "up" and self._placed[agent.name]:
-                self._drain_some(agent, now, actions)
-        for number in sorted(self._restless):
-            self._settle(self.cameras[number], now, actions)
-        self._rebalance(now, actions)
-        return actions + self._finished(now)
-
-    def _watch(self, agent: Agent, now: float, actions: list[Action]) -> None:
-        if agent.state == "down" and now >= agent.launch_at:
-            actions.append(Action("launch", agent.name))
-            return
-        if news := _patience.news_of_python(agent, now, self._resumed):
-            self._note(now, agent.name, news)
-        cameras = (self.cameras[number] for number in self._placed[agent.name])
-        why = _patience.why_to_end(agent, cameras, now, self._resumed, self.times)
-        if why:
-            agent.state = "ending"
-            agent.why = why
-            self._note(now, agent.name, f"{why}: killed")
-            actions.append(Action("kill", agent.name))
-        if agent.state == "ending":
-            silent = now - max(agent.heard, self._resumed)
-            for number in sorted(self._placed[agent.name]):
-                camera = self.cameras[number]
-                wait = self.times.session_timeout if camera.exclusive else self.times.give_away_after
-                if silent > wait:
-                    self._leave(camera, agent, now, f"{agent.name} does not end")
-
-    def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
-        """Gives it away though its agent was not seen to end."""
-        self._placed[agent.name].discard(camera.number)
-        self._overlaps.leave(camera, agent.name)
-        self._lose(camera, now, why)
-
-    def _drain_some(self, agent: Agent, now: float, actions: list[Action]) -> None:
-        leaving = 0
-        for number in sorted(self._placed[agent.name]):
-            camera = self.cameras[number]
-            if camera.state == "closing" and not camera.hangs:
-                leaving += 1
-        for number in sorted(self._placed[agent.name]):
-            camera = self.cameras[number]
-            if leaving >= self.times.closing_at_once:
-                return
-            if camera.state != "running" or not self._candidates(camera):
-                continue
-            leaving += 1
-            actions += self._close(camera, now)
-
-    def _settle(self, camera: Camera, now: float, actions: list[Action]) -> None:
-        if camera.state == "closing" and camera.closed_at is not None:
-            if not self._is_flushed(camera.run) and now - camera.closed_at < self.times.flush:
-                return
-            if camera.agent is not None:
-                actions.append(Action("forget", camera.agent, camera.number, camera.epoch))
-                self._placed[camera.agent].discard(camera.number)
-            camera.agent = None
-            self._enter(camera, camera.then, now, camera.why)
-        if camera.state in ("unplaced", "failed") and not camera.removed and now >= camera.retry_at:
-            self._place(camera, now, actions)
-
-    def _place(self, camera: Camera, now: float, actions: list[Action]) -> None:
-        if _placement.is_early(camera, self.agents.values(), now, self.times):
-            self._enter(camera, "unplaced", now, "its agents are starting")
-            return
-        agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
-        if agent is None:
-            why = _placement.why_nowhere(camera, self.agents.values(), self.times)
-            if camera.state != "unplaced" or camera.why != why:
-                self._enter(camera, "unplaced", now, why)
-                self._note(now, camera.name, f"unplaced: {why}")
-            return
-        try:
-            camera.epoch = self._next_epoch()
-        except OSError as error:
-            self._enter(camera, "unplaced", now, f"the state cannot be written: {error}")
-            camera.retry_at = now + self.times.first_retry
-            return
-        camera.agent = agent.name
-        camera.starts += 1
-        self._overlaps.placed(camera, now)
-        self._placed[agent.name].add(camera.number)
-        self._suspects.placed(camera)
-        self._enter(camera, "starting", now)
-        actions.append(Action("start", agent.name, camera.number, camera.epoch))
-
-    def _candidates(self, camera: Camera) -> list[Agent]:
-        return _placement.candidates(camera, self.agents.values(), self.times, self._suspects.has_room)
-
-    def _rebalance(self, now: float, actions: list[Action]) -> None:
-        pair = self._balance.pair(self.agents.values(), now)
-        if pair is None:
-            return
-        most, least = pair
-        for number in sorted(self._placed[most.name]):
-            camera = self.cameras[number]
-            if camera.state == "running" and _placement.meets(least, camera):
-                self._balance.moved(now)
-                self._note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
-                actions += self.move(number, least.name, now)
-                return
-
-    # ---- pieces
-
-    def allowed(self, name: str) -> list[Run]:
-        """What an agent may run: its answer's list."""
-        return [
-            self.cameras[number].run
-            for number in sorted(self._placed[name])
-            if self.cameras[number].state in ("starting", "running")
-        ]
-
-    def cameras_of(self, name: str) -> int:
-        """How many cameras an agent has."""
-        return len(self._placed[name])
-
-    def _close(self, camera: Camera, now: float) -> list[Action]:
-        self._enter(camera, "closing", now)
-        camera.closed_at = None
-        camera.then = "unplaced"
-        camera.retry_at = now
-        assert camera.agent is not None
-        return [Action("stop", camera.agent, camera.number, camera.epoch)]
-
-    def _current(self, run: Run) -> Camera | None:
-        camera = self.cameras.get(run[0])
-        return camera if camera is not None and camera.epoch == run[1] and camera.agent is not None else None
-
-    def _enter(self, camera: Camera, state: CameraState, now: float, why: str = "") -> None:
-        if camera.state != state:
-            camera.since = now
-        camera.state = state
-        camera.why = why
-        camera.hangs = False
-        if state in ("closing", "unplaced", "failed") or camera.removed:
-            self._restless.add(camera.number)
-        else:
-            self._restless.discard(camera.number)
-
-    def _look_at_unplaced(self) -> None:
-        for camera in self.cameras.values():
-            if camera.state == "unplaced":
-                self._restless.add(camera.number)
-
-    def _finished(self, now: float) -> list[Action]:
-        """Cameras that were removed and run nowhere any more."""
-        actions = []
-        for number in [number for number in self._restless if self.cameras[number].removed]:
-            camera = self.cameras[number]
-            if camera.state in ("unplaced", "failed", "ended"):
-                del self.cameras[number]
-                self._suspects.forget(number)
-                self._restless.discard(number)
-                actions.append(Action("gone", camera=number, epoch=camera.epoch))
-                self._note(now, camera.name, "removed")
-        return actions
-
-    def _note(self, now: float, about: str, text: str) -> None:
-        self.events.append((now, about, text))

@@ -221,7 +221,7 @@ class Fleet(FileMapper):
         self._controller.remove(_check.text("the name of a camera", name))
 
     def move(self, name: str, to: str) -> None:
-        """Closes a camera on its agent, then starts it on another one.
+        """Moves a camera: it gives results there before it is closed here. An exclusive one is closed first.
 
         Raises:
             OptionTypeError: A name is no text.
@@ -236,7 +236,7 @@ class Fleet(FileMapper):
     def drain(self, agent: str, *, timeout: float | None = None) -> None:
         """Moves all cameras of an agent to others, some at a time; it takes none until resume().
 
-        Cameras that no other agent can take stay and run on.
+        Cameras that no other agent can take stay and run on. The others move as with move().
 
         Args:
             agent: Its name.
