@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import logging
+import os
 import re
+import signal
 import socket
 import sys
 import threading
@@ -261,9 +264,34 @@ def test_a_build_that_hangs_fails_and_others_start(hanging: ff.Fleet) -> None:
     until(lambda: told(hanging, "its build of an earlier start has not returned"), "a second start")
 
 
+def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
+    hanging: ff.Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = tmp_path / "ready"
+    (tmp_path / "slow_to_import.py").write_text(
+        "import os, sys, time\n"
+        f"while sys.argv[0] == '-c' and not os.path.exists({str(ready)!r}):  # an agent\n"
+        "    time.sleep(0.01)\n"
+        "from fleet_builds import ticks\n"
+        "def build(url):\n"
+        "    return ticks(url)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for agent in hanging.stats().agents.values():  # the next one knows the folder
+        os.kill(agent.pid, signal.SIGKILL)
+    build = importlib.import_module("slow_to_import").build
+    hanging.add("slow", build, "ticks:0.05")
+    until(lambda: "slow" in told(hanging, "no start within 0.3 s"), "the failure")
+    hanging.add("quick", fleet_builds.ticks, "ticks:0.05")
+    until_state(hanging, "quick", "running")
+    ready.touch()
+    until_state(hanging, "slow", "running")
+
+
 def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_has_ended(
     hanging: ff.Fleet, tmp_path: Path
 ) -> None:
+    deaths = hanging.stats().agents["agent0"].deaths
     hanging.add("beside", fleet_builds.ticks, "ticks:0.05")
     until_state(hanging, "beside", "running")
     hanging.add("gate", fleet_builds.hangs_at_start, str(tmp_path / "go on"), exclusive=True)
@@ -275,7 +303,7 @@ def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_
     (tmp_path / "go on").touch()
     until_state(hanging, "gate", "running")
     assert hanging.stats().cameras["gate"].starts == 2
-    assert hanging.stats().agents["agent0"].deaths == 0
+    assert hanging.stats().agents["agent0"].deaths == deaths
 
 
 def told(fleet: ff.Fleet, text: str) -> set[str]:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import _native, _pickling
+from .. import _native
 from .._errors import FreshframeError, StopTimeout
 from .._pipeline import Pipeline
 from .._worker import _log_to_parent
@@ -27,6 +27,7 @@ from ._beat import begin_beat
 from ._built import checked
 from ._crew import Crew
 from ._outlet import Outlet, add_outlet, counts_of, final_counts_of
+from ._received_build import ReceivedBuild
 from ._url import masked, resolved
 
 _SOCKET = 3
@@ -51,7 +52,7 @@ class _Run:
     pipeline: Pipeline | None = None
     outlets: list[Outlet] = field(default_factory=list)
     told: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
-    began: float | None = None  # when its build was called
+    began: float | None = None  # when its build was loaded and called
     thread: int = 0  # that starts or closes it
     hung: bool = False  # its start has taken too long
     ended: bool = False  # the controller was told
@@ -80,7 +81,7 @@ class _Agent:
         self._runs: dict[tuple[int, int], _Run] = {}
         self._hung: dict[int, _Run] = {}  # by camera: a build of it has not returned yet
         self._lock = threading.RLock()  # a log line may come at any moment
-        self._builds: dict[int, Any] = {}  # functions, or why they cannot be had
+        self._builds: dict[int, ReceivedBuild] = {}
         self._crew = Crew(_AT_ONCE, "camera")
         self._page: AgentPage | None = None
 
@@ -144,13 +145,7 @@ class _Agent:
             self._page.publish(rows)
 
     def _learn(self, number: int, known: bytes, pickled: bytes) -> None:
-        try:
-            _pickling.learn(pickle.loads(known))
-            definitions, build = pickle.loads(pickled)
-            _pickling.learn(definitions)
-        except Exception as error:
-            build = FreshframeError(f"build cannot be loaded here: {_text(error)}")
-        self._builds[number] = build
+        self._builds[number] = ReceivedBuild(known, pickled)
 
     # ---- start
 
@@ -170,7 +165,7 @@ class _Agent:
             logging.getLogger("freshframe").exception("camera %r", run.name)
             self._close(run, ("failed", run.key, run.shown(_text(error))))
 
-    def _open(self, run: _Run, build: Any) -> None:
+    def _open(self, run: _Run, build: ReceivedBuild) -> None:
         with run.lock:
             with self._lock:
                 hung = self._hung.get(run.camera)
@@ -226,12 +221,11 @@ class _Agent:
         else:
             self._tell_end(run, event)
 
-    def _make(self, run: _Run, build: Any) -> list[str]:
-        if isinstance(build, Exception):
-            raise build
+    def _make(self, run: _Run, received: ReceivedBuild) -> list[str]:
+        run.began = time.monotonic()
+        build = received.function()
         url = resolved(run.url)
         run.secret = url if url != run.url else ""
-        run.began = time.monotonic()
         self._end.enter_gate(*run.key)
         try:
             made = build(url)
