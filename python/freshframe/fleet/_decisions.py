@@ -75,6 +75,7 @@ class Decisions(Consequences):
         agent = self.agents[name]
         agent.heard = now
         agent.load = load
+        agent.python_ran = agent.python_ran or now  # one that was adopted has told nothing yet
         if agent.state != "starting":
             return
         agent.state = "up"
