@@ -14,7 +14,10 @@ from ._suspects import Suspects
 
 
 class Consequences:
-    """The state of a fleet. What users want and what happens to it changes it: see Decisions."""
+    """The state of a fleet. What users want and what happens to it changes it: see Decisions.
+
+    ``next_epoch`` gives an epoch that is on disk. ``is_flushed`` says whether no outbox of a run has results.
+    """
 
     def __init__(
         self,

@@ -23,9 +23,10 @@ def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: flo
         return f"silent for {silent:.1f} s"
     if agent.state != "up":
         return ""
-    if _is_stuck(agent, cameras, now - max(agent.python_ran, resumed), times):
+    still = now - max(agent.python_ran, resumed)
+    if _is_stuck(agent, cameras, still, times):
         agent.is_stuck = True
-        return f"stuck: {_kept_for(now - agent.python_ran)}"
+        return f"stuck: {_kept_for(still)}"
     if _all_hang(cameras, now, times):
         return "all that it has are starts that hang"
     return ""
