@@ -49,6 +49,21 @@ def test_an_agent_with_nothing_but_starts_that_hang_is_ended_also_when_it_is_dra
     assert all(camera.starts == 1 for camera in cameras if camera not in here)
 
 
+def test_an_agent_with_a_camera_that_still_runs_there_while_it_moves_is_not_ended() -> None:
+    world, [moving, other] = started(1, 2, exclusive=True)
+    moving.exclusive = False
+    hanging(world, other)
+    world.decisions.add_agent("agent1", {}, world.now)
+    world.fruitless.add(moving.number)
+    world.run(9)
+    world.do(world.decisions.move(moving.number, "agent1", world.now))
+    world.run(9)
+    assert moving.agent == "agent1"
+    assert world.decisions.agents["agent0"].deaths == 0
+    world.run(2)
+    assert world.decisions.agents["agent0"].deaths == 1
+
+
 def test_a_removed_camera_whose_start_hangs_is_gone_with_its_agent() -> None:
     world, [camera] = started(1, 1, exclusive=True)
     hanging(world, camera)
@@ -94,6 +109,15 @@ def test_a_start_may_keep_the_gil_for_as_long_as_starts_may_take() -> None:
     assert world.decisions.agents["agent0"].deaths == 0
     world.run(20)
     assert world.decisions.agents["agent0"].deaths == 1
+
+
+def test_a_start_that_hangs_beside_one_that_keeps_the_gil_ends_no_agent() -> None:
+    world, [first, second] = started(1, 2, exclusive=True)
+    hanging(world, second)
+    first.state = "starting"
+    world.stuck.add("agent0")
+    world.run(60)
+    assert world.decisions.agents["agent0"].deaths == 0
 
 
 def test_a_controller_that_was_paused_takes_no_agent_for_stuck() -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from . import _patience, _placement
 from ._balance import Balance
@@ -67,8 +67,9 @@ class Consequences:
             return
         if news := _patience.news_of_python(agent, now, self._resumed):
             self._note(now, agent.name, news)
-        cameras = (self.cameras[number] for number in self._placed[agent.name])
-        why = _patience.why_to_end(agent, cameras, now, self._resumed, self.times)
+        why = _patience.why_to_end(agent, self._cameras_at(agent), now, self._resumed, self.times)
+        if not why and self._only_hangs(agent, now):
+            why = "all that it has are starts that hang"
         if why:
             agent.state = "ending"
             agent.why = why
@@ -83,6 +84,14 @@ class Consequences:
                     self._leave(camera, agent, now, f"{agent.name} does not end")
             if silent > self.times.give_away_after:
                 self._leave_formers(agent.name, now)
+
+    def _cameras_at(self, agent: Agent) -> Iterator[Camera]:
+        return (self.cameras[number] for number in self._placed[agent.name])
+
+    def _only_hangs(self, agent: Agent, now: float) -> bool:
+        if agent.state != "up" or self._handovers.count(agent.name):
+            return False
+        return _patience.all_hang(self._cameras_at(agent), now, self.times)
 
     def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
         """Gives it away though its agent was not seen to end."""

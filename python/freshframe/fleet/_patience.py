@@ -11,7 +11,7 @@ _WORTH_TELLING = 5.0  # seconds for which an agent's Python does not run
 
 
 def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:
-    """Why an agent with these cameras has to be killed; empty: it has not. Notes if it is stuck.
+    """Why an agent with these cameras is ill and has to be killed; empty: it is not. Notes if it is stuck.
 
     ``resumed``: the end of the controller's latest pause, in which it heard nobody.
     """
@@ -21,18 +21,14 @@ def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: flo
         return ""
     if silent > patience:
         return f"silent for {silent:.1f} s"
-    if agent.state != "up":
-        return ""
     still = now - max(agent.python_ran, resumed)
-    if _is_stuck(agent, cameras, still, times):
+    if agent.state == "up" and _is_stuck(cameras, still, times):
         agent.is_stuck = True
         return f"stuck: {_kept_for(still)}"
-    if _all_hang(cameras, now, times):
-        return "all that it has are starts that hang"
     return ""
 
 
-def _is_stuck(agent: Agent, cameras: Iterable[Camera], still: float, times: Times) -> bool:
+def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
     """A camera that starts may keep the GIL for as long as a start may take."""
     if times.gil_timeout is None or still <= times.gil_timeout:
         return False
@@ -54,8 +50,8 @@ def _kept_for(seconds: float) -> str:
     return f"something in it has kept its GIL for {seconds:.0f} s"
 
 
-def _all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
-    """Whether there is one and none that does not; mostly the first one decides."""
+def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
+    """Whether there is a camera, and none that does not hang; mostly the first one decides."""
     count = 0
     for camera in cameras:
         count += 1
