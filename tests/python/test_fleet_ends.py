@@ -81,5 +81,5 @@ def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
         with fleet._controller._lock:
             assert link.socket is not None
             link.socket.shutdown(socket.SHUT_WR)
-        until(lambda: fleet.stats().cameras["cam"].starts == 2, "another start")
+        until(lambda: fleet.stats().cameras["cam"].starts >= 2, "another start")
         assert fleet.stats().cameras["cam"].crashes == 0
