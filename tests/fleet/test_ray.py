@@ -20,9 +20,9 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 import fleet_builds
+from fleet_support import balance, is_alive
 from ray.cluster_utils import Cluster
 from support import until
-from test_fleet import balance, is_alive
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample, MappedFile
