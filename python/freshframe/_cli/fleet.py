@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import random
 import runpy
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import freshframe as ff
-from freshframe.fleet import FleetSample, _desk
+from freshframe.fleet import FleetSample, _desk, _ray_connection, _ray_controller
 
 from .messages import Messages
 from .outcome import ExitCode, UsageError
@@ -33,27 +35,48 @@ def run(options: Any, messages: Messages) -> ExitCode:
         return _run(options, messages)
     if options.verb == "check":
         return _check(options, messages)
-    name = options.name or _only_one()
+    if options.ray is None:
+        name = options.name or _only_one(_desk.running(), "this user runs no fleet")
+        return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
+    address = _ray_connection.checked_address(options.ray)
+    connection = _ray_connection.RayConnection(address, None)
+    try:
+        known = [] if options.name else _ray_controller.running(connection)
+        name = options.name or _only_one(known, "this cluster has no detached fleet")
+        with ff.Fleet.connect(name, address=address) as fleet:
+            return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
+    finally:
+        connection.close()
+
+
+Ask = Callable[..., Any]  # what, and its arguments by name
+
+
+def _ask_detached(fleet: ff.Fleet, what: str, **arguments: str) -> Any:
+    """As a desk answers."""
+    return fleet.stats().as_json() if what == "stats" else getattr(fleet, what)(**arguments)
+
+
+def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> ExitCode:
     if options.verb in ("drain", "resume"):
-        _desk.ask(name, options.verb, agent=options.agent)
+        ask(options.verb, agent=options.agent)
         messages.say(f"fleet {name}: {options.verb} {options.agent}")
         return ExitCode.OK
-    return _status(name, options) if options.verb == "status" else _top(name, options)
+    return _status(ask, options) if options.verb == "status" else _top(ask, options)
 
 
-def _only_one() -> str:
-    names = _desk.running()
+def _only_one(names: list[str], none: str) -> str:
     if not names:
-        raise UsageError("this user runs no fleet")
+        raise UsageError(none)
     if len(names) > 1:
         raise UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
     return names[0]
 
 
-def _status(name: str, options: Any) -> ExitCode:
+def _status(ask: Ask, options: Any) -> ExitCode:
     from .top_table import plain_console  # noqa: PLC0415  (rich is slow to load)
 
-    state = _desk.ask(name, "stats")
+    state = ask("stats")
     if options.json:
         print(json.dumps(state))
     else:
@@ -61,17 +84,17 @@ def _status(name: str, options: Any) -> ExitCode:
     return ExitCode.OK
 
 
-def _top(name: str, options: Any) -> ExitCode:
+def _top(ask: Ask, options: Any) -> ExitCode:
     from rich.live import Live  # noqa: PLC0415  (slow to load)
 
     if options.json:
         while True:
-            print(json.dumps(_desk.ask(name, "stats")), flush=True)
+            print(json.dumps(ask("stats")), flush=True)
             time.sleep(_EVERY)
-    with Live(page(_desk.ask(name, "stats")), auto_refresh=False, screen=True) as live:
+    with Live(page(ask("stats")), auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(_EVERY)
-            live.update(page(_desk.ask(name, "stats")), refresh=True)
+            live.update(page(ask("stats")), refresh=True)
 
 
 def page(state: dict[str, Any]) -> RenderableType:

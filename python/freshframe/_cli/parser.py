@@ -384,6 +384,10 @@ def _fleet(commands: Any) -> None:
         if name == "check":
             continue
         each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
+        if name != "run":
+            each.add_argument(
+                "--ray", metavar="ADDRESS", help="a detached fleet on this Ray cluster: auto or HOST:PORT"
+            )
         each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 

@@ -101,6 +101,10 @@ class Books:
         self._accepted += 1
         return ordinal - last - 1
 
+    def knows(self, camera: int, epoch: int) -> bool:
+        """Whether a result of this start has arrived before."""
+        return self._last.get(camera, (-1, -1))[0] == epoch
+
     def totals(self, buffered: int) -> Totals:
         """The sums of all runs. ``buffered``: results that have arrived and were not delivered yet."""
         closed = self._closed

@@ -20,6 +20,8 @@ __all__ = ["Controller", "boot_time"]
 class Controller(ControllerThread):
     """Of a local fleet. Its methods may be called from any thread."""
 
+    _reader_kind: type[FleetReader] = FleetReader
+
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """An agent that shall run."""
         self._call(lambda: self._decisions.add_agent(name, labels, boot_time()))
@@ -141,7 +143,7 @@ class Controller(ControllerThread):
             return known
         number = self._next_reader
         self._next_reader += 1
-        reader = FleetReader(
+        reader = self._reader_kind(
             number, output, self._names.__getitem__, self._wake_to_pull, self._close_reader, name
         )
         self._readers[number] = reader

@@ -16,7 +16,7 @@ from ._counts import CameraCounts
 from ._decisions import Decisions, Times
 from ._link import Link
 from ._reader import FleetReader
-from ._state import StateFile
+from ._state import KeptState, StateFile
 from ._stats import FleetEvent, FleetStats
 from ._url import masked
 
@@ -44,7 +44,7 @@ class ControllerState:
         """
         self.name = name
         self._options = options or {}
-        self._state = StateFile(name, keep=keep)
+        self._state = self._make_state(keep)
         self._lock = threading.RLock()
         self._decisions = Decisions(self._state.next_epoch, self._is_flushed, times)
         self._links: dict[str, Link] = {}
@@ -70,6 +70,9 @@ class ControllerState:
         self.ticked = boot_time()  # when the thread was last seen to work
         self._ended = threading.Event()
         self._failure: str | None = None  # of the thread
+
+    def _make_state(self, keep: bool) -> KeptState:
+        return StateFile(self.name, keep=keep)
 
     def _check_open(self) -> None:
         if self._failure is not None:

@@ -169,6 +169,7 @@ class Guards:
         self._on_gone = on_gone
         self._on_ended = on_ended
         self._on_launched = on_launched
+        self.on_client: Callable[[socket.socket, dict[str, Any]], None] | None = None  # of a detached fleet
         self._posts: dict[str, Post] = {}
         self._refused: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -226,7 +227,12 @@ class Guards:
             return
         finally:
             self._room.release()
-        if hello["what"] == "agent":
+        if hello["what"] == "client":
+            if self.on_client is None:
+                connection.close()
+            else:
+                self.on_client(connection, hello)
+        elif hello["what"] == "agent":
             self._keep(str(hello["node"]), int(hello["pid"]), connection)
         else:
             with connection:

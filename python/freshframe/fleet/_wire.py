@@ -57,6 +57,11 @@ def _message(kind: int, term: int, body: bytes) -> bytes:
     return struct.pack("<IBQ", 9 + len(body), kind, term) + body
 
 
+def framed(content: bytes) -> bytes:
+    """A message of two programs that both are Python."""
+    return struct.pack("<I", len(content)) + content
+
+
 def answer(term: int, asked: int, allowed: bytes) -> bytes:
     """The answer to a renewal; ``allowed`` is made by runs()."""
     return _message(_ANSWER, term, struct.pack("<q", asked) + allowed)
