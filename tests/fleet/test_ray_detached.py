@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +88,47 @@ def test_a_fleet_outlives_the_program_that_made_it(cluster: Any, yard: int) -> N
         with pytest.raises(ff.StateError, match=r"Fleet.connect\('yard', address=...\) comes back to it"):
             ff.Fleet(cluster.address, name="yard", detached=True)
         fleet.reader("ticks", name="log").get(50)
+
+
+def pid_of_the_controller(cluster: Any) -> int:
+    connection = RayConnection(cluster.address, None)
+    try:
+        ray = connection.ray
+        actor = ray.get_actor("freshframe-fleet-yard", namespace="freshframe")
+        return int(ray.get(actor.pid.remote()))
+    finally:
+        connection.close()
+
+
+def test_a_controller_that_is_killed_is_restarted_by_ray_and_adopts_its_agents(
+    cluster: Any, yard: int
+) -> None:
+    with ff.Fleet.connect("yard", address=cluster.address) as fleet:
+        reader = fleet.reader("ticks", name="log")
+        fleet.add("only", fleet_builds.ticks, "ticks:0.02", exclusive=True)
+        samples = [reader.get(50) for _ in range(100)]
+        before = fleet.stats()
+        assert len(before.agents) == 2
+        os.kill(pid_of_the_controller(cluster), signal.SIGKILL)
+        began = time.monotonic()
+        newest = samples[-1].ordinal
+
+        def goes_on() -> bool:
+            samples.append(reader.get(50))
+            return samples[-1].ordinal > newest + 300
+
+        until(goes_on, "results of the same start")
+        print(f"controller killed: 300 results more after {time.monotonic() - began:.2f} s")
+        after = fleet.stats()
+        assert after.term > before.term
+        assert after.cameras["cam"].epoch == yard
+        assert {a.pid for a in after.agents.values()} == {a.pid for a in before.agents.values()}
+        keys = [(s.camera, s.epoch, s.ordinal) for s in samples]
+        assert len(keys) == len(set(keys))
+        for name in ("cam", "only"):
+            mine = [s.ordinal for s in samples if (s.camera, s.epoch) == (name, after.cameras[name].epoch)]
+            assert mine == list(range(mine[0], mine[0] + len(mine)))
+        until(lambda: fleet.stats().cameras["only"].sessions <= 1, "one session")
 
 
 def test_the_command_line_finds_a_detached_fleet(

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -70,9 +71,10 @@ def controller(folder: str, nodes: list[str]) -> None:
 
     def shut_down() -> None:
         controller.close()
-        controller.clear()
+        controller.stop()
         ended.set()
 
+    controller.restore()
     clients = Clients(controller, shut_down, grace=0.5)
     controller.guards.on_client = clients.serve
     for node in nodes:
@@ -87,7 +89,15 @@ def guard(folder: str, node: str) -> None:
     """The process of a guard."""
     from freshframe.fleet._guard import Guard  # noqa: PLC0415
 
-    Guard(address(folder), TOKEN, node).run()
+    guard = Guard(address(folder), TOKEN, node, outlives=True)
+
+    def follow() -> None:
+        while True:
+            time.sleep(0.05)
+            guard.go_to(address(folder))
+
+    threading.Thread(target=follow, daemon=True).start()
+    guard.run()
 
 
 def address(folder: str) -> tuple[str, int]:
@@ -110,6 +120,12 @@ class Yard:
 
     def start_controller(self) -> None:
         self.controller = self._start(_GUARD[1], *self.nodes)
+
+    def restart_controller(self) -> None:
+        """As Ray restarts its actor."""
+        self.controller.kill()
+        self.controller.wait()
+        self.start_controller()
 
     def _start(self, code: str, *arguments: str) -> subprocess.Popen[bytes]:
         packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]

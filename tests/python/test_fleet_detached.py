@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -209,3 +210,132 @@ def test_what_a_detached_fleet_needs_is_told() -> None:
         ff.Fleet.connect("yard", address="ray://10.0.0.1:10001")
     with pytest.raises(ff.OptionError, match="Ray Client"):
         ff.Fleet("ray://10.0.0.1:10001")
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Yard]:
+    """Whose controller may be killed."""
+    yard = Yard(tmp_path)
+    try:
+        with yard.connect() as fleet:
+            until(lambda: len(fleet.stats().agents) == 2, "two agents")
+            until_up(fleet)
+        yield yard
+    finally:
+        yard.end()
+
+
+def until_all_come(reader: FleetReader, after: dict[str, int], samples: list[FleetSample]) -> None:
+    """Until each of these cameras has given a result with an ordinal above that one."""
+    left = set(after)
+
+    def read() -> bool:
+        with contextlib.suppress(ff.ReadTimeout):
+            samples.append(reader.get(0.2))
+            if samples[-1].ordinal > after.get(samples[-1].camera, 1 << 60):
+                left.discard(samples[-1].camera)
+        return not left
+
+    until(read, lambda: f"results of {left}")
+
+
+def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_no_result(
+    mortal: Yard,
+) -> None:
+    cameras = [f"cam{n}" for n in range(4)]
+    with mortal.connect() as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add_many(dict.fromkeys(cameras, "ticks:0.01"), fleet_builds.ticks)
+        samples: list[FleetSample] = []
+        until_all_come(reader, dict.fromkeys(cameras, 20), samples)
+        before = fleet.stats()
+        mortal.restart_controller()
+        newest = {camera: max(s.ordinal for s in samples if s.camera == camera) for camera in cameras}
+        until_all_come(reader, {camera: ordinal + 50 for camera, ordinal in newest.items()}, samples)
+        after = fleet.stats()
+        assert after.term > before.term
+        for name in cameras:
+            assert after.cameras[name].epoch == before.cameras[name].epoch
+            assert after.cameras[name].agent == before.cameras[name].agent
+        assert {a.pid for a in after.agents.values()} == {a.pid for a in before.agents.values()}
+        assert any("restarted, with 2 agents of before" in event.text for event in after.events)
+        for name in cameras:
+            mine = [s.ordinal for s in samples if s.camera == name]
+            assert mine == list(range(mine[-1] + 1))
+        assert all(sample.dropped == 0 for sample in samples)
+        fleet.remove("cam0")
+        fleet.add("new", fleet_builds.ticks, "ticks:0.01")  # the program's builds go on, too
+        until_all_come(reader, {"new": 5}, samples)
+        until(lambda: "cam0" not in fleet.stats().cameras, "the removal")
+        balance(fleet)
+        for camera in fleet.stats().cameras:
+            fleet.remove(camera)
+        until(lambda: not fleet.stats().cameras, "the end of all cameras")
+        with contextlib.suppress(ff.ReadTimeout):
+            while True:
+                samples.append(reader.get(0.5))
+        assert len({key(sample) for sample in samples}) == len(samples)
+        (counts,) = fleet.stats().readers
+        assert (counts.delivered, counts.waiting) == (len(samples), 0)
+        assert counts.reported == counts.delivered + counts.fenced  # nobody read while they were removed
+        fleet.shutdown()
+    mortal.controller.wait()
+    assert not list((mortal.folder / "store").iterdir())
+
+
+def test_an_agent_that_died_with_the_controller_is_found_dead_by_the_next(mortal: Yard) -> None:
+    with mortal.connect() as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add_many({"n": "ticks:0.02", "s": "ticks:0.02"}, fleet_builds.ticks)
+        samples: list[FleetSample] = []
+        until_all_come(reader, {"n": 3, "s": 3}, samples)
+        stats = fleet.stats()
+        victim = stats.agents["north"]
+        hit = next(name for name, camera in stats.cameras.items() if camera.agent == "north")
+        mortal.controller.kill()
+        mortal.controller.wait()
+        os.kill(victim.pid, signal.SIGKILL)
+        until(lambda: not is_alive(victim.pid), "the end of the agent")
+        mortal.start_controller()
+        epoch = stats.cameras[hit].epoch
+
+        def is_back() -> bool:
+            with contextlib.suppress(ff.ReadTimeout):
+                samples.append(reader.get(0.2))
+            return samples[-1].camera == hit and samples[-1].epoch > epoch
+
+        until(is_back, "the camera of the agent that died")
+        until_up(fleet)
+        balance(fleet)
+        assert len({key(sample) for sample in samples}) == len(samples)
+
+
+@pytest.mark.parametrize("exclusive", [False, pytest.param(True, marks=pytest.mark.full)])
+def test_an_agent_that_reports_late_goes_on_with_what_was_not_given_away(
+    mortal: Yard, exclusive: bool
+) -> None:
+    with mortal.connect() as fleet:
+        fleet.drain("south")
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.02", exclusive=exclusive)
+        until(lambda: fleet.stats().cameras["cam"].state == "running", "the camera")
+        before = fleet.stats()
+        fleet.resume("south")
+        mortal.controller.kill()
+        mortal.controller.wait()
+        os.kill(mortal.guards["north"].pid, signal.SIGSTOP)
+        try:
+            mortal.start_controller()
+            until(lambda: fleet.stats().agents["north"].state == "ending", "the silence of the agent")
+            if not exclusive:
+                until(lambda: fleet.stats().cameras["cam"].agent == "south", "the camera elsewhere")
+            assert (fleet.stats().cameras["cam"].epoch == before.cameras["cam"].epoch) is exclusive
+        finally:
+            os.kill(mortal.guards["north"].pid, signal.SIGCONT)
+        until(lambda: fleet.stats().agents["north"].state == "up", "the agent of before")
+        after = fleet.stats()
+        assert after.agents["north"].pid == before.agents["north"].pid
+        assert after.cameras["cam"].agent == ("north" if exclusive else "south")
+        assert (after.overlap_seconds > 0) is not exclusive
+        reader = fleet.reader("ticks")
+        assert reader.get(50).epoch == after.cameras["cam"].epoch
+        balance(fleet)

@@ -62,6 +62,8 @@ class Clients:
         self._grace = grace
         self._seats: dict[str, _Seat] = {}  # by the key that the program gave its reader
         self._lock = threading.Lock()
+        for key, reader in controller.readers_of_before.items():
+            self._seats[key] = _Seat(reader, None, time.monotonic())
         self._thread = threading.Thread(target=self._look, name="clients of a fleet", daemon=True)
         self._thread.start()
 
@@ -116,9 +118,7 @@ class Clients:
             seat = self._seats.get(key)
             if seat is None:
                 self._vacate(name)
-                made = self._controller.open_reader(output, name)
-                assert isinstance(made, ServedReader)
-                seat = self._seats[key] = _Seat(made, connection)
+                seat = self._seats[key] = _Seat(self._controller.open_for(key, output, name), connection)
             seat.connection = connection
             seat.reader.rewind()
             return seat.reader.incarnation, seat.reader.acknowledged
@@ -128,15 +128,19 @@ class Clients:
         for key, seat in list(self._seats.items()) if name is not None else ():
             if seat.reader.name == name and seat.connection is None:
                 del self._seats[key]
-                seat.reader.close()
+                self._controller.leave(key, seat.reader)
 
-    def _do_pull(self, _: socket.socket, key: str, incarnation: str, serial: int, most: int) -> Any:
+    def _do_pull(
+        self, _: socket.socket, key: str, incarnation: str, serial: int, most: int, wait: float
+    ) -> Any:
         """Acknowledges, then waits for results: the end, names of cameras, the first's serial, results."""
         reader = self._acknowledge(key, incarnation, serial)
         if reader is None:
             raise StateError("the reader was closed")
         first, items = (
-            reader.take(min(most, _AT_A_PULL[0]), _AT_A_PULL[1], _LONGEST_PULL) if most else (0, [])
+            reader.take(min(most, _AT_A_PULL[0]), _AT_A_PULL[1], min(wait, _LONGEST_PULL))
+            if most
+            else (0, [])
         )
         names = {item[0]: self._controller.name_of(item[0]) for item in items}
         return (
@@ -151,7 +155,7 @@ class Clients:
         with self._lock:
             self._seats.pop(key, None)
         if reader is not None:
-            reader.close()
+            self._controller.leave(key, reader)
 
     def _acknowledge(self, key: str, incarnation: str, serial: int) -> ServedReader | None:
         with self._lock:
@@ -180,7 +184,7 @@ class Clients:
                     for key, seat in self._seats.items()
                     if seat.connection is None and now - seat.lost_at > self._grace
                 ]
-                readers = [self._seats.pop(key).reader for key in gone]
-            for reader in readers:
+                readers = {key: self._seats.pop(key).reader for key in gone}
+            for key, reader in readers.items():
                 with contextlib.suppress(FreshframeError):
-                    reader.close()
+                    self._controller.leave(key, reader)

@@ -30,6 +30,7 @@ class Decisions:
         self.cameras: dict[int, Camera] = {}
         self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
         self.warnings: list[str] = []  # for the log; taken by the controller
+        self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
         self._next_epoch = next_epoch
         self._is_flushed = is_flushed
         self._ticked: float | None = None
@@ -296,6 +297,9 @@ class Decisions:
     def _place(self, camera: Camera, now: float, actions: list[Action]) -> None:
         if self._is_early(camera, now):
             self._enter(camera, "unplaced", now, "its agents are starting")
+            return
+        if why := self.holds(camera, now):
+            self._enter(camera, "unplaced", now, why)
             return
         agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
         if agent is None:

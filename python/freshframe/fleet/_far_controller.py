@@ -81,6 +81,12 @@ class FarController(Controller):
 
     # ---- machines
 
+    @property
+    def nodes(self) -> dict[str, str]:
+        """By agent."""
+        with self._lock:
+            return dict(self._nodes)
+
     def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
         """A machine that shall have an agent of this name."""
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from typing import Any
@@ -13,6 +14,7 @@ from .._errors import FreshframeError, StateError
 from ._channel import Endpoint, Unreachable
 from ._clients import Clients
 from ._detached_controller import DetachedController
+from ._handshake import new_token
 from ._ray_connection import NAMESPACE, RayConnection
 from ._ray_place import RayPlace
 from ._ray_store import RayStore
@@ -31,16 +33,17 @@ _VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graph
 class RayController:
     """Lives until the fleet is shut down."""
 
-    def __init__(self, name: str, times: Times, options: dict[str, Any]) -> None:
-        """Begins to put guards on machines."""
-        self._name = name
-        self._place = RayPlace(
-            RayConnection("auto", None),
-            lambda host, token: DetachedController(
+    def __init__(self, name: str, token: bytes, times: Times, options: dict[str, Any]) -> None:
+        """Begins to put guards on machines, or goes on with those of the actor before it."""
+
+        def make(host: str, token: bytes) -> DetachedController:
+            controller = DetachedController(
                 name, RayStore(), host=host, token=token, times=times, options=options
-            ),
-            host=None,
-        )
+            )
+            controller.restore()
+            return controller
+
+        self._place = RayPlace(RayConnection("auto", None), make, host=None, token=token, outlives=True)
         self._clients = Clients(self._controller, self._shut_down)
         self._controller.guards.on_client = self._clients.serve
 
@@ -54,9 +57,13 @@ class RayController:
         """The version, the address and the token."""
         return __version__, self._controller.guards.address, self._place.token
 
+    def pid(self) -> int:
+        """Number of its process."""
+        return os.getpid()
+
     def _shut_down(self) -> None:
         self._place.close()
-        self._controller.clear()
+        self._controller.stop()
         threading.Thread(target=_end_this_actor, daemon=True).start()
 
 
@@ -143,12 +150,13 @@ def create(
             name=_PREFIX + name,
             namespace=NAMESPACE,
             lifetime="detached",
+            max_restarts=-1,
             num_cpus=0,
             runtime_env={"env_vars": _VARIABLES},
             scheduling_strategy=_on_head(ray),
         )
         try:
-            actor.remote(name, times, options)
+            actor.remote(name, new_token(), times, options)
         except ValueError as error:
             raise StateError(
                 f"there is a detached fleet {name!r} on this cluster already: "

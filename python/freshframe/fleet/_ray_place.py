@@ -14,12 +14,13 @@ from .._errors import FreshframeError
 from .._log import logger
 from ._far_controller import FarController
 from ._handshake import new_token
-from ._ray_connection import RayConnection
+from ._ray_connection import NAMESPACE, RayConnection
 
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is told
 _VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graphics cards from guards
 _OWN = "ray.io/"  # labels that Ray makes
+_CALL_EVERY = 2.0  # seconds
 _SILENT = 5.0  # seconds that a guard which runs may need to connect
 
 
@@ -32,6 +33,7 @@ class _Machine:
     made: Any  # what its first call will return
     came_up: bool = False
     silent_since: float | None = None  # it runs, and has not connected yet
+    called: float = 0.0  # when it was told where the controller is
 
 
 class RayPlace:
@@ -43,6 +45,8 @@ class RayPlace:
         make_controller: Callable[[str, bytes], FarController],
         *,
         host: str | None,
+        token: bytes | None = None,
+        outlives: bool = False,
     ) -> None:
         """Begins to put guards on machines.
 
@@ -50,6 +54,8 @@ class RayPlace:
             connection: To the cluster; closed with this.
             make_controller: Given the address to listen on and the token.
             host: The address of this machine that the others reach; None: Ray's.
+            token: Of the fleet; None: a new one.
+            outlives: Guards and agents outlive the controller, and the next one finds them.
 
         Raises:
             FreshframeError: The cluster does not answer, or the address is not ours.
@@ -57,11 +63,12 @@ class RayPlace:
         self._connection = connection
         self._ray = connection.ray
         try:
-            self.token = new_token()
+            self.token = token or new_token()
             self.controller = make_controller(host or connection.own_address(), self.token)
         except BaseException:
             connection.close()
             raise
+        self._outlives = outlives
         self._machines: dict[str, _Machine] = {}
         self._failures = 0
         self._closing = threading.Event()
@@ -97,7 +104,10 @@ class RayPlace:
                 self._leave(number)
         for number in [each for each in self._machines if each not in nodes]:
             self._leave(number)
+        self._retire_missing()
         for number, machine in self._machines.items():
+            if self._outlives:
+                self._call_guard(number, machine)
             if not machine.came_up:
                 self._watch_start(number, machine)
             elif machine.silent_since is not None:
@@ -114,13 +124,31 @@ class RayPlace:
 
         guard = self._ray.remote(RayGuard).options(
             name=f"freshframe-guard-{self._token_name()}-{number[:12]}",
+            namespace=NAMESPACE,
+            lifetime="detached" if self._outlives else None,
+            get_if_exists=self._outlives,
             num_cpus=0,
             max_restarts=-1,
             scheduling_strategy=affinity,
             runtime_env={"env_vars": _VARIABLES},
         )
-        actor = guard.remote(self.controller.guards.address, self.token, number)
+        actor = guard.remote(self.controller.guards.address, self.token, number, self._outlives)
+        if self._outlives:
+            actor.go_to.remote(self.controller.guards.address)
         return _Machine(agent, actor, actor.is_there.remote())
+
+    def _retire_missing(self) -> None:
+        """Machines that left while there was no controller."""
+        for agent, number in self.controller.nodes.items() if self._outlives else ():
+            if number not in self._machines:
+                self.controller.retire_node(agent, "its machine has left the cluster")
+
+    def _call_guard(self, number: str, machine: _Machine) -> None:
+        """One that Ray has started again knows the address of the fleet's first controller only."""
+        now = time.monotonic()
+        if not self.controller.guards.is_connected(number) and now - machine.called > _CALL_EVERY:
+            machine.called = now
+            machine.actor.go_to.remote(self.controller.guards.address)
 
     def _token_name(self) -> str:
         """Tells fleets apart and says nothing of the token."""

@@ -67,12 +67,14 @@ class RemoteController:
         while (request := self._requests.get()) is not None:
             request.do()
 
-    def _ask(self, what: str, *arguments: Any, wait: float = float("inf")) -> Any:
+    def _ask(
+        self, what: str, *arguments: Any, wait: float = float("inf"), patience: float = _PATIENCE
+    ) -> Any:
         if self._closed:
             raise StateError("this program has closed its connection to the fleet")
         again = what not in CHANGES
         request = _Request(
-            lambda: self._channel.ask(what, *arguments, timeout=_TIMEOUT, patience=_PATIENCE, again=again)
+            lambda: self._channel.ask(what, *arguments, timeout=_TIMEOUT, patience=patience, again=again)
         )
         self._requests.put(request)
         end = boot_time() + wait
@@ -159,7 +161,7 @@ class RemoteController:
                 return
             self._readers.remove(reader)
         with contextlib.suppress(FreshframeError):  # the controller notices it by itself
-            self._ask("close", reader.key, *reader.acknowledgement())
+            self._ask("close", reader.key, *reader.acknowledgement(), patience=0)
 
     # ---- the end
 

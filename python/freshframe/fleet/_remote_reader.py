@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,9 @@ from ._reader import FleetReader
 
 _AT_A_PULL = 500  # results
 _TIMEOUT = 30.0  # seconds for an answer
-_FULL_WAIT = 0.5  # seconds between two acknowledgements while there is no room
+_SHORTEST_LOOK = 0.002  # seconds: whether the program has been given what is here; doubles
+_LONGEST_LOOK = 0.05
+_LONGEST_PULL = 1.0  # seconds that the controller waits for results
 _FOREVER = float("inf")
 
 
@@ -36,7 +39,7 @@ class RemoteReader(FleetReader):
             FreshframeError: As the controller says.
         """
         self._camera_names: dict[int, str] = {}
-        super().__init__(0, output, self._camera_names.__getitem__, self._want, on_close, name)
+        super().__init__(0, output, self._camera_names.__getitem__, lambda: None, on_close, name)
         self.key = secrets.token_hex(12)
         self._channel = channel
         self._incarnation = ""
@@ -45,7 +48,6 @@ class RemoteReader(FleetReader):
         self._accepted = 0
         self._marks: deque[tuple[int, int]] = deque()
         self._mark_lock = threading.Lock()
-        self._room = threading.Event()
         self._opened = threading.Event()
         self._refusal: BaseException | None = None
         self._thread = threading.Thread(target=self._feed, name=f"reader of {output}", daemon=True)
@@ -54,10 +56,6 @@ class RemoteReader(FleetReader):
             pass
         if self._refusal is not None:
             raise self._refusal
-
-    def _want(self) -> None:
-        """The program has read what was here."""
-        self._room.set()
 
     # ---- its thread
 
@@ -90,17 +88,14 @@ class RemoteReader(FleetReader):
 
     def _pull(self) -> bool:
         """Acknowledges and fetches; false: there will be no more."""
-        most = _AT_A_PULL if self._has_room else 0
-        if not most:
-            self._room.clear()
-            if not self._has_room:
-                self._room.wait(_FULL_WAIT)
         if not self._channel.is_open:
             self._open()
-        incarnation, serial = self.acknowledgement()
+        incarnation, serial = self._wait_until_given()
+        most = _AT_A_PULL if self._has_room else 0
+        wait = _LONGEST_PULL if serial == self._serial else 0.0
         try:
             end, names, first, items = self._channel.ask(
-                "pull", self.key, incarnation, serial, most, timeout=_TIMEOUT, patience=0, again=False
+                "pull", self.key, incarnation, serial, most, wait, timeout=_TIMEOUT, patience=0, again=False
             )
         except FreshframeError:
             if self._channel.is_open:
@@ -112,6 +107,16 @@ class RemoteReader(FleetReader):
         if end is not None:
             self._finish(*end)
         return end is None
+
+    def _wait_until_given(self) -> tuple[str, int]:
+        """The acknowledgement: of everything, if the program takes it at once."""
+        look = _SHORTEST_LOOK
+        while True:
+            incarnation, serial = self.acknowledgement()
+            if serial == self._serial or look > _LONGEST_LOOK or self._closed:
+                return incarnation, serial
+            time.sleep(look)
+            look *= 2
 
     def _take(self, first: int, items: list[tuple[Any, ...]]) -> None:
         with self._changed:
@@ -147,6 +152,7 @@ class RemoteReader(FleetReader):
     def close(self) -> None:
         """Reads no more. What a named reader has not given waits for the next one of its name. Idempotent."""
         super().close()
+        self._channel.close()
         if self.name is not None:
             with self._changed:
                 self._items.clear()

@@ -7,7 +7,9 @@ import itertools
 import secrets
 from typing import Any
 
-from ._reader import _MOST_BUFFERED, FleetReader, _Item
+from ._books import Books
+from ._reader import FleetReader, _Item
+from ._wire import Batch
 
 
 class ServedReader(FleetReader):
@@ -19,6 +21,29 @@ class ServedReader(FleetReader):
         self.incarnation = secrets.token_hex(8)  # serials are its own
         self.acknowledged = 0  # serial
         self._sent = 0  # serial
+        self._last_of: dict[str, int] = {}  # serial of the last result of an agent's latest batch
+
+    def begin(self, term: int) -> None:
+        """Of this controller."""
+        self._books = Books(term)
+
+    def _push(self, batch: Batch) -> None:
+        with self._changed:
+            super()._push(batch)
+            self._books.note_again(batch.outboxes, batch.results)
+
+    def note_batch(self, agent: str) -> None:
+        """The agent's batch has come."""
+        with self._changed:
+            self._last_of[agent] = self.acknowledged + len(self._items)
+
+    def owes(self, agent: str) -> bool:
+        """Whether the program has not acknowledged all of the agent's latest batch: the agent keeps it."""
+        return self._last_of.get(agent, 0) > self.acknowledged
+
+    def wait_for_its_program(self) -> None:
+        """Of an earlier controller: closed until its program comes back."""
+        self._closed = True
 
     def rewind(self) -> None:
         """What was not acknowledged is to be sent again: to a new connection."""
@@ -34,7 +59,7 @@ class ServedReader(FleetReader):
                 self.acknowledged += 1
             self._sent = max(self._sent, self.acknowledged)
             after = len(self._items)
-        if after < before and (after == 0 or after <= _MOST_BUFFERED // 2 < before):
+        if after < before:
             self._wants()
 
     def take(self, most: int, most_bytes: int, timeout: float) -> tuple[int, list[_Item]]:
