@@ -108,8 +108,10 @@ def page(state: dict[str, Any]) -> RenderableType:
         counts[camera["state"]] = counts.get(camera["state"], 0) + 1
     summary = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no cameras"
     events = [Text(f"{event['about']}: {event['text']}") for event in state["events"][-_SHOWN_EVENTS:]]
+    trouble = [Text(state["cluster"], style="bold red")] if state.get("cluster") else []
     return Group(
         Text(f"fleet {state['name']}: {summary}", style="bold"),
+        *trouble,
         _agents(state["agents"]),
         _cameras(cameras),
         _readers(state["readers"]),
@@ -183,10 +185,14 @@ def _run(options: Any, messages: Messages) -> ExitCode:
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
         raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
-    with ff.Fleet("local", agents=options.agents, name=options.name) as fleet:
+    if options.ray is not None and options.agents is not None:
+        raise UsageError("--agents is for fleets on this machine: a cluster has one agent on each of its own")
+    agents = options.agents or 1 if options.ray is None else None
+    with ff.Fleet(options.ray or "local", agents=agents, name=options.name) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)
         many = fleet.add_many(cameras, build, exclusive=options.exclusive)
-        messages.say(f"fleet {fleet.name}: {many} cameras on {options.agents} agents; Ctrl-C ends it")
+        where = f"{agents} agents" if options.ray is None else f"the Ray cluster {options.ray}"
+        messages.say(f"fleet {fleet.name}: {many} cameras on {where}; Ctrl-C ends it")
         if options.serve:
             messages.say(f"page: {fleet.serve().url}")
         if reader is None:

@@ -368,7 +368,12 @@ def _fleet(commands: Any) -> None:
         "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
     )
     run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
-    run.add_argument("--agents", type=count, default=1, metavar="N", help="number of processes (default 1)")
+    run.add_argument("--agents", type=count, metavar="N", help="number of processes (default 1)")
+    run.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="run them on this Ray cluster, an agent on each machine: auto or HOST:PORT",
+    )
     run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
     run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
     run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")

@@ -70,6 +70,7 @@ class ControllerState:
         self.ticked = boot_time()  # when the thread was last seen to work
         self._ended = threading.Event()
         self._failure: str | None = None  # of the thread
+        self._cluster_trouble = ""
 
     def _make_state(self, keep: bool) -> KeptState:
         return StateFile(self.name, keep=keep)
@@ -213,4 +214,5 @@ class ControllerState:
             outputs=sorted(self._outputs),
             controller_cpu=self._cpu,
             failure=self._failure,
+            cluster=self._cluster_trouble,
         )

@@ -123,6 +123,16 @@ class FarController(Controller):
 
         self._call(tell)
 
+    def tell_trouble(self, why: str) -> None:
+        """Why nothing is heard of the machines; empty: they are heard of."""
+
+        def tell() -> None:
+            if why != self._cluster_trouble:
+                self._cluster_trouble = why
+                self._note("cluster", why or "answers again")
+
+        self._call(tell)
+
     def sweep(self) -> None:
         """Forgets agents that were retired and have nothing left. To be called now and then."""
         if self._retired:

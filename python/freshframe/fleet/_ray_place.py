@@ -21,6 +21,11 @@ _MOST_FAILURES = 20  # looks in a row that fail before it is told
 _VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graphics cards from guards
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
+_HEAD_SILENT = 5.0  # seconds after which it is told
+_HEAD_LOST = (
+    "the cluster's head does not answer: cameras run on, and machines do not come or go. Ray ends its "
+    "processes 60 s after it has lost its head (RAY_gcs_rpc_server_reconnect_timeout_s)"
+)
 _SILENT = 5.0  # seconds that a guard which runs may need to connect
 
 
@@ -77,8 +82,11 @@ class RayPlace:
         except BaseException:
             self.close()
             raise
+        self._looked = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="machines of a fleet", daemon=True)
         self._thread.start()
+        self._watcher = threading.Thread(target=self._watch_head, name="head of a cluster", daemon=True)
+        self._watcher.start()
 
     # ---- machines
 
@@ -87,11 +95,18 @@ class RayPlace:
             try:
                 self._look()
                 self._failures = 0
+                self._looked = time.monotonic()
             except Exception as error:
                 self._failures += 1
                 if self._failures == _MOST_FAILURES:
                     logger.warning("the Ray cluster does not answer, its agents run on: %s", error)
             self.controller.sweep()
+
+    def _watch_head(self) -> None:
+        """Ray's calls wait for a minute when the head does not answer, so another thread tells of it."""
+        while not self._closing.wait(_LOOK_EVERY):
+            is_silent = time.monotonic() - self._looked > _HEAD_SILENT
+            self.controller.tell_trouble(_HEAD_LOST if is_silent else "")
 
     def _look(self) -> None:
         if not self._connection.is_open:
@@ -198,6 +213,8 @@ class RayPlace:
         self._closing.set()
         if hasattr(self, "_thread"):
             self._thread.join(2.0)
+        if hasattr(self, "_watcher"):
+            self._watcher.join(2.0)
         self.controller.close()
         for machine in self._machines.values() if self._connection.is_open else ():
             with contextlib.suppress(Exception):
