@@ -197,3 +197,20 @@ def test_a_program_that_uses_ray_client_is_refused(cluster: Any, monkeypatch: py
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
     with pytest.raises(ff.OptionError, match=r"RAY_ADDRESS is 'ray://127.0.0.1:10001'"):
         ff.Fleet("auto")
+
+
+def test_the_command_line_runs_cameras_on_a_cluster(cluster: Any, tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(
+        "from fleet_builds import ticks as build\ncameras = {'a': 'ticks:0.01', 'b': 'ticks:0.01'}\n"
+    )
+    command = [sys.executable, "-m", "freshframe", "fleet", "run", str(app), "--ray", cluster.address]
+    with subprocess.Popen([*command, "--read", "ticks"], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        seen: set[str] = set()
+        while len(seen) < 2:
+            seen.add(json.loads(program.stdout.readline())["camera"])
+        program.send_signal(signal.SIGINT)
+        program.stdout.read()
+    assert seen == {"a", "b"}
+    assert _cli.main(["fleet", "run", str(app), "--ray", cluster.address, "--agents", "2"]) == 2
