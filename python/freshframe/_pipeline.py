@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from . import _check, _dashboard, _life, _log, _native, _wiring
@@ -19,6 +18,7 @@ from ._nodes import Node, Source
 from ._port import Port
 from ._process import Process
 from ._queue import Queue
+from ._startable import Startable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,7 +30,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-class Pipeline:
+class Pipeline(Startable):
     """A graph of nodes, each on a thread of its own. Runs once.
 
     Args:
@@ -354,51 +354,3 @@ class Pipeline:
         raise OptionTypeError(
             "a Pipeline cannot be pickled: it has threads; build it in the process that runs it"
         )
-
-    # ---- with
-
-    def __enter__(self) -> Self:
-        """Starts it if needed."""
-        if not self._engine.started:
-            self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stops it; what waits is dropped as ``stop``.
-
-        An exception of the body is never replaced. Without one, a failure that no call has raised yet is
-        raised here.
-
-        Raises:
-            NodeError: A node failed, also while closing: a sink that could not write everything.
-            SourceError: A source was lost.
-        """
-        if self._engine.forked:
-            return
-        if error is not None:
-            self._stop_quietly()
-        else:
-            self.stop()
-            self._engine.raise_untold()
-
-    async def __aenter__(self) -> Self:
-        """As __enter__, without blocking the event loop."""
-        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
-
-        if not self._engine.started:
-            try:
-                await asyncio.to_thread(self.start)
-            except asyncio.CancelledError:
-                self._engine.request_stop()  # the thread goes on starting; nobody else would stop that
-                raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """As __exit__, without blocking the event loop."""
-        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
-
-        await asyncio.to_thread(self.__exit__, kind, error, trace)

@@ -17,9 +17,9 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 import fleet_builds
+from fleet_support import balance, is_alive
 from ray_clusters import add_node
 from support import until
-from test_fleet import balance, is_alive
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample, MappedFile

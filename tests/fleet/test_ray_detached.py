@@ -18,8 +18,8 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 import fleet_builds
+from fleet_support import balance
 from support import until
-from test_fleet import balance
 
 import freshframe as ff
 from freshframe import _cli

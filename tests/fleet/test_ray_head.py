@@ -17,9 +17,9 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 import fleet_builds
+from fleet_support import is_alive
 from ray_clusters import new_cluster
 from support import until
-from test_fleet import is_alive
 
 import freshframe as ff
 

@@ -42,6 +42,27 @@ def ticks(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": source}
 
 
+class Broadcast(ff.Source[int]):
+    """A camera that sends each frame to all sessions: its numbers are those of the machine's clock."""
+
+    live = True
+
+    def __init__(self, period: float) -> None:
+        self.period = period
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in itertools.count(int(time.monotonic() / self.period) + 1):
+            if stop.wait(max(0.0, number * self.period - time.monotonic())):
+                return
+            yield number, number * self.period
+
+
+def broadcast(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    time.sleep(0.3)  # as long as a camera takes to answer
+    pipeline = ff.Pipeline()
+    return pipeline, {"frames": pipeline.add(Broadcast(float(url)))}
+
+
 class Numbers(ff.Source[int]):
     """The lines of a file."""
 
@@ -166,6 +187,19 @@ def holds_the_gil(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(hold, pipeline.add(Ticks(0.02)))}
 
 
+def keeps_the_gil_once(path: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """For ever, on its tenth tick, if there is no file of this name yet."""
+    pipeline = ff.Pipeline()
+
+    def keep(number: int) -> int:
+        if number == 10 and not os.path.exists(path):
+            open(path, "w").close()
+            ctypes.PyDLL(None).usleep(10**9)
+        return number
+
+    return pipeline, {"ticks": pipeline.add(keep, pipeline.add(Ticks(0.02)))}
+
+
 def slow_to_build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     time.sleep(float(url))
     return ticks("ticks:0.02")
@@ -177,6 +211,26 @@ def slow_to_build_once(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     if len(_calls) == 1:
         time.sleep(float(url))
     return ticks("ticks:0.02")
+
+
+class Hangs(ff.Node[int, int]):
+    """Its open() returns once there is a file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self) -> None:
+        while not os.path.exists(self.path):
+            time.sleep(0.01)
+
+    def process(self, sample: ff.Sample[int]) -> int:
+        return sample.value
+
+
+def hangs_at_start(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Until there is a file of this name."""
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(Hangs(url), pipeline.add(Ticks(0.02)))}
 
 
 def exits(url: str) -> Any:

@@ -64,9 +64,13 @@ class FolderStore:
 def controller(folder: str, nodes: list[str]) -> None:
     """The process of a controller, until the fleet is shut down."""
     from freshframe.fleet._clients import Clients  # noqa: PLC0415
+    from freshframe.fleet._controller_state import Setup  # noqa: PLC0415
     from freshframe.fleet._detached_controller import DetachedController  # noqa: PLC0415
+    from freshframe.fleet._roles import Times  # noqa: PLC0415
 
-    controller = DetachedController("yard", FolderStore(f"{folder}/store"), host="127.0.0.1", token=TOKEN)
+    controller = DetachedController(
+        Setup("yard", True, Times(), {}), FolderStore(f"{folder}/store"), host="127.0.0.1", token=TOKEN
+    )
     ended = threading.Event()
 
     def shut_down() -> None:

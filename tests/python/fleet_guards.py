@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
-from freshframe.fleet._decisions import Times
+from freshframe.fleet._controller_state import Setup
 from freshframe.fleet._far_controller import FarController
 from freshframe.fleet._handshake import new_token
 
@@ -39,9 +39,9 @@ class GuardedFleet(ff.Fleet):
             self.start_guard(f"agent{number}")
 
     @staticmethod
-    def _make_controller(name: str, kept: bool, times: Times, options: dict[str, Any]) -> FarController:
+    def _make_controller(setup: Setup) -> FarController:
         token = new_token()
-        controller = _Controller(name, keep=kept, host="127.0.0.1", token=token, times=times, options=options)
+        controller = _Controller(setup, host="127.0.0.1", token=token)
         controller.token = token  # type: ignore[attr-defined]
         return controller
 

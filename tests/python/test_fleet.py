@@ -13,32 +13,11 @@ from typing import Any
 
 import fleet_builds
 import pytest
+from fleet_support import balance, shared_fleet, until_state
 from support import run_program, until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in ("Z", "X")
-
-
-def balance(fleet: ff.Fleet) -> None:
-    """The counters of each reader balance."""
-    for r in fleet.stats().readers:
-        assert r.reported == (
-            r.delivered + r.outbox_full + r.expired + r.fenced + r.lost_with_agent + r.waiting
-        ), r
-        assert r.waiting >= 0, r
-        assert r.repeated == 0, r
-
-
-def until_up(fleet: ff.Fleet) -> None:
-    until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "all agents")
 
 
 @pytest.fixture(autouse=True)
@@ -47,17 +26,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "freshframe" / "fleets"
 
 
-@pytest.fixture(scope="module")
-def one_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
-    """Of all tests that do no harm: agents take their time to start."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        fleet = ff.Fleet("local", agents=2)
-    with fleet:
-        until_up(fleet)
-        yield fleet
-        pids = [agent.pid for agent in fleet.stats().agents.values()]
-    assert not any(is_alive(pid) for pid in pids if pid)
+one_fleet = shared_fleet(agents=2)  # of all tests that do no harm
 
 
 @pytest.fixture
@@ -78,15 +47,6 @@ def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.F
     balance(one_fleet)
     for each in readers:
         each.close()
-
-
-def state_of(fleet: ff.Fleet, camera: str) -> str:
-    stats = fleet.stats().cameras.get(camera)
-    return "gone" if stats is None else stats.state
-
-
-def until_state(fleet: ff.Fleet, camera: str, state: str) -> None:
-    until(lambda: state_of(fleet, camera) == state, lambda: f"{camera} {state}: {fleet.stats()}")
 
 
 def take(reader: FleetReader, count: int) -> list[FleetSample]:

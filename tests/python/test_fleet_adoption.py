@@ -46,6 +46,7 @@ class Restarted:
             self.now += 0.1
             for agent in {"a", "b"} - self.left_over:
                 self.decisions.heard(agent, self.now, 0.0)
+                self.decisions.python_ran(agent, self.now)
             self.note(self.decisions.tick(self.now))
 
     def note(self, actions: list[Action]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import fleet_builds
 import pytest
 from fleet_guards import GuardedFleet
+from fleet_support import balance, is_alive, until_up
 from support import until
-from test_fleet import balance, is_alive, until_up
 from test_fleet_exclusive import CountingServer
 
 pytestmark = [pytest.mark.network, pytest.mark.full]

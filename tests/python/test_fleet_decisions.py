@@ -27,8 +27,10 @@ class World:
         )
         self.done: list[Action] = []
         self.silent: set[str] = set()
+        self.stuck: set[str] = set()  # renewals come, from native code
         self.immortal: set[str] = set()  # killed, and not seen to end
         self.slow_to_close: set[int] = set()
+        self.fruitless: set[int] = set()  # cameras that give no results
         self.load: dict[str, float] = {}
         for number in range(agents):
             self.decisions.add_agent(f"agent{number}", {"site": "north" if number else "south"}, self.now)
@@ -50,6 +52,7 @@ class World:
             run = (action.camera, action.epoch)
             if action.do == "launch":
                 self.silent.discard(action.agent)
+                self.stuck.discard(action.agent)
                 self.decisions.launched(action.agent, self.now)
             elif action.do == "kill" and action.agent not in self.immortal:
                 self.do(self.decisions.gone(action.agent, self.now, "killed by signal 9"))
@@ -71,6 +74,12 @@ class World:
         for name, agent in self.decisions.agents.items():
             if agent.state in ("starting", "up") and name not in self.silent:
                 self.decisions.heard(name, self.now, self.load.get(name, 0.0))
+                if name not in self.stuck:
+                    self.decisions.python_ran(name, self.now)
+        cameras = self.decisions.cameras.values()
+        self.decisions.give_results(
+            {each.run for each in cameras if each.state == "running" and each.number not in self.fruitless}
+        )
 
     def placed(self) -> dict[str, int]:
         return {name: self.decisions.cameras_of(name) for name in self.decisions.agents}
@@ -191,8 +200,8 @@ def test_after_its_own_pause_the_controller_kills_who_stays_silent() -> None:
     assert camera.agent == "agent1"
 
 
-def test_a_move_closes_before_it_starts() -> None:
-    world, [camera] = started()
+def test_a_move_of_an_exclusive_camera_closes_before_it_starts() -> None:
+    world, [camera] = started(exclusive=True)
     world.slow_to_close.add(camera.number)
     world.do(world.decisions.move(camera.number, "agent1", world.now))
     world.run(1)
@@ -205,7 +214,7 @@ def test_a_move_closes_before_it_starts() -> None:
 
 
 def test_a_move_waits_for_readers_but_not_for_long() -> None:
-    world, [camera] = started()
+    world, [camera] = started(exclusive=True)
     world.unflushed.add(camera.run)
     world.do(world.decisions.move(camera.number, "agent1", world.now))
     world.run(0.5)
@@ -252,7 +261,7 @@ def test_a_camera_that_ended_is_not_started_again() -> None:
 
 
 def test_a_drain_moves_a_few_at_a_time_until_none_is_left() -> None:
-    world, cameras = started(2, 20)
+    world, cameras = started(2, 20, exclusive=True)
     world.slow_to_close = {camera.number for camera in cameras}
     world.decisions.drain("agent0", True)
     world.run(1)

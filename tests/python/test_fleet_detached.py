@@ -15,8 +15,8 @@ from typing import Any
 import fleet_builds
 import pytest
 from fleet_detached import Yard
+from fleet_support import balance, is_alive, until_up
 from support import until
-from test_fleet import balance, is_alive, until_up
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import fleet_builds
 import pytest
+from fleet_support import is_alive
 from support import run_program, until
-from test_fleet import is_alive
 
 import freshframe as ff
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import fleet_builds
 import pytest
+from fleet_support import balance
 from live_servers import TcpServer
 from live_support import clip
 from support import until
-from test_fleet import balance
 
 import freshframe as ff
 from freshframe.fleet import FleetReader

@@ -8,17 +8,18 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import fleet_builds
 import pytest
+from fleet_support import balance, until_up
 from support import until
-from test_fleet import balance, until_up
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 from freshframe.fleet._controller import Controller
+from freshframe.fleet._controller_state import Setup
 from freshframe.fleet._decisions import Times
 
 
@@ -147,11 +148,31 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
     assert watch.epochs() == epochs
 
 
+def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def quick(setup: Setup) -> Controller:
+        options = {**setup.options, "gil_timeout": 2.5}
+        return Controller(replace(setup, times=Times(gil_timeout=2.5), options=options))
+
+    monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
+    with ff.Fleet("local", agents=1) as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add("cam", fleet_builds.keeps_the_gil_once, str(tmp_path / "once"))
+        until(lambda: reader.get(50).seq > 10, "a result after the death of the stuck agent")
+        stats = fleet.stats()
+        balance(fleet)
+    assert stats.agents["agent0"].deaths >= 1
+    assert stats.cameras["cam"].starts >= 2
+    assert any("kept its GIL for" in event.text and "killed" in event.text for event in stats.events)
+    assert "in keep" in capfd.readouterr().err
+
+
 def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def quick(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
-        return Controller(name, keep=kept, times=Times(settled=0.5, first_hold=0.1), options=options)
+    def quick(setup: Setup) -> Controller:
+        return Controller(replace(setup, times=Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2)))
 
     monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
     with ff.Fleet("local", agents=1) as fleet:

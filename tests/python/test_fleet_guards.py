@@ -17,8 +17,8 @@ from typing import Any
 import fleet_builds
 import pytest
 from fleet_guards import GuardedFleet
+from fleet_support import balance, is_alive, until_up
 from support import until
-from test_fleet import balance, is_alive, until_up
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
@@ -222,6 +222,9 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
         ff.Fleet("auto", agents=2)
     with pytest.raises(ff.OptionError, match="host is for fleets on a cluster"):
         ff.Fleet("local", host="127.0.0.1")
+    for every in ("0.0.0.0", "0", "::", "[::]"):
+        with pytest.raises(ff.OptionError, match=r"such as '[0-9.]+', or None .*, which none can reach"):
+            ff.Fleet("auto", host=every)
     with pytest.raises(ff.OptionError, match="runtime_env is for fleets on a cluster"):
         ff.Fleet("local", runtime_env={})
     monkeypatch.setitem(sys.modules, "ray", None)

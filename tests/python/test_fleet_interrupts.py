@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import logging
+import os
+import re
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -17,8 +20,8 @@ from typing import Any
 import fleet_builds
 import numpy as np
 import pytest
+from fleet_support import shared_fleet, until_state
 from support import Gate, run_program, until
-from test_fleet import until_state, until_up
 
 import freshframe as ff
 from freshframe import _pickling
@@ -134,7 +137,7 @@ def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.Monk
 
         original = threading.Event.wait
         cameras = {f"cam{number}": "ticks:0.05" for number in range(50)}
-        fleet._number_of(fleet_builds.ticks)
+        fleet._builds.number_of(fleet_builds.ticks)
         with monkeypatch.context() as patch:
             patch.setattr(threading.Event, "wait", wait)
             with pytest.raises(KeyboardInterrupt):
@@ -241,14 +244,7 @@ def test_log_lines_that_wait_are_bounded_and_the_lost_ones_are_told(
 # ---- builds that hang
 
 
-@pytest.fixture(scope="module")
-def hanging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        fleet = ff.Fleet("local", start_timeout=0.3)
-    with fleet:
-        until_up(fleet)
-        yield fleet
+hanging = shared_fleet(start_timeout=0.3)
 
 
 def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hanging: ff.Fleet) -> None:
@@ -266,6 +262,48 @@ def test_a_build_that_hangs_fails_and_others_start(hanging: ff.Fleet) -> None:
     hanging.add("sound", fleet_builds.ticks, "ticks:0.05")
     until_state(hanging, "sound", "running")
     until(lambda: told(hanging, "its build of an earlier start has not returned"), "a second start")
+
+
+def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
+    hanging: ff.Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = tmp_path / "ready"
+    (tmp_path / "slow_to_import.py").write_text(
+        "import os, sys, time\n"
+        f"while sys.argv[0] == '-c' and not os.path.exists({str(ready)!r}):  # an agent\n"
+        "    time.sleep(0.01)\n"
+        "from fleet_builds import ticks\n"
+        "def build(url):\n"
+        "    return ticks(url)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for agent in hanging.stats().agents.values():  # the next one knows the folder
+        os.kill(agent.pid, signal.SIGKILL)
+    build = importlib.import_module("slow_to_import").build
+    hanging.add("slow", build, "ticks:0.05")
+    until(lambda: "slow" in told(hanging, "no start within 0.3 s"), "the failure")
+    hanging.add("quick", fleet_builds.ticks, "ticks:0.05")
+    until_state(hanging, "quick", "running")
+    ready.touch()
+    until_state(hanging, "slow", "running")
+
+
+def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_has_ended(
+    hanging: ff.Fleet, tmp_path: Path
+) -> None:
+    deaths = hanging.stats().agents["agent0"].deaths
+    hanging.add("beside", fleet_builds.ticks, "ticks:0.05")
+    until_state(hanging, "beside", "running")
+    hanging.add("gate", fleet_builds.hangs_at_start, str(tmp_path / "go on"), exclusive=True)
+    until_state(hanging, "gate", "failed")
+    camera = hanging.stats().cameras["gate"]
+    assert re.search(r"no start within 0.3 s: .*; it has no other start before its agent agent0", camera.why)
+    assert camera.starts == 1
+    assert told(hanging, "failed: no start within") >= {"gate"}
+    (tmp_path / "go on").touch()
+    until_state(hanging, "gate", "running")
+    assert hanging.stats().cameras["gate"].starts == 2
+    assert hanging.stats().agents["agent0"].deaths == deaths
 
 
 def told(fleet: ff.Fleet, text: str) -> set[str]:

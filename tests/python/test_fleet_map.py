@@ -3,31 +3,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import fleet_builds
 import pytest
+from fleet_support import shared_fleet
 from support import until
-from test_fleet import until_up
 
 import freshframe as ff
 from freshframe.fleet import MappedFile
+from freshframe.fleet._partial import Partial, sweep
 
 FILES = 12
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        with ff.Fleet("local", agents=2) as fleet:
-            until_up(fleet)
-            yield fleet
+fleet = shared_fleet(agents=2)
 
 
 def lists(folder: Path, count: int = FILES) -> list[Path]:
@@ -96,6 +94,59 @@ def test_outputs_are_complete_and_the_same_though_agents_are_killed(fleet: ff.Fl
     for first, second in zip(plain, faulty, strict=True):
         assert Path(first.out).read_bytes() == Path(second.out).read_bytes()
     assert sorted(os.listdir(tmp_path / "faulty")) == sorted(f"list{n}.jsonl" for n in range(FILES))
+
+
+_WRITER = """
+import sys, time
+from pathlib import Path
+from freshframe.fleet._partial import Partial
+partial = Partial(Path(sys.argv[1]), "0123456789ab")
+print(partial.path, flush=True)
+time.sleep(1000)
+"""
+
+
+def test_what_a_killed_map_has_left_is_removed_by_the_next_one_and_nothing_else(
+    fleet: ff.Fleet, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    files = lists(tmp_path, 1)
+    mine = Partial(tmp_path / "out" / "mine.jsonl", "0123456789ab")  # a map() that still runs
+    programs = [sys.executable, "-c", _WRITER, str(tmp_path / "out" / "killed.jsonl")]
+    with subprocess.Popen(programs, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        killed = Path(other.stdout.readline().strip())
+        elsewhere = killed.with_name(killed.name.replace(".jsonl.0123456789ab.", ".jsonl.0123456789ab.0"))
+        shutil.copy(killed, elsewhere)  # of another machine: its locks are not seen here
+        strange = killed.with_name(".strange.part")
+        strange.touch()
+        assert states(fleet.map(files, fleet_builds.numbers, tmp_path / "out" / "{stem}.jsonl")) == {"done"}
+        assert killed.exists()
+        other.kill()
+    assert states(fleet.map(files, fleet_builds.numbers, tmp_path / "out" / "{stem}.jsonl")) == {"there"}
+    left = {mine.path.name, elsewhere.name, strange.name, "list0.jsonl"}
+    assert set(os.listdir(tmp_path / "out")) == left
+    mine.complete()
+    assert (tmp_path / "out" / "mine.jsonl").exists()
+
+
+def test_a_file_that_was_swept_before_its_lock_gets_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = fcntl.flock
+    calls: list[int] = []
+
+    def late(descriptor: int, how: int) -> None:
+        if not calls:
+            calls.append(descriptor)
+            sweep(tmp_path)
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    partial = Partial(tmp_path / "a.jsonl", "0123456789ab")
+    assert os.listdir(tmp_path) == [partial.path.name]
+    sweep(tmp_path)
+    assert partial.path.exists()
 
 
 def test_what_map_cannot_do_is_refused_with_a_reason(fleet: ff.Fleet, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import dataclasses
 import functools
 import json
 import random
-import runpy
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import freshframe as ff
 from freshframe.fleet import FleetSample, _desk, _ray_connection, _ray_controller
 
+from .app_file import MODULE, AppError, loaded
 from .messages import Messages
 from .outcome import ExitCode, UsageError
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _EVERY = 1.0  # seconds between two looks of `top`
 _SHOWN_CAMERAS = 40  # of `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
+_HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.Fleet begins one"
+_STUCK = 3.0  # seconds without a word of an agent's Python
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
@@ -36,13 +39,12 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.verb == "check":
         return _check(options, messages)
     if options.ray is None:
-        name = options.name or _only_one(_desk.running(), "this user runs no fleet")
+        name = _only_one(_desk.running()) if options.name is None else _one_of(options.name)
         return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
     address = _ray_connection.checked_address(options.ray)
     connection = _ray_connection.RayConnection(address, None)
     try:
-        known = [] if options.name else _ray_controller.running(connection)
-        name = options.name or _only_one(known, "this cluster has no detached fleet")
+        name = options.name or _only_detached(_ray_controller.running(connection))
         with ff.Fleet.connect(name, address=address) as fleet:
             return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
     finally:
@@ -60,17 +62,47 @@ def _ask_detached(fleet: ff.Fleet, what: str, **arguments: str) -> Any:
 def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> ExitCode:
     if options.verb in ("drain", "resume"):
         ask(options.verb, agent=options.agent)
-        messages.say(f"fleet {name}: {options.verb} {options.agent}")
+        messages.say(f"fleet {name}: {_what_follows(ask('stats'), options)}")
         return ExitCode.OK
     return _status(ask, options) if options.verb == "status" else _top(ask, options)
 
 
-def _only_one(names: list[str], none: str) -> str:
+def _only_one(names: list[str]) -> str:
     if not names:
-        raise UsageError(none)
+        raise UsageError(f"this user runs no fleet: {_HOW_TO_BEGIN}")
     if len(names) > 1:
         raise UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
     return names[0]
+
+
+def _only_detached(names: list[str]) -> str:
+    if not names:
+        raise UsageError(
+            'this cluster has no detached fleet: ff.Fleet("auto", name=..., detached=True) begins one'
+        )
+    return _only_one(names)
+
+
+def _one_of(name: str) -> str:
+    names = _desk.running()
+    if name not in names:
+        there = f"there are {', '.join(names)}" if names else f"this user runs none: {_HOW_TO_BEGIN}"
+        raise UsageError(f"there is no fleet {name!r}; {there}")
+    return name
+
+
+def _what_follows(state: dict[str, Any], options: Any) -> str:
+    """After drain or resume."""
+    if options.verb == "resume":
+        return f"{options.agent} takes cameras again"
+    count = state["agents"][options.agent]["cameras"]
+    others = [each for each in state["agents"].values() if each["state"] == "up" and not each["draining"]]
+    if not count:
+        return f"{options.agent} is draining and has no cameras"
+    if not others:
+        why = "no other agent takes cameras now"
+        return f"{options.agent} is draining, its {_cameras_of(count)} run on there: {why}"
+    return f"{options.agent} is draining, {_cameras_of(count)} to move: see `freshframe fleet status`"
 
 
 def _status(ask: Ask, options: Any) -> ExitCode:
@@ -129,6 +161,8 @@ def _agents(agents: dict[str, Any]) -> Any:
     table = _table("agent", "state", "pid", "cameras", "load", "silent", "deaths", "labels")
     for name, agent in agents.items():
         state = "draining" if agent["draining"] and agent["state"] == "up" else agent["state"]
+        if agent["state"] == "up" and agent.get("python_silent", 0.0) > _STUCK:
+            state += f", its GIL is kept for {agent['python_silent']:.0f} s"
         labels = " ".join(f"{key}={value}" for key, value in agent["labels"].items())
         table.add_row(
             name,
@@ -175,13 +209,16 @@ def _readers(readers: list[dict[str, Any]]) -> Any:
 
 
 def _run(options: Any, messages: Messages) -> ExitCode:
-    path = Path(options.app)
-    if not path.is_file():
-        raise UsageError(f"there is no program {options.app!r}")
-    program = runpy.run_path(str(path), run_name="__freshframe_fleet__")
+    try:
+        program = _program(options.app)
+    except AppError as failure:
+        return failure.code
     build = program.get("build")
     if not callable(build):
-        raise UsageError(f"{options.app} must define build(url), which returns (pipeline, outputs)")
+        there = "build is not there" if build is None else f"build is {build!r}"
+        raise UsageError(
+            f"{options.app!r} must define build(url), which returns (pipeline, outputs), but {there}"
+        )
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
         raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
@@ -190,9 +227,12 @@ def _run(options: Any, messages: Messages) -> ExitCode:
     agents = options.agents or 1 if options.ray is None else None
     with ff.Fleet(options.ray or "local", agents=agents, name=options.name) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)
-        many = fleet.add_many(cameras, build, exclusive=options.exclusive)
-        where = f"{agents} agents" if options.ray is None else f"the Ray cluster {options.ray}"
-        messages.say(f"fleet {fleet.name}: {many} cameras on {where}; Ctrl-C ends it")
+        many = _add(fleet, cameras, build, options)
+        if options.ray is not None:
+            where = f"the Ray cluster {options.ray}"
+        else:
+            where = "1 agent" if agents == 1 else f"{agents} agents"
+        messages.say(f"fleet {fleet.name}: {_cameras_of(many)} on {where}; Ctrl-C ends it")
         if options.serve:
             messages.say(f"page: {fleet.serve().url}")
         if reader is None:
@@ -201,6 +241,30 @@ def _run(options: Any, messages: Messages) -> ExitCode:
         for sample in reader:
             print(json.dumps(_as_json(sample)), flush=True)
     return ExitCode.OK
+
+
+def _program(app: str) -> dict[str, Any]:
+    path = Path(app)
+    if not path.is_file():
+        raise UsageError(f"cannot read {app!r}: there is no such file; expected a program that defines build")
+    module = loaded(path, [])
+    del sys.modules[MODULE]  # agents cannot import it: what it defines travels to them
+    return vars(module)
+
+
+def _add(fleet: ff.Fleet, cameras: Any, build: Any, options: Any) -> int:
+    try:
+        many = fleet.add_many(cameras, build, exclusive=options.exclusive)
+    except OSError as error:
+        raise UsageError(f"cannot read --cameras {cameras}: {error.strerror}") from error
+    if not many:
+        where = f"--cameras {cameras}" if options.cameras is not None else f"cameras in {options.app!r}"
+        raise UsageError(f"{where} must name a camera, and names none")
+    return many
+
+
+def _cameras_of(count: int) -> str:
+    return "1 camera" if count == 1 else f"{count} cameras"
 
 
 def _check(options: Any, messages: Messages) -> ExitCode:
@@ -217,6 +281,10 @@ def _check(options: Any, messages: Messages) -> ExitCode:
     folder = Path(options.folder or tempfile.mkdtemp(prefix="freshframe-check-"))
     if (folder / "sessions.jsonl").exists():
         raise UsageError(f"--folder {folder} has the logs of another run; name a new folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make --folder {folder}: {error.strerror}; name a new folder") from error
     messages.say(f"{options.cameras} cameras, {options.agents} agents, {options.faults} faults, seed {seed}")
     verdict = run_check(
         CheckOptions(

@@ -13,6 +13,7 @@ from typing import Any
 
 import freshframe as ff
 
+from .fleet_verbs import add_verbs
 from .option_values import count, dimensions, moment, port, radius, rate, seconds, share, source
 
 _SOURCE = (
@@ -362,62 +363,7 @@ def _fleet(commands: Any) -> None:
         "  freshframe fleet run app.py --cameras cameras.csv --agents 2 --read tracks\n"
         "  freshframe fleet status\n  freshframe fleet drain agent0",
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    run = verbs.add_parser("run", help="run the cameras of a file with the `build` function of a program")
-    run.add_argument(
-        "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
-    )
-    run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
-    run.add_argument("--agents", type=count, metavar="N", help="number of processes (default 1)")
-    run.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        help="run them on this Ray cluster, an agent on each machine: auto or HOST:PORT",
-    )
-    run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
-    run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
-    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")
-    _fleet_check(verbs)
-    for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
-        verbs.add_parser(verb, help=summary)
-    for verb, summary in (
-        ("drain", "move all cameras of an agent to others"),
-        ("resume", "let an agent take cameras again"),
-    ):
-        verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
-    for name, each in verbs.choices.items():
-        if name == "check":
-            continue
-        each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
-        if name != "run":
-            each.add_argument(
-                "--ray", metavar="ADDRESS", help="a detached fleet on this Ray cluster: auto or HOST:PORT"
-            )
-        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
-
-
-def _fleet_check(verbs: Any) -> None:
-    check = verbs.add_parser(
-        "check",
-        help="run test cameras, a fleet and random faults, and compare what was sent with what was read",
-    )
-    check.add_argument("--cameras", type=count, default=12, metavar="N", help="test cameras (default 12)")
-    check.add_argument("--agents", type=count, default=3, metavar="N", help="agents of the fleet (default 3)")
-    check.add_argument(
-        "--exclusive",
-        type=int,
-        metavar="N",
-        help="number of cameras that allow one session (default: half of them)",
-    )
-    check.add_argument("--fps", type=float, default=10.0, help="frames a second of each camera (default 10)")
-    check.add_argument("--faults", type=count, default=10, metavar="N", help="number of faults (default 10)")
-    check.add_argument("--seed", type=int, help="seed of the faults; the same seed gives the same faults")
-    check.add_argument(
-        "--folder",
-        metavar="PATH",
-        help="a new folder for the logs; without it they are kept only if a rule was broken",
-    )
-    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
+    add_verbs(parser)
 
 
 def _gil(commands: Any) -> None:

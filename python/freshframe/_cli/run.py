@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
-import sys
-import traceback
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -17,27 +14,18 @@ import freshframe as ff
 from freshframe._progress import progress_display
 from freshframe._stats import make_report
 
+from .app_file import AppError, guarded, loaded
 from .dashboard import serve_if_asked
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
 from .summary import shortfalls
-
-_MODULE = "freshframe_app"  # not __main__: what a file does when it is run itself is not wanted here
-
-
-class AppError(Exception):
-    """The file raised an exception, which has been printed."""
-
-    def __init__(self, code: ExitCode) -> None:
-        super().__init__()
-        self.code = code
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command."""
     path, name = _split(options.app)
     try:
-        pipeline = _pipeline(_loaded(path, options.arguments), path, name)
+        pipeline = _pipeline(loaded(path, options.arguments), path, name)
     except AppError as failure:
         return failure.code
     try:
@@ -97,23 +85,10 @@ def _split(app: str) -> tuple[Path, str]:
     return path, name
 
 
-def _loaded(path: Path, arguments: list[str]) -> types.ModuleType:
-    """Runs the file as a module, with sys.argv and sys.path as `python` would have them."""
-    sys.argv = [str(path), *arguments]
-    sys.path.insert(0, str(path.resolve().parent))
-    spec = importlib.util.spec_from_file_location(_MODULE, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{str(path)!r} is not a Python file: its name must end with .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[_MODULE] = module
-    _guarded(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
-    return module
-
-
 def _pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
     found = getattr(module, name, None)
     if found is not None and not isinstance(found, ff.Pipeline) and callable(found):
-        found = _guarded(found)
+        found = guarded(found)
     if not isinstance(found, ff.Pipeline):
         others = [key for key, value in vars(module).items() if isinstance(value, ff.Pipeline)]
         there = f"; there is {', '.join(others)}: run {path}:{others[0]}" if others else ""
@@ -128,19 +103,3 @@ def _pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
             'if __name__ == "__main__": so that this command can run it'
         )
     return found
-
-
-def _guarded(call: Callable[[], Any]) -> Any:
-    """Calls what is the user's; its exception is shown with the user's part of the traceback."""
-    try:
-        return call()
-    except Exception as error:
-        trace = error.__traceback__
-        while trace is not None and (
-            trace.tb_frame.f_code.co_filename == __file__
-            or trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
-        ):
-            trace = trace.tb_next
-        traceback.print_exception(type(error), error, trace)
-        refused = isinstance(error, ff.GraphError | ff.OptionError | ff.OptionTypeError)
-        raise AppError(ExitCode.USAGE if refused else ExitCode.FAILED) from None

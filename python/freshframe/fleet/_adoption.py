@@ -29,6 +29,7 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
             dict(each["labels"]),
             state="up" if each["launched"] else "down",
             heard=now + GRACE,
+            python_ran=now + GRACE,
             load=1.0,  # takes none before it has reported
             draining=each["draining"],
             launches=2,
@@ -79,7 +80,7 @@ def report(decisions: Decisions, name: str, runs: Iterable[Run], now: float) -> 
             actions += decisions._close(camera, now)
         elif camera.state != "running":
             decisions._enter(camera, "running", now)
-    decisions._end_overlaps(name, now)  # what was given away meanwhile is closed by its answer
+    decisions._overlaps.end(name, now)  # what was given away meanwhile is closed by its answer
     decisions._note(now, name, f"adopted with {len(placed[name])} cameras")
     for number in sorted(placed[name]):
         if number not in listed:

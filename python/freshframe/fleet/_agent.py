@@ -18,14 +18,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import _native, _pickling
+from .. import _native
 from .._errors import FreshframeError, StopTimeout
 from .._pipeline import Pipeline
 from .._worker import _log_to_parent
 from ._agent_page import AgentPage, Row
+from ._beat import begin_beat
 from ._built import checked
 from ._crew import Crew
 from ._outlet import Outlet, add_outlet, counts_of, final_counts_of
+from ._received_build import ReceivedBuild
 from ._url import masked, resolved
 
 _SOCKET = 3
@@ -50,7 +52,7 @@ class _Run:
     pipeline: Pipeline | None = None
     outlets: list[Outlet] = field(default_factory=list)
     told: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
-    began: float | None = None  # when its build was called
+    began: float | None = None  # when its build was loaded and called
     thread: int = 0  # that starts or closes it
     hung: bool = False  # its start has taken too long
     ended: bool = False  # the controller was told
@@ -72,13 +74,14 @@ class _Run:
 
 
 class _Agent:
-    def __init__(self, end: Any, start_timeout: float | None) -> None:
+    def __init__(self, end: Any, start_timeout: float | None, gil_timeout: float | None) -> None:
         self._end = end
         self._start_timeout = start_timeout
+        self._gil_timeout = gil_timeout
         self._runs: dict[tuple[int, int], _Run] = {}
         self._hung: dict[int, _Run] = {}  # by camera: a build of it has not returned yet
         self._lock = threading.RLock()  # a log line may come at any moment
-        self._builds: dict[int, Any] = {}  # functions, or why they cannot be had
+        self._builds: dict[int, ReceivedBuild] = {}
         self._crew = Crew(_AT_ONCE, "camera")
         self._page: AgentPage | None = None
 
@@ -96,6 +99,7 @@ class _Agent:
 
     def work(self) -> None:
         """Does what the controller orders, until it orders the end or has gone."""
+        begin_beat(lambda: self._tell("runs"), self._gil_timeout)
         threading.Thread(target=self._look, name="ended pipelines", daemon=True).start()
         orders: dict[str, Callable[..., None]] = {
             "levels": self._levels,
@@ -142,13 +146,7 @@ class _Agent:
             self._page.publish(rows)
 
     def _learn(self, number: int, known: bytes, pickled: bytes) -> None:
-        try:
-            _pickling.learn(pickle.loads(known))
-            definitions, build = pickle.loads(pickled)
-            _pickling.learn(definitions)
-        except Exception as error:
-            build = FreshframeError(f"build cannot be loaded here: {_text(error)}")
-        self._builds[number] = build
+        self._builds[number] = ReceivedBuild(known, pickled)
 
     # ---- start
 
@@ -168,7 +166,7 @@ class _Agent:
             logging.getLogger("freshframe").exception("camera %r", run.name)
             self._close(run, ("failed", run.key, run.shown(_text(error))))
 
-    def _open(self, run: _Run, build: Any) -> None:
+    def _open(self, run: _Run, build: ReceivedBuild) -> None:
         with run.lock:
             with self._lock:
                 hung = self._hung.get(run.camera)
@@ -215,16 +213,20 @@ class _Agent:
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
             run.pipeline._engine.request_stop()
+        event = ("failed", run.key, run.shown(text))
         if run.exclusive and run.pipeline is not None:
-            return  # it may have opened its session: its end is told when it has ended
-        self._tell_end(run, ("failed", run.key, run.shown(text)))
+            self._tell("hangs", *event[1:])  # it may have a session: its end is told when it has ended
+        elif run.exclusive and not self._end.close_run(*run.key):
+            self._tell("hangs", *event[1:])
+            threading.Thread(target=self._tell_end, args=(run, event), name="session", daemon=True).start()
+        else:
+            self._tell_end(run, event)
 
-    def _make(self, run: _Run, build: Any) -> list[str]:
-        if isinstance(build, Exception):
-            raise build
+    def _make(self, run: _Run, received: ReceivedBuild) -> list[str]:
+        run.began = time.monotonic()
+        build = received.function()
         url = resolved(run.url)
         run.secret = url if url != run.url else ""
-        run.began = time.monotonic()
         self._end.enter_gate(*run.key)
         try:
             made = build(url)
@@ -375,9 +377,9 @@ def main(parent: int, options: dict[str, Any]) -> None:
     _native.let_leaks_pass()
     faulthandler.enable()
     os.set_inheritable(_SOCKET, False)
-    start_timeout = options.pop("start_timeout", _START_TIMEOUT)
+    timeouts = options.pop("start_timeout", _START_TIMEOUT), options.pop("gil_timeout", None)
     end = _native.FleetAgent(_SOCKET, parent, options)
-    _Agent(end, start_timeout).work()
+    _Agent(end, *timeouts).work()
     with contextlib.suppress(Exception):
         logging.shutdown()
     os._exit(0)  # what still runs is a camera that does not stop

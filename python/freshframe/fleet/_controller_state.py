@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 from .._errors import StateError
@@ -30,23 +31,31 @@ def boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a fleet's controller is made with."""
+
+    name: str
+    keep: bool  # the state file after the end
+    times: Times
+    options: dict[str, Any]  # of its agents
+
+
 class ControllerState:
     """Its user holds the lock around each call, or is the controller's thread."""
 
-    def __init__(
-        self, name: str, *, keep: bool, times: Times | None = None, options: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, setup: Setup) -> None:
         """No agents yet.
 
         Raises:
             FreshframeError: The state cannot be written.
             StateError: A fleet of this name runs already.
         """
-        self.name = name
-        self._options = options or {}
-        self._state = self._make_state(keep)
+        self.name = setup.name
+        self._options = setup.options
+        self._state = self._make_state(setup.keep)
         self._lock = threading.RLock()
-        self._decisions = Decisions(self._state.next_epoch, self._is_flushed, times)
+        self._decisions = Decisions(self._state.next_epoch, self._is_flushed, setup.times)
         self._links: dict[str, Link] = {}
         self._builds: list[tuple[bytes, bytes]] = []
         self._urls: dict[int, tuple[str, int]] = {}  # address and build, by camera number
@@ -65,7 +74,7 @@ class ControllerState:
         self._cpu = 0.0
         self._closing = False
         self._hurried = False  # something is to be decided now
-        self._logs = AgentLogs(name)
+        self._logs = AgentLogs(setup.name)
         self._serving = False  # agents show pages of their own
         self.ticked = boot_time()  # when the thread was last seen to work
         self._ended = threading.Event()
@@ -202,7 +211,7 @@ class ControllerState:
                 camera.name: _snapshot.camera_stats(
                     camera,
                     self._urls[camera.number][0],
-                    details.get(camera.run),
+                    details.get(_snapshot.shown_run(camera)),
                     self._counts[camera.number],
                     now,
                 )

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from .. import _process
 from .._errors import FreshframeError
 from . import _snapshot, _wire
-from ._controller_state import ControllerState, boot_time
-from ._decisions import Action, Times
+from ._controller_state import ControllerState, Setup, boot_time
+from ._decisions import Action
 from ._link import Link
 from ._url import masked
 
@@ -48,21 +48,19 @@ class _Request:
 class ControllerThread(ControllerState):
     """What changes its state is done by its thread: Ctrl-C in the program interrupts nothing half done."""
 
-    def __init__(
-        self, name: str, *, keep: bool, times: Times | None = None, options: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, setup: Setup) -> None:
         """Starts the thread; there are no agents yet.
 
         Raises:
             FreshframeError: The state cannot be written.
             StateError: A fleet of this name runs already.
         """
-        super().__init__(name, keep=keep, times=times, options=options)
+        super().__init__(setup)
         self._requests: deque[_Request] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"fleet {setup.name}", daemon=True)
         self._thread.start()
 
     def _call(self, job: Callable[[], _T]) -> _T:
@@ -193,6 +191,9 @@ class ControllerThread(ControllerState):
             self._end_outbox(record)
         starting = self._decisions.agents[link.name].state == "starting"
         runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras] if starting else ()
+        if self._decisions.moves:
+            some = message.cameras[message.cameras["results"] > 0]
+            self._decisions.give_results({(int(each["camera"]), int(each["epoch"])) for each in some})
         self._decisions.heard(link.name, now, link.note_cpu(now, message.cpu), runs)
         self._do(self._decisions.tick(now))
         allowed = _wire.runs(self._decisions.allowed(link.name))
@@ -205,6 +206,7 @@ class ControllerThread(ControllerState):
             reader._end_run((int(record["camera"]), int(record["epoch"])), lost=False)
 
     def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
+        self._decisions.python_ran(link.name, now)
         what, *rest = event
         if what == "started":
             run, outputs = rest
@@ -212,6 +214,8 @@ class ControllerThread(ControllerState):
             self._learn_outputs(run, outputs)
         elif what == "failed":
             self._do(self._decisions.failed(rest[0], now, rest[1]))
+        elif what == "hangs":
+            self._do(self._decisions.hangs(rest[0], now, rest[1]))
         elif what == "ended":
             self._do(self._decisions.ended(rest[0], now))
         elif what == "closed":
@@ -314,7 +318,8 @@ class ControllerThread(ControllerState):
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 reader._end_run(run, lost=True)
-        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=link.has_crashed(why)))
+        crashed = not self._closing and link.has_crashed(why)
+        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=crashed))
 
     # ---- the end
 

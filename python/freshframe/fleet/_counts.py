@@ -6,30 +6,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+_STARTS = 2  # whose counts may still grow
 CAUSES = ("queue_full", "stopped", "refused", "failed")
 
 
 class CameraCounts:
-    """Of one camera: its finished starts, and the present one as its agent last told."""
+    """Of one camera: its finished starts, and the latest two as their agents last told: it may be moving."""
 
     def __init__(self) -> None:
         """Nothing yet."""
         self._finished: Counter[str] = Counter()
-        self._epoch = 0  # of the present start
-        self._told: Counter[str] = Counter()
+        self._told: dict[int, Counter[str]] = {}  # by epoch, in their order
 
     def tell(self, epoch: int, counts: Mapping[str, int]) -> None:
-        """What a start has counted by now. Of an older one nothing is heard."""
-        if epoch < self._epoch:
-            return
-        if epoch > self._epoch:
-            self._finished.update(self._told)
-            self._told = Counter()
-            self._epoch = epoch
+        """What a start has counted by now. Of one before the latest two nothing is heard."""
+        if epoch not in self._told:
+            if self._told and epoch < max(self._told):
+                return
+            self._told[epoch] = Counter()
+        if len(self._told) > _STARTS:
+            self._finished.update(self._told.pop(min(self._told)))
+        told = self._told[epoch]
         for name, count in counts.items():
-            self._told[name] = max(self._told[name], count)
+            told[name] = max(told[name], count)
 
     def totals(self, epoch: int, counts: Mapping[str, int]) -> Counter[str]:
         """Of all starts; ``counts``: what else is known of the present one."""
         self.tell(epoch, counts)
-        return self._finished + self._told
+        return sum(self._told.values(), self._finished)

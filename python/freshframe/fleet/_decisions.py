@@ -3,44 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from . import _placement
+from . import _patience
+from ._consequences import Consequences
 from ._roles import Action, Agent, AgentState, Camera, CameraState, Run, Times
-from ._suspects import Suspects
 
 __all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions", "Run", "Times"]
 
 
-class Decisions:
-    """The state of a fleet, and what follows from what happens to it.
-
-    ``next_epoch`` gives an epoch that is on disk. ``is_flushed`` says whether no outbox of a run has results.
-    """
-
-    def __init__(
-        self,
-        next_epoch: Callable[[], int],
-        is_flushed: Callable[[Run], bool] = lambda run: True,
-        times: Times | None = None,
-    ) -> None:
-        """Nothing yet."""
-        self.times = times or Times()
-        self.agents: dict[str, Agent] = {}
-        self.cameras: dict[int, Camera] = {}
-        self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
-        self.warnings: list[str] = []  # for the log; taken by the controller
-        self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
-        self._next_epoch = next_epoch
-        self._is_flushed = is_flushed
-        self._ticked: float | None = None
-        self._resumed = float("-inf")  # the latest end of an own pause
-        self._uneven_since: float | None = None
-        self._rebalanced = float("-inf")
-        self._placed: dict[str, set[int]] = {}  # cameras by agent
-        self._restless: set[int] = set()  # cameras that tick() has to look at
-        self._suspects = Suspects(self.times)
-        self._left: dict[str, list[Camera]] = {}  # given away by an agent that was not seen to end
+class Decisions(Consequences):
+    """The state of a fleet, and what follows from what happens to it."""
 
     # ---- what the user wants
 
@@ -60,17 +33,12 @@ class Decisions:
         camera = self.cameras[number]
         camera.removed = True
         self._restless.add(number)
-        return self._close(camera, now) if camera.state in ("starting", "running") else []
+        actions = self._handovers.stop(camera)
+        return actions + (self._close(camera, now) if camera.state in ("starting", "running") else [])
 
     def move(self, number: int, to: str, now: float) -> list[Action]:
         """A camera that shall run on that agent."""
-        camera = self.cameras[number]
-        camera.wanted = to
-        if camera.agent == to and camera.state in ("starting", "running"):
-            return []
-        self._restless.add(number)
-        camera.retry_at = now
-        return self._close(camera, now) if camera.state in ("starting", "running") else []
+        return self._move(self.cameras[number], to, now)
 
     def drain(self, name: str, draining: bool) -> None:
         """An agent that shall have no cameras, or may have some again."""
@@ -84,19 +52,34 @@ class Decisions:
         """Its process was started."""
         agent = self.agents[name]
         agent.state = "starting"
-        agent.heard = now
+        agent.heard = agent.python_ran = now
+        agent.is_stuck = agent.keeps_gil = False
         agent.launches += 1
         agent.seen_ended = False
+
+    def give_results(self, runs: Collection[Run]) -> None:
+        """These have given results. To be called while ``moves``."""
+        self._handovers.give_results(runs)
+
+    @property
+    def moves(self) -> bool:
+        """Whether a camera has two runs, so that give_results() matters."""
+        return self._handovers.is_waiting
+
+    def python_ran(self, name: str, now: float) -> None:
+        """An agent's Python has told something. Its renewals come from native code."""
+        self.agents[name].python_ran = now
 
     def heard(self, name: str, now: float, load: float, runs: Iterable[Run] = ()) -> None:
         """An agent renewed its lease. Its first renewal lists what it already runs."""
         agent = self.agents[name]
         agent.heard = now
         agent.load = load
+        agent.python_ran = agent.python_ran or now  # one that was adopted has told nothing yet
         if agent.state != "starting":
             return
         agent.state = "up"
-        agent.up_since = now
+        agent.up_since = agent.python_ran = now
         agent.why = ""
         self._note(now, name, "up")
         for run in runs:
@@ -115,36 +98,26 @@ class Decisions:
     def gone(self, name: str, now: float, why: str, *, crashed: bool = False) -> list[Action]:
         """Its process was seen to have ended: nothing of it is at work any more.
 
-        ``crashed``: by itself, so that a camera of it may be the cause.
+        ``crashed``: by itself, so that a camera of it may be the cause. An agent that was stuck counts, too.
         """
         agent = self.agents[name]
-        if agent.state == "up" and now - agent.up_since >= self.times.settled:
-            agent.deaths_in_row = 0
+        crashed_at = agent.python_ran if agent.is_stuck else now if crashed else None
+        _patience.note_death(agent, now, self.times)
         agent.state = "down"
         agent.seen_ended = True
         agent.why = why
-        agent.deaths += 1
-        wait = min(self.times.longest_relaunch, self.times.first_relaunch * 2.0**agent.deaths_in_row)
-        agent.deaths_in_row = min(agent.deaths_in_row + 1, 10)
-        agent.launch_at = now + wait
         agent.load = 0.0
         self._note(now, name, why)
         cameras = [self.cameras[number] for number in sorted(self._placed[name])]
-        culprit = self._suspects.crash(cameras, now) if crashed else None
+        culprit = None if crashed_at is None else self._suspects.crash(cameras, crashed_at)
         for camera in cameras:
             self._lose(camera, now, f"{name} {why}")
         if culprit is not None and not culprit.removed:
             self._hold(culprit, now, f"{name} {why}")
         self._placed[name].clear()
-        self._end_overlaps(name, now)
+        self._handovers.drop(name)
+        self._overlaps.end(name, now)
         return self._finished(now)
-
-    def _end_overlaps(self, name: str, now: float) -> None:
-        for camera in self._left.pop(name, ()):
-            camera.left -= 1
-            if camera.doubled_at is not None:
-                camera.overlap += now - camera.doubled_at
-                camera.doubled_at = now if camera.left else None
 
     def cut_off(self, name: str, now: float, why: str) -> list[Action]:
         """Its connections have ended: it most likely has, too, but nobody has seen it."""
@@ -155,12 +128,13 @@ class Decisions:
         for number in sorted(self._placed[name]):
             if not self.cameras[number].exclusive:
                 self._leave(self.cameras[number], agent, now, f"{name}: {why}")
+        self._leave_formers(name, now)
         return self.tick(now)
 
     def remove_agent(self, name: str, now: float) -> None:
         """An agent without cameras that shall not run any more."""
         del self.agents[name], self._placed[name]
-        self._end_overlaps(name, now)
+        self._overlaps.end(name, now)
 
     def _hold(self, camera: Camera, now: float, why: str) -> None:
         """It has crashed several agents: the others shall not suffer for it."""
@@ -170,12 +144,6 @@ class Decisions:
         camera.retry_at = now + wait
         self._note(now, camera.name, text)
         self.warnings.append(f"camera {camera.name!r} is {text}")
-
-    def _lose(self, camera: Camera, now: float, why: str) -> None:
-        camera.agent = None
-        then = camera.then if camera.state == "closing" else "unplaced"
-        self._enter(camera, then, now, why)
-        camera.retry_at = max(camera.retry_at, now) if then == "failed" else now
 
     def started(self, run: Run, now: float) -> None:
         """A camera's pipeline runs."""
@@ -188,14 +156,26 @@ class Decisions:
         camera = self._current(run)
         if camera is None or camera.state == "closing":
             return self.closed(run, now)
-        if camera.state == "running" and now - camera.since >= self.times.settled:
-            camera.failures_in_row = 0
-        wait = min(self.times.longest_retry, self.times.first_retry * 2.0**camera.failures_in_row)
-        camera.failures_in_row = min(camera.failures_in_row + 1, 10)
-        camera.failures += 1
-        camera.retry_at = now + wait
-        self._note(now, camera.name, f"failed: {why}")
+        self._count_failure(camera, now, why)
         return self._flush(camera, now, "failed", why)
+
+    def _count_failure(self, camera: Camera, now: float, why: str) -> None:
+        _patience.note_failure(camera, now, self.times)
+        self._note(now, camera.name, f"failed: {why}")
+
+    def hangs(self, run: Run, now: float, why: str) -> list[Action]:
+        """Its start takes too long and may have opened a session: it keeps its place until that has ended."""
+        camera = self._current(run)
+        if camera is None or camera.hangs:
+            return []
+        actions = []
+        if camera.state != "closing":
+            actions = self._close(camera, now)
+            camera.then = "failed"
+        self._count_failure(camera, now, why)
+        camera.hangs = True
+        camera.why = f"{why}; it has no other start before its agent {camera.agent} has closed this one"
+        return actions
 
     def ended(self, run: Run, now: float) -> list[Action]:
         """Its pipeline has ended by itself and is closed."""
@@ -209,7 +189,7 @@ class Decisions:
         """It was closed because it had to be."""
         camera = self._current(run)
         if camera is None:
-            return []
+            return self.tick(now) if self._handovers.note_end(run, now) else []
         if camera.state == "closing":
             camera.closed_at = camera.closed_at or now
             return self.tick(now)
@@ -221,196 +201,3 @@ class Decisions:
         camera.closed_at = now
         camera.then = then
         return self.tick(now)
-
-    # ---- what follows
-
-    def tick(self, now: float) -> list[Action]:
-        """What is to be done by now. To be called often; an own pause is a longer time between two calls."""
-        if self._ticked is not None and now - self._ticked > self.times.own_pause:
-            self._resumed = now
-            self._note(now, "controller", f"was paused for {now - self._ticked:.1f} s")
-        self._ticked = now
-        for camera in self._suspects.look(now):
-            self._note(now, camera.name, "cleared: its agent runs on with it")
-        actions: list[Action] = []
-        for agent in self.agents.values():
-            self._watch(agent, now, actions)
-            if agent.draining and agent.state == "up" and self._placed[agent.name]:
-                self._drain_some(agent, now, actions)
-        for number in sorted(self._restless):
-            self._settle(self.cameras[number], now, actions)
-        self._rebalance(now, actions)
-        return actions + self._finished(now)
-
-    def _watch(self, agent: Agent, now: float, actions: list[Action]) -> None:
-        if agent.state == "down" and now >= agent.launch_at:
-            actions.append(Action("launch", agent.name))
-            return
-        silent = now - max(agent.heard, self._resumed)
-        patience = {"up": self.times.kill_after, "starting": self.times.start_within}.get(agent.state)
-        if patience is not None and silent > patience:
-            agent.state = "ending"
-            agent.why = f"silent for {silent:.1f} s"
-            self._note(now, agent.name, f"{agent.why}: killed")
-            actions.append(Action("kill", agent.name))
-        if agent.state == "ending":
-            for number in sorted(self._placed[agent.name]):
-                camera = self.cameras[number]
-                wait = self.times.session_timeout if camera.exclusive else self.times.give_away_after
-                if silent > wait:
-                    self._leave(camera, agent, now, f"{agent.name} does not end")
-
-    def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
-        """Gives it away though its agent was not seen to end."""
-        self._placed[agent.name].discard(camera.number)
-        self._left.setdefault(agent.name, []).append(camera)
-        camera.left += 1
-        self._lose(camera, now, why)
-
-    def _drain_some(self, agent: Agent, now: float, actions: list[Action]) -> None:
-        leaving = 0
-        for number in sorted(self._placed[agent.name]):
-            camera = self.cameras[number]
-            if camera.state == "closing":
-                leaving += 1
-        for number in sorted(self._placed[agent.name]):
-            camera = self.cameras[number]
-            if leaving >= self.times.closing_at_once:
-                return
-            if camera.state != "running" or not self._candidates(camera):
-                continue
-            leaving += 1
-            actions += self._close(camera, now)
-
-    def _settle(self, camera: Camera, now: float, actions: list[Action]) -> None:
-        if camera.state == "closing" and camera.closed_at is not None:
-            if not self._is_flushed(camera.run) and now - camera.closed_at < self.times.flush:
-                return
-            if camera.agent is not None:
-                actions.append(Action("forget", camera.agent, camera.number, camera.epoch))
-                self._placed[camera.agent].discard(camera.number)
-            camera.agent = None
-            self._enter(camera, camera.then, now, camera.why)
-        if camera.state in ("unplaced", "failed") and not camera.removed and now >= camera.retry_at:
-            self._place(camera, now, actions)
-
-    def _place(self, camera: Camera, now: float, actions: list[Action]) -> None:
-        if self._is_early(camera, now):
-            self._enter(camera, "unplaced", now, "its agents are starting")
-            return
-        if why := self.holds(camera, now):
-            self._enter(camera, "unplaced", now, why)
-            return
-        agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
-        if agent is None:
-            why = _placement.why_nowhere(camera, self.agents.values(), self.times)
-            if camera.state != "unplaced" or camera.why != why:
-                self._enter(camera, "unplaced", now, why)
-                self._note(now, camera.name, f"unplaced: {why}")
-            return
-        try:
-            camera.epoch = self._next_epoch()
-        except OSError as error:
-            self._enter(camera, "unplaced", now, f"the state cannot be written: {error}")
-            camera.retry_at = now + self.times.first_retry
-            return
-        camera.agent = agent.name
-        camera.starts += 1
-        if camera.left and camera.doubled_at is None:
-            camera.doubled_at = now
-        self._placed[agent.name].add(camera.number)
-        self._suspects.placed(camera)
-        self._enter(camera, "starting", now)
-        actions.append(Action("start", agent.name, camera.number, camera.epoch))
-
-    def _is_early(self, camera: Camera, now: float) -> bool:
-        """Whether an agent that could take it is about to come up for the first time."""
-        return any(
-            agent.launches <= 1 and agent.state in ("down", "starting") and not agent.deaths
-            for agent in self.agents.values()
-            if now - agent.added < self.times.first_start and _placement.meets(agent, camera)
-        )
-
-    def _candidates(self, camera: Camera) -> list[Agent]:
-        return _placement.candidates(camera, self.agents.values(), self.times, self._suspects.has_room)
-
-    def _rebalance(self, now: float, actions: list[Action]) -> None:
-        up = [agent for agent in self.agents.values() if agent.state == "up" and not agent.draining]
-        if len(up) < 2:
-            self._uneven_since = None
-            return
-        most = max(up, key=lambda agent: agent.load)
-        least = min(up, key=lambda agent: agent.load)
-        if most.load - least.load <= self.times.spread:
-            self._uneven_since = None
-            return
-        if self._uneven_since is None:
-            self._uneven_since = now
-        if now - self._uneven_since < self.times.rebalance_after:
-            return
-        if now - self._rebalanced < self.times.rebalance_every:
-            return
-        for number in sorted(self._placed[most.name]):
-            camera = self.cameras[number]
-            if camera.state == "running" and _placement.meets(least, camera):
-                self._rebalanced = now
-                self._note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
-                actions += self.move(number, least.name, now)
-                return
-
-    # ---- pieces
-
-    def allowed(self, name: str) -> list[Run]:
-        """What an agent may run: its answer's list."""
-        return [
-            self.cameras[number].run
-            for number in sorted(self._placed[name])
-            if self.cameras[number].state in ("starting", "running")
-        ]
-
-    def cameras_of(self, name: str) -> int:
-        """How many cameras an agent has."""
-        return len(self._placed[name])
-
-    def _close(self, camera: Camera, now: float) -> list[Action]:
-        self._enter(camera, "closing", now)
-        camera.closed_at = None
-        camera.then = "unplaced"
-        camera.retry_at = now
-        assert camera.agent is not None
-        return [Action("stop", camera.agent, camera.number, camera.epoch)]
-
-    def _current(self, run: Run) -> Camera | None:
-        camera = self.cameras.get(run[0])
-        return camera if camera is not None and camera.epoch == run[1] and camera.agent is not None else None
-
-    def _enter(self, camera: Camera, state: CameraState, now: float, why: str = "") -> None:
-        if camera.state != state:
-            camera.since = now
-        camera.state = state
-        camera.why = why
-        if state in ("closing", "unplaced", "failed") or camera.removed:
-            self._restless.add(camera.number)
-        else:
-            self._restless.discard(camera.number)
-
-    def _look_at_unplaced(self) -> None:
-        for camera in self.cameras.values():
-            if camera.state == "unplaced":
-                self._restless.add(camera.number)
-
-    def _finished(self, now: float) -> list[Action]:
-        """Cameras that were removed and run nowhere any more."""
-        actions = []
-        for number in [number for number in self._restless if self.cameras[number].removed]:
-            camera = self.cameras[number]
-            if camera.state in ("unplaced", "failed", "ended"):
-                del self.cameras[number]
-                self._suspects.forget(number)
-                self._restless.discard(number)
-                actions.append(Action("gone", camera=number, epoch=camera.epoch))
-                self._note(now, camera.name, "removed")
-        return actions
-
-    def _note(self, now: float, about: str, text: str) -> None:
-        self.events.append((now, about, text))

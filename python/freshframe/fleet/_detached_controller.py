@@ -14,9 +14,8 @@ from .. import _process
 from .._errors import StateError
 from . import _adoption, _wire
 from ._cluster_state import ClusterState, Store
-from ._controller_state import boot_time
+from ._controller_state import Setup, boot_time
 from ._counts import CameraCounts
-from ._decisions import Times
 from ._far_controller import FarController
 from ._guards import FarLink, Post
 from ._link import Link
@@ -48,13 +47,11 @@ class DetachedController(FarController):
 
     def __init__(
         self,
-        name: str,
+        setup: Setup,
         store: Store,
         *,
         host: str,
         token: bytes,
-        times: Times | None = None,
-        options: dict[str, Any] | None = None,
         superseded: Callable[[], None] = lambda: os._exit(1),
     ) -> None:
         """Listens for guards and programs. ``superseded`` is called when another controller has taken over.
@@ -74,8 +71,10 @@ class DetachedController(FarController):
         self._changes = 0
         self._written = 0
         self._stopped = False
-        super().__init__(name, keep=True, host=host, token=token, times=times, options=options)
-        self._writer = threading.Thread(target=self._write_all, name=f"state of fleet {name}", daemon=True)
+        super().__init__(setup, host=host, token=token)
+        self._writer = threading.Thread(
+            target=self._write_all, name=f"state of fleet {setup.name}", daemon=True
+        )
         self._writer.start()
 
     def _make_state(self, keep: bool) -> ClusterState:

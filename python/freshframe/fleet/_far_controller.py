@@ -10,8 +10,8 @@ from typing import Any
 from .._errors import FreshframeError
 from . import _wire
 from ._controller import Controller, boot_time
+from ._controller_state import Setup
 from ._controller_thread import _Request
-from ._decisions import Times
 from ._guards import FarLink, Guards, Post
 from ._link import Link
 
@@ -31,16 +31,7 @@ class FarController(Controller):
     has looked, or for the session's timeout.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        keep: bool,
-        host: str,
-        token: bytes,
-        times: Times | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, setup: Setup, *, host: str, token: bytes) -> None:
         """Listens for guards.
 
         Raises:
@@ -49,7 +40,7 @@ class FarController(Controller):
         """
         self._nodes: dict[str, str] = {}  # by agent
         self._retired: dict[str, str] = {}  # agents whose machine has gone, and why
-        super().__init__(name, keep=keep, times=times, options=options)
+        super().__init__(setup)
         try:
             self.guards = Guards(
                 host,

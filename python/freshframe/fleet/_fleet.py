@@ -3,24 +3,21 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
-import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import _check, _fork, _pickling, _process
+from .. import _check
 from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
-from .._log import logger
-from . import _map, _ray_connection, _ray_controller, _ray_place, _specs
+from . import _open_fleets, _ray_connection, _ray_controller, _ray_place, _specs
 from ._controller import Controller
-from ._decisions import Times
+from ._controller_state import Setup
 from ._desk import Desk
 from ._far_controller import FarController
-from ._map import MappedFile
+from ._file_mapper import FileMapper
 from ._page import FleetPage
 from ._reader import FleetReader
 from ._remote_controller import RemoteController
@@ -33,13 +30,11 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 0.05  # seconds
 _PATIENCE = 0.5  # seconds that a page waits for the state
-_LARGEST_BUILD = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 
 _numbers = itertools.count(1)
-_open: set[Fleet] = set()  # kept alive until they are closed
 
 
-class Fleet:
+class Fleet(FileMapper):
     """Runs many cameras on several agents, and brings their results here.
 
     An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
@@ -57,7 +52,11 @@ class Fleet:
             camera waits when its agent is not seen to end.
         start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After
             them the camera has failed, and others can start.
-        host: On a cluster, the address of this machine that the others reach. None: the one that Ray uses.
+        gil_timeout: Seconds for which something in an agent may keep its GIL, so that no Python runs there;
+            None: no limit. After them the agent is killed, and its cameras start elsewhere. While one of
+            its cameras starts, ``start_timeout`` counts if it is longer.
+        host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents are told
+                it. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
         detached: On a cluster: the fleet has a ``name`` and outlives this program. ``close()`` ends the
             connection only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
@@ -81,6 +80,7 @@ class Fleet:
         name: str | None = None,
         session_timeout: float = 65.0,
         start_timeout: float | None = 120.0,
+        gil_timeout: float | None = 30.0,
         host: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
         detached: bool = False,
@@ -94,9 +94,8 @@ class Fleet:
             raise OptionError(
                 f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
             )
-        times, options = _specs.checked_times(session_timeout, start_timeout)
-        if host is not None and (_check.text("host", host), is_local)[1]:
-            raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
+        times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
+        host = _specs.checked_host(host, is_local)
         environment = _ray_connection.checked_environment(runtime_env)
         if environment is not None and is_local:
             raise OptionError(
@@ -110,20 +109,18 @@ class Fleet:
         name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{next(_numbers)}"
         if is_local and (not sys.executable or getattr(sys, "frozen", False)):
             raise StateError("a local fleet needs a Python to start agents with, and this program has none")
+        setup = Setup(name, kept, times, options)
         if detached:
-            self._begin(_ray_controller.create(where, name, times, options, environment))
-            return
-        if is_local:
-            controller = self._make_controller(name, kept, times, options)
+            self._begin(_ray_controller.create(where, setup, environment))
+        elif is_local:
+            controller = self._make_controller(setup)
             self._begin(controller, desk=True)
             for agent, labels in specs.items():
                 controller.add_agent(agent, labels)
         else:
             place = _ray_place.RayPlace(
                 _ray_connection.RayConnection(where, environment),
-                lambda host, token: FarController(
-                    name, keep=kept, host=host, token=token, times=times, options=options
-                ),
+                lambda host, token: FarController(setup, host=host, token=token),
                 host=host,
             )
             self._begin(place.controller, place, desk=True)
@@ -156,14 +153,10 @@ class Fleet:
         *,
         desk: bool = False,
     ) -> None:
-        self._controller = controller
+        super().__init__(controller)
         self._place = place
         self._desk = None
         self._pid = os.getpid()
-        self._definitions = _pickling.Definitions()
-        self._builds: dict[int, tuple[Any, int]] = {}  # by id()
-        self._recordings: dict[tuple[int, str, str | None], _map.Recording] = {}
-        self._map_key = secrets.token_hex(6)
         self._pages: list[FleetPage] = []
         if desk:
             try:
@@ -171,7 +164,7 @@ class Fleet:
             except BaseException:
                 self._end()
                 raise
-        _open.add(self)
+        _open_fleets.opened(self)
 
     def _make_desk(self) -> Desk:
         return Desk(
@@ -184,8 +177,8 @@ class Fleet:
         )
 
     @staticmethod
-    def _make_controller(name: str, kept: bool, times: Times, options: dict[str, Any]) -> Controller:
-        return Controller(name, keep=kept, times=times, options=options)
+    def _make_controller(setup: Setup) -> Controller:
+        return Controller(setup)
 
     def _controller_drain(self, agent: str) -> None:
         self.drain(agent)
@@ -226,7 +219,7 @@ class Fleet:
         self._check_process()
         spec = _specs.camera_spec(name, url, needs)
         _check.flag("exclusive", exclusive)
-        self._controller.add([spec], self._number_of(build), exclusive)
+        self._controller.add([spec], self._builds.number_of(build), exclusive)
 
     def add_many(
         self,
@@ -255,7 +248,7 @@ class Fleet:
         self._check_process()
         specs = _specs.camera_specs(cameras)
         _check.flag("exclusive", exclusive)
-        self._controller.add(specs, self._number_of(build), exclusive)
+        self._controller.add(specs, self._builds.number_of(build), exclusive)
         return len(specs)
 
     def remove(self, name: str) -> None:
@@ -269,7 +262,7 @@ class Fleet:
         self._controller.remove(_check.text("the name of a camera", name))
 
     def move(self, name: str, to: str) -> None:
-        """Closes a camera on its agent, then starts it on another one.
+        """Moves a camera: it gives results there before it is closed here. An exclusive one is closed first.
 
         Raises:
             OptionTypeError: A name is no text.
@@ -284,7 +277,7 @@ class Fleet:
     def drain(self, agent: str, *, timeout: float | None = None) -> None:
         """Moves all cameras of an agent to others, some at a time; it takes none until resume().
 
-        Cameras that no other agent can take stay and run on.
+        Cameras that no other agent can take stay and run on. The others move as with move().
 
         Args:
             agent: Its name.
@@ -320,28 +313,6 @@ class Fleet:
         self._check_process()
         self._controller.drain(_check.text("the name of an agent", agent), False)
 
-    def _number_of(self, build: Any) -> int:
-        known = self._builds.get(id(build))
-        if known is not None and known[0] is build:
-            return known[1]
-        _specs.checked_build(build)
-        try:
-            before, pickled = self._definitions.pickle(build)
-        except Exception as error:
-            raise OptionTypeError(
-                f"build cannot go to another process: {_process._culprit(build, error)}. Make what it needs "
-                "inside of it"
-            ) from error
-        if len(before) + len(pickled) > _LARGEST_BUILD:
-            size = (len(before) + len(pickled)) / 2**20
-            raise OptionTypeError(
-                f"build has {size:.0f} MiB when it is pickled, at most {_LARGEST_BUILD >> 20} MiB go to an "
-                "agent. Load what is large inside of it"
-            )
-        number = self._controller.add_build(before, pickled)
-        self._builds[id(build)] = (build, number)
-        return number
-
     # ---- results
 
     def reader(self, output: str, *, name: str | None = None) -> FleetReader:
@@ -367,66 +338,6 @@ class Fleet:
         if name is not None:
             _check.text("name", name)
         return self._controller.open_reader(output, name)
-
-    def map(
-        self,
-        files: Iterable[str | os.PathLike[str]],
-        build: Callable[[str], Any],
-        out: str | os.PathLike[str],
-        *,
-        output: str | None = None,
-        overwrite: bool = False,
-        at_once: int = 2,
-        attempts: int = 3,
-    ) -> list[MappedFile]:
-        """Reads each file to its end on some agent and writes its results to a file; waits for all of them.
-
-        Nothing is dropped. An output gets its name when it is complete and on the disk. What an agent that
-        dies had begun is begun anew on another one. A repeated call goes on where the first one ended.
-
-        Args:
-            files: Paths, or addresses that ``ff.open`` reads to an end. Agents must see the same files.
-            build: As for add(); it gets the path.
-            out: Where the results go, on storage that the program and the agents share:
-                ``"tracks/{stem}.jsonl"``, or ``.csv``. ``{name}`` is the file's name with its suffix. Lines
-                are those of JsonLines and Csv, without ``captured``, which differs from run to run.
-            output: Which output of ``build`` is written. None: the only one.
-            overwrite: Also reads files whose output is there.
-            at_once: Files at a time, for each agent.
-            attempts: How often a file is tried whose pipeline fails.
-
-        Returns:
-            What became of each file, in their order; a file that was given twice appears once.
-
-        Raises:
-            OptionError: An argument is out of range, or two files would have one output.
-            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
-            StateError: The fleet was closed.
-        """
-        self._check_process()
-        template = _map.checked_template(out)
-        outputs = _map.checked_files(files, template)
-        if output is not None:
-            _check.text("output", output)
-        _check.flag("overwrite", overwrite)
-        for name, value in (("at_once", at_once), ("attempts", attempts)):
-            if _check.integer(name, value) < 1:
-                raise OptionError(f"{name} must be at least 1, got {value!r}")
-        _specs.checked_build(build)
-        recording = self._recordings.get((id(build), template, output))
-        if recording is None:  # kept: agents get each build once, and keep it
-            recording = _map.Recording(build, template, output, self._map_key)
-            self._recordings[id(build), template, output] = recording
-        number = self._number_of(recording)
-        return _map.Map(
-            self._controller,
-            outputs,
-            lambda name, url: self._controller.add([(name, url, {})], number, False),
-            key=self._map_key,
-            at_once=at_once,
-            attempts=attempts,
-            overwrite=overwrite,
-        ).run()
 
     def stats(self) -> FleetStats:
         """A snapshot; works after close(), too.
@@ -489,7 +400,7 @@ class Fleet:
         if self._desk is not None:
             self._desk.close()
         self._end()
-        _open.discard(self)
+        _open_fleets.closed(self)
 
     def _end(self) -> None:
         if self._place is not None:
@@ -502,6 +413,12 @@ class Fleet:
             raise StateError(
                 "the fleet belongs to the parent of this forked process: make a fleet after the fork"
             )
+
+    def _forget_in_child(self) -> None:
+        """In a forked child."""
+        if self._desk is not None:
+            self._desk.forget_in_child()
+        self._controller.forget_in_child()
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -520,23 +437,3 @@ class Fleet:
     def __reduce__(self) -> Any:
         """Refuses: it has processes."""
         raise OptionTypeError("a Fleet cannot be pickled: it has processes")
-
-
-@atexit.register
-def _close_all() -> None:
-    for fleet in list(_open):
-        try:
-            fleet.close()
-        except Exception:  # noqa: PERF203  (the others are closed all the same)
-            logger.exception("fleet %r was not closed in order", fleet.name)
-
-
-def _forget_in_child() -> None:
-    for fleet in _open:
-        if fleet._desk is not None:
-            fleet._desk.forget_in_child()
-        fleet._controller.forget_in_child()
-    _open.clear()
-
-
-_fork.in_child(_forget_in_child)

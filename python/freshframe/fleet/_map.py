@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import math
 import os
-import secrets
 import string
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from .. import _check
 from .._errors import GraphError, OptionError, OptionTypeError, StateError
 from ..sinks import Csv, JsonLines
+from ._partial import Partial, remove_all, sweep
 from ._url import masked
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 0.05  # seconds
 _MOST_STARTS = 20  # of a file whose agent ends again and again
 _FIELDS = ("stem", "name")
-_PARTIAL = ".part"
 _numbers = itertools.count()  # a name is not free again before its last run has ended
+_swept: set[Path] = set()  # folders, by this agent
 WHEN_COMPLETE = "_when_complete"  # a pipeline's attribute
 
 
@@ -90,10 +90,13 @@ class Recording:
             raise GraphError(f"build gives no output {name!r}; there are: {_listed(outputs)}")
         out = Path(output_of(self._out, path))
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial = out.with_name(f".{out.name}.{self._key}.{secrets.token_hex(6)}{_PARTIAL}")
-        sink = _SINKS[out.suffix](str(partial))
+        if out.parent not in _swept:
+            _swept.add(out.parent)
+            sweep(out.parent)
+        partial = Partial(out, self._key)
+        sink = _SINKS[out.suffix](str(partial.path))
         pipeline.add(sink, outputs[name], name="map")
-        vars(pipeline)[WHEN_COMPLETE] = lambda: _complete(partial, out)
+        vars(pipeline)[WHEN_COMPLETE] = partial.complete
         return pipeline, {"map": outputs[name]}
 
 
@@ -108,18 +111,6 @@ class _Csv(Csv):
 
 
 _SINKS: dict[str, type[JsonLines] | type[Csv]] = {".jsonl": _JsonLines, ".csv": _Csv}
-
-
-def _complete(partial: Path, out: Path) -> None:
-    """Gives a file its name once all of it is on the disk."""
-    for path in (partial, out.parent):
-        if path == out.parent:
-            partial.replace(out)
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -208,6 +199,8 @@ class Map:
 
     def run(self) -> list[MappedFile]:
         """Until nothing is left."""
+        for folder in {Path(out).parent for out in self._outputs.values()}:
+            sweep(folder)
         try:
             while self._left or self._under_way:
                 self._controller.check_open()
@@ -218,7 +211,7 @@ class Map:
             for camera in self._under_way:
                 with contextlib.suppress(StateError):
                     self._controller.remove(camera)
-            self._clean()
+            remove_all(set(map(Path, self._outputs.values())), self._key)
         return [self._done[path] for path in self._outputs]
 
     def _add_some(self) -> None:
@@ -246,13 +239,3 @@ class Map:
         del self._under_way[camera]
         self._done[result.path] = result
         self._controller.remove(camera)
-
-    def _clean(self) -> None:
-        """Removes what agents that died have left."""
-        outputs = {Path(out) for out in self._outputs.values()}
-        beginnings = {out.with_name(f".{out.name}.{self._key}") for out in outputs}
-        for folder in {out.parent for out in outputs}:
-            for path in folder.glob(f".*{_PARTIAL}"):
-                if path.with_suffix("").with_suffix("") in beginnings:
-                    with contextlib.suppress(OSError):
-                        path.unlink()

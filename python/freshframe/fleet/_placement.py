@@ -13,6 +13,15 @@ def meets(agent: Agent, camera: Camera) -> bool:
     return all(agent.labels.get(name) == value for name, value in camera.needs.items())
 
 
+def is_early(camera: Camera, agents: Iterable[Agent], now: float, times: Times) -> bool:
+    """Whether an agent that could take it is about to come up for the first time."""
+    return any(
+        agent.launches <= 1 and agent.state in ("down", "starting") and not agent.deaths
+        for agent in agents
+        if now - agent.added < times.first_start and meets(agent, camera)
+    )
+
+
 def candidates(
     camera: Camera, agents: Iterable[Agent], times: Times, has_room: Callable[[Camera, str], bool]
 ) -> list[Agent]:

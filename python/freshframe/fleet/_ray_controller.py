@@ -13,13 +13,13 @@ from .. import __version__
 from .._errors import FreshframeError, StateError
 from ._channel import Endpoint, Unreachable
 from ._clients import Clients
+from ._controller_state import Setup
 from ._detached_controller import DetachedController
 from ._handshake import new_token
 from ._ray_connection import NAMESPACE, RayConnection
 from ._ray_place import RayPlace
 from ._ray_store import RayStore
 from ._remote_controller import RemoteController
-from ._roles import Times
 
 _PREFIX = "freshframe-fleet-"
 _BEGIN_TIMEOUT = 120.0  # seconds: for Ray to start a process on a busy machine
@@ -33,13 +33,11 @@ _VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graph
 class RayController:
     """Lives until the fleet is shut down."""
 
-    def __init__(self, name: str, token: bytes, times: Times, options: dict[str, Any]) -> None:
+    def __init__(self, setup: Setup, token: bytes) -> None:
         """Begins to put guards on machines, or goes on with those of the actor before it."""
 
         def make(host: str, token: bytes) -> DetachedController:
-            controller = DetachedController(
-                name, RayStore(), host=host, token=token, times=times, options=options
-            )
+            controller = DetachedController(setup, RayStore(), host=host, token=token)
             controller.restore()
             return controller
 
@@ -134,15 +132,14 @@ def running(connection: RayConnection) -> list[str]:
     return sorted(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
 
 
-def create(
-    where: str, name: str, times: Times, options: dict[str, Any], runtime_env: dict[str, Any] | None
-) -> RemoteController:
+def create(where: str, setup: Setup, runtime_env: dict[str, Any] | None) -> RemoteController:
     """A new fleet, and a connection to it.
 
     Raises:
         FreshframeError: Ray or the cluster is not there, or the actor cannot be started.
         StateError: There is a fleet of this name.
     """
+    name = setup.name
     connection = RayConnection(where, runtime_env)
     try:
         ray = connection.ray
@@ -156,7 +153,7 @@ def create(
             scheduling_strategy=_on_head(ray),
         )
         try:
-            actor.remote(name, new_token(), times, options)
+            actor.remote(setup, new_token())
         except ValueError as error:
             raise StateError(
                 f"there is a detached fleet {name!r} on this cluster already: "

@@ -25,6 +25,8 @@ class Times:
     session_timeout: float = (
         65.0  # the same of an exclusive camera: after it the camera has closed its session
     )
+    gil_timeout: float | None = 30.0  # of an agent's Python that does not run; None: no limit
+    start_timeout: float | None = 120.0  # the same while one of its cameras starts
     own_pause: float = 0.5  # of the controller: it was not there to hear anybody
     flush: float = 1.0  # for readers to get what a run has left, before the next one starts
     first_retry: float = 1.0  # of a camera that failed; doubles
@@ -40,6 +42,8 @@ class Times:
     spread: float = 0.25  # of the load, a share of the machine: what is less is even
     busy: float = 0.85  # load from which an agent takes no more
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
+    first_results: float = 10.0  # of a camera that moves: then its former run is closed without them
+    hanging: float = 10.0  # of all cameras that an agent has: it is ended, which costs no other camera
 
 
 @dataclass
@@ -50,6 +54,9 @@ class Agent:
     labels: Mapping[str, str]
     state: AgentState = "down"
     heard: float = 0.0  # when; also of its start
+    python_ran: float = 0.0  # when its Python told something; also its start
+    keeps_gil: bool = False  # that was some seconds ago, which was told
+    is_stuck: bool = False  # it was so long ago that the agent has to end
     load: float = 0.0  # share of the machine's processor time
     draining: bool = False
     launches: int = 0
@@ -60,6 +67,16 @@ class Agent:
     deaths_in_row: int = 0
     seen_ended: bool = True  # no process of it can be at work
     why: str = ""
+
+
+@dataclass
+class Former:
+    """A run that goes on until the next one of its camera gives results."""
+
+    agent: str
+    run: Run
+    closing: bool = False
+    closed_at: float | None = None
 
 
 @dataclass
@@ -89,12 +106,21 @@ class Camera:
     doubled_at: float | None = None  # when it started elsewhere nevertheless
     overlap: float = 0.0  # seconds for which it may have run twice
     closed_at: float | None = None  # while closing: when the agent said that it has
+    former: Former | None = None  # while it moves; see _handovers.py
+    gives_results: bool = False  # its present run; noted while there is a former one
+    hangs: bool = False  # while closing: its start has not returned and may have a session
     then: CameraState = "unplaced"  # what follows closing
 
     @property
     def run(self) -> Run:
         """Its present start."""
         return self.number, self.epoch
+
+    @property
+    def moving(self) -> Former | None:
+        """The run that goes on while the next one does not run yet."""
+        former = self.former
+        return former if former is not None and not former.closing and self.state != "running" else None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from ._counts import CAUSES, CameraCounts
 from ._link import Link
 from ._reader import FleetReader
-from ._roles import Agent, Camera
+from ._roles import Agent, Camera, Run
 from ._stats import AgentStats, CameraStats, FleetReaderStats
 from ._url import masked
 
@@ -28,6 +28,7 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         launches=agent.launches,
         deaths=agent.deaths,
         page=link.page if link is not None else "",
+        python_silent=max(0.0, now - agent.python_ran) if link is not None else 0.0,
     )
 
 
@@ -36,10 +37,18 @@ def counts_of(record: Any) -> dict[str, int]:
     return {"kept": int(record["results"]), "refused": int(record["refused"])}
 
 
+def shown_run(camera: Camera) -> Run:
+    """The one that gives results."""
+    return camera.moving.run if camera.moving is not None else camera.run
+
+
 def camera_stats(camera: Camera, url: str, record: Any, counts: CameraCounts, now: float) -> CameraStats:
-    """A camera; ``record``: of its agent's latest renewal, or None."""
-    known = record is not None and camera.agent is not None
-    totals = counts.totals(camera.epoch, {} if record is None else counts_of(record))
+    """A camera; ``record``: of the shown run in its agent's latest renewal, or None."""
+    moving = camera.moving
+    agent = camera.agent if moving is None else moving.agent
+    _, epoch = shown_run(camera)
+    known = record is not None and agent is not None
+    totals = counts.totals(epoch, {} if record is None else counts_of(record))
     drops = {cause: totals[cause] for cause in CAUSES if totals[cause]}
     dropped = sum(drops.values())
     doubled = 0.0 if camera.doubled_at is None else max(0.0, now - camera.doubled_at)
@@ -48,11 +57,11 @@ def camera_stats(camera: Camera, url: str, record: Any, counts: CameraCounts, no
         url=masked(url),
         needs=dict(camera.needs),
         exclusive=camera.exclusive,
-        state=camera.state,
+        state="running" if moving is not None else "failed" if camera.hangs else camera.state,
         why=masked(camera.why),
         since=max(0.0, now - camera.since),
-        agent=camera.agent,
-        epoch=camera.epoch,
+        agent=agent,
+        epoch=epoch,
         starts=camera.starts,
         results=int(record["results"]) if known else 0,
         age=float(record["age_ns"]) / 1e9 if known and record["age_ns"] >= 0 else None,

@@ -3,9 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import csv
+import ipaddress
 import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from ._roles import Times
 from ._url import masked
 
 _MOST_AGENTS = 64
+_SHORTEST_GIL_TIMEOUT = 5.0  # seconds: imports keep the GIL for some
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Specs = dict[str, dict[str, str]]  # labels of agents by name
@@ -62,7 +66,7 @@ def agent_specs(agents: Any) -> Specs:
     return specs
 
 
-def checked_times(session_timeout: Any, start_timeout: Any) -> tuple[Times, dict[str, Any]]:
+def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) -> tuple[Times, dict[str, Any]]:
     """The times by which a fleet decides, and the options of its agents.
 
     Raises:
@@ -76,7 +80,51 @@ def checked_times(session_timeout: Any, start_timeout: Any) -> tuple[Times, dict
         )
     if start_timeout is not None:
         _check.positive_seconds("start_timeout", start_timeout)
-    return Times(session_timeout=session_timeout), {"start_timeout": start_timeout}
+    if gil_timeout is not None and not _check.number("gil_timeout", gil_timeout) >= _SHORTEST_GIL_TIMEOUT:
+        raise OptionError(
+            f"gil_timeout must be at least {_SHORTEST_GIL_TIMEOUT:g} seconds or None, got {gil_timeout!r}"
+        )
+    return (
+        Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
+        {"start_timeout": start_timeout, "gil_timeout": gil_timeout},
+    )
+
+
+def checked_host(host: Any, is_local: bool) -> str | None:
+    """The address of this machine that agents on others connect to.
+
+    Raises:
+        OptionError: The fleet is local, or it is the address of no machine (0.0.0.0, ::).
+        OptionTypeError: It is no text.
+    """
+    if host is None:
+        return None
+    _check.text("host", host)
+    if is_local:
+        raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
+    if _is_every_address(host):
+        raise OptionError(
+            "host must be the address of this machine that the agents on other machines connect to, such as "
+            f"{_outer_address()!r}, or None for the one that Ray uses, got {host!r}, which none can reach"
+        )
+    return str(host)
+
+
+def _is_every_address(host: str) -> bool:
+    """Whether it stands for all addresses of a machine: 0.0.0.0, also shorter, or ::."""
+    with contextlib.suppress(OSError):
+        return not any(socket.inet_aton(host))
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    return False
+
+
+def _outer_address() -> str:
+    """The one from which this machine reaches others. Nothing is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # an address for documentation
+        return str(probe.getsockname()[0])
+    return "10.0.0.1"
 
 
 def check_detached(is_local: bool, name: Any, host: Any) -> None:
@@ -176,6 +224,12 @@ def _from_csv(path: Path) -> list[CameraSpec]:
         return _rows_of(path)
     except OptionError as error:
         raise OptionError(masked(str(error))) from None  # a row has its URL
+    except UnicodeDecodeError as error:
+        raise OptionError(f"{path} must be text in UTF-8, and byte {error.start} of it is not") from None
+    except csv.Error as error:
+        raise OptionError(
+            f"{path} must be a CSV file with the columns name, url and perhaps needs: {error}"
+        ) from None
 
 
 def _rows_of(path: Path) -> list[CameraSpec]:

@@ -23,6 +23,8 @@ class AgentStats:
         cameras: How many it has.
         load: Its share of the processor time that it may use, 0 to 1.
         silent: Seconds since its latest renewal.
+        python_silent: Seconds since its Python told something. It does so once a second, unless something
+            keeps the GIL.
         launches: How often its process was started.
         deaths: How often it ended.
         page: URL of its own page, once the fleet was served; "": it has none.
@@ -40,6 +42,7 @@ class AgentStats:
     launches: int
     deaths: int
     page: str = ""
+    python_silent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@
 # 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s. Then it is cleared.
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from ._roles import Camera, Times
 
@@ -32,7 +32,8 @@ class Suspects:
 
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
         """An agent has crashed with these cameras. The culprit, if there is one."""
-        accused = [camera for camera in cameras if not self._is_proved(camera, now)] or list(cameras)
+        unproved = [camera for camera in cameras if not self._is_proved(camera, lambda _: now)]
+        accused = unproved or list(cameras)
         if not accused:
             return None
         most = max(camera.crashes for camera in accused) + 1
@@ -60,9 +61,12 @@ class Suspects:
         culprit.holds = min(culprit.holds + 1, 16)
         return wait
 
-    def look(self, now: float) -> list[Camera]:
-        """Notes who is on trial where; clears those that have proved themselves. Those that had a trial."""
-        proved = [camera for camera in self._all.values() if self._is_proved(camera, now)]
+    def look(self, until: Callable[[Camera], float]) -> list[Camera]:
+        """Notes who is on trial where; clears those that have proved themselves. Those that had a trial.
+
+        ``until``: when the agent of a camera that runs last showed that it works.
+        """
+        proved = [camera for camera in self._all.values() if self._is_proved(camera, until)]
         cleared = [camera for camera in proved if camera.company]
         for camera in proved:
             del self._all[camera.number]
@@ -88,6 +92,6 @@ class Suspects:
         """The camera is no more."""
         self._all.pop(number, None)
 
-    def _is_proved(self, camera: Camera, now: float) -> bool:
+    def _is_proved(self, camera: Camera, until: Callable[[Camera], float]) -> bool:
         trial = camera.trial if camera.crashes else self._times.settled
-        return camera.state == "running" and now - camera.since >= trial
+        return camera.state == "running" and until(camera) - camera.since >= trial

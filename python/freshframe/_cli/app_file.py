@@ -1,0 +1,55 @@
+"""A Python file of the user's, as `run` and `fleet run` load it."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+from .outcome import ExitCode, UsageError
+
+MODULE = "freshframe_app"  # not __main__: what a file does when it is run itself is not wanted here
+
+
+class AppError(Exception):
+    """The file raised an exception, which has been printed."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__()
+        self.code = code
+
+
+def loaded(path: Path, arguments: list[str]) -> types.ModuleType:
+    """Runs the file as a module, with sys.argv and sys.path as `python` would have them."""
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(MODULE, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{str(path)!r} is not a Python file: its name must end with .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE] = module
+    guarded(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    return module
+
+
+def guarded(call: Callable[[], Any]) -> Any:
+    """Calls what is the user's; its exception is shown with the user's part of the traceback."""
+    try:
+        return call()
+    except Exception as error:
+        trace = error.__traceback__
+        while trace is not None and (
+            trace.tb_frame.f_code.co_filename == __file__
+            or trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
+        ):
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace)
+        refused = isinstance(error, ff.GraphError | ff.OptionError | ff.OptionTypeError)
+        raise AppError(ExitCode.USAGE if refused else ExitCode.FAILED) from None

@@ -1,0 +1,264 @@
+"""What follows from a fleet's state as time passes: agents begin and end, cameras get their places."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from . import _patience, _placement
+from ._balance import Balance
+from ._handovers import Handovers
+from ._overlaps import Overlaps
+from ._roles import Action, Agent, Camera, CameraState, Run, Times
+from ._suspects import Suspects
+
+
+class Consequences:
+    """The state of a fleet. What users want and what happens to it changes it: see Decisions.
+
+    ``next_epoch`` gives an epoch that is on disk. ``is_flushed`` says whether no outbox of a run has results.
+    """
+
+    def __init__(
+        self,
+        next_epoch: Callable[[], int],
+        is_flushed: Callable[[Run], bool] = lambda run: True,
+        times: Times | None = None,
+    ) -> None:
+        """Nothing yet."""
+        self.times = times or Times()
+        self.agents: dict[str, Agent] = {}
+        self.cameras: dict[int, Camera] = {}
+        self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
+        self.warnings: list[str] = []  # for the log; taken by the controller
+        self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
+        self._next_epoch = next_epoch
+        self._is_flushed = is_flushed
+        self._ticked: float | None = None
+        self._resumed = float("-inf")  # the latest end of an own pause
+        self._placed: dict[str, set[int]] = {}  # cameras by agent
+        self._restless: set[int] = set()  # cameras that tick() has to look at
+        self._suspects = Suspects(self.times)
+        self._overlaps = Overlaps()
+        self._balance = Balance(self.times)
+        self._handovers = Handovers(self.times, is_flushed)
+
+    def tick(self, now: float) -> list[Action]:
+        """What is to be done by now. To be called often; an own pause is a longer time between two calls."""
+        if self._ticked is not None and now - self._ticked > self.times.own_pause:
+            self._resumed = now
+            self._note(now, "controller", f"was paused for {now - self._ticked:.1f} s")
+        self._ticked = now
+        for camera in self._suspects.look(lambda camera: self.agents[camera.agent or ""].python_ran):
+            self._note(now, camera.name, "cleared: its agent runs on with it")
+        actions: list[Action] = []
+        for agent in self.agents.values():
+            self._watch(agent, now, actions)
+            if agent.draining and agent.state == "up" and self._placed[agent.name]:
+                self._drain_some(agent, now, actions)
+        actions += self._handovers.look(now)
+        for number in sorted(self._restless):
+            self._settle(self.cameras[number], now, actions)
+        self._rebalance(now, actions)
+        return actions + self._finished(now)
+
+    def _watch(self, agent: Agent, now: float, actions: list[Action]) -> None:
+        if agent.state == "down" and now >= agent.launch_at:
+            actions.append(Action("launch", agent.name))
+            return
+        if news := _patience.news_of_python(agent, now, self._resumed):
+            self._note(now, agent.name, news)
+        why = _patience.why_to_end(agent, self._cameras_at(agent), now, self._resumed, self.times)
+        if not why and self._only_hangs(agent, now):
+            why = "all that it has are starts that hang"
+        if why:
+            agent.state = "ending"
+            agent.why = why
+            self._note(now, agent.name, f"{why}: killed")
+            actions.append(Action("kill", agent.name))
+        if agent.state == "ending":
+            silent = now - max(agent.heard, self._resumed)
+            for number in sorted(self._placed[agent.name]):
+                camera = self.cameras[number]
+                wait = self.times.session_timeout if camera.exclusive else self.times.give_away_after
+                if silent > wait:
+                    self._leave(camera, agent, now, f"{agent.name} does not end")
+            if silent > self.times.give_away_after:
+                self._leave_formers(agent.name, now)
+
+    def _cameras_at(self, agent: Agent) -> Iterator[Camera]:
+        return (self.cameras[number] for number in self._placed[agent.name])
+
+    def _only_hangs(self, agent: Agent, now: float) -> bool:
+        if agent.state != "up" or self._handovers.count(agent.name):
+            return False
+        return _patience.all_hang(self._cameras_at(agent), now, self.times)
+
+    def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
+        """Gives it away though its agent was not seen to end."""
+        self._placed[agent.name].discard(camera.number)
+        self._overlaps.leave(camera, agent.name)
+        self._lose(camera, now, why)
+
+    def _lose(self, camera: Camera, now: float, why: str) -> None:
+        camera.agent = None
+        then = camera.then if camera.state == "closing" else "unplaced"
+        self._enter(camera, then, now, why)
+        camera.retry_at = max(camera.retry_at, now) if then == "failed" else now
+
+    def _leave_formers(self, agent: str, now: float) -> None:
+        for camera in self._handovers.drop(agent):
+            self._overlaps.leave(camera, agent)
+            if camera.agent is not None:
+                self._overlaps.placed(camera, now)
+
+    def _drain_some(self, agent: Agent, now: float, actions: list[Action]) -> None:
+        leaving = self._handovers.under_way(agent.name)
+        for number in sorted(self._placed[agent.name]):
+            camera = self.cameras[number]
+            if camera.state == "closing" and not camera.hangs:
+                leaving += 1
+        for number in sorted(self._placed[agent.name]):
+            camera = self.cameras[number]
+            if leaving >= self.times.closing_at_once:
+                return
+            if camera.state != "running" or not self._candidates(camera):
+                continue
+            leaving += 1
+            actions += self._send_away(camera, now)
+
+    def _move(self, camera: Camera, to: str, now: float) -> list[Action]:
+        camera.wanted = to
+        if camera.agent == to and camera.state in ("starting", "running"):
+            return []
+        self._restless.add(camera.number)
+        camera.retry_at = now
+        return self._send_away(camera, now) if camera.state in ("starting", "running") else []
+
+    def _send_away(self, camera: Camera, now: float) -> list[Action]:
+        """It leaves its agent. One that allows several sessions starts elsewhere first."""
+        if camera.exclusive or camera.state != "running" or camera.former is not None:
+            return self._close(camera, now)
+        assert camera.agent is not None
+        self._placed[camera.agent].discard(camera.number)
+        self._handovers.begin(camera)
+        camera.retry_at = now
+        self._enter(camera, "unplaced", now, "it moves")
+        return []
+
+    def _settle(self, camera: Camera, now: float, actions: list[Action]) -> None:
+        if camera.state == "closing" and camera.closed_at is not None:
+            if not self._is_flushed(camera.run) and now - camera.closed_at < self.times.flush:
+                return
+            if camera.agent is not None:
+                actions.append(Action("forget", camera.agent, camera.number, camera.epoch))
+                self._placed[camera.agent].discard(camera.number)
+            camera.agent = None
+            self._enter(camera, camera.then, now, camera.why)
+        if camera.state in ("unplaced", "failed") and not camera.removed and now >= camera.retry_at:
+            self._place(camera, now, actions)
+
+    def _place(self, camera: Camera, now: float, actions: list[Action]) -> None:
+        if _placement.is_early(camera, self.agents.values(), now, self.times):
+            self._enter(camera, "unplaced", now, "its agents are starting")
+            return
+        if why := self.holds(camera, now):
+            self._enter(camera, "unplaced", now, why)
+            return
+        agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
+        if agent is None:
+            why = _placement.why_nowhere(camera, self.agents.values(), self.times)
+            if camera.state != "unplaced" or camera.why != why:
+                self._enter(camera, "unplaced", now, why)
+                self._note(now, camera.name, f"unplaced: {why}")
+            return
+        try:
+            camera.epoch = self._next_epoch()
+        except OSError as error:
+            self._enter(camera, "unplaced", now, f"the state cannot be written: {error}")
+            camera.retry_at = now + self.times.first_retry
+            return
+        camera.agent = agent.name
+        camera.gives_results = False
+        camera.starts += 1
+        self._overlaps.placed(camera, now)
+        self._placed[agent.name].add(camera.number)
+        self._suspects.placed(camera)
+        self._enter(camera, "starting", now)
+        actions.append(Action("start", agent.name, camera.number, camera.epoch))
+
+    def _candidates(self, camera: Camera) -> list[Agent]:
+        there = camera.former.agent if camera.former is not None else None
+        agents = [each for each in self.agents.values() if each.name != there or there == camera.wanted]
+        return _placement.candidates(camera, agents, self.times, self._suspects.has_room)
+
+    def _rebalance(self, now: float, actions: list[Action]) -> None:
+        pair = self._balance.pair(self.agents.values(), now)
+        if pair is None:
+            return
+        most, least = pair
+        for number in sorted(self._placed[most.name]):
+            camera = self.cameras[number]
+            if camera.state == "running" and _placement.meets(least, camera):
+                self._balance.moved(now)
+                self._note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
+                actions += self._move(camera, least.name, now)
+                return
+
+    # ---- pieces
+
+    def allowed(self, name: str) -> list[Run]:
+        """What an agent may run: its answer's list."""
+        return [
+            self.cameras[number].run
+            for number in sorted(self._placed[name])
+            if self.cameras[number].state in ("starting", "running")
+        ] + self._handovers.runs(name)
+
+    def cameras_of(self, name: str) -> int:
+        """How many cameras an agent has."""
+        return len(self._placed[name]) + self._handovers.count(name)
+
+    def _close(self, camera: Camera, now: float) -> list[Action]:
+        self._enter(camera, "closing", now)
+        camera.closed_at = None
+        camera.then = "unplaced"
+        camera.retry_at = now
+        assert camera.agent is not None
+        return [Action("stop", camera.agent, camera.number, camera.epoch)]
+
+    def _current(self, run: Run) -> Camera | None:
+        camera = self.cameras.get(run[0])
+        return camera if camera is not None and camera.epoch == run[1] and camera.agent is not None else None
+
+    def _enter(self, camera: Camera, state: CameraState, now: float, why: str = "") -> None:
+        if camera.state != state:
+            camera.since = now
+        camera.state = state
+        camera.why = why
+        camera.hangs = False
+        if state in ("closing", "unplaced", "failed") or camera.removed:
+            self._restless.add(camera.number)
+        else:
+            self._restless.discard(camera.number)
+
+    def _look_at_unplaced(self) -> None:
+        for camera in self.cameras.values():
+            if camera.state == "unplaced":
+                self._restless.add(camera.number)
+
+    def _finished(self, now: float) -> list[Action]:
+        """Cameras that were removed and run nowhere any more."""
+        actions = []
+        for number in [number for number in self._restless if self.cameras[number].removed]:
+            camera = self.cameras[number]
+            if camera.state in ("unplaced", "failed", "ended") and camera.former is None:
+                del self.cameras[number]
+                self._suspects.forget(number)
+                self._restless.discard(number)
+                actions.append(Action("gone", camera=number, epoch=camera.epoch))
+                self._note(now, camera.name, "removed")
+        return actions
+
+    def _note(self, now: float, about: str, text: str) -> None:
+        self.events.append((now, about, text))

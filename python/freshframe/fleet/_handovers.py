@@ -1,0 +1,96 @@
+"""Cameras that move and allow several sessions: the next run gives results before the former one ends."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from ._roles import Action, Camera, Former, Run, Times
+
+
+class Handovers:
+    """The former runs of all cameras that have one."""
+
+    def __init__(self, times: Times, is_flushed: Callable[[Run], bool]) -> None:
+        """None."""
+        self._times = times
+        self._is_flushed = is_flushed
+        self._at: dict[str, dict[int, Camera]] = {}  # by the former run's agent
+
+    def begin(self, camera: Camera) -> None:
+        """Its present run becomes its former one."""
+        assert camera.agent is not None
+        camera.former = Former(camera.agent, camera.run)
+        camera.agent = None
+        self._at.setdefault(camera.former.agent, {})[camera.number] = camera
+
+    def runs(self, agent: str) -> list[Run]:
+        """Former runs that an agent may go on with."""
+        formers = [camera.former for camera in self._at.get(agent, {}).values()]
+        return [former.run for former in formers if former is not None and not former.closing]
+
+    def count(self, agent: str) -> int:
+        """How many former runs an agent has."""
+        return len(self._at.get(agent, ()))
+
+    def under_way(self, agent: str) -> int:
+        """How many of them have a next run that has not failed."""
+        return sum(camera.state in ("starting", "running") for camera in self._at.get(agent, {}).values())
+
+    def give_results(self, runs: Collection[Run]) -> None:
+        """These runs have given some. Only the ones that are waited for are of interest."""
+        for cameras in self._at.values():
+            for camera in cameras.values():
+                camera.gives_results = camera.gives_results or camera.run in runs
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is one at all."""
+        return any(self._at.values())
+
+    def stop(self, camera: Camera) -> list[Action]:
+        """Its former run shall end."""
+        former = camera.former
+        if former is None or former.closing:
+            return []
+        former.closing = True
+        return [Action("stop", former.agent, *former.run)]
+
+    def note_end(self, run: Run, now: float) -> bool:
+        """A run has ended and is closed. Whether it is a former one."""
+        for cameras in self._at.values():
+            camera = cameras.get(run[0])
+            if camera is not None and camera.former is not None and camera.former.run == run:
+                camera.former.closing = True
+                camera.former.closed_at = camera.former.closed_at or now
+                return True
+        return False
+
+    def drop(self, agent: str) -> list[Camera]:
+        """An agent has ended, or may not be asked any more."""
+        cameras = list(self._at.pop(agent, {}).values())
+        for camera in cameras:
+            camera.former = None
+        return cameras
+
+    def look(self, now: float) -> list[Action]:
+        """What follows: runs that are not needed any more, and those that have ended."""
+        actions: list[Action] = []
+        for agent, cameras in self._at.items():
+            for number, camera in list(cameras.items()):
+                former = camera.former
+                assert former is not None
+                if camera.removed or self._is_ready(camera, now):
+                    actions += self.stop(camera)
+                if former.closed_at is None:
+                    continue
+                if self._is_flushed(former.run) or now - former.closed_at >= self._times.flush:
+                    actions.append(Action("forget", agent, *former.run))
+                    del cameras[number]
+                    camera.former = None
+        return actions
+
+    def _is_ready(self, camera: Camera, now: float) -> bool:
+        """Whether the next run can do without the former one."""
+        is_late = now - camera.since >= self._times.first_results
+        return camera.state == "ended" or (camera.state == "running" and (camera.gives_results or is_late))

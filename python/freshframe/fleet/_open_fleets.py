@@ -1,0 +1,43 @@
+"""The fleets of this program: closed at its end, forgotten in a forked child."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING
+
+from .. import _fork
+from .._log import logger
+
+if TYPE_CHECKING:
+    from ._fleet import Fleet
+
+_open: set[Fleet] = set()  # kept alive until they are closed
+
+
+def opened(fleet: Fleet) -> None:
+    """It has agents."""
+    _open.add(fleet)
+
+
+def closed(fleet: Fleet) -> None:
+    """It has none any more."""
+    _open.discard(fleet)
+
+
+@atexit.register
+def _close_all() -> None:
+    for fleet in list(_open):
+        try:
+            fleet.close()
+        except Exception:  # noqa: PERF203  (the others are closed all the same)
+            logger.exception("fleet %r was not closed in order", fleet.name)
+
+
+def _forget_in_child() -> None:
+    for fleet in _open:
+        fleet._forget_in_child()
+    _open.clear()
+
+
+_fork.in_child(_forget_in_child)

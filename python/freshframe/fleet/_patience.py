@@ -1,0 +1,80 @@
+"""How long the controller waits: for agents that say nothing, and before it tries something again."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ._roles import Agent, Camera, Times
+
+_WORTH_TELLING = 5.0  # seconds for which an agent's Python does not run
+
+
+def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:
+    """Why an agent with these cameras is ill and has to be killed; empty: it is not. Notes if it is stuck.
+
+    ``resumed``: the end of the controller's latest pause, in which it heard nobody.
+    """
+    silent = now - max(agent.heard, resumed)
+    patience = {"up": times.kill_after, "starting": times.start_within}.get(agent.state)
+    if patience is None:
+        return ""
+    if silent > patience:
+        return f"silent for {silent:.1f} s"
+    still = now - max(agent.python_ran, resumed)
+    if agent.state == "up" and _is_stuck(cameras, still, times):
+        agent.is_stuck = True
+        return f"stuck: {_kept_for(still)}"
+    return ""
+
+
+def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
+    """A camera that starts may keep the GIL for as long as a start may take."""
+    if times.gil_timeout is None or still <= times.gil_timeout:
+        return False
+    if any(camera.state == "starting" for camera in cameras):
+        return times.start_timeout is not None and still > times.start_timeout
+    return True
+
+
+def news_of_python(agent: Agent, now: float, resumed: float) -> str:
+    """What is worth an event: its Python has not run for long, or runs again."""
+    still = now - max(agent.python_ran, resumed)
+    if agent.state != "up" or agent.keeps_gil == (still > _WORTH_TELLING):
+        return ""
+    agent.keeps_gil = not agent.keeps_gil
+    return _kept_for(still) if agent.keeps_gil else "its Python runs again"
+
+
+def _kept_for(seconds: float) -> str:
+    return f"something in it has kept its GIL for {seconds:.0f} s"
+
+
+def all_hang(cameras: Iterable[Camera], now: float, times: Times) -> bool:
+    """Whether there is a camera, and none that does not hang; mostly the first one decides."""
+    count = 0
+    for camera in cameras:
+        count += 1
+        if not camera.hangs or now - camera.since <= times.hanging:
+            return False
+    return count > 0
+
+
+def note_death(agent: Agent, now: float, times: Times) -> None:
+    """Decides when an agent that has ended is launched again."""
+    if agent.state == "up" and now - agent.up_since >= times.settled:
+        agent.deaths_in_row = 0
+    agent.deaths += 1
+    wait = min(times.longest_relaunch, times.first_relaunch * 2.0**agent.deaths_in_row)
+    agent.deaths_in_row = min(agent.deaths_in_row + 1, 10)
+    agent.launch_at = now + wait
+
+
+def note_failure(camera: Camera, now: float, times: Times) -> None:
+    """Decides when a camera that has failed is tried again."""
+    if camera.state == "running" and now - camera.since >= times.settled:
+        camera.failures_in_row = 0
+    wait = min(times.longest_retry, times.first_retry * 2.0**camera.failures_in_row)
+    camera.failures_in_row = min(camera.failures_in_row + 1, 10)
+    camera.failures += 1
+    camera.retry_at = now + wait

@@ -1,0 +1,61 @@
+"""What the tests of fleets share: one fleet for a module, and what must be true of each fleet."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import until
+
+import freshframe as ff
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+def balance(fleet: ff.Fleet) -> None:
+    """The counters of each reader balance."""
+    for r in fleet.stats().readers:
+        assert r.reported == (
+            r.delivered + r.outbox_full + r.expired + r.fenced + r.lost_with_agent + r.waiting
+        ), r
+        assert r.waiting >= 0, r
+        assert r.repeated == 0, r
+
+
+def until_up(fleet: ff.Fleet) -> None:
+    until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "all agents")
+
+
+def state_of(fleet: ff.Fleet, camera: str) -> str:
+    stats = fleet.stats().cameras.get(camera)
+    return "gone" if stats is None else stats.state
+
+
+def until_state(fleet: ff.Fleet, camera: str, state: str) -> None:
+    until(lambda: state_of(fleet, camera) == state, lambda: f"{camera} {state}: {fleet.stats()}")
+
+
+def shared_fleet(**options: Any) -> Any:
+    """A fixture: a local fleet for all tests of a module, because agents take their time to start."""
+
+    @pytest.fixture(scope="module")
+    def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+            fleet = ff.Fleet("local", **options)
+        with fleet:
+            until_up(fleet)
+            yield fleet
+            pids = [agent.pid for agent in fleet.stats().agents.values()]
+        assert not any(is_alive(pid) for pid in pids if pid)
+
+    return fleet

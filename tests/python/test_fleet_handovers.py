@@ -1,0 +1,158 @@
+"""Cameras that move and allow several sessions are never without a run, on a simulated clock."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import pytest
+from test_fleet_decisions import World, started, state
+
+from freshframe.fleet._counts import CameraCounts
+from freshframe.fleet._decisions import Action, Camera, Times
+from freshframe.fleet._snapshot import camera_stats
+
+
+def moving(agents: int = 2, cameras: int = 1) -> tuple[World, Camera]:
+    """agent0 is drained, and its camera gives results elsewhere in a while."""
+    world, [camera, *others] = started(agents, cameras)
+    world.fruitless = {each.number for each in (camera, *others)}
+    world.decisions.drain("agent0", True)
+    world.run(1)
+    return world, camera
+
+
+def shown(world: World, camera: Camera) -> tuple[str, str | None]:
+    stats = camera_stats(camera, "rtsp://host", None, CameraCounts(), world.now)
+    return stats.state, stats.agent
+
+
+def test_a_drained_camera_gives_results_elsewhere_before_its_former_run_is_closed() -> None:
+    world, camera = moving()
+    assert (camera.agent, state(camera)) == ("agent1", "running")
+    assert world.decisions.allowed("agent0") == [(0, 1)]
+    assert world.decisions.allowed("agent1") == [(0, 2)]
+    assert world.placed() == {"agent0": 1, "agent1": 1}
+    assert Action("stop", "agent0", 0, 1) not in world.done
+    world.fruitless.clear()
+    world.run(0.3)
+    [stop, forget] = [action for action in world.done if action.agent == "agent0" and action.epoch == 1][-2:]
+    assert (stop.do, forget.do) == ("stop", "forget")
+    assert world.placed() == {"agent0": 0, "agent1": 1}
+    assert world.decisions.allowed("agent0") == []
+    assert not world.decisions.moves
+
+
+def test_a_camera_without_results_is_waited_for_and_not_for_ever() -> None:
+    world, _ = moving()
+    world.run(8)
+    assert world.decisions.allowed("agent0") == [(0, 1)]
+    world.run(2)
+    assert world.placed() == {"agent0": 0, "agent1": 1}
+
+
+def test_the_former_run_waits_for_readers_but_not_for_long() -> None:
+    world, _ = moving()
+    world.unflushed.add((0, 1))
+    world.fruitless.clear()
+    world.run(0.5)
+    assert world.decisions.allowed("agent0") == []
+    assert world.placed() == {"agent0": 1, "agent1": 1}
+    world.run(1)
+    assert world.placed() == {"agent0": 0, "agent1": 1}
+
+
+def test_cameras_that_fail_elsewhere_run_on_and_do_not_hold_up_the_drain() -> None:
+    world, cameras = started(2, 20)
+    here = [camera for camera in cameras if camera.agent == "agent0"]
+    bad = here[:5]  # more than leave at a time
+    world.decisions.drain("agent0", True)
+    for _ in range(100):
+        for camera in bad:
+            if camera.agent == "agent1" and camera.state in ("starting", "running"):
+                world.do(world.decisions.failed(camera.run, world.now, "no such device"))
+        world.run(0.1)
+    assert all(camera.agent == "agent1" for camera in here[5:])
+    assert {shown(world, camera) for camera in bad} == {("running", "agent0")}
+    assert len(world.decisions.allowed("agent0")) == 5
+
+
+def test_the_death_of_the_next_agent_leaves_the_former_run_alone() -> None:
+    world, camera = moving(3)
+    second = camera.agent
+    assert second is not None
+    world.do(world.decisions.gone(second, world.now, "killed by signal 9"))
+    assert (0, 1) in world.decisions.allowed("agent0")
+    world.run(1)
+    assert camera.agent not in ("agent0", None)
+    assert camera.starts == 3
+    world.fruitless.clear()
+    world.run(1)
+    assert world.decisions.cameras_of("agent0") == 0
+
+
+def test_the_death_of_the_former_agent_leaves_the_next_run_alone() -> None:
+    world, camera = moving()
+    world.do(world.decisions.gone("agent0", world.now, "killed by signal 9"))
+    world.run(1)
+    assert (camera.agent, camera.starts, camera.former) == ("agent1", 2, None)
+    assert camera.overlap == 0
+
+
+def test_a_former_run_whose_agent_is_not_seen_to_end_is_an_overlap() -> None:
+    world, camera = moving()
+    world.immortal.add("agent0")
+    world.silent.add("agent0")
+    world.run(4)
+    assert camera.former is None
+    assert camera.left == 1
+    assert camera.doubled_at is not None
+    world.do(world.decisions.gone("agent0", world.now, "killed by signal 9"))
+    assert camera.overlap > 1
+    assert (camera.starts, state(camera)) == (2, "running")
+
+
+def test_a_former_run_that_ends_by_itself_is_forgotten() -> None:
+    world, camera = moving()
+    world.do(world.decisions.failed((0, 1), world.now, "lost"))
+    assert Action("forget", "agent0", 0, 1) in world.done
+    assert (camera.former, camera.failures, state(camera)) == (None, 0, "running")
+
+
+def test_a_camera_that_is_removed_while_it_moves_is_gone_when_both_runs_are() -> None:
+    world, camera = moving()
+    world.slow_to_close.add(0)
+    world.do(world.decisions.remove(0, world.now))
+    world.run(1)
+    assert world.decisions.allowed("agent0") == world.decisions.allowed("agent1") == []
+    world.do(world.decisions.closed((0, 2), world.now))
+    world.run(1)
+    assert camera.number in world.decisions.cameras
+    world.do(world.decisions.closed((0, 1), world.now))
+    world.run(1)
+    assert world.decisions.cameras == {}
+    assert world.placed() == {"agent0": 0, "agent1": 0}
+
+
+def test_a_camera_can_be_moved_back_while_it_moves() -> None:
+    world, camera = moving()
+    world.decisions.drain("agent0", False)
+    world.do(world.decisions.move(0, "agent0", world.now))
+    world.fruitless.clear()
+    world.run(2)
+    assert (camera.agent, state(camera), camera.former) == ("agent0", "running", None)
+    assert world.placed() == {"agent0": 1, "agent1": 0}
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_rolling_drain_leaves_no_camera_without_a_run_unless_it_allows_only_one(exclusive: bool) -> None:
+    world, cameras = started(3, 30, exclusive=exclusive)
+    least = 30
+    for name in ("agent0", "agent1", "agent2"):
+        world.decisions.drain(name, True)
+        for _ in range(100):
+            world.run(0.1)
+            runs = [run for each in world.decisions.agents for run in world.decisions.allowed(each)]
+            least = min(least, len({camera for camera, _ in runs}))
+        assert world.decisions.cameras_of(name) == 0
+        world.decisions.drain(name, False)
+    assert len(cameras) == 30
+    assert least == 30 or (exclusive and least >= 30 - Times().closing_at_once)
