@@ -120,6 +120,7 @@ for sample in reader:
 """
 
 
+@pytest.mark.full
 def test_a_program_that_is_killed_leaves_its_unacknowledged_results_to_the_next(
     yard: Yard, fleet: ff.Fleet
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_program_that_is_killed_leaves_its_unacknowledged_results_to_the_next(
     assert fleet.stats().agents["north"].state == "up"
 
 
+@pytest.mark.full
 def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(yard: Yard, fleet: ff.Fleet) -> None:
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     other = yard.connect()
@@ -239,6 +241,7 @@ def until_all_come(reader: FleetReader, after: dict[str, int], samples: list[Fle
     until(read, lambda: f"results of {left}")
 
 
+@pytest.mark.full
 def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_no_result(
     mortal: Yard,
 ) -> None:
@@ -283,6 +286,7 @@ def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_n
     assert not list((mortal.folder / "store").iterdir())
 
 
+@pytest.mark.full
 def test_an_agent_that_died_with_the_controller_is_found_dead_by_the_next(mortal: Yard) -> None:
     with mortal.connect() as fleet:
         reader = fleet.reader("ticks")
@@ -310,7 +314,8 @@ def test_an_agent_that_died_with_the_controller_is_found_dead_by_the_next(mortal
         assert len({key(sample) for sample in samples}) == len(samples)
 
 
-@pytest.mark.parametrize("exclusive", [False, pytest.param(True, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("exclusive", [False, True])
 def test_an_agent_that_reports_late_goes_on_with_what_was_not_given_away(
     mortal: Yard, exclusive: bool
 ) -> None:

@@ -53,6 +53,7 @@ class RemoteController:
         self._readers: list[RemoteReader] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._over = False  # the fleet has ended
         self._stats: FleetStats | None = None
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
@@ -160,6 +161,8 @@ class RemoteController:
             if reader not in self._readers:
                 return
             self._readers.remove(reader)
+        if self._over:
+            return
         with contextlib.suppress(FreshframeError):  # the controller notices it by itself
             self._ask("close", reader.key, *reader.acknowledgement(), patience=0)
 
@@ -167,7 +170,9 @@ class RemoteController:
 
     def shut_down(self) -> None:
         """Ends the fleet for all."""
+        self.stats()  # the last one, for stats() after the end
         self._ask("shut_down")
+        self._over = True
         self._wait_until_gone()
 
     def close(self) -> None:
@@ -178,7 +183,7 @@ class RemoteController:
             return
         for reader in readers:
             reader.close()
-        if self._channel.is_open and not self._closed:
+        if self._channel.is_open and not self._over:
             with contextlib.suppress(FreshframeError):
                 self.stats(_LOOK_EVERY * 20)
         self._closed = True
