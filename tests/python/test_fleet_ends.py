@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import fleet_builds
 import pytest
-from fleet_support import is_alive
+from fleet_support import is_alive, until_state
 from support import run_program, until
 
 import freshframe as ff
@@ -70,3 +71,15 @@ def test_a_program_that_just_ends_closes_its_fleet(state_folder: Path) -> None:
     )
     assert (ended.code, ended.out, ended.complaints) == (0, "cam\n", "")
     assert list(state_folder.iterdir()) == []
+
+
+def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
+    with ff.Fleet("local") as fleet:
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+        until_state(fleet, "cam", "running")
+        link = fleet._controller._links["agent0"]
+        with fleet._controller._lock:
+            assert link.socket is not None
+            link.socket.shutdown(socket.SHUT_WR)
+        until(lambda: fleet.stats().cameras["cam"].starts >= 2, "another start")
+        assert fleet.stats().cameras["cam"].crashes == 0

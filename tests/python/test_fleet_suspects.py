@@ -188,6 +188,8 @@ def test_time_at_two_agents_that_do_not_end_counts_once() -> None:
         ("killed by signal 6 (Aborted)", False, False, True),
         ("exited with status 3", False, False, True),
         ("exited with status 75", False, False, False),
+        ("exited with status 74", False, False, False),
+        ("exited with status 0", False, False, True),
         ("killed by signal 9 (Killed)", False, False, False),
         ("killed by signal 9 (Killed)", False, True, True),
         ("killed by signal 9 (Killed)", True, True, False),

@@ -25,6 +25,7 @@ from .._worker import _log_to_parent
 from ._agent_page import AgentPage, Row
 from ._beat import begin_beat
 from ._built import checked
+from ._crashes import IN_ORDER
 from ._crew import Crew
 from ._outlet import Outlet, add_outlet, counts_of, final_counts_of
 from ._received_build import ReceivedBuild
@@ -382,4 +383,4 @@ def main(parent: int, options: dict[str, Any]) -> None:
     _Agent(end, *timeouts).work()
     with contextlib.suppress(Exception):
         logging.shutdown()
-    os._exit(0)  # what still runs is a camera that does not stop
+    os._exit(IN_ORDER)  # what still runs is a camera that does not stop

@@ -19,6 +19,7 @@ _FROM_OUTSIDE = {
     signal.SIGUSR2,
 }
 _LEASE_IS_OVER = 75  # the agent ends itself; src/fleet/agent_end.cpp
+IN_ORDER = 74  # it was told to, or its controller has hung up; no user code ends a process with that
 _SIGNAL = re.compile(r"killed by signal (\d+)")
 _STATUS = re.compile(r"exited with status (\d+)")
 
@@ -45,4 +46,4 @@ def is_crash(end: str, *, killed: bool, out_of_memory: bool) -> bool:
         number = int(found[1])
         return number not in _FROM_OUTSIDE or (number == signal.SIGKILL and out_of_memory)
     found = _STATUS.match(end)
-    return found is not None and int(found[1]) != _LEASE_IS_OVER
+    return found is not None and int(found[1]) not in (_LEASE_IS_OVER, IN_ORDER)
