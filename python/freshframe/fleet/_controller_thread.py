@@ -318,8 +318,7 @@ class ControllerThread(ControllerState):
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 reader._end_run(run, lost=True)
-        crashed = not self._closing and link.has_crashed(why)
-        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=crashed))
+        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=link.has_crashed(why)))
 
     # ---- the end
 

@@ -1,7 +1,8 @@
 """The guard of a machine's agent: starts it as its child, watches its end, kills it when the program says so.
 
 It runs no code of the user's. The agent's own channel to the program is a connection that the guard opens and
-hands over, so that renewals and results never pass through the guard. The guard's channel carries orders
+hands over, so that renewals and results never pass through the guard. In a detached fleet they do: its relay
+keeps the agent's channel while the controller restarts. The guard's channel carries orders
 (launch, kill, look for an earlier agent, leave) and what became of them.
 """
 
