@@ -3,8 +3,9 @@
 Demo cameras of 160x120 with a circle tracker on two agents; one reader in the program reads all results.
 With --hold SECONDS it holds 200 cameras for so long instead, and measures the program's memory and the
 controller's processor time in ten parts of that time. With --ray: only the kills, of a local fleet and of one
-on a Ray cluster of two nodes on this machine, one after the other. That needs Ray in this Python: ./dev
-test-fleet makes an environment with it.
+on a Ray cluster of two nodes on this machine, one after the other: an agent, its guard, its node (raylet,
+guard and agent together, killed or stopped), and the controller of a detached fleet. That needs Ray in this
+Python: ./dev test-fleet makes an environment with it.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -22,7 +23,7 @@ from typing import Any
 from _measure import Result, Row, arguments, median, quantile
 
 import freshframe as ff
-from freshframe.fleet import FleetReader
+from freshframe.fleet import AgentStats, FleetReader, FleetStats
 
 CONTROLLER_GOAL = 2.0  # percent of a core
 ADD_GOAL = 10.0  # seconds
@@ -32,6 +33,7 @@ KILLED_CAMERAS = 20
 KILLED_FPS = 25
 HELD_CAMERAS = 200
 PARTS = 10
+FAR = {"node": signal.SIGKILL, "silence": signal.SIGSTOP}  # what happens to the far node
 ADDED_COUNTERS = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
 
 
@@ -142,9 +144,38 @@ def hold(count: int, seconds: float) -> dict[str, Any]:
     }
 
 
+class Nodes:
+    """A Ray cluster of a head and a far node on this machine."""
+
+    def __init__(self, cluster: Any, node: dict[str, Any]) -> None:
+        """Adds the far node."""
+        self._cluster = cluster
+        self._node = node
+        self._far: Any = None
+        self.address: str = cluster.address
+        self.add_far()
+
+    def add_far(self) -> None:
+        """The node that is killed, again."""
+        self._far = self._cluster.add_node(**self._node, labels={"site": "far"})
+
+    def signal_far(self, agent: int, number: signal.Signals) -> None:
+        """To its raylet, and to the guard and the agent of a fleet."""
+        (raylet,) = self._far.all_processes["raylet"]
+        pids = [raylet.process.pid, parent_of(agent), agent]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)  # none of them sees the end of another one
+        for pid in pids if number != signal.SIGSTOP else []:
+            os.kill(pid, number)
+
+    def forget_far(self) -> None:
+        """What is left of the node."""
+        self._cluster.remove_node(self._far, allow_graceful=False)
+
+
 @contextlib.contextmanager
-def ray_cluster() -> Iterator[str]:
-    """The address of one with two nodes on this machine."""
+def ray_cluster() -> Iterator[Nodes]:
+    """One on this machine."""
     # Both are read when Ray is imported.
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -153,17 +184,16 @@ def ray_cluster() -> Iterator[str]:
     node = {"num_cpus": 1, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1"}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     try:
-        cluster.add_node(**node)
-        yield cluster.address
+        yield Nodes(cluster, node)
     finally:
         cluster.shutdown()
 
 
-def kills(rounds: int, where: str = "local", whom: str = "agent") -> dict[str, Any]:
-    """Figures of so many kill -9 of an agent or of its guard."""
+def kills(rounds: int, nodes: Nodes | None = None, whom: str = "agent") -> dict[str, Any]:
+    """Figures of so many kill -9 of an agent, of its guard, or of its node, which may also fall silent."""
     first: list[float] = []
     last: list[float] = []
-    with ff.Fleet("local", agents=2) if where == "local" else ff.Fleet(where) as fleet:
+    with ff.Fleet("local", agents=2) if nodes is None else ff.Fleet(nodes.address) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(cameras(KILLED_CAMERAS, KILLED_FPS), build)
@@ -171,11 +201,20 @@ def kills(rounds: int, where: str = "local", whom: str = "agent") -> dict[str, A
             read_for(reader, 2.5)
             wait_until_up(fleet)
             stats = fleet.stats()
-            victim = max(stats.agents.values(), key=lambda agent: agent.cameras)
+            victim = victim_of(stats, whom)
+            if not victim.cameras:  # it has come back, and cameras do not move without need
+                for name in list(stats.cameras)[: KILLED_CAMERAS // 2]:
+                    fleet.move(name, victim.name)
+                while fleet.stats().agents[victim.name].cameras < KILLED_CAMERAS // 2:
+                    reader.get(60)
+                read_for(reader, 2.5)
+                stats = fleet.stats()
             waiting = {name: c.epoch for name, c in stats.cameras.items() if c.agent == victim.name}
-            pid = victim.pid if whom == "agent" else parent_of(victim.pid)
-            os.kill(pid, signal.SIGKILL)
             killed = time.monotonic()
+            if whom in FAR and nodes is not None:
+                nodes.signal_far(victim.pid, FAR[whom])
+            else:
+                os.kill(victim.pid if whom == "agent" else parent_of(victim.pid), signal.SIGKILL)
             times = []
             while waiting:
                 sample = reader.get(60)
@@ -184,6 +223,13 @@ def kills(rounds: int, where: str = "local", whom: str = "agent") -> dict[str, A
                     times.append(time.monotonic() - killed)
             first.append(times[0])
             last.append(times[-1])
+            if whom in FAR and nodes is not None:
+                if whom == "silence":
+                    nodes.signal_far(victim.pid, signal.SIGKILL)
+                nodes.forget_far()
+                nodes.add_far()
+                while not any(each.state == "up" for each in far_agents(fleet.stats())):
+                    read_for(reader, 0.1)
         counts = fleet.stats().readers[0]
     return {
         "first_back_p50_s": median(first),
@@ -195,13 +241,69 @@ def kills(rounds: int, where: str = "local", whom: str = "agent") -> dict[str, A
     }
 
 
+def far_agents(stats: FleetStats) -> list[AgentStats]:
+    """Of the far node; a node that was killed has one, too, until it is forgotten."""
+    return [each for each in stats.agents.values() if each.labels.get("site") == "far"]
+
+
+def victim_of(stats: FleetStats, whom: str) -> AgentStats:
+    """The agent to be killed."""
+    if whom in FAR:
+        return next(each for each in far_agents(stats) if each.state == "up")
+    return max(stats.agents.values(), key=lambda agent: agent.cameras)
+
+
+def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
+    """Figures of so many kill -9 of the controller of a detached fleet."""
+    import ray  # noqa: PLC0415
+
+    gaps: list[float] = []
+    missing = repeated = 0
+    with ff.Fleet(nodes.address, name="bench", detached=True) as fleet:
+        while len(fleet.stats().agents) < 2:
+            time.sleep(0.05)
+        wait_until_up(fleet)
+        reader = fleet.reader("circles")
+        fleet.add_many(cameras(KILLED_CAMERAS, KILLED_FPS), build)
+        newest: dict[tuple[str, int], int] = {}
+        for _ in range(rounds):
+            read_for(reader, 5)
+            actor = ray.get_actor("freshframe-fleet-bench", namespace="freshframe")
+            os.kill(ray.get(actor.pid.remote()), signal.SIGKILL)
+            heard = end = time.monotonic()
+            gap = 0.0
+            while time.monotonic() < end + 15:
+                sample = reader.get(60)
+                gap, heard = max(gap, time.monotonic() - heard), time.monotonic()
+                before = newest.get((sample.camera, sample.epoch))
+                if before is not None:
+                    missing += max(0, sample.ordinal - before - 1)
+                    repeated += sample.ordinal <= before
+                newest[sample.camera, sample.epoch] = sample.ordinal
+            newest.clear()
+            gaps.append(gap)
+        fleet.shutdown()
+    return {"gap_p50_s": median(gaps), "gap_max_s": max(gaps), "missing": missing, "repeated": repeated}
+
+
 def compare(rounds: int, out: Path | None) -> None:
     """The kills, local and on Ray."""
     result = Result("fleet_ray", "fleets of demo cameras, local and on Ray", {"rounds": rounds})
     rows = {"local, agent killed": kills(rounds)}
-    with ray_cluster() as address:
-        rows["Ray, agent killed"] = kills(rounds, address)
-        rows["Ray, guard killed"] = kills(rounds, address, "guard")
+    with ray_cluster() as nodes:
+        rows["Ray, agent killed"] = kills(rounds, nodes)
+        rows["Ray, guard killed"] = kills(rounds, nodes, "guard")
+        rows["Ray, node killed"] = kills(rounds, nodes, "node")
+        rows["Ray, node silent"] = kills(rounds, nodes, "silence")
+        shown = controller_kills(rounds, nodes)
+        result.add(
+            Row(
+                "Ray, detached, controller killed: longest gap in the results",
+                shown,
+                shown["gap_max_s"],
+                None,
+            )
+        )
     for name, shown in rows.items():
         goal = BACK_GOAL if "agent" in name else MACHINE_GOAL
         result.add(Row(f"{name}, last of its cameras back", shown, shown["last_back_max_s"], goal))

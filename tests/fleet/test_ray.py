@@ -14,48 +14,17 @@ from typing import Any
 
 import pytest
 
-# Both are read when Ray is imported. Without the first it takes the machine's outer address.
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 import fleet_builds
 from fleet_support import balance, is_alive
-from ray.cluster_utils import Cluster
+from ray_clusters import add_node
 from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample, MappedFile
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
-NODE: dict[str, Any] = {
-    "num_cpus": 1,
-    "object_store_memory": 80 << 20,
-    "node_ip_address": "127.0.0.1",
-}
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    import ray  # noqa: PLC0415
-
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={**NODE, "include_dashboard": False, "labels": {"site": "north"}},
-    )
-    try:
-        add_node(cluster, "south")
-        yield cluster
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-
-
-def add_node(cluster: Any, site: str) -> Any:
-    """A node whose raylet comes up; on a busy machine Ray's own start gives up now and then."""
-    with contextlib.suppress(Exception):
-        return cluster.add_node(**NODE, labels={"site": site})
-    return cluster.add_node(**NODE, labels={"site": site})
 
 
 class Watch:

@@ -31,10 +31,11 @@ class _Controller(FarController):
 class GuardedFleet(ff.Fleet):
     """Fleet("local") with guards."""
 
-    def __init__(self, agents: int = 2) -> None:
+    def __init__(self, agents: int = 2, *, guarded: int = 0) -> None:
+        """`guarded`: the first agent that gets its guard at once; the others get theirs by start_guard()."""
         self.guards: dict[str, subprocess.Popen[bytes]] = {}
         super().__init__("local", agents=agents)
-        for number in range(agents):
+        for number in range(guarded, agents):
             self.start_guard(f"agent{number}")
 
     @staticmethod
@@ -48,14 +49,15 @@ class GuardedFleet(ff.Fleet):
     def controller(self) -> Any:
         return self._controller
 
-    def start_guard(self, node: str) -> None:
+    def start_guard(self, node: str, port: int | None = None) -> None:
+        """`port`: of what is between it and the controller."""
         packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
         self.guards[node] = subprocess.Popen(
             [
                 sys.executable,
                 "-c",
                 _CODE,
-                str(self.controller.guards.address[1]),
+                str(port or self.controller.guards.address[1]),
                 self.controller.token.hex(),
                 node,
             ],

@@ -228,8 +228,6 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
             ff.Fleet("auto", host=every)
     with pytest.raises(ff.OptionError, match="runtime_env is for fleets on a cluster"):
         ff.Fleet("local", runtime_env={})
-    with pytest.raises(ff.OptionError, match="detached fleets are not there yet"):
-        ff.Fleet("auto", detached=True)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ff.FreshframeError, match=r'pip install "freshframe\[ray\]"'):
         ff.Fleet("auto")

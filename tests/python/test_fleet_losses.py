@@ -30,9 +30,10 @@ def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.F
     monkeypatch.setattr(one_fleet, "reader", reader)
     yield one_fleet
     balance(one_fleet)
+    controller: Any = one_fleet._controller
     for each in readers:
         each.close()
-        one_fleet._controller._call(lambda each=each: one_fleet._controller._forget_reader(each))  # type: ignore[misc]
+        controller._call(lambda each=each: controller._forget_reader(each))
     for camera in one_fleet.stats().cameras:
         one_fleet.remove(camera)
     until(lambda: not one_fleet.stats().cameras, "the end of all cameras")

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import random
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import freshframe as ff
-from freshframe.fleet import FleetSample, _desk
+from freshframe.fleet import FleetSample, _desk, _ray_connection, _ray_controller
 
 from .app_file import MODULE, AppError, loaded
 from .messages import Messages
@@ -36,21 +38,49 @@ def run(options: Any, messages: Messages) -> ExitCode:
         return _run(options, messages)
     if options.verb == "check":
         return _check(options, messages)
-    name = _only_one() if options.name is None else _one_of(options.name)
+    if options.ray is None:
+        name = _only_one(_desk.running()) if options.name is None else _one_of(options.name)
+        return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
+    address = _ray_connection.checked_address(options.ray)
+    connection = _ray_connection.RayConnection(address, None)
+    try:
+        name = options.name or _only_detached(_ray_controller.running(connection))
+        with ff.Fleet.connect(name, address=address) as fleet:
+            return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
+    finally:
+        connection.close()
+
+
+Ask = Callable[..., Any]  # what, and its arguments by name
+
+
+def _ask_detached(fleet: ff.Fleet, what: str, **arguments: str) -> Any:
+    """As a desk answers."""
+    return fleet.stats().as_json() if what == "stats" else getattr(fleet, what)(**arguments)
+
+
+def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> ExitCode:
     if options.verb in ("drain", "resume"):
-        _desk.ask(name, options.verb, agent=options.agent)
-        messages.say(f"fleet {name}: {_what_follows(_desk.ask(name, 'stats'), options)}")
+        ask(options.verb, agent=options.agent)
+        messages.say(f"fleet {name}: {_what_follows(ask('stats'), options)}")
         return ExitCode.OK
-    return _status(name, options) if options.verb == "status" else _top(name, options)
+    return _status(ask, options) if options.verb == "status" else _top(ask, options)
 
 
-def _only_one() -> str:
-    names = _desk.running()
+def _only_one(names: list[str]) -> str:
     if not names:
         raise UsageError(f"this user runs no fleet: {_HOW_TO_BEGIN}")
     if len(names) > 1:
         raise UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
     return names[0]
+
+
+def _only_detached(names: list[str]) -> str:
+    if not names:
+        raise UsageError(
+            'this cluster has no detached fleet: ff.Fleet("auto", name=..., detached=True) begins one'
+        )
+    return _only_one(names)
 
 
 def _one_of(name: str) -> str:
@@ -75,10 +105,10 @@ def _what_follows(state: dict[str, Any], options: Any) -> str:
     return f"{options.agent} is draining, {_cameras_of(count)} to move: see `freshframe fleet status`"
 
 
-def _status(name: str, options: Any) -> ExitCode:
+def _status(ask: Ask, options: Any) -> ExitCode:
     from .top_table import plain_console  # noqa: PLC0415  (rich is slow to load)
 
-    state = _desk.ask(name, "stats")
+    state = ask("stats")
     if options.json:
         print(json.dumps(state))
     else:
@@ -86,17 +116,17 @@ def _status(name: str, options: Any) -> ExitCode:
     return ExitCode.OK
 
 
-def _top(name: str, options: Any) -> ExitCode:
+def _top(ask: Ask, options: Any) -> ExitCode:
     from rich.live import Live  # noqa: PLC0415  (slow to load)
 
     if options.json:
         while True:
-            print(json.dumps(_desk.ask(name, "stats")), flush=True)
+            print(json.dumps(ask("stats")), flush=True)
             time.sleep(_EVERY)
-    with Live(page(_desk.ask(name, "stats")), auto_refresh=False, screen=True) as live:
+    with Live(page(ask("stats")), auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(_EVERY)
-            live.update(page(_desk.ask(name, "stats")), refresh=True)
+            live.update(page(ask("stats")), refresh=True)
 
 
 def page(state: dict[str, Any]) -> RenderableType:
@@ -110,8 +140,10 @@ def page(state: dict[str, Any]) -> RenderableType:
         counts[camera["state"]] = counts.get(camera["state"], 0) + 1
     summary = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no cameras"
     events = [Text(f"{event['about']}: {event['text']}") for event in state["events"][-_SHOWN_EVENTS:]]
+    trouble = [Text(state["cluster"], style="bold red")] if state.get("cluster") else []
     return Group(
         Text(f"fleet {state['name']}: {summary}", style="bold"),
+        *trouble,
         _agents(state["agents"]),
         _cameras(cameras),
         _readers(state["readers"]),
@@ -190,11 +222,17 @@ def _run(options: Any, messages: Messages) -> ExitCode:
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
         raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
-    with ff.Fleet("local", agents=options.agents, name=options.name) as fleet:
+    if options.ray is not None and options.agents is not None:
+        raise UsageError("--agents is for fleets on this machine: a cluster has one agent on each of its own")
+    agents = options.agents or 1 if options.ray is None else None
+    with ff.Fleet(options.ray or "local", agents=agents, name=options.name) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)
         many = _add(fleet, cameras, build, options)
-        agents = "1 agent" if options.agents == 1 else f"{options.agents} agents"
-        messages.say(f"fleet {fleet.name}: {_cameras_of(many)} on {agents}; Ctrl-C ends it")
+        if options.ray is not None:
+            where = f"the Ray cluster {options.ray}"
+        else:
+            where = "1 agent" if agents == 1 else f"{agents} agents"
+        messages.say(f"fleet {fleet.name}: {_cameras_of(many)} on {where}; Ctrl-C ends it")
         if options.serve:
             messages.say(f"page: {fleet.serve().url}")
         if reader is None:

@@ -108,6 +108,7 @@ class _Agent:
             "start": self._start,
             "stop": self._stop,
             "serve": self._serve,
+            "mark": lambda term: self._tell("marked", term),
         }
         while True:
             order = self._end.next_order()

@@ -41,8 +41,16 @@ class Totals:
 class Books:
     """Of one reader. Its user holds a lock around each call."""
 
-    def __init__(self) -> None:
-        """Nothing yet."""
+    # Note [Earlier controllers]
+    # A run that began under an earlier controller (its epoch has an older term) may have handed results over
+    # before. The program has acknowledged these, but for those of the latest batch, which comes again. So
+    # what its first record calls handed counts as delivered, less what comes again.
+
+    def __init__(self, term: int = 0) -> None:
+        """Nothing yet. `term`: of the controller, if there were others before it."""
+        self._term = term
+        self._before: dict[Run, int] = {}  # handed to an earlier controller
+        self._given_before = 0
         self._pages: dict[Run, _Page] = {}
         self._closed = Totals()  # of runs that are over
         self._accepted = 0
@@ -58,6 +66,9 @@ class Books:
             page = self._pages.get((camera, epoch))
             if page is None:
                 page = self._pages[camera, epoch] = _Page()
+                if epoch >> 32 < self._term and (camera, epoch) not in self._before:
+                    self._before[camera, epoch] = handed
+                    self._given_before += handed
             elif progress < page.progress:
                 continue  # an older one, which was kept
             page.progress = progress
@@ -71,6 +82,7 @@ class Books:
             return
         closed = self._closed
         closed.reported += page.reported
+        closed.delivered += page.handed
         closed.outbox_full += page.full
         closed.expired += page.expired
         closed.fenced += page.fenced
@@ -93,7 +105,7 @@ class Books:
             self._fenced += 1
             return -1
         if epoch > last_epoch:
-            last = -1
+            last = -1 if (camera, epoch) not in self._before else ordinal - 1
         elif ordinal <= last:
             self._repeated += 1
             return -1
@@ -101,12 +113,34 @@ class Books:
         self._accepted += 1
         return ordinal - last - 1
 
+    def note_again(self, records: Records, results: Records) -> None:
+        """Of these results some may have been handed to an earlier controller: they are not counted twice."""
+        for record in records.tolist():
+            epoch, handed, camera = record[0], record[5], record[7]
+            if handed <= self._before.get((camera, epoch), -1):
+                again = (results["camera"] == camera) & (results["epoch"] == epoch)
+                self._given_before -= int(again.sum())
+
+    @property
+    def closed(self) -> dict[str, int]:
+        """The sums of the runs that are over."""
+        return {name: getattr(self._closed, name) for name in Totals.__slots__}
+
+    def restore(self, closed: dict[str, int]) -> None:
+        """What an earlier controller had as ``closed``."""
+        self._closed = Totals(**closed)
+        self._given_before += self._closed.delivered
+
+    def knows(self, camera: int, epoch: int) -> bool:
+        """Whether a result of this start has arrived before."""
+        return self._last.get(camera, (-1, -1))[0] == epoch
+
     def totals(self, buffered: int) -> Totals:
         """The sums of all runs. ``buffered``: results that have arrived and were not delivered yet."""
         closed = self._closed
         totals = Totals(
             reported=closed.reported,
-            delivered=self._accepted - buffered,
+            delivered=self._accepted + self._given_before - buffered,
             outbox_full=closed.outbox_full,
             expired=closed.expired,
             fenced=closed.fenced + self._fenced,

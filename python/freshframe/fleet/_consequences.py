@@ -31,6 +31,7 @@ class Consequences:
         self.cameras: dict[int, Camera] = {}
         self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
         self.warnings: list[str] = []  # for the log; taken by the controller
+        self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
         self._next_epoch = next_epoch
         self._is_flushed = is_flushed
         self._ticked: float | None = None
@@ -160,6 +161,9 @@ class Consequences:
     def _place(self, camera: Camera, now: float, actions: list[Action]) -> None:
         if _placement.is_early(camera, self.agents.values(), now, self.times):
             self._enter(camera, "unplaced", now, "its agents are starting")
+            return
+        if why := self.holds(camera, now):
+            self._enter(camera, "unplaced", now, why)
             return
         agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
         if agent is None:

@@ -20,6 +20,8 @@ __all__ = ["Controller", "boot_time"]
 class Controller(ControllerThread):
     """Of a local fleet. Its methods may be called from any thread."""
 
+    _reader_kind: type[FleetReader] = FleetReader
+
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """An agent that shall run."""
         self._call(lambda: self._decisions.add_agent(name, labels, boot_time()))
@@ -141,9 +143,7 @@ class Controller(ControllerThread):
             return known
         number = self._next_reader
         self._next_reader += 1
-        reader = FleetReader(
-            number, output, self._names.__getitem__, self._wake_to_pull, self._close_reader, name
-        )
+        reader = self._make_reader(number, output, name)
         self._readers[number] = reader
         if name is not None:
             self._named[name] = reader
@@ -151,6 +151,11 @@ class Controller(ControllerThread):
             link.send(_wire.reader(self._state.term, number, output))
         self._check_output(reader)
         return reader
+
+    def _make_reader(self, number: int, output: str, name: str | None) -> FleetReader:
+        return self._reader_kind(
+            number, output, self._names.__getitem__, self._wake_to_pull, self._close_reader, name
+        )
 
     def _number(self, name: str) -> int:
         self._check_open()

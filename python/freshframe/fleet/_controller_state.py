@@ -17,7 +17,7 @@ from ._counts import CameraCounts
 from ._decisions import Decisions, Times
 from ._link import Link
 from ._reader import FleetReader
-from ._state import StateFile
+from ._state import KeptState, StateFile
 from ._stats import FleetEvent, FleetStats
 from ._url import masked
 
@@ -53,7 +53,7 @@ class ControllerState:
         """
         self.name = setup.name
         self._options = setup.options
-        self._state = StateFile(setup.name, keep=setup.keep)
+        self._state = self._make_state(setup.keep)
         self._lock = threading.RLock()
         self._decisions = Decisions(self._state.next_epoch, self._is_flushed, setup.times)
         self._links: dict[str, Link] = {}
@@ -79,6 +79,10 @@ class ControllerState:
         self.ticked = boot_time()  # when the thread was last seen to work
         self._ended = threading.Event()
         self._failure: str | None = None  # of the thread
+        self._cluster_trouble = ""
+
+    def _make_state(self, keep: bool) -> KeptState:
+        return StateFile(self.name, keep=keep)
 
     def _check_open(self) -> None:
         if self._failure is not None:
@@ -219,4 +223,5 @@ class ControllerState:
             outputs=sorted(self._outputs),
             controller_cpu=self._cpu,
             failure=self._failure,
+            cluster=self._cluster_trouble,
         )

@@ -188,10 +188,7 @@ class ControllerThread(ControllerState):
         link.outboxes = message.outboxes
         link.forgotten.append(set())
         for record in message.last:
-            reader = self._readers.get(int(record["reader"]))
-            if reader is not None:
-                reader._note(record.reshape(1))
-                reader._end_run((int(record["camera"]), int(record["epoch"])), lost=False)
+            self._end_outbox(record)
         starting = self._decisions.agents[link.name].state == "starting"
         runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras] if starting else ()
         if self._decisions.moves:
@@ -201,6 +198,12 @@ class ControllerThread(ControllerState):
         self._do(self._decisions.tick(now))
         allowed = _wire.runs(self._decisions.allowed(link.name))
         link.send(_wire.answer(self._state.term, message.asked, allowed))
+
+    def _end_outbox(self, record: Any) -> None:
+        reader = self._readers.get(int(record["reader"]))
+        if reader is not None:
+            reader._note(record.reshape(1))
+            reader._end_run((int(record["camera"]), int(record["epoch"])), lost=False)
 
     def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
         self._decisions.python_ran(link.name, now)

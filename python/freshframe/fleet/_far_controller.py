@@ -72,6 +72,12 @@ class FarController(Controller):
 
     # ---- machines
 
+    @property
+    def nodes(self) -> dict[str, str]:
+        """By agent."""
+        with self._lock:
+            return dict(self._nodes)
+
     def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
         """A machine that shall have an agent of this name."""
 
@@ -105,6 +111,16 @@ class FarController(Controller):
             if agent is not None and agent.state == "down" and agent.why != why:
                 agent.why = why
                 self._note(name, why)
+
+        self._call(tell)
+
+    def tell_trouble(self, why: str) -> None:
+        """Why nothing is heard of the machines; empty: they are heard of."""
+
+        def tell() -> None:
+            if why != self._cluster_trouble:
+                self._cluster_trouble = why
+                self._note("cluster", why or "answers again")
 
         self._call(tell)
 

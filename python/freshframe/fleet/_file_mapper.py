@@ -13,13 +13,14 @@ from .._errors import OptionError
 from . import _map, _specs
 from ._controller import Controller
 from ._map import MappedFile
+from ._remote_controller import RemoteController
 from ._sent_builds import SentBuilds
 
 
 class FileMapper:
     """A base of Fleet, whose controller and builds it uses."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller | RemoteController) -> None:
         """No files yet."""
         self._controller = controller
         self._builds = SentBuilds(controller.add_build)

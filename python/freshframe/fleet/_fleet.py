@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
-from . import _open_fleets, _ray_place, _specs
+from . import _open_fleets, _ray_connection, _ray_controller, _ray_place, _specs
 from ._controller import Controller
 from ._controller_state import Setup
 from ._desk import Desk
@@ -20,6 +20,7 @@ from ._far_controller import FarController
 from ._file_mapper import FileMapper
 from ._page import FleetPage
 from ._reader import FleetReader
+from ._remote_controller import RemoteController
 from ._stats import FleetStats
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Fleet(FileMapper):
     Each camera is a call of a ``build`` function on one of them.
 
     Args:
-        where: "local"; or a Ray cluster: "auto" (the one that RAY_ADDRESS names, or of this machine),
-            "HOST:PORT" or "ray://HOST:PORT". If the program is connected to Ray already, that cluster.
+        where: "local"; or a Ray cluster: "auto" (the one that RAY_ADDRESS names, or of this machine) or
+            "HOST:PORT". If the program is connected to Ray already, that cluster.
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
             None: one. For "local" only: a cluster has one agent on each machine, with Ray's labels of it.
         name: Of its state file and of its socket for the command line; the file is kept after the end,
@@ -57,7 +58,8 @@ class Fleet(FileMapper):
         host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents are told
                 it. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
-        detached: Not there yet: must be False.
+        detached: On a cluster: the fleet has a ``name`` and outlives this program. ``close()`` ends the
+            connection only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
 
     Raises:
         FreshframeError: Ray is not installed, the cluster cannot be reached, or the address is not ours.
@@ -65,6 +67,10 @@ class Fleet(FileMapper):
         OptionTypeError: An option is of the wrong type.
         StateError: A fleet of this name runs already.
     """
+
+    _controller: Controller | RemoteController
+    _place: _ray_place.RayPlace | None
+    _desk: Desk | None
 
     def __init__(
         self,
@@ -82,7 +88,7 @@ class Fleet(FileMapper):
         """Starts the agents; they come up while the program goes on."""
         is_local = _check.text("where", where) == "local"
         if not is_local:
-            _ray_place.checked_address(where)
+            _ray_connection.checked_address(where)
         specs = _specs.agent_specs(1 if agents is None else agents)
         if agents is not None and not is_local:
             raise OptionError(
@@ -90,50 +96,85 @@ class Fleet(FileMapper):
             )
         times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
         host = _specs.checked_host(host, is_local)
-        environment = _ray_place.checked_environment(runtime_env)
+        environment = _ray_connection.checked_environment(runtime_env)
         if environment is not None and is_local:
             raise OptionError(
                 "runtime_env is for fleets on a cluster: agents of a local one have the program's own, "
                 f"got {_check.shown(runtime_env)}"
             )
         if _check.flag("detached", detached):
-            raise OptionError("detached fleets are not there yet: a fleet ends with its program")
+            _specs.check_detached(is_local, name, host)
         kept = name is not None
-        place = "local" if is_local else "ray"
-        name = _specs.checked_name("name", name) if kept else f"{place}-{os.getpid()}-{next(_numbers)}"
+        beginning = "local" if is_local else "ray"
+        name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{next(_numbers)}"
         if is_local and (not sys.executable or getattr(sys, "frozen", False)):
             raise StateError("a local fleet needs a Python to start agents with, and this program has none")
-        self._pid = os.getpid()
-        self._pages: list[FleetPage] = []
-        self._place: _ray_place.RayPlace | None = None
         setup = Setup(name, kept, times, options)
-        if is_local:
+        if detached:
+            self._begin(_ray_controller.create(where, setup, environment))
+        elif is_local:
             controller = self._make_controller(setup)
+            self._begin(controller, desk=True)
+            for agent, labels in specs.items():
+                controller.add_agent(agent, labels)
         else:
-            self._place = _ray_place.RayPlace(
-                where,
+            place = _ray_place.RayPlace(
+                _ray_connection.RayConnection(where, environment),
                 lambda host, token: FarController(setup, host=host, token=token),
                 host=host,
-                runtime_env=environment,
             )
-            controller = self._place.controller
+            self._begin(place.controller, place, desk=True)
+
+    @classmethod
+    def connect(cls, name: str, *, address: str = "auto") -> Self:
+        """Comes back to a detached fleet, from any program that reaches its cluster.
+
+        Args:
+            name: Of the fleet.
+            address: The cluster: "auto" or "HOST:PORT".
+
+        Raises:
+            FreshframeError: Ray is not installed, or the cluster cannot be reached.
+            OptionError: An argument is out of range.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: The cluster has no such fleet, or it has another version of freshframe.
+        """
+        name = _specs.checked_name("name", name)
+        if _check.text("address", address) == "local":
+            raise OptionError("a local fleet ends with its program: there is none to connect to")
+        fleet = cls.__new__(cls)
+        fleet._begin(_ray_controller.attach(_ray_connection.checked_address(address), name))
+        return fleet
+
+    def _begin(
+        self,
+        controller: Controller | RemoteController,
+        place: _ray_place.RayPlace | None = None,
+        *,
+        desk: bool = False,
+    ) -> None:
         super().__init__(controller)
-        try:
-            self._desk = Desk(
-                name,
-                {
-                    "stats": lambda: self.stats().as_json(),
-                    "drain": self._controller_drain,
-                    "resume": self.resume,
-                },
-            )
-        except BaseException:
-            self._end()
-            raise
+        self._place = place
+        self._desk = None
+        self._pid = os.getpid()
+        self._pages: list[FleetPage] = []
+        if desk:
+            try:
+                self._desk = self._make_desk()
+            except BaseException:
+                self._end()
+                raise
         _open_fleets.opened(self)
-        if is_local:
-            for agent, labels in specs.items():
-                self._controller.add_agent(agent, labels)
+
+    def _make_desk(self) -> Desk:
+        return Desk(
+            self.name,
+            {
+                "stats": lambda: self.stats().as_json(),
+                "drain": self._controller_drain,
+                "resume": self.resume,
+            },
+        )
 
     @staticmethod
     def _make_controller(setup: Setup) -> Controller:
@@ -338,14 +379,26 @@ class Fleet(FileMapper):
 
     # ---- life
 
+    def shutdown(self) -> None:
+        """Ends the fleet. A detached one ends for all programs, and its name is free; for others: close().
+
+        Raises:
+            StateError: The controller of a detached fleet does not answer, or this program has closed it.
+        """
+        self._check_process()
+        if isinstance(self._controller, RemoteController):
+            self._controller.shut_down()
+        self.close()
+
     def close(self) -> None:
-        """Stops all cameras and ends the agents. Idempotent."""
+        """Stops all cameras and ends the agents. A detached fleet goes on: shutdown() ends it. Idempotent."""
         if os.getpid() != self._pid:
             return
         pages, self._pages = self._pages, []
         for page in pages:
             page.close()
-        self._desk.close()
+        if self._desk is not None:
+            self._desk.close()
         self._end()
         _open_fleets.closed(self)
 
@@ -363,7 +416,8 @@ class Fleet(FileMapper):
 
     def _forget_in_child(self) -> None:
         """In a forked child."""
-        self._desk.forget_in_child()
+        if self._desk is not None:
+            self._desk.forget_in_child()
         self._controller.forget_in_child()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,8 @@
 """The guard of a machine's agent: starts it as its child, watches its end, kills it when the program says so.
 
 It runs no code of the user's. The agent's own channel to the program is a connection that the guard opens and
-hands over, so that renewals and results never pass through the guard. The guard's channel carries orders
+hands over, so that renewals and results never pass through the guard. In a detached fleet they do: its relay
+keeps the agent's channel while the controller restarts. The guard's channel carries orders
 (launch, kill, look for an earlier agent, leave) and what became of them.
 """
 
@@ -25,6 +26,7 @@ from .._errors import FreshframeError
 from . import _link
 from ._cores import usable_cores
 from ._handshake import StrangerError, introduce, message, tune
+from ._relay import Relay
 from ._wire import MessageReader
 
 MARK = "FRESHFRAME_FLEET_AGENT"  # in the environment of an agent and of what it starts
@@ -43,33 +45,73 @@ class Guard:
     """Of one machine. run() must be called by a thread that lives as long as the process."""
 
     def __init__(
-        self, address: tuple[str, int], token: bytes, node: str, *, orphan_after: float = ORPHAN_AFTER
+        self,
+        address: tuple[str, int],
+        token: bytes,
+        node: str,
+        *,
+        orphan_after: float = ORPHAN_AFTER,
+        outlives: bool = False,
     ) -> None:
-        """`address`: the program's. `node`: what the program calls this machine."""
+        """`address`: the program's. `node`: what the program calls this machine.
+
+        `outlives`: the agent goes on when the connection is lost, as of a detached fleet's controller.
+        """
+        self._outlives = outlives
+        self._relay: Relay | None = None
+        self._channel: socket.socket | None = None
+        self._connected = time.monotonic()
         self._address = address
         self._token = token
         self._node = node
         self._orphan_after = orphan_after
         self._child: Any = None
         self._number = 0  # of the child
+        self._mark = ""
         self._renewed = 0.0
         self._spare: socket.socket | None = None  # what the next agent gets
         self._known = False  # to the program, which then takes the spare
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Serves the program; connects again whenever the connection is lost. Ends when the fleet does."""
-        while not until():
-            try:
-                with self._open("guard") as channel:
+        try:
+            while not until():
+                with contextlib.suppress(OSError, ValueError, StrangerError), self._open("guard") as channel:
+                    self._channel = channel
                     self._serve(channel)
-            except _Leave:
-                return
-            except (OSError, ValueError, StrangerError):
-                pass
-            finally:
-                self._end_child()
-                self._close_spare()
-            time.sleep(_TRY_AGAIN)
+                self._lose()
+                time.sleep(_TRY_AGAIN)
+        except _Leave:
+            pass
+        finally:
+            self._end_child()
+            self._close_spare()
+
+    def _lose(self) -> None:
+        """The connection is lost."""
+        if self._channel is not None:
+            self._connected = time.monotonic()
+        self._channel = None
+        self._close_spare()
+        if self._relay is not None:
+            self._relay.detach()
+        if not self._outlives or time.monotonic() - self._renewed > self._orphan_after:
+            self._end_child()
+
+    @property
+    def alone(self) -> float:
+        """Seconds without a connection."""
+        return 0.0 if self._channel is not None else time.monotonic() - self._connected
+
+    def go_to(self, address: tuple[str, int]) -> None:
+        """The program is there now. Any thread."""
+        if address == self._address:
+            return
+        self._address = address
+        channel = self._channel
+        if channel is not None:
+            with contextlib.suppress(OSError):
+                channel.shutdown(socket.SHUT_RDWR)
 
     def _open(self, what: str) -> socket.socket:
         connection = socket.create_connection(self._address, _CONNECT_TIMEOUT)
@@ -83,6 +125,10 @@ class Guard:
                 "python": platform.python_version(),
                 "cores": usable_cores(),
             }
+            if self._child is not None:
+                hello["child"] = {"number": self._number, "mark": self._mark, "pid": self._child.pid}
+            if self._relay is not None:
+                hello["pulls"] = {str(reader): number for reader, number in self._relay.pulls.items()}
             introduce(connection, self._token, hello)
             connection.settimeout(None)
         except BaseException:
@@ -99,6 +145,8 @@ class Guard:
             poller.register(channel, select.POLLIN)
             if self._child is not None:
                 poller.register(self._child, select.POLLIN)
+            if self._relay is not None:
+                self._relay.register(poller)
             ready = {descriptor for descriptor, _ in poller.poll(_LOOK_EVERY * 1000)}
             if self._child is not None and self._child.fileno() in ready:
                 self._tell_end(channel, str(self._child.reap() or "ended"))
@@ -108,6 +156,8 @@ class Guard:
                     return
                 for each in reader.add(data):
                     self._obey(channel, json.loads(bytes(each)))
+            if self._relay is not None:
+                self._relay.work()
             if self._child is not None and time.monotonic() - self._renewed > self._orphan_after:
                 self._child.kill()
 
@@ -115,12 +165,19 @@ class Guard:
         """Opens the next agent's connection, once the program knows this guard; another if it was closed."""
         if self._spare is not None and _is_closed(self._spare):
             self._close_spare()
-        if self._known and self._child is None and self._spare is None:
+        if not self._known or self._spare is not None:
+            return
+        if self._child is None:
             with contextlib.suppress(OSError, StrangerError):  # the channel tells why, and it is tried again
                 self._spare = self._open("agent")
+        elif self._relay is not None and not self._relay.attached:
+            self._relay.attach(self._open("agent"))
 
     def _tell_end(self, channel: socket.socket, why: str) -> None:
         self._child = None
+        if self._relay is not None:
+            self._relay.finish()
+        self._close_relay()
         channel.sendall(message({"what": "ended", "number": self._number, "why": why}))
 
     def _obey(self, channel: socket.socket, order: dict[str, Any]) -> None:
@@ -135,6 +192,7 @@ class Guard:
         elif what == "renewed":
             self._renewed = time.monotonic()
         elif what == "look for":
+            self._end_child()
             if not end_marked(order["mark"]):
                 raise ConnectionError("the agent does not end")  # it is looked for again
             why = "ended with its guard"
@@ -143,27 +201,39 @@ class Guard:
             raise _Leave
 
     def _launch(self, channel: socket.socket, order: dict[str, Any]) -> None:
-        self._number = order["number"]
+        self._number, self._mark = order["number"], order["mark"]
         self._renewed = time.monotonic()
         environment = {**os.environ, MARK: order["mark"]}
         if self._spare is None:
             raise ConnectionError("the agent's connection is lost")
+        if self._outlives:
+            self._relay = Relay()
         try:
             self._child = _native.start_fleet_child(
                 [os.fsencode(each) for each in _link._arguments(_options(order["options"]))],
                 [os.fsencode(f"{name}={value}") for name, value in environment.items()],
-                self._spare.fileno(),
+                (self._spare if self._relay is None else self._relay.theirs).fileno(),
             )
         except (OSError, FreshframeError) as error:
             self._tell_end(channel, f"cannot be started: {error}")
         else:
             channel.sendall(message({"what": "launched", "number": self._number, "pid": self._child.pid}))
+            if self._relay is not None:
+                self._relay.attach(self._spare)
+                self._spare = None
+        if self._relay is not None:
+            self._relay.theirs.close()
         self._close_spare()
 
     def _close_spare(self) -> None:
         if self._spare is not None:
             self._spare.close()
             self._spare = None
+
+    def _close_relay(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None
 
     def _end_child(self) -> None:
         child, self._child = self._child, None
@@ -174,6 +244,7 @@ class Guard:
         poller.register(child, select.POLLIN)
         poller.poll(_END_TIMEOUT * 1000)
         child.reap()
+        self._close_relay()
 
 
 def _is_closed(connection: socket.socket) -> bool:

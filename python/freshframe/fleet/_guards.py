@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import __version__
@@ -24,8 +23,6 @@ from ._wire import MessageReader
 _AT_ONCE = 64  # connections whose handshake has not ended
 _MARK_SIZE = 12  # bytes
 
-_numbers = itertools.count(1)
-
 
 class Post:
     """A guard that is connected."""
@@ -36,6 +33,8 @@ class Post:
         self.cores = max(0.1, float(hello["cores"]))
         self.pid = int(hello["pid"])
         self.version = str(hello["version"])
+        self.child: dict[str, Any] | None = hello.get("child")  # an agent that has outlived a connection
+        self.pulls: dict[int, int] = {}  # the latest pull of each reader that this agent has got
         self.open = True
         self.spare: socket.socket | None = None  # the next agent's connection
         self._channel = channel
@@ -86,7 +85,7 @@ class FarChild:
 
     def __init__(self, post: Post) -> None:
         """Not started yet."""
-        self.number = next(_numbers)
+        self.number = secrets.randbits(48)
         self.mark = secrets.token_hex(_MARK_SIZE)
         self.pid = 0
         self.post = post
@@ -138,6 +137,30 @@ class FarLink(Link):
         self._set_up(name, FarChild(post), spare)
         post.send(what="launch", number=self.child.number, mark=self.child.mark, options=options)
 
+    @classmethod
+    def of_before(cls, name: str, post: Any) -> FarLink:
+        """To an agent of an earlier controller, whose guard has not come yet."""
+        link = cls.__new__(cls)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            link._set_up(name, FarChild(post), ours)
+        link.close_socket()
+        return link
+
+    def adopt(self, post: Post, child: Mapping[str, Any]) -> None:
+        """Its guard has come, and the agent is there. Which builds it has is not known."""
+        self.child.post = post
+        self.child.number, self.child.mark = int(child["number"]), str(child["mark"])
+        self.pid = self.child.pid = int(child["pid"])
+        self.socket, post.spare = post.spare, None
+        assert self.socket is not None
+        self.socket.setblocking(False)
+        self.killed = False
+        self.pending.clear()
+        self._outgoing.clear()
+        # The latest pull is asked again: it gives its batch once more, if there was one.
+        self.pulls = {reader: number - 1 for reader, number in post.pulls.items()}
+
     def _cores(self) -> float:
         return self.child.post.cores
 
@@ -169,6 +192,7 @@ class Guards:
         self._on_gone = on_gone
         self._on_ended = on_ended
         self._on_launched = on_launched
+        self.on_client: Callable[[socket.socket, dict[str, Any]], None] | None = None  # of a detached fleet
         self._posts: dict[str, Post] = {}
         self._refused: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -188,6 +212,12 @@ class Guards:
         with self._lock:
             post = self._posts.get(node)
             return post if post is not None and post.open and post.spare is not None else None
+
+    def is_connected(self, node: str) -> bool:
+        """Whether a machine's guard is here."""
+        with self._lock:
+            post = self._posts.get(node)
+            return post is not None and post.open
 
     def refused(self, node: str) -> str:
         """Why its guard was turned away; empty: it was not."""
@@ -226,19 +256,26 @@ class Guards:
             return
         finally:
             self._room.release()
-        if hello["what"] == "agent":
-            self._keep(str(hello["node"]), int(hello["pid"]), connection)
+        if hello["what"] == "client":
+            if self.on_client is None:
+                connection.close()
+            else:
+                self.on_client(connection, hello)
+        elif hello["what"] == "agent":
+            self._keep(hello, connection)
         else:
             with connection:
                 self._serve(Post(connection, hello))
 
-    def _keep(self, node: str, pid: int, connection: socket.socket) -> None:
-        """What the next agent will talk through."""
+    def _keep(self, hello: dict[str, Any], connection: socket.socket) -> None:
+        """What the next agent will talk through, or one that is there."""
         with self._lock:
-            post = self._posts.get(node)
-            if post is None or not post.open or post.pid != pid:
+            post = self._posts.get(str(hello["node"]))
+            if post is None or not post.open or post.pid != int(hello["pid"]):
                 connection.close()
                 return
+            post.child = hello.get("child")
+            post.pulls = {int(reader): int(number) for reader, number in hello.get("pulls", {}).items()}
             post.spare = connection
         self._on_ready(post)
 

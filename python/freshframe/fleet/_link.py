@@ -62,6 +62,8 @@ class Link:
         self.cpu: tuple[float, float] | None = None  # when, processor time
         self.load = 0.0
         self.page = ""  # URL of its own page
+        self.received: dict[int, int] = {}  # number of the latest batch, by reader
+        self.marked = True  # it has done what an earlier controller had ordered
         self._usable_cores: float | None = None
         self._incoming = MessageReader()
         self._outgoing = bytearray()

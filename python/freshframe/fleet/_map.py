@@ -22,6 +22,7 @@ from ._url import masked
 
 if TYPE_CHECKING:
     from ._controller import Controller
+    from ._remote_controller import RemoteController
 
 _LOOK_EVERY = 0.05  # seconds
 _MOST_STARTS = 20  # of a file whose agent ends again and again
@@ -170,7 +171,7 @@ class Map:
 
     def __init__(
         self,
-        controller: Controller,
+        controller: Controller | RemoteController,
         outputs: dict[str, str],
         add: Callable[[str, str], None],
         *,

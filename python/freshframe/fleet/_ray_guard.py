@@ -7,16 +7,29 @@ import threading
 
 from ._guard import Guard
 
+_ALONE = 600.0  # seconds without a controller after which a guard that outlives one ends itself
+
 
 class RayGuard:
     """One for each machine. It lives as long as its process."""
 
-    def __init__(self, address: tuple[str, int], token: bytes, node: str) -> None:
+    def __init__(self, address: tuple[str, int], token: bytes, node: str, outlives: bool) -> None:
         """Connects to the program."""
-        self._guard = Guard(address, token, node)
-        self._thread = threading.Thread(target=self._guard.run, name="guard", daemon=True)
+        self._guard = Guard(address, token, node, outlives=outlives)
+        self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        self._guard.run(lambda: self._guard.alone > _ALONE)
+        if self._guard.alone > _ALONE:
+            import ray  # noqa: PLC0415
+
+            ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 
     def is_there(self) -> bool:
         """That it was made."""
         return self._thread.is_alive()
+
+    def go_to(self, address: tuple[str, int]) -> None:
+        """The controller is there now."""
+        self._guard.go_to(address)

@@ -104,6 +104,7 @@ class FleetReader:
             None  # of the first of them, or of one that has just left
         )
         self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
+        self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
         self._books = Books()
         self._closed = False
         self._ended = False
@@ -234,13 +235,16 @@ class FleetReader:
                 if self._error is not None:
                     raise GraphError(self._error)
                 if self._failure is not None:
-                    raise StateError(f"the fleet's controller has failed: {self._failure}")
+                    raise StateError(self._failure_text())
                 if self._ended:
                     raise EndOfStream(f"the fleet of the reader of {self._output!r} was closed")
                 left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
                 if left <= 0:
                     raise ReadTimeout(f"no result of {self._output!r} within {timeout:g} s")
                 self._changed.wait(left)
+
+    def _failure_text(self) -> str:
+        return f"the fleet's controller has failed: {self._failure}"
 
     def __iter__(self) -> Iterator[FleetSample]:
         """All results, until the fleet is closed."""
@@ -278,6 +282,7 @@ class FleetReader:
     def _in_batches(self, n: int, max_wait: float, form: Callable[[list[FleetSample]], Any]) -> Iterator[Any]:
         while True:
             batch: list[FleetSample] = []
+            self._gathering = batch
             try:
                 batch.append(self.get())
                 until = time.monotonic() + max_wait
@@ -290,6 +295,8 @@ class FleetReader:
             except BaseException:
                 self._back.extendleft(reversed(batch))  # the next call gives them
                 raise
+            finally:
+                self._gathering = None
             yield shaped
 
     def close(self) -> None:

@@ -127,6 +127,26 @@ def _outer_address() -> str:
     return "10.0.0.1"
 
 
+def check_detached(is_local: bool, name: Any, host: Any) -> None:
+    """Whether a fleet can outlive its program.
+
+    Raises:
+        OptionError: It cannot.
+    """
+    if is_local:
+        raise OptionError(
+            'a local fleet ends with its program: detached=True needs a Ray cluster, ff.Fleet("auto", '
+            'name="yard", detached=True)'
+        )
+    if name is None:
+        raise OptionError("a detached fleet needs a name, under which programs come back to it: name='yard'")
+    if host is not None:
+        raise OptionError(
+            "host is for fleets that end with their program: the controller of a detached one is on the "
+            f"cluster's head, got {host!r}"
+        )
+
+
 def checked_labels(what: str, labels: Any) -> dict[str, str]:
     """A mapping of texts.
 

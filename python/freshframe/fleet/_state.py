@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .._errors import FreshframeError, StateError
 
@@ -31,6 +31,24 @@ def state_folder() -> Path:
             f"cannot make the folder for the state of fleets: {error}; XDG_STATE_HOME names another place"
         ) from error
     return folder
+
+
+class KeptState(Protocol):
+    """What a controller needs of where it keeps its state."""
+
+    term: int
+
+    def next_epoch(self) -> int:
+        """An epoch above all before it."""
+
+    def write_cameras(self, cameras: list[dict[str, Any]]) -> None:
+        """Keeps what is known of the cameras. Waits for nothing."""
+
+    def close(self) -> None:
+        """There will be no more."""
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
 
 
 class StateFile:

@@ -157,6 +157,7 @@ class FleetStats:
         outputs: Names that the cameras' builds have given.
         controller_cpu: Seconds of processor time of the controller's thread.
         failure: Why the controller's thread has failed; None: it has not.
+        cluster: Why nothing is heard of the Ray cluster's machines; "": they are heard of. Cameras run on.
     """
 
     name: str
@@ -168,6 +169,7 @@ class FleetStats:
     outputs: list[str] = field(default_factory=list)
     controller_cpu: float = 0.0
     failure: str | None = None
+    cluster: str = ""
 
     @property
     def overlap_seconds(self) -> float:

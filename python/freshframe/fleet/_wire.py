@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
-_ANSWER, _ORDER, _READER, _READER_GONE, _PULL, _FORGET = range(1, 7)  # to an agent
+_ANSWER, _ORDER, _READER, READER_GONE, PULL, _FORGET = range(1, 7)  # to an agent
 _MOST = 64 << 20  # bytes of a message
 
 CAMERA = np.dtype(
@@ -57,6 +57,11 @@ def _message(kind: int, term: int, body: bytes) -> bytes:
     return struct.pack("<IBQ", 9 + len(body), kind, term) + body
 
 
+def framed(content: bytes) -> bytes:
+    """A message of two programs that both are Python."""
+    return struct.pack("<I", len(content)) + content
+
+
 def answer(term: int, asked: int, allowed: bytes) -> bytes:
     """The answer to a renewal; ``allowed`` is made by runs()."""
     return _message(_ANSWER, term, struct.pack("<q", asked) + allowed)
@@ -81,12 +86,12 @@ def reader(term: int, number: int, output: str) -> bytes:
 
 def reader_gone(term: int, number: int) -> bytes:
     """A reader was closed."""
-    return _message(_READER_GONE, term, struct.pack("<I", number))
+    return _message(READER_GONE, term, struct.pack("<I", number))
 
 
 def pull(term: int, number: int, batch: int, most: tuple[int, int]) -> bytes:
     """A reader wants results and has those of the batch before this one; ``most``: results, bytes."""
-    return _message(_PULL, term, struct.pack("<IQII", number, batch, *most))
+    return _message(PULL, term, struct.pack("<IQII", number, batch, *most))
 
 
 def forget(term: int, run: tuple[int, int]) -> bytes:

@@ -1,0 +1,173 @@
+"""A program's connection to the controller of a detached fleet, which comes back when it is lost."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .. import __version__, _errors
+from .._errors import FreshframeError, StateError
+from ._handshake import StrangerError, introduce, tune
+from ._wire import MessageReader, framed
+
+_CONNECT_TIMEOUT = 5.0  # seconds
+_TRY_AGAIN = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a controller is."""
+
+    host: str
+    port: int
+    token: bytes
+
+
+class Unreachable(Exception):  # noqa: N818  (it is tried again)
+    """Where the controller is cannot be told now."""
+
+
+class Channel:
+    """One request at a time."""
+
+    def __init__(self, name: str, find: Callable[[], Endpoint]) -> None:
+        """Connects with the first request.
+
+        Args:
+            name: Of the fleet.
+            find: Says where the controller is; raises Unreachable when that may change, and StateError when
+                there is no such fleet.
+        """
+        self._name = name
+        self._find = find
+        self._endpoint: Endpoint | None = None
+        self._socket: socket.socket | None = None
+        self._incoming = MessageReader()
+        self._closed = threading.Event()
+        self._asking = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return self._socket is not None
+
+    def ask(self, what: str, *arguments: Any, timeout: float, patience: float, again: bool = True) -> Any:
+        """The controller's answer.
+
+        Args:
+            what: Is asked.
+            arguments: Of it.
+            timeout: Seconds for the answer.
+            patience: Seconds in which it tries to connect again.
+            again: Whether it is asked again when the connection is lost before the answer has come.
+
+        Raises:
+            FreshframeError: As the controller says.
+            StateError: The same, or the controller does not answer, or there is no such fleet.
+        """
+        with self._asking:
+            try:
+                return self._ask(what, arguments, timeout, time.monotonic() + patience, again)
+            finally:
+                if self._closed.is_set():
+                    self._drop()
+
+    def _ask(
+        self, what: str, arguments: tuple[Any, ...], timeout: float, deadline: float, again: bool
+    ) -> Any:
+        while True:
+            error = self._connect()
+            if error is None:
+                assert self._socket is not None
+                try:
+                    self._socket.settimeout(timeout)
+                    self._socket.sendall(framed(pickle.dumps((what, *arguments), 5)))
+                    return self._result()
+                except (OSError, ValueError) as problem:
+                    self._drop()
+                    error = problem
+                    if not again:
+                        raise StateError(
+                            f"the connection to the controller of fleet {self._name!r} was lost while it was "
+                            f"asked to {what}; stats() shows whether it has: {error}"
+                        ) from error
+            if time.monotonic() > deadline or self._closed.wait(_TRY_AGAIN):
+                raise StateError(
+                    f"the controller of fleet {self._name!r} does not answer: {error}"
+                ) from error
+
+    def _connect(self) -> Exception | None:
+        """What is in the way, if it may pass."""
+        if self._socket is not None:
+            return None
+        if self._closed.is_set():
+            raise StateError("the fleet was closed")
+        try:
+            if self._endpoint is None:
+                self._endpoint = self._find()
+            connection = socket.create_connection(
+                (self._endpoint.host, self._endpoint.port), _CONNECT_TIMEOUT
+            )
+            try:
+                tune(connection)
+                hello = {"what": "client", "node": "", "pid": os.getpid(), "version": __version__}
+                introduce(connection, self._endpoint.token, hello)
+                connection.settimeout(_CONNECT_TIMEOUT)
+            except BaseException:
+                connection.close()
+                raise
+        except (OSError, StrangerError, Unreachable) as error:
+            self._endpoint = None  # it may be elsewhere now
+            return error
+        self._socket = connection
+        self._incoming = MessageReader()
+        try:
+            self._result()
+        except OSError as error:
+            self._drop()
+            return error
+        return None
+
+    def _result(self) -> Any:
+        while True:
+            assert self._socket is not None
+            data = self._socket.recv(1 << 18)
+            if not data:
+                raise ConnectionError("the controller has closed the connection")
+            for message in list(self._incoming.add(data)):
+                error, result = pickle.loads(message)
+                if error is not None:
+                    kind = getattr(_errors, error, FreshframeError)
+                    raise kind(result)
+                return result
+
+    def _drop(self) -> None:
+        connection, self._socket = self._socket, None
+        self._endpoint = None
+        if connection is not None:
+            connection.close()
+
+    def close(self) -> None:
+        """A request that waits ends. Any thread."""
+        self._closed.set()
+        connection = self._socket
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        if self._asking.acquire(blocking=False):  # else the thread that asks does it
+            self._drop()
+            self._asking.release()
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            os.close(connection.detach())

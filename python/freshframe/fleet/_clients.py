@@ -1,0 +1,190 @@
+"""Programs that are connected to a detached fleet: what they ask its controller, and what they read."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import pickle
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from .._errors import FreshframeError, StateError
+from .._log import logger
+from ._served_reader import ServedReader
+from ._wire import MessageReader, framed
+
+if TYPE_CHECKING:
+    from ._detached_controller import DetachedController
+
+_ASKED = (  # methods of the controller
+    "add",
+    "add_build",
+    "cameras_of",
+    "check_open",
+    "count_up",
+    "drain",
+    "move",
+    "progress",
+    "remove",
+    "serve_agents",
+)
+CHANGES = frozenset({"add", "add_build", "drain", "move", "remove"})
+_LONGEST_PULL = 1.0  # seconds
+_AT_A_PULL = (500, 4 << 20)  # results, bytes
+_GRACE = 10.0  # seconds in which a program that lost its connection can go on with its readers
+_LOOK_EVERY = 0.5  # seconds
+_STATS_TIMEOUT = 10.0  # seconds
+
+
+@dataclass
+class _Seat:
+    """A reader that a program has, or had until a moment ago."""
+
+    reader: ServedReader
+    connection: socket.socket | None
+    lost_at: float = 0.0
+
+
+class Clients:
+    """Each connection is served by the thread that brings it."""
+
+    def __init__(
+        self, controller: DetachedController, shut_down: Callable[[], None], *, grace: float = _GRACE
+    ) -> None:
+        """``shut_down`` ends the fleet for all; ``grace``: seconds for a program to come back."""
+        self._controller = controller
+        self._shut_down = shut_down
+        self._grace = grace
+        self._seats: dict[str, _Seat] = {}  # by the key that the program gave its reader
+        self._lock = threading.Lock()
+        for key, reader in controller.readers_of_before.items():
+            self._seats[key] = _Seat(reader, None, time.monotonic())
+        self._thread = threading.Thread(target=self._look, name="clients of a fleet", daemon=True)
+        self._thread.start()
+
+    def serve(self, connection: socket.socket, hello: dict[str, Any]) -> None:
+        """Until it ends."""
+        try:
+            with connection:
+                if hello["version"] != __version__:
+                    text = f"the fleet has freshframe {__version__} and this program {hello['version']}"
+                    connection.sendall(framed(pickle.dumps(("StateError", f"{text}; both need the same"))))
+                    return
+                connection.sendall(framed(pickle.dumps((None, None))))
+                self._answer_all(connection)
+        except (OSError, ValueError):
+            pass
+        except Exception:
+            logger.exception("a client of fleet %r", self._controller.name)
+        finally:
+            self._leave(connection)
+
+    def _answer_all(self, connection: socket.socket) -> None:
+        reader = MessageReader()
+        while data := connection.recv(1 << 18):
+            for message in reader.add(data):
+                connection.sendall(framed(pickle.dumps(self._answer(connection, *pickle.loads(message)), 5)))
+
+    def _answer(self, connection: socket.socket, what: str, *arguments: Any) -> tuple[str | None, Any]:
+        """The name of an error and its text, or None and a result."""
+        try:
+            if what in _ASKED:
+                result = getattr(self._controller, what)(*arguments)
+                if what in CHANGES:
+                    self._controller.write_through()
+                return None, result
+            return None, getattr(self, f"_do_{what}")(connection, *arguments)
+        except (FreshframeError, KeyError) as error:
+            return type(error).__name__, str(error)
+
+    def _do_stats(self, _: socket.socket, acknowledged: dict[str, tuple[str, int]]) -> Any:
+        for key, (incarnation, serial) in acknowledged.items():
+            self._acknowledge(key, incarnation, serial)
+        return self._controller.stats(_STATS_TIMEOUT)
+
+    def _do_shut_down(self, _: socket.socket) -> None:
+        self._shut_down()
+
+    # ---- readers
+
+    def _do_open(self, connection: socket.socket, key: str, output: str, name: str | None) -> tuple[str, int]:
+        """The incarnation of the reader and the serial that was acknowledged."""
+        with self._lock:
+            seat = self._seats.get(key)
+            if seat is None:
+                self._vacate(name)
+                seat = self._seats[key] = _Seat(self._controller.open_for(key, output, name), connection)
+            seat.connection = connection
+            seat.reader.rewind()
+            return seat.reader.incarnation, seat.reader.acknowledged
+
+    def _vacate(self, name: str | None) -> None:
+        """A reader of this name whose program has gone makes room for the next."""
+        for key, seat in list(self._seats.items()) if name is not None else ():
+            if seat.reader.name == name and seat.connection is None:
+                del self._seats[key]
+                self._controller.leave(key, seat.reader)
+
+    def _do_pull(
+        self, _: socket.socket, key: str, incarnation: str, serial: int, most: int, wait: float
+    ) -> Any:
+        """Acknowledges, then waits for results: the end, names of cameras, the first's serial, results."""
+        reader = self._acknowledge(key, incarnation, serial)
+        if reader is None:
+            raise StateError("the reader was closed")
+        first, items = (
+            reader.take(min(most, _AT_A_PULL[0]), _AT_A_PULL[1], min(wait, _LONGEST_PULL))
+            if most
+            else (0, [])
+        )
+        names = {item[0]: self._controller.name_of(item[0]) for item in items}
+        return (
+            reader.end() if not items else None,
+            names,
+            first,
+            [(*item[:-1], bytes(item[-1])) for item in items],
+        )
+
+    def _do_close(self, _: socket.socket, key: str, incarnation: str, serial: int) -> None:
+        reader = self._acknowledge(key, incarnation, serial)
+        with self._lock:
+            self._seats.pop(key, None)
+        if reader is not None:
+            self._controller.leave(key, reader)
+
+    def _acknowledge(self, key: str, incarnation: str, serial: int) -> ServedReader | None:
+        with self._lock:
+            seat = self._seats.get(key)
+            if seat is None:
+                return None
+            if seat.reader.incarnation == incarnation:
+                seat.reader.acknowledge(serial)
+            return seat.reader
+
+    def _leave(self, connection: socket.socket) -> None:
+        with self._lock:
+            for seat in self._seats.values():
+                if seat.connection is connection:
+                    seat.connection = None
+                    seat.lost_at = time.monotonic()
+
+    def _look(self) -> None:
+        """Closes the readers of programs that have gone."""
+        while True:
+            time.sleep(_LOOK_EVERY)
+            with self._lock:
+                now = time.monotonic()
+                gone = [
+                    key
+                    for key, seat in self._seats.items()
+                    if seat.connection is None and now - seat.lost_at > self._grace
+                ]
+                readers = {key: self._seats.pop(key).reader for key in gone}
+            for key, reader in readers.items():
+                with contextlib.suppress(FreshframeError):
+                    self._controller.leave(key, reader)

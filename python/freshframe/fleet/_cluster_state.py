@@ -1,0 +1,97 @@
+"""What the controller of a detached fleet keeps for the next one: its term, and all that it knows."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+
+class Store(Protocol):
+    """Keys and values that outlive the controller. Calls raise OSError when it does not answer."""
+
+    def create(self, key: str, value: bytes) -> bool:
+        """False: the key is there already, and keeps its value."""
+
+    def get(self, key: str) -> bytes | None:
+        """A value."""
+
+    def put(self, key: str, value: bytes) -> None:
+        """A value, whatever was there."""
+
+    def delete(self, key: str) -> None:
+        """A key, if it is there."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys that begin so."""
+
+
+class ClusterState:
+    """Of one fleet. Each controller has a term that no other one has had, and writes under it alone.
+
+    So a controller that was given up and lives on disturbs nobody. The term is durable before an epoch is
+    told, and the epochs below it need not be.
+    """
+
+    def __init__(self, name: str, store: Store) -> None:
+        """Takes the next term.
+
+        Raises:
+            OSError: The store does not answer.
+        """
+        self._store = store
+        self._prefix = f"{name}/"
+        terms = self._terms()
+        # Losing the store never makes epochs fall: a term is at least the time at which it began.
+        self.term = max([*(each + 1 for each in terms), int(time.time())])
+        while not store.create(self._key("term", self.term), b""):
+            self.term += 1
+        known = [each for each in terms if store.get(self._key("state", each)) is not None]
+        self.before = store.get(self._key("state", max(known))) if known else None
+        self._count = 0
+
+    def _key(self, what: str, number: int) -> str:
+        return f"{self._prefix}{what}/{number}"
+
+    def _terms(self) -> list[int]:
+        return [int(key.rpartition("/")[2]) for key in self._store.keys(f"{self._prefix}term/")]
+
+    @property
+    def is_latest(self) -> bool:
+        """Whether no other controller has begun since."""
+        return max(self._terms(), default=self.term) <= self.term
+
+    def next_epoch(self) -> int:
+        """An epoch above all before it."""
+        self._count += 1
+        return self.term << 32 | self._count
+
+    def write_cameras(self, cameras: list[dict[str, Any]]) -> None:
+        """As StateFile, which keeps less."""
+
+    def write(self, state: bytes) -> None:
+        """All that is known, then forgets what older controllers wrote."""
+        self._store.put(self._key("state", self.term), state)
+        for term in self._terms():
+            if term < self.term:
+                self._store.delete(self._key("state", term))
+                self._store.delete(self._key("term", term))
+
+    def write_build(self, number: int, build: bytes) -> None:
+        """A function that agents get: it never changes."""
+        self._store.create(self._key("build", number), build)
+
+    def read_build(self, number: int) -> bytes | None:
+        """The same."""
+        return self._store.get(self._key("build", number))
+
+    def clear(self) -> None:
+        """The fleet has ended: nothing of it is left."""
+        for key in self._store.keys(self._prefix):
+            self._store.delete(key)
+
+    def close(self) -> None:
+        """As StateFile."""
+
+    def forget_in_child(self) -> None:
+        """As StateFile."""

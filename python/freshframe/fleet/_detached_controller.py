@@ -1,0 +1,367 @@
+"""The controller of a detached fleet: programs come and go, and it may itself be killed and restarted."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import pickle
+import selectors
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import _process
+from .._errors import StateError
+from . import _adoption, _wire
+from ._cluster_state import ClusterState, Store
+from ._controller_state import Setup, boot_time
+from ._counts import CameraCounts
+from ._far_controller import FarController
+from ._guards import FarLink, Post
+from ._link import Link
+from ._reader import FleetReader
+from ._served_reader import ServedReader
+
+_LOOK_EVERY = 1.0  # seconds between two looks at the term
+_PATIENCE = 20.0  # seconds for the store to take what a program has changed
+
+
+class _NoPost:
+    """Of an agent whose guard has not come back yet."""
+
+    open = False
+
+    def send(self, **order: Any) -> None:
+        """Nobody is there."""
+
+
+class DetachedController(FarController):
+    """Keeps what it knows in a store, and goes on with what an earlier one has left there.
+
+    An agent of before is adopted when its guard has connected, everything that it was ordered has been done
+    (it has answered a mark), and a renewal after that says what it runs. Until then its renewals have no
+    answer.
+    """
+
+    _reader_kind = ServedReader
+
+    def __init__(
+        self,
+        setup: Setup,
+        store: Store,
+        *,
+        host: str,
+        token: bytes,
+        superseded: Callable[[], None] = lambda: os._exit(1),
+    ) -> None:
+        """Listens for guards and programs. ``superseded`` is called when another controller has taken over.
+
+        Raises:
+            FreshframeError: It cannot listen.
+            OSError: The store does not answer.
+        """
+        self._store = store
+        self._superseded = superseded
+        self._keys: dict[str, int] = {}  # readers, by the key that their program gave them
+        self.readers_of_before: dict[str, ServedReader] = {}
+        self._left_over: set[str] = set()  # agents of before that have neither reported nor ended
+        self._unmarked: set[str] = set()  # of these, those that are connected and have not answered the mark
+        self._kept_builds = 0
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._written = 0
+        self._stopped = False
+        super().__init__(setup, host=host, token=token)
+        self._writer = threading.Thread(
+            target=self._write_all, name=f"state of fleet {setup.name}", daemon=True
+        )
+        self._writer.start()
+
+    def _make_state(self, keep: bool) -> ClusterState:
+        self._kept = ClusterState(self.name, self._store)
+        return self._kept
+
+    # ---- what is kept
+
+    def _save(self) -> None:
+        if self._unsaved:
+            self._unsaved = False
+            with self._changed:
+                self._changes += 1
+                self._changed.notify_all()
+
+    def write_through(self) -> None:
+        """What a program has changed is kept before it is told that it was done.
+
+        Raises:
+            StateError: The store does not answer. It is tried again.
+        """
+        with self._changed:
+            self._changes += 1
+            wanted = self._changes
+            self._changed.notify_all()
+            if not self._changed.wait_for(lambda: self._written >= wanted or self._stopped, _PATIENCE):
+                raise StateError("it is done, but the cluster's store does not answer: it may be forgotten")
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._written < self._changes or self._stopped, _LOOK_EVERY)
+                if self._stopped:
+                    return
+                changes, written = self._changes, self._written
+            try:
+                if not self._kept.is_latest:
+                    self._superseded()
+                    return
+                if written < changes:
+                    self._write()
+            except OSError:
+                self._log_error("the state of the fleet is not kept")
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopped, _LOOK_EVERY)
+                continue
+            with self._changed:
+                self._written = changes
+                self._changed.notify_all()
+
+    def _write(self) -> None:
+        with self._lock:
+            builds = self._builds[self._kept_builds :]
+            state = pickle.dumps(self._snapshot_state(), 5)
+        for build in builds:
+            self._kept.write_build(self._kept_builds, pickle.dumps(build, 5))
+            self._kept_builds += 1
+        self._kept.write(state)
+
+    def _snapshot_state(self) -> dict[str, Any]:
+        return {
+            "next": (self._next_camera, self._next_reader),
+            "outputs": self._outputs,
+            "known_builds": self._known_builds,
+            "builds": len(self._builds),
+            "urls": self._urls,
+            "serving": self._serving,
+            "agents": [
+                {
+                    "name": agent.name,
+                    "labels": dict(agent.labels),
+                    "draining": agent.draining,
+                    "node": self._nodes[agent.name],
+                    "launched": agent.name in self._links,
+                    "retired": self._retired.get(agent.name),
+                }
+                for agent in self._decisions.agents.values()
+            ],
+            "cameras": [
+                _adoption.camera_state(camera)
+                for camera in self._decisions.cameras.values()
+                if camera.number in self._urls
+            ],
+            "readers": [
+                {
+                    "number": number,
+                    "output": reader.output,
+                    "name": reader.name,
+                    "key": next((key for key, each in self._keys.items() if each == number), None),
+                    "closed": reader._books.closed,
+                }
+                for number, reader in self._readers.items()
+            ],
+        }
+
+    # ---- what an earlier one has left
+
+    def restore(self) -> bool:
+        """Goes on with it; false: this is the first one. To be called before anybody connects."""
+        if self._kept.before is None:
+            return False
+        state = pickle.loads(self._kept.before)
+        self._call(lambda: self._restore(state))
+        return True
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        now = boot_time()
+        self._next_camera, self._next_reader = state["next"]
+        self._outputs, self._known_builds = state["outputs"], state["known_builds"]
+        self._urls, self._serving = state["urls"], state["serving"]
+        for number in range(state["builds"]):
+            build = self._kept.read_build(number)
+            self._builds.append(pickle.loads(build) if build is not None else (b"", b""))
+        self._kept_builds = len(self._builds)
+        for each in state["cameras"]:
+            self._numbers[each["name"]] = each["number"]
+            self._names[each["number"]] = each["name"]
+            self._counts[each["number"]] = CameraCounts()
+        self._decisions.holds = lambda camera, at: _adoption.why_held(
+            camera, self._decisions.times, self._left_over, now, at
+        )
+        _adoption.restore(self._decisions, state["agents"], state["cameras"], now)
+        for each in state["agents"]:
+            self._nodes[each["name"]] = each["node"]
+            if each["retired"] is not None:
+                self._retired[each["name"]] = each["retired"]
+            if each["launched"]:
+                self._left_over.add(each["name"])
+                link = FarLink.of_before(each["name"], _NoPost())
+                self._links[each["name"]] = link
+                self._selector.register(link.child, selectors.EVENT_READ, ("end", link))
+                link.runs = {
+                    camera.run for camera in self._decisions.cameras.values() if camera.agent == link.name
+                }
+        for each in state["readers"]:
+            self._restore_reader(each)
+        self._note("controller", f"restarted, with {len(self._left_over)} agents of before")
+        self._unsaved = True
+
+    def _restore_reader(self, kept: Mapping[str, Any]) -> None:
+        reader = self._make_reader(kept["number"], kept["output"], kept["name"])
+        reader._books.restore(kept["closed"])
+        self._readers[kept["number"]] = reader
+        if kept["name"] is not None:
+            self._named[kept["name"]] = reader
+        if kept["key"] is not None:
+            self._keys[kept["key"]] = kept["number"]
+            self.readers_of_before[kept["key"]] = reader
+        else:
+            reader.wait_for_its_program()
+
+    def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
+        """A machine that shall have an agent of this name; one that is known has it already."""
+        if self.nodes.get(name) == node:
+            return
+        super().add_node(name, node, labels)
+        self.write_through()
+
+    # ---- adoption
+
+    def _ready(self, post: Post) -> None:
+        link, name = self._far_link(post.node), self._agent_on(post.node)
+        child = post.child
+        if child is None or name is None:
+            super()._ready(post)
+        elif link is not None and link.name in self._left_over and link.name not in self._retired:
+            self._adopt(link, post, child)
+        else:  # of a connection that was lost: its cameras were given away
+            if post.spare is not None:
+                post.spare.close()
+                post.spare = None
+            if link is not None:
+                super()._ready(post)
+            else:
+                post.send(what="look for", number=child["number"], mark=child["mark"])
+
+    def _adopt(self, link: FarLink, post: Post, child: Mapping[str, Any]) -> None:
+        assert post.spare is not None
+        self._unregister(link)
+        link.adopt(post, child)
+        assert link.socket is not None
+        self._selector.register(link.socket, selectors.EVENT_READ, ("socket", link))
+        self._unmarked.add(link.name)
+        link.marked = False
+        term = self._state.term
+        link.send(_wire.order(term, "levels", _process._levels()))
+        for number, reader in self._readers.items():
+            link.send(_wire.reader(term, number, reader.output))
+        if self._serving:
+            link.send(_wire.order(term, "serve"))
+        link.send(_wire.order(term, "mark", term))
+
+    def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
+        if event[0] == "marked":
+            link.marked = event[1] == self._state.term
+            return
+        super()._hear_event(link, event, now)
+
+    def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
+        if link.name not in self._unmarked:
+            super()._renew(link, message, now)
+            return
+        agent = self._decisions.agents[link.name]
+        agent.heard = max(agent.heard, now)
+        for record in message.last:
+            self._end_outbox(record)
+        link.child.post.send(what="renewed")
+        if not link.marked:
+            return
+        self._unmarked.discard(link.name)
+        self._left_over.discard(link.name)
+        runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras]
+        actions = _adoption.report(self._decisions, link.name, runs, now)
+        link.runs.update(runs)
+        agent.state = "up"
+        super()._renew(link, message, now)
+        self._do(actions)
+        self._unsaved = True
+        self._hurried = True
+
+    def _bury(self, link: Link) -> None:
+        super()._bury(link)
+        self._unmarked.discard(link.name)
+        self._left_over.discard(link.name)
+        self._unsaved = True
+
+    def _launch(self, name: str) -> None:
+        super()._launch(name)
+        self._unsaved = True
+
+    # ---- results
+
+    def _make_reader(self, number: int, output: str, name: str | None) -> ServedReader:
+        reader = super()._make_reader(number, output, name)
+        assert isinstance(reader, ServedReader)
+        reader.begin(self._state.term)
+        return reader
+
+    def _take(self, link: Link, message: Any) -> None:
+        if not isinstance(message, _wire.Batch):
+            super()._take(link, message)
+            return
+        if link.received.get(message.reader) != message.number:  # else it came again
+            link.received[message.reader] = message.number
+            super()._take(link, message)
+            reader = self._readers.get(message.reader)
+            if isinstance(reader, ServedReader):
+                reader.note_batch(link.name)
+        elif link.pulls.get(message.reader) == message.number:
+            link.pending.discard(message.reader)
+
+    def _pull(self, link: Link, reader: FleetReader) -> None:
+        if link.socket is None or (isinstance(reader, ServedReader) and reader.owes(link.name)):
+            return
+        super()._pull(link, reader)
+
+    # ---- programs
+
+    def open_for(self, key: str, output: str, name: str | None) -> ServedReader:
+        """A reader of a program; the key is the program's.
+
+        Raises:
+            StateError: As open_reader().
+        """
+        reader = self.open_reader(output, name)
+        assert isinstance(reader, ServedReader)
+        with self._lock:
+            self._keys[key] = reader._number
+        self.write_through()
+        return reader
+
+    def leave(self, key: str, reader: ServedReader) -> None:
+        """Its program has closed it or has gone."""
+        with self._lock:
+            self._keys.pop(key, None)
+        reader.close()
+        with self._lock:
+            self._unsaved = True
+
+    def name_of(self, camera: int) -> str:
+        """A camera's name, also after its end."""
+        return self._names[camera]
+
+    def stop(self) -> None:
+        """Writes no more, and leaves nothing in the store."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        self._writer.join()
+        self._kept.clear()

@@ -1,0 +1,179 @@
+"""A program's connection to a Ray cluster, which all its fleets share."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import importlib
+import ipaddress
+import logging
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from .. import _check
+from .._errors import FreshframeError, OptionError, OptionTypeError, StateError
+
+NAMESPACE = "freshframe"  # of actors
+_REACH = 5.0  # seconds for the cluster's port to answer
+
+_CLIENT = "ray://"
+_lock = threading.Lock()
+_own: list[RayConnection] = []  # that use the connection which the first of them made
+
+
+def load_ray(where: str) -> Any:
+    """The package.
+
+    Raises:
+        FreshframeError: It is not installed.
+    """
+    # Both are read when Ray is imported.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if _is_loopback(_host_of(_resolved(where))):  # else Ray takes the machine's outer address for it
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    try:
+        return importlib.import_module("ray")
+    except ImportError as error:
+        raise FreshframeError(
+            f'a fleet on a cluster needs Ray ({error}): pip install "freshframe[ray]". '
+            'Fleet("local") needs none'
+        ) from error
+
+
+def checked_address(where: str) -> str:
+    """An address as Ray takes it, without Ray Client.
+
+    Raises:
+        OptionError: It is none.
+    """
+    if where.startswith(_CLIENT):
+        raise _refuse_client(f"got {where!r}")
+    host, colon, port = where.rpartition(":")
+    if where == "auto" or (colon and host and port.isdecimal() and 0 < int(port) < 1 << 16):
+        return where
+    raise OptionError(
+        'a fleet runs "local" (processes of this program), or on the Ray cluster "auto" (RAY_ADDRESS) or '
+        f'"HOST:PORT", got {where!r}'
+    )
+
+
+def _refuse_client(found: str) -> OptionError:
+    return OptionError(
+        "a fleet needs a direct connection to the cluster, and Ray Client (ray://HOST:10001) is none: run "
+        'the program on a machine of the cluster with the address "auto", or "HOST:6379" as `ray start '
+        f"--head` shows it; {found}"
+    )
+
+
+def checked_environment(runtime_env: Any) -> dict[str, Any] | None:
+    """What Ray makes for the agents.
+
+    Raises:
+        OptionTypeError: It is no mapping with names.
+    """
+    if runtime_env is None:
+        return None
+    if not isinstance(runtime_env, Mapping) or not all(isinstance(name, str) for name in runtime_env):
+        raise OptionTypeError(
+            "runtime_env must be a mapping as Ray takes it, {'working_dir': '.'}, "
+            f"got {_check.shown(runtime_env)}"
+        )
+    return dict(runtime_env)
+
+
+class RayConnection:
+    """Of a fleet. The last one that is closed ends the connection, unless the program has made it itself."""
+
+    def __init__(self, where: str, runtime_env: dict[str, Any] | None) -> None:
+        """Connects.
+
+        Raises:
+            FreshframeError: Ray is not there, or the cluster.
+            OptionError: The program is connected through Ray Client, or RAY_ADDRESS says so.
+            StateError: The program is connected, and a runtime_env is given.
+        """
+        self.ray = load_ray(where)
+        ray = self.ray
+        if ray.util.client.ray.is_connected():
+            raise _refuse_client("this program has called ray.init() with such an address")
+        if ray.is_initialized():
+            if runtime_env is not None:  # Ray takes folders from the whole job only
+                raise StateError(
+                    "the program is connected to Ray already: give runtime_env to its ray.init(), or let "
+                    "the fleet connect"
+                )
+            with _lock:  # of another fleet: the last one ends it
+                if _own:
+                    _own.append(self)
+            return
+        address = _resolved(where)
+        if address.startswith(_CLIENT):
+            raise _refuse_client(f"RAY_ADDRESS is {address!r}")
+        refused = (
+            f"cannot connect to the Ray cluster {address!r}: {{}}. `ray start --head` begins one, and "
+            'Fleet("local") needs none'
+        )
+        options: dict[str, Any] = {}
+        if address != "auto":
+            host = _host_of(address)
+            try:
+                socket.create_connection((host, int(address.rpartition(":")[2])), _REACH).close()
+            except (OSError, ValueError) as error:  # Ray would try for minutes, and end the process then
+                raise FreshframeError(refused.format(error)) from error
+            if _is_loopback(host):
+                options["_node_ip_address"] = host
+        try:
+            ray.init(
+                address,
+                namespace=NAMESPACE,
+                runtime_env=runtime_env,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **options,
+            )
+        except Exception as error:
+            with contextlib.suppress(Exception):
+                ray.shutdown()
+            raise FreshframeError(refused.format(" ".join(str(error).split()))) from error
+        with _lock:
+            _own[:] = [self]
+
+    def own_address(self) -> str:
+        """The address of this machine that the others reach."""
+        return str(self.ray.util.get_node_ip_address())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is; Ray would connect by itself, to whatever cluster it finds."""
+        return bool(self.ray.is_initialized())
+
+    def close(self) -> None:
+        """Idempotent."""
+        with _lock:
+            if self not in _own:
+                return
+            _own.remove(self)
+            if _own:
+                return
+        with contextlib.suppress(Exception):
+            self.ray.shutdown()
+
+
+def _resolved(where: str) -> str:
+    """The cluster that "auto" names, if one is named."""
+    return os.environ.get("RAY_ADDRESS") or where if where == "auto" else where
+
+
+def _host_of(address: str) -> str:
+    return address.removeprefix(_CLIENT).rpartition(":")[0].strip("[]")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False

@@ -1,0 +1,200 @@
+"""The controller of a detached fleet, as a program that is connected to it sees it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .._errors import FreshframeError, StateError
+from ._channel import Channel, Endpoint
+from ._clients import CHANGES
+from ._controller_state import boot_time
+from ._controller_thread import _Request
+from ._reader import FleetReader
+from ._remote_reader import RemoteReader
+from ._roles import CameraState
+from ._stats import FleetStats
+
+_TIMEOUT = 60.0  # seconds for an answer
+_PATIENCE = 20.0  # seconds for a controller that restarts
+_LOOK_EVERY = 0.1  # seconds: for signals
+
+
+class RemoteController:
+    """What a Fleet calls; any thread. Its own thread asks, so that Ctrl-C breaks no request off half done."""
+
+    def __init__(
+        self,
+        name: str,
+        find: Callable[[], Endpoint],
+        wait_until_gone: Callable[[], None] = lambda: None,
+        disconnect: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Connects.
+
+        Args:
+            name: Of the fleet.
+            find: Says where its controller is.
+            wait_until_gone: Called when it was ended for all.
+            disconnect: Called when it was closed.
+
+        Raises:
+            StateError: The controller does not answer, or there is no such fleet, or its version is another.
+        """
+        self.name = name
+        self._find = find
+        self._wait_until_gone = wait_until_gone
+        self._disconnect = disconnect
+        self._channel = Channel(name, find)
+        self._readers: list[RemoteReader] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._over = False  # the fleet has ended
+        self._stats: FleetStats | None = None
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
+        self._thread.start()
+        try:
+            self._ask("check_open")
+        except BaseException:
+            self.close()
+            raise
+
+    def _run(self) -> None:
+        while (request := self._requests.get()) is not None:
+            request.do()
+
+    def _ask(
+        self, what: str, *arguments: Any, wait: float = float("inf"), patience: float = _PATIENCE
+    ) -> Any:
+        if self._closed:
+            raise StateError("this program has closed its connection to the fleet")
+        again = what not in CHANGES
+        request = _Request(
+            lambda: self._channel.ask(what, *arguments, timeout=_TIMEOUT, patience=patience, again=again)
+        )
+        self._requests.put(request)
+        end = boot_time() + wait
+        while not request.done.wait(min(_LOOK_EVERY, max(0.0, end - boot_time()))):
+            if boot_time() >= end:
+                raise StateError(f"the controller has not answered within {wait:g} s")
+            if not self._thread.is_alive():
+                raise StateError("this program has closed its connection to the fleet")
+        if request.error is not None:
+            raise request.error
+        return request.result
+
+    # ---- as Controller
+
+    @property
+    def ticked(self) -> float:
+        """The controller says in time whether it works: stats() fails then."""
+        return boot_time()
+
+    def add_build(self, known: bytes, pickled: bytes) -> int:
+        """A function that agents get once."""
+        return int(self._ask("add_build", known, pickled))
+
+    def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
+        """Cameras (name, address, needs) that shall run."""
+        self._ask("add", [(name, url, dict(needs)) for name, url, needs in cameras], build, exclusive)
+
+    def remove(self, name: str) -> None:
+        """A camera that shall run nowhere."""
+        self._ask("remove", name)
+
+    def move(self, name: str, to: str) -> None:
+        """A camera that shall run on that agent."""
+        self._ask("move", name, to)
+
+    def drain(self, name: str, draining: bool) -> None:
+        """An agent that shall have no cameras, or may have some again."""
+        self._ask("drain", name, draining)
+
+    def cameras_of(self, name: str) -> int:
+        """How many cameras an agent has."""
+        return int(self._ask("cameras_of", name))
+
+    def count_up(self) -> int:
+        """How many agents take cameras."""
+        return int(self._ask("count_up"))
+
+    def progress(self, name: str) -> tuple[CameraState, str, int, int]:
+        """A camera's state, why it is in it, how often it failed or was held, and its starts."""
+        progress: tuple[CameraState, str, int, int] = self._ask("progress", name)
+        return progress
+
+    def serve_agents(self) -> None:
+        """Each agent shall show a page of its own."""
+        self._ask("serve_agents")
+
+    def check_open(self) -> None:
+        """Raises StateError once the fleet was closed or its controller has failed."""
+        self._ask("check_open")
+
+    def stats(self, timeout: float = -1) -> FleetStats:
+        """A snapshot; after close() the last one that was taken."""
+        if self._closed and self._stats is not None:
+            return self._stats
+        with self._lock:
+            given = {reader.key: reader.acknowledgement() for reader in self._readers}
+        stats: FleetStats = self._ask("stats", given, wait=float("inf") if timeout < 0 else timeout)
+        self._stats = stats
+        return stats
+
+    def open_reader(self, output: str, name: str | None = None) -> FleetReader:
+        """A reader of an output; one of this name that was closed goes on."""
+        if self._closed:
+            raise StateError("this program has closed its connection to the fleet")
+        reader = RemoteReader(Channel(self.name, self._find), output, name, self._close_reader)
+        with self._lock:
+            self._readers.append(reader)
+        return reader
+
+    def _close_reader(self, reader: FleetReader) -> None:
+        assert isinstance(reader, RemoteReader)
+        with self._lock:
+            if reader not in self._readers:
+                return
+            self._readers.remove(reader)
+        if self._over:
+            return
+        with contextlib.suppress(FreshframeError):  # the controller notices it by itself
+            self._ask("close", reader.key, *reader.acknowledgement(), patience=0)
+
+    # ---- the end
+
+    def shut_down(self) -> None:
+        """Ends the fleet for all."""
+        self.stats()  # the last one, for stats() after the end
+        self._ask("shut_down")
+        self._over = True
+        self._wait_until_gone()
+
+    def close(self) -> None:
+        """Ends the connection; the fleet goes on. Idempotent."""
+        with self._lock:
+            readers = list(self._readers)
+        if self._closed:
+            return
+        for reader in readers:
+            reader.close()
+        if self._channel.is_open and not self._over:
+            with contextlib.suppress(FreshframeError):
+                self.stats(_LOOK_EVERY * 20)
+        self._closed = True
+        self._requests.put(None)
+        self._channel.close()
+        self._thread.join(1.0)
+        self._disconnect()
+
+    def forget_in_child(self) -> None:
+        """In a forked child: its copies would keep connections open."""
+        self._closed = True
+        self._channel.forget_in_child()
+        for reader in self._readers:
+            reader._channel.forget_in_child()

@@ -1,0 +1,175 @@
+"""A program's reader of a detached fleet: a thread brings results from the controller."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from .._errors import FreshframeError
+from ._channel import Channel
+from ._reader import FleetReader
+
+_AT_A_PULL = 500  # results
+_TIMEOUT = 30.0  # seconds for an answer
+_SHORTEST_LOOK = 0.002  # seconds: whether the program has been given what is here; doubles
+_LONGEST_LOOK = 0.05
+_LONGEST_PULL = 1.0  # seconds that the controller waits for results
+_FOREVER = float("inf")
+
+
+class RemoteReader(FleetReader):
+    """As any reader. A result is acknowledged once the program has been given it."""
+
+    # Note [Acknowledgements]
+    # The controller numbers what it sends (serials). A result that comes a second time, since a connection
+    # was lost or the controller has restarted, is known by its key and thrown away. A serial is acknowledged
+    # when everything that had arrived up to then was delivered: _marks has (how many were accepted, serial).
+
+    def __init__(
+        self, channel: Channel, output: str, name: str | None, on_close: Callable[[FleetReader], None]
+    ) -> None:
+        """Begins to read.
+
+        Raises:
+            FreshframeError: As the controller says.
+        """
+        self._camera_names: dict[int, str] = {}
+        super().__init__(0, output, self._camera_names.__getitem__, lambda: None, on_close, name)
+        self.key = secrets.token_hex(12)
+        self._channel = channel
+        self._incarnation = ""
+        self._serial = 0  # of the latest that has come
+        self._acknowledged = 0
+        self._accepted = 0
+        self._marks: deque[tuple[int, int]] = deque()
+        self._mark_lock = threading.Lock()
+        self._opened = threading.Event()
+        self._refusal: BaseException | None = None
+        self._thread = threading.Thread(target=self._feed, name=f"reader of {output}", daemon=True)
+        self._thread.start()
+        while not self._opened.wait(0.1):
+            pass
+        if self._refusal is not None:
+            raise self._refusal
+
+    # ---- its thread
+
+    def _feed(self) -> None:
+        try:
+            self._open(patience=_TIMEOUT)
+        except BaseException as error:
+            self._refusal = error
+            self._channel.close()
+            return
+        finally:
+            self._opened.set()
+        try:
+            while not self._closed and self._pull():
+                pass
+        except FreshframeError as error:
+            self._finish(failure=None if self._closed else str(error))
+        finally:
+            self._channel.close()
+
+    def _open(self, patience: float = _FOREVER) -> None:
+        incarnation, serial = self._channel.ask(
+            "open", self.key, self.output, self.name, timeout=_TIMEOUT, patience=patience
+        )
+        if incarnation != self._incarnation:
+            with self._mark_lock:
+                self._incarnation = incarnation
+                self._serial = self._acknowledged = serial
+                self._marks.clear()
+
+    def _pull(self) -> bool:
+        """Acknowledges and fetches; false: there will be no more."""
+        if not self._channel.is_open:
+            self._open()
+        incarnation, serial = self._wait_until_given()
+        most = _AT_A_PULL if self._has_room else 0
+        wait = _LONGEST_PULL if serial == self._serial else 0.0
+        try:
+            end, names, first, items = self._channel.ask(
+                "pull", self.key, incarnation, serial, most, wait, timeout=_TIMEOUT, patience=0, again=False
+            )
+        except FreshframeError:
+            if self._channel.is_open:
+                raise
+            self._open()  # the connection was lost: what was on its way comes again
+            return True
+        self._camera_names.update(names)
+        self._take(first, items)
+        if end is not None:
+            self._finish(*end)
+        return end is None
+
+    def _wait_until_given(self) -> tuple[str, int]:
+        """The acknowledgement: of everything, if the program takes it at once."""
+        look = _SHORTEST_LOOK
+        while True:
+            incarnation, serial = self.acknowledgement()
+            if serial == self._serial or look > _LONGEST_LOOK or self._closed:
+                return incarnation, serial
+            time.sleep(look)
+            look *= 2
+
+    def _take(self, first: int, items: list[tuple[Any, ...]]) -> None:
+        with self._changed:
+            if self._closed and self.name is not None:
+                return
+            for serial, item in enumerate(items, first):
+                if serial <= self._serial:
+                    continue
+                camera, epoch, seq, pts, captured, missing, ordinal, data = item
+                knows = self._books.knows(camera, epoch)
+                own = self._books.receive(camera, epoch, ordinal)
+                if own >= 0:
+                    self._accepted += 1
+                    self._items.append(
+                        (
+                            camera,
+                            epoch,
+                            seq,
+                            pts,
+                            captured,
+                            own if knows else missing,
+                            ordinal,
+                            memoryview(data),
+                        )
+                    )
+                self._serial = serial
+                self._marks.append((self._accepted, serial))
+            self._changed.notify_all()
+
+    def _failure_text(self) -> str:
+        return f"the reader of {self.output!r} has ended: {self._failure}"
+
+    def close(self) -> None:
+        """Reads no more. What a named reader has not given waits for the next one of its name. Idempotent."""
+        super().close()
+        self._channel.close()
+        if self.name is not None:
+            with self._changed:
+                self._items.clear()
+                self._back.clear()
+                self._ready = None
+
+    def acknowledgement(self) -> tuple[str, int]:
+        """The incarnation, and the serial up to which the program has been given everything."""
+        with self._mark_lock:
+            # The order matters: results only leave meanwhile, so this may count one too many as not given.
+            left = len(self._items) + len(self._back)
+            gathering = self._gathering
+            if gathering is not None:
+                left += len(gathering) + 1
+            ready = self._ready
+            left += ready is not None and not (self._items and self._items[0] is ready[0])
+            given = self._accepted - left
+            while self._marks and self._marks[0][0] <= given:
+                self._acknowledged = self._marks.popleft()[1]
+            return self._incarnation, self._acknowledged

@@ -1,0 +1,18 @@
+"""What the tests of fleets on Ray clusters share."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ray_clusters import cluster
+
+__all__ = ["cluster"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out tests of minutes."""
+    for item in items:
+        if item.get_closest_marker("full") and "FRESHFRAME_TEST_FULL" not in os.environ:
+            item.add_marker(pytest.mark.skip(reason="takes minutes: FRESHFRAME_TEST_FULL=1"))

@@ -1,0 +1,91 @@
+"""The head of a Ray cluster is lost."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
+
+import fleet_builds
+from fleet_support import is_alive
+from ray_clusters import new_cluster
+from support import until
+
+import freshframe as ff
+
+pytestmark = [
+    pytest.mark.network,
+    pytest.mark.full,
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.timeout(300),
+]
+RECONNECT = 20  # seconds; Ray's default is 60
+
+_PROGRAM = """
+import json, sys, threading, time
+import fleet_builds
+import freshframe as ff
+with ff.Fleet(sys.argv[1]) as fleet:
+    for site in ("north", "south"):
+        fleet.add(site[0], fleet_builds.ticks, "ticks:0.05", needs={"site": site})
+    reader = fleet.reader("ticks")
+    said = 0.0
+    counts = {}
+    for sample in reader:
+        counts[sample.camera] = counts.get(sample.camera, 0) + 1
+        if time.monotonic() - said > 0.5:
+            said = time.monotonic()
+            stats = fleet.stats()
+            pids = [agent.pid for agent in stats.agents.values()]
+            print(json.dumps({"counts": counts, "cluster": stats.cluster, "pids": pids}), flush=True)
+"""
+
+
+def gcs_of(cluster: Any) -> int:
+    (process,) = cluster.head_node.all_processes["gcs_server"]
+    return int(process.process.pid)
+
+
+def test_cameras_run_on_without_the_head_and_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", str(RECONNECT))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    packages = [str(Path(ff.__file__).parents[1]), str(Path(fleet_builds.__file__).parent)]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(packages))
+    with new_cluster() as cluster:
+        program = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, cluster.address], stdout=subprocess.PIPE, text=True
+        )
+        assert program.stdout is not None
+        with program, program.stdout as said:
+            try:
+                first = next(json.loads(line) for line in said if len(json.loads(line)["counts"]) == 2)
+                assert first["cluster"] == ""
+                os.kill(gcs_of(cluster), signal.SIGKILL)
+                lost = time.monotonic()
+                told = next(json.loads(line) for line in said if json.loads(line)["cluster"])
+                after = time.monotonic() - lost
+                assert "the cluster's head does not answer: cameras run on" in told["cluster"]
+                later = [json.loads(said.readline()) for _ in range(8)][-1]
+                for camera in ("n", "s"):
+                    assert later["counts"][camera] > told["counts"][camera] + 20
+                assert later["pids"] == first["pids"]
+                print(f"told after {after:.1f} s")
+                said.read()  # until Ray ends the program
+                print(
+                    f"the program has ended {time.monotonic() - lost:.1f} s after the head, {program.wait()}"
+                )
+                until(lambda: not any(is_alive(pid) for pid in first["pids"]), "the end of the agents")
+            finally:
+                program.kill()

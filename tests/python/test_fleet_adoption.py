@@ -1,0 +1,178 @@
+"""What a restarted controller decides of the agents and cameras of before, on a simulated clock."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from freshframe.fleet import _adoption
+from freshframe.fleet._books import Books
+from freshframe.fleet._decisions import Action, Decisions
+from freshframe.fleet._relay import Relay
+from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
+
+TERM = 7
+
+
+class Restarted:
+    """Two agents of before; time passes by hand."""
+
+    def __init__(self, *cameras: dict[str, Any]) -> None:
+        numbers = itertools.count(TERM << 32)
+        self.now = 0.0
+        self.left_over = {"a", "b"}
+        self.decisions = Decisions(lambda: next(numbers))
+        self.decisions.holds = lambda camera, at: _adoption.why_held(
+            camera, self.decisions.times, self.left_over, 0.0, at
+        )
+        agents = [{"name": name, "labels": {}, "launched": True, "draining": False} for name in "ab"]
+        _adoption.restore(self.decisions, agents, cameras, self.now)
+        self.started: list[Action] = []
+
+    def report(self, agent: str, *runs: tuple[int, int]) -> None:
+        self.left_over.discard(agent)
+        self.note(_adoption.report(self.decisions, agent, runs, self.now))
+        self.decisions.heard(agent, self.now, 0.0)
+
+    def wait(self, seconds: float) -> None:
+        """Agents that have reported renew their leases."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now += 0.1
+            for agent in {"a", "b"} - self.left_over:
+                self.decisions.heard(agent, self.now, 0.0)
+                self.decisions.python_ran(agent, self.now)
+            self.note(self.decisions.tick(self.now))
+
+    def note(self, actions: list[Action]) -> None:
+        self.started += [action for action in actions if action.do == "start"]
+
+
+def camera(number: int, agent: str | None, epoch: int, **others: Any) -> dict[str, Any]:
+    return {
+        "number": number,
+        "name": f"cam{number}",
+        "needs": {},
+        "exclusive": False,
+        "state": "running" if agent else "unplaced",
+        "why": "",
+        "agent": agent,
+        "epoch": epoch,
+        "starts": 1,
+        "removed": False,
+        **others,
+    }
+
+
+def test_what_agents_report_goes_on_and_nothing_starts() -> None:
+    fleet = Restarted(camera(0, "a", 5), camera(1, "b", 6))
+    fleet.wait(1)
+    fleet.report("a", (0, 5))
+    fleet.report("b", (1, 6))
+    fleet.wait(100)
+    assert fleet.started == []
+    assert fleet.decisions.allowed("a") == [(0, 5)]
+    assert fleet.decisions.allowed("b") == [(1, 6)]
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_start_that_was_not_written_down_is_found_by_its_newer_epoch(exclusive: bool) -> None:
+    fleet = Restarted(camera(0, "a", 5, exclusive=exclusive), camera(1, None, 0, exclusive=exclusive))
+    fleet.report("a")  # it has closed 0, which had moved
+    fleet.wait(2)
+    assert fleet.started == []  # b may have it
+    fleet.report("b", (0, 8), (1, 9))
+    fleet.wait(100)
+    assert fleet.started == []
+    assert fleet.decisions.allowed("b") == [(0, 8), (1, 9)]
+
+
+@pytest.mark.parametrize(("exclusive", "wait"), [(False, 5.0), (True, 65.0)])
+def test_what_a_silent_agent_may_run_starts_elsewhere_after_its_time(exclusive: bool, wait: float) -> None:
+    fleet = Restarted(camera(0, "b", 5, exclusive=exclusive), camera(1, None, 0, exclusive=exclusive))
+    fleet.report("a")
+    fleet.wait(wait - 1)
+    assert fleet.started == []
+    fleet.wait(5)
+    assert {action.camera for action in fleet.started} == {0, 1}
+    assert all(action.epoch >> 32 == TERM for action in fleet.started)
+
+
+def test_a_camera_that_was_removed_is_closed_before_its_name_is_free() -> None:
+    fleet = Restarted(camera(0, "a", 5, removed=True, state="closing"))
+    fleet.report("a", (0, 5))
+    assert fleet.decisions.allowed("a") == []
+    assert 0 in fleet.decisions.cameras
+    fleet.decisions.closed((0, 5), fleet.now)
+    fleet.wait(2)
+    assert fleet.decisions.cameras == {}
+
+
+def outbox(reported: int, handed: int, waiting: int) -> Records:
+    epoch, camera, reader = (TERM - 1) << 32, 0, 1
+    return np.array([(epoch, reported, 0, 0, 0, handed, waiting, camera, reader)], OUTBOX)
+
+
+def results(*ordinals: int) -> Records:
+    return np.array([((TERM - 1) << 32, each, each, 0.0, 0.0, 0, 1) for each in ordinals], RESULT)
+
+
+def take(books: Books, records: Records, batch: Records) -> None:
+    books.note_all(records)
+    for each in batch:
+        books.receive(0, int(each["epoch"]), int(each["ordinal"]))
+    books.note_again(records, batch)
+
+
+@pytest.mark.parametrize("renewal_first", [False, True])
+def test_results_that_come_again_to_a_new_controller_are_counted_once(renewal_first: bool) -> None:
+    books = Books(TERM)
+    if renewal_first:
+        books.note_all(outbox(12, 8, 4))
+        assert books.totals(0).delivered == 8
+    take(books, outbox(9, 8, 1), results(5, 6, 7))  # the batch that an earlier controller had got
+    take(books, outbox(13, 12, 1), results(8, 9, 10, 11))
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.waiting) == (13, 12, 1)
+    assert totals.repeated == 0
+
+
+def batch(number: int) -> bytes:
+    return framed(struct.pack("<BIQ", BATCH, 1, number) + b"results")
+
+
+def test_a_relay_forwards_whole_messages_and_gives_no_batch_twice() -> None:
+    import socket  # noqa: PLC0415
+
+    relay = Relay()
+    first, ours = socket.socketpair()
+    second, ours_again = socket.socketpair()
+    with first, second, relay.theirs as agent:
+        relay.attach(ours)
+        pull = framed(struct.pack("<BQIQ", PULL, TERM, 1, 42))
+        first.sendall(pull[:10])
+        relay.work()
+        first.sendall(pull[10:] + pull[:3])  # and half of another one
+        relay.work()
+        assert agent.recv(1000) == pull
+        assert relay.pulls == {1: 42}
+        first.close()
+        with pytest.raises(ConnectionError):
+            relay.work()
+        relay.detach()
+        event = framed(b"\x03told")
+        agent.sendall(event)
+        relay.work()  # nobody is there: it is left where it is
+        relay._up.extend((batch(42), event))
+        relay._sent = 3
+        relay.attach(ours_again)
+        second.sendall(pull)
+        relay.work()
+        assert second.recv(1000) == event + event
+        assert agent.recv(1000) == pull
+        relay.close()
