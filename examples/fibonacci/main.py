@@ -99,7 +99,8 @@ def end_of(module: ModuleType) -> str:
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     how = signal.Signals(-ended.returncode).name if ended.returncode < 0 else f"status {ended.returncode}"
     # Since 3.13 CPython no longer checks that there is a thread state: it crashes and writes nothing.
-    return f"the process ended with {how}" + (f":\n{ended.stderr}" if ended.stderr else ", without a message\n")
+    said = f":\n{ended.stderr}" if ended.stderr else ", without a message\n"
+    return f"the process ended with {how}{said}"
 
 
 def print_double_release(modules: dict[str, ModuleType], build: bool) -> None:
