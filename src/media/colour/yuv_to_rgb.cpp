@@ -150,19 +150,22 @@ class YuvBlock {
       const SplitYuv v = split_words(hn::LoadU(D8(), row.v + x));
       store(row.rgb + 3 * x, even, odd, tint(u.even, v.even), tint(u.odd, v.odd));
     } else {
-      SplitYuv uv;
-      if constexpr (kChroma == ChromaLayout::Interleaved) {
-        uv = split_words(hn::LoadU(D8(), row.u + x));
-      } else {
-        uv = {hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.u + x / 2)),
-              hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.v + x / 2))};
-      }
+      const SplitYuv uv = chroma(row, x);
       const Tint both = tint(uv.even, uv.odd);
       store(row.rgb + 3 * x, even, odd, both, both);
     }
   }
 
  private:
+  static HWY_INLINE SplitYuv chroma(const YuvRow& row, std::size_t x) {
+    if constexpr (kChroma == ChromaLayout::Interleaved) {
+      return split_words(hn::LoadU(D8(), row.u + x));
+    } else {
+      return {hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.u + x / 2)),
+              hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.v + x / 2))};
+    }
+  }
+
   [[nodiscard]] HWY_INLINE V16 scaled(V16 luma) const {
     const V16 half = hn::Set(D16(), 1 << (kFraction - 1));
     return hn::Add(hn::MulHigh(hn::Sub(hn::ShiftLeft<7>(luma), black_), y_), half);
