@@ -140,7 +140,7 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
 def _run(python: Path, log: Path, arguments: Sequence[str]) -> str:
     with log.open("w") as lines:
         subprocess.run(
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+            [python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *arguments],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT / "python"), "VIRTUAL_ENV": str(python.parents[1])},
             stdout=lines,
