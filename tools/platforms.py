@@ -8,6 +8,7 @@
     ./dev platforms wheel-3.11            the Python tests against the wheel of dist/ for this Python
     ./dev platforms wheel-bookworm        tools/wheel/prove.sh, which wants FRESH_ROOT: the wheels in a bare
                                           Debian root
+    ./dev platforms aarch64               cross-built, the C++ tests and some Python tests under QEMU
 
 A Python is taken from pyenv or the PATH, else built by tools/interpreters.sh. Each has an environment and a
 build of its own below build/. A package of the tests that has no wheel for a Python is left out there: its
@@ -35,7 +36,8 @@ PAGE = ROOT / "docs" / "platforms.md"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t")
 SUITES = ("bookworm", "trixie", "forky")
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES))
-ROWS = (*PYTHONS, *SUITES, *WHEELS)
+AARCH64 = "aarch64"
+ROWS = (*PYTHONS, *SUITES, AARCH64, *WHEELS)
 OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
 RUN_PARALLEL = "pytest-run-parallel==0.10.0"
 PARALLEL = [
@@ -95,13 +97,15 @@ def main() -> int:
             row = of_suite(name, options.root)
         elif name in PYTHONS:
             row = of_python(name, rest)
+        elif name == AARCH64:
+            row = of_aarch64(rest)
         elif name in WHEELS:
             name_inside = name.removeprefix("wheel-")
             row = of_proof(name_inside) if name_inside in SUITES else of_wheel(name_inside, rest)
         else:
             parser.error(f"expected one of {', '.join(ROWS)}, got {name!r}")
         print(f"{name}: {row}", flush=True)
-        failed = failed or "failed" in row["python tests"]
+        failed = failed or "failed" in row["c++ tests"] + row["python tests"]
         if not options.dry:
             keep(name, row)
     return int(failed)
@@ -136,7 +140,7 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
 def _run(python: Path, log: Path, arguments: Sequence[str]) -> str:
     with log.open("w") as lines:
         subprocess.run(
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+            [python, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *arguments],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT / "python"), "VIRTUAL_ENV": str(python.parents[1])},
             stdout=lines,
@@ -237,6 +241,22 @@ def of_suite(suite: str, program: str | None) -> Row:
         "python tests": counts(text),
         "notes": "from a bare root: ./dev test",
     }
+
+
+# ---- another architecture
+
+
+def of_aarch64(arguments: Sequence[str]) -> Row:
+    """Cross-builds on this machine and runs what it can under QEMU."""
+    log = ROOT / "build" / "platform-aarch64.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("w") as lines:
+        command = ["tools/aarch64/run.sh", *arguments]
+        subprocess.run(command, cwd=ROOT, stdout=lines, stderr=subprocess.STDOUT, check=False)
+    found = re.search(r"^row (\{.*\})$", log.read_text(), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"platforms.py: the run for aarch64 failed; its whole output is in {log}")
+    return {**_said(""), **json.loads(found.group(1))}
 
 
 # ---- wheels

@@ -13,17 +13,21 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
+import platform
 import re
+import shlex
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = re.compile(r"(project\(freshframe VERSION )(\d+\.\d+\.\d+)")
 UNRELEASED = "## Unreleased\n"
+TAG = """import sys, sysconfig
+print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
 
 
 def version_of(cmake: str) -> str:
@@ -72,8 +76,8 @@ def git(*arguments: str) -> str:
     ).stdout.strip()
 
 
-def obstacles(version: str) -> Iterator[str]:
-    """Why this version cannot be released from this tree."""
+def obstacles(version: str, pythons: Sequence[str]) -> Iterator[str]:
+    """Why this version cannot be released from this tree with wheels for these Pythons."""
     current = version_of((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
     if version not in next_versions(current):
         yield f"{version} does not follow {current}; possible are {', '.join(sorted(next_versions(current)))}"
@@ -83,6 +87,28 @@ def obstacles(version: str) -> Iterator[str]:
         yield f"the tree has changes that are not committed: {len(changes.splitlines())} files"
     if git("tag", "--list", f"v{version}"):
         yield f"the tag v{version} exists"
+    if (system := platform.freedesktop_os_release()).get("VERSION_CODENAME") != "bookworm":
+        yield f"wheels are built on Debian 12; this is {system.get('PRETTY_NAME', 'another system')}"
+    yield from unusable(pythons)
+
+
+def unusable(pythons: Sequence[str]) -> Iterator[str]:
+    """Interpreters that cannot be run, and those whose wheel another one's would replace."""
+    tags: dict[str, str] = {}
+    for python in pythons:
+        try:
+            ended = subprocess.run([python, "-c", TAG], capture_output=True, text=True, check=False)
+        except OSError as error:
+            yield f"--python {python} cannot be run: {error.strerror}"
+            continue
+        if ended.returncode != 0:
+            said = (ended.stderr.strip().splitlines() or ["no message"])[0]
+            yield f"--python {python} ended with {ended.returncode}: {said}"
+            continue
+        tag = ended.stdout.strip()
+        if tag in tags:
+            yield f"--python {python} and {tags[tag]} make the same wheel, for {tag}"
+        tags[tag] = python
 
 
 def checksums(folder: Path) -> str:
@@ -137,6 +163,7 @@ class Release:
         self.pythons = pythons
         self.go = go
         self.dist = ROOT / "dist"
+        self.undo = ""  # what takes back what was done so far
 
     def run(self, *command: str) -> None:
         """Runs a program, or prints it."""
@@ -156,6 +183,7 @@ class Release:
         print(f"1. version {self.version} and its changelog")
         cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
         changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+        self.undo = "git restore CMakeLists.txt CHANGELOG.md"
         self.write("CMakeLists.txt", with_version(cmake, self.version))
         self.write("CHANGELOG.md", with_release(changelog, self.version, day))
         print("2. every test")
@@ -163,7 +191,9 @@ class Release:
         self.run("./dev", "test", "--full")
         print("3. commit and tag")
         self.run("git", "commit", "--quiet", "-am", f"release {self.version}")
+        self.undo = "git reset --keep HEAD~"
         self.run("git", "tag", "-a", f"v{self.version}", "-m", f"freshframe {self.version}")
+        self.undo = f"git tag --delete v{self.version}; git reset --keep HEAD~"
         print("4. source distribution and a wheel per Python, in an empty dist/")
         self.run("rm", "-rf", "dist")
         self.run("./dev", "sdist")
@@ -176,7 +206,8 @@ class Release:
             (self.dist / "SHA256SUMS").write_text(checksums(self.dist), encoding="utf-8")
             print((self.dist / "SHA256SUMS").read_text(encoding="utf-8"), end="")
         print("Nothing is published. When dist/ is as it should be:")
-        print(f"  git push origin main v{self.version}, then attach the files of dist/ to the release")
+        branch = git("branch", "--show-current") or "main"
+        print(f"  git push origin {branch} v{self.version}, then attach the files of dist/ to the release")
         print("  and upload the wheels and the source distribution to the package index")
 
 
@@ -191,16 +222,23 @@ def main() -> int:
     )
     parser.add_argument("--go", action="store_true", help="do it")
     options = parser.parse_args()
+    pythons = options.pythons or ["python3"]
     try:
         parts(options.version)
-        found = list(obstacles(options.version))
+        found = list(obstacles(options.version, pythons))
     except ValueError as error:
         found = [str(error)]
     for obstacle in found:
         print(f"release: {obstacle}", file=sys.stderr)
     if found and options.go:
         return 1
-    Release(options.version, options.pythons or ["python3"], options.go).all_steps()
+    release = Release(options.version, pythons, options.go)
+    try:
+        release.all_steps()
+    except subprocess.CalledProcessError as error:
+        print(f"release: {shlex.join(map(str, error.cmd))} ended with {error.returncode}", file=sys.stderr)
+        print(f"release: what was done so far is taken back by: {release.undo}", file=sys.stderr)
+        return 1
     if not options.go:
         print("This was a dry run; --go does it.")
     return 1 if found else 0

@@ -98,7 +98,9 @@ def end_of(module: ModuleType) -> str:
     )
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     how = signal.Signals(-ended.returncode).name if ended.returncode < 0 else f"status {ended.returncode}"
-    return f"the process ended with {how}:\n{ended.stderr}"
+    # Since 3.13 CPython no longer checks that there is a thread state: it crashes and writes nothing.
+    said = f":\n{ended.stderr}" if ended.stderr else ", without a message\n"
+    return f"the process ended with {how}{said}"
 
 
 def print_double_release(modules: dict[str, ModuleType], build: bool) -> None:

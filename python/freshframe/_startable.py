@@ -26,7 +26,7 @@ class Startable:
         raise NotImplementedError
 
     def _stop_quietly(self) -> None:
-        """Stops it, and logs what a stop raises."""
+        """Stops it, and logs an exception of stop()."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -38,7 +38,7 @@ class Startable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it; what waits is dropped as ``stop``.
+        """Stops it. Waiting samples are dropped as ``stop``.
 
         An exception of the body is never replaced. Without one, a failure that no call has raised yet is
         raised here.

@@ -258,12 +258,12 @@ def test_the_table_has_every_pattern_for_every_binding(install: Install) -> None
 
 def test_releasing_twice_ends_the_process_or_does_not_compile(install: Install) -> None:
     out = output_of("fibonacci/main.py", "--n", "1", "--repeats", "1", path=(install("fibonacci"),))
+    # Up to Python 3.12 the C API says what is wrong before it ends the process. Later ones crash.
+    end = "(SIGABRT|SIGSEGV), without a message"
+    if sys.version_info < (3, 13):
+        end = "SIGABRT:\nFatal Python error: PyEval_SaveThread: "
     for guard in ("py", "nb"):
-        assert re.search(
-            rf"{guard}::gil_scoped_release twice: the process ended with SIG(ABRT|SEGV):\n"
-            r"Fatal Python error: PyEval_SaveThread: ",
-            out,
-        )
+        assert re.search(f"{guard}::gil_scoped_release twice: the process ended with {end}", out), out
     said = refused(EXAMPLES / "fibonacci/double_release.cpp")
     assert f"error: {said}\n" in out
     assert said in (EXAMPLES / "fibonacci/README.md").read_text()

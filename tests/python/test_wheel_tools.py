@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -134,6 +135,101 @@ def test_the_sources_of_a_release_are_those_of_the_libraries_inside() -> None:
     inside += ["pixman_0.44.0.orig.tar.gz"]
     others = ["gmp_6.3.0+dfsg-3.dsc", "gmp_6.3.0+dfsg.orig.tar.xz", "dav1d_1.5.1-1.dsc"]
     assert [name for name in inside + others if release.is_source_of(name, versions)] == inside
+
+
+DEV = """#!/bin/sh
+echo "$*" >>calls
+[ "$1" != "$REFUSED" ] || exit 3
+mkdir -p dist
+case $1 in
+sdist) echo sources >dist/freshframe-0.2.0.tar.gz ;;
+wheel)
+  mkdir sboms && echo '{}' >sboms/freshframe.cdx.json
+  "$3" -m zipfile -c dist/freshframe-0.2.0-cp311.whl sboms && rm -r sboms
+  ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository that can be released; its ./dev writes down what it was told."""
+    (tmp_path / "CMakeLists.txt").write_text("project(freshframe VERSION 0.1.0 LANGUAGES CXX)\n")
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- one\n")
+    (tmp_path / ".gitignore").write_text("/dist/\n/calls\n")
+    (tmp_path / "dev").write_text(DEV)
+    (tmp_path / "dev").chmod(0o755)
+    for person in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{person}_NAME", "somebody")
+        monkeypatch.setenv(f"GIT_{person}_EMAIL", "somebody@example.org")
+    for command in (["init", "--quiet", "-b", "main"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setattr(release, "third_party_sources", lambda folder, version: None)
+    monkeypatch.setattr(release.platform, "freedesktop_os_release", lambda: {"VERSION_CODENAME": "bookworm"})
+    return tmp_path
+
+
+def released(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit status of a release of 0.2.0 with a wheel for this Python."""
+    monkeypatch.setattr(sys, "argv", ["release.py", "0.2.0", "--python", sys.executable, *arguments])
+    return int(release.main())
+
+
+def test_a_release_makes_the_version_the_tag_and_the_files(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert released(monkeypatch, "--go") == 0
+    calls = (checkout / "calls").read_text().splitlines()
+    assert calls == ["lint", "test --full", "sdist", f"wheel --python {sys.executable}"]
+    assert "VERSION 0.2.0" in (checkout / "CMakeLists.txt").read_text()
+    assert release.git("describe", "--exact-match") == "v0.2.0"
+    assert release.git("status", "--porcelain") == ""
+    files = ["SHA256SUMS"] + [
+        f"freshframe-0.2.0{end}" for end in ("-cp311.cdx.json", "-cp311.whl", ".tar.gz")
+    ]
+    assert sorted(path.name for path in (checkout / "dist").iterdir()) == files
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=checkout / "dist", check=False
+    )
+    assert checked.returncode == 0
+
+
+def test_without_go_a_release_changes_nothing(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert released(monkeypatch) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "This was a dry run" in said.out
+    assert release.git("status", "--porcelain", "--ignored") == ""
+    assert release.git("tag") == ""
+
+
+def test_a_release_that_fails_says_how_to_take_back_what_was_done(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for refused in ("test", "sdist"):
+        monkeypatch.setenv("REFUSED", refused)
+        assert released(monkeypatch, "--go") == 1
+        said = capsys.readouterr().err
+        assert f"./dev {refused}" in said
+        assert "ended with 3" in said
+        subprocess.run(said.strip().rpartition("taken back by: ")[2], shell=True, cwd=checkout, check=True)
+        assert release.git("status", "--porcelain") == ""
+        assert release.git("tag") == ""
+        assert "VERSION 0.1.0" in (checkout / "CMakeLists.txt").read_text()
+
+
+def test_a_release_knows_beforehand_which_interpreters_make_no_wheel(tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho 'no such version' >&2\nexit 127\n")
+    broken.chmod(0o755)
+    found = list(release.unusable(["python0.0", str(broken), sys.executable, sys.executable]))
+    assert found[0] == "--python python0.0 cannot be run: No such file or directory"
+    assert found[1] == f"--python {broken} ended with 127: no such version"
+    assert "make the same wheel, for cp3" in found[2]
+    assert len(found) == 3
 
 
 def test_what_is_linked_into_the_wheel_has_notices_and_a_licence() -> None:

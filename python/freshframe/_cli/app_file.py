@@ -40,7 +40,7 @@ def loaded(path: Path, arguments: list[str]) -> types.ModuleType:
 
 
 def guarded(call: Callable[[], Any]) -> Any:
-    """Calls what is the user's; its exception is shown with the user's part of the traceback."""
+    """Calls the user's code. Prints its exception with the user's part of the traceback."""
     try:
         return call()
     except Exception as error:

@@ -8,9 +8,9 @@
 // path.
 // SPDX-License-Identifier: Apache-2.0
 
-#ifdef __SANITIZE_ADDRESS__  // only two targets, because each one takes time to compile
-#define HWY_DISABLED_TARGETS \
-  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
+// Every target takes its time to compile, so under AddressSanitizer there are only two.
+#if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
 #include <array>
 #include <cmath>
@@ -150,19 +150,22 @@ class YuvBlock {
       const SplitYuv v = split_words(hn::LoadU(D8(), row.v + x));
       store(row.rgb + 3 * x, even, odd, tint(u.even, v.even), tint(u.odd, v.odd));
     } else {
-      SplitYuv uv;
-      if constexpr (kChroma == ChromaLayout::Interleaved) {
-        uv = split_words(hn::LoadU(D8(), row.u + x));
-      } else {
-        uv = {hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.u + x / 2)),
-              hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.v + x / 2))};
-      }
+      const SplitYuv uv = chroma(row, x);
       const Tint both = tint(uv.even, uv.odd);
       store(row.rgb + 3 * x, even, odd, both, both);
     }
   }
 
  private:
+  static HWY_INLINE SplitYuv chroma(const YuvRow& row, std::size_t x) {
+    if constexpr (kChroma == ChromaLayout::Interleaved) {
+      return split_words(hn::LoadU(D8(), row.u + x));
+    } else {
+      return {hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.u + x / 2)),
+              hn::PromoteTo(D16(), hn::LoadU(DHalf8(), row.v + x / 2))};
+    }
+  }
+
   [[nodiscard]] HWY_INLINE V16 scaled(V16 luma) const {
     const V16 half = hn::Set(D16(), 1 << (kFraction - 1));
     return hn::Add(hn::MulHigh(hn::Sub(hn::ShiftLeft<7>(luma), black_), y_), half);

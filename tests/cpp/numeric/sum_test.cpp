@@ -5,9 +5,11 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "cpp/fingerprint.hpp"
 #include "cpp/numeric/cases.hpp"
 #include <gtest/gtest.h>
 
@@ -140,6 +142,26 @@ TEST(NumericMean, AbsoluteDifferenceOfFloatingPointNumbers) {
 
 TEST(NumericOptions, NoThreadsAtAllAreRefused) {
   EXPECT_THROW((void)sum_of(in_a_row(std::vector<double>(3)), {.threads = 0}), std::invalid_argument);
+}
+
+// The number was made on x86-64.
+TEST(NumericSum, X86AndArmGiveTheSameBits) {
+  Fingerprint found;
+  std::mt19937_64 random(7);
+  for (const std::size_t count : {5U, 777U, 4099U, 70'001U}) {
+    std::vector<double> numbers(count);
+    for (auto& number : numbers) {  // every sign, 40 binary orders of magnitude
+      const auto bits = random();
+      number =
+          std::ldexp(static_cast<double>(static_cast<std::int64_t>(bits)), -static_cast<int>(bits % 40U));
+    }
+    const std::vector<float> narrow(numbers.begin(), numbers.end());
+    for (const bool compensated : {false, true}) {
+      found.add(sum_of(in_a_row(numbers), {.compensated = compensated}));
+      found.add(sum_of(in_a_row(narrow), {.compensated = compensated}));
+    }
+  }
+  EXPECT_EQ(found.value(), 0xafd45b626dc94011U);
 }
 
 }  // namespace

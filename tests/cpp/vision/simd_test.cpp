@@ -1,9 +1,12 @@
-// The circle detector gives the same circles, bit by bit, on every instruction set of this machine.
+// The circle detector gives the same circles, bit by bit, on every instruction set and architecture.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/vision.hpp"
 
+#include <cstdint>
+#include <random>
 #include <vector>
 
+#include "cpp/fingerprint.hpp"
 #include "cpp/simd_targets.hpp"
 #include "cpp/vision/drawn_discs.hpp"
 #include <gtest/gtest.h>
@@ -51,6 +54,48 @@ TEST(CircleFinderSimd, EveryInstructionSetGivesTheSameCircles) {
   }
   EXPECT_GE(circles, 8U);
   EXPECT_GE(test::simd_targets().size(), 1U);
+}
+
+/// Discs and noise drawn with integers only: a compiler for aarch64 fuses multiplications with additions.
+test::Canvas drawn_with_integers(int width, int height) {
+  constexpr int kSteps = 8;  // points per pixel in each direction
+  struct Disc {
+    int x, y, r, value;  // in steps
+  };
+  constexpr Disc kDiscs[] = {{643, 727, 328, 190}, {1605, 1122, 140, 30},  {1123, 1521, 74, 125},
+                             {2011, 483, 241, 20}, {2304, 1309, 117, 235}, {331, 1388, 59, 150}};
+  test::Canvas canvas(width, height, 100, 3);
+  std::mt19937 random(12);
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      int level = 100;
+      for (const auto& disc : kDiscs) {
+        int inside = 0;
+        for (int i = 0; i < kSteps * kSteps; ++i) {
+          const int dx = x * kSteps + i % kSteps - disc.x;
+          const int dy = y * kSteps + i / kSteps - disc.y;
+          inside += dx * dx + dy * dy < disc.r * disc.r ? 1 : 0;
+        }
+        level += (disc.value - level) * inside / (kSteps * kSteps);
+      }
+      canvas.at(x, y) = static_cast<std::uint8_t>(level + static_cast<int>(random() % 9) - 4);
+    }
+  }
+  return canvas;
+}
+
+// The number was made on x86-64.
+TEST(CircleFinderSimd, X86AndArmGiveTheSameBits) {
+  test::Fingerprint found;
+  std::size_t circles = 0;
+  for (const int width : {333, 320, 301}) {
+    for (const auto& circle : CircleFinder(kOptions).find(drawn_with_integers(width, 217).plane())) {
+      for (const float number : {circle.x, circle.y, circle.r, circle.confidence}) found.add(number);
+      ++circles;
+    }
+  }
+  EXPECT_GE(circles, 15U);
+  EXPECT_EQ(found.value(), 0x6b220f6d137f9d7cU);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ def table(bench: Bench, twins: Twins) -> tuple[Table, list[str]]:
 def _first(end: End) -> str:
     if end.missing:
         return end.missing.splitlines()[0]
-    return {"process dies": f"the C API aborts: exit code {end.exit_code}"}.get(end.how, "see below")
+    return {"process dies": f"the C API ends it: exit code {end.exit_code}"}.get(end.how, "see below")
 
 
 def _excerpt(message: str) -> list[str]:

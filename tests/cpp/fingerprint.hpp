@@ -1,0 +1,38 @@
+// A number for many results, to compare those of different processors.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace freshframe::test {
+
+/// FNV-1a with 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/), of the values in little-endian order.
+class Fingerprint {
+ public:
+  static_assert(std::endian::native == std::endian::little);
+
+  template <class T>
+  void add(T value) {
+    std::uint8_t bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    for (const auto byte : bytes) value_ = (value_ ^ byte) * 0x100000001b3U;
+  }
+  void add(const Frame& frame) {
+    for (const auto& plane : frame.planes()) {
+      for (int y = 0; y < plane.rows; ++y) {
+        for (int x = 0; x < plane.row_bytes; ++x) add(plane.row(y)[x]);
+      }
+    }
+  }
+  [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325U;
+};
+
+}  // namespace freshframe::test

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Builds freshframe for aarch64 and runs its tests under QEMU: the C++ tests that start no process of their own, an
+# embedded Python, and Python tests. ARGUMENTS of pytest replace the chosen ones.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
+
+work=$PWD/build/aarch64
+root=$work/root
+packages='g++-aarch64-linux-gnu qemu-user'
+# Their processes would be aarch64 programs, which this machine's kernel does not start. A process of Python goes
+# through a script that starts QEMU.
+start_processes='Child.*:Crew.*:OrphanGuard.*'
+chosen=(tests/python/test_gil_header.py)
+[ $# = 0 ] || chosen=("$@")
+
+say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }
+
+install_packages() {
+  local package missing=()
+  for package in $packages; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done
+  [ ${#missing[@]} = 0 ] && return
+  if [ "$(id -u)" != 0 ]; then
+    echo "run this once, then again: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  say "installing Debian packages: ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Python takes its own path for the place of its program: children are started through the same script.
+write_python() {
+  cat >"$work/python" <<SCRIPT
+#!/bin/sh
+exec qemu-aarch64 -L '$root' -0 "\$0" '$root/usr/bin/python3' "\$@"
+SCRIPT
+  chmod +x "$work/python"
+}
+
+build() {
+  local settings=(-DCMAKE_TOOLCHAIN_FILE="$PWD/tools/aarch64/toolchain.cmake" -DPython_EXECUTABLE="$PWD/.venv/bin/python"
+    -DPython3_EXECUTABLE="$PWD/.venv/bin/python" "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -DNDEBUG")
+  if command -v ccache >/dev/null; then settings+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  cmake --preset dev -B "$work/build" "${settings[@]}" >"$work/configure.log" 2>&1 || { tail -30 "$work/configure.log" >&2; exit 1; }
+  cmake --build "$work/build" --target freshframe_tests gil_threads freshframe_python gil_plain gil_nanobind gil_lies
+}
+
+# run NAME COMMAND...: its output goes to a log; its exit status becomes `status` and does not end this program.
+run() {
+  local name=$1
+  shift
+  status=0
+  say "$name"
+  "$@" >"$work/$name.log" 2>&1 || status=$?
+  tail -3 "$work/$name.log"
+  echo "$name: ended with $status"
+}
+
+install_packages
+tools/aarch64/root.sh
+write_python
+say "building"
+build
+
+emulated=(qemu-aarch64 -L "$root")
+tests=$work/build/tests/cpp/freshframe_tests
+rm -f "$work/cpp.json"
+run cpp "${emulated[@]}" "$tests" "--gtest_filter=-$start_processes" --gtest_brief=1 "--gtest_output=json:$work/cpp.json"
+left_out=$("${emulated[@]}" "$tests" "--gtest_filter=$start_processes" --gtest_list_tests | grep -c '^  ')
+run embedded env PYTHONHOME=/usr "${emulated[@]}" "$work/build/tests/gil_threads"
+embedded=$status
+export PYTHONPATH=$PWD/python:$work/site
+run python "$work/python" -m pytest -q -rs -p no:cacheprovider "${chosen[@]}"
+PYTHONPATH='' .venv/bin/python tools/aarch64/outcome.py "$work" "$left_out" "$embedded" "$(aarch64-linux-gnu-g++ --version | head -1)" \
+  "$(PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig pkg-config --modversion libavcodec)" \
+  "$("$work/python" -c 'import platform; print(platform.python_version())')" \
+  "$("$work/python" -c 'import numpy; print(numpy.__version__)')" "${chosen[@]}"
