@@ -46,6 +46,7 @@ build() {
   if command -v ccache >/dev/null; then settings+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
   cmake --preset dev -B "$work/build" "${settings[@]}" >"$work/configure.log" 2>&1 || { tail -30 "$work/configure.log" >&2; exit 1; }
   cmake --build "$work/build" --target freshframe_tests gil_threads freshframe_python gil_plain gil_nanobind gil_lies
+  cmake --build "$work/build" --target gil_pybind11 || say "without gil_pybind11: pybind11 is not installed"
 }
 
 # run NAME COMMAND...: its output goes to a log; its exit status becomes `status` and does not end this program.
