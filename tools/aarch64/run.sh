@@ -10,7 +10,7 @@ root=$work/root
 packages='g++-aarch64-linux-gnu qemu-user'
 # Their processes would be aarch64 programs, which this machine's kernel does not start. A process of Python goes
 # through a script that starts QEMU.
-start_processes='Child.*:Crew.*:OrphanGuard.*'
+start_processes='AgentEndDeathTest.*:Child.*:Crew.*:OrphanGuard.*'
 chosen=(tests/python/test_gil_header.py)
 [ $# = 0 ] || chosen=("$@")
 
