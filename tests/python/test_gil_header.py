@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+import sysconfig
 import textwrap
 import threading
 import types
@@ -34,8 +35,8 @@ LIES = {
 
 
 def load(name: str) -> types.ModuleType:
-    """A test module, built by ./dev build beside its source."""
-    if not list(MODULES.glob(f"{name}.*.so")):
+    """A test module, built by ./dev build beside its source; those of other Pythons may lie there, too."""
+    if not (MODULES / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}").exists():
         pytest.skip(f"{name} was not built: ./dev build")
     sys.path.insert(0, str(MODULES))
     try:

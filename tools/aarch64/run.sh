@@ -10,7 +10,7 @@ root=$work/root
 packages='g++-aarch64-linux-gnu qemu-user'
 # Their processes would be aarch64 programs, which this machine's kernel does not start. A process of Python goes
 # through a script that starts QEMU.
-start_processes='Child.*:Crew.*:OrphanGuard.*'
+start_processes='AgentEndDeathTest.*:Child.*:Crew.*:OrphanGuard.*'
 chosen=(tests/python/test_gil_header.py)
 [ $# = 0 ] || chosen=("$@")
 
@@ -46,6 +46,7 @@ build() {
   if command -v ccache >/dev/null; then settings+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
   cmake --preset dev -B "$work/build" "${settings[@]}" >"$work/configure.log" 2>&1 || { tail -30 "$work/configure.log" >&2; exit 1; }
   cmake --build "$work/build" --target freshframe_tests gil_threads freshframe_python gil_plain gil_nanobind gil_lies
+  cmake --build "$work/build" --target gil_pybind11 || say "without gil_pybind11: pybind11 is not installed"
 }
 
 # run NAME COMMAND...: its output goes to a log; its exit status becomes `status` and does not end this program.
