@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import fleet_builds
 import pytest
@@ -77,8 +78,9 @@ def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
     with ff.Fleet("local") as fleet:
         fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
         until_state(fleet, "cam", "running")
-        link = fleet._controller._links["agent0"]
-        with fleet._controller._lock:
+        controller: Any = fleet._controller
+        link = controller._links["agent0"]
+        with controller._lock:
             assert link.socket is not None
             link.socket.shutdown(socket.SHUT_WR)
         until(lambda: fleet.stats().cameras["cam"].starts >= 2, "another start")
