@@ -279,7 +279,7 @@ def goals(runs: Runs) -> list[Goal]:
         ),
         *(
             goal(
-                f"burn: Python branch behind the tracker, {name} ms, bound 1.1 x its idle value",
+                f"burn: native fast branch, {name} ms, bound 1.1 x its idle value",
                 lambda n, p=path: (at("burn", native, n, p), at("idle", native, n, p)),  # type: ignore[misc]
                 1.1,
             )
@@ -287,7 +287,7 @@ def goals(runs: Runs) -> list[Goal]:
         ),
         *(
             against_peers(
-                f"burn: Python branch behind the tracker, {name} ms, bound 0.5 x the best in-process peer",
+                f"burn: native fast branch, {name} ms, bound 0.5 x the best in-process peer",
                 "burn",
                 native,
                 path,

@@ -1,24 +1,26 @@
 """freshframe: two Python nodes below a live source.
 
 `mode`: "latest" or "next" is the queue of both branches. With "process" the slow branch is a worker process,
-with "unrelated" another program computes instead of it, with "native" the native tracker stands before the
-fast branch.
+with "unrelated" another program computes instead of it, with "native" the fast branch is a C function.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+import shutil
+import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import webcam
 from measure import Branch, Running
 
 import freshframe as ff
-
-Consumer = Callable[[Any], None]
 
 
 class Step(ff.Node[ff.Frame, None]):
@@ -33,15 +35,16 @@ class Step(ff.Node[ff.Frame, None]):
         self.branch(sample.value.bgr, sample.dropped)
 
 
-class _Luma(ff.Node[ff.Circles, None]):
-    """Behind the tracker: notes the frame that its circles were found in."""
-
-    def __init__(self, branch: Branch) -> None:
-        self.branch = branch
-
-    def process(self, sample: ff.Sample[ff.Circles], /) -> None:
-        assert sample.frame is not None
-        self.branch(sample.frame.luma, sample.dropped)
+def _native(branch: Branch) -> Any:
+    """The fast branch as a C function, compiled here."""
+    folder = tempfile.mkdtemp(prefix="freshframe-")
+    library = f"{folder}/native_branch.so"
+    include, source = f"-I{ff.get_include()}", str(Path(__file__).with_name("native_branch.c"))
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", include, source, "-o", library], check=True)
+    notes = os.open(branch.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    node = ff.native.load(library, "note", out=(), pixels="bgr", state=struct.pack("=i", notes))
+    shutil.rmtree(folder)
+    return node
 
 
 class _Webcam(ff.Source[ff.Frame]):
@@ -72,9 +75,7 @@ def start(url: str, _size: tuple[int, int], fast: Branch, slow: Branch | None, m
     pipeline = ff.Pipeline()
     source: Any = _Webcam(url) if webcam.of(url) else ff.open(url)
     camera = pipeline.add(source, name="camera")
-    seen: Any = pipeline.add(ff.CircleTracker(), camera) if "native" in mode else camera
-    first: Any = _Luma(fast) if "native" in mode else Step(fast)
-    pipeline.add(first, seen, name="fast", queue=queue)
+    pipeline.add(_native(fast) if "native" in mode else Step(fast), camera, name="fast", queue=queue)
     other = _compute(slow) if slow and "unrelated" in mode else None
     if slow and not other:
         process = "process" in mode

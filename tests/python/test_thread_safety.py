@@ -245,6 +245,16 @@ def _listed(value: int) -> list[Any]:
     return [value]
 
 
+@pytest.fixture
+def small_heap() -> Iterator[None]:
+    """A collection of the test looks at its own objects, not at those of all tests before it."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("small_heap")
 def test_the_collector_runs_beside_pipelines_that_live_fail_and_die(pipelines: list[ff.Pipeline]) -> None:
     done = threading.Event()
 
