@@ -66,7 +66,8 @@ class RemoteController:
 
     def _run(self) -> None:
         while (request := self._requests.get()) is not None:
-            request.do()
+            if not request.abandoned:
+                request.do()
 
     def _ask(
         self, what: str, *arguments: Any, wait: float = float("inf"), patience: float = _PATIENCE
@@ -81,6 +82,7 @@ class RemoteController:
         end = boot_time() + wait
         while not request.done.wait(min(_LOOK_EVERY, max(0.0, end - boot_time()))):
             if boot_time() >= end:
+                request.abandoned = True  # a page asks again and again: these would wait for each other
                 raise StateError(f"the controller has not answered within {wait:g} s")
             if not self._thread.is_alive():
                 raise StateError("this program has closed its connection to the fleet")

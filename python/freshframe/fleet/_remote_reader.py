@@ -78,7 +78,13 @@ class RemoteReader(FleetReader):
 
     def _open(self, patience: float = _FOREVER) -> None:
         incarnation, serial = self._channel.ask(
-            "open", self.key, self.output, self.name, timeout=_TIMEOUT, patience=patience
+            "open",
+            self.key,
+            self.output,
+            self.name,
+            self._incarnation != "",
+            timeout=_TIMEOUT,
+            patience=patience,
         )
         if incarnation != self._incarnation:
             with self._mark_lock:
