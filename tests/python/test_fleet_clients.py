@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,11 +18,11 @@ import pytest
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import _detached_controller, _wire
+from freshframe.fleet import _detached_controller, _remote_controller, _wire
 from freshframe.fleet._channel import Channel, Endpoint, Unreachable
 from freshframe.fleet._clients import Clients
 from freshframe.fleet._cluster_state import ClusterState
-from freshframe.fleet._controller_state import Setup
+from freshframe.fleet._controller_state import Setup, boot_time
 from freshframe.fleet._decisions import Agent, Camera, Times
 from freshframe.fleet._detached_controller import DetachedController
 from freshframe.fleet._handshake import introduce, message
@@ -288,7 +289,7 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
         child=SimpleNamespace(post=SimpleNamespace(send=lambda **order: None)),
     )
     none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
-    clock = _detached_controller.boot_time
+    clock = boot_time
 
     def answered() -> bytes:
         with controller._lock:
@@ -336,6 +337,43 @@ def test_what_nobody_waits_for_any_more_is_not_asked(yard: Yard, monkeypatch: py
     assert asked in (["stats", "count_up"], ["count_up"])
     monkeypatch.undo()
     remote.close()
+
+
+def test_the_close_of_a_reader_does_not_wait_for_a_controller_that_stands_still(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_remote_controller, "_FAREWELL", 0.1, raising=False)
+    remote = RemoteController("yard", yard.find)
+    reader = remote.open_reader("ticks")
+    goes_on = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(remote._channel, "ask", lambda *arguments, **options: goes_on.wait(100))
+        closing = threading.Thread(target=reader.close)
+        closing.start()
+        closing.join(50)
+        assert not closing.is_alive()
+        goes_on.set()
+    remote.close()
+
+
+def test_a_reader_whose_opening_is_interrupted_is_closed(yard: Yard) -> None:
+    found, goes_on = threading.Event(), threading.Event()
+
+    def find() -> Endpoint:
+        found.set()
+        assert goes_on.wait(50)
+        return yard.find()
+
+    def interrupt() -> None:
+        assert found.wait(50)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        RemoteReader(Channel("yard", find), "ticks", None, lambda _: None)
+    goes_on.set()
+    until(lambda: all(each.name != "reader of ticks" for each in threading.enumerate()), "its thread")
+    until(lambda: not yard.controller._readers, "its end at the controller")
 
 
 def test_a_token_is_not_shown() -> None:

@@ -21,6 +21,7 @@ from ._stats import FleetStats
 
 _TIMEOUT = 60.0  # seconds for an answer
 _PATIENCE = 20.0  # seconds for a controller that restarts
+_FAREWELL = 10.0  # seconds for a controller to hear that a reader is closed; it notices by itself
 _LOOK_EVERY = 0.1  # seconds: for signals
 
 
@@ -165,8 +166,8 @@ class RemoteController:
             self._readers.remove(reader)
         if self._over:
             return
-        with contextlib.suppress(FreshframeError):  # the controller notices it by itself
-            self._ask("close", reader.key, *reader.acknowledgement(), patience=0)
+        with contextlib.suppress(FreshframeError):
+            self._ask("close", reader.key, *reader.acknowledgement(), wait=_FAREWELL, patience=0)
 
     # ---- the end
 

@@ -51,9 +51,14 @@ class RemoteReader(FleetReader):
         self._opened = threading.Event()
         self._refusal: BaseException | None = None
         self._thread = threading.Thread(target=self._feed, name=f"reader of {output}", daemon=True)
-        self._thread.start()
-        while not self._opened.wait(0.1):
-            pass
+        try:
+            self._thread.start()
+            while not self._opened.wait(0.1):
+                pass
+        except BaseException:  # Ctrl-C: nobody has this reader
+            self._closed = True
+            self._channel.close()
+            raise
         if self._refusal is not None:
             raise self._refusal
 
