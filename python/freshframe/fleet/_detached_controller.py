@@ -303,6 +303,7 @@ class DetachedController(FarController):
             link.marked = event[1] == self._state.term
             return
         super()._hear_event(link, event, now)
+        self._unsaved = self._unsaved or event[0] in ("hangs", "failed", "ended", "closed")
 
     def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
         if link.name not in self._unmarked:
