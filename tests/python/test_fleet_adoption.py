@@ -12,7 +12,7 @@ import pytest
 
 from freshframe.fleet import _adoption
 from freshframe.fleet._books import Books
-from freshframe.fleet._decisions import Action, Decisions
+from freshframe.fleet._decisions import Action, Camera, Decisions
 from freshframe.fleet._relay import Relay
 from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
 
@@ -111,6 +111,21 @@ def test_a_camera_that_was_removed_is_closed_before_its_name_is_free() -> None:
     fleet.decisions.closed((0, 5), fleet.now)
     fleet.wait(2)
     assert fleet.decisions.cameras == {}
+
+
+def test_a_start_that_hangs_is_not_forgotten_by_the_next_controller() -> None:
+    hung = Camera(0, "cam0", exclusive=True, state="closing", agent="a", epoch=5, hangs=True, then="failed")
+    hung.why = "no start within 120 s"
+    fleet = Restarted(_adoption.camera_state(hung))
+    fleet.report("a", (0, 5))
+    fleet.report("b")
+    fleet.wait(9)
+    assert fleet.decisions.agents["a"].state == "up"
+    assert fleet.decisions.cameras[0].why == "no start within 120 s"
+    fleet.wait(3)
+    assert "all that it has are starts that hang: killed" in [text for _, _, text in fleet.decisions.events]
+    assert fleet.decisions.cameras[0].then == "failed"
+    assert fleet.started == []
 
 
 def outbox(reported: int, handed: int, waiting: int) -> Records:

@@ -9,7 +9,10 @@ from typing import Any
 from ._decisions import Action, Agent, Camera, Decisions, Run, Times
 
 GRACE = 3.0  # seconds for agents to find the new controller, beside the length of a lease
-_FIELDS = ("number", "name", "needs", "exclusive", "state", "why", "agent", "epoch", "starts", "removed")
+_FIELDS = (
+    *("number", "name", "needs", "exclusive", "state", "why", "agent", "epoch", "starts", "removed"),
+    *("hangs", "then"),
+)
 
 
 def camera_state(camera: Camera) -> dict[str, Any]:
@@ -77,7 +80,9 @@ def report(decisions: Decisions, name: str, runs: Iterable[Run], now: float) -> 
         camera.agent, camera.epoch = name, epoch
         placed[name].add(number)
         if camera.removed or camera.state == "closing":
+            hangs, then, why = camera.hangs, camera.then, camera.why
             actions += decisions._close(camera, now)
+            camera.hangs, camera.then, camera.why = hangs, then, why
         elif camera.state != "running":
             decisions._enter(camera, "running", now)
     decisions._overlaps.end(name, now)  # what was given away meanwhile is closed by its answer

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import __version__, _errors
@@ -28,7 +28,7 @@ class Endpoint:
 
     host: str
     port: int
-    token: bytes
+    token: bytes = field(repr=False)
 
 
 class Unreachable(Exception):  # noqa: N818  (it is tried again)

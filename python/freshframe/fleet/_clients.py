@@ -47,6 +47,7 @@ class _Seat:
 
     reader: ServedReader
     connection: socket.socket | None
+    turn: int = 0  # of this connection
     lost_at: float = 0.0
 
 
@@ -62,8 +63,9 @@ class Clients:
         self._grace = grace
         self._seats: dict[str, _Seat] = {}  # by the key that the program gave its reader
         self._lock = threading.Lock()
+        self._closed = threading.Event()
         for key, reader in controller.readers_of_before.items():
-            self._seats[key] = _Seat(reader, None, time.monotonic())
+            self._seats[key] = _Seat(reader, None, lost_at=time.monotonic())
         self._thread = threading.Thread(target=self._look, name="clients of a fleet", daemon=True)
         self._thread.start()
 
@@ -112,16 +114,27 @@ class Clients:
 
     # ---- readers
 
-    def _do_open(self, connection: socket.socket, key: str, output: str, name: str | None) -> tuple[str, int]:
-        """The incarnation of the reader and the serial that was acknowledged."""
+    def _do_open(
+        self, connection: socket.socket, key: str, output: str, name: str | None, again: bool
+    ) -> tuple[str, int]:
+        """The incarnation of the reader and the serial that was acknowledged; ``again``: it was open."""
         with self._lock:
             seat = self._seats.get(key)
+            is_new = seat is None
             if seat is None:
+                if again and name is None:  # the ordinals of the next one begin at 0
+                    raise StateError(
+                        "the controller has closed it, as its program was away for more than "
+                        f"{self._grace:g} s. Open another one; with a name its results wait"
+                    )
                 self._vacate(name)
                 seat = self._seats[key] = _Seat(self._controller.open_for(key, output, name), connection)
             seat.connection = connection
-            seat.reader.rewind()
-            return seat.reader.incarnation, seat.reader.acknowledged
+            seat.turn = seat.reader.rewind()
+            opened = seat.reader.incarnation, seat.reader.acknowledged
+        if is_new:
+            self._controller.write_through()
+        return opened
 
     def _vacate(self, name: str | None) -> None:
         """A reader of this name whose program has gone makes room for the next."""
@@ -131,14 +144,15 @@ class Clients:
                 self._controller.leave(key, seat.reader)
 
     def _do_pull(
-        self, _: socket.socket, key: str, incarnation: str, serial: int, most: int, wait: float
+        self, connection: socket.socket, key: str, incarnation: str, serial: int, most: int, wait: float
     ) -> Any:
         """Acknowledges, then waits for results: the end, names of cameras, the first's serial, results."""
         reader = self._acknowledge(key, incarnation, serial)
+        turn = self._turn_of(connection, key)
         if reader is None:
             raise StateError("the reader was closed")
         first, items = (
-            reader.take(min(most, _AT_A_PULL[0]), _AT_A_PULL[1], min(wait, _LONGEST_PULL))
+            reader.take(turn, min(most, _AT_A_PULL[0]), _AT_A_PULL[1], min(wait, _LONGEST_PULL))
             if most
             else (0, [])
         )
@@ -149,6 +163,12 @@ class Clients:
             first,
             [(*item[:-1], bytes(item[-1])) for item in items],
         )
+
+    def _turn_of(self, connection: socket.socket, key: str) -> int:
+        """0: the reader's program has another connection by now."""
+        with self._lock:
+            seat = self._seats.get(key)
+            return seat.turn if seat is not None and seat.connection is connection else 0
 
     def _do_close(self, _: socket.socket, key: str, incarnation: str, serial: int) -> None:
         reader = self._acknowledge(key, incarnation, serial)
@@ -175,8 +195,7 @@ class Clients:
 
     def _look(self) -> None:
         """Closes the readers of programs that have gone."""
-        while True:
-            time.sleep(_LOOK_EVERY)
+        while not self._closed.wait(_LOOK_EVERY):
             with self._lock:
                 now = time.monotonic()
                 gone = [
@@ -188,3 +207,8 @@ class Clients:
             for key, reader in readers.items():
                 with contextlib.suppress(FreshframeError):
                     self._controller.leave(key, reader)
+
+    def close(self) -> None:
+        """Looks after no program any more."""
+        self._closed.set()
+        self._thread.join()

@@ -50,7 +50,7 @@ class ClusterState:
         self.before = store.get(self._key("state", max(known))) if known else None
         self._count = 0
 
-    def _key(self, what: str, number: int) -> str:
+    def _key(self, what: str, number: int | str) -> str:
         return f"{self._prefix}{what}/{number}"
 
     def _terms(self) -> list[int]:
@@ -77,13 +77,17 @@ class ClusterState:
                 self._store.delete(self._key("state", term))
                 self._store.delete(self._key("term", term))
 
-    def write_build(self, number: int, build: bytes) -> None:
-        """A function that agents get: it never changes."""
-        self._store.create(self._key("build", number), build)
+    def build_key(self, number: int) -> str:
+        """Of a function that agents get; an earlier controller may have left another one of this number."""
+        return self._key("build", f"{self.term}-{number}")
 
-    def read_build(self, number: int) -> bytes | None:
-        """The same."""
-        return self._store.get(self._key("build", number))
+    def write_build(self, key: str, build: bytes) -> None:
+        """Before the state that names its key."""
+        self._store.put(key, build)
+
+    def read_build(self, key: str) -> bytes | None:
+        """The same, also of an earlier controller."""
+        return self._store.get(key)
 
     def clear(self) -> None:
         """The fleet has ended: nothing of it is left."""

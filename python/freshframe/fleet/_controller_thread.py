@@ -18,7 +18,7 @@ from .. import _process
 from .._errors import FreshframeError
 from . import _snapshot, _wire
 from ._controller_state import ControllerState, Setup, boot_time
-from ._decisions import Action
+from ._decisions import Action, Run
 from ._link import Link
 from ._url import masked
 
@@ -34,6 +34,7 @@ class _Request:
     def __init__(self, job: Callable[[], Any]) -> None:
         self._job = job
         self.done = threading.Event()
+        self.abandoned = False  # nobody waits for it any more
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -196,8 +197,11 @@ class ControllerThread(ControllerState):
             self._decisions.give_results({(int(each["camera"]), int(each["epoch"])) for each in some})
         self._decisions.heard(link.name, now, link.note_cpu(now, message.cpu), runs)
         self._do(self._decisions.tick(now))
-        allowed = _wire.runs(self._decisions.allowed(link.name))
-        link.send(_wire.answer(self._state.term, message.asked, allowed))
+        link.send(_wire.answer(self._state.term, message.asked, _wire.runs(self._allowed(link.name))))
+
+    def _allowed(self, name: str) -> list[Run]:
+        """What an agent may run."""
+        return self._decisions.allowed(name)
 
     def _end_outbox(self, record: Any) -> None:
         reader = self._readers.get(int(record["reader"]))

@@ -16,6 +16,7 @@ from . import _adoption, _wire
 from ._cluster_state import ClusterState, Store
 from ._controller_state import Setup, boot_time
 from ._counts import CameraCounts
+from ._decisions import Camera, Run
 from ._far_controller import FarController
 from ._guards import FarLink, Post
 from ._link import Link
@@ -24,6 +25,7 @@ from ._served_reader import ServedReader
 
 _LOOK_EVERY = 1.0  # seconds between two looks at the term
 _PATIENCE = 20.0  # seconds for the store to take what a program has changed
+_SURE = 2.0  # seconds after a look at the term for which no other controller gives away anything
 
 
 class _NoPost:
@@ -64,20 +66,23 @@ class DetachedController(FarController):
         self._superseded = superseded
         self._keys: dict[str, int] = {}  # readers, by the key that their program gave them
         self.readers_of_before: dict[str, ServedReader] = {}
+        self._restarted = 0.0
         self._left_over: set[str] = set()  # agents of before that have neither reported nor ended
         self._unmarked: set[str] = set()  # of these, those that are connected and have not answered the mark
-        self._kept_builds = 0
+        self._build_keys: list[str] = []
         self._changed = threading.Condition()
         self._changes = 0
         self._written = 0
         self._stopped = False
         super().__init__(setup, host=host, token=token)
+        self._decisions.holds = self._why_held
         self._writer = threading.Thread(
             target=self._write_all, name=f"state of fleet {setup.name}", daemon=True
         )
         self._writer.start()
 
     def _make_state(self, keep: bool) -> ClusterState:
+        self._looked_at = boot_time()  # before the latest look that found no newer term
         self._kept = ClusterState(self.name, self._store)
         return self._kept
 
@@ -111,9 +116,11 @@ class DetachedController(FarController):
                     return
                 changes, written = self._changes, self._written
             try:
+                now = boot_time()
                 if not self._kept.is_latest:
                     self._superseded()
                     return
+                self._looked_at = now
                 if written < changes:
                     self._write()
             except OSError:
@@ -127,19 +134,21 @@ class DetachedController(FarController):
 
     def _write(self) -> None:
         with self._lock:
-            builds = self._builds[self._kept_builds :]
-            state = pickle.dumps(self._snapshot_state(), 5)
-        for build in builds:
-            self._kept.write_build(self._kept_builds, pickle.dumps(build, 5))
-            self._kept_builds += 1
+            kept = len(self._build_keys)
+            builds = self._builds[kept:]
+            keys = [self._kept.build_key(number) for number in range(kept, len(self._builds))]
+            state = pickle.dumps(self._snapshot_state([*self._build_keys, *keys]), 5)
+        for key, build in zip(keys, builds, strict=True):
+            self._kept.write_build(key, pickle.dumps(build, 5))
+            self._build_keys.append(key)
         self._kept.write(state)
 
-    def _snapshot_state(self) -> dict[str, Any]:
+    def _snapshot_state(self, build_keys: list[str]) -> dict[str, Any]:
         return {
             "next": (self._next_camera, self._next_reader),
             "outputs": self._outputs,
             "known_builds": self._known_builds,
-            "builds": len(self._builds),
+            "builds": build_keys,
             "urls": self._urls,
             "serving": self._serving,
             "agents": [
@@ -185,17 +194,15 @@ class DetachedController(FarController):
         self._next_camera, self._next_reader = state["next"]
         self._outputs, self._known_builds = state["outputs"], state["known_builds"]
         self._urls, self._serving = state["urls"], state["serving"]
-        for number in range(state["builds"]):
-            build = self._kept.read_build(number)
+        self._build_keys = list(state["builds"])
+        for key in self._build_keys:
+            build = self._kept.read_build(key)
             self._builds.append(pickle.loads(build) if build is not None else (b"", b""))
-        self._kept_builds = len(self._builds)
         for each in state["cameras"]:
             self._numbers[each["name"]] = each["number"]
             self._names[each["number"]] = each["name"]
             self._counts[each["number"]] = CameraCounts()
-        self._decisions.holds = lambda camera, at: _adoption.why_held(
-            camera, self._decisions.times, self._left_over, now, at
-        )
+        self._restarted = now
         _adoption.restore(self._decisions, state["agents"], state["cameras"], now)
         for each in state["agents"]:
             self._nodes[each["name"]] = each["node"]
@@ -210,7 +217,8 @@ class DetachedController(FarController):
                     camera.run for camera in self._decisions.cameras.values() if camera.agent == link.name
                 }
         for each in state["readers"]:
-            self._restore_reader(each)
+            if each["key"] is not None or each["name"] is not None:  # else its program had just left it
+                self._restore_reader(each)
         self._note("controller", f"restarted, with {len(self._left_over)} agents of before")
         self._unsaved = True
 
@@ -232,6 +240,23 @@ class DetachedController(FarController):
             return
         super().add_node(name, node, labels)
         self.write_through()
+
+    # ---- exclusive cameras
+
+    @property
+    def _is_sure(self) -> bool:
+        """Whether no newer controller can have given away an exclusive camera: it waits for their timeout."""
+        times = self._decisions.times
+        return boot_time() - self._looked_at < max(_SURE, times.session_timeout - times.give_away_after)
+
+    def _why_held(self, camera: Camera, at: float) -> str:
+        if camera.exclusive and not self._is_sure:
+            return "the cluster's store does not answer, and another controller may have been started"
+        return _adoption.why_held(camera, self._decisions.times, self._left_over, self._restarted, at)
+
+    def _allowed(self, name: str) -> list[Run]:
+        runs, cameras = super()._allowed(name), self._decisions.cameras
+        return runs if self._is_sure else [run for run in runs if not cameras[run[0]].exclusive]
 
     # ---- adoption
 
@@ -259,6 +284,8 @@ class DetachedController(FarController):
         self._selector.register(link.socket, selectors.EVENT_READ, ("socket", link))
         self._unmarked.add(link.name)
         link.marked = False
+        if post.ended is not None and post.ended[0] == link.child.number:
+            link.child.ended(post.ended[1])
         term = self._state.term
         link.send(_wire.order(term, "levels", _process._levels()))
         for number, reader in self._readers.items():
@@ -267,11 +294,16 @@ class DetachedController(FarController):
             link.send(_wire.order(term, "serve"))
         link.send(_wire.order(term, "mark", term))
 
+    def _agent_ended(self, post: Post, number: int, why: str) -> None:
+        post.ended = number, why  # its guard may tell it before the agent is adopted
+        super()._agent_ended(post, number, why)
+
     def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
         if event[0] == "marked":
             link.marked = event[1] == self._state.term
             return
         super()._hear_event(link, event, now)
+        self._unsaved = self._unsaved or event[0] in ("hangs", "failed", "ended", "closed")
 
     def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
         if link.name not in self._unmarked:
@@ -334,7 +366,7 @@ class DetachedController(FarController):
     # ---- programs
 
     def open_for(self, key: str, output: str, name: str | None) -> ServedReader:
-        """A reader of a program; the key is the program's.
+        """A reader of a program; the key is the program's. To be followed by write_through().
 
         Raises:
             StateError: As open_reader().
@@ -343,7 +375,6 @@ class DetachedController(FarController):
         assert isinstance(reader, ServedReader)
         with self._lock:
             self._keys[key] = reader._number
-        self.write_through()
         return reader
 
     def leave(self, key: str, reader: ServedReader) -> None:

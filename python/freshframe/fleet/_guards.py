@@ -36,6 +36,7 @@ class Post:
         self.child: dict[str, Any] | None = hello.get("child")  # an agent that has outlived a connection
         self.pulls: dict[int, int] = {}  # the latest pull of each reader that this agent has got
         self.open = True
+        self.ended: tuple[int, str] | None = None  # number of its latest agent that has ended, and why
         self.spare: socket.socket | None = None  # the next agent's connection
         self._channel = channel
         self._lock = threading.Lock()

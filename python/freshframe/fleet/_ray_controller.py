@@ -61,6 +61,7 @@ class RayController:
 
     def _shut_down(self) -> None:
         self._place.close()
+        self._clients.close()
         self._controller.stop()
         threading.Thread(target=_end_this_actor, daemon=True).start()
 

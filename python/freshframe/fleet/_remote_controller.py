@@ -21,6 +21,7 @@ from ._stats import FleetStats
 
 _TIMEOUT = 60.0  # seconds for an answer
 _PATIENCE = 20.0  # seconds for a controller that restarts
+_FAREWELL = 10.0  # seconds for a controller to hear that a reader is closed; it notices by itself
 _LOOK_EVERY = 0.1  # seconds: for signals
 
 
@@ -66,7 +67,8 @@ class RemoteController:
 
     def _run(self) -> None:
         while (request := self._requests.get()) is not None:
-            request.do()
+            if not request.abandoned:
+                request.do()
 
     def _ask(
         self, what: str, *arguments: Any, wait: float = float("inf"), patience: float = _PATIENCE
@@ -81,6 +83,7 @@ class RemoteController:
         end = boot_time() + wait
         while not request.done.wait(min(_LOOK_EVERY, max(0.0, end - boot_time()))):
             if boot_time() >= end:
+                request.abandoned = True  # a page asks again and again: these would wait for each other
                 raise StateError(f"the controller has not answered within {wait:g} s")
             if not self._thread.is_alive():
                 raise StateError("this program has closed its connection to the fleet")
@@ -163,8 +166,8 @@ class RemoteController:
             self._readers.remove(reader)
         if self._over:
             return
-        with contextlib.suppress(FreshframeError):  # the controller notices it by itself
-            self._ask("close", reader.key, *reader.acknowledgement(), patience=0)
+        with contextlib.suppress(FreshframeError):
+            self._ask("close", reader.key, *reader.acknowledgement(), wait=_FAREWELL, patience=0)
 
     # ---- the end
 

@@ -51,9 +51,14 @@ class RemoteReader(FleetReader):
         self._opened = threading.Event()
         self._refusal: BaseException | None = None
         self._thread = threading.Thread(target=self._feed, name=f"reader of {output}", daemon=True)
-        self._thread.start()
-        while not self._opened.wait(0.1):
-            pass
+        try:
+            self._thread.start()
+            while not self._opened.wait(0.1):
+                pass
+        except BaseException:  # Ctrl-C: nobody has this reader
+            self._closed = True
+            self._channel.close()
+            raise
         if self._refusal is not None:
             raise self._refusal
 
@@ -78,7 +83,13 @@ class RemoteReader(FleetReader):
 
     def _open(self, patience: float = _FOREVER) -> None:
         incarnation, serial = self._channel.ask(
-            "open", self.key, self.output, self.name, timeout=_TIMEOUT, patience=patience
+            "open",
+            self.key,
+            self.output,
+            self.name,
+            self._incarnation != "",
+            timeout=_TIMEOUT,
+            patience=patience,
         )
         if incarnation != self._incarnation:
             with self._mark_lock:

@@ -21,6 +21,7 @@ class ServedReader(FleetReader):
         self.incarnation = secrets.token_hex(8)  # serials are its own
         self.acknowledged = 0  # serial
         self._sent = 0  # serial
+        self._turn = 0  # grows with each connection
         self._last_of: dict[str, int] = {}  # serial of the last result of an agent's latest batch
 
     def begin(self, term: int) -> None:
@@ -45,10 +46,13 @@ class ServedReader(FleetReader):
         """Of an earlier controller: closed until its program comes back."""
         self._closed = True
 
-    def rewind(self) -> None:
-        """What was not acknowledged is to be sent again: to a new connection."""
+    def rewind(self) -> int:
+        """What was not acknowledged is to be sent again: to a new connection, whose turn this is."""
         with self._changed:
             self._sent = self.acknowledged
+            self._turn += 1
+            self._changed.notify_all()
+            return self._turn
 
     def acknowledge(self, serial: int) -> None:
         """The program has been given all results up to this one."""
@@ -62,10 +66,15 @@ class ServedReader(FleetReader):
         if after < before:
             self._wants()
 
-    def take(self, most: int, most_bytes: int, timeout: float) -> tuple[int, list[_Item]]:
-        """The serial of the first, and results that were not sent yet; waits until there are some."""
+    def take(self, turn: int, most: int, most_bytes: int, timeout: float) -> tuple[int, list[_Item]]:
+        """The serial of the first, and results that were not sent yet; waits until there are some.
+
+        A connection whose turn is over gets none: what it would lose would not be sent again.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._unsent() > 0 or self._ended, timeout)
+            self._changed.wait_for(lambda: self._unsent() > 0 or self._ended or self._turn != turn, timeout)
+            if self._turn != turn:
+                return self._sent + 1, []
             begin = self._sent - self.acknowledged
             taken: list[_Item] = []
             size = 0

@@ -1,0 +1,380 @@
+"""The controller of a detached fleet in this process: its programs, its store and what guards tell it."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import _detached_controller, _remote_controller, _wire
+from freshframe.fleet._channel import Channel, Endpoint, Unreachable
+from freshframe.fleet._clients import Clients
+from freshframe.fleet._cluster_state import ClusterState
+from freshframe.fleet._controller_state import Setup, boot_time
+from freshframe.fleet._decisions import Agent, Camera, Times
+from freshframe.fleet._detached_controller import DetachedController
+from freshframe.fleet._handshake import introduce, message
+from freshframe.fleet._remote_controller import RemoteController
+from freshframe.fleet._remote_reader import RemoteReader
+from freshframe.fleet._served_reader import ServedReader
+
+pytestmark = pytest.mark.network
+
+TOKEN = bytes(range(32))
+EPOCH = 7 << 32
+
+
+class Memory:
+    """A store that may fail."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.fails = False
+
+    def _check(self) -> None:
+        if self.fails:
+            raise OSError("the store does not answer")
+
+    def create(self, key: str, value: bytes) -> bool:
+        self._check()
+        return self.values.setdefault(key, value) is value
+
+    def get(self, key: str) -> bytes | None:
+        self._check()
+        return self.values.get(key)
+
+    def put(self, key: str, value: bytes) -> None:
+        self._check()
+        self.values[key] = value
+
+    def delete(self, key: str) -> None:
+        self._check()
+        self.values.pop(key, None)
+
+    def keys(self, prefix: str) -> list[str]:
+        self._check()
+        return sorted(key for key in list(self.values) if key.startswith(prefix))
+
+
+class Yard:
+    """A controller and what serves its programs."""
+
+    def __init__(self, store: Memory, restored: bool = False) -> None:
+        self.store = store
+        setup = Setup("yard", True, Times(), {})
+        self.controller = DetachedController(
+            setup, store, host="127.0.0.1", token=TOKEN, superseded=lambda: None
+        )
+        if restored:
+            self.controller.restore()
+        self.clients = Clients(self.controller, lambda: None, grace=0.2)
+        self.controller.guards.on_client = self.clients.serve
+        self.away = False  # whether the program finds it
+
+    def find(self) -> Endpoint:
+        if self.away:
+            raise Unreachable("nobody knows")
+        return Endpoint(*self.controller.guards.address, TOKEN)
+
+    def served(self) -> ServedReader:
+        (reader,) = self.controller._readers.values()
+        assert isinstance(reader, ServedReader)
+        return reader
+
+    def end(self) -> None:
+        self.store.fails = False
+        for name in list(self.controller._links):  # of before, and nobody comes
+            self.controller._links[name].child.ended("the test is over")
+        self.clients.close()
+        self.controller.close()
+        self.controller.stop()
+
+
+@pytest.fixture
+def yard() -> Iterator[Yard]:
+    yard = Yard(Memory())
+    yield yard
+    yard.end()
+
+
+def give(reader: ServedReader, *ordinals: int) -> None:
+    """As an agent's batch does."""
+    pickled = pickle.dumps(0, 5)
+    data = (1).to_bytes(4, "little") + len(pickled).to_bytes(8, "little") + pickled
+    results = np.array([(EPOCH, each, each, 0.0, 0.0, 0, len(data)) for each in ordinals], _wire.RESULT)
+    outboxes = np.empty(0, _wire.OUTBOX)
+    reader._push(_wire.Batch(reader._number, 1, outboxes, results, memoryview(data * len(ordinals))))
+
+
+def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yard: Yard) -> None:
+    first: Any = SimpleNamespace()
+    second: Any = SimpleNamespace()
+    clients, controller = yard.clients, yard.controller
+    controller._names[0] = "cam"
+    incarnation, _ = clients._do_open(first, "key", "ticks", None, False)
+    reader = yard.served()
+    lost: list[Any] = []
+    pull = threading.Thread(
+        target=lambda: lost.extend(clients._do_pull(first, "key", incarnation, 0, 500, 1.0)[3])
+    )
+    pull.start()
+    waiters: Any = reader._changed
+    until(lambda: waiters._waiters, "the pull of the first connection")
+    clients._do_open(second, "key", "ticks", None, True)
+    give(reader, 0, 1, 2)
+    pull.join()
+    _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0)
+    assert lost == []
+    assert (serial, [item[6] for item in items]) == (1, [0, 1, 2])
+
+
+def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard) -> None:
+    yard.controller._names[0] = "cam"
+    reader = RemoteReader(Channel("yard", yard.find), "ticks", None, lambda _: None)
+    give(yard.served(), 0, 1, 2)
+    assert [reader.get(50).ordinal for _ in range(3)] == [0, 1, 2]
+    yard.away = True
+    connection = reader._channel._socket
+    assert connection is not None
+    connection.shutdown(socket.SHUT_RDWR)
+    until(lambda: not yard.controller._readers, "the end of the reader at the controller")
+    yard.away = False
+    with pytest.raises(ff.StateError, match=r"its program was away for more than 0.2 s. Open another one"):
+        reader.get(50)
+
+
+def test_a_reader_that_the_store_did_not_take_is_not_open_for_ever(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_detached_controller, "_PATIENCE", 0.1)
+    first: Any = SimpleNamespace()
+    second: Any = SimpleNamespace()
+    yard.store.fails = True
+    with pytest.raises(ff.StateError, match="store does not answer"):
+        yard.clients._do_open(first, "one", "ticks", "log", False)
+    yard.store.fails = False
+    yard.clients._leave(first)
+    monkeypatch.setattr(_detached_controller, "_PATIENCE", 50.0)
+    assert yard.clients._do_open(second, "two", "ticks", "log", False)[1] == 0
+
+
+def test_other_readers_go_on_while_one_waits_for_the_store(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: Any = SimpleNamespace()
+    incarnation, _ = yard.clients._do_open(other, "other", "ticks", None, False)
+    goes_on, waits = threading.Event(), threading.Event()
+
+    def write_through() -> None:
+        waits.set()
+        assert goes_on.wait(50)
+
+    monkeypatch.setattr(yard.controller, "write_through", write_through)
+    slow: Any = SimpleNamespace()
+    opening = threading.Thread(target=yard.clients._do_open, args=(slow, "slow", "ticks", None, False))
+    opening.start()
+    assert waits.wait(50)
+    try:
+        assert yard.clients._lock.acquire(timeout=1)
+        yard.clients._lock.release()
+        assert yard.clients._acknowledge("other", incarnation, 0) is not None
+    finally:
+        goes_on.set()
+        opening.join()
+
+
+def test_a_build_of_a_controller_that_was_killed_is_not_taken_for_the_next_ones() -> None:
+    store = Memory()
+    first = ClusterState("yard", store)
+    first.write_build(first.build_key(0), b"before the state that names it was written")
+    second = Yard(store)
+    try:
+        second.controller.add_build(b"", b"of the second")
+        second.controller.write_through()
+        third = ClusterState("yard", store)
+        assert third.before is not None
+        (key,) = pickle.loads(third.before)["builds"]
+        build = third.read_build(key)
+        assert build is not None
+        assert pickle.loads(build) == (b"", b"of the second")
+    finally:
+        second.end()
+
+
+@pytest.fixture
+def leave_behind() -> Iterator[Callable[..., Yard]]:
+    """Makes a controller that finds this state of an earlier one."""
+    yards: list[Yard] = []
+
+    def make(**changes: Any) -> Yard:
+        store = Memory()
+        before = Yard(store)
+        before.controller.add_node("a", "node", {})
+        state = before.controller._snapshot_state([])
+        before.end()
+        state["agents"][0]["launched"] = True
+        ClusterState("yard", store).write(pickle.dumps({**state, **changes}))
+        yards.append(Yard(store, restored=True))
+        return yards[0]
+
+    yield make
+    for yard in yards:
+        yard.end()
+
+
+def test_a_reader_that_its_program_has_just_left_is_not_restored(leave_behind: Callable[..., Yard]) -> None:
+    nobody = {"number": 1, "output": "ticks", "name": None, "key": None, "closed": {}}
+    named = {"number": 2, "output": "ticks", "name": "log", "key": None, "closed": {}}
+    assert set(leave_behind(readers=[nobody, named]).controller._readers) == {2}
+
+
+def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
+    leave_behind: Callable[..., Yard],
+) -> None:
+    controller = leave_behind().controller
+    hello = {
+        "node": "node",
+        "pid": os.getpid(),
+        "version": ff.__version__,
+        "cores": 1.0,
+        "child": {"number": 5, "mark": "m", "pid": 1},
+    }
+    told = threading.Event()
+    tell = controller.guards._on_ended
+
+    def on_ended(*what: Any) -> None:
+        tell(*what)
+        told.set()
+
+    controller.guards._on_ended = on_ended
+    with contextlib.ExitStack() as stack:
+
+        def connect(what: str) -> socket.socket:
+            connection = stack.enter_context(socket.create_connection(controller.guards.address, 50))
+            introduce(connection, TOKEN, {"what": what, **hello})
+            return connection
+
+        guard = connect("guard")
+        guard.settimeout(50)
+        assert guard.recv(100)  # it is known
+        guard.sendall(message({"what": "ended", "number": 5, "why": "killed by signal 9"}))
+        assert told.wait(50)
+        connect("agent").close()
+        until(lambda: controller._decisions.agents["a"].state == "down", "the end of the agent")
+        assert controller._decisions.agents["a"].why == "killed by signal 9"
+
+
+def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_begun(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = yard.controller
+    sent: list[bytes] = []
+    link: Any = SimpleNamespace(
+        name="a",
+        forgotten=[],
+        note_cpu=lambda now, cpu: 0.0,
+        send=sent.append,
+        child=SimpleNamespace(post=SimpleNamespace(send=lambda **order: None)),
+    )
+    none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
+    clock = boot_time
+
+    def answered() -> bytes:
+        with controller._lock:
+            decisions, now = controller._decisions, clock()
+            decisions.agents["a"] = Agent("a", {}, state="up", heard=now, python_ran=now)
+            decisions._placed["a"] = {0, 1}
+            for number, exclusive in ((0, True), (1, False)):
+                decisions.cameras[number] = Camera(
+                    number, str(number), {}, exclusive, "running", agent="a", epoch=5
+                )
+            controller._renew(link, _wire.Renewal(1, 0.0, *none), now)
+            del decisions.agents["a"], decisions._placed["a"]
+            decisions.cameras.clear()
+        return sent[-1]
+
+    def answer(*runs: tuple[int, int]) -> bytes:
+        return _wire.answer(controller._state.term, 1, _wire.runs(runs))
+
+    assert answered() == answer((0, 5), (1, 5))
+    yard.store.fails = True
+    monkeypatch.setattr(_detached_controller, "boot_time", lambda: clock() + 61)
+    assert answered() == answer((0, 5), (1, 5))
+    monkeypatch.setattr(_detached_controller, "boot_time", lambda: clock() + 64)
+    assert answered() == answer((1, 5))
+    assert "another controller" in controller._why_held(Camera(0, "only", exclusive=True), clock())
+    assert controller._why_held(Camera(1, "open"), clock()) == ""
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = RemoteController("yard", yard.find)
+    goes_on = threading.Event()
+    asked: list[str] = []
+
+    def ask(what: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(what)
+        assert goes_on.wait(50)
+        return 0
+
+    monkeypatch.setattr(remote._channel, "ask", ask)
+    for _ in range(5):
+        with pytest.raises(ff.StateError, match="has not answered within"):
+            remote.stats(0.01)
+    goes_on.set()
+    assert remote.count_up() == 0
+    assert asked in (["stats", "count_up"], ["count_up"])
+    monkeypatch.undo()
+    remote.close()
+
+
+def test_the_close_of_a_reader_does_not_wait_for_a_controller_that_stands_still(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_remote_controller, "_FAREWELL", 0.1, raising=False)
+    remote = RemoteController("yard", yard.find)
+    reader = remote.open_reader("ticks")
+    goes_on = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(remote._channel, "ask", lambda *arguments, **options: goes_on.wait(100))
+        closing = threading.Thread(target=reader.close)
+        closing.start()
+        closing.join(50)
+        assert not closing.is_alive()
+        goes_on.set()
+    remote.close()
+
+
+def test_a_reader_whose_opening_is_interrupted_is_closed(yard: Yard) -> None:
+    found, goes_on = threading.Event(), threading.Event()
+
+    def find() -> Endpoint:
+        found.set()
+        assert goes_on.wait(50)
+        return yard.find()
+
+    def interrupt() -> None:
+        assert found.wait(50)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        RemoteReader(Channel("yard", find), "ticks", None, lambda _: None)
+    goes_on.set()
+    until(lambda: all(each.name != "reader of ticks" for each in threading.enumerate()), "its thread")
+    until(lambda: not yard.controller._readers, "its end at the controller")
+
+
+def test_a_token_is_not_shown() -> None:
+    assert "secret" not in repr(Endpoint("127.0.0.1", 1, b"secret"))
