@@ -21,7 +21,8 @@ from support import WATCHDOG
 import freshframe as ff
 
 # A terminal that can move its cursor, whatever the tests themselves run in.
-ENVIRONMENT = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(ff.__file__).parents[1])}
+OURS = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+ENVIRONMENT = {**OURS, "TERM": "xterm", "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
 class Terminal:
