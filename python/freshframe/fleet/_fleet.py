@@ -11,21 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _check
-from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
-from . import _open_fleets, _ray_connection, _ray_controller, _ray_place, _specs
+from .._errors import OptionError, StateError, StopTimeout
+from . import _ray_connection, _ray_controller, _ray_place, _specs
 from ._controller import Controller
 from ._controller_state import Setup
-from ._desk import Desk
 from ._far_controller import FarController
 from ._file_mapper import FileMapper
 from ._page import FleetPage
 from ._reader import FleetReader
-from ._remote_controller import RemoteController
 from ._stats import FleetStats
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 _LOOK_EVERY = 0.05  # seconds
@@ -67,10 +63,6 @@ class Fleet(FileMapper):
         OptionTypeError: An option is of the wrong type.
         StateError: A fleet of this name runs already.
     """
-
-    _controller: Controller | RemoteController
-    _place: _ray_place.RayPlace | None
-    _desk: Desk | None
 
     def __init__(
         self,
@@ -114,7 +106,7 @@ class Fleet(FileMapper):
             self._begin(_ray_controller.create(where, setup, environment))
         elif is_local:
             controller = self._make_controller(setup)
-            self._begin(controller, desk=True)
+            self._begin(controller, answers=self._answers())
             for agent, labels in specs.items():
                 controller.add_agent(agent, labels)
         else:
@@ -123,7 +115,7 @@ class Fleet(FileMapper):
                 lambda host, token: FarController(setup, host=host, token=token),
                 host=host,
             )
-            self._begin(place.controller, place, desk=True)
+            self._begin(place.controller, place, self._answers())
 
     @classmethod
     def connect(cls, name: str, *, address: str = "auto") -> Self:
@@ -146,47 +138,17 @@ class Fleet(FileMapper):
         fleet._begin(_ray_controller.attach(_ray_connection.checked_address(address), name))
         return fleet
 
-    def _begin(
-        self,
-        controller: Controller | RemoteController,
-        place: _ray_place.RayPlace | None = None,
-        *,
-        desk: bool = False,
-    ) -> None:
-        super().__init__(controller)
-        self._place = place
-        self._desk = None
-        self._pid = os.getpid()
-        self._pages: list[FleetPage] = []
-        if desk:
-            try:
-                self._desk = self._make_desk()
-            except BaseException:
-                self._end()
-                raise
-        _open_fleets.opened(self)
-
-    def _make_desk(self) -> Desk:
-        return Desk(
-            self.name,
-            {
-                "stats": lambda: self.stats().as_json(),
-                "drain": self._controller_drain,
-                "resume": self.resume,
-            },
-        )
-
     @staticmethod
     def _make_controller(setup: Setup) -> Controller:
         return Controller(setup)
 
-    def _controller_drain(self, agent: str) -> None:
-        self.drain(agent)
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._controller.name
+    def _answers(self) -> dict[str, Callable[..., Any]]:
+        """To the command line."""
+        return {
+            "stats": lambda: self.stats().as_json(),
+            "drain": lambda agent: self.drain(agent, timeout=None),
+            "resume": self.resume,
+        }
 
     # ---- cameras
 
@@ -376,64 +338,3 @@ class Fleet(FileMapper):
         page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
         self._pages.append(page)
         return page
-
-    # ---- life
-
-    def shutdown(self) -> None:
-        """Ends the fleet. A detached one ends for all programs, and its name is free; for others: close().
-
-        Raises:
-            StateError: The controller of a detached fleet does not answer, or this program has closed it.
-        """
-        self._check_process()
-        if isinstance(self._controller, RemoteController):
-            self._controller.shut_down()
-        self.close()
-
-    def close(self) -> None:
-        """Stops all cameras and ends the agents. A detached fleet goes on: shutdown() ends it. Idempotent."""
-        if os.getpid() != self._pid:
-            return
-        pages, self._pages = self._pages, []
-        for page in pages:
-            page.close()
-        if self._desk is not None:
-            self._desk.close()
-        self._end()
-        _open_fleets.closed(self)
-
-    def _end(self) -> None:
-        if self._place is not None:
-            self._place.close()
-        else:
-            self._controller.close()
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise StateError(
-                "the fleet belongs to the parent of this forked process: make a fleet after the fork"
-            )
-
-    def _forget_in_child(self) -> None:
-        """In a forked child."""
-        if self._desk is not None:
-            self._desk.forget_in_child()
-        self._controller.forget_in_child()
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes it."""
-        self.close()
-
-    def __repr__(self) -> str:
-        """Its name."""
-        return f"<Fleet {self.name!r}>"
-
-    def __reduce__(self) -> Any:
-        """Refuses: it has processes."""
-        raise OptionTypeError("a Fleet cannot be pickled: it has processes")

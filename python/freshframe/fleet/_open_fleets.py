@@ -10,17 +10,17 @@ from .. import _fork
 from .._log import logger
 
 if TYPE_CHECKING:
-    from ._fleet import Fleet
+    from ._fleet_life import FleetLife
 
-_open: set[Fleet] = set()  # kept alive until they are closed
+_open: set[FleetLife] = set()  # kept alive until they are closed
 
 
-def opened(fleet: Fleet) -> None:
+def opened(fleet: FleetLife) -> None:
     """It has agents."""
     _open.add(fleet)
 
 
-def closed(fleet: Fleet) -> None:
+def closed(fleet: FleetLife) -> None:
     """It has none any more."""
     _open.discard(fleet)
 
