@@ -396,6 +396,4 @@ def _gil(commands: Any) -> None:
         help="run a module as python -m does; arguments after its name belong to the program",
     )
     parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, if --module is not given")
-    parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments of the program"
-    )
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the program's arguments")
