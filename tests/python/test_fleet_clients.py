@@ -356,6 +356,15 @@ def test_the_close_of_a_reader_does_not_wait_for_a_controller_that_stands_still(
     remote.close()
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where a shell ignores it for programs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_reader_whose_opening_is_interrupted_is_closed(yard: Yard) -> None:
     found, goes_on = threading.Event(), threading.Event()
 
