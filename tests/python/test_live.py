@@ -63,6 +63,16 @@ def test_a_stream_gives_frames_with_growing_numbers_and_times(
     assert server.connections <= 2  # FFmpeg may open HTTP anew after probing
 
 
+def test_a_matroska_stream_gives_its_first_frame_before_seven_more_have_come() -> None:
+    media = encode("matroska", 10, size=(1280, 720))
+    with TcpServer(media, Faults(stall_after=3)) as server, Camera(server.url) as camera:
+        (sample,) = camera.read()
+        info = camera.source.info
+    assert (sample.value.width, sample.value.height) == (1280, 720)
+    assert (info.codec, info.width, info.height, info.pixel_format) == ("h264", 1280, 720, "yuv420p")
+    assert info.fps == pytest.approx(30, abs=0.01)
+
+
 def test_the_frames_are_the_servers_pictures() -> None:
     with TcpServer(clip("mpegts")) as server, Camera(server.url) as camera:
         (sample,) = camera.read()

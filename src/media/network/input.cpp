@@ -73,7 +73,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   try {
     Dictionary options = with_defaults(options_.options, url_);
     open_container(target, options);
-    if (!is_described()) find_streams();
+    if (!is_described() && !header_tells_all(*input_)) find_streams();
     choose_stream();
     make_decoder(options);
     describe();

@@ -41,7 +41,10 @@ void LiveSource::connect(const Context& context) {
   connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_, gate_);
   maker_.set_turn(connection_->input().turn());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
-  if (!info_known_) set_info(connection_->input().info());
+  // Otherwise no frame was decoded yet: the first one tells.
+  if (!info_known_ && !connection_->input().info().pixel_format.empty()) {
+    set_info(connection_->input().info());
+  }
 }
 
 void LiveSource::disconnect() {
