@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _check, _fork
+from . import _check, _fork, _life
 from ._errors import GraphError, OptionError, OptionTypeError, StateError
 from ._port import Port
 
@@ -172,7 +172,7 @@ def _serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
     return dashboard
 
 
-def close_all() -> None:
+def _close_all() -> None:
     """Closes all dashboards when the interpreter exits."""
     for dashboard in list(_open.values()):
         dashboard.close()
@@ -185,3 +185,4 @@ def _forget_in_child() -> None:
 
 
 _fork.in_child(_forget_in_child)
+_life.at_exit(_close_all)
