@@ -257,6 +257,9 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
     """Figures of so many kill -9 of the controller of a detached fleet."""
     import ray  # noqa: PLC0415
 
+    from freshframe.fleet._ray_connection import NAMESPACE  # noqa: PLC0415
+    from freshframe.fleet._ray_fleets import actor_name  # noqa: PLC0415
+
     gaps: list[float] = []
     missing = repeated = 0
     with ff.Fleet(nodes.address, name="bench", detached=True) as fleet:
@@ -268,7 +271,7 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
         newest: dict[tuple[str, int], int] = {}
         for _ in range(rounds):
             read_for(reader, 5)
-            actor = ray.get_actor("freshframe-fleet-bench", namespace="freshframe")
+            actor = ray.get_actor(actor_name("bench"), namespace=NAMESPACE)
             os.kill(ray.get(actor.pid.remote()), signal.SIGKILL)
             heard = end = time.monotonic()
             gap = 0.0

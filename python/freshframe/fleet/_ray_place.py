@@ -14,11 +14,10 @@ from .._errors import FreshframeError
 from .._log import logger
 from ._far_controller import FarController
 from ._handshake import new_token
-from ._ray_connection import NAMESPACE, RayConnection
+from ._ray_connection import NAMESPACE, VARIABLES, RayConnection
 
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is told
-_VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graphics cards from guards
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
 _HEAD_SILENT = 5.0  # seconds after which it is told
@@ -145,7 +144,7 @@ class RayPlace:
             num_cpus=0,
             max_restarts=-1,
             scheduling_strategy=affinity,
-            runtime_env={"env_vars": _VARIABLES},
+            runtime_env={"env_vars": VARIABLES},
         )
         actor = guard.remote(self.controller.guards.address, self.token, number, self._outlives)
         if self._outlives:
