@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 
 from .. import __version__
+from .._log import logger
 from ._clients import Clients
+from ._cluster_state import Trouble
 from ._controller_state import Setup
 from ._detached_controller import DetachedController
 from ._ray_connection import RayConnection
@@ -16,6 +19,8 @@ from ._ray_place import RayPlace
 from ._ray_store import RayStore
 
 _SHORT = 0.5  # seconds for the last answer to leave
+_TRY_AGAIN = 5.0  # seconds between a start that has failed and the end of its process
+_GIVE_UP = 600.0  # seconds of failed starts; guards without a controller have ended by then
 
 
 class RayController:
@@ -23,10 +28,22 @@ class RayController:
 
     def __init__(self, setup: Setup, token: bytes) -> None:
         """Begins to put guards on machines, or goes on with those of the actor before it."""
+        store, restarted = RayStore(), _is_restarted()
+        trouble = Trouble(setup.name, store)
+        try:
+            self._begin(setup, store, token, restarted=restarted)
+        except Exception as error:
+            if restarted:
+                _try_again(trouble, setup.name, error)
+            raise
+        with contextlib.suppress(OSError):
+            trouble.end()
 
+    def _begin(self, setup: Setup, store: RayStore, token: bytes, *, restarted: bool) -> None:
         def make(host: str, token: bytes) -> DetachedController:
-            controller = DetachedController(setup, RayStore(), host=host, token=token)
-            controller.restore()
+            controller = DetachedController(setup, store, host=host, token=token)
+            if restarted:  # else a fleet of this name was given up
+                controller.restore()
             return controller
 
         self._place = RayPlace(RayConnection("auto", None), make, host=None, token=token, outlives=True)
@@ -52,6 +69,31 @@ class RayController:
         self._clients.close()
         self._controller.stop()
         threading.Thread(target=_end_this_actor, daemon=True).start()
+
+
+def _is_restarted() -> bool:
+    """Whether Ray has started this actor before."""
+    import ray  # noqa: PLC0415
+
+    try:
+        return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+    except Exception:  # Ray does not say: then what is in its store is not thrown away
+        return True
+
+
+def _try_again(trouble: Trouble, name: str, error: Exception) -> None:
+    """Ends this process, so that Ray starts the actor in another one. Returns when that does not help.
+
+    Ray starts an actor again whose process ends, as often as it likes (max_restarts=-1), and gives up one
+    whose constructor raises.
+    """
+    logger.error("the controller of fleet %r cannot be started again", name, exc_info=error)
+    failing = 0.0
+    with contextlib.suppress(OSError):
+        failing = trouble.note(" ".join(f"{type(error).__name__}: {error}".split()))
+    if failing < _GIVE_UP:
+        time.sleep(_TRY_AGAIN)
+        os._exit(1)
 
 
 def _end_this_actor() -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from .._errors import FreshframeError, StateError
 from ._channel import Endpoint, Unreachable
+from ._cluster_state import Trouble
 from ._handshake import new_token
 from ._ray_connection import NAMESPACE, VARIABLES, RayConnection
+from ._ray_store import RayStore
 from ._remote_controller import RemoteController
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Finder:
                 known = ", ".join(map(repr, running(self._connection))) or "none"
                 raise StateError(
                     f"there is no detached fleet {self._name!r} on this cluster; there are: {known}"
+                    + self._trouble("; its controller was given up, since it could not be started again: ")
                 )
             version, (host, port), token = ray.get(actor.endpoint.remote(), timeout=timeout)
         except StateError:
@@ -67,13 +70,19 @@ class Finder:
         except ray.exceptions.RayTaskError as error:  # of its constructor, too
             raise FreshframeError(f"the controller of fleet {self._name!r} failed: {error}") from error
         except Exception as error:
-            raise Unreachable(" ".join(str(error).split())) from error
+            trouble = self._trouble("; it cannot be started again, which Ray tries on: ")
+            raise Unreachable(" ".join(str(error).split()) + trouble) from error
         if version != __version__:
             raise StateError(
                 f"the fleet {self._name!r} has freshframe {version} and this program has {__version__}; both "
                 "need the same"
             )
         return Endpoint(host, port, token)
+
+    def _trouble(self, text: str) -> str:
+        """The text and why there is no controller; empty: that is not known."""
+        why = Trouble(self._name, RayStore()).why()
+        return text + why if why else ""
 
     def wait_until_gone(self) -> None:
         """After its end: until the name is free."""

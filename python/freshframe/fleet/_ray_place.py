@@ -76,12 +76,13 @@ class RayPlace:
         self._machines: dict[str, _Machine] = {}
         self._failures = 0
         self._closing = threading.Event()
+        self._looked = time.monotonic()
         try:
             self._look()
-        except BaseException:
-            self.close()
-            raise
-        self._looked = time.monotonic()
+        except BaseException as error:
+            if not (outlives and isinstance(error, Exception)):  # else the thread looks again
+                self.close()
+                raise
         self._thread = threading.Thread(target=self._run, name="machines of a fleet", daemon=True)
         self._thread.start()
         self._watcher = threading.Thread(target=self._watch_head, name="head of a cluster", daemon=True)
@@ -93,13 +94,13 @@ class RayPlace:
         while not self._closing.wait(_LOOK_EVERY):
             try:
                 self._look()
-                self._failures = 0
                 self._looked = time.monotonic()
-            except Exception as error:
+                self.controller.sweep()
+                self._failures = 0
+            except Exception as error:  # noqa: PERF203  (it goes on)
                 self._failures += 1
                 if self._failures == _MOST_FAILURES:
-                    logger.warning("the Ray cluster does not answer, its agents run on: %s", error)
-            self.controller.sweep()
+                    logger.warning("the machines of the Ray cluster are not watched: %s", error)
 
     def _watch_head(self) -> None:
         """Ray's calls wait for a minute when the head does not answer, so another thread tells of it."""
