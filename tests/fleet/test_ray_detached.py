@@ -23,7 +23,8 @@ from support import until
 
 import freshframe as ff
 from freshframe import _cli
-from freshframe.fleet._ray_connection import RayConnection
+from freshframe.fleet._ray_connection import NAMESPACE, RayConnection
+from freshframe.fleet._ray_fleets import actor_name
 from freshframe.fleet._ray_store import RayStore
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
@@ -94,7 +95,7 @@ def pid_of_the_controller(cluster: Any) -> int:
     connection = RayConnection(cluster.address, None)
     try:
         ray = connection.ray
-        actor = ray.get_actor("freshframe-fleet-yard", namespace="freshframe")
+        actor = ray.get_actor(actor_name("yard"), namespace=NAMESPACE)
         return int(ray.get(actor.pid.remote()))
     finally:
         connection.close()
