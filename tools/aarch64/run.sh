@@ -69,7 +69,7 @@ build
 emulated=(qemu-aarch64 -L "$root")
 tests=$work/build/tests/cpp/freshframe_tests
 rm -f "$work/cpp.json"
-run cpp "${emulated[@]}" "$tests" "--gtest_filter=-$start_processes" --gtest_brief=1 "--gtest_output=json:$work/cpp.json"
+FRESHFRAME_TEST_PATIENCE=20 run cpp "${emulated[@]}" "$tests" "--gtest_filter=-$start_processes" --gtest_brief=1 "--gtest_output=json:$work/cpp.json"
 left_out=$("${emulated[@]}" "$tests" "--gtest_filter=$start_processes" --gtest_list_tests | grep -c '^  ')
 run embedded env PYTHONHOME=/usr "${emulated[@]}" "$work/build/tests/gil_threads"
 embedded=$status
