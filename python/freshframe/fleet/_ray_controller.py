@@ -7,6 +7,7 @@ import contextlib
 import os
 import threading
 import time
+import warnings
 
 from .. import __version__
 from .._log import logger
@@ -76,7 +77,9 @@ def _is_restarted() -> bool:
     import ray  # noqa: PLC0415
 
     try:
-        return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is Ray's own code that calls something deprecated
+            return bool(ray.get_runtime_context().was_current_actor_reconstructed)
     except Exception:  # Ray does not say: then what is in its store is not thrown away
         return True
 
