@@ -33,7 +33,7 @@ def main() -> None:
     folder, left_out, embedded, compiler, avcodec, version, numpy, *tests = sys.argv[1:]
     notes = [
         "cross-compiled, run under `qemu-aarch64`",
-        f"{left_out} C++ tests that start processes left out",
+        f"left out: {left_out}",
         f"threads of an embedded Python: {'passed' if embedded == '0' else 'failed'}",
         f"Python tests: `{' '.join(tests)}`",
     ]
