@@ -77,7 +77,7 @@ left_out="$(count "$start_processes") C++ tests that start processes and $(count
 run embedded env PYTHONHOME=/usr "${emulated[@]}" "$work/build/tests/gil_threads"
 embedded=$status
 export PYTHONPATH=$PWD/python:$work/site
-run python "$work/python" -m pytest -q -rs -p no:cacheprovider "${chosen[@]}"
+run python "$work/python" -m pytest -q -rs -p no:cacheprovider --timeout-method signal "${chosen[@]}"
 PYTHONPATH='' .venv/bin/python tools/aarch64/outcome.py "$work" "$left_out" "$embedded" "$(aarch64-linux-gnu-g++ --version | head -1)" \
   "$(PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig pkg-config --modversion libavcodec)" \
   "$("$work/python" -c 'import platform; print(platform.python_version())')" \
