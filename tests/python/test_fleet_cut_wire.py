@@ -11,10 +11,10 @@ from pathlib import Path
 
 import fleet_builds
 import pytest
+from counting_server import CountingServer
 from fleet_guards import GuardedFleet
 from fleet_support import balance, is_alive, until_up
 from support import until
-from test_fleet_exclusive import CountingServer
 
 pytestmark = [pytest.mark.network, pytest.mark.full]
 

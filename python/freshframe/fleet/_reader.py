@@ -12,15 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import _check, _pickling
+from .._closing import Closing
 from .._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
 from ._books import Books, Run, Totals
 from ._wire import Batch, Records
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 _SLICE = 0.05  # seconds between two looks for signals
@@ -73,7 +71,7 @@ def unpacked(data: memoryview) -> list[bytes | bytearray]:
     return parts
 
 
-class FleetReader:
+class FleetReader(Closing):
     """Made by Fleet.reader(). Any thread, one at a time; ends with its fleet."""
 
     # Note [Interrupts]
@@ -306,14 +304,6 @@ class FleetReader:
             self._closed = True
             self._on_close(self)
         self._finish()
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Closes it."""
-        self.close()
 
     def __reduce__(self) -> Any:
         """Refuses."""
