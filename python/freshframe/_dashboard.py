@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import _check, _fork
+from . import _check, _fork, _life
 from ._closing import Closing
 from ._errors import GraphError, OptionError, OptionTypeError, StateError
 from ._port import Port
@@ -160,7 +160,7 @@ def _serve(pipeline: Pipeline, wanted: Request) -> Dashboard:
     return dashboard
 
 
-def close_all() -> None:
+def _close_all() -> None:
     """Closes all dashboards when the interpreter exits."""
     for dashboard in list(_open.values()):
         dashboard.close()
@@ -173,3 +173,4 @@ def _forget_in_child() -> None:
 
 
 _fork.in_child(_forget_in_child)
+_life.at_exit(_close_all)

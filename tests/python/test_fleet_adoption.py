@@ -1,4 +1,4 @@
-"""What a restarted controller decides of the agents and cameras of before, on a simulated clock."""
+"""A restarted controller adopts the agents and cameras of its predecessor, on a simulated clock."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

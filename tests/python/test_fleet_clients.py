@@ -1,4 +1,4 @@
-"""The controller of a detached fleet in this process: its programs, its store and what guards tell it."""
+"""A detached fleet's controller in this process: its programs, its store and the reports of guards."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The network between the controller and one agent is cut: nothing passes, and nobody is told."""
+"""The network between the controller and one agent drops all packets, and neither end gets an error."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
