@@ -33,6 +33,7 @@ Run = dict[str, Any]
 
 TRIALS = {
     "sleep": ("--load", "sleep"),
+    "phases": ("--load", "phases"),
     "burn": ("--load", "burn"),
     "idle": ("--load", "none"),
     "silent": ("--load", "none", "--silent"),
@@ -75,24 +76,25 @@ DEPTHAI = ("depthai==3.12.0",)
 DORA = ("dora-rs==1.1.0", "dora-rs-cli==1.1.0", "pyarrow")
 VIDGEAR = ("vidgear==0.3.6",)
 IDLE = (*ALL, "idle")
+KEEPS_UP = (*IDLE, "phases")
 
 PEERS = {
     "cv2_naive": Peer("cv2_naive"),
     "cv2_queue": Peer("cv2_queue"),
     "cv2_queue_10": Peer("cv2_queue", "10"),
     "cv2_latest": Peer("latest", "cv2"),
-    "cv2_latest_1_thread": Peer("latest", "cv2 1 thread", IDLE),
-    "pyav_latest": Peer("latest", "pyav", (*STREAM, "idle"), uses=("av", "numpy")),
+    "cv2_latest_1_thread": Peer("latest", "cv2 1 thread", KEEPS_UP),
+    "pyav_latest": Peer("latest", "pyav", (*STREAM, "idle", "phases"), uses=("av", "numpy")),
     "thread_pool": Peer("thread_pool"),
-    "shared_memory_1_thread": Peer("shared_memory", "1 thread", IDLE),
-    "gstreamer": Peer("gstreamer", "", IDLE, (SYSTEM,), ()),
+    "shared_memory_1_thread": Peer("shared_memory", "1 thread", KEEPS_UP),
+    "gstreamer": Peer("gstreamer", "", KEEPS_UP, (SYSTEM,), ()),
     "vidgear": Peer("vidgear_camgear", "", STREAM, VIDGEAR, ("vidgear", "opencv-python-headless")),
     "vidgear_latest": Peer(
         "vidgear_camgear", "latest", STREAM, VIDGEAR, ("vidgear", "opencv-python-headless")
     ),
     "depthai": Peer("depthai_host", "", ALL, DEPTHAI, ("depthai", "opencv-python-headless"), heavy=True),
     "dora": Peer("dora_nodes", "", ALL, DORA, (*(d.split("=")[0] for d in DORA), "numpy"), heavy=True),
-    "freshframe_latest": Peer("freshframe_nodes", "latest", IDLE, uses=OURS),
+    "freshframe_latest": Peer("freshframe_nodes", "latest", KEEPS_UP, uses=OURS),
     "freshframe_next": Peer("freshframe_nodes", "next", IDLE, uses=OURS),
     "freshframe_process": Peer("freshframe_nodes", "next process", uses=OURS),
     "freshframe_unrelated": Peer("freshframe_nodes", "next unrelated", ("burn",), uses=OURS),

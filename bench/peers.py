@@ -5,6 +5,7 @@ program as its own documentation recommends (bench/peers/), in an environment th
 branch notes age and number of each frame; the slow one then sleeps or computes for 100 ms. The trials:
 
     sleep, burn                 the slow branch sleeps, or computes in Python
+    phases                      it sleeps, then until a phase that is the same for every program
     idle                        no slow branch
     silent                      the camera falls silent, then the program stops
     webcam_sleep, webcam_burn   a camera model in the process, with four driver buffers

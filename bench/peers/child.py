@@ -77,7 +77,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("file", type=Path)
     parser.add_argument("--mode", default="")
     parser.add_argument("--fps", type=float, default=60.0)
-    parser.add_argument("--load", choices=("none", "sleep", "burn"), default="sleep")
+    parser.add_argument("--load", choices=("none", "sleep", "phases", "burn"), default="sleep")
     parser.add_argument("--work", type=float, default=0.1, help="seconds per frame of the slow branch")
     parser.add_argument("--warm-up", type=float, default=2.0)
     parser.add_argument("--seconds", type=float, default=5.0)
@@ -95,8 +95,8 @@ def main() -> None:
     imported = time.perf_counter() - began
     camera = Local(options, (width, height)) if options.webcam else Network(options)
     with tempfile.TemporaryDirectory() as folder:
-        fast = measure.Branch(Path(folder, "fast"), "none", 0)
-        slow = measure.Branch(Path(folder, "slow"), options.load, options.work)
+        fast = measure.Branch(Path(folder, "fast"), "none", 0, 1 / options.fps)
+        slow = measure.Branch(Path(folder, "slow"), options.load, options.work, 1 / options.fps)
         heartbeat = measure.Heartbeat()
         opened = time.monotonic()
         second = None if options.load == "none" else slow

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 from camera import number_of
 
-Load = Literal["none", "sleep", "burn"]
+Load = Literal["none", "sleep", "phases", "burn"]
 _NOTE = struct.Struct("=qdq")  # frame number, seconds on time.monotonic(), drops since the last one or -1
 
 
@@ -52,15 +52,38 @@ def steps_of(seconds: float) -> int:
     return int(200_000 * seconds / best)
 
 
+def spread_evenly(count: int) -> float:
+    """Number ``count`` of van der Corput's sequence: any run of it covers 0 to 1 evenly."""
+    place, share = 0.0, 0.5
+    while count:
+        place += share * (count & 1)
+        count >>= 1
+        share /= 2
+    return place
+
+
+def sleep_to_phase(seconds: float, interval: float, count: int) -> None:
+    """Sleeps so long, and then up to an interval more: until phase ``count`` of the clock.
+
+    A sleeper whose period is a multiple of the camera's interval keeps its phase. Then the age of the latest
+    frame tells when the program began, and by how much its sleeps are too long. These phases are the same
+    for every program, and cover the camera's interval evenly wherever it begins.
+    """
+    end = time.monotonic() + seconds
+    time.sleep(seconds + (spread_evenly(count) - end / interval) % 1 * interval)
+
+
 Note = tuple[int, float, int]
 
 
 class Branch:
     """A consumer: notes which frame it got and when, then works; in every process that it is sent to."""
 
-    def __init__(self, path: Path, load: Load, seconds: float) -> None:
-        """`load`: what it does for each frame, for `seconds`."""
+    def __init__(self, path: Path, load: Load, seconds: float, interval: float) -> None:
+        """`load`: what it does for each frame, for `seconds`; `interval`: seconds from frame to frame."""
         self.path = path
+        self.interval = interval
+        self._count = 0
         self.load = load
         self.seconds = seconds
         self.steps = steps_of(seconds) if load == "burn" else 0
@@ -77,6 +100,9 @@ class Branch:
         self.note(number_of(picture), dropped)
         if self.load == "sleep":
             time.sleep(self.seconds)
+        elif self.load == "phases":
+            self._count += 1
+            sleep_to_phase(self.seconds, self.interval, self._count)
         elif self.load == "burn":
             burn(self.steps)
 

@@ -14,9 +14,6 @@ from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
 from . import _async, _errors, _gil_state, _native, results  # noqa: F401  (_gil_state sees later imports)
-from ._batch import Batch
-from ._clips import ClipRecorder
-from ._dashboard import Dashboard
 from ._errors import (
     EndOfStream,
     FramesHeld,
@@ -32,20 +29,15 @@ from ._errors import (
     StateError,
     StopTimeout,
 )
-from ._extend import get_cmake_dir, get_include
 from ._life import stop_all
-from ._mock_camera import MockCamera
 from ._native import Frame, Reader, Sample, StopToken
 from ._nodes import Node, Source
 from ._pipeline import Pipeline
 from ._port import Port
-from ._process import Process
 from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._stream import Stream, stream
-from ._tracker import BoxTracker
 from ._video import (
     VideoFile,
-    VideoInfo,
     VideoSource,
     open,
     read_picture,
@@ -55,9 +47,15 @@ from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
     from . import demo, fleet, gil, native, numeric, types
+    from ._batch import Batch
+    from ._clips import ClipRecorder
     from ._counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
+    from ._dashboard import Dashboard
+    from ._extend import get_cmake_dir, get_include
+    from ._mock_camera import MockCamera
     from ._onnx import OnnxDetector, OnnxModel
     from ._probe import Measured, Probe, probe
+    from ._process import Process
     from ._prometheus import prometheus_collector
     from ._run_node import run_node
     from ._show import show
@@ -72,6 +70,8 @@ if _typing.TYPE_CHECKING:
         Stats,
         WorkerStats,
     )
+    from ._tracker import BoxTracker
+    from ._video_info import VideoInfo
     from .fleet import Fleet
     from .sinks import Csv, JsonLines
 
@@ -93,7 +93,15 @@ _LATER = {
     **dict.fromkeys(("Csv", "JsonLines"), "sinks"),
     **dict.fromkeys(("Measured", "Probe", "probe"), "_probe"),
     **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_onnx"),
+    **dict.fromkeys(("get_cmake_dir", "get_include"), "_extend"),
+    "Batch": "_batch",
+    "BoxTracker": "_tracker",
+    "ClipRecorder": "_clips",
+    "Dashboard": "_dashboard",
     "Fleet": "fleet",
+    "MockCamera": "_mock_camera",
+    "Process": "_process",
+    "VideoInfo": "_video_info",
     "prometheus_collector": "_prometheus",
     "run_node": "_run_node",
     "show": "_show",
@@ -121,7 +129,9 @@ def __getattr__(name: str) -> _typing.Any:
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
     if name in _LATER:
-        return getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+        value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+        globals()[name] = value  # later uses find it without this function
+        return value
     raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
 
 

@@ -3,12 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from . import _check, _native
-from ._errors import OptionError, OptionTypeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +39,3 @@ class Batch:
             _check.integer("the size of a batch", self.size),
             _check.number("max_wait of a batch", self.max_wait),
         )
-
-
-def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
-    """The entries of a call with ``count`` samples.
-
-    Raises:
-        OptionError: There are more or fewer.
-        OptionTypeError: It is neither a list nor a tuple.
-    """
-    if not isinstance(results, (list, tuple)):
-        raise OptionTypeError(
-            f"{what} must return a list with one result per sample, got {type(results).__name__}"
-        )
-    if len(results) != count:
-        raise OptionError(f"{what} must return one result per sample: it returned {len(results)} for {count}")
-    return results

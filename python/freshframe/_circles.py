@@ -48,6 +48,8 @@ class CircleDetector(NativeNode["Frame", Circles]):
         OptionTypeError: An option is of the wrong type.
     """
 
+    _freshframe_types = (_native.Frame, Circles)
+
     def __init__(
         self,
         *,
@@ -84,6 +86,8 @@ class CircleTracker(NativeNode["Frame", Circles]):
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
     """
+
+    _freshframe_types = (_native.Frame, Circles)
 
     def __init__(
         self,

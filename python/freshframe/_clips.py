@@ -40,6 +40,8 @@ class ClipRecorder(NativeNode["Frame", None]):
         OptionTypeError: An argument is of the wrong type.
     """
 
+    _freshframe_types = (_native.Frame, None)
+
     def __init__(
         self,
         *,

@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _check, _native, _pickling, _process, _types, _wiring
-from ._batch import Batch
+from . import _check, _native, _types, _wiring
 from ._errors import GraphError, OptionTypeError
 from ._nodes import Native, Node, Source
 from ._port import Port
 
 if TYPE_CHECKING:
+    from ._batch import Batch
+    from ._pickling import Definitions
     from ._pipeline import Pipeline
+    from ._process import Process
 
 
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
@@ -55,6 +57,12 @@ def _check_types(node: Any, wanted: Any, ports: Sequence[Port[Any]]) -> None:
             )
 
 
+def _process_options(process: Any, node: Any) -> Process:
+    from . import _process  # noqa: PLC0415  (few programs have worker processes)
+
+    return _process.checked(process, node)
+
+
 class Graph:
     """The nodes of one pipeline.
 
@@ -68,7 +76,7 @@ class Graph:
     def __init__(self, engine: _native.Engine) -> None:
         """Of a new engine."""
         self._engine = engine
-        self._definitions = _pickling.Definitions()
+        self._definitions: Definitions | None = None  # of nodes in worker processes
         self._kept: list[Any] = []  # every node lives as long as its pipeline
         self.in_python: list[tuple[int, Any, bool]] = []
         self.in_processes: list[int] = []
@@ -84,7 +92,7 @@ class Graph:
         ports: Sequence[Port[Any]],
         options: _native.AddOptions,
         *,
-        process: bool | _process.Process,
+        process: bool | Process,
         batch: Batch | None,
     ) -> tuple[int, Any]:
         """Adds a checked node below ``ports``; returns its index and the type of its values.
@@ -95,20 +103,25 @@ class Graph:
             OptionTypeError: An option is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.
         """
-        in_process = _process.checked(process, node)
+        in_process = None if process is False else _process_options(process, node)
         hints = _types.node_types(node, batched=batch is not None)
         _check_types(node, hints[0], ports)
         _wiring.claim(node)
         try:
-            recipe = (
-                None if in_process is None else _process.recipe(node, in_process, batch, self._definitions)
-            )
+            recipe = None if in_process is None else self._recipe(node, in_process, batch)
             index = self._give_to_engine(node, ends(ports), hints, options, recipe)
         except BaseException:
             _wiring.release(node)
             raise
         self._kept.append(node)
         return index, hints[1]
+
+    def _recipe(self, node: Any, options: Process, batch: Batch | None) -> dict[str, Any]:
+        from . import _pickling, _process  # noqa: PLC0415  (few programs have worker processes)
+
+        if self._definitions is None:
+            self._definitions = _pickling.Definitions()
+        return _process.recipe(node, options, batch, self._definitions)
 
     def _give_to_engine(
         self,

@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import _check, _dashboard, _fork, _log, _native
+from . import _check, _fork, _log, _native
 from ._errors import StopTimeout
 from ._log import logger
 
@@ -27,6 +28,7 @@ _DEFAULT_NAME = "pipeline"
 _lock = threading.RLock()
 _running: set[Pipeline] = set()
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+_exit_hooks: list[Callable[[], object]] = []
 
 
 def keep(pipeline: Pipeline) -> None:
@@ -132,12 +134,18 @@ def _forked() -> None:
 _fork.in_child(_forked)
 
 
+def at_exit(hook: Callable[[], object]) -> None:
+    """Calls ``hook`` when the interpreter exits: all pipelines are asked to stop, and none is joined yet."""
+    _exit_hooks.append(hook)
+
+
 @atexit.register
 def _stop_all() -> None:
     pipelines = _all_running()
     for pipeline in pipelines:
         pipeline._engine.request_stop()
-    _dashboard.close_all()
+    for hook in _exit_hooks:
+        hook()
     deadline = time.monotonic() + _EXIT_TIMEOUT
     busy = False
     for pipeline in pipelines:

@@ -28,6 +28,8 @@ class MockCamera(NativeSource["Frame"]):
         OptionTypeError: An argument is of the wrong type.
     """
 
+    _freshframe_types = (None, _native.Frame)
+
     def __init__(self, image: Any = None, fps: float = 14.0) -> None:
         """Creates the camera with the arguments that the class describes."""
         if isinstance(image, (str, os.PathLike)):

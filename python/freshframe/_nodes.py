@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _native
-from ._batch import checked_results
-from ._errors import StateError
+from ._errors import OptionError, OptionTypeError, StateError
 
 if TYPE_CHECKING:
     from ._native import Sample, StopToken
@@ -72,6 +71,22 @@ class Node(Generic[In, Out]):
 
     def close(self) -> None:
         """Called once after the last sample if open() succeeded, even after a failure."""
+
+
+def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
+    """The entries of a call with ``count`` samples.
+
+    Raises:
+        OptionError: There are more or fewer.
+        OptionTypeError: It is neither a list nor a tuple.
+    """
+    if not isinstance(results, (list, tuple)):
+        raise OptionTypeError(
+            f"{what} must return a list with one result per sample, got {type(results).__name__}"
+        )
+    if len(results) != count:
+        raise OptionError(f"{what} must return one result per sample: it returned {len(results)} for {count}")
+    return results
 
 
 class Source(Node[None, Out]):

@@ -7,23 +7,23 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from . import _check, _dashboard, _life, _log, _native, _wiring
-from ._batch import Batch
-from ._dashboard import Dashboard
+from . import _check, _life, _log, _native, _wiring
 from ._errors import FreshframeError, OptionTypeError, StopTimeout
 from ._graph import Graph, ends, parents
 from ._log import logger
 from ._node_threads import NodeThreads
 from ._nodes import Node, Source
 from ._port import Port
-from ._process import Process
 from ._queue import Queue
 from ._startable import Startable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ._batch import Batch
+    from ._dashboard import Dashboard
     from ._native import Reader
+    from ._process import Process
     from ._stats import Progress, Report, Stats
 
 T = TypeVar("T")
@@ -322,11 +322,15 @@ class Pipeline(Startable):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
+        from . import _dashboard  # noqa: PLC0415  (many programs have none)
+
         return _dashboard.serve(self, _dashboard.Request.of(self, host, port, view, token, source_timeout))
 
     @property
     def dashboard(self) -> Dashboard | None:
         """The dashboard that serve() returned, until it is closed."""
+        from . import _dashboard  # noqa: PLC0415  (many programs have none)
+
         return _dashboard.of(self)
 
     def stats(self) -> Stats:

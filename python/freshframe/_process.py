@@ -12,12 +12,14 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _check, _pickling, _wiring
-from ._batch import Batch
 from ._errors import GraphError, OptionError, OptionTypeError
 from ._nodes import Native, Node, Source
+
+if TYPE_CHECKING:
+    from ._batch import Batch
 
 _UNITS = {
     "": 1,
@@ -127,15 +129,13 @@ def _environment(env: Any) -> dict[str, str]:
     return dict(env)
 
 
-def checked(process: Any, node: Any) -> Process | None:
-    """The options in ``process=``; None: the node runs in this process.
+def checked(process: Any, node: Any) -> Process:
+    """The options in ``process=``, which is not False.
 
     Raises:
         OptionTypeError: It is neither a bool nor a Process.
         GraphError: The node cannot run in another process.
     """
-    if process is False:
-        return None
     if process is not True and not isinstance(process, Process):
         raise OptionTypeError(f"process must be True, False or a freshframe.Process, got {process!r}")
     if isinstance(node, Source):

@@ -37,6 +37,8 @@ class BoxTracker(NativeNode[Detections, Detections]):
         OptionTypeError: An option is of the wrong type.
     """
 
+    _freshframe_types = (Detections, Detections)
+
     def __init__(self, *, max_gap: float = 1.0, min_confidence: float = 0.1, iou: float = 0.3) -> None:
         """Makes the node with the options that the class describes."""
         self._handle = _native.make_box_tracker(

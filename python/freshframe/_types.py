@@ -9,23 +9,8 @@ import typing
 from typing import Any
 
 from . import _native
-from ._circles import CircleDetector, CircleTracker
-from ._clips import ClipRecorder
-from ._mock_camera import MockCamera
 from ._nodes import Native, Node, Source
-from ._tracker import BoxTracker
-from ._video import VideoFile, VideoSource
-from .results import Circles, Detections
-
-_NATIVE: dict[type, tuple[Any, Any]] = {
-    VideoSource: (None, _native.Frame),
-    MockCamera: (None, _native.Frame),
-    CircleDetector: (_native.Frame, Circles),
-    CircleTracker: (_native.Frame, Circles),
-    BoxTracker: (Detections, Detections),
-    VideoFile: (_native.Frame, None),
-    ClipRecorder: (_native.Frame, None),
-}
+from .results import Circles
 
 
 def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
@@ -33,11 +18,8 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
 
     A callable with ``batched`` takes and gives lists of them.
     """
-    if isinstance(node, Native) and hasattr(node, "_freshframe_types"):  # one class, many types
+    if isinstance(node, Native) and hasattr(node, "_freshframe_types"):
         return node._freshframe_types  # type: ignore[no-any-return]
-    for cls in type(node).__mro__:
-        if cls in _NATIVE:
-            return _NATIVE[cls]
     if isinstance(node, Source):
         return None, _generic_arguments(type(node), Source, 1)[0]
     if isinstance(node, Node):

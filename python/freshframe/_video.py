@@ -6,7 +6,6 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import _check, _native
@@ -15,38 +14,13 @@ from ._nodes import NativeNode, NativeSource
 
 if TYPE_CHECKING:
     from ._native import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """Properties of an opened video.
-
-    Attributes:
-        codec: FFmpeg's name, for example "h264".
-        width: Pixels.
-        height: Pixels.
-        fps: Frames per second, if the container has it; else None.
-        frame_count: Number of frames, if it is known; else None.
-        duration: Seconds, if it is known; else None.
-        pixel_format: FFmpeg's name.
-        container: FFmpeg's name.
-        interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
-            not known (cameras, and a network stream before its first frame).
-    """
-
-    codec: str
-    width: int
-    height: int
-    fps: float | None
-    frame_count: int | None
-    duration: float | None
-    pixel_format: str
-    container: str
-    interlaced: bool | None
+    from ._video_info import VideoInfo
 
 
 class VideoSource(NativeSource["Frame"]):
     """A source of decoded frames, made by freshframe.open()."""
+
+    _freshframe_types = (None, _native.Frame)
 
     def __init__(self, handle: _native.NodeHandle, live: bool) -> None:
         """Called by freshframe.open()."""
@@ -70,6 +44,8 @@ class VideoSource(NativeSource["Frame"]):
             StateError: The pipeline has not started yet, or a live source has not yet connected or not yet
                 delivered its first frame.
         """
+        from ._video_info import VideoInfo  # noqa: PLC0415  (many programs do not ask)
+
         return VideoInfo(*_native.video_info(self._handle))
 
 
@@ -225,6 +201,8 @@ class VideoFile(NativeNode["Frame", None]):
             a NodeError.
         OptionTypeError: An argument is of the wrong type.
     """
+
+    _freshframe_types = (_native.Frame, None)
 
     def __init__(
         self,

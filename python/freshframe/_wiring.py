@@ -6,14 +6,16 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _check, _native
-from ._batch import Batch
 from ._errors import GraphError, OptionError, OptionTypeError
 from ._nodes import Native, Node, Source
 from ._queue import Queue
 from ._video import VideoSource
+
+if TYPE_CHECKING:
+    from ._batch import Batch
 
 
 def label(node: Any) -> str:
@@ -38,10 +40,8 @@ def check_node(node: Any, batch: Any = None) -> None:
         raise OptionTypeError(f"{type(node).__name__}.live must be True or False, got {node.live!r}")
     if isinstance(node, Node) and not isinstance(node, (Source, Native)):
         _check_methods(type(node), batch)
-    if batch is not None and not isinstance(batch, Batch):
-        raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
-    if batch is not None and isinstance(node, Source):
-        raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
+    if batch is not None:
+        _check_batch(node, batch)
     if isinstance(node, (str, os.PathLike)):
         wanted = "a node must be a Source, a Node or a callable"
         raise OptionTypeError(f"{wanted}, got a {type(node).__name__}; use freshframe.open(...)")
@@ -52,6 +52,15 @@ def check_node(node: Any, batch: Any = None) -> None:
             f"{label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
             "with `async for` outside the graph"
         )
+
+
+def _check_batch(node: Any, batch: Any) -> None:
+    from ._batch import Batch  # noqa: PLC0415  (few programs have batches)
+
+    if not isinstance(batch, Batch):
+        raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
+    if isinstance(node, Source):
+        raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
 
 
 def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:

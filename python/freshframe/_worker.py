@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _native, _pickling
-from ._batch import checked_results
 from ._native_nodes import Travels
+from ._nodes import checked_results
 
 _SOCKET = 3
 _MOST_RECORDS = 1000  # per second

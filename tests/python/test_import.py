@@ -120,6 +120,62 @@ def test_the_import_brings_no_module_of_the_standard_library_that_only_some_prog
     assert (ended.code, ended.out) == (0, "[]\n"), ended.err
 
 
+USED_LATER = (
+    "_batch _clips _counting _dashboard _drawing _extend _gil _lab _mock_camera _native_nodes _numeric _onnx "
+    "_pickling _probe _process _progress _prometheus _run_node _show _stats _tracker _video_info demo fleet "
+    "gil native numeric sinks types"
+)
+
+
+def test_the_import_brings_no_module_of_the_package_that_a_first_program_does_not_need() -> None:
+    ended = run_program(
+        """
+        import sys
+        import freshframe as ff
+        later = ["freshframe." + name for name in sys.argv[1:]]
+        assert [name for name in later if name in sys.modules] == []
+        for sample in ff.stream(ff.open("demo:circles?frames=2&pace=0"), ff.CircleTracker()):
+            sample.value.xyr
+        print([name for name in later if name in sys.modules])
+        """,
+        arguments=USED_LATER.split(),
+    )
+    assert (ended.code, ended.out) == (0, "[]\n"), ended.err
+
+
+def test_threads_that_use_a_name_first_at_the_same_time_get_the_same_thing() -> None:
+    ended = run_program("""
+        import threading
+        import freshframe as ff
+        names, threads, found = sorted(ff.__all__), [], []
+        together = threading.Barrier(8)
+        def look():
+            together.wait()
+            found.append([getattr(ff, name) for name in names])
+        for _ in range(8):
+            threads.append(threading.Thread(target=look))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+        print(len(found), all(thing is vars(ff)[name] for row in found for name, thing in zip(names, row)))
+    """)
+    assert (ended.code, ended.out) == (0, "8 True\n"), ended.err
+
+
+def test_an_agent_loads_no_controller_and_a_local_fleet_nothing_of_ray() -> None:
+    program = """
+        import sys
+        {}
+        print([name for name in sys.modules if name.startswith("freshframe.fleet._") and {}])
+    """
+    for imports, unwanted in (
+        ("import freshframe.fleet._agent", "'controller' in name or name.endswith('_fleet')"),
+        ("import freshframe; freshframe.Fleet", "('detached' in name or 'far' in name or '_ray_p' in name)"),
+    ):
+        ended = run_program(program.format(imports, unwanted))
+        assert (ended.code, ended.out) == (0, "[]\n"), ended.err
+
+
 def test_the_import_starts_no_thread_and_prints_nothing() -> None:
     ended = run_program("""
         import os, numpy

@@ -1,4 +1,4 @@
-"""What the dashboard's state and /healthz say of what is broken, and how events are grouped."""
+"""The dashboard's state and /healthz name what is broken, and events are grouped."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,0 +1,34 @@
+"""The properties of an opened video."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """Properties of an opened video.
+
+    Attributes:
+        codec: FFmpeg's name, for example "h264".
+        width: Pixels.
+        height: Pixels.
+        fps: Frames per second, if the container has it; else None.
+        frame_count: Number of frames, if it is known; else None.
+        duration: Seconds, if it is known; else None.
+        pixel_format: FFmpeg's name.
+        container: FFmpeg's name.
+        interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
+            not known (cameras, and a network stream before its first frame).
+    """
+
+    codec: str
+    width: int
+    height: int
+    fps: float | None
+    frame_count: int | None
+    duration: float | None
+    pixel_format: str
+    container: str
+    interlaced: bool | None
