@@ -29,6 +29,7 @@ from freshframe.fleet._decisions import Agent, Camera, Times
 from freshframe.fleet._detached_controller import DetachedController
 from freshframe.fleet._handshake import introduce, message
 from freshframe.fleet._ray_place import RayPlace
+from freshframe.fleet._reader import FleetReader
 from freshframe.fleet._remote_controller import RemoteController
 from freshframe.fleet._remote_reader import RemoteReader
 from freshframe.fleet._served_reader import ServedReader
@@ -112,7 +113,7 @@ def yard() -> Iterator[Yard]:
     yard.end()
 
 
-def give(reader: ServedReader, *ordinals: int) -> None:
+def give(reader: FleetReader, *ordinals: int) -> None:
     """As an agent's batch does."""
     pickled = pickle.dumps(0, 5)
     data = (1).to_bytes(4, "little") + len(pickled).to_bytes(8, "little") + pickled
@@ -141,6 +142,21 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
     _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0)
     assert lost == []
     assert (serial, [item[6] for item in items]) == (1, [0, 1, 2])
+
+
+def test_a_reader_wakes_the_controller_once_when_it_has_room_again() -> None:
+    wakes: list[int] = []
+    reader = FleetReader(1, "ticks", {0: "cam"}.__getitem__, lambda: wakes.append(1), lambda _: None)
+    give(reader, *range(10))
+    assert reader._makes_room()
+    for _ in range(10):
+        reader.get(50)
+    assert wakes == []  # the next pull is on its way already
+    give(reader, *range(10, 1010))
+    assert not reader._makes_room()
+    left = [reader.get(50).ordinal for _ in range(1000)]
+    assert left == list(range(10, 1010))
+    assert wakes == [1]
 
 
 def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard) -> None:

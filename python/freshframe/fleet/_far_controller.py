@@ -180,7 +180,7 @@ class FarController(Controller):
     def _cut_off(self, link: FarLink) -> None:
         """Its guard has gone, so it will have; cameras that allow several sessions need not wait."""
         if link.socket is not None:
-            self._hear(link)
+            self._hear(link, last=True)
         self._unregister(link)
         self._fold(link)
         for reader in self._readers.values():

@@ -104,6 +104,7 @@ class FleetReader(Closing):
         self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
         self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
         self._books = Books()
+        self._starved = False  # nothing was pulled, as there was no room
         self._closed = False
         self._ended = False
         self._error: str | None = None
@@ -124,6 +125,12 @@ class FleetReader(Closing):
     @property
     def _has_room(self) -> bool:
         return len(self._items) < _MOST_BUFFERED
+
+    def _makes_room(self) -> bool:
+        """Whether it has room; else it tells when it has."""
+        if not self._has_room:
+            self._starved = True  # before the second look: the user's thread may read all of it meanwhile
+        return self._has_room
 
     def _push(self, batch: Batch) -> None:
         begin = 0
@@ -192,7 +199,8 @@ class FleetReader(Closing):
                 raise
             self._ready = item, FleetSample(name, epoch, seq, pts, captured, value, missing, ordinal)
         items.popleft()
-        if len(items) in (0, _MOST_BUFFERED // 2):
+        if self._starved and len(items) <= _MOST_BUFFERED // 2:
+            self._starved = False
             self._wants()
 
     def _check_process(self) -> None:
