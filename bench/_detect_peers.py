@@ -22,10 +22,28 @@ import numpy as np
 IOU = 0.45
 
 
-def ultralytics(path: str, confidence: float) -> Callable[[Any], object]:
+def limit_threads(threads: int) -> None:
+    """For sessions of ONNX Runtime that are made without a number of threads.
+
+    Those have a thread for each core, tied to its core: the process's affinity does not hold for them.
+    """
+    import onnxruntime  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+
+    session = onnxruntime.InferenceSession
+
+    def limited(path: Any, sess_options: Any = None, **more: Any) -> Any:
+        options = sess_options or onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        return session(path, options, **more)
+
+    onnxruntime.InferenceSession = limited
+
+
+def ultralytics(path: str, confidence: float, threads: int) -> Callable[[Any], object]:
     """Its own predict() on the file, which it runs with ONNX Runtime."""
     from ultralytics import YOLO  # noqa: PLC0415
 
+    limit_threads(threads)
     model = YOLO(path, task="detect")
     return lambda bgr: model.predict(bgr, conf=confidence, iou=IOU, rect=False, verbose=False)[0].boxes.data
 
@@ -70,7 +88,7 @@ def main() -> None:
     cv2.setNumThreads(int(threads))
     planes = np.load(frame)
     if kind == "ultralytics":
-        detect = ultralytics(path, float(confidence))
+        detect = ultralytics(path, float(confidence), int(threads))
     else:
         detect = supervision(path, float(confidence), int(threads))
     out = os.fdopen(os.dup(1), "w")

@@ -1,11 +1,11 @@
 """What a local fleet's controller costs with 200 and 1,000 cameras, and how soon they are back after a kill.
 
 Demo cameras of 160x120 with a circle tracker on two agents; one reader in the program reads all results.
-With --hold SECONDS it holds 200 cameras for so long instead, and measures the program's memory and the
-controller's processor time in ten parts of that time. With --ray: only the kills, of a local fleet and of one
-on a Ray cluster of two nodes on this machine, one after the other: an agent, its guard, its node (raylet,
-guard and agent together, killed or stopped), and the controller of a detached fleet. That needs Ray in this
-Python: ./dev test-fleet makes an environment with it.
+With --hold SECONDS it holds 200 cameras for so long instead, and measures the memory of the program and of
+its agents and the controller's processor time in ten parts of that time. With --ray: only the kills, of a
+local fleet and of one on a Ray cluster of two nodes on this machine, one after the other: an agent, its
+guard, its node (raylet, guard and agent together, killed or stopped), and the controller of a detached fleet.
+That needs Ray in this Python: ./dev test-fleet makes an environment with it.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -16,6 +16,7 @@ import os
 import signal
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ KILLED_CAMERAS = 20
 KILLED_FPS = 25
 HELD_CAMERAS = 200
 PARTS = 10
+LOOKS = 5
 FAR = {"node": signal.SIGKILL, "silence": signal.SIGSTOP}  # what happens to the far node
 ADDED_COUNTERS = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
 
@@ -93,7 +95,28 @@ def scale(count: int, seconds: float) -> dict[str, Any]:
             "age_p99_ms": 1000 * quantile(sorted(ages), 0.99),
             "unbalanced": counts.reported - parts,
             "repeated": counts.repeated,
+            **look_at(fleet, reader),
         }
+
+
+def look_at(fleet: ff.Fleet, reader: FleetReader) -> dict[str, Any]:
+    """Figures of the fleet's page while somebody looks at it."""
+    times, size = [], 0
+    with fleet.serve() as page:
+        address = f"{page.url}api/fleet"
+        before, began = fleet.stats().controller_cpu, time.monotonic()
+        for _ in range(LOOKS):
+            asked = time.monotonic()
+            with urllib.request.urlopen(address, timeout=60) as answer:
+                size = len(answer.read())
+            times.append(time.monotonic() - asked)
+            read_for(reader, 1)
+        cpu = 100 * (fleet.stats().controller_cpu - before) / (time.monotonic() - began)
+    return {
+        "page_state_kib": size / 1024,
+        "page_answer_ms": 1000 * median(times),
+        "controller_percent_with_page": cpu,
+    }
 
 
 def read_for(reader: FleetReader, seconds: float) -> list[float]:
@@ -105,9 +128,9 @@ def read_for(reader: FleetReader, seconds: float) -> list[float]:
     return ages
 
 
-def memory_kib() -> int:
-    """What this program has in memory."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+def memory_kib(pid: int | str = "self") -> int:
+    """What a process has in memory; without a number, this program."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     raise SystemExit("this system does not tell a program's memory")
@@ -123,22 +146,28 @@ def hold(count: int, seconds: float) -> dict[str, Any]:
         while len(seen) < count:
             seen.add(reader.get(120).camera)
         read_for(reader, 5)
+        pids = [agent.pid for agent in fleet.stats().agents.values()]
         memory, controller, results = [memory_kib()], [], 0
+        agents = [sum(map(memory_kib, pids))]
         for _ in range(PARTS):
             before, began = fleet.stats().controller_cpu, time.monotonic()
-            results += len(read_for(reader, seconds / PARTS))
+            while time.monotonic() < began + seconds / PARTS:
+                reader.get(60)  # and nothing is kept of it: memory is measured
+                results += 1
             spent = time.monotonic() - began
             controller.append(100 * (fleet.stats().controller_cpu - before) / spent)
             memory.append(memory_kib())
+            agents.append(sum(map(memory_kib, pids)))
         counts = fleet.stats().readers[0]
         parts = counts.delivered + sum(getattr(counts, name) for name in ADDED_COUNTERS)
     return {
         "seconds": seconds,
         "memory_kib": memory,
         "memory_grown_kib": memory[-1] - memory[0],
+        "memory_grown_second_half_kib": memory[-1] - memory[PARTS // 2],
+        "agents_memory_kib": agents,
         "controller_percent": median(controller),
-        "controller_percent_first": controller[0],
-        "controller_percent_last": controller[-1],
+        "controller_percents": [round(each, 3) for each in controller],
         "results": results,
         "unbalanced": counts.reported - parts,
     }
@@ -257,6 +286,9 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
     """Figures of so many kill -9 of the controller of a detached fleet."""
     import ray  # noqa: PLC0415
 
+    from freshframe.fleet._ray_connection import NAMESPACE  # noqa: PLC0415
+    from freshframe.fleet._ray_fleets import actor_name  # noqa: PLC0415
+
     gaps: list[float] = []
     missing = repeated = 0
     with ff.Fleet(nodes.address, name="bench", detached=True) as fleet:
@@ -268,7 +300,7 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
         newest: dict[tuple[str, int], int] = {}
         for _ in range(rounds):
             read_for(reader, 5)
-            actor = ray.get_actor("freshframe-fleet-bench", namespace="freshframe")
+            actor = ray.get_actor(actor_name("bench"), namespace=NAMESPACE)
             os.kill(ray.get(actor.pid.remote()), signal.SIGKILL)
             heard = end = time.monotonic()
             gap = 0.0

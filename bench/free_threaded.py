@@ -8,6 +8,9 @@ start-up the time from start() to the first result. The native node is the same 
 Also: whether gc.collect() on a free-threaded Python stops a native branch, beside a thread with PyAV.
 
     ./dev bench free_threaded --free-threaded PATH_OF_PYTHON
+
+Into the environment of that Python belong freshframe's wheel and PyAV. With --only the rows of the other half
+stay as they are kept.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -239,9 +242,15 @@ def run_collections(idle: bool, seconds: float, objects: int) -> dict[str, Any]:
 
 
 def child(python: str, what: str, *values: object) -> dict[str, Any]:
-    """Runs one measurement in a process of its own."""
+    """Runs one measurement in a process of its own.
+
+    PYTHONPATH leads to modules of this Python. Another one has a freshframe of its own.
+    """
     command = [python, str(Path(__file__).resolve()), "--run", json.dumps([what, *values])]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = dict(os.environ)
+    if python != sys.executable:
+        environment.pop("PYTHONPATH", None)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     if ended.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{ended.stderr}")
     found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
@@ -306,6 +315,9 @@ def main() -> None:
     found = {name: merged(runs) for name, runs in take_turns(kinds, options.rounds).items()}
     for name, figures in found.items():
         print(f"{name:<28}", {key: round(value, 3) for key, value in figures.items()})
+    if not options.dry:
+        kept = json.loads(options.out.read_text())["rows"] if options.out.exists() else {}
+        found = {**(kept if options.only else {}), **found}
     ratios = summary(found)
     print(json.dumps(ratios, indent=1))
     if not options.dry:

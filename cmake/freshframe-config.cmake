@@ -1,5 +1,5 @@
-# find_package(freshframe CONFIG) from the Python package or from a checkout: the target freshframe::gil. The C++ engine
-# (freshframe::core, ::media, ::vision) is another package of the same name: cmake --install BUILD --component cpp.
+# Gives find_package(freshframe CONFIG) the target freshframe::gil, from the Python package or from a checkout. The C++
+# engine (freshframe::core, ::media, ::vision) is another package of the same name: cmake --install BUILD --component cpp.
 # SPDX-License-Identifier: Apache-2.0
 get_filename_component(freshframe_INCLUDE_DIR ${CMAKE_CURRENT_LIST_DIR}/../include ABSOLUTE)
 include(${CMAKE_CURRENT_LIST_DIR}/freshframe-gil.cmake)

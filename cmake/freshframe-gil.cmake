@@ -1,5 +1,5 @@
-# The target freshframe::gil: #include "freshframe/gil.hpp" for any Python extension. It brings no Python headers of its
-# own; whoever builds a module has those. Wants freshframe_INCLUDE_DIR.
+# Makes the target freshframe::gil, with which any Python extension can include "freshframe/gil.hpp". The target has no
+# headers of Python, because the target of a module has them. The file needs freshframe_INCLUDE_DIR.
 # SPDX-License-Identifier: Apache-2.0
 if(NOT TARGET freshframe::gil)
   add_library(freshframe::gil INTERFACE IMPORTED)

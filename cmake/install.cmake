@@ -14,12 +14,12 @@ install(EXPORT freshframe-targets NAMESPACE freshframe:: DESTINATION ${package_d
 
 configure_package_config_file(cmake/freshframe-cpp-config.cmake.in ${PROJECT_BINARY_DIR}/freshframe-config.cmake
   INSTALL_DESTINATION ${package_dir})
-# Before 1.0 every minor version may break programs.
+# Before 1.0 any minor version may break programs.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/freshframe-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR}/freshframe-config-version.cmake
   cmake/Findlibyuv.cmake cmake/freshframe-gil.cmake DESTINATION ${package_dir} COMPONENT cpp)
 
-# Found as freshframe.get_include() and freshframe.get_cmake_dir(); the same two folders serve a checkout as they lie there.
+# freshframe.get_include() and freshframe.get_cmake_dir() return these two folders. In a checkout they return the sources'.
 install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
   FILES_MATCHING REGEX "/(gil|plugin)(/[a-z_]+)?\\.hpp$|/abi\\.h$")
 install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake DESTINATION freshframe/cmake COMPONENT python)

@@ -1,9 +1,9 @@
-# Finds Python and nanobind; freshframe_extension() makes a module of the package freshframe.
+# Finds Python and nanobind, and defines freshframe_extension(), which makes a module of the package freshframe.
 # SPDX-License-Identifier: Apache-2.0
 
 set(supported "freshframe runs on Linux x86-64 and aarch64 with CPython 3.10 to 3.14 and NumPy 1.24 or newer")
 
-# A checkout's own environment is preferred, so that building by hand and by ./dev use the same Python.
+# A checkout's own environment comes first, so that a build by hand uses the same Python as ./dev.
 if(NOT DEFINED Python_EXECUTABLE AND EXISTS ${PROJECT_SOURCE_DIR}/.venv/bin/python AND NOT DEFINED ENV{VIRTUAL_ENV})
   set(Python_EXECUTABLE ${PROJECT_SOURCE_DIR}/.venv/bin/python)
 endif()
@@ -24,12 +24,12 @@ if(NOT nanobind_FOUND)
   message(FATAL_ERROR "nanobind 3.1 or newer is missing in ${Python_EXECUTABLE}; run ./dev build, or: pip install nanobind==3.1.0")
 endif()
 
-# freshframe_extension(NAME SOURCES ... [LIBRARIES ...] [STUB_PATTERNS FILE]): the module freshframe.NAME. When developing it
-# lies in the package's folder, and the target freshframe_stub writes its typed description, NAME.pyi.
+# freshframe_extension(NAME SOURCES ... [LIBRARIES ...] [STUB_PATTERNS FILE]) makes the module freshframe.NAME. In a build for
+# development the module lies in the package's folder, and the target freshframe_stub writes its stub, NAME.pyi.
 function(freshframe_extension name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "STUB_PATTERNS" "SOURCES;LIBRARIES")
   nanobind_add_module(${name} NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS FREE_THREADED ${ARG_SOURCES})
-  # nanobind's own library, which has another name on a free-threaded Python: its warnings are not ours.
+  # The warnings of nanobind's own library are not ours. It has another name on a free-threaded Python.
   foreach(library IN ITEMS nanobind-static nanobind-static-ft)
     if(TARGET ${library})
       target_compile_options(${library} PRIVATE -w)
@@ -46,7 +46,7 @@ function(freshframe_extension name)
     return()
   endif()
 
-  # `python/` on the path is then a complete package: an edit of a .py file needs no build, one of a .cpp only ninja.
+  # With it `python/` is a complete package. An edit of a .py file needs no build, and one of a .cpp file only ninja.
   set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_SOURCE_DIR}/python/freshframe)
   if(ARG_STUB_PATTERNS)
     set(patterns PATTERN_FILE ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_STUB_PATTERNS})
@@ -54,7 +54,7 @@ function(freshframe_extension name)
   nanobind_add_stub(freshframe_stub${name} INCLUDE_PRIVATE
     MODULE freshframe.${name} OUTPUT ${PROJECT_BINARY_DIR}/${name}.pyi
     ${patterns} PYTHON_PATH ${PROJECT_SOURCE_DIR}/python DEPENDS ${name} _native)
-  # Writing it imports the package, so that a mistake in a .py file would otherwise stop the build.
+  # The stub's writer imports the package. A mistake in a .py file must not stop the build.
   set_target_properties(freshframe_stub${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
   if(NOT TARGET freshframe_stub)
     add_custom_target(freshframe_stub)
@@ -63,14 +63,14 @@ function(freshframe_extension name)
   if(FRESHFRAME_TESTS)
     add_test(NAME python_stub${name}_is_built
       COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target freshframe_stub${name})
-    # Of two Pythons that name a type differently (CapsuleType has been in `types` since 3.13) the older one decides.
+    # Two Pythons may name a type differently: CapsuleType is in `types` since 3.13. The older one's name is kept.
     if(Python_VERSION VERSION_GREATER_EQUAL 3.13)
       return()
     endif()
     add_test(NAME python_stub${name}_is_committed COMMAND sh -c
       "diff -u python/freshframe/${name}.pyi ${PROJECT_BINARY_DIR}/${name}.pyi || { echo 'run ./dev stubs and commit'; exit 1; }"
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    # One build at a time in a build folder.
+    # Ninja runs one build at a time in a build folder.
     set_tests_properties(python_stub${name}_is_built PROPERTIES FIXTURES_SETUP python_stub${name} RESOURCE_LOCK build_folder)
     set_tests_properties(python_stub${name}_is_committed PROPERTIES FIXTURES_REQUIRED python_stub${name})
   endif()

@@ -1,4 +1,4 @@
-# Compiles the files of web/ into a library as a table (src/serve/http/web_files.hpp), so that the server opens no file.
+# Compiles the files of web/ into a library as a table (src/serve/http/web_files.hpp). So the server opens no file.
 # SPDX-License-Identifier: Apache-2.0
 
 if(CMAKE_SCRIPT_MODE_FILE)

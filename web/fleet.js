@@ -7,6 +7,7 @@ import * as format from "./format.js";
 
 const PERIOD = 1000; // milliseconds between two questions
 const OLD = 15000; // milliseconds without a new state; the program makes one every 10 s at least
+const GIL_KEPT = 3; // seconds without a word of an agent's Python, which tells once a second that it runs
 const LOSSES = ["outbox_full", "expired", "fenced", "lost_with_agent"];
 
 const cameras = new Cameras();
@@ -105,6 +106,9 @@ function loadBar(load) {
 
 function wordOfAgent(agent) {
   if (agent.state === "up" && agent.silent > 1) return { state: "stalled", word: `silent for ${format.time(agent.silent)}` };
+  if (agent.state === "up" && agent.python_silent > GIL_KEPT) {
+    return { state: "stalled", word: `its GIL is kept for ${format.time(agent.python_silent)}` };
+  }
   if (agent.state === "up") return { state: "ok", word: agent.draining ? "draining" : "up" };
   if (agent.state === "starting") return { state: "starting", word: "starting" };
   return { state: "failed", word: agent.state };

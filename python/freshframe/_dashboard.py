@@ -6,22 +6,20 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _check, _fork, _life
+from ._closing import Closing
 from ._errors import GraphError, OptionError, OptionTypeError, StateError
 from ._port import Port
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from ._pipeline import Pipeline
 
 _MOST_PORTS = 1 << 16
 
 
-class Dashboard:
+class Dashboard(Closing):
     """The live page of a pipeline, returned by Pipeline.serve().
 
     The page is served until close(), until its pipeline is garbage-collected, or until the program exits.
@@ -79,16 +77,6 @@ class Dashboard:
         return (
             f'<a href="{url}" target="_blank" rel="noreferrer">{html.escape(self.url.partition("?")[0])}</a>'
         )
-
-    def __enter__(self) -> Self:
-        """Returns itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes the dashboard."""
-        self.close()
 
 
 _open: weakref.WeakKeyDictionary[Pipeline, Dashboard] = weakref.WeakKeyDictionary()

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -12,22 +13,22 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Startable:
+class Startable(ABC):
     """A base of Pipeline."""
 
     _engine: _native.Engine
 
+    @abstractmethod
     def start(self) -> Self:
         """Starts it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self, timeout: float = 5.0) -> None:
         """Stops it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stop_quietly(self) -> None:
         """Stops it, and logs an exception of stop()."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         """Starts it if needed."""

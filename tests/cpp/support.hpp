@@ -5,10 +5,12 @@
 
 #include "freshframe/pipeline.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -35,6 +37,11 @@ inline constexpr bool kSanitized = FRESHFRAME_TEST_SANITIZED != 0;
 class Watchdog final : public ::testing::EmptyTestEventListener {
  public:
   static constexpr unsigned kSeconds = kSanitized ? 120 : 30;
+  /// How many times longer every limit is: programs under QEMU need it.
+  static unsigned patience() {
+    const char* const said = std::getenv("FRESHFRAME_TEST_PATIENCE");
+    return said == nullptr ? 1 : static_cast<unsigned>(std::max(std::atoi(said), 1));
+  }
 
   void OnTestStart(const ::testing::TestInfo& info) override {
     const std::string name =
@@ -42,7 +49,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
     std::strncpy(message_, name.c_str(), sizeof message_ - 1);
     length_ = std::strlen(message_);
     std::signal(SIGALRM, &Watchdog::bark);
-    ::alarm(kSeconds);
+    ::alarm(patience() * kSeconds);
   }
   void OnTestEnd(const ::testing::TestInfo& /*info*/) override { ::alarm(0); }
 
@@ -59,7 +66,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
 
 /// Raises the time limit of the running test; for stress tests.
 inline void extend_watchdog(unsigned seconds) {
-  ::alarm(kSanitized ? seconds * 2 : seconds);
+  ::alarm(Watchdog::patience() * (kSanitized ? seconds * 2 : seconds));
 }
 
 // GoogleTest owns the listener; gtest_main offers no other moment to register one.

@@ -1,4 +1,4 @@
-"""What the tests of fleets on Ray clusters share."""
+"""Fixtures of the tests of fleets on Ray clusters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

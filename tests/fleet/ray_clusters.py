@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, for all tests that do it no harm."""
+"""A Ray cluster of two nodes on this machine, shared by the tests that leave it intact."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-# Both are read when Ray is imported. Without the first it takes the machine's outer address.
+# Ray reads both when it is imported. Without the first it takes the machine's outer address.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -23,7 +25,12 @@ from support import until
 
 import freshframe as ff
 from freshframe import _cli
-from freshframe.fleet._ray_connection import RayConnection
+from freshframe.fleet import _check_pipeline
+from freshframe.fleet._camera_server import CameraServer
+from freshframe.fleet._checks import SHORT_OVERLAP, read_sessions
+from freshframe.fleet._cluster_state import Trouble
+from freshframe.fleet._ray_connection import NAMESPACE, RayConnection
+from freshframe.fleet._ray_fleets import actor_name
 from freshframe.fleet._ray_store import RayStore
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
@@ -94,18 +101,20 @@ def pid_of_the_controller(cluster: Any) -> int:
     connection = RayConnection(cluster.address, None)
     try:
         ray = connection.ray
-        actor = ray.get_actor("freshframe-fleet-yard", namespace="freshframe")
+        actor = ray.get_actor(actor_name("yard"), namespace=NAMESPACE)
         return int(ray.get(actor.pid.remote()))
     finally:
         connection.close()
 
 
 def test_a_controller_that_is_killed_is_restarted_by_ray_and_adopts_its_agents(
-    cluster: Any, yard: int
+    cluster: Any, yard: int, tmp_path: Path
 ) -> None:
-    with ff.Fleet.connect("yard", address=cluster.address) as fleet:
+    log = tmp_path / "sessions.jsonl"
+    with CameraServer(1, 25, log) as server, ff.Fleet.connect("yard", address=cluster.address) as fleet:
         reader = fleet.reader("ticks", name="log")
-        fleet.add("only", fleet_builds.ticks, "ticks:0.02", exclusive=True)
+        fleet.add("gate", _check_pipeline.build, server.url(0), exclusive=True)
+        until(lambda: fleet.stats().cameras["gate"].results > 0, "results of the exclusive camera")
         samples = [reader.get(50) for _ in range(100)]
         before = fleet.stats()
         assert len(before.agents) == 2
@@ -115,20 +124,45 @@ def test_a_controller_that_is_killed_is_restarted_by_ray_and_adopts_its_agents(
 
         def goes_on() -> bool:
             samples.append(reader.get(50))
-            return samples[-1].ordinal > newest + 300
+            return samples[-1].ordinal > newest + 100
 
-        until(goes_on, "results of the same start")
-        print(f"controller killed: 300 results more after {time.monotonic() - began:.2f} s")
+        until(goes_on, lambda: f"results of the same start, {len(samples)}: {fleet.stats()}")
+        print(f"controller killed: 100 results more after {time.monotonic() - began:.2f} s")
         after = fleet.stats()
         assert after.term > before.term
         assert after.cameras["cam"].epoch == yard
         assert {a.pid for a in after.agents.values()} == {a.pid for a in before.agents.values()}
         keys = [(s.camera, s.epoch, s.ordinal) for s in samples]
         assert len(keys) == len(set(keys))
-        for name in ("cam", "only"):
-            mine = [s.ordinal for s in samples if (s.camera, s.epoch) == (name, after.cameras[name].epoch)]
-            assert mine == list(range(mine[0], mine[0] + len(mine)))
-        until(lambda: fleet.stats().cameras["only"].sessions <= 1, "one session")
+        mine = [s.ordinal for s in samples if (s.camera, s.epoch) == ("cam", yard)]
+        assert mine == list(range(mine[0], mine[0] + len(mine)))
+        until(lambda: len(read_sessions(log, now=math.inf)) > 1, "the next session of the exclusive camera")
+        assert fleet.stats().cameras["gate"].epoch == before.cameras["gate"].epoch
+        fleet.remove("gate")
+        until(lambda: "gate" not in fleet.stats().cameras, "the end of the exclusive camera")
+        until(lambda: read_sessions(log, now=math.inf)[-1].closed < math.inf, "the end of its session")
+    for session, following in itertools.pairwise(read_sessions(log, now=math.inf)):
+        assert following.opened > session.closed - SHORT_OVERLAP
+
+
+def test_a_controller_that_cannot_be_started_again_says_why_until_it_can(cluster: Any, yard: int) -> None:
+    with ff.Fleet.connect("yard", address=cluster.address) as fleet:
+        store = RayStore()
+        (key,) = store.keys("yard/state/")
+        known = store.get(key)
+        assert known is not None
+        store.put(key, b"no pickle")
+        os.kill(pid_of_the_controller(cluster), signal.SIGKILL)
+        try:
+            until(lambda: Trouble("yard", store).why(), "the reason")
+            with pytest.raises(ff.StateError, match=r"it cannot be started again, .*UnpicklingError"):
+                fleet.stats()
+        finally:
+            (key,) = store.keys("yard/state/")
+            store.put(key, known)
+        camera = fleet.reader("ticks").get(100)
+        assert camera.camera == "cam"
+        until(lambda: Trouble("yard", store).why() == "", "the end of the trouble")
 
 
 def test_the_command_line_finds_a_detached_fleet(

@@ -1,4 +1,4 @@
-"""The head of a Ray cluster is lost."""
+"""Cameras run on without the head of their Ray cluster, and the statistics say that it is lost."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

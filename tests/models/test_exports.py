@@ -33,8 +33,6 @@ SMALL = 64  # pixels: of smaller boxes each edge is compared
 EDGE = 0.3  # pixels
 OVERLAP = 0.99
 EQUAL = 0.99  # of the boxes
-TRAINED = 0.95  # with pictures of any size alone, about a hundred boxes
-UNTRAINED = 0.8  # the same with random weights, whose confidences nearly tie, and levels that differ by one
 
 pytestmark = pytest.mark.skipif(
     not (FOLDER / "boxes.npz").is_file(), reason="./dev test --models makes the exports"
@@ -88,8 +86,13 @@ def matched(ours: Any, theirs: Any) -> int:
     return count
 
 
+def with_area(boxes: Any) -> Any:
+    """Ultralytics clips boxes that lie in the bars to empty ones and keeps them."""
+    return boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
+
+
 def kind_of(picture: Any) -> str:
-    """Of any size, the levels of cv2.resize(), which sums with 11 bits, differ by one at some pixels."""
+    """How it is scaled to the input."""
     height, width = picture.shape[:2]
     if height == width == SIDE:
         return "of the input's size"
@@ -104,14 +107,11 @@ def test_the_boxes_are_those_of_ultralytics(known: dict[str, Any], name: str) ->
     boxes = found(FOLDER / f"{name}.onnx", float(known[f"{name}/confidence"]), pictures)
     same, count = Counter[str](), Counter[str]()
     for i, (picture, ours) in enumerate(zip(pictures, boxes, strict=True)):
-        theirs = known[f"{name}/{i}"]
+        theirs = with_area(known[f"{name}/{i}"])
         same[kind_of(picture)] += matched(ours, theirs)
         count[kind_of(picture)] += max(len(ours), len(theirs))
     for kind in count:
         print(f"{name}, {kind}: {same[kind]} of {count[kind]} boxes, {same[kind] / count[kind]:.2%}")
     for kind in count:
         assert count[kind] > 80
-        any_size = TRAINED if name == "shapes" else UNTRAINED
-        assert same[kind] >= (any_size if kind == "of any size" else EQUAL) * count[kind], kind
-    if name == "shapes":
-        assert sum(same.values()) >= EQUAL * sum(count.values())
+        assert same[kind] >= EQUAL * count[kind], kind

@@ -1,4 +1,4 @@
-"""What the agents of the tests build: a module of its own, so that an agent imports little."""
+"""The pipelines that agents build in the tests, in a small module that an agent imports quickly."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

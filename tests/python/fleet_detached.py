@@ -1,4 +1,4 @@
-"""Detached fleets without a cluster: the controller is a process of the test, and so are the guards."""
+"""Detached fleets without a cluster: the controller and the guards are processes of the test."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

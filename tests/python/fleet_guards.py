@@ -1,4 +1,4 @@
-"""Fleets whose agents are behind guards, as on a cluster; here the guards are processes of the test."""
+"""Fleets with agents behind guards, as on a cluster. Here the guards are processes of the test."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

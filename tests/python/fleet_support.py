@@ -1,4 +1,4 @@
-"""What the tests of fleets share: one fleet for a module, and what must be true of each fleet."""
+"""Fixtures and checks of the fleet tests: one fleet per module, and the rules that every fleet keeps."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a restarted controller decides of the agents and cameras of before, on a simulated clock."""
+"""A restarted controller adopts the agents and cameras of its predecessor, on a simulated clock."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from freshframe.fleet import _adoption
 from freshframe.fleet._books import Books
-from freshframe.fleet._decisions import Action, Camera, Decisions
+from freshframe.fleet._decisions import Action, Agent, Camera, Decisions
 from freshframe.fleet._relay import Relay
 from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
 
@@ -116,7 +116,7 @@ def test_a_camera_that_was_removed_is_closed_before_its_name_is_free() -> None:
 def test_a_start_that_hangs_is_not_forgotten_by_the_next_controller() -> None:
     hung = Camera(0, "cam0", exclusive=True, state="closing", agent="a", epoch=5, hangs=True, then="failed")
     hung.why = "no start within 120 s"
-    fleet = Restarted(_adoption.camera_state(hung))
+    fleet = Restarted(_adoption.camera_state(hung, 0.0))
     fleet.report("a", (0, 5))
     fleet.report("b")
     fleet.wait(9)
@@ -126,6 +126,51 @@ def test_a_start_that_hangs_is_not_forgotten_by_the_next_controller() -> None:
     assert "all that it has are starts that hang: killed" in [text for _, _, text in fleet.decisions.events]
     assert fleet.decisions.cameras[0].then == "failed"
     assert fleet.started == []
+
+
+def test_a_camera_that_fails_waits_on_with_the_next_controller() -> None:
+    failed = Camera(0, "cam0", state="failed", failures=7, failures_in_row=5, retry_at=1030.0)
+    fleet = Restarted(_adoption.camera_state(failed, 1000.0))  # by the clock of another machine
+    fleet.report("a")
+    fleet.report("b")
+    fleet.wait(29)
+    assert fleet.started == []
+    fleet.wait(2)
+    (action,) = fleet.started
+    fleet.decisions.started((0, action.epoch), fleet.now)
+    fleet.decisions.failed((0, action.epoch), fleet.now, "again")
+    camera = fleet.decisions.cameras[0]
+    assert camera.failures == 8
+    fleet.wait(25)
+    assert len(fleet.started) == 1
+
+
+def test_a_culprit_is_held_on_and_cleared_by_the_next_controller() -> None:
+    held = Camera(0, "cam0", state="failed", crashes=3, trial=10.0, company=1, holds=4, retry_at=60.0)
+    tried = Camera(1, "cam1", state="running", agent="a", epoch=5, crashes=2, trial=10.0, company=1)
+    fleet = Restarted(_adoption.camera_state(held, 0.0), _adoption.camera_state(tried, 0.0))
+    fleet.report("a", (1, 5))
+    fleet.report("b")
+    fleet.wait(9)
+    assert fleet.decisions.cameras[1].company == 1
+    fleet.wait(8)
+    assert fleet.decisions.cameras[1].crashes == 0
+    fleet.wait(40)
+    assert fleet.started == []
+    fleet.wait(5)
+    (action,) = fleet.started
+    fleet.decisions.started((0, action.epoch), fleet.now)
+    fleet.decisions.gone(action.agent, fleet.now, "killed by signal 11", crashed=True)
+    assert fleet.decisions.cameras[0].why.startswith("held for 16 s: it crashed 4 agents in a row")
+
+
+def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
+    agent = Agent("a", {"site": "north"}, draining=True, deaths=3, deaths_in_row=2)
+    decisions = Decisions(lambda: 1)
+    _adoption.restore(decisions, [{**_adoption.agent_state(agent), "launched": True}], [], 0.0)
+    restored = decisions.agents["a"]
+    assert (restored.labels, restored.draining) == ({"site": "north"}, True)
+    assert (restored.deaths, restored.deaths_in_row) == (3, 2)
 
 
 def outbox(reported: int, handed: int, waiting: int) -> Records:

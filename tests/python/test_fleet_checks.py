@@ -1,4 +1,4 @@
-"""The checker of fleets: each rule, kept and broken."""
+"""The checker of fleets accepts runs that keep its rules, and finds each broken rule."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

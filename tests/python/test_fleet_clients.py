@@ -1,14 +1,16 @@
-"""The controller of a detached fleet in this process: its programs, its store and what guards tell it."""
+"""A detached fleet's controller in this process: its programs, its store and the reports of guards."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -18,14 +20,16 @@ import pytest
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import _detached_controller, _remote_controller, _wire
+from freshframe.fleet import _detached_controller, _ray_controller, _remote_controller, _wire
 from freshframe.fleet._channel import Channel, Endpoint, Unreachable
 from freshframe.fleet._clients import Clients
-from freshframe.fleet._cluster_state import ClusterState
+from freshframe.fleet._cluster_state import ClusterState, Trouble
 from freshframe.fleet._controller_state import Setup, boot_time
 from freshframe.fleet._decisions import Agent, Camera, Times
 from freshframe.fleet._detached_controller import DetachedController
 from freshframe.fleet._handshake import introduce, message
+from freshframe.fleet._ray_place import RayPlace
+from freshframe.fleet._reader import FleetReader
 from freshframe.fleet._remote_controller import RemoteController
 from freshframe.fleet._remote_reader import RemoteReader
 from freshframe.fleet._served_reader import ServedReader
@@ -109,7 +113,7 @@ def yard() -> Iterator[Yard]:
     yard.end()
 
 
-def give(reader: ServedReader, *ordinals: int) -> None:
+def give(reader: FleetReader, *ordinals: int) -> None:
     """As an agent's batch does."""
     pickled = pickle.dumps(0, 5)
     data = (1).to_bytes(4, "little") + len(pickled).to_bytes(8, "little") + pickled
@@ -138,6 +142,21 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
     _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0)
     assert lost == []
     assert (serial, [item[6] for item in items]) == (1, [0, 1, 2])
+
+
+def test_a_reader_wakes_the_controller_once_when_it_has_room_again() -> None:
+    wakes: list[int] = []
+    reader = FleetReader(1, "ticks", {0: "cam"}.__getitem__, lambda: wakes.append(1), lambda _: None)
+    give(reader, *range(10))
+    assert reader._makes_room()
+    for _ in range(10):
+        reader.get(50)
+    assert wakes == []  # the next pull is on its way already
+    give(reader, *range(10, 1010))
+    assert not reader._makes_room()
+    left = [reader.get(50).ordinal for _ in range(1000)]
+    assert left == list(range(10, 1010))
+    assert wakes == [1]
 
 
 def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard) -> None:
@@ -276,6 +295,80 @@ def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
         assert controller._decisions.agents["a"].why == "killed by signal 9"
 
 
+class Guard:
+    """The test's end of a guard's channel. Its agents do not exist."""
+
+    def __init__(self, controller: DetachedController, stack: contextlib.ExitStack) -> None:
+        self._hello = {"node": "node", "pid": os.getpid(), "version": ff.__version__, "cores": 1.0}
+        self._address, self._stack = controller.guards.address, stack
+        self._orders = _wire.MessageReader()
+        self._channel = self._connect("guard")
+        self._heard: list[dict[str, Any]] = []
+        assert self.order()["what"] == "known"
+        self._connect("agent")
+
+    def _connect(self, what: str) -> socket.socket:
+        connection = self._stack.enter_context(socket.create_connection(self._address, 50))
+        introduce(connection, TOKEN, {"what": what, **self._hello})
+        connection.settimeout(50)
+        return connection
+
+    def order(self) -> dict[str, Any]:
+        """The next one."""
+        while not self._heard:
+            self._heard += [json.loads(bytes(each)) for each in self._orders.add(self._channel.recv(1000))]
+        return self._heard.pop(0)
+
+    def tell(self, **what: Any) -> None:
+        self._channel.sendall(message(what))
+
+
+def kept_agent(store: Memory) -> dict[str, Any]:
+    """What the next controller would find."""
+    (state,) = [value for key, value in store.values.items() if "/state/" in key]
+    (agent,) = pickle.loads(state)["agents"]
+    return dict(agent)
+
+
+def test_an_agent_is_launched_once_the_next_controller_would_know_of_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.controller.add_node("a", "node", {})
+    agent = yard.controller._decisions.agents["a"]
+    put = yard.store.put
+
+    def put_once(key: str, value: bytes) -> None:
+        put(key, value)
+        monkeypatch.setattr(yard.store, "put", refuse)
+
+    def refuse(key: str, value: bytes) -> None:
+        raise OSError("the store takes nothing more")
+
+    yard.store.fails = True
+    with contextlib.ExitStack() as stack:
+        guard = Guard(yard.controller, stack)
+        until(lambda: "must be written to the cluster's store" in agent.why, "the wait for the store")
+        assert agent.launches == 0
+        monkeypatch.setattr(yard.store, "put", put_once)
+        yard.store.fails = False
+        assert guard.order()["what"] == "launch"
+        assert kept_agent(yard.store)["launched"]
+    monkeypatch.setattr(yard.store, "put", put)
+
+
+def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_launched(
+    leave_behind: Callable[..., Yard],
+) -> None:
+    controller = leave_behind().controller
+    with contextlib.ExitStack() as stack:
+        guard = Guard(controller, stack)
+        sought = guard.order()
+        assert sought["what"] == "look for"
+        assert controller._decisions.agents["a"].state == "up"  # it may be there
+        guard.tell(what="ended", number=sought["number"], why="ended with its guard")
+        assert guard.order()["what"] == "launch"
+
+
 def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_begun(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +476,51 @@ def test_a_reader_whose_opening_is_interrupted_is_closed(yard: Yard) -> None:
     goes_on.set()
     until(lambda: all(each.name != "reader of ticks" for each in threading.enumerate()), "its thread")
     until(lambda: not yard.controller._readers, "its end at the controller")
+
+
+def test_a_controller_that_cannot_be_started_again_says_why_and_is_given_up_after_ten_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    store = Memory()
+    trouble = Trouble("yard", store)
+    now = 1000.0
+    monkeypatch.setattr(_ray_controller, "_TRY_AGAIN", 0.0)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(time, "time", lambda: now)
+    for _ in range(2):
+        _ray_controller._try_again(trouble, "yard", ValueError("bad\n state"))
+        assert trouble.why() == "ValueError: bad state"
+        now += 599.0
+    assert ended == [1, 1]
+    _ray_controller._try_again(trouble, "yard", ValueError("bad state"))  # returns: Ray gives up
+    assert ended == [1, 1]
+    trouble.end()
+    assert trouble.why() == ""
+    store.fails = True
+    _ray_controller._try_again(trouble, "yard", OSError("no store"))
+    assert ended == [1, 1, 1]
+    assert trouble.why() == ""
+
+
+def test_machines_are_watched_on_after_a_sweep_that_failed() -> None:
+    class Watched(RayPlace):
+        def __init__(self) -> None:
+            self._closing, self._failures = threading.Event(), 0
+            self.controller: Any = SimpleNamespace(sweep=self._sweep)
+            self.sweeps = 0
+
+        def _look(self) -> None: ...
+
+        def _sweep(self) -> None:
+            self.sweeps += 1
+            if self.sweeps == 2:
+                self._closing.set()
+            raise KeyError("agent")
+
+    place = Watched()
+    place._run()
+    assert (place.sweeps, place._failures) == (2, 2)
 
 
 def test_a_token_is_not_shown() -> None:

@@ -1,4 +1,4 @@
-"""The network between the controller and one agent is cut: nothing passes, and nobody is told."""
+"""The network between the controller and one agent drops all packets, and neither end gets an error."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import fleet_builds
 import pytest
+from counting_server import CountingServer
 from fleet_guards import GuardedFleet
 from fleet_support import balance, is_alive, until_up
 from support import until
-from test_fleet_exclusive import CountingServer
 
 pytestmark = [pytest.mark.network, pytest.mark.full]
 

@@ -1,4 +1,4 @@
-"""What a fleet's controller decides, on a simulated clock."""
+"""The decisions of a fleet's controller, on a simulated clock."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any
 
 import fleet_builds
 import pytest
+from counting_server import CountingServer
 from fleet_detached import Yard
 from fleet_support import balance, is_alive, until_up
 from support import until
@@ -284,6 +285,24 @@ def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_n
         fleet.shutdown()
     mortal.controller.wait()
     assert not list((mortal.folder / "store").iterdir())
+
+
+def test_an_exclusive_camera_has_one_session_whatever_becomes_of_the_controller(mortal: Yard) -> None:
+    with CountingServer() as server, mortal.connect() as fleet:
+        reader = fleet.reader("circles")
+        fleet.add("gate", fleet_builds.stream, server.url, exclusive=True)
+        reader.get(50)
+        epoch = fleet.stats().cameras["gate"].epoch
+        mortal.restart_controller()  # its lease may last or end meanwhile
+        until(lambda: fleet.stats().agents["south"].state == "up", "the other agent")
+        until(lambda: reader.get(50).epoch >= epoch, "a result")
+        mortal.controller.kill()
+        mortal.controller.wait()
+        until(lambda: server.sessions == 0, "the end of its session without a controller")
+        mortal.start_controller()
+        until(lambda: server.sessions == 1, "its session")
+        assert server.most == 1
+        assert fleet.stats().cameras["gate"].epoch == epoch
 
 
 @pytest.mark.full

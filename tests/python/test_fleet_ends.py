@@ -1,4 +1,4 @@
-"""How fleets end, what they leave, and what ends with them."""
+"""Fleets end with their programs, their agents end too, and nothing is left behind."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

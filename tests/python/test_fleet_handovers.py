@@ -1,4 +1,4 @@
-"""Cameras that move and allow several sessions are never without a run, on a simulated clock."""
+"""A camera that allows several sessions always has a run while it moves, on a simulated clock."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ctrl-C, forks, handlers that wait and builds that hang: none of them harms a fleet."""
+"""A fleet survives Ctrl-C, forks, handlers that wait and builds that hang."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def interrupt_each_line() -> None:
 
 
 def test_an_interrupt_at_any_line_of_a_pull_loses_and_repeats_nothing() -> None:
-    # In a thread of its own: CPython 3.11 takes an exception whose handler was interrupted for one that is
-    # still being handled, and every later failure would name it.
+    # It runs in a thread of its own. CPython 3.11 treats an exception as still being handled when its handler
+    # was interrupted, and every later failure would name it.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(interrupt_each_line).result()
 

@@ -1,4 +1,4 @@
-"""Fleet.map(): files become files, complete or not at all."""
+"""Fleet.map() writes complete output files, or none."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Starts that hang and agents that are stuck: what a controller decides, on a simulated clock."""
+"""A controller's decisions about starts that hang and agents that are stuck, on a simulated clock."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

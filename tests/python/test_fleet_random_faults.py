@@ -1,4 +1,4 @@
-"""Faults for fleets: the same for the same seed, and they hit whom they name."""
+"""Random faults of fleets are the same for the same seed, and each hits the process that it names."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

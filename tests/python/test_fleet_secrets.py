@@ -1,4 +1,4 @@
-"""What a fleet shows, logs and keeps has no passwords in it."""
+"""The pages, logs and stores of a fleet contain no passwords."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -60,6 +60,17 @@ def test_boxes_come_back_in_coordinates_of_the_picture(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.xyxy, [[20, 10, 60, 30]], atol=1e-4)
 
 
+def test_pictures_of_other_shapes_leave_nothing_in_the_input(tmp_path: Path) -> None:
+    path = mean_colour(tmp_path / "mean.onnx")  # the bars count
+    sizes = [(80, 40), (80, 40), (40, 80), (40, 80), (80, 40), (64, 64), (40, 80), (300, 10), (80, 40)]
+    frames = [plain(RED, size) for size in sizes]
+    together = [s.value for s in ff.run_node(ff.OnnxDetector(path, confidence=0), frames)]
+    for frame, value in zip(frames, together, strict=True):
+        (alone,) = ff.run_node(ff.OnnxDetector(path, confidence=0), [frame])
+        np.testing.assert_array_equal(value.xyxy, alone.value.xyxy)
+        np.testing.assert_array_equal(value.confidence, alone.value.confidence)
+
+
 def test_only_the_classes_that_were_asked_for_are_given(tmp_path: Path) -> None:
     model = mean_colour(tmp_path / "mean.onnx")
     assert len(detect(ff.OnnxDetector(model, classes=["green"]), plain(RED, (8, 8)))) == 0

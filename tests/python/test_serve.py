@@ -1,4 +1,4 @@
-"""Pipeline.serve(): what a viewer is told and shown, also while the interpreter is frozen."""
+"""Pipeline.serve(): the numbers and pictures that a viewer gets, also while the interpreter is frozen."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_pictures_come_while_somebody_looks_and_none_is_encoded_otherwise() -> N
                 assert (header["port"], header["width"], header["height"]) == ("cam", 320, 180)
                 assert 0 <= header["age"] < 50
             before = state_when(live, lambda state: state["views"][0]["viewers"] == 0)["views"][0]["encoded"]
-            # What was on its way may still be counted; afterwards nothing is encoded.
+            # A picture on its way may still be counted. After it nothing is encoded.
             later = [live.next("state")["views"][0]["encoded"] for _ in range(5)]
             assert before >= 4
             assert later[-1] == later[0]
@@ -304,8 +304,9 @@ with Live(sys.argv[1]) as live:
 """
 
 
+@pytest.mark.needs_gil
 def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts() -> None:
-    # Python is frozen until the viewer has had twelve states meanwhile; its end would end that, too.
+    # Python stays frozen until the viewer has got twelve states, or has ended.
     reading, writing = os.pipe()
     hold = f"import ctypes; ctypes.PyDLL(None).read({reading}, ctypes.create_string_buffer(1), 1)"
     pipeline = ff.Pipeline()
@@ -332,6 +333,7 @@ def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts
     assert "read" in culprits[0]["native"]
 
 
+@pytest.mark.needs_gil
 def test_a_second_watch_is_heard_too() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
     pipeline = ff.Pipeline()

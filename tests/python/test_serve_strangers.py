@@ -1,4 +1,4 @@
-"""Pipeline.serve(): its arguments, who may ask, what a stranger can do, and when it ends."""
+"""Pipeline.serve(): its arguments, its access rules, its limits for strangers, and its end."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

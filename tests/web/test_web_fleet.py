@@ -48,6 +48,7 @@ def state(**changes: Any) -> dict[str, Any]:
             "cameras": 250,
             "load": 0.2 * number,
             "silent": 0.1,
+            "python_silent": 12.0 if number == 1 else 0.5,
             "launches": 1,
             "deaths": 1 if number == 3 else 0,
         }
@@ -114,6 +115,8 @@ def test_what_is_broken_is_seen_at_a_glance(pages: Any, page: Page) -> None:
     assert "990 / 1,000" in page.text("#facts")
     assert page.text("#phase") == "with problems"
     assert "killed by signal 9" in page.text('[data-agent="agent3"]')
+    assert "its GIL is kept for 12" in page.text('[data-agent="agent1"]')
+    assert "GIL" not in page.text('[data-agent="agent0"]')
     page.run("document.getElementById('problems-only').click()")
     assert names(page) == [f"camera-{number}" for number in range(7, CAMERAS, 100)]
     assert "<b>401</b> Unauthorized" in page.text('[data-camera="camera-7"]')

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -31,11 +32,12 @@ def python(log: str) -> str:
 def main() -> None:
     """outcome.py FOLDER LEFT_OUT EMBEDDED_STATUS COMPILER AVCODEC PYTHON NUMPY TESTS..."""
     folder, left_out, embedded, compiler, avcodec, version, numpy, *tests = sys.argv[1:]
+    names = [word.removeprefix("tests/python/test_").removesuffix(".py") for word in tests]
     notes = [
         "cross-compiled, run under `qemu-aarch64`",
-        f"{left_out} C++ tests that start processes left out",
+        f"left out: {left_out}",
         f"threads of an embedded Python: {'passed' if embedded == '0' else 'failed'}",
-        f"Python tests: `{' '.join(tests)}`",
+        f"Python tests: `{shlex.join(names)}`",
     ]
     row = {
         "python": version,

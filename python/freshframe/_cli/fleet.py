@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import freshframe as ff
-from freshframe.fleet import FleetSample, _desk, _ray_connection, _ray_controller
+from freshframe.fleet import FleetSample, _desk
 
 from .app_file import MODULE, AppError, loaded
 from .messages import Messages
@@ -41,10 +41,12 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.ray is None:
         name = _only_one(_desk.running()) if options.name is None else _one_of(options.name)
         return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
+    from freshframe.fleet import _ray_connection, _ray_fleets  # noqa: PLC0415  (local fleets need neither)
+
     address = _ray_connection.checked_address(options.ray)
     connection = _ray_connection.RayConnection(address, None)
     try:
-        name = options.name or _only_detached(_ray_controller.running(connection))
+        name = options.name or _only_detached(_ray_fleets.running(connection))
         with ff.Fleet.connect(name, address=address) as fleet:
             return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
     finally:

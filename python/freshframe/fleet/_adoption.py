@@ -11,13 +11,21 @@ from ._decisions import Action, Agent, Camera, Decisions, Run, Times
 GRACE = 3.0  # seconds for agents to find the new controller, beside the length of a lease
 _FIELDS = (
     *("number", "name", "needs", "exclusive", "state", "why", "agent", "epoch", "starts", "removed"),
-    *("hangs", "then"),
+    *("hangs", "then", "failures", "failures_in_row", "overlap"),
+    *("crashes", "trial", "company", "holds"),
 )
+_AGENT_FIELDS = ("name", "draining", "deaths", "deaths_in_row")
 
 
-def camera_state(camera: Camera) -> dict[str, Any]:
-    """What is kept of a camera."""
-    return {name: getattr(camera, name) for name in _FIELDS}
+def camera_state(camera: Camera, now: float) -> dict[str, Any]:
+    """What is kept of a camera. The next controller may be on another machine, whose clock is another one."""
+    state = {name: getattr(camera, name) for name in _FIELDS}
+    return {**state, "retry_in": max(0.0, camera.retry_at - now)}
+
+
+def agent_state(agent: Agent) -> dict[str, Any]:
+    """What is kept of an agent."""
+    return {"labels": dict(agent.labels), **{name: getattr(agent, name) for name in _AGENT_FIELDS}}
 
 
 def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: Any, now: float) -> None:
@@ -35,6 +43,8 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
             python_ran=now + GRACE,
             load=1.0,  # takes none before it has reported
             draining=each["draining"],
+            deaths=each.get("deaths", 0),
+            deaths_in_row=each.get("deaths_in_row", 0),
             launches=2,
             launch_at=now,
             added=now - decisions.times.first_start,
@@ -43,7 +53,8 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
         )
         decisions._placed[each["name"]] = set()
     for each in cameras:
-        camera = Camera(since=now, **each)
+        fields = dict(each)
+        camera = Camera(since=now, retry_at=now + fields.pop("retry_in", 0.0), **fields)
         decisions.cameras[camera.number] = camera
         agent = decisions.agents.get(camera.agent or "")
         if agent is not None and agent.state == "up" and camera.state in ("starting", "running", "closing"):
@@ -54,6 +65,7 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
                 camera.state = "unplaced"
         if camera.state != "running":
             decisions._restless.add(camera.number)
+        decisions._suspects.remember(camera)
 
 
 def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted: float, now: float) -> str:

@@ -132,6 +132,8 @@ class _Agent:
             self._tell("page", self._page.url)
 
     def _publish(self) -> None:
+        if self._page is None:
+            return
         with self._lock:
             runs = sorted(self._runs.values(), key=lambda run: run.name)
         rows = [
@@ -143,8 +145,7 @@ class _Agent:
             )
             for run in runs
         ]
-        if self._page is not None:
-            self._page.publish(rows)
+        self._page.publish(rows)
 
     def _learn(self, number: int, known: bytes, pickled: bytes) -> None:
         self._builds[number] = ReceivedBuild(known, pickled)

@@ -17,9 +17,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
+from freshframe._closing import Closing
 from freshframe._errors import SourceError
 
 from ._stamped_picture import stamped_jpeg
@@ -32,7 +32,7 @@ _SEND_BUFFER = 8 * 1024  # bytes that wait in the server at most
 _BOUNDARY = "freshframe-camera"
 
 
-class CameraServer:
+class CameraServer(Closing):
     """The server as a process of its own, so that no fault of the program under test touches it."""
 
     def __init__(self, cameras: int, fps: float, log: Path) -> None:
@@ -67,16 +67,6 @@ class CameraServer:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
-
-    def __enter__(self) -> CameraServer:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes it."""
-        self.close()
 
 
 class _Log:

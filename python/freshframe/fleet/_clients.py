@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from .._errors import FreshframeError, StateError
 from .._log import logger
+from ._channel import CHANGES, LONGEST_PULL, MOST_RESULTS
 from ._served_reader import ServedReader
 from ._wire import MessageReader, framed
 
@@ -33,9 +34,7 @@ _ASKED = (  # methods of the controller
     "remove",
     "serve_agents",
 )
-CHANGES = frozenset({"add", "add_build", "drain", "move", "remove"})
-_LONGEST_PULL = 1.0  # seconds
-_AT_A_PULL = (500, 4 << 20)  # results, bytes
+_MOST_BYTES = 4 << 20  # in the answer to a pull
 _GRACE = 10.0  # seconds in which a program that lost its connection can go on with its readers
 _LOOK_EVERY = 0.5  # seconds
 _STATS_TIMEOUT = 10.0  # seconds
@@ -152,7 +151,7 @@ class Clients:
         if reader is None:
             raise StateError("the reader was closed")
         first, items = (
-            reader.take(turn, min(most, _AT_A_PULL[0]), _AT_A_PULL[1], min(wait, _LONGEST_PULL))
+            reader.take(turn, min(most, MOST_RESULTS), _MOST_BYTES, min(wait, LONGEST_PULL))
             if most
             else (0, [])
         )

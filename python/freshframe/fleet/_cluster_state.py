@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
 import time
 from typing import Any, Protocol
 
@@ -99,3 +100,43 @@ class ClusterState:
 
     def forget_in_child(self) -> None:
         """As StateFile."""
+
+
+class Trouble:
+    """Why the next controller of a fleet cannot be started, for the programs that look for it."""
+
+    def __init__(self, name: str, store: Store) -> None:
+        """Of a fleet."""
+        self._key = f"{name}/trouble"
+        self._store = store
+
+    def note(self, why: str) -> float:
+        """It has failed once more; the seconds since the first failure in a row.
+
+        Raises:
+            OSError: The store does not answer.
+        """
+        known = self._read()
+        now = time.time()
+        since = float(known.get("since", now))
+        self._store.put(self._key, json.dumps({"since": since, "why": why}).encode())
+        return now - since
+
+    def why(self) -> str:
+        """The latest reason. Empty: there is none, or the store does not answer."""
+        try:
+            return str(self._read().get("why", ""))
+        except OSError:
+            return ""
+
+    def _read(self) -> dict[str, Any]:
+        value = self._store.get(self._key)
+        return {} if value is None else dict(json.loads(value))
+
+    def end(self) -> None:
+        """A controller runs.
+
+        Raises:
+            OSError: The store does not answer.
+        """
+        self._store.delete(self._key)

@@ -209,11 +209,9 @@ class Consequences:
 
     def allowed(self, name: str) -> list[Run]:
         """What an agent may run: its answer's list."""
-        return [
-            self.cameras[number].run
-            for number in sorted(self._placed[name])
-            if self.cameras[number].state in ("starting", "running")
-        ] + self._handovers.runs(name)
+        placed = map(self.cameras.__getitem__, sorted(self._placed[name]))
+        runs = [(each.number, each.epoch) for each in placed if each.state in ("starting", "running")]
+        return runs + self._handovers.runs(name)
 
     def cameras_of(self, name: str) -> int:
         """How many cameras an agent has."""

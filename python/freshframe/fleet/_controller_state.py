@@ -92,7 +92,7 @@ class ControllerState:
 
     def _pull_all(self) -> None:
         for reader in self._readers.values():
-            if reader._has_room:
+            if reader._makes_room():
                 for link in self._links.values():
                     self._pull(link, reader)
 

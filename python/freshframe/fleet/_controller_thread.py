@@ -147,9 +147,10 @@ class ControllerThread(ControllerState):
         link.flush()
         self._hear(link)
 
-    def _hear(self, link: Link) -> None:
+    def _hear(self, link: Link, *, last: bool = False) -> None:
+        """``last``: nothing will follow."""
         try:
-            for message in link.receive():
+            for message in link.receive(last=last):
                 self._take(link, _wire.parsed(message))
         except EOFError:
             self._unregister(link)
@@ -166,11 +167,11 @@ class ControllerThread(ControllerState):
 
     def _watch_unsent(self) -> None:
         for link in self._links.values():
-            if link.socket is None:
+            if link.socket is None or link.waits_to_send == link.has_unsent:
                 continue
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.has_unsent else 0)
-            if self._selector.get_key(link.socket).events != events:
-                self._selector.modify(link.socket, events, ("socket", link))
+            link.waits_to_send = link.has_unsent
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.waits_to_send else 0)
+            self._selector.modify(link.socket, events, ("socket", link))
 
     def _take(self, link: Link, message: Any) -> None:
         now = boot_time()
@@ -309,7 +310,7 @@ class ControllerThread(ControllerState):
     def _bury(self, link: Link) -> None:
         """Its process has ended: what it had sent is read, the rest is lost."""
         if link.socket is not None:
-            self._hear(link)
+            self._hear(link, last=True)
         self._selector.unregister(link.child)
         why = str(link.child.reap() or "ended")
         self._unregister(link)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import pickle
 import selectors
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,8 +21,8 @@ from ._guards import FarLink, Post
 from ._link import Link
 from ._reader import FleetReader
 from ._served_reader import ServedReader
+from ._state_writer import StateWriter
 
-_LOOK_EVERY = 1.0  # seconds between two looks at the term
 _PATIENCE = 20.0  # seconds for the store to take what a program has changed
 _SURE = 2.0  # seconds after a look at the term for which no other controller gives away anything
 
@@ -63,26 +62,25 @@ class DetachedController(FarController):
             OSError: The store does not answer.
         """
         self._store = store
-        self._superseded = superseded
         self._keys: dict[str, int] = {}  # readers, by the key that their program gave them
         self.readers_of_before: dict[str, ServedReader] = {}
         self._restarted = 0.0
         self._left_over: set[str] = set()  # agents of before that have neither reported nor ended
         self._unmarked: set[str] = set()  # of these, those that are connected and have not answered the mark
         self._build_keys: list[str] = []
-        self._changed = threading.Condition()
-        self._changes = 0
-        self._written = 0
-        self._stopped = False
+        self._intended: dict[str, int] = {}  # agents to be launched, by the change that says so
+        self._writer = StateWriter(
+            self._write,
+            on_written=self._launch_intended,
+            on_error=lambda: self._log_error("the state of the fleet is not kept"),
+            superseded=superseded,
+        )
         super().__init__(setup, host=host, token=token)
         self._decisions.holds = self._why_held
-        self._writer = threading.Thread(
-            target=self._write_all, name=f"state of fleet {setup.name}", daemon=True
-        )
-        self._writer.start()
+        self._writer.start(self._kept, self._looked_at, f"state of fleet {setup.name}")
 
     def _make_state(self, keep: bool) -> ClusterState:
-        self._looked_at = boot_time()  # before the latest look that found no newer term
+        self._looked_at = boot_time()
         self._kept = ClusterState(self.name, self._store)
         return self._kept
 
@@ -91,9 +89,7 @@ class DetachedController(FarController):
     def _save(self) -> None:
         if self._unsaved:
             self._unsaved = False
-            with self._changed:
-                self._changes += 1
-                self._changed.notify_all()
+            self._writer.change()
 
     def write_through(self) -> None:
         """What a program has changed is kept before it is told that it was done.
@@ -101,36 +97,8 @@ class DetachedController(FarController):
         Raises:
             StateError: The store does not answer. It is tried again.
         """
-        with self._changed:
-            self._changes += 1
-            wanted = self._changes
-            self._changed.notify_all()
-            if not self._changed.wait_for(lambda: self._written >= wanted or self._stopped, _PATIENCE):
-                raise StateError("it is done, but the cluster's store does not answer: it may be forgotten")
-
-    def _write_all(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._written < self._changes or self._stopped, _LOOK_EVERY)
-                if self._stopped:
-                    return
-                changes, written = self._changes, self._written
-            try:
-                now = boot_time()
-                if not self._kept.is_latest:
-                    self._superseded()
-                    return
-                self._looked_at = now
-                if written < changes:
-                    self._write()
-            except OSError:
-                self._log_error("the state of the fleet is not kept")
-                with self._changed:
-                    self._changed.wait_for(lambda: self._stopped, _LOOK_EVERY)
-                continue
-            with self._changed:
-                self._written = changes
-                self._changed.notify_all()
+        if not self._writer.wait(self._writer.change(), _PATIENCE):
+            raise StateError("it is done, but the cluster's store does not answer: it may be forgotten")
 
     def _write(self) -> None:
         with self._lock:
@@ -153,17 +121,15 @@ class DetachedController(FarController):
             "serving": self._serving,
             "agents": [
                 {
-                    "name": agent.name,
-                    "labels": dict(agent.labels),
-                    "draining": agent.draining,
+                    **_adoption.agent_state(agent),
                     "node": self._nodes[agent.name],
-                    "launched": agent.name in self._links,
+                    "launched": agent.name in self._links or agent.name in self._intended,
                     "retired": self._retired.get(agent.name),
                 }
                 for agent in self._decisions.agents.values()
             ],
             "cameras": [
-                _adoption.camera_state(camera)
+                _adoption.camera_state(camera, boot_time())
                 for camera in self._decisions.cameras.values()
                 if camera.number in self._urls
             ],
@@ -246,8 +212,8 @@ class DetachedController(FarController):
     @property
     def _is_sure(self) -> bool:
         """Whether no newer controller can have given away an exclusive camera: it waits for their timeout."""
-        times = self._decisions.times
-        return boot_time() - self._looked_at < max(_SURE, times.session_timeout - times.give_away_after)
+        times, silent = self._decisions.times, boot_time() - self._writer.looked_at
+        return silent < max(_SURE, times.session_timeout - times.give_away_after)
 
     def _why_held(self, camera: Camera, at: float) -> str:
         if camera.exclusive and not self._is_sure:
@@ -334,8 +300,24 @@ class DetachedController(FarController):
         self._unsaved = True
 
     def _launch(self, name: str) -> None:
+        """The next controller must know of every agent that may be there: the intention is written first."""
+        if self._can_launch(name):
+            is_new = name not in self._intended
+            if is_new:
+                self._intended[name] = self._writer.change()
+            if not self._writer.is_written(self._intended[name]):
+                if not is_new:  # this is called again and again
+                    self._decisions.agents[
+                        name
+                    ].why = "its launch must be written to the cluster's store first"
+                return
+        self._intended.pop(name, None)
         super()._launch(name)
         self._unsaved = True
+
+    def _launch_intended(self) -> None:
+        if self._intended:
+            self._wake()
 
     # ---- results
 
@@ -391,8 +373,5 @@ class DetachedController(FarController):
 
     def stop(self) -> None:
         """Writes no more, and leaves nothing in the store."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        self._writer.join()
+        self._writer.stop()
         self._kept.clear()

@@ -180,7 +180,7 @@ class FarController(Controller):
     def _cut_off(self, link: FarLink) -> None:
         """Its guard has gone, so it will have; cameras that allow several sessions need not wait."""
         if link.socket is not None:
-            self._hear(link)
+            self._hear(link, last=True)
         self._unregister(link)
         self._fold(link)
         for reader in self._readers.values():
@@ -200,8 +200,11 @@ class FarController(Controller):
             raise FreshframeError("its guard is not connected")
         return FarLink(name, post, self._options)
 
+    def _can_launch(self, name: str) -> bool:
+        return name not in self._retired and self.guards.post(self._nodes[name]) is not None
+
     def _launch(self, name: str) -> None:
-        if name in self._retired or self.guards.post(self._nodes[name]) is None:
+        if not self._can_launch(name):
             self._decisions.agents[name].launch_at = math.inf  # until its guard is there
             return
         super()._launch(name)

@@ -4,34 +4,18 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import _check
 from .._errors import OptionError
 from . import _map, _specs
-from ._controller import Controller
 from ._fleet_life import FleetLife
 from ._map import MappedFile
-from ._ray_place import RayPlace
-from ._remote_controller import RemoteController
-from ._sent_builds import SentBuilds
 
 
 class FileMapper(FleetLife):
     """A base of Fleet, whose controller and builds it uses."""
-
-    def _begin(
-        self,
-        controller: Controller | RemoteController,
-        place: RayPlace | None = None,
-        answers: dict[str, Callable[..., Any]] | None = None,
-    ) -> None:
-        self._builds = SentBuilds(controller.add_build)
-        self._recordings: dict[tuple[int, str, str | None], _map.Recording] = {}
-        self._map_key = secrets.token_hex(6)
-        super()._begin(controller, place, answers)
 
     def map(
         self,

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._errors import OptionError, StateError, StopTimeout
-from . import _ray_connection, _ray_controller, _ray_place, _specs
+from . import _ray_connection, _specs
 from ._controller import Controller
 from ._controller_state import Setup
-from ._far_controller import FarController
 from ._file_mapper import FileMapper
 from ._page import FleetPage
 from ._reader import FleetReader
@@ -103,14 +102,19 @@ class Fleet(FileMapper):
             raise StateError("a local fleet needs a Python to start agents with, and this program has none")
         setup = Setup(name, kept, times, options)
         if detached:
-            self._begin(_ray_controller.create(where, setup, environment))
+            from . import _ray_fleets  # noqa: PLC0415  (local fleets need nothing of Ray)
+
+            self._begin(_ray_fleets.create(where, setup, environment))
         elif is_local:
             controller = self._make_controller(setup)
             self._begin(controller, answers=self._answers())
             for agent, labels in specs.items():
                 controller.add_agent(agent, labels)
         else:
-            place = _ray_place.RayPlace(
+            from ._far_controller import FarController  # noqa: PLC0415
+            from ._ray_place import RayPlace  # noqa: PLC0415
+
+            place = RayPlace(
                 _ray_connection.RayConnection(where, environment),
                 lambda host, token: FarController(setup, host=host, token=token),
                 host=host,
@@ -134,8 +138,10 @@ class Fleet(FileMapper):
         name = _specs.checked_name("name", name)
         if _check.text("address", address) == "local":
             raise OptionError("a local fleet ends with its program: there is none to connect to")
+        from . import _ray_fleets  # noqa: PLC0415
+
         fleet = cls.__new__(cls)
-        fleet._begin(_ray_controller.attach(_ray_connection.checked_address(address), name))
+        fleet._begin(_ray_fleets.attach(_ray_connection.checked_address(address), name))
         return fleet
 
     @staticmethod

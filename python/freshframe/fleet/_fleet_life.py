@@ -4,24 +4,25 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._closing import Closing
 from .._errors import OptionTypeError, StateError
 from . import _open_fleets
 from ._controller import Controller
 from ._desk import Desk
 from ._page import FleetPage
-from ._ray_place import RayPlace
-from ._remote_controller import RemoteController
+from ._sent_builds import SentBuilds
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from ._map import Recording
+    from ._ray_place import RayPlace
+    from ._remote_controller import RemoteController
 
-    from typing_extensions import Self
 
-
-class FleetLife:
+class FleetLife(Closing):
     """A base of Fleet."""
 
     def _begin(
@@ -33,6 +34,9 @@ class FleetLife:
         """Instead of a constructor. `answers`: to the command line; None: it does not ask this program."""
         self._controller = controller
         self._place = place
+        self._builds = SentBuilds(controller.add_build)
+        self._recordings: dict[tuple[int, str, str | None], Recording] = {}  # of map()
+        self._map_key = secrets.token_hex(6)
         self._desk: Desk | None = None
         self._pid = os.getpid()
         self._pages: list[FleetPage] = []
@@ -56,7 +60,7 @@ class FleetLife:
             StateError: The controller of a detached fleet does not answer, or this program has closed it.
         """
         self._check_process()
-        if isinstance(self._controller, RemoteController):
+        if not isinstance(self._controller, Controller):
             self._controller.shut_down()
         self.close()
 
@@ -89,16 +93,6 @@ class FleetLife:
         if self._desk is not None:
             self._desk.forget_in_child()
         self._controller.forget_in_child()
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes it."""
-        self.close()
 
     def __repr__(self) -> str:
         """Its name."""

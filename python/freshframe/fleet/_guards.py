@@ -156,7 +156,7 @@ class FarLink(Link):
         self.socket, post.spare = post.spare, None
         assert self.socket is not None
         self.socket.setblocking(False)
-        self.killed = False
+        self.killed = self.waits_to_send = False
         self.pending.clear()
         self._outgoing.clear()
         # The latest pull is asked again: it gives its batch once more, if there was one.

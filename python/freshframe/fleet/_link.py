@@ -63,6 +63,7 @@ class Link:
         self.load = 0.0
         self.page = ""  # URL of its own page
         self.received: dict[int, int] = {}  # number of the latest batch, by reader
+        self.waits_to_send = False  # the controller watches whether the socket takes more
         self.marked = True  # it has done what an earlier controller had ordered
         self._usable_cores: float | None = None
         self._incoming = MessageReader()
@@ -89,13 +90,14 @@ class Link:
                 return
             del self._outgoing[:sent]
 
-    def receive(self) -> Iterator[memoryview]:
-        """Messages that have come.
+    def receive(self, *, last: bool = False) -> Iterator[memoryview]:
+        """Messages that have come; more may be there, unless these are the ``last``.
 
         Raises:
             EOFError: The agent has closed its end.
         """
-        while self.socket is not None:
+        data: bytes | None = None
+        while self.socket is not None and (data is None or last or len(data) == _READ_AT_ONCE):
             try:
                 data = self.socket.recv(_READ_AT_ONCE)
             except BlockingIOError:

@@ -10,16 +10,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _fork, _native
+from .._closing import Closing
 from .._errors import OptionError, StateError
 from .._log import logger
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from ._stats import FleetStats
 
 _PERIOD = 0.25  # seconds between two looks whether somebody has asked
@@ -32,7 +30,7 @@ _RARELY = 10.0  # seconds between two states when nobody does
 _open: weakref.WeakSet[FleetPage] = weakref.WeakSet()
 
 
-class FleetPage:
+class FleetPage(Closing):
     """The live page of a fleet, as Fleet.serve() returns it. It ends with close() or with the fleet.
 
     Attributes:
@@ -78,16 +76,6 @@ class FleetPage:
         if threading.current_thread() is not self._thread:
             self._thread.join()
         self._pages.close()
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes it."""
-        self.close()
 
     def __str__(self) -> str:
         """Its URL."""

@@ -17,6 +17,7 @@ from .. import _check
 from .._errors import FreshframeError, OptionError, OptionTypeError, StateError
 
 NAMESPACE = "freshframe"  # of actors
+VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # of actors: else Ray hides graphics cards from them
 _REACH = 5.0  # seconds for the cluster's port to answer
 
 _CLIENT = "ray://"

@@ -1,4 +1,4 @@
-"""The Ray actor of a detached fleet: it has the controller. How programs make it, find it and list it."""
+"""The Ray actor of a detached fleet: it has the controller. Imported by Ray's workers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,27 +7,21 @@ import contextlib
 import os
 import threading
 import time
-from typing import Any
+import warnings
 
 from .. import __version__
-from .._errors import FreshframeError, StateError
-from ._channel import Endpoint, Unreachable
+from .._log import logger
 from ._clients import Clients
+from ._cluster_state import Trouble
 from ._controller_state import Setup
 from ._detached_controller import DetachedController
-from ._handshake import new_token
-from ._ray_connection import NAMESPACE, RayConnection
+from ._ray_connection import RayConnection
 from ._ray_place import RayPlace
 from ._ray_store import RayStore
-from ._remote_controller import RemoteController
 
-_PREFIX = "freshframe-fleet-"
-_BEGIN_TIMEOUT = 120.0  # seconds: for Ray to start a process on a busy machine
-_ANSWER_TIMEOUT = 5.0
-_END_TIMEOUT = 15.0
-_LOOK_EVERY = 0.05
 _SHORT = 0.5  # seconds for the last answer to leave
-_VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graphics cards
+_TRY_AGAIN = 5.0  # seconds between a start that has failed and the end of its process
+_GIVE_UP = 600.0  # seconds of failed starts; guards without a controller have ended by then
 
 
 class RayController:
@@ -35,10 +29,22 @@ class RayController:
 
     def __init__(self, setup: Setup, token: bytes) -> None:
         """Begins to put guards on machines, or goes on with those of the actor before it."""
+        store, restarted = RayStore(), _is_restarted()
+        trouble = Trouble(setup.name, store)
+        try:
+            self._begin(setup, store, token, restarted=restarted)
+        except Exception as error:
+            if restarted:
+                _try_again(trouble, setup.name, error)
+            raise
+        with contextlib.suppress(OSError):
+            trouble.end()
 
+    def _begin(self, setup: Setup, store: RayStore, token: bytes, *, restarted: bool) -> None:
         def make(host: str, token: bytes) -> DetachedController:
-            controller = DetachedController(setup, RayStore(), host=host, token=token)
-            controller.restore()
+            controller = DetachedController(setup, store, host=host, token=token)
+            if restarted:  # else a fleet of this name was given up
+                controller.restore()
             return controller
 
         self._place = RayPlace(RayConnection("auto", None), make, host=None, token=token, outlives=True)
@@ -66,128 +72,35 @@ class RayController:
         threading.Thread(target=_end_this_actor, daemon=True).start()
 
 
+def _is_restarted() -> bool:
+    """Whether Ray has started this actor before."""
+    import ray  # noqa: PLC0415
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is Ray's own code that calls something deprecated
+            return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+    except Exception:  # Ray does not say: then what is in its store is not thrown away
+        return True
+
+
+def _try_again(trouble: Trouble, name: str, error: Exception) -> None:
+    """Ends this process, so that Ray starts the actor in another one. Returns when that does not help.
+
+    Ray starts an actor again whose process ends, as often as it likes (max_restarts=-1), and gives up one
+    whose constructor raises.
+    """
+    logger.error("the controller of fleet %r cannot be started again", name, exc_info=error)
+    failing = 0.0
+    with contextlib.suppress(OSError):
+        failing = trouble.note(" ".join(f"{type(error).__name__}: {error}".split()))
+    if failing < _GIVE_UP:
+        time.sleep(_TRY_AGAIN)
+        os._exit(1)
+
+
 def _end_this_actor() -> None:
     import ray  # noqa: PLC0415
 
     time.sleep(_SHORT)
     ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
-
-
-class Finder:
-    """Says where the controller of a fleet is."""
-
-    def __init__(self, connection: RayConnection, name: str) -> None:
-        """``connection`` must stay open."""
-        self._connection = connection
-        self._name = name
-
-    def actor(self) -> Any:
-        """The actor; None: there is none."""
-        try:
-            return self._connection.ray.get_actor(_PREFIX + self._name, namespace=NAMESPACE)
-        except ValueError:
-            return None
-
-    def __call__(self, timeout: float = _ANSWER_TIMEOUT) -> Endpoint:
-        """Where it is now.
-
-        Raises:
-            StateError: There is no such fleet, or it has another version.
-            Unreachable: Ray does not say.
-        """
-        ray = self._connection.ray
-        if not self._connection.is_open:
-            raise StateError("the program's connection to Ray is closed")
-        try:
-            actor = self.actor()
-            if actor is None:
-                known = ", ".join(map(repr, running(self._connection))) or "none"
-                raise StateError(
-                    f"there is no detached fleet {self._name!r} on this cluster; there are: {known}"
-                )
-            version, (host, port), token = ray.get(actor.endpoint.remote(), timeout=timeout)
-        except StateError:
-            raise
-        except ray.exceptions.RayTaskError as error:  # of its constructor, too
-            raise FreshframeError(f"the controller of fleet {self._name!r} failed: {error}") from error
-        except Exception as error:
-            raise Unreachable(" ".join(str(error).split())) from error
-        if version != __version__:
-            raise StateError(
-                f"the fleet {self._name!r} has freshframe {version} and this program has {__version__}; both "
-                "need the same"
-            )
-        return Endpoint(host, port, token)
-
-    def wait_until_gone(self) -> None:
-        """After its end: until the name is free."""
-        deadline = time.monotonic() + _END_TIMEOUT
-        while self._connection.is_open and self.actor() is not None and time.monotonic() < deadline:
-            time.sleep(_LOOK_EVERY)
-
-
-def running(connection: RayConnection) -> list[str]:
-    """Names of the detached fleets of a cluster."""
-    actors = connection.ray.util.list_named_actors(all_namespaces=True)
-    names = [each["name"] for each in actors if each["namespace"] == NAMESPACE]
-    return sorted(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
-
-
-def create(where: str, setup: Setup, runtime_env: dict[str, Any] | None) -> RemoteController:
-    """A new fleet, and a connection to it.
-
-    Raises:
-        FreshframeError: Ray or the cluster is not there, or the actor cannot be started.
-        StateError: There is a fleet of this name.
-    """
-    name = setup.name
-    connection = RayConnection(where, runtime_env)
-    try:
-        ray = connection.ray
-        actor = ray.remote(RayController).options(
-            name=_PREFIX + name,
-            namespace=NAMESPACE,
-            lifetime="detached",
-            max_restarts=-1,
-            num_cpus=0,
-            runtime_env={"env_vars": _VARIABLES},
-            scheduling_strategy=_on_head(ray),
-        )
-        try:
-            actor.remote(setup, new_token())
-        except ValueError as error:
-            raise StateError(
-                f"there is a detached fleet {name!r} on this cluster already: "
-                f"Fleet.connect({name!r}, address=...) comes back to it, and its shutdown() ends it"
-            ) from error
-        find = Finder(connection, name)
-        with contextlib.suppress(Unreachable):  # the connection tries on
-            find(_BEGIN_TIMEOUT)
-        return RemoteController(name, find, find.wait_until_gone, connection.close)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def attach(where: str, name: str) -> RemoteController:
-    """A connection to a fleet that is there.
-
-    Raises:
-        FreshframeError: Ray or the cluster is not there.
-        StateError: There is no such fleet.
-    """
-    connection = RayConnection(where, None)
-    try:
-        find = Finder(connection, name)
-        return RemoteController(name, find, find.wait_until_gone, connection.close)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _on_head(ray: Any) -> Any:
-    """On the head if it has room: the fleet cannot outlive it anyway."""
-    for node in ray.nodes():
-        if node["Alive"] and "node:__internal_head__" in node["Resources"]:
-            return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
-    return "DEFAULT"

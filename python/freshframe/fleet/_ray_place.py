@@ -14,11 +14,10 @@ from .._errors import FreshframeError
 from .._log import logger
 from ._far_controller import FarController
 from ._handshake import new_token
-from ._ray_connection import NAMESPACE, RayConnection
+from ._ray_connection import NAMESPACE, VARIABLES, RayConnection
 
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is told
-_VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # else Ray hides graphics cards from guards
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
 _HEAD_SILENT = 5.0  # seconds after which it is told
@@ -77,12 +76,13 @@ class RayPlace:
         self._machines: dict[str, _Machine] = {}
         self._failures = 0
         self._closing = threading.Event()
+        self._looked = time.monotonic()
         try:
             self._look()
-        except BaseException:
-            self.close()
-            raise
-        self._looked = time.monotonic()
+        except BaseException as error:
+            if not (outlives and isinstance(error, Exception)):  # else the thread looks again
+                self.close()
+                raise
         self._thread = threading.Thread(target=self._run, name="machines of a fleet", daemon=True)
         self._thread.start()
         self._watcher = threading.Thread(target=self._watch_head, name="head of a cluster", daemon=True)
@@ -94,13 +94,13 @@ class RayPlace:
         while not self._closing.wait(_LOOK_EVERY):
             try:
                 self._look()
-                self._failures = 0
                 self._looked = time.monotonic()
-            except Exception as error:
+                self.controller.sweep()
+                self._failures = 0
+            except Exception as error:  # noqa: PERF203  (it goes on)
                 self._failures += 1
                 if self._failures == _MOST_FAILURES:
-                    logger.warning("the Ray cluster does not answer, its agents run on: %s", error)
-            self.controller.sweep()
+                    logger.warning("the machines of the Ray cluster are not watched: %s", error)
 
     def _watch_head(self) -> None:
         """Ray's calls wait for a minute when the head does not answer, so another thread tells of it."""
@@ -145,7 +145,7 @@ class RayPlace:
             num_cpus=0,
             max_restarts=-1,
             scheduling_strategy=affinity,
-            runtime_env={"env_vars": _VARIABLES},
+            runtime_env={"env_vars": VARIABLES},
         )
         actor = guard.remote(self.controller.guards.address, self.token, number, self._outlives)
         if self._outlives:

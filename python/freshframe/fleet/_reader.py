@@ -12,15 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import _check, _pickling
+from .._closing import Closing
 from .._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
 from ._books import Books, Run, Totals
 from ._wire import Batch, Records
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 _SLICE = 0.05  # seconds between two looks for signals
@@ -73,7 +71,7 @@ def unpacked(data: memoryview) -> list[bytes | bytearray]:
     return parts
 
 
-class FleetReader:
+class FleetReader(Closing):
     """Made by Fleet.reader(). Any thread, one at a time; ends with its fleet."""
 
     # Note [Interrupts]
@@ -106,6 +104,7 @@ class FleetReader:
         self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
         self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
         self._books = Books()
+        self._starved = False  # nothing was pulled, as there was no room
         self._closed = False
         self._ended = False
         self._error: str | None = None
@@ -126,6 +125,12 @@ class FleetReader:
     @property
     def _has_room(self) -> bool:
         return len(self._items) < _MOST_BUFFERED
+
+    def _makes_room(self) -> bool:
+        """Whether it has room; else it tells when it has."""
+        if not self._has_room:
+            self._starved = True  # before the second look: the user's thread may read all of it meanwhile
+        return self._has_room
 
     def _push(self, batch: Batch) -> None:
         begin = 0
@@ -194,7 +199,8 @@ class FleetReader:
                 raise
             self._ready = item, FleetSample(name, epoch, seq, pts, captured, value, missing, ordinal)
         items.popleft()
-        if len(items) in (0, _MOST_BUFFERED // 2):
+        if self._starved and len(items) <= _MOST_BUFFERED // 2:
+            self._starved = False
             self._wants()
 
     def _check_process(self) -> None:
@@ -306,14 +312,6 @@ class FleetReader:
             self._closed = True
             self._on_close(self)
         self._finish()
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Closes it."""
-        self.close()
 
     def __reduce__(self) -> Any:
         """Refuses."""

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._errors import FreshframeError, StateError
-from ._channel import Channel, Endpoint
-from ._clients import CHANGES
+from ._channel import CHANGES, Channel, Endpoint
 from ._controller_state import boot_time
 from ._controller_thread import _Request
 from ._reader import FleetReader

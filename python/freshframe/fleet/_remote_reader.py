@@ -11,14 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors import FreshframeError
-from ._channel import Channel
+from ._channel import LONGEST_PULL, MOST_RESULTS, Channel
 from ._reader import FleetReader
 
-_AT_A_PULL = 500  # results
 _TIMEOUT = 30.0  # seconds for an answer
 _SHORTEST_LOOK = 0.002  # seconds: whether the program has been given what is here; doubles
 _LONGEST_LOOK = 0.05
-_LONGEST_PULL = 1.0  # seconds that the controller waits for results
 _FOREVER = float("inf")
 
 
@@ -102,8 +100,8 @@ class RemoteReader(FleetReader):
         if not self._channel.is_open:
             self._open()
         incarnation, serial = self._wait_until_given()
-        most = _AT_A_PULL if self._has_room else 0
-        wait = _LONGEST_PULL if serial == self._serial else 0.0
+        most = MOST_RESULTS if self._has_room else 0
+        wait = LONGEST_PULL if serial == self._serial else 0.0
         try:
             end, names, first, items = self._channel.ask(
                 "pull", self.key, incarnation, serial, most, wait, timeout=_TIMEOUT, patience=0, again=False

@@ -88,6 +88,11 @@ class Suspects:
         others = self._on_trial.get(agent, ())
         return len(others) < min((camera.company, *(other.company for other in others)))
 
+    def remember(self, camera: Camera) -> None:
+        """It is one of an earlier controller's, if it has crashed an agent."""
+        if camera.crashes:
+            self._all[camera.number] = camera
+
     def forget(self, number: int) -> None:
         """The camera is no more."""
         self._all.pop(number, None)

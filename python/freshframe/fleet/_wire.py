@@ -69,8 +69,9 @@ def answer(term: int, asked: int, allowed: bytes) -> bytes:
 
 def runs(pairs: Iterable[tuple[int, int]]) -> bytes:
     """Runs, as (camera, epoch) pairs, in the form of an answer."""
-    packed = [struct.pack("<QI", epoch, camera) for camera, epoch in pairs]
-    return struct.pack("<I", len(packed)) + b"".join(packed)
+    numbers = [number for camera, epoch in pairs for number in (epoch, camera)]
+    count = len(numbers) // 2
+    return struct.pack("<I" + "QI" * count, count, *numbers)
 
 
 def order(term: int, *what: Any) -> bytes:

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <string>
 
+#include "inference/boxes/best_classes.hpp"
 #include "inference/boxes/nms.hpp"
 
 namespace freshframe::inference {
@@ -128,16 +129,11 @@ class Decoder {
     const auto table = grid(0, 0);
     if (table.rows != 4 + classes()) refuse(std::to_string(table.rows) + " rows");
     const std::size_t count = table.columns;
-    std::vector<float> best(table.row(4), table.row(4) + count);
-    for (std::size_t id = 1; id < classes(); ++id) {
-      const float* const scores = table.row(4 + id);
-      for (std::size_t i = 0; i < count; ++i) best[i] = scores[i] > best[i] ? scores[i] : best[i];
-    }
+    const auto best = best_classes(table.row(4), classes(), count);
     for (std::size_t i = 0; i < count; ++i) {
-      if (!(best[i] > options_.confidence)) continue;
-      std::size_t id = 0;
-      while (id + 1 < classes() && table.row(4 + id)[i] != best[i]) ++id;
-      add(of_centre(table.row(0)[i], table.row(1)[i], table.row(2)[i], table.row(3)[i]), best[i], id);
+      if (!(best.scores[i] > options_.confidence)) continue;
+      add(of_centre(table.row(0)[i], table.row(1)[i], table.row(2)[i], table.row(3)[i]), best.scores[i],
+          static_cast<std::size_t>(best.classes[i]));
     }
   }
 

@@ -135,12 +135,16 @@ PictureRun PictureRunner::run(std::span<const Frame* const> frames, const Contex
   PictureRun result;
   result.count = fixed_ != 0 ? fixed_ : frames.size();
   const auto floats = box_.floats();
-  tensor_.resize(result.count * floats);
+  if (tensor_.size() != result.count * floats || barred_.size() != result.count) {
+    tensor_.resize(result.count * floats);
+    barred_.assign(result.count, {});
+  }
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const auto& frame = *frames[i];
     const bool is_packed = frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb;
     const auto given = form().channels == 1 && is_packed ? frame.to(PixelFormat::Gray) : frame;
-    result.placements.push_back(box_.fill(given.picture(), tensor_.data() + i * floats));
+    barred_[i] = box_.fill(given.picture(), tensor_.data() + i * floats, barred_[i]);
+    result.placements.push_back(barred_[i]);
   }
   const auto begun = context.clock.now();
   result.outputs = run_tensor(*session_, form(), tensor_, result.count, context.stop);

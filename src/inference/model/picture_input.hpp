@@ -67,6 +67,7 @@ class PictureRunner {
   Letterbox box_;
   std::size_t fixed_;  // pictures_of()
   std::vector<float> tensor_;
+  std::vector<Placement> barred_;  // for each picture of the tensor: the place whose bars it has
 };
 
 }  // namespace freshframe::inference

@@ -1,5 +1,5 @@
-// Pictures as tensors. The rows of each plane are blended at the picture's width first, which vectorises best,
-// then picked at the input's width.
+// Pictures as tensors. The rows of a planar picture are blended at the picture's width first, which vectorises
+// best, then picked at the input's width.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/picture/letterbox.hpp"
 
@@ -23,6 +23,7 @@ Letterbox::Taps taps(int outputs, double pixels_per_output, int spread, int samp
   Letterbox::Taps result;
   result.first.assign(static_cast<std::size_t>(outputs) + kRowSlack, 0);
   result.weight.assign(static_cast<std::size_t>(outputs) + kRowSlack, 0);
+  result.is_copy = outputs == samples && pixels_per_output == spread;
   for (int i = 0; i < outputs; ++i) {
     const double centre = (i + 0.5) * pixels_per_output / spread - 0.5;
     const double at = std::clamp(centre, 0.0, samples - 1.0);
@@ -102,21 +103,47 @@ void Letterbox::prepare(const PictureFormat& format) {
       taps(placement_.width, across, chroma.across, (format.width + chroma.across - 1) / chroma.across);
   chroma_y_ = taps(placement_.height, down, chroma.down, (format.height + chroma.down - 1) / chroma.down);
   // A picture one pixel wide has no second sample: the row is longer than the picture, by a copy of its end.
-  wide_.assign(3 * static_cast<std::size_t>(format.width) + kRowSlack, 0);
+  wide_.assign(2 * static_cast<std::size_t>(format.width) + kRowSlack, 0);
   for (auto& part : parts_) part.assign(static_cast<std::size_t>(placement_.width) + kRowSlack, 0);
+  if (is_packed(format.format)) {
+    packed_.prepare(format.width, format.height, placement_.width, placement_.height);
+  }
   format_ = format;
 }
 
-void Letterbox::blend(const Plane& plane, const Taps& rows, int y, int samples,
-                      std::vector<float>& out) const {
+void Letterbox::blend(const Plane& plane, const Taps& rows, int y, std::vector<float>& out) const {
   const auto at = static_cast<std::size_t>(y);
   const int first = rows.first[at];
-  const auto count = static_cast<std::size_t>(plane.row_bytes);
   blend_rows(plane.row(first), plane.row(std::min(first + 1, plane.rows - 1)), rows.weight[at], out.data(),
-             count);
-  const auto step = static_cast<std::size_t>(plane.row_bytes / samples);
-  std::copy_n(out.begin() + static_cast<std::ptrdiff_t>(count - step), step,
-              out.begin() + static_cast<std::ptrdiff_t>(count));
+             static_cast<std::size_t>(plane.row_bytes));
+}
+
+// Row `y` of a plane of single samples.
+void Letterbox::scale_component(const Plane& plane, const Taps& across, const Taps& down, int y,
+                                std::size_t part) {
+  if (across.is_copy) return blend(plane, down, y, parts_[part]);
+  blend(plane, down, y, wide_);
+  const auto count = static_cast<std::size_t>(plane.row_bytes);
+  wide_[count] = wide_[count - 1];
+  pick(wide_.data(), {across.first.data(), across.weight.data(), 1, 0}, parts_[part].data(),
+       static_cast<std::size_t>(placement_.width));
+}
+
+void Letterbox::scale_chroma(const Picture& picture, int y) {
+  if (picture.format.format != PixelFormat::Nv12) {
+    scale_component(picture.planes[1], chroma_x_, chroma_y_, y, 1);
+    scale_component(picture.planes[2], chroma_x_, chroma_y_, y, 2);
+    return;
+  }
+  const auto& plane = picture.planes[1];
+  blend(plane, chroma_y_, y, wide_);
+  const auto count = static_cast<std::size_t>(plane.row_bytes);
+  std::copy_n(wide_.begin() + static_cast<std::ptrdiff_t>(count - 2), 2,
+              wide_.begin() + static_cast<std::ptrdiff_t>(count));
+  for (const std::int32_t part : {0, 1}) {
+    pick(wide_.data(), {chroma_x_.first.data(), chroma_x_.weight.data(), 2, part},
+         parts_[static_cast<std::size_t>(part) + 1].data(), static_cast<std::size_t>(placement_.width));
+  }
 }
 
 void Letterbox::write_bars(float* tensor) const {
@@ -139,52 +166,41 @@ void Letterbox::write_bars(float* tensor) const {
   }
 }
 
-Placement Letterbox::fill(const Picture& picture, float* tensor) {
+// Row `y` of the picture's place: red, green and blue.
+std::array<float*, 3> Letterbox::row_of(float* tensor, int y) const {
+  const auto width = static_cast<std::size_t>(form_.width);
+  float* const row = tensor + static_cast<std::size_t>(placement_.top + y) * width +
+                     static_cast<std::size_t>(placement_.left);
+  if (form_.channels == 1) return {row, row, row};
+  const auto plane = width * static_cast<std::size_t>(form_.height);
+  if (form_.blue_first) return {row + 2 * plane, row + plane, row};
+  return {row, row + plane, row + 2 * plane};
+}
+
+Placement Letterbox::fill(const Picture& picture, float* tensor, const Placement& barred) {
   prepare(picture.format);
-  write_bars(tensor);
+  packed_.forget();
+  if (barred != placement_) write_bars(tensor);
   const auto format = picture.format.format;
   const auto how = colours_of(picture.format, form_);
   const auto width = static_cast<std::size_t>(placement_.width);
-  const auto plane_floats = static_cast<std::size_t>(form_.width) * static_cast<std::size_t>(form_.height);
-  const auto picked = [&](const Taps& taps, std::int32_t step, std::int32_t offset, std::size_t part) {
-    pick(wide_.data(), {taps.first.data(), taps.weight.data(), step, offset}, parts_[part].data(), width);
-  };
   for (int y = 0; y < placement_.height; ++y) {
-    float* const row = tensor +
-                       static_cast<std::size_t>(placement_.top + y) * static_cast<std::size_t>(form_.width) +
-                       static_cast<std::size_t>(placement_.left);
-    std::array<float*, 3> rgb = {row, row + plane_floats, row + 2 * plane_floats};
-    if (form_.channels == 1) rgb = {row, row, row};
-    if (form_.blue_first) std::swap(rgb[0], rgb[2]);
+    const auto rgb = row_of(tensor, y);
     if (is_packed(format)) {
-      blend(picture.planes[0], luma_y_, y, picture.format.width, wide_);
+      const auto pair = packed_.rows(picture.planes[0], y);
       for (std::size_t i = 0; i < 3; ++i) {
-        const std::size_t colour = format == PixelFormat::Bgr ? 2 - i : i;
-        picked(luma_x_, 3, static_cast<std::int32_t>(i), colour);
-      }
-      for (std::size_t i = 0; i < 3; ++i) {
-        level_row(parts_[i].data(), {0, 1, how.scale[i]}, rgb[i], width);
+        mix_row(pair, format == PixelFormat::Bgr ? 2 - i : i, how.scale[i], rgb[i], width);
       }
       continue;
     }
-    blend(picture.planes[0], luma_y_, y, picture.format.width, wide_);
-    picked(luma_x_, 1, 0, 0);
+    scale_component(picture.planes[0], luma_x_, luma_y_, y, 0);
     if (format == PixelFormat::Gray || form_.channels == 1) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(form_.channels); ++i) {
         level_row(parts_[0].data(), {how.black, how.luma, how.scale[i]}, rgb[i], width);
       }
       continue;
     }
-    const int samples = picture.planes[1].row_bytes / (format == PixelFormat::Nv12 ? 2 : 1);
-    blend(picture.planes[1], chroma_y_, y, samples, wide_);
-    if (format == PixelFormat::Nv12) {
-      picked(chroma_x_, 2, 0, 1);
-      picked(chroma_x_, 2, 1, 2);
-    } else {
-      picked(chroma_x_, 1, 0, 1);
-      blend(picture.planes[2], chroma_y_, y, samples, wide_);
-      picked(chroma_x_, 1, 0, 2);
-    }
+    scale_chroma(picture, y);
     colour_row({parts_[0].data(), parts_[1].data(), parts_[2].data()}, how, rgb, width);
   }
   return placement_;

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "inference/picture/packed_resize.hpp"
+
 namespace freshframe::inference {
 
 /// The form of a model's input: `channels` planes of floats, one after the other.
@@ -41,27 +43,32 @@ struct Placement {
 /// As the letterbox of Ultralytics: centred, the smaller bar first where they differ.
 [[nodiscard]] Placement place(int width, int height, const InputForm& form);
 
-/// Bilinear between the centres of pixels, as cv2.resize with INTER_LINEAR. Keeps tables and rows between
-/// calls; one thread at a time.
+/// Bilinear between the centres of pixels, as cv2.resize with INTER_LINEAR: to the bit for BGR and RGB. Keeps
+/// tables and rows between calls. One thread at a time.
 class Letterbox {
  public:
   explicit Letterbox(const InputForm& form) : form_(form) {}
 
   [[nodiscard]] const InputForm& form() const noexcept { return form_; }
   [[nodiscard]] std::size_t floats() const noexcept;
-  /// Writes floats() numbers to `tensor`. Takes every PixelFormat.
-  Placement fill(const Picture& picture, float* tensor);
+  /// Writes floats() numbers to `tensor`. Takes every PixelFormat. Where `tensor` already has the bars of a
+  /// picture that was placed at `barred`, and this one has the same place, they are not written again.
+  Placement fill(const Picture& picture, float* tensor, const Placement& barred = {});
 
   /// The place of each output pixel among the samples of a row or column.
   struct Taps {
     std::vector<std::int32_t> first;  // index of the sample before it
     std::vector<float> weight;        // of the one after it
+    bool is_copy = false;             // as many outputs as samples: each is its sample
   };
 
  private:
   void prepare(const PictureFormat& format);
-  void blend(const Plane& plane, const Taps& rows, int y, int samples, std::vector<float>& out) const;
+  void blend(const Plane& plane, const Taps& rows, int y, std::vector<float>& out) const;
+  void scale_component(const Plane& plane, const Taps& across, const Taps& down, int y, std::size_t part);
+  void scale_chroma(const Picture& picture, int y);
   void write_bars(float* tensor) const;
+  [[nodiscard]] std::array<float*, 3> row_of(float* tensor, int y) const;
 
   InputForm form_;
   PictureFormat format_;
@@ -70,6 +77,7 @@ class Letterbox {
   Taps luma_y_;
   Taps chroma_x_;
   Taps chroma_y_;
+  PackedResize packed_;
   std::vector<float> wide_;                  // one row of a plane, blended of two, at the picture's width
   std::array<std::vector<float>, 3> parts_;  // the row's components at the input's width
 };

@@ -43,6 +43,29 @@ void BlendRows(const std::uint8_t* a, const std::uint8_t* b, float weight, float
   }
 }
 
+void MixPixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
+               std::size_t count) {
+  using Shorts = hn::Rebind<std::int16_t, Ints>;
+  const std::size_t lanes = hn::Lanes(Ints());
+  const auto level = hn::Set(Ints(), 0xFF);
+  const auto* const base = reinterpret_cast<const std::int32_t*>(row);
+  for (std::size_t i = 0; i < count; i += lanes) {
+    // Four bytes of each pixel, of which three are its own.
+    const auto a = hn::GatherOffset(Ints(), base, hn::LoadU(Ints(), how.first + i));
+    const auto b = hn::GatherOffset(Ints(), base, hn::LoadU(Ints(), how.after + i));
+    const auto weight_a = hn::LoadU(Ints(), how.weight_first + i);
+    const auto weight_b = hn::LoadU(Ints(), how.weight_after + i);
+    const auto mixed = [&](auto of_a, auto of_b) {
+      const auto sum =
+          hn::Add(hn::Mul(hn::And(of_a, level), weight_a), hn::Mul(hn::And(of_b, level), weight_b));
+      return hn::DemoteTo(Shorts(), hn::ShiftRight<4>(sum));
+    };
+    hn::StoreU(mixed(a, b), Shorts(), out[0] + i);
+    hn::StoreU(mixed(hn::ShiftRight<8>(a), hn::ShiftRight<8>(b)), Shorts(), out[1] + i);
+    hn::StoreU(mixed(hn::ShiftRight<16>(a), hn::ShiftRight<16>(b)), Shorts(), out[2] + i);
+  }
+}
+
 void PickTaps(const float* row, const Pick& how, float* out, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   const auto step = hn::Set(Ints(), how.step);
@@ -56,8 +79,7 @@ void PickTaps(const float* row, const Pick& how, float* out, std::size_t count) 
   }
 }
 
-// Whole levels, half up. cv2.resize() also returns whole ones. Its fixed-point sums differ by one at some
-// pixels.
+// Whole levels, half up: programs in Python scale pictures of 8 bits.
 HWY_INLINE V within(V level) {
   return hn::Floor(hn::Add(hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F)), of(0.5F)));
 }
@@ -95,6 +117,22 @@ void Colours(const std::array<const float*, 3>& yuv, const ColourRow& how, const
   }
 }
 
+void MixRow(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count) {
+  using Shorts = hn::Rebind<std::int16_t, Floats>;
+  const std::size_t lanes = hn::Lanes(Floats());
+  const auto weight_a = hn::Set(Ints(), rows.weight_above);
+  const auto weight_b = hn::Set(Ints(), rows.weight_below);
+  const auto half = hn::Set(Ints(), 2);
+  const auto* const above = rows.above[component];
+  const auto* const below = rows.below[component];
+  for (std::size_t i = 0; i < count; i += lanes) {
+    const auto a = hn::Mul(hn::PromoteTo(Ints(), hn::LoadU(Shorts(), above + i)), weight_a);
+    const auto b = hn::Mul(hn::PromoteTo(Ints(), hn::LoadU(Shorts(), below + i)), weight_b);
+    const auto sum = hn::Add(hn::Add(hn::ShiftRight<16>(a), hn::ShiftRight<16>(b)), half);
+    store(scaled(hn::ConvertTo(Floats(), hn::ShiftRight<2>(sum)), scale), out + i, count - i, lanes);
+  }
+}
+
 void Levels(const float* in, const LevelRow& how, float* out, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   for (std::size_t i = 0; i < count; i += lanes) {
@@ -118,6 +156,8 @@ Scale::Scale(float mean, float deviation) : zero(255 * mean), span(255 * deviati
 
 HWY_EXPORT(BlendRows);
 HWY_EXPORT(PickTaps);
+HWY_EXPORT(MixPixels);
+HWY_EXPORT(MixRow);
 HWY_EXPORT(Colours);
 HWY_EXPORT(Levels);
 
@@ -127,6 +167,15 @@ void blend_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, floa
 
 void pick(const float* row, const Pick& how, float* out, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(PickTaps)(row, how, out, count);
+}
+
+void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
+                std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(MixPixels)(row, how, out, count);
+}
+
+void mix_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(MixRow)(rows, component, scale, out, count);
 }
 
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,

@@ -50,6 +50,31 @@ struct ColourRow {
 };
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
                 const std::array<float*, 3>& rgb, std::size_t count);
+
+/// The two pixels that each pixel of a scaled row lies between: the bytes at which they begin in the row of the
+/// picture, and their weights of 0 to 2048, which are 2048 together but for rounding.
+struct Mix {
+  const std::int32_t* first;
+  const std::int32_t* after;
+  const std::int32_t* weight_first;
+  const std::int32_t* weight_after;
+};
+/// The three components of packed pixels: (a * weight_first + b * weight_after) >> 4. Reads a byte behind the
+/// last pixel, and writes up to kRowSlack numbers more.
+void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
+                std::size_t count);
+
+/// Two rows of mix_pixels() with their weights of 0 to 2048.
+struct RowPair {
+  std::array<const std::int16_t*, 3> above{};
+  std::array<const std::int16_t*, 3> below{};
+  std::int16_t weight_above = 0;
+  std::int16_t weight_below = 0;
+};
+/// Component `component` of a pair, as the tensor's numbers. OpenCV's sum, which cuts each product before it adds
+/// them: (((a * weight_above) >> 16) + ((b * weight_below) >> 16) + 2) >> 2.
+void mix_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count);
+
 /// One component: (value - black) * luma, kept within 0 and 255 and whole, then to the tensor's numbers.
 struct LevelRow {
   float black;

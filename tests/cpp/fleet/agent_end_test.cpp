@@ -189,7 +189,7 @@ TEST(Runs, RefuseWhatWasCapturedAfterTheLease) {
   runs.open(kRun, true);
   const auto now = std::chrono::steady_clock::now();
   EXPECT_FALSE(runs.note_result(kRun, now));
-  lease->renew(boot_now() - 10s);  // over for 8 s
+  lease->renew(boot_now() - 10s);  // the lease ended 8 s ago
   EXPECT_FALSE(runs.note_result(kRun, now));
   EXPECT_TRUE(runs.note_result(kRun, now - 9s));
   EXPECT_EQ(runs.records().at(0).refused, 2U);
@@ -222,7 +222,7 @@ TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
   auto writer = Controller::begin(ToAgent::Answer);
-  controller.send(writer);  // ends too early
+  controller.send(writer);  // the message ends too early
   while (!agent.ended()) static_cast<void>(agent.next_order(10ms));
 }
 
@@ -255,7 +255,7 @@ TEST(AgentEnd, KeepsFewRenewalsForAControllerThatStandsStill) {
   std::this_thread::sleep_for(500ms);  // hundreds of renewals that are not read
   std::size_t bytes = 0;
   const auto asked = boot_now().count();
-  while (true) {  // until one that was requested after them
+  while (true) {  // until a renewal that was requested after them
     const auto message = controller.receive();
     process::ByteReader reader(message);
     if (reader.get<std::uint8_t>() != static_cast<std::uint8_t>(ToController::Renewal)) continue;

@@ -6,8 +6,12 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "cpp/simd_targets.hpp"
+#include "inference/boxes/best_classes.hpp"
 #include "inference/boxes/nms.hpp"
 #include <gtest/gtest.h>
 
@@ -90,6 +94,34 @@ TEST(Decode, NumbersThatAreNoneGiveNoBox) {
        30,    20, 10, 50, 0.8F, 3, 10, 20, INFINITY, 50, 0.8F,  3, 1,  1,  2,  2,  0.8F, -5},
       {1, 6, 6}};
   EXPECT_TRUE(decoded({Layout::End2end, 80}, {output}).empty());
+}
+
+TEST(BestClasses, AreThoseOfAPlainSearchOnEveryInstructionSet) {
+  unsigned state = 1;
+  for (const auto& [classes, count] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {1, 1}, {2, 15}, {4, 16}, {5, 33}, {6, 64}, {80, 101}, {9, 0}}) {
+    std::vector<float> scores(classes * count);
+    for (auto& score : scores) {
+      state = state * 1664525U + 1013904223U;
+      score = static_cast<float>(state >> 28U) / 16;  // many are equal
+      if (score == 0) score = kNone;
+    }
+    for (std::size_t i = 0; i < count; ++i) scores[i] = 0.25F;
+    for (const auto target : test::simd_targets()) {
+      SCOPED_TRACE(std::to_string(classes) + " of " + std::to_string(count) + " " + hwy::TargetName(target));
+      const test::OnlyTarget only(target);
+      const auto best = best_classes(scores.data(), classes, count);
+      ASSERT_EQ(best.scores.size(), count);
+      for (std::size_t i = 0; i < count; ++i) {
+        std::size_t first = 0;
+        for (std::size_t id = 1; id < classes; ++id) {
+          if (scores[id * count + i] > scores[first * count + i]) first = id;
+        }
+        EXPECT_EQ(best.classes[i], static_cast<std::int32_t>(first));
+        EXPECT_EQ(best.scores[i], scores[first * count + i]);
+      }
+    }
+  }
 }
 
 TEST(Decode, OnlyWantedClassesAreGiven) {

@@ -39,7 +39,7 @@ class RawClient {
     ErrorCode ignored;  // the server may have closed already: the answer shows it
     net::write(socket_, net::buffer(text.data(), text.size()), ignored);
   }
-  /// Everything until the server closes.
+  /// All bytes until the server closes the connection.
   std::string read_all() {
     std::string text;
     ErrorCode error;
@@ -102,7 +102,7 @@ class LiveClient {
       return {text.substr(4, size), text.substr(4 + size)};
     }
   }
-  /// The code with which the server closed.
+  /// The code with which the server closed the connection.
   unsigned close_code() {
     while (true) {
       boost::beast::flat_buffer buffer;

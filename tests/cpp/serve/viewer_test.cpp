@@ -1,4 +1,5 @@
-// Live viewers over real sockets: one state and one picture in flight, newest wins, no waiting for others.
+// Live viewers over real sockets: one state and one picture are in flight, the newest one wins, and no viewer waits for
+// another.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/pipeline.hpp"
@@ -76,7 +77,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   auto reader = pipeline.reader(port);
   const Server server(pipeline);
   pipeline.start();
-  LiveClient watcher(server);  // of numbers only
+  LiveClient watcher(server);  // gets numbers only
   for (int i = 0; i < 50; ++i) (void)reader.get();
   EXPECT_EQ(number_in(watcher.next_state(), "encoded"), 0);
   std::vector<std::unique_ptr<LiveClient>> clients;
@@ -88,7 +89,7 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   for (int i = 0; i < 6; ++i) {
     for (const auto& client : clients) seen.insert(number_in(client->next_picture().first, "seq"));
   }
-  (void)watcher.next_state();  // was sent long ago
+  (void)watcher.next_state();  // the server sent it long ago
   const auto encoded = number_in(watcher.next_state(), "encoded");
   EXPECT_GE(encoded, static_cast<std::int64_t>(seen.size()));
   EXPECT_LT(encoded, 5 * 6);
@@ -182,7 +183,7 @@ TEST(ServeViewer, ServersComeAndGoWhileThePipelineRuns) {
     (void)client.next_picture();
     server.close();
     server.close();
-    EXPECT_EQ(client.close_code(), 0U);  // cut
+    EXPECT_EQ(client.close_code(), 0U);  // the connection was cut
   }
   EXPECT_EQ(pipeline.stats().pool.bound, bound);
 }
