@@ -110,7 +110,7 @@ class Frame:
     def __deepcopy__(self, memo: object) -> object:
         """The same frame: it never changes."""
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple:
         """Raises OptionTypeError: a Frame cannot be pickled."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
@@ -191,7 +191,7 @@ class Sample(Generic[T_co]):
     def age(self) -> float:
         """Seconds since `captured`."""
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple:
         """Raises OptionTypeError: a Sample cannot be pickled."""
 
     def __repr__(self) -> str: ...

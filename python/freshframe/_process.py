@@ -34,6 +34,8 @@ _UNITS = {
 _LEAST_MEMORY = 128 << 20
 _MOST_WORKERS = 256
 _MOST_BATCH = 64  # requests that a worker's socket holds
+# A free-threaded Python reserves memory in large pieces, by itself of 1 GiB, which would count as allocated.
+_RESERVE = {"MIMALLOC_ARENA_RESERVE": "16384"}  # KiB
 _THREADS_OF = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -207,7 +209,8 @@ def _arguments() -> list[str]:
 def _environment_of(options: Process) -> list[bytes]:
     cores = len(os.sched_getaffinity(0))
     threads = str(max(1, cores // options.workers))
-    values = {**dict.fromkeys(_THREADS_OF, threads), **os.environ, **(options.env or {})}
+    reserve = {} if options.memory is None else _RESERVE
+    values = {**dict.fromkeys(_THREADS_OF, threads), **reserve, **os.environ, **(options.env or {})}
     return [os.fsencode(f"{name}={value}") for name, value in values.items()]
 
 

@@ -98,7 +98,7 @@ Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handl
   return frame_from_array(held, std::move(array), format_name(format), own);
 }
 
-[[noreturn]] nb::object refuse_pickle(const Frame& /*self*/) {
+[[noreturn]] nb::tuple refuse_pickle(const Frame& /*self*/) {
   throw OptionTypeError(
       "a Frame cannot be pickled: it is shared picture memory of this process; send frame.copy(), or the "
       "results");

@@ -103,7 +103,7 @@ nb::object path_of(const PythonSample& self) {
   return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
 }
 
-[[noreturn]] nb::object refuse_pickle(const PythonSample& /*self*/) {
+[[noreturn]] nb::tuple refuse_pickle(const PythonSample& /*self*/) {
   throw OptionTypeError(
       "a Sample cannot be pickled: it may hold a frame, shared picture memory of this process; send what is "
       "needed of it, such as sample.value, sample.seq and sample.pts");

@@ -136,6 +136,7 @@ def test_an_array_in_the_released_scope_does_not_compile_and_the_readme_says_so(
 # --- call_guard ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.needs_gil
 def test_calls_overlap_with_the_call_guard_and_with_the_scoped_release_only(install: Install) -> None:
     out = output_of("call_guard/main.py", "--seconds", "0.1", "--repeats", "1", path=(install("call_guard"),))
     row = re.compile(r"^  (\w[\w ]+?) +5 calls +([\d.]+) s, one +([\d.]+) s = +([\d.]+) : 1 +(\d)$", re.M)
@@ -237,11 +238,13 @@ def check_twin(binding: str, folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.needs_gil
 @pytest.mark.parametrize("binding", ["nanobind", "pybind11"])
 def test_python_runs_while_a_call_that_releases_works(install: Install, binding: str) -> None:
     check_twin(binding, install("fibonacci"))
 
 
+@pytest.mark.needs_gil
 def test_the_pyo3_twin_does_the_same(pyo3: Path) -> None:
     check_twin("pyo3", pyo3)
 

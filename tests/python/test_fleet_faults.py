@@ -148,6 +148,7 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
     assert watch.epochs() == epochs
 
 
+@pytest.mark.needs_gil
 def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,8 +92,9 @@ def test_an_agents_own_page_shows_its_cameras_and_leads_to_their_dashboards() ->
         dashboard = re.search(r'<a href="([^"]+)"', shown)
         assert dashboard is not None
         assert b"<!doctype html>" in get(html.unescape(dashboard[1]))
-        with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
+        with pytest.raises(urllib.error.HTTPError, match=r"40[13]") as refused:
             get(url.partition("?")[0])
+        refused.value.close()
 
 
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +114,8 @@ def status(url: str) -> int:
     try:
         get(url)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
     return 200
 
 

@@ -195,6 +195,7 @@ def lets_go(call: Callable[[], object], tries: int = 2000) -> bool:
         return False
 
 
+@pytest.mark.needs_gil
 def test_the_proofs_tell_calls_that_let_go_from_calls_that_hold() -> None:
     assert lets_go(lambda: time.sleep(0))
     assert not lets_go(lambda: sum(range(100)), 200)

@@ -100,7 +100,8 @@ def test_cython(tmp_path: Path) -> None:
     pytest.importorskip("Cython", reason="Cython is not installed")
     source = tmp_path / "my_cython.pyx"
     source.write_text(programs("cython")[0], encoding="utf-8")
-    run(sys.executable, "-m", "cython", "-3", source)
+    # Otherwise its import switches the GIL of a free-threaded Python on.
+    run(sys.executable, "-m", "cython", "-3", "-X", "freethreading_compatible=True", source)
     library = tmp_path / "my_cython.so"
     include = f"-I{sysconfig.get_path('include')}"
     run("cc", "-O1", "-w", "-shared", "-fPIC", include, source.with_suffix(".c"), "-o", library)
@@ -162,5 +163,7 @@ def test_nanobind(tmp_path: Path) -> None:
         f"-isystem{folder / 'ext/robin_map/include'}",
     ]
     flags = ["-std=c++17", "-O0", "-w", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-strict-aliasing"]
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        flags.append("-DNB_FREE_THREADED")  # as nanobind_add_module(FREE_THREADED) does
     run("c++", *flags, *includes, source, folder / "src/nb_combined.cpp", "-o", library)
     assert means(module_at(library, "my_nanobind").Mean()) == [0, 1, 2]

@@ -136,6 +136,7 @@ def test_what_the_program_holds_never_changes() -> None:
             assert referent is None or referent.tobytes() == before
 
 
+@pytest.mark.needs_gil
 def test_a_result_that_nobody_holds_is_used_again() -> None:
     pipeline = ff.Pipeline()
     reader = live_reader(pipeline)

@@ -304,6 +304,7 @@ with Live(sys.argv[1]) as live:
 """
 
 
+@pytest.mark.needs_gil
 def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts() -> None:
     # Python stays frozen until the viewer has got twelve states, or has ended.
     reading, writing = os.pipe()
@@ -332,6 +333,7 @@ def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts
     assert "read" in culprits[0]["native"]
 
 
+@pytest.mark.needs_gil
 def test_a_second_watch_is_heard_too() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
     pipeline = ff.Pipeline()

@@ -7,6 +7,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from support import Count, Gate, Ticker, until
 from web_client import Live, request
 
@@ -90,6 +91,7 @@ def test_health_fails_when_a_source_is_away_for_longer_than_its_limit() -> None:
         assert sources["here"]["away"] is None
 
 
+@pytest.mark.needs_gil
 def test_a_node_that_holds_the_gil_in_a_blocked_call_is_a_problem() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
 
@@ -114,6 +116,7 @@ def test_a_node_that_holds_the_gil_in_a_blocked_call_is_a_problem() -> None:
     assert "GIL" in problem["text"]
 
 
+@pytest.mark.needs_gil
 def test_the_page_and_the_watch_show_the_same_culprits() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
 
