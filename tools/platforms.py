@@ -131,18 +131,11 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     python = _environment(name, folder)
     left_out = _packages(name, python)
     _build(name, folder, python)
-    with tempfile.TemporaryDirectory(
-        prefix="ff-"
-    ) as short:  # the path of a Unix socket has room for 107 bytes
-        # Files side by side, as in ./dev test.
-        side_by_side = [
-            "-n",
-            str(min(os.cpu_count() or 1, 4)),
-            "--dist",
-            "loadfile",
-            "--basetemp",
-            f"{short}/t",
-        ]
+    # Files side by side, as in ./dev test, but in no more processes than cores. The path of a Unix socket has
+    # room for 107 bytes, so the folder's name is short.
+    with tempfile.TemporaryDirectory(prefix="ff-") as short:
+        processes = min(os.cpu_count() or 1, 4)
+        side_by_side = ["-n", str(processes), "--dist=loadfile", f"--basetemp={short}/t"]
         tests = _run(python, folder / "pytest.log", arguments or side_by_side)
     row = {**_facts(python), "c++ tests": "", "python tests": tests}
     notes = [f"without {', '.join(left_out)}"] if left_out else []

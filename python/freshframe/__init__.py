@@ -122,17 +122,19 @@ _LATER = {
 }  # the module of each name that most programs do not need: loaded at the name's first use
 
 
-def __getattr__(name: str) -> _typing.Any:
-    """Loads the names that most programs do not need at their first use."""
-    import importlib  # noqa: PLC0415
+if not _typing.TYPE_CHECKING:  # else type checkers take a misspelt name for one that is loaded later
 
-    if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
-    if name in _LATER:
-        value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
-        globals()[name] = value  # later uses find it without this function
-        return value
-    raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
+    def __getattr__(name: str) -> _typing.Any:
+        """Loads the names that most programs do not need at their first use."""
+        import importlib  # noqa: PLC0415
+
+        if name in _MODULES:
+            return importlib.import_module(f".{name}", __name__)
+        if name in _LATER:
+            value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+            globals()[name] = value  # later uses find it without this function
+            return value
+        raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Startable(ABC):
-    """A base of Pipeline."""
+class Startable:
+    """A base of Pipeline.
+
+    It has no metaclass such as ABC's, with which a class could not derive from Pipeline and from QObject.
+    """
 
     _engine: _native.Engine
 

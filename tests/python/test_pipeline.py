@@ -81,6 +81,19 @@ def test_with_starts_a_pipeline_that_is_not_started() -> None:
         assert len(list(reader)) == 3
 
 
+def test_a_pipeline_may_also_derive_from_a_class_with_a_metaclass() -> None:
+    class Meta(type):  # as Qt's
+        pass
+
+    class Other(metaclass=Meta):
+        pass
+
+    class Both(ff.Pipeline, Other):
+        pass
+
+    assert Both("both").name == "both"
+
+
 def test_leaving_with_stops_the_pipeline() -> None:
     pipeline = ff.Pipeline()
     pipeline.reader(pipeline.add(Ticker()))

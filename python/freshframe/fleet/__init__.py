@@ -24,13 +24,17 @@ _MODULES = {  # by name; loaded at its first use: agents and guards need no cont
 }
 
 
-def __getattr__(name: str) -> _typing.Any:
-    """Loads a public name at its first use."""
-    import importlib  # noqa: PLC0415
+if not _typing.TYPE_CHECKING:  # else type checkers take a misspelt name for one that is loaded later
 
-    if name in _MODULES:
-        return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
-    raise AttributeError(f"module 'freshframe.fleet' has no attribute {name!r}")
+    def __getattr__(name: str) -> _typing.Any:
+        """Loads a public name at its first use."""
+        import importlib  # noqa: PLC0415
+
+        if name in _MODULES:
+            value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+            globals()[name] = value  # later uses find it without this function
+            return value
+        raise AttributeError(f"module 'freshframe.fleet' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -307,9 +307,8 @@ class DetachedController(FarController):
                 self._intended[name] = self._writer.change()
             if not self._writer.is_written(self._intended[name]):
                 if not is_new:  # this is called again and again
-                    self._decisions.agents[
-                        name
-                    ].why = "its launch must be written to the cluster's store first"
+                    agent = self._decisions.agents[name]
+                    agent.why = "its launch must be written to the cluster's store first"
                 return
         self._intended.pop(name, None)
         super()._launch(name)

@@ -70,7 +70,7 @@ class Finder:
         except ray.exceptions.RayTaskError as error:  # of its constructor, too
             raise FreshframeError(f"the controller of fleet {self._name!r} failed: {error}") from error
         except Exception as error:
-            trouble = self._trouble("; it cannot be started again, which Ray tries on: ")
+            trouble = self._trouble("; it cannot be started again, and Ray keeps trying: ")
             raise Unreachable(" ".join(str(error).split()) + trouble) from error
         if version != __version__:
             raise StateError(
