@@ -1,4 +1,6 @@
-"""Writes the tables and plots of docs/benchmarks.md from the results; the text between them stays as it is.
+"""Writes the tables of docs/benchmarks.md and docs/coming-from.md, and the plots, from the results.
+
+The text between them stays as it is.
 
 A part of the page between `<!-- begin: NAME -->` and `<!-- end -->` is the table of that name.
 """
@@ -16,8 +18,20 @@ import _peer_tables as tables
 from _measure import RESULTS, ROOT, median
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+COMING_FROM = ROOT / "docs" / "coming-from.md"
 PLOTS = ROOT / "docs" / "benchmarks"
 SIZE, FPS = "1280x720", 60.0
+OTHER_CAMERAS = (("1280x720", 30.0), ("640x480", 120.0))
+LONG = 300.0  # seconds of a run that shows the growth of the memory
+PACED = {
+    "p50_us": "freshframe p50 µs",
+    "p99_us": "freshframe p99 µs",
+    "bare_p50_us": "bare p50 µs",
+    "bare_p99_us": "bare p99 µs",
+}
+CHAIN = {"per_s": "freshframe samples/s", "threads_per_s": "threads samples/s"}
+PACED_CHAIN = {"p50_us": "freshframe p50 µs", "threads_p50_us": "threads p50 µs"}
+BURSTS = {"us_per_sample": "freshframe µs per sample", "bare_us": "bare queue µs per sample"}
 PART = re.compile(r"(<!-- begin: ([\w ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -99,24 +113,72 @@ def rows_of(name: str, columns: dict[str, str]) -> str:
     return f"{where}load {document['load_before']}:\n\n{tables.markdown(lines)}"
 
 
+PROGRAMS = {
+    "cv2_latest": "cv2, a thread that keeps the latest frame, default number of decoder threads",
+    "cv2_latest_1_thread": "cv2, the same with one decoder thread",
+    "pyav_latest": "PyAV, a thread that keeps the latest frame",
+    "gstreamer": "GStreamer with leaky queues",
+    "freshframe_latest": "freshframe, `LATEST`",
+    "freshframe_next": "freshframe, `NEXT`",
+}
+
+
+def programs(runs: tables.Runs) -> str:
+    """The ages of the programs that docs/coming-from.md compares."""
+    rows = [["", "age at the fast branch, ms", "age at the slow branch, ms", "dropped frames are counted"]]
+    for name, what in PROGRAMS.items():
+        found = [one for one in runs["phases"].get(name, []) if "failed" not in one]
+        if found:
+            ages = [tables.text(tables.values(found, f"{branch}.p50_ms")) for branch in ("fast", "slow")]
+            rows.append([what, *ages, "yes" if found[0]["slow"]["counted"] is not None else "no"])
+    return tables.markdown(rows)
+
+
+def long_runs(document: dict[str, Any]) -> str:
+    """The memory of the runs that took minutes."""
+    rows = [["", "camera", "minutes", "MB at the end", "MB grown", "frames", "slow missed", "counted"]]
+    for piece in document["pieces"]:
+        settings = piece["settings"]
+        if settings["seconds"] >= LONG:
+            for one in piece["runs"]:
+                figures = [
+                    settings["seconds"] / 60,
+                    one["memory_mb"],
+                    one["growth_mb_per_s"] * settings["seconds"],
+                    *(one["fast"]["frames"], one["slow"]["missed"], one["slow"]["counted"]),
+                ]
+                camera = f"{settings['size']}, {settings['fps']:g} fps"
+                rows.append([one["peer"], camera, *(tables.short(figure) for figure in figures)])
+    return tables.markdown(rows)
+
+
 def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
     """What each part of the page shows."""
     runs = tables.by_trial(document, SIZE, FPS)
-    small = tables.by_trial(document, "640x480", 120.0)
     found: dict[str, Callable[[], str]] = {
         trial: lambda trial=trial: tables.markdown(tables.table(trial, runs[trial]))  # type: ignore[misc]
         for trial in runs
     }
-    found |= {
-        f"{trial} 640x480 120": lambda trial=trial: tables.markdown(tables.table(trial, small[trial]))  # type: ignore[misc]
-        for trial in small
-    }
+    for size, fps in OTHER_CAMERAS:
+        others = tables.by_trial(document, size, fps)
+        found |= {
+            f"{trial} {size} {fps:g}": lambda one=others[trial], trial=trial: tables.markdown(  # type: ignore[misc]
+                tables.table(trial, one)
+            )
+            for trial in others
+        }
     return found | {
         "wins": lambda: wins(runs),
         "ahead": lambda: ahead(runs),
         "goals": lambda: goals(runs),
         "installed": lambda: installations(document),
         "pieces": lambda: pieces(document),
+        "programs": lambda: programs(runs),
+        "memory": lambda: long_runs(document),
+        "hop": lambda: rows_of("hop", PACED),
+        "bursts": lambda: rows_of("hop", BURSTS),
+        "chain": lambda: rows_of("python_chain", CHAIN),
+        "paced chain": lambda: rows_of("python_chain", PACED_CHAIN),
         "decode": lambda: rows_of("decode", {"ms": "freshframe ms", "other_ms": "other ms"}),
     }
 
@@ -193,5 +255,6 @@ def plots(document: dict[str, Any]) -> None:
 def write(document: dict[str, Any]) -> None:
     """Writes plots and page."""
     plots(document)
-    PAGE.write_text(page_with(document, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"written: {PAGE} and the plots of {PLOTS}")
+    for page in (PAGE, COMING_FROM):
+        page.write_text(page_with(document, page.read_text(encoding="utf-8")), encoding="utf-8")
+    print(f"written: {PAGE}, {COMING_FROM} and the plots of {PLOTS}")

@@ -16,6 +16,7 @@ import os
 import signal
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ KILLED_CAMERAS = 20
 KILLED_FPS = 25
 HELD_CAMERAS = 200
 PARTS = 10
+LOOKS = 5
 FAR = {"node": signal.SIGKILL, "silence": signal.SIGSTOP}  # what happens to the far node
 ADDED_COUNTERS = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
 
@@ -93,7 +95,28 @@ def scale(count: int, seconds: float) -> dict[str, Any]:
             "age_p99_ms": 1000 * quantile(sorted(ages), 0.99),
             "unbalanced": counts.reported - parts,
             "repeated": counts.repeated,
+            **look_at(fleet, reader),
         }
+
+
+def look_at(fleet: ff.Fleet, reader: FleetReader) -> dict[str, Any]:
+    """Figures of the fleet's page while somebody looks at it."""
+    times, size = [], 0
+    with fleet.serve() as page:
+        address = f"{page.url}api/fleet"
+        before, began = fleet.stats().controller_cpu, time.monotonic()
+        for _ in range(LOOKS):
+            asked = time.monotonic()
+            with urllib.request.urlopen(address, timeout=60) as answer:
+                size = len(answer.read())
+            times.append(time.monotonic() - asked)
+            read_for(reader, 1)
+        cpu = 100 * (fleet.stats().controller_cpu - before) / (time.monotonic() - began)
+    return {
+        "page_state_kib": size / 1024,
+        "page_answer_ms": 1000 * median(times),
+        "controller_percent_with_page": cpu,
+    }
 
 
 def read_for(reader: FleetReader, seconds: float) -> list[float]:
@@ -128,7 +151,9 @@ def hold(count: int, seconds: float) -> dict[str, Any]:
         agents = [sum(map(memory_kib, pids))]
         for _ in range(PARTS):
             before, began = fleet.stats().controller_cpu, time.monotonic()
-            results += len(read_for(reader, seconds / PARTS))
+            while time.monotonic() < began + seconds / PARTS:
+                reader.get(60)  # and nothing is kept of it: memory is measured
+                results += 1
             spent = time.monotonic() - began
             controller.append(100 * (fleet.stats().controller_cpu - before) / spent)
             memory.append(memory_kib())

@@ -90,11 +90,12 @@ def test_the_peers_run_goes_on_where_it_ended() -> None:
 
 
 @pytest.mark.usefixtures("bench")
-def test_the_tables_of_the_benchmarks_page_are_those_of_the_results() -> None:
+def test_the_tables_of_the_pages_are_those_of_the_results() -> None:
     import _peer_page  # noqa: PLC0415
 
     results = ROOT / "bench" / "results" / "peers.json"
     if not results.exists():
         pytest.skip("there are no results yet")
-    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
-    assert _peer_page.page_with(json.loads(results.read_text()), page) == page
+    for name in ("benchmarks.md", "coming-from.md"):
+        page = (DOCS / name).read_text(encoding="utf-8")
+        assert _peer_page.page_with(json.loads(results.read_text()), page) == page, name
