@@ -47,7 +47,8 @@ nb::object PythonSample::value(gil::Held& held, nb::handle self) {
   return kept(self, value_, [&] { return sample_.value ? to_python(held, sample_.value) : frame(self); });
 }
 
-bool PythonSample::renew(nb::handle only, AnySample& sample, const NodeNames& names) {
+bool PythonSample::renew([[maybe_unused]] nb::handle only, [[maybe_unused]] AnySample& sample,
+                         [[maybe_unused]] const NodeNames& names) {
 #ifndef Py_GIL_DISABLED  // there, that no other thread has a reference cannot be seen
   if (!only.is_valid() || Py_REFCNT(only.ptr()) != 1) return false;
   auto* self = nb::inst_ptr<PythonSample>(only);

@@ -45,6 +45,7 @@ def test_other_threads_run_while_a_large_array_is_summed() -> None:
         counter.join()
 
 
+@pytest.mark.needs_gil
 def test_a_small_array_keeps_the_gil() -> None:
     marks: list[None] = []
     stop = threading.Event()
