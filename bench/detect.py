@@ -234,6 +234,13 @@ def measured(kinds: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
     return times
 
 
+def half_width(differences: list[float]) -> float:
+    """Of the interval that holds the median of such differences with 95 %: that of the sign test."""
+    ordered, count = sorted(differences), len(differences)
+    rank = max(0, int((count - 1.96 * count**0.5) / 2))
+    return (ordered[count - 1 - rank] - ordered[rank]) / 2
+
+
 def latency(part: str, folder: Path, rounds: int) -> Row:
     """One network and number of threads."""
     side, threads = map(int, part.split("-"))
@@ -254,7 +261,7 @@ def latency(part: str, folder: Path, rounds: int) -> Row:
         figures,
         median(more),
         EXTRA_MS,
-        spread=abs(median(apart)) / bare,
+        spread=half_width(apart) / bare,
         scale=bare,
     )
 

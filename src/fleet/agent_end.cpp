@@ -62,6 +62,7 @@ AgentEnd::AgentEnd(process::Descriptor socket, int parent, AgentOptions options)
       lease_(std::make_shared<Lease>(options.lease)),
       runs_(lease_),
       outboxes_(options.outboxes),
+      flow_(options.gather, boot_now()),
       buffer_(kReadAtOnce) {
   if (!bell_) throw Error("cannot create an eventfd: " + std::generic_category().message(errno));
   if (parent != 0) guard_.emplace(socket_.get(), parent);
@@ -113,6 +114,7 @@ void AgentEnd::tell(std::span<const std::byte> bytes) {
 
 bool AgentEnd::put(Outboxes::Stream& stream, TimePoint captured, const Result& result) {
   if (!runs_.note_result(stream.run(), captured)) return false;
+  results_.fetch_add(1, std::memory_order_relaxed);
   if (outboxes_.put(stream, result)) wake();
   return true;
 }
@@ -174,7 +176,8 @@ BootTime AgentEnd::next_time(BootTime now) {
   auto next = renewal_due();
   if (runs_.has_exclusive_session()) next = std::min(next, lease_->exits_at());
   for (const auto& [number, pull] : pulls_) {
-    if (!is_backed_up() && outboxes_.has(number)) next = std::min(next, answered_[number] + options_.gather);
+    if (is_backed_up() || !outboxes_.has(number)) continue;
+    next = std::min(next, answered_[number] + flow_.between_batches());
   }
   return std::max(next, now);
 }
@@ -268,11 +271,12 @@ void AgentEnd::take_answer(ByteReader& reader) {
 void AgentEnd::serve_pulls(BootTime now) {
   for (auto each = pulls_.begin(); each != pulls_.end();) {
     const auto& [number, pull] = *each;
-    const bool is_early = now < answered_[number] + options_.gather;
+    const bool is_early = now < answered_[number] + flow_.between_batches();
     const auto batch = is_early || is_backed_up() ? nullptr : outboxes_.pull(pull, now);
     if (batch) {
       outgoing_.add(batch);
       answered_[number] = now;
+      flow_.note(results_.load(std::memory_order_relaxed), now);
     }
     each = batch ? pulls_.erase(each) : std::next(each);
   }

@@ -4,6 +4,7 @@
 
 #include "freshframe/mutex.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "fleet/flow.hpp"
 #include "fleet/framing.hpp"
 #include "fleet/lease.hpp"
 #include "fleet/outboxes.hpp"
@@ -27,7 +29,7 @@ namespace freshframe::fleet {
 struct AgentOptions {
   LeaseTimes lease;
   OutboxesOptions outboxes;
-  BootTime gather = std::chrono::milliseconds(20);  // between two batches of one reader
+  BootTime gather = std::chrono::milliseconds(40);  // between two batches of one reader, at most: see Flow
   BootTime hurry = std::chrono::milliseconds(50);   // between two renewals when a run has ended
 };
 
@@ -92,7 +94,10 @@ class AgentEnd {
   Runs runs_;
   Outboxes outboxes_;
 
+  std::atomic<std::uint64_t> results_{0};  // that were put
+
   // The thread's own.
+  Flow flow_;
   MessageReader incoming_;
   MessageQueue outgoing_;
   std::map<std::uint32_t, Outboxes::Pull> pulls_;  // those without an answer, by reader

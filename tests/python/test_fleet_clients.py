@@ -488,18 +488,22 @@ def test_a_controller_that_cannot_be_started_again_says_why_and_is_given_up_afte
     monkeypatch.setattr(_ray_controller, "_TRY_AGAIN", 0.0)
     monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(time, "time", lambda: now)
-    for _ in range(2):
+    for _ in range(6):
         _ray_controller._try_again(trouble, "yard", ValueError("bad\n state"))
         assert trouble.why() == "ValueError: bad state"
-        now += 599.0
-    assert ended == [1, 1]
+        now += 100.0
+    assert len(ended) == 6
     _ray_controller._try_again(trouble, "yard", ValueError("bad state"))  # returns: Ray gives up
-    assert ended == [1, 1]
+    assert len(ended) == 6
+    for step in (500.0, -5000.0):  # long ago, or by another clock: not the same trouble
+        now += step
+        _ray_controller._try_again(trouble, "yard", ValueError("bad state"))
+    assert len(ended) == 8
     trouble.end()
     assert trouble.why() == ""
     store.fails = True
     _ray_controller._try_again(trouble, "yard", OSError("no store"))
-    assert ended == [1, 1, 1]
+    assert len(ended) == 9
     assert trouble.why() == ""
 
 

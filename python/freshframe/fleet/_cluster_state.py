@@ -7,6 +7,8 @@ import json
 import time
 from typing import Any, Protocol
 
+_IN_A_ROW = 120.0  # seconds: failed starts of a controller that lie farther apart are not one trouble
+
 
 class Store(Protocol):
     """Keys and values that outlive the controller. Calls raise OSError when it does not answer."""
@@ -119,7 +121,9 @@ class Trouble:
         known = self._read()
         now = time.time()
         since = float(known.get("since", now))
-        self._store.put(self._key, json.dumps({"since": since, "why": why}).encode())
+        if not 0 <= now - float(known.get("latest", now)) < _IN_A_ROW:
+            since = now
+        self._store.put(self._key, json.dumps({"since": since, "latest": now, "why": why}).encode())
         return now - since
 
     def why(self) -> str:

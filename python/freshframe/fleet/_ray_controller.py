@@ -47,7 +47,9 @@ class RayController:
                 controller.restore()
             return controller
 
-        self._place = RayPlace(RayConnection("auto", None), make, host=None, token=token, outlives=True)
+        self._place = RayPlace(
+            RayConnection("auto", None), make, host=None, token=token, outlives=True, restarted=restarted
+        )
         self._clients = Clients(self._controller, self._shut_down)
         self._controller.guards.on_client = self._clients.serve
 

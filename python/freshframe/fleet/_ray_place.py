@@ -51,6 +51,7 @@ class RayPlace:
         host: str | None,
         token: bytes | None = None,
         outlives: bool = False,
+        restarted: bool = False,
     ) -> None:
         """Begins to put guards on machines.
 
@@ -60,6 +61,7 @@ class RayPlace:
             host: The address of this machine that the others reach; None: Ray's.
             token: Of the fleet; None: a new one.
             outlives: Guards and agents outlive the controller, and the next one finds them.
+            restarted: It is such a next one, which waits for machines that cannot be asked for at first.
 
         Raises:
             FreshframeError: The cluster does not answer, or the address is not ours.
@@ -80,7 +82,7 @@ class RayPlace:
         try:
             self._look()
         except BaseException as error:
-            if not (outlives and isinstance(error, Exception)):  # else the thread looks again
+            if not (restarted and isinstance(error, Exception)):  # else the thread looks again
                 self.close()
                 raise
         self._thread = threading.Thread(target=self._run, name="machines of a fleet", daemon=True)

@@ -93,6 +93,7 @@ std::size_t Letterbox::floats() const noexcept {
 
 void Letterbox::prepare(const PictureFormat& format) {
   if (format == format_) return;
+  format_ = {};  // until all tables fit
   placement_ = place(format.width, format.height, form_);
   const double across = static_cast<double>(format.width) / placement_.width;
   const double down = static_cast<double>(format.height) / placement_.height;

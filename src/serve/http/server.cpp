@@ -114,17 +114,21 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
                       std::to_string(*options.source_timeout));
   }
   const auto token = checked_token(options.token, address.is_loopback());
-  net::io_context probe;
-  auto bound = listen_at(probe, {address, options.port});
-  const auto endpoint = bound.local_endpoint();
-  Gate gate(token, address.is_loopback(), machine_name(), endpoint.port());
-  auto service = std::make_unique<Service>(std::move(pipeline), std::move(options), std::move(gate));
-  impl_->listener = bound.release();
-  service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));
-  service->start();
-  impl_->urls = urls_of(endpoint, token);
-  impl_->thread = start_quiet_thread("ff serve", [&io = service->io()] { run(io); });
-  impl_->service = std::move(service);
+  try {
+    net::io_context probe;
+    auto bound = listen_at(probe, {address, options.port});
+    const auto endpoint = bound.local_endpoint();
+    Gate gate(token, address.is_loopback(), machine_name(), endpoint.port());
+    auto service = std::make_unique<Service>(std::move(pipeline), std::move(options), std::move(gate));
+    impl_->listener = bound.release();
+    service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));
+    service->start();
+    impl_->urls = urls_of(endpoint, token);
+    impl_->thread = start_quiet_thread("ff serve", [&io = service->io()] { run(io); });
+    impl_->service = std::move(service);
+  } catch (const boost::system::system_error& error) {  // no descriptors left, for example
+    throw Error("cannot serve at " + address.to_string() + ": " + error.code().message());
+  }
 }
 
 Server::Server(ServeOptions options)

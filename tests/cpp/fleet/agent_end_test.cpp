@@ -183,6 +183,32 @@ TEST(AgentEnd, APullWaitsForAResult) {
   EXPECT_EQ(std::memcmp(batch.data() + batch.size() - value.size(), value.data(), value.size()), 0);
 }
 
+TEST(AgentEnd, ASecondResultIsNotGatheredWhereResultsAreRare) {
+  Controller controller;
+  AgentOptions options;
+  options.gather = 1h;
+  AgentEnd agent(controller.take_agents(), 0, options);
+  auto reader = Controller::begin(ToAgent::Reader);
+  reader.put(std::uint32_t{1});
+  reader.put_text("tracks");
+  controller.send(reader);
+  agent.open_run(kRun, false);
+  const auto stream = agent.open_stream(kRun, "tracks");
+  for (std::uint64_t batch = 1; batch <= 2; ++batch) {
+    auto pull = Controller::begin(ToAgent::Pull);
+    pull.put(std::uint32_t{1});
+    pull.put(batch);
+    pull.put(std::uint32_t{10});
+    pull.put(std::uint32_t{1000});
+    controller.send(pull);
+    send_order(controller, "both were heard");
+    static_cast<void>(next_order(agent));
+    agent.put(*stream, std::chrono::steady_clock::now(),
+              {.seq = 5, .pts = 0.5, .time = 1, .bytes = std::make_shared<const std::vector<std::byte>>(6)});
+    EXPECT_FALSE(controller.batch().empty());
+  }
+}
+
 TEST(Runs, RefuseWhatWasCapturedAfterTheLease) {
   const auto lease = std::make_shared<Lease>(LeaseTimes{});
   Runs runs(lease);
