@@ -29,7 +29,7 @@ namespace freshframe::fleet {
 struct AgentOptions {
   LeaseTimes lease;
   OutboxesOptions outboxes;
-  BootTime gather = std::chrono::milliseconds(40);  // between two batches of one reader, at most: see Flow
+  BootTime gather = std::chrono::milliseconds(60);  // between two batches of one reader, at most: see Flow
   BootTime hurry = std::chrono::milliseconds(50);   // between two renewals when a run has ended
 };
 
