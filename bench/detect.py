@@ -7,8 +7,8 @@ scales, NumPy makes the tensor, ONNX Runtime runs, NumPy and cv2 decode. `cv2.dn
 with the same steps. `ultralytics` and `supervision` run in processes of the environment that
 `./dev test --models` makes; without it they are left out.
 
-What the detector needs more than `bare` is the median of the rounds' differences. The A/A spread is the
-median of those between the two `bare`, and not, as elsewhere, the difference of their medians.
+What the detector needs more than `bare` is the median of the rounds' differences. The A/A spread is half the
+width of the interval of the sign test (95 %) for those between the two `bare`.
 
 `stop` is how long `Pipeline.stop()` takes while the network computes.
 """
