@@ -59,8 +59,13 @@ AvFramePtr painted(const Recording& recording, int n) {
                   static_cast<std::size_t>(from.row_bytes));
     }
   }
+#ifdef AV_FRAME_FLAG_INTERLACED
+  if (recording.interlaced) frame->flags |= AV_FRAME_FLAG_INTERLACED;
+  frame->flags |= AV_FRAME_FLAG_TOP_FIELD_FIRST;
+#else
   frame->interlaced_frame = recording.interlaced ? 1 : 0;
   frame->top_field_first = 1;
+#endif
   frame->pts = recording.varying ? n * 40 + (n * n * 7) % 31 : n * 40;
   return frame;
 }
