@@ -13,7 +13,7 @@ from . import _interpreter  # noqa: F401  (must come before anything native)
 from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
 
 # isort: split
-from . import _async, _errors, _gil_state, _native, results  # noqa: F401  (_gil_state sees later imports)
+from . import _async, _errors, _gil_state, _later, _native, results  # noqa: F401  (_gil_state sees later imports)
 from ._errors import (
     EndOfStream,
     FramesHeld,
@@ -122,19 +122,8 @@ _LATER = {
 }  # the module of each name that most programs do not need: loaded at the name's first use
 
 
-if not _typing.TYPE_CHECKING:  # else type checkers take a misspelt name for one that is loaded later
-
-    def __getattr__(name: str) -> _typing.Any:
-        """Loads the names that most programs do not need at their first use."""
-        import importlib  # noqa: PLC0415
-
-        if name in _MODULES:
-            return importlib.import_module(f".{name}", __name__)
-        if name in _LATER:
-            value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
-            globals()[name] = value  # later uses find it without this function
-            return value
-        raise AttributeError(f"module 'freshframe' has no attribute {name!r}")
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _later.getter(globals(), _LATER, _MODULES)
 
 
 def __dir__() -> list[str]:

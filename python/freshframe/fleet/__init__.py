@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
+from .. import _later
+
 if _typing.TYPE_CHECKING:
     from ._fleet import Fleet
     from ._map import MappedFile
@@ -24,17 +26,8 @@ _MODULES = {  # by name; loaded at its first use: agents and guards need no cont
 }
 
 
-if not _typing.TYPE_CHECKING:  # else type checkers take a misspelt name for one that is loaded later
-
-    def __getattr__(name: str) -> _typing.Any:
-        """Loads a public name at its first use."""
-        import importlib  # noqa: PLC0415
-
-        if name in _MODULES:
-            value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
-            globals()[name] = value  # later uses find it without this function
-            return value
-        raise AttributeError(f"module 'freshframe.fleet' has no attribute {name!r}")
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _later.getter(globals(), _MODULES)
 
 
 def __dir__() -> list[str]:

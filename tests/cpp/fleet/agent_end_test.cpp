@@ -119,6 +119,24 @@ TEST(Lease, CountsFromTheMomentBeforeItWasAsked) {
   EXPECT_TRUE(lease.is_open(11199ms));
 }
 
+// Reader 1, of the output "tracks".
+void add_reader(Controller& controller) {
+  auto reader = Controller::begin(ToAgent::Reader);
+  reader.put(std::uint32_t{1});
+  reader.put_text("tracks");
+  controller.send(reader);
+}
+
+// Of reader 1: at most ten results of 1000 bytes.
+void send_pull(Controller& controller, std::uint64_t batch) {
+  auto pull = Controller::begin(ToAgent::Pull);
+  pull.put(std::uint32_t{1});
+  pull.put(batch);
+  pull.put(std::uint32_t{10});
+  pull.put(std::uint32_t{1000});
+  controller.send(pull);
+}
+
 TEST(AgentEnd, BringsOrdersOfTheHighestTermOnly) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
@@ -158,16 +176,8 @@ TEST(AgentEnd, ACameraThatIsNotExclusiveHasNoGate) {
 TEST(AgentEnd, APullWaitsForAResult) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
-  auto reader = Controller::begin(ToAgent::Reader);
-  reader.put(std::uint32_t{1});
-  reader.put_text("tracks");
-  controller.send(reader);
-  auto pull = Controller::begin(ToAgent::Pull);
-  pull.put(std::uint32_t{1});
-  pull.put(std::uint64_t{1});
-  pull.put(std::uint32_t{10});
-  pull.put(std::uint32_t{1000});
-  controller.send(pull);
+  add_reader(controller);
+  send_pull(controller, 1);
   send_order(controller, "both were heard");
   static_cast<void>(next_order(agent));
   agent.open_run(kRun, false);
@@ -188,19 +198,11 @@ TEST(AgentEnd, ASecondResultIsNotGatheredWhereResultsAreRare) {
   AgentOptions options;
   options.gather = 1h;
   AgentEnd agent(controller.take_agents(), 0, options);
-  auto reader = Controller::begin(ToAgent::Reader);
-  reader.put(std::uint32_t{1});
-  reader.put_text("tracks");
-  controller.send(reader);
+  add_reader(controller);
   agent.open_run(kRun, false);
   const auto stream = agent.open_stream(kRun, "tracks");
   for (std::uint64_t batch = 1; batch <= 2; ++batch) {
-    auto pull = Controller::begin(ToAgent::Pull);
-    pull.put(std::uint32_t{1});
-    pull.put(batch);
-    pull.put(std::uint32_t{10});
-    pull.put(std::uint32_t{1000});
-    controller.send(pull);
+    send_pull(controller, batch);
     send_order(controller, "both were heard");
     static_cast<void>(next_order(agent));
     agent.put(*stream, std::chrono::steady_clock::now(),
