@@ -1,0 +1,95 @@
+"""A detached fleet's controller in this process, with a store that may fail."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from freshframe.fleet._channel import Endpoint, Unreachable
+from freshframe.fleet._clients import Clients
+from freshframe.fleet._controller_state import Setup
+from freshframe.fleet._decisions import Times
+from freshframe.fleet._detached_controller import DetachedController
+from freshframe.fleet._served_reader import ServedReader
+
+TOKEN = bytes(range(32))
+
+
+class Memory:
+    """A store that may fail."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.fails = False
+
+    def _check(self) -> None:
+        if self.fails:
+            raise OSError("the store does not answer")
+
+    def create(self, key: str, value: bytes) -> bool:
+        self._check()
+        return self.values.setdefault(key, value) is value
+
+    def get(self, key: str) -> bytes | None:
+        self._check()
+        return self.values.get(key)
+
+    def put(self, key: str, value: bytes) -> None:
+        self._check()
+        self.values[key] = value
+
+    def delete(self, key: str) -> None:
+        self._check()
+        self.values.pop(key, None)
+
+    def keys(self, prefix: str) -> list[str]:
+        self._check()
+        return sorted(key for key in list(self.values) if key.startswith(prefix))
+
+
+class Yard:
+    """A controller and what serves its programs."""
+
+    def __init__(self, store: Memory, restored: bool = False) -> None:
+        self.store = store
+        setup = Setup("yard", True, Times(), {})
+        self.controller = DetachedController(
+            setup, store, host="127.0.0.1", token=TOKEN, superseded=lambda: None
+        )
+        if restored:
+            self.controller.restore()
+        self.clients = Clients(self.controller, lambda: None, grace=0.2)
+        self.controller.guards.on_client = self.clients.serve
+        self.away = False  # whether the program finds it
+
+    def find(self) -> Endpoint:
+        if self.away:
+            raise Unreachable("nobody knows")
+        return Endpoint(*self.controller.guards.address, TOKEN)
+
+    def served(self) -> ServedReader:
+        (reader,) = self.controller._readers.values()
+        assert isinstance(reader, ServedReader)
+        return reader
+
+    def end(self) -> None:
+        self.store.fails = False
+        for name in list(self.controller._links):  # of before, and nobody comes
+            self.controller._links[name].child.ended("the test is over")
+        self.clients.close()
+        self.controller.close()
+        self.controller.stop()
+
+
+def yard_fixture() -> Callable[..., Iterator[Yard]]:
+    """A fixture with a controller that knows nothing yet."""
+
+    @pytest.fixture
+    def yard() -> Iterator[Yard]:
+        yard = Yard(Memory())
+        yield yard
+        yard.end()
+
+    return yard
