@@ -6,10 +6,15 @@ set(FRESHFRAME_STANDARD_HEADERS <algorithm> <array> <atomic> <chrono> <cmath> <c
   <functional> <map> <memory> <mutex> <optional> <span> <sstream> <stop_token> <string> <string_view> <system_error>
   <thread> <utility> <variant> <vector>)
 
-# freshframe_precompile(TARGET [HEADERS...]) adds the standard library's headers and the given ones.
+# freshframe_precompile(TARGET [HEADERS...]) adds the standard library's headers and the given ones. Layers without headers of
+# their own use what core has compiled.
 function(freshframe_precompile target)
   if(FRESHFRAME_PRECOMPILED_HEADERS)
-    target_precompile_headers(${target} PRIVATE ${FRESHFRAME_STANDARD_HEADERS} ${ARGN})
+    if(ARGN OR target STREQUAL "freshframe_core")
+      target_precompile_headers(${target} PRIVATE ${FRESHFRAME_STANDARD_HEADERS} ${ARGN})
+    else()
+      target_precompile_headers(${target} REUSE_FROM freshframe_core)
+    endif()
     # g++ does not treat code from a precompiled header as a system header's, and has false alarms there.
     target_compile_options(${target} PRIVATE -Wno-array-bounds
       $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)

@@ -43,6 +43,7 @@ own_apt() { # COMMAND ARGS...
 pinned() { # VERSION
   case $1 in
     3.14) echo 3.14.7 3b48dac8fb59f62eaa67ac83c1eb12bda1b7a08406dd286e252c11a66be27f81 ;;
+    3.15) echo '3.15.0~rc2' 8d93af5eaaaea5adfd41bd786a7ba3f03f2ad1ab57c6a65e0b963deab91d5ad7 ;;
   esac
 }
 

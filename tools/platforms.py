@@ -34,7 +34,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"
-PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15")
 SUITES = ("bookworm", "trixie", "forky")
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES))
 AARCH64 = "aarch64"

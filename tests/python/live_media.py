@@ -33,7 +33,7 @@ def encode(
 ) -> Clip:
     """Encodes `count` frames: H.264 without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
 
-    In NUT they are raw, of a pixel format that libswscale does not know.
+    In NUT they are raw, of a pixel format that no libswscale reads.
 
     Args:
         kind: As Clip.kind.
@@ -51,7 +51,7 @@ def encode(
         stream.pix_fmt = "yuvj420p"
     elif kind == "nut":
         stream = container.add_stream("rawvideo", rate=FPS)
-        stream.pix_fmt = "uyyvyy411"
+        stream.pix_fmt = "rgb4"
     else:
         settings = {"preset": "ultrafast", "tune": "zerolatency", "g": str(KEY_INTERVAL), "bf": "0"}
         stream = container.add_stream("libx264", rate=FPS, options=settings | (options or {}))
@@ -61,7 +61,7 @@ def encode(
     packets = []
     for number in range(count):
         if kind == "nut":
-            frame = av.VideoFrame(width, height, "uyyvyy411")
+            frame = av.VideoFrame(width, height, "rgb4")
         else:
             frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
         frame.pts = number + round(start * FPS)

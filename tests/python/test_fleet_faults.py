@@ -153,8 +153,9 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def quick(setup: Setup) -> Controller:
-        options = {**setup.options, "gil_timeout": 2.5}
-        return Controller(replace(setup, times=Times(gil_timeout=2.5), options=options))
+        # Long enough that the stacks, which come after four fifths of it, are there on a busy machine, too.
+        options = {**setup.options, "gil_timeout": 5}
+        return Controller(replace(setup, times=Times(gil_timeout=5), options=options))
 
     monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
     with ff.Fleet("local", agents=1) as fleet:

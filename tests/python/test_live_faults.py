@@ -235,12 +235,12 @@ def test_frames_that_cannot_be_made_are_counted_and_the_source_goes_on(
         told = [
             record
             for record in caplog.records
-            if "uyyvyy411" in record.getMessage() and record.levelno > logging.DEBUG
+            if "rgb4" in record.getMessage() and record.levelno > logging.DEBUG
         ]
         assert len(told) == 1  # not for each of them
         server.clip = encode("nut", 60)
         with (
-            pytest.raises(ff.FreshframeError, match="uyyvyy411"),
+            pytest.raises(ff.FreshframeError, match="rgb4"),
             Camera(server.url, reconnect=False) as camera,
         ):
             camera.pipeline.wait(WATCHDOG)

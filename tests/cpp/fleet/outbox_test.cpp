@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Run kRun{.epoch = 7, .camera = 3};
+constexpr Run kSentRun{.epoch = 7, .camera = 3};
 
 Result result(std::int64_t seq, std::size_t size = 10) {
   return {.seq = seq, .pts = 0, .time = 0, .bytes = std::make_shared<const std::vector<std::byte>>(size)};
@@ -54,7 +54,7 @@ Batch parsed(const std::shared_ptr<const Message>& message) {
 }
 
 TEST(Outbox, DropsTheOldestBeyondItsNumberOfResults) {
-  Outbox outbox(kRun, 1, {.results = 3, .size_bytes = 1000});
+  Outbox outbox(kSentRun, 1, {.results = 3, .size_bytes = 1000});
   for (int i = 0; i < 5; ++i) outbox.put(result(i));
   EXPECT_EQ(outbox.record().full, 2U);
   EXPECT_EQ(outbox.take().record.ordinal, 2U);
@@ -62,7 +62,7 @@ TEST(Outbox, DropsTheOldestBeyondItsNumberOfResults) {
 }
 
 TEST(Outbox, DropsTheOldestBeyondItsBytes) {
-  Outbox outbox(kRun, 1, {.results = 100, .size_bytes = 1000});
+  Outbox outbox(kSentRun, 1, {.results = 100, .size_bytes = 1000});
   for (int i = 0; i < 3; ++i) outbox.put(result(i, 400));
   EXPECT_EQ(outbox.size(), 2U);
   outbox.put(result(3, 1000));
@@ -72,7 +72,7 @@ TEST(Outbox, DropsTheOldestBeyondItsBytes) {
 }
 
 TEST(Outbox, DropsAResultThatIsLargerThanItself) {
-  Outbox outbox(kRun, 1, {.results = 100, .size_bytes = 1000});
+  Outbox outbox(kSentRun, 1, {.results = 100, .size_bytes = 1000});
   outbox.put(result(0));
   outbox.put(result(1, 1001));
   EXPECT_EQ(outbox.size(), 1U);
@@ -83,7 +83,7 @@ TEST(Outbox, DropsAResultThatIsLargerThanItself) {
 
 TEST(Outboxes, AnUnreadOutputIsNotWanted) {
   Outboxes outboxes({});
-  const auto stream = outboxes.open(kRun, "tracks");
+  const auto stream = outboxes.open(kSentRun, "tracks");
   outboxes.add_reader(1, "faces", 0s);
   EXPECT_FALSE(stream->is_wanted());
   outboxes.add_reader(2, "tracks", 0s);
@@ -95,7 +95,7 @@ TEST(Outboxes, AnUnreadOutputIsNotWanted) {
 TEST(Outboxes, ThePullOfTheSameNumberRepeatsABatchAndTheNextAcknowledgesIt) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
-  const auto stream = outboxes.open(kRun, "tracks");
+  const auto stream = outboxes.open(kSentRun, "tracks");
   EXPECT_TRUE(outboxes.put(*stream, result(0)));
   EXPECT_FALSE(outboxes.put(*stream, result(1)));  // one is ready already
   const Outboxes::Pull first{.reader = 1, .batch = 1, .most_results = 1, .most_bytes = 1000};
@@ -127,7 +127,7 @@ TEST(Outboxes, ABatchServesAllCamerasInTurn) {
 TEST(Outboxes, AResultLargerThanABatchTravelsAlone) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
-  const auto stream = outboxes.open(kRun, "tracks");
+  const auto stream = outboxes.open(kSentRun, "tracks");
   outboxes.put(*stream, result(0, 500));
   outboxes.put(*stream, result(1, 500));
   const auto message = outboxes.pull({.reader = 1, .batch = 1, .most_results = 9, .most_bytes = 100}, 0s);
@@ -137,7 +137,7 @@ TEST(Outboxes, AResultLargerThanABatchTravelsAlone) {
 TEST(Outboxes, AReaderThatDoesNotPullExpiresUntilItPulls) {
   Outboxes outboxes({.limits = {}, .expire_after = 60s});
   outboxes.add_reader(1, "tracks", 0s);
-  const auto stream = outboxes.open(kRun, "tracks");
+  const auto stream = outboxes.open(kSentRun, "tracks");
   outboxes.put(*stream, result(0));
   outboxes.expire(59s);
   EXPECT_EQ(outboxes.records().now.at(0).expired, 0U);
@@ -155,11 +155,11 @@ TEST(Outboxes, AReaderThatDoesNotPullExpiresUntilItPulls) {
 TEST(Outboxes, WhatIsForgottenIsFencedAndToldOnce) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
-  const auto stream = outboxes.open(kRun, "tracks");
+  const auto stream = outboxes.open(kSentRun, "tracks");
   outboxes.put(*stream, result(0));
-  outboxes.close(kRun);
+  outboxes.close(kSentRun);
   EXPECT_TRUE(outboxes.has(1));  // still to be pulled
-  outboxes.forget(kRun);
+  outboxes.forget(kSentRun);
   EXPECT_FALSE(outboxes.has(1));
   const auto records = outboxes.records();
   ASSERT_EQ(records.last.size(), 1U);

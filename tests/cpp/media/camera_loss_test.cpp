@@ -18,13 +18,13 @@ using test::contains;
 using test::message_of;
 using test::seqs;
 using test::Step;
-using Kind = Step::Kind;
+using StepKind = Step::Kind;
 using Seqs = std::vector<std::int64_t>;
 
 TEST(CameraSource, EndsAtOnceWhenStoppedWhileItReads) {
   CameraRig rig;
   rig.camera.pictures(2);
-  rig.camera.script.push_back({.kind = Kind::Stop});
+  rig.camera.script.push_back({.kind = StepKind::Stop});
   rig.camera.pictures(2);
   EXPECT_EQ(rig.run().size(), 2U);
   EXPECT_EQ(rig.camera.script.size(), 2U);
@@ -33,7 +33,7 @@ TEST(CameraSource, EndsAtOnceWhenStoppedWhileItReads) {
 TEST(CameraSource, IsStalledAfterASecondAndReadsOnWhenPicturesCome) {
   CameraRig rig;
   rig.camera.pictures(2);
-  rig.camera.script.push_back({.kind = Kind::Silence, .seconds = 3});
+  rig.camera.script.push_back({.kind = StepKind::Silence, .seconds = 3});
   rig.camera.pictures(2);
   rig.open();
   ASSERT_TRUE(rig.source->read(rig.context));
@@ -48,8 +48,8 @@ TEST(CameraSource, IsStalledAfterASecondAndReadsOnWhenPicturesCome) {
 TEST(CameraSource, EndsAtOnceWhenStoppedWhileStalled) {
   CameraRig rig;
   rig.camera.pictures(1);
-  rig.camera.script.push_back({.kind = Kind::Silence, .seconds = 2});
-  rig.camera.script.push_back({.kind = Kind::Stop});
+  rig.camera.script.push_back({.kind = StepKind::Silence, .seconds = 2});
+  rig.camera.script.push_back({.kind = StepKind::Stop});
   rig.open();
   ASSERT_TRUE(rig.source->read(rig.context));
   EXPECT_FALSE(rig.source->read(rig.context));
@@ -60,7 +60,7 @@ TEST(CameraSource, EndsAtOnceWhenStoppedWhileStalled) {
 TEST(CameraSource, AStallIsATimeoutAtItsDeadlineWithoutReconnect) {
   CameraRig rig;
   rig.camera.pictures(1);
-  rig.camera.script.push_back({.kind = Kind::Silence, .seconds = 60});
+  rig.camera.script.push_back({.kind = StepKind::Silence, .seconds = 60});
   rig.open({.open_timeout = 1, .read_timeout = 2.5, .reconnect = false});
   ASSERT_TRUE(rig.source->read(rig.context));
   const auto began = rig.clock.now();
@@ -72,7 +72,7 @@ TEST(CameraSource, AStallIsATimeoutAtItsDeadlineWithoutReconnect) {
 TEST(CameraSource, AStalledCameraIsOpenedAnewAndComesBack) {
   CameraRig rig;
   rig.camera.pictures(2);
-  rig.camera.script.push_back({.kind = Kind::Silence, .seconds = 2.05});
+  rig.camera.script.push_back({.kind = StepKind::Silence, .seconds = 2.05});
   rig.camera.pictures(3);
   const auto items = rig.run({.read_timeout = 2});
   EXPECT_EQ(seqs(items), (Seqs{0, 1, 2, 3, 4}));
@@ -89,7 +89,7 @@ TEST(CameraSource, AStalledCameraIsOpenedAnewAndComesBack) {
 TEST(CameraSource, ComesBackAfterItWasUnplugged) {
   CameraRig rig;
   rig.camera.pictures(3);
-  rig.camera.script.push_back({.kind = Kind::Unplugged, .seconds = 3});
+  rig.camera.script.push_back({.kind = StepKind::Unplugged, .seconds = 3});
   rig.camera.pictures(3);
   const auto items = rig.run();
   ASSERT_EQ(seqs(items), (Seqs{0, 1, 2, 3, 4, 5}));
@@ -105,9 +105,9 @@ TEST(CameraSource, ComesBackAfterItWasUnplugged) {
 TEST(CameraSource, EachOutageBeginsWithTheShortestWait) {
   CameraRig rig;
   rig.camera.pictures(1);
-  rig.camera.script.push_back({.kind = Kind::Unplugged, .seconds = 6});
+  rig.camera.script.push_back({.kind = StepKind::Unplugged, .seconds = 6});
   rig.camera.pictures(1);
-  rig.camera.script.push_back({.kind = Kind::Unplugged, .seconds = 0.1});
+  rig.camera.script.push_back({.kind = StepKind::Unplugged, .seconds = 0.1});
   rig.camera.pictures(1);
   rig.open();
   ASSERT_TRUE(rig.source->read(rig.context));
@@ -130,7 +130,7 @@ TEST(CameraSource, APictureIsGoodThoughItsBufferCannotBeGivenBack) {
 TEST(CameraSource, IsLostWithoutReconnect) {
   CameraRig rig;
   rig.camera.pictures(1);
-  rig.camera.script.push_back({.kind = Kind::Unplugged, .seconds = 3});
+  rig.camera.script.push_back({.kind = StepKind::Unplugged, .seconds = 3});
   rig.open({.reconnect = false});
   ASSERT_TRUE(rig.source->read(rig.context));
   try {
@@ -145,7 +145,7 @@ TEST(CameraSource, IsLostWithoutReconnect) {
 TEST(CameraSource, AnInputOutputErrorIsAnOutage) {
   CameraRig rig;
   rig.camera.pictures(1);
-  rig.camera.script.push_back({.kind = Kind::Failed, .code = EIO});
+  rig.camera.script.push_back({.kind = StepKind::Failed, .code = EIO});
   rig.camera.pictures(1);
   EXPECT_EQ(rig.run().size(), 2U);
   EXPECT_EQ(rig.stats().outages, 1U);
@@ -180,8 +180,8 @@ TEST(CameraSource, CarriesOnThroughSignalsAndEmptyWakeUps) {
   CameraRig rig;
   rig.camera.interrupt_every = 3;
   rig.camera.pictures(2);
-  rig.camera.pictures(20, {.kind = Kind::Spurious});
-  rig.camera.script.push_back({.kind = Kind::Interrupted});
+  rig.camera.pictures(20, {.kind = StepKind::Spurious});
+  rig.camera.script.push_back({.kind = StepKind::Interrupted});
   rig.camera.pictures(2);
   EXPECT_EQ(rig.run().size(), 4U);
   EXPECT_EQ(rig.stats().outages, 0U);
@@ -190,7 +190,7 @@ TEST(CameraSource, CarriesOnThroughSignalsAndEmptyWakeUps) {
 TEST(CameraSource, ADriverThatIsReadyForEverAndHasNothingIsLost) {
   CameraRig rig;
   rig.camera.pictures(1);
-  rig.camera.pictures(100, {.kind = Kind::Spurious});
+  rig.camera.pictures(100, {.kind = StepKind::Spurious});
   rig.camera.pictures(1);
   EXPECT_EQ(rig.run().size(), 2U);
   EXPECT_EQ(rig.stats().outages, 1U);

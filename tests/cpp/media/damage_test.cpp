@@ -17,7 +17,7 @@
 namespace freshframe::test {
 namespace {
 
-constexpr int kFrames = 30;
+constexpr int kWholeFrames = 30;
 
 struct Outcome {
   bool refused = false;  // with a SourceError
@@ -36,7 +36,7 @@ Outcome try_to_play(const std::string& path, int threads = 2) {
       EXPECT_GE(item->pts, last) << "time went back";
       last = item->pts;
       ++outcome.frames;
-      EXPECT_LT(outcome.frames, 10U * kFrames);
+      EXPECT_LT(outcome.frames, 10U * kWholeFrames);
     }
   } catch (const SourceError& error) {
     outcome.refused = true;
@@ -57,21 +57,20 @@ std::size_t bare_count(const std::string& path) {
   }
 }
 
-struct Kind {
+struct DamagedKind {
   std::string suffix;
   std::string codec;
 };
 
-void PrintTo(const Kind& kind, std::ostream* out) {
+void PrintTo(const DamagedKind& kind, std::ostream* out) {
   *out << kind.codec << " in " << kind.suffix;
 }
 
-class MediaDamage : public ::testing::TestWithParam<Kind> {
+class MediaDamage : public ::testing::TestWithParam<DamagedKind> {
  protected:
   MediaDamage()
-      : bytes_(
-            read_bytes(write_video(folder_.file("whole" + suffix()), kFrames, {.codec = GetParam().codec}))) {
-  }
+      : bytes_(read_bytes(
+            write_video(folder_.file("whole" + suffix()), kWholeFrames, {.codec = GetParam().codec}))) {}
 
   [[nodiscard]] static const std::string& suffix() { return GetParam().suffix; }
   [[nodiscard]] std::string variant(const Bytes& bytes) const {
@@ -115,7 +114,7 @@ TEST_P(MediaDamage, RandomBytesAreCountedAndDecodingGoesOn) {
     frames += outcome.frames;
   }
   EXPECT_GT(damaged, 0U);
-  EXPECT_GT(frames, static_cast<std::size_t>(kFiles * kFrames / 2));
+  EXPECT_GT(frames, static_cast<std::size_t>(kFiles * kWholeFrames / 2));
 }
 
 /// A small size, so that 200 clips of 30 frames decode quickly.
@@ -141,7 +140,7 @@ TEST_P(MediaDamage, OneWrongByteAnywhereCostsNoMoreThanItCostsThePlainestLoop) {
     Hand hand;
     VideoFile file(path, {.codec = GetParam().codec});
     file.open(hand.context());
-    for (int n = 0; n < kFrames; ++n) write_frame(file, hand, tiny_frame(n), n / 25.0);
+    for (int n = 0; n < kWholeFrames; ++n) write_frame(file, hand, tiny_frame(n), n / 25.0);
     file.close();
   }
   const auto whole = read_bytes(path);
@@ -157,19 +156,20 @@ TEST_P(MediaDamage, OneWrongByteAnywhereCostsNoMoreThanItCostsThePlainestLoop) {
     EXPECT_TRUE(outcome.refused || outcome.frames > 0);
     frames += outcome.frames;
   }
-  EXPECT_GT(frames, 200U * kFrames * 3 / 4);
+  EXPECT_GT(frames, 200U * kWholeFrames * 3 / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Containers, MediaDamage,
-                         ::testing::Values(Kind{".mp4", "h264"}, Kind{".mkv", "h264"}, Kind{".ts", "h264"},
-                                           Kind{".avi", "mpeg4"}, Kind{".avi", "mjpeg"}),
+                         ::testing::Values(DamagedKind{".mp4", "h264"}, DamagedKind{".mkv", "h264"},
+                                           DamagedKind{".ts", "h264"}, DamagedKind{".avi", "mpeg4"},
+                                           DamagedKind{".avi", "mjpeg"}),
                          [](const auto& kind) {
                            return kind.param.codec + "_" + kind.param.suffix.substr(1);
                          });
 
 TEST(MediaDamaged, AFileThatEndsEarlyHasItsMissingFramesCounted) {
   const Folder folder;
-  const auto bytes = read_bytes(write_video(folder.file("whole.mkv"), kFrames, {.codec = "ffv1"}));
+  const auto bytes = read_bytes(write_video(folder.file("whole.mkv"), kWholeFrames, {.codec = "ffv1"}));
   write_bytes(folder.file("cut.mkv"),
               Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2)));
   const auto whole = play(folder.file("whole.mkv"));
@@ -181,7 +181,7 @@ TEST(MediaDamaged, AFileThatEndsEarlyHasItsMissingFramesCounted) {
 
 TEST(MediaDamaged, OnePacketOfGarbageCostsItsFrameOnly) {
   const Folder folder;
-  auto bytes = read_bytes(write_video(folder.file("whole.avi"), kFrames, {.codec = "mjpeg"}));
+  auto bytes = read_bytes(write_video(folder.file("whole.avi"), kWholeFrames, {.codec = "mjpeg"}));
   // Destroys the start and the tables of the 10th JPEG.
   std::size_t at = 0;
   for (int picture = 0; picture < 10; ++picture) {
@@ -194,7 +194,7 @@ TEST(MediaDamaged, OnePacketOfGarbageCostsItsFrameOnly) {
   std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), 400, '\0');
   write_bytes(folder.file("hit.avi"), bytes);
   const auto played = play(folder.file("hit.avi"), {.decoder_threads = 1});
-  auto expected = counting(kFrames);
+  auto expected = counting(kWholeFrames);
   expected.erase(expected.begin() + 9);
   EXPECT_EQ(played.numbers, expected);
   EXPECT_EQ(played.damaged, 1U);
@@ -202,7 +202,7 @@ TEST(MediaDamaged, OnePacketOfGarbageCostsItsFrameOnly) {
 
 TEST(MediaDamaged, AFileWithoutASingleGoodFrameFailsToOpen) {
   const Folder folder;
-  auto bytes = read_bytes(write_video(folder.file("whole.mp4"), kFrames));
+  auto bytes = read_bytes(write_video(folder.file("whole.mp4"), kWholeFrames));
   const Bytes box = {'m', 'd', 'a', 't'};
   const auto start = std::search(bytes.begin(), bytes.end(), box.begin(), box.end()) + 8;
   const Bytes next = {'m', 'o', 'o', 'v'};
@@ -216,7 +216,7 @@ TEST(MediaDamaged, AFileWithoutASingleGoodFrameFailsToOpen) {
 
 TEST(MediaDamage, AnIndexThatEndsAtADamageCountsTheRest) {
   const Folder folder;
-  const auto path = write_video(folder.file("clip.mp4"), kFrames);
+  const auto path = write_video(folder.file("clip.mp4"), kWholeFrames);
   auto bytes = read_bytes(path);
   const std::string name = "stsz";
   const auto table = std::find_end(bytes.begin(), bytes.end(), name.begin(), name.end());
@@ -224,7 +224,7 @@ TEST(MediaDamage, AnIndexThatEndsAtADamageCountsTheRest) {
   table[16 + 4 * 20] = 0x7F;  // of the lengths behind name, version, length and count: the 21st is 2 GB
   write_bytes(path, bytes);
   const auto outcome = try_to_play(path);
-  EXPECT_EQ(outcome.frames + outcome.damaged, static_cast<std::size_t>(kFrames));
+  EXPECT_EQ(outcome.frames + outcome.damaged, static_cast<std::size_t>(kWholeFrames));
   EXPECT_GT(outcome.damaged, 0U);
 }
 

@@ -13,7 +13,7 @@
 namespace freshframe::process {
 namespace {
 
-constexpr int kFrames = 40;
+constexpr int kSlabFrames = 40;
 
 struct Seen {
   std::vector<test::Bytes> pixels;
@@ -62,14 +62,16 @@ class DecoderSlabs : public ::testing::TestWithParam<Clip> {
  protected:
   [[nodiscard]] std::string clip() const {
     const auto path = folder_.file(GetParam().name);
-    if (!GetParam().codec) return test::write_video(path, kFrames);
-    test::write_encoded(path, *GetParam().codec, GetParam().format, kFrames, [](AVFrame& frame, int number) {
-      for (int plane = 0; plane < 4 && frame.buf[plane] != nullptr; ++plane) {
-        for (std::size_t i = 0; i < frame.buf[plane]->size; ++i) {
-          frame.buf[plane]->data[i] = static_cast<std::uint8_t>(i / 7 + static_cast<std::size_t>(number) * 5);
-        }
-      }
-    });
+    if (!GetParam().codec) return test::write_video(path, kSlabFrames);
+    test::write_encoded(path, *GetParam().codec, GetParam().format, kSlabFrames,
+                        [](AVFrame& frame, int number) {
+                          for (int plane = 0; plane < 4 && frame.buf[plane] != nullptr; ++plane) {
+                            for (std::size_t i = 0; i < frame.buf[plane]->size; ++i) {
+                              frame.buf[plane]->data[i] =
+                                  static_cast<std::uint8_t>(i / 7 + static_cast<std::size_t>(number) * 5);
+                            }
+                          }
+                        });
     return path;
   }
 
@@ -83,10 +85,10 @@ TEST_P(DecoderSlabs, ThePicturesAreThoseOfFFmpegsOwnMemory) {
     const auto plain = decode(path, threads);
     EXPECT_EQ(plain.in_slabs, 0);
     EXPECT_TRUE(SlabPool::shared().slabs().empty()) << "without a process node there is no slab";
-    EXPECT_EQ(plain.pixels.size(), std::size_t{kFrames});
+    EXPECT_EQ(plain.pixels.size(), std::size_t{kSlabFrames});
     const SlabUse use;
     const auto shared = decode(path, threads);
-    EXPECT_EQ(shared.in_slabs, kFrames);
+    EXPECT_EQ(shared.in_slabs, kSlabFrames);
     EXPECT_EQ(shared.pixels, plain.pixels);
   }
   EXPECT_TRUE(SlabPool::shared().slabs().empty());

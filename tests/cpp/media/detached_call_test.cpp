@@ -21,7 +21,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-TimePoint in(double seconds) {
+TimePoint within(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
 }
 
@@ -44,33 +44,33 @@ struct Job {
 TEST(DetachedCall, RunsOnAThreadOfItsOwn) {
   const auto ran = std::make_shared<std::thread::id>();
   const DetachedCall call([ran] { *ran = std::this_thread::get_id(); });
-  ASSERT_TRUE(call.wait(in(1000), {}));
+  ASSERT_TRUE(call.wait(within(1000), {}));
   EXPECT_NE(*ran, std::this_thread::get_id());
   EXPECT_EQ(ran.use_count(), 1) << "a call that has ended owns nothing any more";
-  EXPECT_TRUE(call.wait(in(0), {}));
+  EXPECT_TRUE(call.wait(within(0), {}));
 }
 
 TEST(DetachedCall, GivesItsExceptionToTheCallersThatAskForIt) {
   const DetachedCall fails([] { throw Error("no"); });
-  ASSERT_TRUE(fails.wait(in(1000), {}));
+  ASSERT_TRUE(fails.wait(within(1000), {}));
   EXPECT_THROW(fails.check(), Error);
   EXPECT_THROW(fails.check(), Error);
   const DetachedCall works([] {});
-  ASSERT_TRUE(works.wait(in(1000), {}));
+  ASSERT_TRUE(works.wait(within(1000), {}));
   EXPECT_NO_THROW(works.check());
 }
 
 TEST(DetachedCall, ALimitAndAStopEndTheWaitAndNotTheCall) {
   const auto job = std::make_shared<Job>();
   const DetachedCall call([job] { job->block(); });
-  EXPECT_FALSE(call.wait(in(0.01), {}));
+  EXPECT_FALSE(call.wait(within(0.01), {}));
   EXPECT_NO_THROW(call.check());
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_FALSE(call.wait(in(1000), stop.get_token()));
+  EXPECT_FALSE(call.wait(within(1000), stop.get_token()));
   EXPECT_FALSE(job->ended);
   job->gate.request_stop();
-  EXPECT_TRUE(call.wait(in(1000), {}));
+  EXPECT_TRUE(call.wait(within(1000), {}));
   EXPECT_TRUE(job->ended);
 }
 

@@ -31,12 +31,12 @@
 namespace freshframe::test {
 namespace {
 
-constexpr int kFrames = 30;
+constexpr int kLiveFrames = 30;
 
 const Bytes& clip() {
   static const Bytes bytes = [] {
     const Folder folder;
-    return read_bytes(write_video(folder.file("clip.ts"), kFrames));
+    return read_bytes(write_video(folder.file("clip.ts"), kLiveFrames));
   }();
   return bytes;
 }
@@ -52,7 +52,7 @@ TEST(LiveSource, NumbersAndTimesGoOnOverAReconnect) {
   EXPECT_EQ(source->info().codec, "h264");
   EXPECT_EQ(hand.counters.source().state(), SourceState::WaitingKeyFrame);
   double last = -1;
-  for (int n = 0; n < kFrames + kFrames / 2; ++n) {
+  for (int n = 0; n < kLiveFrames + kLiveFrames / 2; ++n) {
     const auto item = source->read(hand.context());
     ASSERT_TRUE(item.has_value());
     EXPECT_GE(item->pts, last);
@@ -134,7 +134,7 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
     }
     // Also those that the decoder held back. While the stream may continue, FFmpeg's demuxer and its parser
     // each wait for the end of their current picture.
-    EXPECT_EQ(frames, then == ByteServer::Then::Close ? kFrames : kFrames - 2);
+    EXPECT_EQ(frames, then == ByteServer::Then::Close ? kLiveFrames : kLiveFrames - 2);
     source->close();
   }
 }

@@ -28,7 +28,7 @@ TimePoint at(double seconds) {
   return TimePoint{} + to_duration(Seconds(seconds));
 }
 
-TimePoint in(double seconds) {
+TimePoint after(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
 }
 
@@ -58,7 +58,7 @@ TEST(Resolver, KnowsAnAddressFromAName) {
 }
 
 TEST(Resolver, FindsThisMachine) {
-  const auto answer = resolve_host("localhost", in(30), {});
+  const auto answer = resolve_host("localhost", after(30), {});
   ASSERT_TRUE(answer.has_value());
   ASSERT_FALSE(answer->addresses.empty()) << answer->error;
   for (const auto& address : answer->addresses) EXPECT_TRUE(is_address(address)) << address;
@@ -110,15 +110,15 @@ TEST(Resolver, AStopAndALimitLeaveALookupBehindWhichTheNextCallerOfThatNameShare
   std::stop_source stop;
   std::optional<HostAnswer> stopped;
   std::thread waiting(
-      [&] { stopped = resolve_host("camera", in(1000), stop.get_token(), &NameServer::lookup); });
+      [&] { stopped = resolve_host("camera", after(1000), stop.get_token(), &NameServer::lookup); });
   server.wait_asked(before + 1);
   stop.request_stop();
   waiting.join();  // though the server has not answered
   EXPECT_FALSE(stopped.has_value());
-  EXPECT_FALSE(resolve_host("camera", in(0.01), {}, &NameServer::lookup).has_value());
+  EXPECT_FALSE(resolve_host("camera", after(0.01), {}, &NameServer::lookup).has_value());
   EXPECT_EQ(server.asked(), before + 1);
   server.answer();
-  const auto answer = resolve_host("camera", in(1000), {}, &NameServer::lookup);
+  const auto answer = resolve_host("camera", after(1000), {}, &NameServer::lookup);
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->addresses.front(), "192.0.2.6");
 }

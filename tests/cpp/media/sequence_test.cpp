@@ -58,7 +58,7 @@ Stamps stamps(const std::string& url, const OpenOptions& options = {}, std::size
   return all;
 }
 
-std::string refusal(const std::string& url, const OpenOptions& options = {}) {
+std::string refused_sequence(const std::string& url, const OpenOptions& options = {}) {
   Hand hand;
   const auto source = open(url, options);
   return message_of<SourceError>([&] { source->open(hand.context()); });
@@ -218,33 +218,34 @@ TEST_F(MediaSequence, InRealTimeItIsACameraThatMissesWhatItCannotMake) {
 }
 
 TEST_F(MediaSequence, WhatIsNotThereIsSaid) {
-  EXPECT_TRUE(contains(refusal(in("")), "the folder is empty"));
-  EXPECT_TRUE(contains(refusal(in("%05d.png")), "the folder is empty"));
-  EXPECT_TRUE(contains(refusal(in("*.png")), "no file matches"));
-  EXPECT_TRUE(contains(refusal(in("no/%05d.png")), "no such folder"));
-  EXPECT_TRUE(contains(refusal(in("no/")), "no such folder"));
+  EXPECT_TRUE(contains(refused_sequence(in("")), "the folder is empty"));
+  EXPECT_TRUE(contains(refused_sequence(in("%05d.png")), "the folder is empty"));
+  EXPECT_TRUE(contains(refused_sequence(in("*.png")), "no file matches"));
+  EXPECT_TRUE(contains(refused_sequence(in("no/%05d.png")), "no such folder"));
+  EXPECT_TRUE(contains(refused_sequence(in("no/")), "no such folder"));
   write_bytes(in("0001.txt"), {'x'});
-  EXPECT_TRUE(contains(refusal(in("")), "of 1 name none is a file with the suffix of one"));
-  EXPECT_TRUE(contains(refusal(in("*")), "1 name matched, but none is a file with the suffix of a picture"));
-  EXPECT_TRUE(contains(refusal(in("%d.txt")), "'0001.txt' would match %04d"));
+  EXPECT_TRUE(contains(refused_sequence(in("")), "of 1 name none is a file with the suffix of one"));
+  EXPECT_TRUE(
+      contains(refused_sequence(in("*")), "1 name matched, but none is a file with the suffix of a picture"));
+  EXPECT_TRUE(contains(refused_sequence(in("%d.txt")), "'0001.txt' would match %04d"));
 }
 
 TEST_F(MediaSequence, WhenNoneCanBeDecodedTheFirstReasonIsSaid) {
   write_bytes(in("1.png"), {'x', 'y'});
   write_bytes(in("2.png"), {});
-  const auto message = refusal(in("%d.png"));
+  const auto message = refused_sequence(in("%d.png"));
   EXPECT_TRUE(contains(message, "none of its 2 pictures could be decoded")) << message;
   EXPECT_TRUE(contains(message, "1.png")) << message;
 }
 
 TEST_F(MediaSequence, AVideoIsNoPicture) {
   std::filesystem::rename(write_video(in("clip.mp4"), 3), in("clip.png"));
-  EXPECT_TRUE(contains(refusal(in("")), "it is a video (mov,mp4")) << refusal(in(""));
+  EXPECT_TRUE(contains(refused_sequence(in("")), "it is a video (mov,mp4")) << refused_sequence(in(""));
 }
 
 TEST_F(MediaSequence, UnknownOptionsAreNamed) {
   write_pngs({1});
-  EXPECT_TRUE(contains(refusal(in("%d.png"), {.options = {{"turbo", "2"}}}), "'turbo'"));
+  EXPECT_TRUE(contains(refused_sequence(in("%d.png"), {.options = {{"turbo", "2"}}}), "'turbo'"));
 }
 
 TEST_F(MediaSequence, PatternsThatCannotBeAreRefusedAtOnce) {
@@ -257,7 +258,7 @@ TEST_F(MediaSequence, NumbersThatAreTimesAreRefusedForAGlob) {
   write("1700000000000001.png", 1);
   write("1700000000033337.png", 2);
   write("1700099999999992.png", 3);
-  EXPECT_TRUE(contains(refusal(in("%d.png")), "open the folder or a glob"));
+  EXPECT_TRUE(contains(refused_sequence(in("%d.png")), "open the folder or a glob"));
   EXPECT_EQ(stamps(in("*.png")).numbers, (std::vector<int>{1, 2, 3}));
 }
 

@@ -16,21 +16,21 @@
 namespace freshframe::test {
 namespace {
 
-constexpr int kFrames = 40;
+constexpr int kClipFrames = 40;
 
 /// A container and a codec that it can hold.
-struct Kind {
+struct Container {
   std::string suffix;
   std::string codec;
 };
 
-void PrintTo(const Kind& kind, std::ostream* out) {
+void PrintTo(const Container& kind, std::ostream* out) {
   *out << kind.codec << " in " << kind.suffix;
 }
 
-class MediaSourceOfKind : public ::testing::TestWithParam<Kind> {
+class MediaSourceOfKind : public ::testing::TestWithParam<Container> {
  protected:
-  std::string make(int count = kFrames) {
+  std::string make(int count = kClipFrames) {
     return write_video(folder_.file("clip" + GetParam().suffix), count, {.codec = GetParam().codec});
   }
   Folder folder_;
@@ -38,7 +38,7 @@ class MediaSourceOfKind : public ::testing::TestWithParam<Kind> {
 
 TEST_P(MediaSourceOfKind, DeliversEveryFrameInOrderAtItsTime) {
   const auto played = play(make());
-  EXPECT_EQ(played.numbers, counting(kFrames));
+  EXPECT_EQ(played.numbers, counting(kClipFrames));
   for (std::size_t n = 0; n < played.pts.size(); ++n)
     EXPECT_NEAR(played.pts[n], static_cast<double>(n) / 25, 0.001);
   EXPECT_EQ(played.damaged, 0U);
@@ -52,7 +52,7 @@ TEST_P(MediaSourceOfKind, DeliversTheLumaThatLibavDecodesWithOneThreadAndWithTwo
   const auto bare = bare_lumas(path);
   EXPECT_EQ(play(path, {.decoder_threads = 1}).lumas, bare);
   EXPECT_EQ(play(path, {.decoder_threads = 2}).lumas, bare);
-  EXPECT_EQ(bare.size(), static_cast<std::size_t>(kFrames));
+  EXPECT_EQ(bare.size(), static_cast<std::size_t>(kClipFrames));
 }
 
 TEST_P(MediaSourceOfKind, LoopsWithoutLosingAFrameAndItsTimeGoesOn) {
@@ -85,20 +85,21 @@ TEST_P(MediaSourceOfKind, KeepsItsOrderWithLowDelay) {
     return hand.stop.stop_requested();
   });
   reader.join();
-  EXPECT_EQ(numbers, counting(kFrames));
+  EXPECT_EQ(numbers, counting(kClipFrames));
 }
 
 INSTANTIATE_TEST_SUITE_P(Containers, MediaSourceOfKind,
-                         ::testing::Values(Kind{".mp4", "h264"}, Kind{".mkv", "h264"}, Kind{".ts", "h264"},
-                                           Kind{".mov", "h264"}, Kind{".avi", "mjpeg"}, Kind{".avi", "mpeg4"},
-                                           Kind{".mkv", "ffv1"}),
+                         ::testing::Values(Container{".mp4", "h264"}, Container{".mkv", "h264"},
+                                           Container{".ts", "h264"}, Container{".mov", "h264"},
+                                           Container{".avi", "mjpeg"}, Container{".avi", "mpeg4"},
+                                           Container{".mkv", "ffv1"}),
                          [](const auto& kind) {
                            return kind.param.codec + "_" + kind.param.suffix.substr(1);
                          });
 
 TEST(MediaSource, LendsTheDecodersMemoryAndCopiesNothing) {
   const Folder folder;
-  const auto path = write_video(folder.file("clip.mp4"), kFrames);
+  const auto path = write_video(folder.file("clip.mp4"), kClipFrames);
   const auto before = FramePool::shared().stats();
   Hand hand;
   const auto source = open(path);
@@ -114,7 +115,7 @@ TEST(MediaSource, LendsTheDecodersMemoryAndCopiesNothing) {
 
 TEST(MediaSource, FramesOutliveTheSource) {
   const Folder folder;
-  const auto path = write_video(folder.file("clip.mp4"), kFrames);
+  const auto path = write_video(folder.file("clip.mp4"), kClipFrames);
   std::vector<Frame> kept;
   {
     Hand hand;
@@ -123,19 +124,19 @@ TEST(MediaSource, FramesOutliveTheSource) {
     while (auto item = source->read(hand.context())) kept.push_back(std::move(item->value));
     source->close();
   }
-  ASSERT_EQ(kept.size(), static_cast<std::size_t>(kFrames));
-  for (int n = 0; n < kFrames; ++n) EXPECT_EQ(number_of(kept[static_cast<std::size_t>(n)]), n);
+  ASSERT_EQ(kept.size(), static_cast<std::size_t>(kClipFrames));
+  for (int n = 0; n < kClipFrames; ++n) EXPECT_EQ(number_of(kept[static_cast<std::size_t>(n)]), n);
 }
 
 TEST(MediaSource, KnowsItsLengthUnlessItLoops) {
   const Folder folder;
-  const auto path = write_video(folder.file("clip.mp4"), kFrames);
+  const auto path = write_video(folder.file("clip.mp4"), kClipFrames);
   Hand hand;
   const auto source = open(path);
   source->open(hand.context());
-  EXPECT_EQ(source->total(), kFrames);
-  EXPECT_EQ(source->info().frame_count, kFrames);
-  EXPECT_NEAR(source->info().duration.value_or(0), kFrames / 25.0, 0.001);
+  EXPECT_EQ(source->total(), kClipFrames);
+  EXPECT_EQ(source->info().frame_count, kClipFrames);
+  EXPECT_NEAR(source->info().duration.value_or(0), kClipFrames / 25.0, 0.001);
   EXPECT_EQ(source->info().codec, "h264");
   EXPECT_EQ(source->info().pixel_format, "yuv420p");
   EXPECT_FALSE(source->live());
@@ -280,7 +281,7 @@ TEST(MediaSource, StopWhileOpeningIsAnError) {
 TEST(MediaSource, FillsAPipelineWithoutLoss) {
   const Folder folder;
   CheckedPipeline pipeline;
-  const auto video = pipeline.add(open(write_video(folder.file("clip.mp4"), kFrames)));
+  const auto video = pipeline.add(open(write_video(folder.file("clip.mp4"), kClipFrames)));
   auto reader = pipeline.reader(video);
   pipeline.start();
   int n = 0;
@@ -289,7 +290,7 @@ TEST(MediaSource, FillsAPipelineWithoutLoss) {
     EXPECT_EQ(number_of(sample->value), n);
     ++n;
   }
-  EXPECT_EQ(n, kFrames);
+  EXPECT_EQ(n, kClipFrames);
   pipeline.wait();
   EXPECT_TRUE(pipeline.report().complete);
 }

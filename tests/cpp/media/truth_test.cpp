@@ -26,7 +26,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-struct Case {
+struct TrueColours {
   std::string name;
   AVPixelFormat format;
   AVColorRange range = AVCOL_RANGE_UNSPECIFIED;
@@ -35,7 +35,7 @@ struct Case {
   int height = 33;
 };
 
-void PrintTo(const Case& one, std::ostream* out) {
+void PrintTo(const TrueColours& one, std::ostream* out) {
   *out << one.name;
 }
 
@@ -84,7 +84,7 @@ void paint(AVFrame& frame, Random& random) {
   }
 }
 
-AvFramePtr painted(const Case& one, Random& random) {
+AvFramePtr painted(const TrueColours& one, Random& random) {
   auto frame = make_av_frame();
   frame->width = 47;
   frame->height = one.height;
@@ -112,7 +112,7 @@ Frame by_swscale(const AVFrame& frame, AVPixelFormat to, PixelFormat format, int
   return std::move(builder).publish(pixel_ops());
 }
 
-int worst_difference(const Frame& a, const Frame& b) {
+int worst_rgb_difference(const Frame& a, const Frame& b) {
   int worst = 0;
   for (int y = 0; y < a.height(); ++y) {
     const auto& row = a.planes()[0];
@@ -122,12 +122,12 @@ int worst_difference(const Frame& a, const Frame& b) {
   return worst;
 }
 
-int matrix_meant(const Case& one) {
+int matrix_meant(const TrueColours& one) {
   if (one.space != AVCOL_SPC_UNSPECIFIED) return one.space;
   return one.height < 720 ? AVCOL_SPC_SMPTE170M : AVCOL_SPC_BT709;
 }
 
-class MediaTruth : public ::testing::TestWithParam<Case> {};
+class MediaTruth : public ::testing::TestWithParam<TrueColours> {};
 
 TEST_P(MediaTruth, RgbIsSwscalesAndLumaIsTheDecoders) {
   const auto& one = GetParam();
@@ -140,7 +140,7 @@ TEST_P(MediaTruth, RgbIsSwscalesAndLumaIsTheDecoders) {
     ASSERT_EQ(frame.width(), 47);
     ASSERT_EQ(frame.height(), one.height);
     const auto rgb = by_swscale(*original, AV_PIX_FMT_RGB24, PixelFormat::Rgb, matrix_meant(one));
-    ASSERT_LE(worst_difference(frame.to(PixelFormat::Rgb), rgb), one.worst);
+    ASSERT_LE(worst_rgb_difference(frame.to(PixelFormat::Rgb), rgb), one.worst);
     if (colors || description.comp[0].depth != 8 || description.comp[0].step != 1) continue;
     for (int y = 0; y < one.height; ++y) {
       ASSERT_EQ(0, std::memcmp(frame.luma().row(y), original->data[0] + y * original->linesize[0], 47)) << y;
@@ -148,8 +148,8 @@ TEST_P(MediaTruth, RgbIsSwscalesAndLumaIsTheDecoders) {
   }
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> all;
+std::vector<TrueColours> cases() {
+  std::vector<TrueColours> all;
   const std::array<std::pair<const char*, AVColorSpace>, 3> spaces = {
       {{"bt601", AVCOL_SPC_SMPTE170M}, {"bt709", AVCOL_SPC_BT709}, {"bt2020", AVCOL_SPC_BT2020_NCL}}};
   for (const auto format :

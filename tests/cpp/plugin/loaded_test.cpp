@@ -19,7 +19,7 @@
 namespace freshframe {
 namespace {
 
-Frame gray(std::uint8_t level) {
+Frame gray_frame(std::uint8_t level) {
   FrameBuilder builder({.width = 8, .height = 6, .format = PixelFormat::Gray});
   for (int y = 0; y < 6; ++y) std::fill_n(builder.plane(0) + y * builder.stride(0), 8, level);
   return std::move(builder).publish();
@@ -42,7 +42,7 @@ class Loaded {
   std::vector<std::optional<Emitted>> run(int count) {
     std::vector<std::optional<Emitted>> outputs;
     open();
-    for (int i = 0; i < count; ++i) outputs.push_back(process(gray(static_cast<std::uint8_t>(i + 1))));
+    for (int i = 0; i < count; ++i) outputs.push_back(process(gray_frame(static_cast<std::uint8_t>(i + 1))));
     close();
     return outputs;
   }
@@ -66,7 +66,7 @@ std::string error_of(const char* name, const std::string& how) {
     return error.what();
   }
   try {
-    (void)node.process(gray(1));
+    (void)node.process(gray_frame(1));
   } catch (const Error& error) {
     text = error.what();
   }
@@ -118,8 +118,8 @@ TEST(LoadedPlugin, MayHaveThreadsThatGoOnAfterClose) {
 TEST(LoadedPlugin, ThrowsText) {
   Loaded node(FRESHFRAME_TEST_PLUGIN, "throws");
   node.open();
-  EXPECT_TRUE(node.process(gray(1)));
-  EXPECT_THROW((void)node.process(gray(1)), Error);
+  EXPECT_TRUE(node.process(gray_frame(1)));
+  EXPECT_THROW((void)node.process(gray_frame(1)), Error);
   node.close();
   EXPECT_THROW(Loaded(FRESHFRAME_TEST_PLUGIN, "mean", {{"scale", 0.0}}), Error);
   EXPECT_THROW(Loaded(FRESHFRAME_TEST_PLUGIN, "mean", {{"unknown", 0.0}}), OptionError);

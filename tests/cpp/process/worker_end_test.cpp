@@ -21,7 +21,7 @@
 namespace freshframe::process {
 namespace {
 
-std::span<const std::byte> bytes_of(const std::string& text) {
+std::span<const std::byte> payload_of(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
 
@@ -196,7 +196,7 @@ TEST(WorkerEnd, KeepsTheMemoryOfAFrameWhoseSlabHasGone) {
 
 TEST(WorkerEnd, ReadsItsTask) {
   Ends ends;
-  const auto payload = make_message_file(bytes_of("task"));
+  const auto payload = make_message_file(payload_of("task"));
   const auto stacks = make_memory_file("stacks", 1);
   const int files[] = {payload.get(), stacks.get()};
   ASSERT_EQ(ends.parent.send(write(InitMessage{4, {"cam", "node"}, "node"}).bytes(), files),

@@ -14,7 +14,7 @@
 namespace freshframe {
 namespace {
 
-constexpr double kFrame = 1.0 / 30;
+constexpr double kBoxFrame = 1.0 / 30;
 using Ids = std::vector<std::int64_t>;
 
 Detection box(double x, double y, double width = 40, double height = 80, float score = 0.9F, int kind = 0) {
@@ -34,7 +34,7 @@ TEST(BoxAssociator, GivesIdsToBoxesSeenTwiceOrCertain) {
   BoxAssociator tracker;
   EXPECT_EQ(ids(tracker, 0, {box(10, 10), box(200, 10, 40, 80, 0.6F)}), Ids{1});
   const auto out = tracker.update(
-      kFrame, std::vector<Detection>{box(201, 10, 40, 80, 0.6F), box(11, 10), box(400, 0, 9, 9, 0.4F)});
+      kBoxFrame, std::vector<Detection>{box(201, 10, 40, 80, 0.6F), box(11, 10), box(400, 0, 9, 9, 0.4F)});
   EXPECT_EQ(out.ids, (Ids{1, 2}));
   EXPECT_EQ(out.rows, (Ids{1, 0}));
 }
@@ -43,17 +43,17 @@ TEST(BoxAssociator, KeepsTheIdThroughOcclusionAndEndsAfterMaxGap) {
   BoxAssociator tracker({.max_gap = 0.5});
   int frame = 0;
   const auto at = [&] { return box(50 + 5 * frame, 60); };
-  for (; frame < 10; ++frame) EXPECT_EQ(ids(tracker, frame * kFrame, {at()}), Ids{1});
-  for (; frame < 22; ++frame) EXPECT_TRUE(ids(tracker, frame * kFrame, {}).empty());
-  EXPECT_EQ(ids(tracker, frame * kFrame, {at()}), Ids{1});
-  for (++frame; frame < 50; ++frame) EXPECT_TRUE(ids(tracker, frame * kFrame, {}).empty());
-  EXPECT_EQ(ids(tracker, frame * kFrame, {at()}), Ids{2});
+  for (; frame < 10; ++frame) EXPECT_EQ(ids(tracker, frame * kBoxFrame, {at()}), Ids{1});
+  for (; frame < 22; ++frame) EXPECT_TRUE(ids(tracker, frame * kBoxFrame, {}).empty());
+  EXPECT_EQ(ids(tracker, frame * kBoxFrame, {at()}), Ids{1});
+  for (++frame; frame < 50; ++frame) EXPECT_TRUE(ids(tracker, frame * kBoxFrame, {}).empty());
+  EXPECT_EQ(ids(tracker, frame * kBoxFrame, {at()}), Ids{2});
 }
 
 TEST(BoxAssociator, SmallFastBoxesKeepTheirIdsAlthoughTheyNeverOverlap) {
   BoxAssociator tracker;
   for (const int i : {0, 1, 2, 7, 9, 15, 16, 24, 30}) {
-    EXPECT_EQ(ids(tracker, i * kFrame, {box(20 + 14 * i, 40, 8, 8), box(600 - 14 * i, 48, 8, 8)}),
+    EXPECT_EQ(ids(tracker, i * kBoxFrame, {box(20 + 14 * i, 40, 8, 8), box(600 - 14 * i, 48, 8, 8)}),
               (Ids{1, 2}))
         << i;
   }
@@ -63,8 +63,8 @@ TEST(BoxAssociator, AskedForMoreOverlapItContinuesLess) {
   // Half its width aside in one step, after a second of standing still: an overlap of a third.
   const auto jumps = [](float iou) {
     BoxAssociator tracker({.iou = iou});
-    for (int i = 0; i < 30; ++i) static_cast<void>(ids(tracker, i * kFrame, {box(100, 100, 40, 40)}));
-    return ids(tracker, 30 * kFrame, {box(110, 100, 40, 40)});
+    for (int i = 0; i < 30; ++i) static_cast<void>(ids(tracker, i * kBoxFrame, {box(100, 100, 40, 40)}));
+    return ids(tracker, 30 * kBoxFrame, {box(110, 100, 40, 40)});
   };
   EXPECT_EQ(jumps(0.3F), Ids{1});
   EXPECT_EQ(jumps(0.95F), Ids{2});
@@ -73,17 +73,17 @@ TEST(BoxAssociator, AskedForMoreOverlapItContinuesLess) {
 TEST(BoxAssociator, ATrackKeepsItsClass) {
   BoxAssociator tracker;
   EXPECT_EQ(ids(tracker, 0, {box(10, 10, 40, 80, 0.9F, 0)}), Ids{1});
-  EXPECT_EQ(ids(tracker, kFrame, {box(10, 10, 40, 80, 0.9F, 2)}), Ids{2});
-  EXPECT_EQ(ids(tracker, 2 * kFrame, {box(10, 10, 40, 80, 0.9F, 0)}), Ids{1});
+  EXPECT_EQ(ids(tracker, kBoxFrame, {box(10, 10, 40, 80, 0.9F, 2)}), Ids{2});
+  EXPECT_EQ(ids(tracker, 2 * kBoxFrame, {box(10, 10, 40, 80, 0.9F, 0)}), Ids{1});
 }
 
 TEST(BoxAssociator, ADoubtfulBoxContinuesATrackButStartsNoneAndOneBelowTheLeastIsNone) {
   BoxAssociator tracker({.min_confidence = 0.2F});
   EXPECT_TRUE(ids(tracker, 0, {box(10, 10, 40, 80, 0.4F)}).empty());
-  EXPECT_TRUE(ids(tracker, kFrame, {box(10, 10, 40, 80, 0.4F)}).empty());
-  EXPECT_EQ(ids(tracker, 2 * kFrame, {box(10, 10)}), Ids{1});
-  EXPECT_EQ(ids(tracker, 3 * kFrame, {box(10, 10, 40, 80, 0.21F)}), Ids{1});
-  EXPECT_TRUE(ids(tracker, 4 * kFrame, {box(10, 10, 40, 80, 0.19F)}).empty());
+  EXPECT_TRUE(ids(tracker, kBoxFrame, {box(10, 10, 40, 80, 0.4F)}).empty());
+  EXPECT_EQ(ids(tracker, 2 * kBoxFrame, {box(10, 10)}), Ids{1});
+  EXPECT_EQ(ids(tracker, 3 * kBoxFrame, {box(10, 10, 40, 80, 0.21F)}), Ids{1});
+  EXPECT_TRUE(ids(tracker, 4 * kBoxFrame, {box(10, 10, 40, 80, 0.19F)}).empty());
 }
 
 TEST(BoxAssociator, AStepBackInTimeStartsAfreshAndIdsGoOn) {
@@ -113,7 +113,7 @@ TEST(BoxAssociator, ACrowdOfThousandsIsTrackedUpToABound) {
     d.x1 += 4;
     d.x2 += 4;
   }
-  const auto second = tracker.update(kFrame, crowd);
+  const auto second = tracker.update(kBoxFrame, crowd);
   EXPECT_EQ(first.ids.size(), 512U);
   EXPECT_EQ(second.ids, first.ids);
   EXPECT_EQ(second.rows, first.rows);
@@ -124,7 +124,7 @@ TEST(BoxAssociator, InAHeapEveryTrackFindsAPartnerAlsoWhenOnlySomeBoxesAreConsid
   std::vector<Detection> heap(20000, box(100, 100, 40, 80, 0.6F));
   for (std::size_t i = 0; i < heap.size(); i += 20) heap[i].confidence = 0.7F;
   EXPECT_TRUE(ids(tracker, 0, heap).empty());
-  EXPECT_EQ(ids(tracker, kFrame, heap).size(), 512U);
+  EXPECT_EQ(ids(tracker, kBoxFrame, heap).size(), 512U);
 }
 
 TEST(BoxAssociator, BoxesThatAreNoneAreIgnored) {
@@ -136,7 +136,7 @@ TEST(BoxAssociator, BoxesThatAreNoneAreIgnored) {
       {nan, 0, 1, 1, 0.9F, 0},   {0, 0, far, 1, 0.9F, 0},      box(10, 10),
       {50, 50, 20, 20, 0.9F, 0}, {-most, 0, most, 9, 0.9F, 0}, {1, 1, 9, 9, nan, 0}};
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(tracker.update(i * kFrame, odd).rows, std::vector<std::int64_t>{2}) << i;
+    EXPECT_EQ(tracker.update(i * kBoxFrame, odd).rows, std::vector<std::int64_t>{2}) << i;
   }
 }
 
@@ -146,7 +146,7 @@ TEST(BoxAssociator, OfMoreThanAThousandTheSurestAreConsidered) {
     static_cast<void>(ids(tracker, 0, {box(900, 900)}));
     std::vector<Detection> found(others, box(100, 100, 40, 80, 0.6F));
     found.push_back(box(900, 900, 40, 80, 0.3F));
-    return ids(tracker, kFrame, found) == Ids{1};
+    return ids(tracker, kBoxFrame, found) == Ids{1};
   };
   EXPECT_TRUE(continues(1000));
   EXPECT_FALSE(continues(1500));

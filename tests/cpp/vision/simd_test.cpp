@@ -14,7 +14,7 @@
 namespace freshframe {
 namespace {
 
-constexpr CircleDetectorOptions kOptions = {.min_radius = 5, .max_radius = 150, .min_confidence = 0.1F};
+constexpr CircleDetectorOptions kSimdOptions = {.min_radius = 5, .max_radius = 150, .min_confidence = 0.1F};
 
 /// Pictures whose widths are no multiples of a vector, sharp and smeared, faint and bright.
 std::vector<test::Canvas> pictures() {
@@ -38,11 +38,11 @@ std::vector<test::Canvas> pictures() {
 TEST(CircleFinderSimd, EveryInstructionSetGivesTheSameCircles) {
   std::size_t circles = 0;
   for (const auto& canvas : pictures()) {
-    const auto expected = CircleFinder(kOptions).find(canvas.plane());
+    const auto expected = CircleFinder(kSimdOptions).find(canvas.plane());
     circles += expected.size();
     for (const auto target : test::simd_targets()) {
       const test::OnlyTarget only(target);
-      const auto found = CircleFinder(kOptions).find(canvas.plane());
+      const auto found = CircleFinder(kSimdOptions).find(canvas.plane());
       ASSERT_EQ(found.size(), expected.size()) << hwy::TargetName(target);
       for (std::size_t i = 0; i < found.size(); ++i) {
         EXPECT_EQ(found[i].x, expected[i].x) << hwy::TargetName(target);
@@ -89,7 +89,7 @@ TEST(CircleFinderSimd, X86AndArmGiveTheSameBits) {
   test::Fingerprint found;
   std::size_t circles = 0;
   for (const int width : {333, 320, 301}) {
-    for (const auto& circle : CircleFinder(kOptions).find(drawn_with_integers(width, 217).plane())) {
+    for (const auto& circle : CircleFinder(kSimdOptions).find(drawn_with_integers(width, 217).plane())) {
       for (const float number : {circle.x, circle.y, circle.r, circle.confidence}) found.add(number);
       ++circles;
     }
