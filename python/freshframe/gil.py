@@ -228,7 +228,7 @@ def _refuse(reason: str) -> StateError:
     version = sys.version.split()[0]
     return StateError(
         f"the GIL watch is not supported on this interpreter ({sys.implementation.name} {version} on "
-        f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.14"
+        f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.15"
     )
 
 
