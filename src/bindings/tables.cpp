@@ -1,4 +1,4 @@
-// TableColumns as NumPy arrays and back.
+// Columns as NumPy arrays and back.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/tables.hpp"
 

@@ -222,6 +222,12 @@ class Ended:
         return "".join(line for line in lines if "dropped its first sample" not in line)
 
 
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Also what it has forked, which would keep its pipes open. It leads a session of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments: Sequence[str] = ()) -> Ended:
     """Runs `code` in a Python of its own.
 
@@ -247,10 +253,8 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
             hung.set()
             process.send_signal(signal.SIGABRT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(WATCHDOG)
-            # What it has forked would keep the pipe open.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+            kill_group(process)
 
         watchdog = threading.Timer(WATCHDOG, end_it)
         watchdog.start()
@@ -265,7 +269,7 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
         finally:
             watchdog.cancel()
             watchdog.join()
-            process.kill()
+            kill_group(process)
             process.communicate()
         errors.seek(0)
         ended = Ended(process.returncode, "".join(lines), errors.read())

@@ -41,8 +41,9 @@ def run_once() -> tuple[ff.Pipeline, Debugger, SlowConsumer]:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.MockCamera(ff.Frame.from_array(picture(7), "gray"), fps=FPS))
     debugger, slow = Debugger(), SlowConsumer(pipeline)
-    pipeline.add(debugger, parent=camera)
+    # In this order: what the debugger has seen is already on the slow one's edge.
     pipeline.add(slow, parent=camera)
+    pipeline.add(debugger, parent=camera)
     pipeline.run()
     check_books(pipeline)
     return pipeline, debugger, slow

@@ -91,8 +91,9 @@ std::mutex& no_fork() {
   return mutex;
 }
 
-// Registered while the module is loaded, with the GIL, without which Python does not fork. Registered by the watcher's
-// thread, a fork that has begun would not know the mutex, and its child could inherit it locked.
+// Registered while the module is loaded, by a thread that is attached to the interpreter: Python forks with the GIL, or
+// stops the world for it. Registered by the watcher's thread, a fork that has begun would not know the mutex, and its child
+// could inherit it locked.
 [[maybe_unused]] const std::mutex& registered_at_load = no_fork();
 
 }  // namespace

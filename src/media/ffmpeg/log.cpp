@@ -114,9 +114,10 @@ FfmpegErrorCapture::~FfmpegErrorCapture() {
 std::string FfmpegErrorCapture::in_brackets() const {
   if (cause_.empty()) return {};
   if (cause_.rfind("Stream ends prematurely", 0) == 0) return " (the server closed the connection early)";
-  if (cause_.find("certificate") != std::string::npos) {
+  if (cause_.find("certificate") != std::string::npos &&
+      (cause_.find("verif") != std::string::npos || cause_.find("does not match") != std::string::npos)) {
     return " (" + cause_ +
-           "; options={\"tls_verify\": \"0\"} accepts any certificate, {\"ca_file\": ...} names its authority)";
+           "; options={\"ca_file\": ...} names an authority, {\"tls_verify\": \"0\"} accepts any certificate)";
   }
   constexpr std::string_view kAdvice = ", see the documentation if you wish to increase it";
   const auto at = cause_.find(kAdvice);

@@ -15,6 +15,7 @@
 #include "core/seconds_text.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/memory/memory_file.hpp"
+#include "process/now.hpp"
 #include <poll.h>
 
 namespace freshframe::process {
@@ -23,10 +24,6 @@ namespace {
 constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() says otherwise
 constexpr auto kKillTime = std::chrono::seconds(5);          // for a killed process to end
 constexpr auto kTidyTime = std::chrono::seconds(1);
-
-TimePoint now() {
-  return std::chrono::steady_clock::now();
-}
 
 }  // namespace
 

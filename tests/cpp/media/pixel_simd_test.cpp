@@ -20,16 +20,16 @@ namespace {
 /// Widths around those of vectors (16, 32, 64 bytes), including odd ones.
 constexpr std::array kWidths = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 200};
 
-struct Meaning {
+struct ColourMeaning {
   ColorSpace space;
   ColorRange range;
 };
-constexpr std::array<Meaning, 6> kMeanings = {{{ColorSpace::Bt601, ColorRange::Limited},
-                                               {ColorSpace::Bt601, ColorRange::Full},
-                                               {ColorSpace::Bt709, ColorRange::Limited},
-                                               {ColorSpace::Bt709, ColorRange::Full},
-                                               {ColorSpace::Bt2020, ColorRange::Limited},
-                                               {ColorSpace::Bt2020, ColorRange::Full}}};
+constexpr std::array<ColourMeaning, 6> kColourMeanings = {{{ColorSpace::Bt601, ColorRange::Limited},
+                                                           {ColorSpace::Bt601, ColorRange::Full},
+                                                           {ColorSpace::Bt709, ColorRange::Limited},
+                                                           {ColorSpace::Bt709, ColorRange::Full},
+                                                           {ColorSpace::Bt2020, ColorRange::Limited},
+                                                           {ColorSpace::Bt2020, ColorRange::Full}}};
 
 struct Constants {
   double kr;
@@ -187,7 +187,7 @@ void on_every_target(const Check& check) {
   for (const auto target : simd_targets()) {
     SCOPED_TRACE(hwy::TargetName(target));
     const OnlyTarget only(target);
-    for (const auto& [space, range] : kMeanings) {
+    for (const auto& [space, range] : kColourMeanings) {
       for (const int width : kWidths) {
         SCOPED_TRACE(width);
         check(PictureFormat{width, 1 + width % 4, PixelFormat::Gray, range, space});
@@ -220,7 +220,7 @@ TEST(MediaPixelSimd, YuvToRgbIsTheFormulaOnEveryInstructionSet) {
 // The number was made on x86-64.
 TEST(MediaPixelSimd, X86AndArmGiveTheSameBits) {
   Fingerprint found;
-  for (const auto& [space, range] : kMeanings) {
+  for (const auto& [space, range] : kColourMeanings) {
     PictureFormat format{201, 37, PixelFormat::Gray, range, space};
     for (const auto from : {PixelFormat::Bgr, PixelFormat::Rgb}) {
       for (const auto to : kYuv) {

@@ -25,7 +25,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-struct Beginning {
+struct StartRecording {
   std::string name;  // of the test
   std::string suffix = ".mp4";
   std::string codec = "libx264";
@@ -37,7 +37,7 @@ struct Beginning {
   int count = 90;
 };
 
-void PrintTo(const Beginning& recording, std::ostream* out) {
+void PrintTo(const StartRecording& recording, std::ostream* out) {
   *out << recording.name;
 }
 
@@ -45,7 +45,7 @@ Dictionary dictionary(const std::map<std::string, std::string>& entries) {
   return Dictionary(entries);
 }
 
-AvFramePtr painted(const Beginning& recording, int n) {
+AvFramePtr painted(const StartRecording& recording, int n) {
   auto frame = make_av_frame();
   frame->width = kWidth;
   frame->height = kHeight;
@@ -70,7 +70,7 @@ AvFramePtr painted(const Beginning& recording, int n) {
   return frame;
 }
 
-CodecPtr encoder_of(const Beginning& recording) {
+CodecPtr encoder_of(const StartRecording& recording) {
   const AVCodec* found = avcodec_find_encoder_by_name(recording.codec.c_str());
   if (found == nullptr) throw std::runtime_error("no encoder " + recording.codec);
   auto encoder = make_codec(found);
@@ -92,7 +92,7 @@ CodecPtr encoder_of(const Beginning& recording) {
   return encoder;
 }
 
-std::string write(const std::string& path, const Beginning& recording) {
+std::string write(const std::string& path, const StartRecording& recording) {
   AVFormatContext* raw = nullptr;
   require(avformat_alloc_output_context2(&raw, nullptr, nullptr, path.c_str()));
   const OutputPtr output(raw);
@@ -164,7 +164,7 @@ void expect_same(const Seen& seen, const Seen& expected) {
   for (std::size_t n = 0; n < seen.pts.size(); ++n) EXPECT_DOUBLE_EQ(seen.pts[n], expected.pts[n]);
 }
 
-class MediaStart : public ::testing::TestWithParam<Beginning> {
+class MediaStart : public ::testing::TestWithParam<StartRecording> {
  protected:
   Folder folder_;
   std::string path_ = write(folder_.file("clip" + GetParam().suffix), GetParam());
@@ -221,48 +221,51 @@ TEST_P(MediaStart, BehindTheEndIsAnError) {
 INSTANTIATE_TEST_SUITE_P(
     Files, MediaStart,
     ::testing::Values(
-        Beginning{.name = "mp4"}, Beginning{.name = "mp4_varying", .varying = true},
-        Beginning{.name = "mp4_fragments", .muxer = {{"movflags", "frag_keyframe+empty_moov"}}},
-        Beginning{.name = "mp4_half_fragments", .muxer = {{"movflags", "frag_keyframe"}}},
-        Beginning{.name = "mp4_open_gop", .encoder = {{"x264-params", "open-gop=1:bframes=3:keyint=12"}}},
-        Beginning{.name = "mov_no_b", .suffix = ".mov", .encoder = {{"bf", "0"}}},
-        Beginning{.name = "mp4_no_edit_list", .muxer = {{"use_editlist", "0"}}},
-        Beginning{.name = "mp4_intra_refresh", .encoder = {{"x264-params", "intra-refresh=1:bframes=0"}}},
-        Beginning{.name = "mp4_hevc",
-                  .codec = "libx265",
-                  .encoder = {{"x265-params", "log-level=none:open-gop=1:keyint=12:bframes=3"}}},
-        Beginning{.name = "mp4_interlaced", .interlaced = true}, Beginning{.name = "mkv", .suffix = ".mkv"},
-        Beginning{.name = "mkv_varying", .suffix = ".mkv", .varying = true},
-        Beginning{.name = "mkv_hevc",
-                  .suffix = ".mkv",
-                  .codec = "libx265",
-                  .encoder = {{"x265-params", "log-level=none:open-gop=1:keyint=12:bframes=3"}}},
-        Beginning{.name = "mkv_ffv1", .suffix = ".mkv", .codec = "ffv1"},
-        Beginning{.name = "webm_vp8",
-                  .suffix = ".webm",
-                  .codec = "libvpx",
-                  .encoder = {{"auto-alt-ref", "1"},
-                              {"lag-in-frames", "16"},
-                              {"deadline", "good"},
-                              {"cpu-used", "5"}}},
-        Beginning{.name = "webm_vp9",
-                  .suffix = ".webm",
-                  .codec = "libvpx-vp9",
-                  .encoder = {{"auto-alt-ref", "1"},
-                              {"lag-in-frames", "16"},
-                              {"deadline", "realtime"},
-                              {"cpu-used", "8"}}},
-        Beginning{.name = "ts", .suffix = ".ts"},
-        Beginning{.name = "ts_open_gop",
-                  .suffix = ".ts",
-                  .encoder = {{"x264-params", "open-gop=1:bframes=3:keyint=12"}}},
-        Beginning{.name = "ts_cut", .suffix = ".ts", .first = 5},
-        Beginning{.name = "ts_mpeg2", .suffix = ".ts", .codec = "mpeg2video", .encoder = {{"bf", "2"}}},
-        Beginning{.name = "mpg", .suffix = ".mpg", .codec = "mpeg2video", .encoder = {{"bf", "2"}}},
-        Beginning{.name = "avi", .suffix = ".avi", .encoder = {{"bf", "2"}}},
-        Beginning{.name = "avi_mpeg4", .suffix = ".avi", .codec = "mpeg4", .encoder = {{"bf", "2"}}},
-        Beginning{.name = "avi_mjpeg", .suffix = ".avi", .codec = "mjpeg"},
-        Beginning{.name = "raw_h264", .suffix = ".h264"}),
+        StartRecording{.name = "mp4"}, StartRecording{.name = "mp4_varying", .varying = true},
+        StartRecording{.name = "mp4_fragments", .muxer = {{"movflags", "frag_keyframe+empty_moov"}}},
+        StartRecording{.name = "mp4_half_fragments", .muxer = {{"movflags", "frag_keyframe"}}},
+        StartRecording{.name = "mp4_open_gop",
+                       .encoder = {{"x264-params", "open-gop=1:bframes=3:keyint=12"}}},
+        StartRecording{.name = "mov_no_b", .suffix = ".mov", .encoder = {{"bf", "0"}}},
+        StartRecording{.name = "mp4_no_edit_list", .muxer = {{"use_editlist", "0"}}},
+        StartRecording{.name = "mp4_intra_refresh",
+                       .encoder = {{"x264-params", "intra-refresh=1:bframes=0"}}},
+        StartRecording{.name = "mp4_hevc",
+                       .codec = "libx265",
+                       .encoder = {{"x265-params", "log-level=none:open-gop=1:keyint=12:bframes=3"}}},
+        StartRecording{.name = "mp4_interlaced", .interlaced = true},
+        StartRecording{.name = "mkv", .suffix = ".mkv"},
+        StartRecording{.name = "mkv_varying", .suffix = ".mkv", .varying = true},
+        StartRecording{.name = "mkv_hevc",
+                       .suffix = ".mkv",
+                       .codec = "libx265",
+                       .encoder = {{"x265-params", "log-level=none:open-gop=1:keyint=12:bframes=3"}}},
+        StartRecording{.name = "mkv_ffv1", .suffix = ".mkv", .codec = "ffv1"},
+        StartRecording{.name = "webm_vp8",
+                       .suffix = ".webm",
+                       .codec = "libvpx",
+                       .encoder = {{"auto-alt-ref", "1"},
+                                   {"lag-in-frames", "16"},
+                                   {"deadline", "good"},
+                                   {"cpu-used", "5"}}},
+        StartRecording{.name = "webm_vp9",
+                       .suffix = ".webm",
+                       .codec = "libvpx-vp9",
+                       .encoder = {{"auto-alt-ref", "1"},
+                                   {"lag-in-frames", "16"},
+                                   {"deadline", "realtime"},
+                                   {"cpu-used", "8"}}},
+        StartRecording{.name = "ts", .suffix = ".ts"},
+        StartRecording{.name = "ts_open_gop",
+                       .suffix = ".ts",
+                       .encoder = {{"x264-params", "open-gop=1:bframes=3:keyint=12"}}},
+        StartRecording{.name = "ts_cut", .suffix = ".ts", .first = 5},
+        StartRecording{.name = "ts_mpeg2", .suffix = ".ts", .codec = "mpeg2video", .encoder = {{"bf", "2"}}},
+        StartRecording{.name = "mpg", .suffix = ".mpg", .codec = "mpeg2video", .encoder = {{"bf", "2"}}},
+        StartRecording{.name = "avi", .suffix = ".avi", .encoder = {{"bf", "2"}}},
+        StartRecording{.name = "avi_mpeg4", .suffix = ".avi", .codec = "mpeg4", .encoder = {{"bf", "2"}}},
+        StartRecording{.name = "avi_mjpeg", .suffix = ".avi", .codec = "mjpeg"},
+        StartRecording{.name = "raw_h264", .suffix = ".h264"}),
     [](const auto& recording) { return recording.param.name; });
 
 TEST_P(MediaStart, WithoutProbingIsTheSame) {
