@@ -139,12 +139,12 @@ def third_party_sources(folder: Path, version: str) -> None:
     """The sources of the libraries in the wheels, as the LGPL asks for, with the programs that build them."""
     sys.path.insert(0, str(ROOT / "tools/wheel"))
     from bill import version as version_of_library  # noqa: PLC0415
-    from bundled import LIBRARIES  # noqa: PLC0415
+    from bundled import LIBRARIES, Origin  # noqa: PLC0415
 
     packages = [library.package for library in LIBRARIES if library.package and "LGPL" in library.licence]
     subprocess.run(["tools/wheel/libraries.sh", "sources", *packages], cwd=ROOT, check=True)
-    prefix = ROOT / "build/wheel/prefix"
-    versions = {library.name: version_of_library(prefix, library) for library in LIBRARIES}
+    origin = Origin(ROOT / "build/wheel/prefix")
+    versions = {library.name: version_of_library(origin, library) for library in LIBRARIES}
     with tarfile.open(folder / f"freshframe-{version}-third-party-sources.tar", "w") as archive:
         for path in sorted((ROOT / "build/wheel/download").iterdir()):
             if path.is_file() and is_source_of(path.name, versions):
