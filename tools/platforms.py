@@ -322,10 +322,10 @@ def of_emulated_wheel(arguments: Sequence[str]) -> Row:
     # NumPy and freshframe of the proof's folder come first; build/aarch64/site has pytest.
     folders = (ROOT / "build" / "wheel" / "proof" / "site-packages", ROOT / "build" / "aarch64" / "site")
     chosen = arguments or ON_WHEEL_AARCH64
-    python = [ROOT / "build" / "aarch64" / "python", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
+    options = ["-q", "-rs", "-p", "no:cacheprovider", "--timeout-method", "signal"]
     with log.open("w") as lines:
         subprocess.run(
-            [*python, "--timeout-method", "signal", *chosen],
+            [ROOT / "build" / "aarch64" / "python", "-m", "pytest", *options, *chosen],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": ":".join(map(str, folders))},
             stdout=lines,

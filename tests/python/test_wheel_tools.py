@@ -146,7 +146,7 @@ case $1 in
 sdist) echo sources >dist/freshframe-0.2.0.tar.gz ;;
 wheel)
   mkdir sboms && echo '{}' >sboms/freshframe.cdx.json
-  "$3" -m zipfile -c dist/freshframe-0.2.0-cp311.whl sboms && rm -r sboms
+  "$3" -m zipfile -c dist/freshframe-0.2.0-cp311$5.whl sboms && rm -r sboms
   ;;
 esac
 """
@@ -194,6 +194,13 @@ def test_a_release_makes_the_version_the_tag_and_the_files(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=checkout / "dist", check=False
     )
     assert checked.returncode == 0
+
+
+def test_a_release_can_have_a_wheel_for_aarch64(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert released(monkeypatch, "--aarch64", sys.executable, "--go") == 0
+    last = (checkout / "calls").read_text().splitlines()[-1]
+    assert last == f"wheel --python {sys.executable} --arch aarch64"
+    assert (checkout / "dist/freshframe-0.2.0-cp311aarch64.cdx.json").exists()
 
 
 def test_without_go_a_release_changes_nothing(
