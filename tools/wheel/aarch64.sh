@@ -10,11 +10,15 @@ prefix=$work/prefix
 export CC="$triple-gcc --sysroot=$root" CXX="$triple-g++ --sysroot=$root" AR=$triple-ar RANLIB=$triple-ranlib
 export CHOST=$triple CROSS=$triple-
 export CMAKE_TOOLCHAIN_FILE=$PWD/tools/wheel/aarch64.cmake
+mkdir -p "$work/bin"
 # The linker looks there for what shared libraries want.
 link_paths="-Wl,-rpath-link,$prefix/lib:$root_libraries"
 
+# The C compiler assembles FFmpeg's and pixman's code for NEON, with the same options.
+old_glibc_header=$work/old_glibc.h
+printf '#ifndef __ASSEMBLER__\n#include "%s"\n#endif\n' "$PWD/tools/wheel/old_glibc.h" >"$old_glibc_header"
+
 # auditwheel and a recipe call these two by their plain names.
-mkdir -p "$work/bin"
 ln -sf "$(command -v $triple-strip)" "$work/bin/strip"
 ln -sf "$(command -v $triple-nm)" "$work/bin/nm"
 export PATH=$work/bin:$PATH

@@ -15,13 +15,13 @@ common=$PWD/build/wheel  # Debian's sources
 work=$common
 prefix=$work/prefix
 jobs=$(nproc)
-link_paths='' ffmpeg_options=''  # of a cross build, as are these three
-root='' root_libraries='' meson_file=''
+# Of a cross build:
+root='' root_libraries='' link_paths='' old_glibc_header='' meson_file='' ffmpeg_options=''
 # shellcheck source=tools/wheel/aarch64.sh
 if [ "${ARCH:-$(uname -m)}" != "$(uname -m)" ]; then . "$here/$ARCH.sh"; fi
 # Nothing of the machine's own libraries may slip in.
 export PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH=
-old_glibc="-include $here/old_glibc.h"
+old_glibc="-include ${old_glibc_header:-$here/old_glibc.h}"
 export CFLAGS="-O2 -fPIC -fvisibility=hidden $old_glibc -I$prefix/include" CXXFLAGS="-O2 -fPIC $old_glibc -I$prefix/include"
 export LDFLAGS="-L$prefix/lib -Wl,--exclude-libs,ALL -Wl,--as-needed${link_paths:+ $link_paths}"
 
