@@ -138,11 +138,10 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     python = _environment(name, folder)
     left_out = _packages(name, python)
     _build(name, folder, python)
-    # Files side by side, as in ./dev test, but in no more processes than cores. The path of a Unix socket has
-    # room for 107 bytes, so the folder's name is short.
+    # Files side by side, as in ./dev test. The path of a Unix socket has room for 107 bytes, so the folder's name
+    # is short.
     with tempfile.TemporaryDirectory(prefix="ff-") as short:
-        processes = min(os.cpu_count() or 1, 4)
-        side_by_side = ["-n", str(processes), "--dist=loadfile", f"--basetemp={short}/t"]
+        side_by_side = ["-n", "4", "--dist=loadfile", f"--basetemp={short}/t"]
         tests = _run(python, folder / "pytest.log", arguments or side_by_side)
     row = {**_facts(python), "c++ tests": "", "python tests": tests}
     notes = [f"without {', '.join(left_out)}"] if left_out else []
