@@ -85,7 +85,7 @@ unpack() { # SOURCE VERSION
 library() {
   local source=$1 recipe=$2 version stamp=$prefix/share/freshframe-wheel/$1 wanted
   wanted=$(printf '%s\n' "$(versions_of "$source" | head -1)" "$(declare -f "$recipe")" "$CFLAGS" "$(cat "$here/old_glibc.h")" \
-    "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt")" | sha256sum | cut -c1-16)
+    "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt"; [ -z "$root" ] || cat "$here/$ARCH.sh")" | sha256sum | cut -c1-16)
   if [ -f "$stamp/built" ] && [ "$(cat "$stamp/built")" = "$wanted" ]; then return; fi
   mkdir -p "$work"/{src,log} "$common/download" "$stamp"
   for version in $(versions_of "$source") none; do
