@@ -88,6 +88,7 @@ say "freshframe for $tag, $machine"
 build=build/wheel-$tag
 compiler=(CC=/usr/bin/cc CXX=/usr/bin/c++)
 search=(LD_LIBRARY_PATH="$prefix/lib")
+auditwheel=(auditwheel)
 from=()  # where bill.py and check_wheel.py find Debian's packages
 link_paths=''
 if [ -n "$cross" ]; then
@@ -103,6 +104,8 @@ if [ -n "$cross" ]; then
   # The Python that builds is this machine's. Headers, library and names of modules are those of the other.
   compiler=(_PYTHON_HOST_PLATFORM="linux-$machine" SETUPTOOLS_EXT_SUFFIX=".$abi.so" CMAKE_ARGS="-DPython_EXECUTABLE=$environment/bin/python")
   search=(AUDITWHEEL_LD_LIBRARY_PATH="$prefix/lib:$root_libraries")
+  # auditwheel reads the files of any architecture, but knows the names of this machine's platforms only.
+  auditwheel=(python -c "import platform, sys; platform.machine = lambda: '$machine'; from auditwheel.main import main; sys.exit(main())")
   from=(--root "$root")
 fi
 raw=$work/raw/$tag
@@ -121,7 +124,7 @@ env "${compiler[@]}" "${search[@]}" PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig" PK
 say "bundling the shared libraries"
 # Without this search path auditwheel would take the machine's library of the same name, and Debian's FFmpeg is GPL.
 rm -rf "$work/repaired"
-env "${search[@]}" auditwheel repair --plat "$platform" --only-plat --strip --wheel-dir "$work/repaired" "$raw"/*.whl \
+env "${search[@]}" "${auditwheel[@]}" repair --plat "$platform" --only-plat --strip --wheel-dir "$work/repaired" "$raw"/*.whl \
   >"$work/log/auditwheel-$tag" 2>&1 || { cat "$work/log/auditwheel-$tag" >&2; exit 1; }
 
 say "licences, bill of materials, checks"
