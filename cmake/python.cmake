@@ -1,7 +1,7 @@
 # Finds Python and nanobind, and defines freshframe_extension(), which makes a module of the package freshframe.
 # SPDX-License-Identifier: Apache-2.0
 
-set(supported "freshframe runs on Linux x86-64 and aarch64 with CPython 3.10 to 3.14 and NumPy 1.24 or newer")
+set(supported "freshframe runs on Linux x86-64 and aarch64 with CPython 3.10 to 3.15 and NumPy 1.24 or newer")
 
 # A checkout's own environment comes first, so that a build by hand uses the same Python as ./dev.
 if(NOT DEFINED Python_EXECUTABLE AND EXISTS ${PROJECT_SOURCE_DIR}/.venv/bin/python AND NOT DEFINED ENV{VIRTUAL_ENV})
@@ -11,7 +11,7 @@ set(Python_FIND_VIRTUALENV FIRST)
 find_package(Python 3.10 COMPONENTS Interpreter Development.Module)
 if(NOT Python_Interpreter_FOUND)
   message(FATAL_ERROR "${supported}; no Python 3.10 or newer was found")
-elseif(Python_INTERPRETER_ID STREQUAL "PyPy" OR Python_VERSION VERSION_GREATER_EQUAL 3.15)
+elseif(Python_INTERPRETER_ID STREQUAL "PyPy" OR Python_VERSION VERSION_GREATER_EQUAL 3.16)
   message(FATAL_ERROR "${supported}; this is ${Python_INTERPRETER_ID} ${Python_VERSION}: ${Python_EXECUTABLE}")
 elseif(NOT Python_Development.Module_FOUND)
   message(FATAL_ERROR "the headers of ${Python_EXECUTABLE} (${Python_VERSION}) are missing; on Debian: apt-get install python3-dev")
@@ -29,10 +29,12 @@ endif()
 function(freshframe_extension name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "STUB_PATTERNS" "SOURCES;LIBRARIES")
   nanobind_add_module(${name} NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS FREE_THREADED ${ARG_SOURCES})
-  # The warnings of nanobind's own library are not ours. It has another name on a free-threaded Python.
+  # The warnings of nanobind's own library are not ours, and its files are not made to be joined. It has another name on a
+  # free-threaded Python.
   foreach(library IN ITEMS nanobind-static nanobind-static-ft)
     if(TARGET ${library})
       target_compile_options(${library} PRIVATE -w)
+      set_target_properties(${library} PROPERTIES UNITY_BUILD OFF)
     endif()
   endforeach()
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)

@@ -138,8 +138,8 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     python = _environment(name, folder)
     left_out = _packages(name, python)
     _build(name, folder, python)
-    # Files side by side, as in ./dev test. The path of a Unix socket has room for 107 bytes, so the folder's name
-    # is short.
+    # Files side by side, as in ./dev test. The path of a Unix socket has room for 107 bytes, so the folder's
+    # name is short.
     with tempfile.TemporaryDirectory(prefix="ff-") as short:
         side_by_side = ["-n", "4", "--dist=loadfile", f"--basetemp={short}/t"]
         tests = _run(python, folder / "pytest.log", arguments or side_by_side)

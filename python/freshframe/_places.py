@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import site
 import sysconfig
+from types import CodeType
 
 Frame = tuple[str, int, str]  # file, line, function
 
@@ -23,6 +24,11 @@ def place(frame: Frame) -> str:
     """``file:line:function``."""
     file, line, function = frame
     return f"{file}:{line}:{function}"
+
+
+def function_name(code: CodeType) -> str:
+    """`Class.method`; on Python 3.10, whose code objects do not know the class, `method`."""
+    return getattr(code, "co_qualname", code.co_name)
 
 
 def names(native: str | None, python: str | None, program: str | None) -> str:

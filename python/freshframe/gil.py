@@ -15,14 +15,14 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _fork, _native, _stats
 from ._errors import OptionError, OptionTypeError, StateError
 from ._gil_stall import GilStall, stall_of
 from ._log import logger
-from ._places import LIBRARIES, names
+from ._places import LIBRARIES, function_name, names
 from ._stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _refuse(reason: str) -> StateError:
     version = sys.version.split()[0]
     return StateError(
         f"the GIL watch is not supported on this interpreter ({sys.implementation.name} {version} on "
-        f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.14"
+        f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.15"
     )
 
 
@@ -253,7 +253,7 @@ def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> 
         if frame is None:
             return False
         code = frame.f_code
-        names = (_readable(code.co_filename), _readable(_name_of(code)))
+        names = (_readable(code.co_filename), _readable(function_name(code)))
         if (file, function, line) != (*names, frame.f_lineno):
             return False
         frame = frame.f_back
@@ -263,10 +263,6 @@ def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> 
 def _readable(text: str) -> str:
     """In the native part's form: an invalid character, such as an undecodable byte of a path, is U+FFFD."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
-def _name_of(code: CodeType) -> str:
-    return getattr(code, "co_qualname", code.co_name)  # qualified from 3.11 on
 
 
 # ---- exit and fork

@@ -37,12 +37,12 @@ constexpr bool kPools = true;
 #endif
 
 // The columns of the package's Circles in their order.
-constexpr std::array<const char*, 6> kColumns = {"xyr",      "confidence", "tracker_id",
-                                                 "velocity", "age",        "track_confidence"};
-using Columns = std::array<nb::object, kColumns.size()>;
+constexpr std::array<const char*, 6> kCircleColumns = {"xyr",      "confidence", "tracker_id",
+                                                       "velocity", "age",        "track_confidence"};
+using CircleColumns = std::array<nb::object, kCircleColumns.size()>;
 
 // Which of them a result has; the others are None.
-using Present = std::array<bool, kColumns.size()>;
+using Present = std::array<bool, kCircleColumns.size()>;
 
 Present present_in(const Circles& circles) {
   const auto count = circles.circles.size();
@@ -82,9 +82,9 @@ struct Room {
   }
 };
 
-[[gnu::noinline]] Columns make_columns(const ResultMemory& memory, const Tables& tables, std::size_t rows,
-                                       const Present& present) {
-  static constexpr std::array<Column, kColumns.size()> kLayouts = {{
+[[gnu::noinline]] CircleColumns make_columns(const ResultMemory& memory, const Tables& tables,
+                                             std::size_t rows, const Present& present) {
+  static constexpr std::array<Column, kCircleColumns.size()> kLayouts = {{
       {.first = 0, .width = 3, .row_numbers = kCircleFloats},
       {.first = 3, .row_numbers = kCircleFloats},
       {.number = Column::Number::Int64},
@@ -92,9 +92,9 @@ struct Room {
       {.first = 2, .row_numbers = kTrackFloats},
       {.first = 3, .row_numbers = kTrackFloats},
   }};
-  const std::array<const void*, kColumns.size()> begins = {tables.circles, tables.circles, tables.ids,
-                                                           tables.tracks,  tables.tracks,  tables.tracks};
-  Columns columns;
+  const std::array<const void*, kCircleColumns.size()> begins = {
+      tables.circles, tables.circles, tables.ids, tables.tracks, tables.tracks, tables.tracks};
+  CircleColumns columns;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     columns[i] = present[i] ? memory.array(kLayouts[i], begins[i], rows) : nb::none();
   }
@@ -108,11 +108,11 @@ PyTypeObject* circles_type() {
 }
 
 // Where an instance keeps its columns: the offsets of the class's slots.
-std::array<Py_ssize_t, kColumns.size()> slot_offsets() {
+std::array<Py_ssize_t, kCircleColumns.size()> circle_slot_offsets() {
   auto* const type = circles_type();
-  std::array<Py_ssize_t, kColumns.size()> offsets{};
+  std::array<Py_ssize_t, kCircleColumns.size()> offsets{};
   for (std::size_t i = 0; i < offsets.size(); ++i) {
-    const nb::object descriptor = nb::handle(reinterpret_cast<PyObject*>(type)).attr(kColumns[i]);
+    const nb::object descriptor = nb::handle(reinterpret_cast<PyObject*>(type)).attr(kCircleColumns[i]);
     if (Py_TYPE(descriptor.ptr()) != &PyMemberDescr_Type) throw Error("Circles must be a class with slots");
     offsets[i] = reinterpret_cast<PyMemberDescrObject*>(descriptor.ptr())->d_member->offset;
   }
@@ -120,12 +120,12 @@ std::array<Py_ssize_t, kColumns.size()> slot_offsets() {
 }
 
 PyObject*& column_of(PyObject* circles, std::size_t column) {
-  const auto& offsets = made_once<&slot_offsets>();
+  const auto& offsets = made_once<&circle_slot_offsets>();
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(circles) + offsets[column]);
 }
 
 // Makes a frozen, slotted dataclass without calling its __init__, which costs more than the arrays.
-[[gnu::noinline]] nb::object make_circles(Columns columns) {
+[[gnu::noinline]] nb::object make_circles(CircleColumns columns) {
   auto* const type = circles_type();
   const nb::object result = nb::steal(type->tp_alloc(type, 0));
   if (!result.is_valid()) throw nb::python_error();
@@ -234,13 +234,13 @@ class Pooled {
   // The program holds none of it.
   [[nodiscard]] bool idle() const {
     __builtin_prefetch(circles_.ptr());
-    __builtin_prefetch(&column_of(circles_.ptr(), kColumns.size() - 1));
+    __builtin_prefetch(&column_of(circles_.ptr(), kCircleColumns.size() - 1));
     __builtin_prefetch(exporter_.ptr());
     for (std::size_t i = 0; i < array_count_; ++i) arrays_[i]->prefetch();
     if (Py_REFCNT(circles_.ptr()) != 1) return false;
     if (Py_REFCNT(exporter_.ptr()) != static_cast<Py_ssize_t>(array_count_) + 1) return false;
     std::size_t array = 0;
-    for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    for (std::size_t i = 0; i < kCircleColumns.size(); ++i) {
       PyObject* const expected = present_[i] ? arrays_[array++]->object() : Py_None;
       if (column_of(circles_.ptr(), i) != expected) return false;
     }
@@ -262,7 +262,7 @@ class Pooled {
   Present present_{};
   Room room_{};
   std::size_t array_count_ = 0;
-  std::array<std::optional<MadeArray>, kColumns.size()> arrays_;
+  std::array<std::optional<MadeArray>, kCircleColumns.size()> arrays_;
 };
 
 // Used with the GIL held; never destroyed, since that would need it.

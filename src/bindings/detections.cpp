@@ -82,7 +82,7 @@ nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory&
 template <class T>
 using Numbers = nb::ndarray<const T, nb::shape<-1>, nb::device::cpu>;
 template <int kWidth>
-using Rows = nb::ndarray<const float, nb::shape<-1, kWidth>, nb::device::cpu>;
+using FloatRows = nb::ndarray<const float, nb::shape<-1, kWidth>, nb::device::cpu>;
 
 // The class checks the columns when an object is made, but programs may reshape an array in place.
 template <class Array>
@@ -102,7 +102,7 @@ void take_tracks(nb::handle object, std::size_t count, Detections& found) {
   if (!known.velocity && !known.age && !known.track_confidence) return;
   found.tracks.resize(count);
   if (known.velocity) {
-    const auto velocity = column<Rows<2>>(object, "velocity", count, "a float32 array of shape (n, 2)");
+    const auto velocity = column<FloatRows<2>>(object, "velocity", count, "a float32 array of shape (n, 2)");
     for (std::size_t i = 0; i < count; ++i) {
       found.tracks[i].velocity_x = velocity(i, 0);
       found.tracks[i].velocity_y = velocity(i, 1);
@@ -152,7 +152,7 @@ bool is_detections(nb::handle object, bool exactly) {
 }
 
 Detections detections_from_python(gil::Held& held, nb::handle object) {
-  Rows<4> xyxy;
+  FloatRows<4> xyxy;
   if (!nb::try_cast(object.attr("xyxy"), xyxy)) {
     throw OptionError("Detections.xyxy must be a float32 array of shape (n, 4)");
   }

@@ -227,7 +227,7 @@ PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
   });
 }
 
-PyMethodDef* raw_methods() {
+PyMethodDef* engine_methods() {
   static PyMethodDef methods[] = {
       {"start", gil::entry<&start>, METH_O,
        "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside and waits "
@@ -289,7 +289,7 @@ void forget_end_callback() {
 
 void bind_engine(nb::module_& module) {
   static const PyType_Slot slots[] = {
-      {Py_tp_methods, raw_methods()},
+      {Py_tp_methods, engine_methods()},
       {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
       {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
       {0, nullptr}};

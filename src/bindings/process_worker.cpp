@@ -108,8 +108,8 @@ void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
       encoded);
 }
 
-void fail(gil::Held& held, PythonWorkerEnd& self, const std::string& what,
-          const std::pair<std::string, std::string>& texts, nb::handle parts) {
+void report_failure(gil::Held& held, PythonWorkerEnd& self, const std::string& what,
+                    const std::pair<std::string, std::string>& texts, nb::handle parts) {
   const auto error = parts.is_none() ? process::EncodedValue{} : encode_pickle(held, parts);
   using Failed = WorkerEnd::Failed;
   const auto failed = what == "call" ? Failed::Call : what == "sample" ? Failed::Request : Failed::Outside;
@@ -130,7 +130,7 @@ void bind_worker_end(nb::module_& module) {
            "The samples of the next call; None after the last one. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
            "Answers the first sample without an answer. GIL: released while copying")
-      .def("fail", gil::entry<&fail>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
+      .def("fail", gil::entry<&report_failure>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
            "Reports that the node raised: on a \"sample\", in a whole \"call\", or \"outside\" of both.")
       .def("closed", [](PythonWorkerEnd& self) { self.end.closed(); })
       .def(

@@ -229,7 +229,7 @@ PyObject* iterate(PyObject* self) {
   return Py_NewRef(self);
 }
 
-PyMethodDef* raw_methods() {
+PyMethodDef* reader_methods() {
   static PyMethodDef methods[] = {
       {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&get>)),
        METH_VARARGS | METH_KEYWORDS,
@@ -271,7 +271,7 @@ void bind_reader(nb::module_& module) {
       "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
       "node's NodeError rather than return stale data. One thread at a time may use a reader.");
   // Not through Py_tp_methods: nanobind uses that slot itself for a generic class.
-  for (PyMethodDef* method = raw_methods(); method->ml_name != nullptr; ++method) {
+  for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }

@@ -104,13 +104,13 @@ nb::object path_of(const PythonSample& self) {
   return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
 }
 
-[[noreturn]] nb::tuple refuse_pickle(const PythonSample& /*self*/) {
+[[noreturn]] nb::tuple refuse_sample_pickle(const PythonSample& /*self*/) {
   throw OptionTypeError(
       "a Sample cannot be pickled: it may hold a frame, shared picture memory of this process; send what is "
       "needed of it, such as sample.value, sample.seq and sample.pts");
 }
 
-std::string represent(const PythonSample& self) {
+std::string sample_text(const PythonSample& self) {
   return "Sample(seq=" + std::to_string(self.sample().stamp.seq) + ", source='" + self.source() +
          "', node='" + self.node() + "')";
 }
@@ -161,8 +161,8 @@ void bind_sample(nb::module_& module) {
             return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
           },
           "Seconds since `captured`.")
-      .def("__reduce__", &refuse_pickle, "Raises OptionTypeError: a Sample cannot be pickled.")
-      .def("__repr__", &represent);
+      .def("__reduce__", &refuse_sample_pickle, "Raises OptionTypeError: a Sample cannot be pickled.")
+      .def("__repr__", &sample_text);
 }
 
 }  // namespace freshframe::python

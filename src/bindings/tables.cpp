@@ -1,4 +1,4 @@
-// Columns as NumPy arrays and back.
+// TableColumns as NumPy arrays and back.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/tables.hpp"
 
@@ -70,9 +70,9 @@ Column column_of(const std::string& name, nb::handle array) {
 }
 
 // Collects columns, and the arrays that own their memory.
-class Columns {
+class TableColumns {
  public:
-  explicit Columns(nb::handle object) { kept_.append(object); }
+  explicit TableColumns(nb::handle object) { kept_.append(object); }
 
   void add(const std::string& name, nb::handle object) {
     const nb::module_ numpy = nb::module_::import_("numpy");
@@ -128,7 +128,7 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
   if (wanted == type_of<LineCounts>() || wanted == type_of<ZoneCounts>()) {
     return counts_from_python(held, object);
   }
-  Columns columns(object);
+  TableColumns columns(object);
   if (wanted == type_of<native::Array>() && is_array(object)) {
     columns.add("", object);
     return ValueRef::make<native::Array>({std::move(columns).table(held)});

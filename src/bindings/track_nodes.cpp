@@ -67,7 +67,7 @@ N& alone(NodeHandle& handle, const char* verb) {
 }
 
 // Detections, including supervision's, or Circles; empty: another type.
-ValueRef tracks_of(gil::Held& held, nb::handle object) {
+ValueRef tracks_from(gil::Held& held, nb::handle object) {
   static const std::array<const TypeInfo*, 1> wanted = {type_of<Detections>()};
   auto output = from_python(held, object, wanted);
   const bool known = output.value.as<Detections>() != nullptr || output.value.as<Circles>() != nullptr;
@@ -86,7 +86,7 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
   // boxes take half a millisecond.
   constexpr std::size_t kManyBoxes = 100;
   auto& tracker = alone<BoxTracker>(self, "update()");
-  const auto value = tracks_of(held, given);
+  const auto value = tracks_from(held, given);
   const auto* const found = value.as<Detections>();
   if (found == nullptr) {
     throw OptionTypeError(
@@ -113,7 +113,7 @@ std::unique_ptr<NodeHandle> make_annotate(bool ids, bool names, std::optional<bo
 Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle given,
                std::optional<double> time) {
   auto& node = alone<Annotate>(self, "draw()");
-  auto value = tracks_of(held, given);
+  auto value = tracks_from(held, given);
   if (!value) value = counts_from_python(held, given);
   if (!value) {
     throw OptionTypeError(
@@ -157,7 +157,7 @@ std::unique_ptr<NodeHandle> make_zone_counter(const std::vector<Place>& corners,
 template <class Counter>
 nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, double time) {
   auto& counter = alone<Counter>(self, "update()");
-  const auto value = tracks_of(held, given);
+  const auto value = tracks_from(held, given);
   if (!value) {
     throw OptionTypeError(
         counter.default_name() +

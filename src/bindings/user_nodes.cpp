@@ -80,7 +80,7 @@ namespace {
 using Handle = std::unique_ptr<NodeHandle>;
 using NodePointer = std::unique_ptr<NodeBase>;
 
-Handle handle_of(NodePointer node) {
+Handle user_handle_of(NodePointer node) {
   auto result = std::make_unique<NodeHandle>();
   result->node = std::move(node);
   return result;
@@ -90,7 +90,7 @@ std::shared_ptr<const void> kept(gil::Held& held, nb::handle object) {
   return std::make_shared<const gil::Ref>(held, object.ptr());
 }
 
-std::vector<std::byte> bytes_of(nb::handle object) {
+std::vector<std::byte> bytes_from(nb::handle object) {
   const auto bytes = nb::cast<nb::bytes>(object);
   std::vector<std::byte> result(bytes.size());
   if (!result.empty()) std::memcpy(result.data(), bytes.c_str(), result.size());
@@ -103,7 +103,7 @@ native::FunctionOptions function_options(const nb::dict& given) {
   options.type = &native::dtype(nb::cast<std::string>(given["dtype"]));
   options.shape = nb::cast<std::vector<std::int64_t>>(given["shape"]);
   options.max_rows = nb::cast<std::optional<std::int32_t>>(given["max_rows"]);
-  options.state = bytes_of(given["state"]);
+  options.state = bytes_from(given["state"]);
   options.name = nb::cast<std::string>(given["name"]);
   return options;
 }
@@ -113,7 +113,7 @@ Handle make_function_node(gil::Held& held, std::uintptr_t address, nb::handle ke
   options.keep = kept(held, keep);
   // NOLINTNEXTLINE(performance-no-int-to-ptr): ctypes has it so
   auto* const function = reinterpret_cast<freshframe_function>(address);
-  return handle_of(native::function_node(function, std::move(options)));
+  return user_handle_of(native::function_node(function, std::move(options)));
 }
 
 Handle load_function_node(gil::Held& held, const std::string& path, const std::string& symbol,
@@ -125,7 +125,7 @@ Handle load_function_node(gil::Held& held, const std::string& path, const std::s
       [](NodePointer* made, const std::string& library, const std::string& name,
          const native::FunctionOptions& how) { *made = native::load_function(library, name, how); },
       &node, path, symbol, options);
-  return handle_of(std::move(node));
+  return user_handle_of(std::move(node));
 }
 
 native::OptionValue option_value(nb::handle object) {
@@ -133,7 +133,7 @@ native::OptionValue option_value(nb::handle object) {
   if (PyLong_Check(object.ptr())) return nb::cast<std::int64_t>(object);
   if (PyFloat_Check(object.ptr())) return nb::cast<double>(object);
   if (PyUnicode_Check(object.ptr())) return nb::cast<std::string>(object);
-  if (PyBytes_Check(object.ptr())) return native::Bytes{bytes_of(object)};
+  if (PyBytes_Check(object.ptr())) return native::Bytes{bytes_from(object)};
   return nb::cast<std::vector<double>>(object);
 }
 
@@ -146,7 +146,7 @@ Handle load_node(gil::Held& held, const std::string& path, const std::string& na
       [](NodePointer* made, const std::string& library, const std::string& wanted,
          const native::Options& with) { *made = native::load_node(library, wanted, with, pixel_ops()); },
       &node, path, name, options);
-  return handle_of(std::move(node));
+  return user_handle_of(std::move(node));
 }
 
 Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
@@ -159,7 +159,7 @@ Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   // The capsule too, because it may own the struct.
   auto node = native::object_node(*object, kept(held, nb::make_tuple(owner, capsule)), pixel_ops());
   PyCapsule_SetName(capsule.ptr(), FRESHFRAME_CAPSULE_USED);
-  return handle_of(std::move(node));
+  return user_handle_of(std::move(node));
 }
 
 // ---- a node without a pipeline

@@ -19,7 +19,7 @@ WakeUp::WakeUp() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 }
 
 WakeUp::~WakeUp() {
-  if (is_ours()) close(fd_);
+  if (is_ours()) ::close(fd_);
 }
 
 // A program that daemonizes closes all descriptors, and the next file or socket then gets this number.

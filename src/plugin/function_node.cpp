@@ -21,14 +21,14 @@ using native::Array;
 using native::Column;
 using native::FunctionOptions;
 
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kMostBytesOfAPicture = std::int64_t{1} << 30;
 
 // Bytes of the result at its largest. Throws OptionError.
 std::size_t result_bytes(const FunctionOptions& options) {
   std::int64_t bytes = options.type->size_bytes;
   for (const auto size : options.shape) {
     if (size < 0) throw OptionError("out must have sizes of at least 0, got " + std::to_string(size));
-    if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > kMostBytes) {
+    if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > kMostBytesOfAPicture) {
       throw OptionError("out must be smaller than 1 GiB");
     }
   }

@@ -7,10 +7,11 @@ import fractions
 import io
 from typing import Any
 
-import av
 import numpy as np
+import pytest
 from faulty_server import FPS, Clip
 
+av = pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
 KEY_INTERVAL = 10
 FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
 

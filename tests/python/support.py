@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import queue
@@ -238,12 +239,18 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
             stderr=errors,
             text=True,
             env=environment,
+            start_new_session=True,
         )
         hung = threading.Event()
 
         def end_it() -> None:
             hung.set()
             process.send_signal(signal.SIGABRT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(WATCHDOG)
+            # What it has forked would keep the pipe open.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
         watchdog = threading.Timer(WATCHDOG, end_it)
         watchdog.start()

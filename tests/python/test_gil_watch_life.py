@@ -157,7 +157,7 @@ def test_what_cannot_be_meant_is_refused(arguments: tuple[Any, ...], options: An
 def test_other_interpreters_are_refused_clearly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "implementation", types.SimpleNamespace(name="pypy"))
     with pytest.raises(
-        RuntimeError, match=r"not supported on this interpreter \(pypy .*CPython 3.10 to 3.14"
+        RuntimeError, match=r"not supported on this interpreter \(pypy .*CPython 3.10 to 3.15"
     ):
         gil.watch().__enter__()
 

@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any, Literal
 
 from freshframe import _gil_state
-from freshframe._places import LIBRARIES, place
+from freshframe._places import LIBRARIES, function_name, place
 
 _DEEPEST = 64  # calls that are kept of a stack
 
@@ -140,7 +140,7 @@ class Pauses:
 def _stack(frame: FrameType | None) -> list[str]:
     found: list[str] = []
     while frame is not None and len(found) < _DEEPEST:
-        found.append(place((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname)))
+        found.append(place((frame.f_code.co_filename, frame.f_lineno, function_name(frame.f_code))))
         frame = frame.f_back
     return found
 

@@ -56,7 +56,7 @@ PyObject* raise_in_forked_child(const std::string& node) {
       "'spawn'");
 }
 
-PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
+PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   PyObject* engine = nullptr;
   PyObject* node = nullptr;
   int index = 0;
@@ -86,7 +86,7 @@ PyObject* run(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   });
 }
 
-PyMethodDef run_node_method = {"run_node", gil::entry<&run>, METH_VARARGS,
+PyMethodDef run_node_method = {"run_node", gil::entry<&run_node>, METH_VARARGS,
                                "run_node(engine, index, node, takes_values)\n--\n\nThe body of a Python "
                                "node's thread. GIL: released while waiting"};
 

@@ -75,7 +75,7 @@ constexpr Layout make_layout() {
       .frame_instruction = offsetof(PyFrameObject, f_lasti),
       .frame_locals = offsetof(PyFrameObject, f_localsplus),
       .frame_owner = Layout::kNone,
-      .entry_owner = 0,
+      .first_entry_owner = 0,
       .code_filename = offsetof(PyCodeObject, co_filename),
       .code_name = offsetof(PyCodeObject, co_name),
       .code_first_line = offsetof(PyCodeObject, co_firstlineno),
@@ -103,12 +103,15 @@ constexpr Layout make_layout() {
       .frame_instruction = offsetof(_PyInterpreterFrame, instr_ptr),
 #endif
       .frame_locals = offsetof(_PyInterpreterFrame, localsplus),
-#if PY_VERSION_HEX >= 0x030C0000
+#if PY_VERSION_HEX >= 0x030E0000
       .frame_owner = offsetof(_PyInterpreterFrame, owner),
-      .entry_owner = FRAME_OWNED_BY_CSTACK,
+      .first_entry_owner = FRAME_OWNED_BY_INTERPRETER,
+#elif PY_VERSION_HEX >= 0x030C0000
+      .frame_owner = offsetof(_PyInterpreterFrame, owner),
+      .first_entry_owner = FRAME_OWNED_BY_CSTACK,
 #else
       .frame_owner = Layout::kNone,
-      .entry_owner = 0,
+      .first_entry_owner = 0,
 #endif
       .code_filename = offsetof(PyCodeObject, co_filename),
       .code_name = offsetof(PyCodeObject, co_qualname),

@@ -27,7 +27,7 @@ struct Layout {
   std::size_t frame_locals;
   std::size_t
       frame_owner;  // one byte; kNone: the interpreter's own entries are recognised by their lack of a code object
-  unsigned char entry_owner;  // its value in the interpreter's own entries
+  unsigned char first_entry_owner;  // from this value on it is an entry of the interpreter itself
   // code object
   std::size_t code_filename;
   std::size_t code_name;
@@ -36,7 +36,7 @@ struct Layout {
   std::size_t code_bytecode;  // kNone: the frame has an index
 };
 
-/// The GIL's record begins alike in CPython 3.10 to 3.14 (layout.cpp asserts it).
+/// The GIL's record begins alike in CPython 3.10 to 3.15 (layout.cpp asserts it).
 struct GilRecord {
   unsigned long interval_us;
   std::uintptr_t last_holder;  // a thread state; also after its release

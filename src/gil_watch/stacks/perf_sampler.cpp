@@ -86,10 +86,14 @@ bool parse(std::span<const std::byte> bytes, StackSample& sample) {
 // closing: a child would keep an event without a record of it, and the kernel would continue to sample.
 std::mutex& no_fork() {
   static std::mutex mutex;
-  [[maybe_unused]] static const int registered = ::pthread_atfork(
-      [] { no_fork().lock(); }, [] { no_fork().unlock(); }, [] { no_fork().unlock(); });
+  [[maybe_unused]] static const int registered =
+      ::pthread_atfork([] { no_fork().lock(); }, [] { no_fork().unlock(); }, [] { no_fork().unlock(); });
   return mutex;
 }
+
+// Registered while the module is loaded, with the GIL, without which Python does not fork. Registered by the watcher's
+// thread, a fork that has begun would not know the mutex, and its child could inherit it locked.
+[[maybe_unused]] const std::mutex& registered_at_load = no_fork();
 
 }  // namespace
 

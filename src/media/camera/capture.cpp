@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // bytes: 32768 pixels of 4 bytes, twice
 
-ColorRange range_of(const v4l2_pix_format& format) {
+ColorRange range_of_camera(const v4l2_pix_format& format) {
   if (format.quantization == V4L2_QUANTIZATION_FULL_RANGE) return ColorRange::Full;
   if (format.quantization == V4L2_QUANTIZATION_LIM_RANGE) return ColorRange::Limited;
   // A sensor without colour delivers its raw values, not video levels.
@@ -29,7 +29,7 @@ ColorRange range_of(const v4l2_pix_format& format) {
   return full ? ColorRange::Full : ColorRange::Limited;
 }
 
-ColorSpace space_of(const v4l2_pix_format& format) {
+ColorSpace space_of_camera(const v4l2_pix_format& format) {
   if (format.colorspace == V4L2_COLORSPACE_DEFAULT) return ColorSpace::Unspecified;
   const auto encoding = format.ycbcr_enc != V4L2_YCBCR_ENC_DEFAULT
                             ? format.ycbcr_enc
@@ -148,8 +148,8 @@ void V4l2Capture::settle_format(const CameraMode& mode, const CameraWish& wish) 
               .width = static_cast<int>(pixels.width),
               .height = static_cast<int>(pixels.height),
               .bytes_per_line = pixels.bytesperline,
-              .range = range_of(pixels),
-              .space = space_of(pixels)};
+              .range = range_of_camera(pixels),
+              .space = space_of_camera(pixels)};
   const auto least = least_bytes_per_line(picture_);
   if (picture_.bytes_per_line == 0) picture_.bytes_per_line = least;
   if (picture_.bytes_per_line < least || picture_.bytes_per_line > kLongestLine) {

@@ -16,7 +16,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr int kFewestBuffers = 2;
-constexpr int kMostBuffers = 32;
+constexpr int kMostBuffersAsked = 32;
 constexpr int kLastCamera = 255;  // Linux: VIDEO_NUM_DEVICES of drivers/media/v4l2-core/v4l2-dev.c
 
 std::optional<int> whole_number(std::string_view text) {
@@ -57,7 +57,7 @@ V4l2Options v4l2_options(const OpenOptions& options) {
   }
   if (const auto entry = result.decoder.extract("buffers")) {
     const auto count = whole_number(entry.mapped());
-    if (!count || *count < kFewestBuffers || *count > kMostBuffers) {
+    if (!count || *count < kFewestBuffers || *count > kMostBuffersAsked) {
       throw OptionError("a camera's buffers must be 2 to 32, got '" + entry.mapped() + "'");
     }
     result.buffers = *count;

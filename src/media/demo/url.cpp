@@ -20,12 +20,12 @@ constexpr std::string_view kAccepted =
     "frames "
     "from 1; each at most once; or demo:shapes, with shapes=4 instead of balls";
 
-struct Pair {
+struct KeyAndValue {
   std::string_view key;
   std::string_view value;
 };
 
-[[noreturn]] void refuse(const std::string& url, const std::string& why) {
+[[noreturn]] void refuse_url(const std::string& url, const std::string& why) {
   throw OptionError("cannot use '" + url + "': " + why + "; accepted is " + std::string(kAccepted));
 }
 
@@ -52,7 +52,7 @@ bool assign_size(DemoOptions& options, std::string_view text) {
   return in_range && options.width % 2 == 0 && options.height % 2 == 0;
 }
 
-bool assign_pair(DemoOptions& options, const Pair& pair, const std::string& url) {
+bool assign_pair(DemoOptions& options, const KeyAndValue& pair, const std::string& url) {
   const auto& [key, value] = pair;
   if (key == "fps") return assign(options.fps, number<double>(value), 0.0, 1000.0) && options.fps > 0;
   if (key == "size") return assign_size(options, value);
@@ -66,11 +66,11 @@ bool assign_pair(DemoOptions& options, const Pair& pair, const std::string& url)
     options.frames = number<std::int64_t>(value);
     return options.frames && *options.frames >= 1;
   }
-  refuse(url, "there is no option '" + std::string(key) + "'");
+  refuse_url(url, "there is no option '" + std::string(key) + "'");
 }
 
-std::vector<Pair> split(std::string_view query) {
-  std::vector<Pair> pairs;
+std::vector<KeyAndValue> split(std::string_view query) {
+  std::vector<KeyAndValue> pairs;
   while (true) {
     const auto part = query.substr(0, query.find('&'));
     const auto equals = std::min(part.find('='), part.size());
@@ -86,7 +86,7 @@ DemoOptions parse_demo_url(const std::string& url) {
   const std::string_view text = url;
   const auto scene = text.substr(0, text.find('?'));
   if (scene != kCircles && scene != kShapes) {
-    refuse(url, "the built-in scenes are called demo:circles and demo:shapes");
+    refuse_url(url, "the built-in scenes are called demo:circles and demo:shapes");
   }
   std::string_view rest = text.substr(scene.size());
   DemoOptions options;
@@ -95,12 +95,12 @@ DemoOptions parse_demo_url(const std::string& url) {
   if (rest.empty()) return options;
   rest.remove_prefix(1);
   std::vector<std::string_view> seen;
-  for (const Pair& pair : split(rest)) {
+  for (const KeyAndValue& pair : split(rest)) {
     if (!assign_pair(options, pair, url)) {
-      refuse(url, std::string(pair.key) + "='" + std::string(pair.value) + "' is not possible");
+      refuse_url(url, std::string(pair.key) + "='" + std::string(pair.value) + "' is not possible");
     }
     if (std::ranges::find(seen, pair.key) != seen.end())
-      refuse(url, std::string(pair.key) + " is given twice");
+      refuse_url(url, std::string(pair.key) + " is given twice");
     seen.push_back(pair.key);
   }
   return options;

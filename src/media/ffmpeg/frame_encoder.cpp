@@ -30,7 +30,7 @@ constexpr int kTicks = 90000;
 /// MPEG-4 part 2 has 16 bits for it.
 constexpr int kTicksMpeg4 = 60000;
 constexpr int kWorstQuality = 51;
-constexpr int kMostThreads = 64;
+constexpr int kMostEncoderThreads = 64;
 constexpr double kHighestFps = 1000;
 
 bool is_avi(const AVOutputFormat& container) {
@@ -101,7 +101,7 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
   if (options.quality < 0 || options.quality > kWorstQuality) {
     throw OptionError("quality of a video file must be 0 to 51, got " + std::to_string(options.quality));
   }
-  if (options.threads < 1 || options.threads > kMostThreads) {
+  if (options.threads < 1 || options.threads > kMostEncoderThreads) {
     throw OptionError("threads of a video file must be 1 to 64, got " + std::to_string(options.threads));
   }
 }

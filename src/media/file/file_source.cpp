@@ -25,10 +25,10 @@ namespace freshframe::media {
 namespace {
 
 /// FFmpeg warns above this number.
-constexpr int kMostThreads = 16;
+constexpr int kMostDecoderThreads = 16;
 
 DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
-  const int cores = std::clamp(av_cpu_count(), 1, kMostThreads);
+  const int cores = std::clamp(av_cpu_count(), 1, kMostDecoderThreads);
   return {.threads = options.decoder_threads.value_or(options.realtime || picture ? 1 : cores),
           .low_delay = options.realtime,
           .strict = picture};

@@ -44,7 +44,7 @@ std::string unescaped(std::string_view text) {
   return result;
 }
 
-[[noreturn]] void refuse(const std::string& url, const std::string& why) {
+[[noreturn]] void refuse_pattern(const std::string& url, const std::string& why) {
   throw OptionError("cannot open '" + url + "': " + why);
 }
 
@@ -60,18 +60,18 @@ NumberPattern::NumberPattern(const std::string& path, const std::string& url) {
   folder_ = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
   const std::string_view name = std::string_view(path).substr(name_begin);
   if (find_field(folder_, 0).begin != std::string_view::npos) {
-    refuse(url, "only the name of the file may contain a number, not that of a folder");
+    refuse_pattern(url, "only the name of the file may contain a number, not that of a folder");
   }
   const auto field = find_field(name, 0);
   if (find_field(name, field.end).begin != std::string_view::npos) {
-    refuse(url, "the name may contain only one number");
+    refuse_pattern(url, "the name may contain only one number");
   }
   const auto digits = name.substr(field.begin + 1, field.end - field.begin - 2);
   if (!digits.empty()) {
     const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), width_);
     if (digits.front() != '0' || digits.size() < 2 || error != std::errc() || width_ == 0 ||
         width_ > kMostDigits) {
-      refuse(url, "a number is written %d (1, 2, ... 10) or %05d (00001, with 1 to 18 digits)");
+      refuse_pattern(url, "a number is written %d (1, 2, ... 10) or %05d (00001, with 1 to 18 digits)");
     }
   }
   before_ = unescaped(name.substr(0, field.begin));

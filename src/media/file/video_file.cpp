@@ -26,7 +26,7 @@ using media::check_video_file;
 using media::NumberPattern;
 using media::VideoEncoder;
 
-constexpr double kFallbackFps = 25;  // of a file with a single frame
+constexpr double kFpsOfASingleFrame = 25;  // of a file with a single frame
 
 /// Names of segments, from the number after the highest existing one.
 class SegmentNames {
@@ -117,7 +117,7 @@ struct VideoFile::Impl {
         return;
       }
       const double step = pts - pending->pts;
-      fps = step > 0 ? 1 / step : kFallbackFps;
+      fps = step > 0 ? 1 / step : kFpsOfASingleFrame;
       start(*fps);
     } else if (!encoder->started()) {
       encoder->start(frame, *fps);
@@ -142,7 +142,7 @@ struct VideoFile::Impl {
     if (!encoder) return;
     const auto last = std::move(encoder);  // destroyed afterwards in any case
     if (const auto first = std::exchange(pending, std::nullopt)) {
-      last->start(first->frame, fps.value_or(kFallbackFps));
+      last->start(first->frame, fps.value_or(kFpsOfASingleFrame));
       last->encode(first->frame, first->pts);
     }
     if (!last->started()) {

@@ -18,7 +18,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr int kMostDamagedInRow = 100;
+constexpr int kMostDamagedPackets = 100;
 constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does not wait
 /// Seconds after a stop or a limit until the detached call is left behind: FFmpeg polls every 0.1 s.
 constexpr double kPatience = 0.12;
@@ -104,7 +104,7 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
       if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) return false;
     } else if (*result == AVERROR_INVALIDDATA) {
       context.counters.drop(NodeDropCause::Decode);
-      if (++damaged_in_row_ > kMostDamagedInRow) lose("it sends only damaged packets", EBADMSG);
+      if (++damaged_in_row_ > kMostDamagedPackets) lose("it sends only damaged packets", EBADMSG);
     } else if (*result == AVERROR_EOF) {
       lose("the server ended the stream or closed the connection", ECONNRESET);
     } else if (*result < 0) {

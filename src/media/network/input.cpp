@@ -40,7 +40,7 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   return result;
 }
 
-std::string streams_text(const AVFormatContext& input) {
+std::string kinds_of_streams(const AVFormatContext& input) {
   std::string text;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
     const char* kind = av_get_media_type_string(input.streams[i]->codecpar->codec_type);
@@ -119,7 +119,7 @@ void LiveInput::find_streams() {
 void LiveInput::choose_stream() {
   const int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
   if (index == AVERROR_DECODER_NOT_FOUND) fail("this build of FFmpeg has no decoder for its video");
-  if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
+  if (index < 0) fail("it has no video; it contains " + kinds_of_streams(*input_));
   if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
   stream_ = input_->streams[index];
   time_base_ = stream_->time_base;

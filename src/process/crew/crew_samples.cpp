@@ -20,7 +20,7 @@ constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the pr
 constexpr auto kStreamTime =
     std::chrono::seconds(1);  // from the socket's end, which is usually that of the process
 
-TimePoint now() {
+TimePoint time_now() {
   return std::chrono::steady_clock::now();
 }
 
@@ -122,7 +122,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
 }
 
 void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
-  const auto time = now();
+  const auto time = time_now();
   for (auto& job : seat.jobs) job.sent = time;
   seat.announce_gone(SlabPool::shared());
   auto sent = Channel::Sent::Yes;
@@ -133,7 +133,7 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
     if (sent == Channel::Sent::Yes) sent = seat.send(write(message));
   }
   // The next step handles a worker that has ended and counts its samples.
-  if (sent == Channel::Sent::Full) seat.kill(now(), "it did not read its messages");
+  if (sent == Channel::Sent::Full) seat.kill(time_now(), "it did not read its messages");
 }
 
 ValueMessage Crew::place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed,
@@ -164,14 +164,14 @@ void Crew::read(Seat& seat) {
       if (received == Channel::Received::Nothing) return;
       if (received == Channel::Received::End) {
         seat.stream_ended = true;
-        if (!seat.closed) seat.kill_at = now() + kStreamTime;
+        if (!seat.closed) seat.kill_at = time_now() + kStreamTime;
         return;
       }
       if (!seat.killed_at) handle(seat, channel->bytes());
     } catch (const ProtocolError& error) {
-      seat.kill(now(), std::string("it sent an invalid message: ") + error.what());
+      seat.kill(time_now(), std::string("it sent an invalid message: ") + error.what());
     } catch (const Error& error) {
-      seat.kill(now(), error.what());
+      seat.kill(time_now(), error.what());
     }
   }
 }
@@ -212,7 +212,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
     case ToParent::Closed:
       if (seat.state != WorkerState::Closing) throw ProtocolError("it closed without a request");
       seat.closed = true;
-      seat.kill_at = now() + kCloseTime;
+      seat.kill_at = time_now() + kCloseTime;
       break;
   }
 }
@@ -297,7 +297,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 // With the first result of a call: the time after it is the sending of the others.
 void Crew::count_call(const Seat& seat) {
   if (seat.jobs.size() != seat.given) return;
-  worker_.count_call(now() - seat.jobs.front().sent);
+  worker_.count_call(time_now() - seat.jobs.front().sent);
   worker_.count_batch(seat.given);
 }
 
@@ -317,7 +317,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
     if (!in_open && seat.state != WorkerState::Closing) throw ProtocolError("it failed outside a call");
     seat.release(message.released);
     if (in_open && !opening_) {
-      seat.kill(now(), "its open() failed: " + message.text);
+      seat.kill(time_now(), "its open() failed: " + message.text);
       return;
     }
     failed_ = true;

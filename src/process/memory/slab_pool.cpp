@@ -20,11 +20,11 @@ constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for 
 Mutex use_mutex{LockRank::Graph};  // held while the pools' own are locked
 std::atomic<int> users{0};         // changed with use_mutex, except in a forked child, which has one thread
 
-TimePoint now() {
+TimePoint clock_now() {
   return std::chrono::steady_clock::now();
 }
 
-std::string mebibytes(std::size_t bytes) {
+std::string whole_mebibytes(std::size_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
 }
 
@@ -47,7 +47,7 @@ std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
   try {
     Lock lock(mutex_);
     if (auto* memory = take_locked(bytes)) return memory;
-    if (!refused_.empty() && now() - refused_at_ < kAskAgain) return nullptr;
+    if (!refused_.empty() && clock_now() - refused_at_ < kAskAgain) return nullptr;
     grown_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return !growing_; });
     if (auto* memory = take_locked(bytes)) return memory;  // another thread has just made a slab
     growing_ = true;
@@ -82,14 +82,14 @@ void SlabPool::grow(std::size_t bytes) noexcept try {
       std::size_t total = 0;
       for (const auto& owned : owned_) total += owned.slab->size();
       why = "all " + std::to_string(kMostSlabs) + " slabs of shared picture memory are full, " +
-            mebibytes(total) + " in all";
+            whole_mebibytes(total) + " in all";
     }
     size = next_size_locked(bytes);
     id = next_id_++;
   }
   if (const auto left = headroom_(); why.empty() && left < size + kReserve) {
-    why = "shared picture memory wants " + mebibytes(size) + " more and " + mebibytes(kReserve) +
-          " beside them, but only " + mebibytes(left) + " are left before the OOM killer acts";
+    why = "shared picture memory wants " + whole_mebibytes(size) + " more and " + whole_mebibytes(kReserve) +
+          " beside them, but only " + whole_mebibytes(left) + " are left before the OOM killer acts";
   }
   std::shared_ptr<const Slab> made;
   if (why.empty()) {
@@ -101,7 +101,7 @@ void SlabPool::grow(std::size_t bytes) noexcept try {
   }
   const Lock lock(mutex_);
   refused_ = why;
-  refused_at_ = now();
+  refused_at_ = clock_now();
   if (!made) return;
   owned_.push_back({std::move(made), FreeSpace(size), {}});
   write_ranges_locked();
@@ -117,7 +117,7 @@ void SlabPool::deallocate(std::uint8_t* memory) noexcept {
       if (!slab->contains(memory)) continue;
       space.give(slab->offset_of(memory));
       if (space.all_free()) {
-        empty_since = now();
+        empty_since = clock_now();
         trims = !keeps_empty_;
       }
       break;

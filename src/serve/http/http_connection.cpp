@@ -17,12 +17,11 @@ namespace {
 
 namespace http = boost::beast::http;
 using Clock = std::chrono::steady_clock;
-using std::chrono::seconds;
 
-constexpr std::size_t kMaxHead = 8192;            // bytes of a request's line and headers
-constexpr std::size_t kMaxBuffer = 2 * kMaxHead;  // with the bytes after them
-constexpr auto kPictureTime = seconds(2);         // for a picture to arrive
-constexpr auto kLingerTime = seconds(1);          // for the peer to read the last answer
+constexpr std::size_t kMaxHead = 8192;                  // bytes of a request's line and headers
+constexpr std::size_t kMaxBuffer = 2 * kMaxHead;        // with the bytes after them
+constexpr auto kPictureTime = std::chrono::seconds(2);  // for a picture to arrive
+constexpr auto kLingerTime = std::chrono::seconds(1);   // for the peer to read the last answer
 
 std::string_view view_of(boost::beast::string_view text) {
   return {text.data(), text.size()};

@@ -15,10 +15,9 @@ namespace {
 
 namespace websocket = boost::beast::websocket;
 using Clock = std::chrono::steady_clock;
-using std::chrono::seconds;
 
-constexpr auto kHandshakeTime = seconds(5);
-constexpr auto kCloseTime = seconds(2);
+constexpr auto kHandshakeTime = std::chrono::seconds(5);
+constexpr auto kCloseTime = std::chrono::seconds(2);
 constexpr int kMaxMessages = 200;  // per second from one viewer
 
 }  // namespace
@@ -81,7 +80,7 @@ void Viewer::read() {
 
 bool Viewer::is_flooding() {
   const auto now = Clock::now();
-  if (now - counted_since_ > seconds(1)) {
+  if (now - counted_since_ > std::chrono::seconds(1)) {
     counted_since_ = now;
     counted_ = 0;
   }

@@ -25,7 +25,7 @@ std::string percent(double share) {
   return std::to_string(std::lround(100 * std::min(1.0, share))) + " %";
 }
 
-std::string seconds_text(double seconds) {
+std::string rounded_seconds(double seconds) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), seconds < 10 ? "%.1f s" : "%.0f s", seconds);
   return text.data();
@@ -59,7 +59,7 @@ void add_sources(std::vector<Problem>& out, const Snapshot& seen) {
   for (std::size_t i = 0; i < seen.away.size(); ++i) {
     if (!seen.away[i] || *seen.away[i] < kAway) continue;
     const auto& node = seen.graph.stats.nodes[i];
-    auto text = "no frames for " + seconds_text(*seen.away[i]);
+    auto text = "no frames for " + rounded_seconds(*seen.away[i]);
     if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
     out.push_back({"source", node.name, std::move(text)});
   }
@@ -69,7 +69,7 @@ void add_gil(std::vector<Problem>& out, const Snapshot& seen) {
   const auto& gil = seen.gil;
   if (gil.now && gil.now->seconds >= kLongStall) {
     out.push_back({"gil", node_of_thread(gil.now->thread, seen),
-                   "has held the GIL for " + seconds_text(gil.now->seconds) + ": " + holder_of(*gil.now)});
+                   "has held the GIL for " + rounded_seconds(gil.now->seconds) + ": " + holder_of(*gil.now)});
   } else if (seen.gil_stalled_share >= kStalledShare && !gil.recent.empty()) {
     const auto& last = gil.recent.back();
     out.push_back({"gil", node_of_thread(last.thread, seen),
@@ -114,7 +114,7 @@ void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
 
 void add_stall(std::vector<Problem>& out, const Snapshot& seen) {
   if (seen.graph.phase != core::LifePhase::Running || seen.still < seen.still_limit) return;
-  out.push_back({"stall", seen.pipeline, "no sample has moved for " + seconds_text(seen.still)});
+  out.push_back({"stall", seen.pipeline, "no sample has moved for " + rounded_seconds(seen.still)});
 }
 
 }  // namespace

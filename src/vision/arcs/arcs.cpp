@@ -16,8 +16,8 @@ namespace {
 constexpr int kFirstFit = 10;            // points under the first fit: about a radian of the smallest circles
 constexpr int kSkip = 3;                 // points to skip where no arc starts
 constexpr double kMaxFirstRms = 0.6;     // pixels; edge positions scatter by 0.2 to 0.4
-constexpr double kMaxRms = 0.75;         // of the growing arc, pixels
-constexpr float kMaxOff = 1.4F;          // a point further from the circle does not belong to it, pixels
+constexpr double kMaxRmsOfArc = 0.75;    // of the growing arc, pixels
+constexpr float kMaxOffOfArc = 1.4F;     // a point further from the circle does not belong to it, pixels
 constexpr int kMaxStray = 3;             // so many in a row end the arc
 constexpr int kBendable = 40;            // a shorter arc may be refitted to include them
 constexpr double kStraight = 2000;       // radius in pixels beyond which a piece counts as straight
@@ -48,7 +48,7 @@ class GrowingFit {
   [[nodiscard]] bool holds(const EdgePoint& p) const {
     const float dx = p.x - x_;
     const float dy = p.y - y_;
-    return std::abs(std::sqrt(dx * dx + dy * dy) - r_) <= kMaxOff;
+    return std::abs(std::sqrt(dx * dx + dy * dy) - r_) <= kMaxOffOfArc;
   }
 
  private:
@@ -81,7 +81,7 @@ std::size_t arc_length(std::span<const EdgePoint> chain) {
       stray = 0;
     }
     if (i + 1 >= next_fit && stray == 0) {
-      if (!fit.refit(kMaxRms)) break;
+      if (!fit.refit(kMaxRmsOfArc)) break;
       next_fit = next_fit_after(i + 1);
     }
   }

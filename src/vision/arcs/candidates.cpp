@@ -16,7 +16,7 @@ namespace {
 
 constexpr float kMinSingleSpan = 0.45F;  // radians; a shorter arc needs a partner
 constexpr float kSureSpan = 1.2F;        // radians; an arc this long determines its circle well
-constexpr float kSmallRadius = 10;       // pixels; below, few points make any circle fit
+constexpr float kFewPointsRadius = 10;   // pixels; below, few points make any circle fit
 constexpr float kMaxOutside = 0.3F;  // of the radius; a centre further outside leaves too little rim to see
 // Refinement may move the radius by so much into the wanted range.
 constexpr float kMinRadiusSlack = 0.8F, kMaxRadiusSlack = 1.1F;
@@ -40,7 +40,7 @@ constexpr std::size_t kBlock = 16;  // arcs that are tested together
 constexpr CandidateFinder::Middle kNowhere = {1e18F, 1e18F};
 
 float quality_of(float span, float r) {
-  return span * std::min(1.0F, r / kSmallRadius);
+  return span * std::min(1.0F, r / kFewPointsRadius);
 }
 
 // A group of arcs on one circle, grown from its first arc.

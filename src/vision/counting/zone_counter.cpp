@@ -23,7 +23,7 @@ using vision::Sighting;
 
 constexpr double kMostGap = 1e6;  // seconds
 
-struct State {
+struct ZoneState {
   double seen = 0;  // seconds
   double x = 0;
   double y = 0;
@@ -31,8 +31,8 @@ struct State {
   int side = 0;      // the side where it was last seen clearly: 1 inside, -1 outside, 0 none
 };
 
-struct Counted {
-  vision::Sightings<State> things;
+struct ZoneCounted {
+  vision::Sightings<ZoneState> things;
   ZoneCounts counts;
 };
 
@@ -48,7 +48,7 @@ struct ZoneCounter::Impl {
     throw OptionError(text.str());
   }
 
-  Counted& of_source(int source) {
+  ZoneCounted& of_source(int source) {
     const auto [entry, is_new] = sources.try_emplace(source);
     if (is_new) entry->second.counts.corners = options.corners;
     return entry->second;
@@ -71,21 +71,21 @@ struct ZoneCounter::Impl {
     return result;
   }
 
-  void see(vision::Sightings<State>& things, ZoneCounts& counts, const Sighting& seen) const;
+  void see(vision::Sightings<ZoneState>& things, ZoneCounts& counts, const Sighting& seen) const;
 
   ZoneCounterOptions options;
   vision::Polygon zone;
-  std::map<int, Counted> sources;
+  std::map<int, ZoneCounted> sources;
 };
 
-void ZoneCounter::Impl::see(vision::Sightings<State>& things, ZoneCounts& counts,
+void ZoneCounter::Impl::see(vision::Sightings<ZoneState>& things, ZoneCounts& counts,
                             const Sighting& seen) const {
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
-  State now{.seen = things.now(), .x = seen.x, .y = seen.y, .depth = zone.depth(seen.x, seen.y)};
+  ZoneState now{.seen = things.now(), .x = seen.x, .y = seen.y, .depth = zone.depth(seen.x, seen.y)};
   const double margin = vision::margin_of(options.margin, seen);
   const bool clear = std::abs(now.depth) > margin;
   const int side = now.depth > 0 ? 1 : -1;
-  State* const before = things.find(seen.id);
+  ZoneState* const before = things.find(seen.id);
   if (before == nullptr) {
     now.side = clear ? side : 0;
     things.add(seen.id, now);

@@ -37,7 +37,7 @@ HWY_INLINE void raise(V value, std::uint8_t* mask) {
   hn::StoreU(hn::DemoteTo(Bytes(), hn::Max(level, before)), Bytes(), mask);
 }
 
-void cover_rim(const Rim& rim, int y, const Columns& columns, std::uint8_t* row) {
+void cover_rim(const RimLine& rim, int y, const Columns& columns, std::uint8_t* row) {
   const Doubles d;
   const V dy = all(y - rim.y);
   const V dy2 = hn::Mul(dy, dy);
@@ -144,7 +144,7 @@ HWY_EXPORT(mix_1);
 HWY_EXPORT(mix_2);
 HWY_EXPORT(mix_3);
 
-void cover(const Rim& rim, int y, const Columns& columns, std::uint8_t* row) {
+void cover(const RimLine& rim, int y, const Columns& columns, std::uint8_t* row) {
   HWY_DYNAMIC_DISPATCH(cover_rim)(rim, y, columns, row);
 }
 

@@ -10,7 +10,7 @@
 namespace freshframe::vision {
 
 /// A line around a circle; the coordinates are those of the centres of pixels.
-struct Rim {
+struct RimLine {
   double x = 0;
   double y = 0;
   double r = 0;
@@ -30,7 +30,7 @@ struct Stroke {
 };
 
 // Both raise the mask to the covered share. They write up to 8 bytes behind the last column.
-void cover(const Rim& rim, int y, const Columns& columns, std::uint8_t* row);
+void cover(const RimLine& rim, int y, const Columns& columns, std::uint8_t* row);
 void cover(const Stroke& stroke, int y, const Columns& columns, std::uint8_t* row);
 
 /// The colour that is mixed into pixels of up to three components.

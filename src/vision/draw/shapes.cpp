@@ -68,7 +68,7 @@ struct Rows {
         end(static_cast<int>(std::clamp(std::floor(bottom) + 1, 0.0, static_cast<double>(height)))) {}
 };
 
-void draw_rim(AnnotateMask& mask, const Rim& rim) {
+void draw_rim(AnnotateMask& mask, const RimLine& rim) {
   const double outer = rim.r + rim.half_width + kSmooth;
   const double inner = rim.r - rim.half_width - kSmooth;
   const Rows rows(rim.y - outer, rim.y + outer, mask.height());

@@ -37,14 +37,14 @@ constexpr double kUsualError = 2.25, kLeastError = 0.05;  // grey levels, square
 constexpr double kCircleDamping = 0.05, kSmearDamping = 0.02;
 constexpr float kMaxMove = 3;  // pixels; an edge that is farther away is not of this circle
 
-struct Direction {
+struct UnitVector {
   float x = 0;
   float y = 0;
 };
 
-const std::array<Direction, kRays>& directions() {
+const std::array<UnitVector, kRays>& directions() {
   static const auto all = [] {
-    std::array<Direction, kRays> made{};
+    std::array<UnitVector, kRays> made{};
     for (std::size_t i = 0; i < made.size(); ++i) {
       const double angle = 2 * std::numbers::pi * static_cast<double>(i) / kRays;
       made[i] = {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))};
@@ -60,7 +60,7 @@ struct Smear {
   double xy = 0;
   double yy = double{kFirstWidth2};
 
-  [[nodiscard]] float width2(const Direction& n) const {
+  [[nodiscard]] float width2(const UnitVector& n) const {
     const double x{n.x};
     const double y{n.y};
     return static_cast<float>(xx * x * x + 2 * xy * x * y + yy * y * y);
@@ -87,7 +87,7 @@ class RaySampler {
       : field_(field), circle_(circle), reach_(reach) {}
 
   // Brightness at whole pixels from the rim; empty when a place is outside of the picture.
-  [[nodiscard]] EdgeSamples sample(const Direction& n) {
+  [[nodiscard]] EdgeSamples sample(const UnitVector& n) {
     const auto right = static_cast<float>(field_.width() - 2);
     const auto bottom = static_cast<float>(field_.height() - 2);
     const std::size_t size = 2 * static_cast<std::size_t>(reach_) + 1;
@@ -122,7 +122,7 @@ class RaySampler {
 };
 
 struct RayEvidence {
-  Direction n;
+  UnitVector n;
   EdgeEvidence edge;
 };
 
@@ -133,7 +133,7 @@ class Evidence {
     const float wanted = std::clamp(std::ceil(std::sqrt(largest) / 2 + kMargin), kMinReach, kMaxReach);
     const float reach = std::min(wanted, std::max(kReachOfRadius * circle.r, kMinReachOfSmall));
     RaySampler sampler(field, circle, static_cast<int>(reach));
-    for (const Direction& n : directions()) {
+    for (const UnitVector& n : directions()) {
       const EdgeSamples samples = sampler.sample(n);
       if (samples.empty()) continue;
       const float width2 = std::max(smear.width2(n), kMinEdgeWidth * kMinEdgeWidth);

@@ -22,7 +22,7 @@ constexpr float kSecondWindow = 0.6F;  // of the first
 // Rays that must be inside the picture, that must find an edge in the first round, and that must agree in
 // polarity in the second; fractions of all.
 constexpr float kMinInside = 0.4F, kMinFound = 0.4F, kMinAgreeing = 0.3F;
-constexpr float kSameCircle = 0.6F;  // sum of the differences in centre and radius, pixels
+constexpr float kSameCircleDistance = 0.6F;  // sum of the differences in centre and radius, pixels
 
 // Scale of the biweight: fraction of the window in the first and second pass of a round, pixels at least.
 constexpr double kScales[] = {0.6, 0.4};
@@ -63,7 +63,7 @@ void Refinement::start(const GradientField& field) {
 
 bool Refinement::is_new(const Circle& circle) {
   for (const Circle& s : seen_) {
-    if (std::abs(s.x - circle.x) + std::abs(s.y - circle.y) + std::abs(s.r - circle.r) < kSameCircle)
+    if (std::abs(s.x - circle.x) + std::abs(s.y - circle.y) + std::abs(s.r - circle.r) < kSameCircleDistance)
       return false;
   }
   seen_.push_back(circle);

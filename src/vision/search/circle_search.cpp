@@ -22,7 +22,7 @@ constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 
 constexpr int kMaxSide = 1 << 20;                           // positions have ten bits below the pixel
 constexpr float kMaxRadius = 1e5F;  // keeps positions in range; such an arc is straight in any picture
 constexpr float kMinRadius = 2;     // smaller circles have no curvature on the pixel grid
-constexpr float kSettled = 0.8F;    // an expected circle this good needs no other candidates
+constexpr float kSettledConfidence = 0.8F;  // an expected circle this good needs no other candidates
 constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;  // pixels at least
 constexpr float kWorthKeeping = 0.6F;  // of min_confidence; a worse twin must not hide a better circle
 
@@ -118,7 +118,8 @@ void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus&
   pass.judge_expected(
       focus.expected, [&](const Circle& circle) { return !is_known(circle); },
       [&](const Circle& circle, const Features& features, float coverage) {
-        if (keep(circle, features, coverage) && circle.confidence >= kSettled) settled_.push_back(circle);
+        if (keep(circle, features, coverage) && circle.confidence >= kSettledConfidence)
+          settled_.push_back(circle);
       });
   pass.judge_candidates(
       [&](const Circle& circle) {

@@ -21,10 +21,10 @@ constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;
 constexpr double kNoise = 1, kNoiseOfSize = 0.05;
 // Of width and height: standard deviation of the measurement and of the change per second, both as fractions.
 constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
-constexpr double kSizeGate = 9;    // squared standard deviations
-constexpr double kSizeGain = 0.4;  // of a new measurement
-constexpr double kGrowth = 2;      // standard deviations by which boxes are enlarged before the overlap
-constexpr double kMinSide = 1e-3;  // pixels
+constexpr double kSizeGate = 9;         // squared standard deviations
+constexpr double kSizeGain = 0.4;       // of a new measurement
+constexpr double kGrowth = 2;           // standard deviations by which boxes are enlarged before the overlap
+constexpr double kMinSideOfBox = 1e-3;  // pixels
 
 double size_of(const BoxMotion::State& state) {
   return std::sqrt(state.width * state.height);
@@ -50,8 +50,8 @@ struct Sides {
 
 Sides sides_of(const Detection& box) {
   return {(double{box.x1} + double{box.x2}) / 2, (double{box.y1} + double{box.y2}) / 2,
-          std::max(kMinSide, double{box.x2} - double{box.x1}),
-          std::max(kMinSide, double{box.y2} - double{box.y1})};
+          std::max(kMinSideOfBox, double{box.x2} - double{box.x1}),
+          std::max(kMinSideOfBox, double{box.y2} - double{box.y1})};
 }
 
 // Intersection over union of two boxes enlarged by a margin.
