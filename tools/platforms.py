@@ -9,6 +9,8 @@
     ./dev platforms wheel-bookworm        tools/wheel/prove.sh, which wants FRESH_ROOT: the wheels in a bare
                                           Debian root
     ./dev platforms aarch64               cross-built, the C++ tests and some Python tests under QEMU
+    ./dev platforms wheel-aarch64         the wheel for aarch64 of dist/, used as above and by some Python
+                                          tests, under QEMU
 
 A Python is taken from pyenv or the PATH, else built by tools/interpreters.sh. Each has an environment and a
 build of its own below build/. A package of the tests that has no wheel for a Python is left out there: its
@@ -22,6 +24,7 @@ import argparse
 import datetime
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -36,8 +39,8 @@ RESULTS = ROOT / "bench" / "results" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15")
 SUITES = ("bookworm", "trixie", "forky")
-WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES))
 AARCH64 = "aarch64"
+WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64))
 ROWS = (*PYTHONS, *SUITES, AARCH64, *WHEELS)
 OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
 RUN_PARALLEL = "pytest-run-parallel==0.10.0"
@@ -68,6 +71,7 @@ PARALLEL = [
 ]
 # Under QEMU worker processes do not start.
 ON_AARCH64 = ["tests/python/test_gil_header.py", *PARALLEL, "-k", "not worker and not process"]
+ON_WHEEL_AARCH64 = ON_AARCH64[1:]  # the tests of the header need modules of a build
 BEGIN, END = "<!-- written by ./dev platforms -->", "<!-- end -->"
 FACTS = """
 import importlib.metadata, json, platform, subprocess
@@ -104,7 +108,10 @@ def main() -> int:
             row = of_aarch64(rest)
         elif name in WHEELS:
             name_inside = name.removeprefix("wheel-")
-            row = of_proof(name_inside) if name_inside in SUITES else of_wheel(name_inside, rest)
+            if name_inside in SUITES:
+                row = of_proof(name_inside)
+            else:
+                row = of_emulated_wheel(rest) if name_inside == AARCH64 else of_wheel(name_inside, rest)
         else:
             parser.error(f"expected one of {', '.join(ROWS)}, got {name!r}")
         print(f"{name}: {row}", flush=True)
@@ -278,7 +285,8 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
     left_out = _packages(name, python)
     tag = "cp" + name.replace(".", "")
     wheels = sorted(
-        (ROOT / "dist").glob(f"freshframe-*-{tag}-manylinux*.whl"), key=lambda path: path.stat().st_mtime
+        (ROOT / "dist").glob(f"freshframe-*-{tag}-manylinux*_{platform.machine()}.whl"),
+        key=lambda path: path.stat().st_mtime,
     )
     if not wheels:
         raise SystemExit(
@@ -306,6 +314,29 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
     }
 
 
+def of_emulated_wheel(arguments: Sequence[str]) -> Row:
+    """Uses the wheel of dist/ for aarch64 under QEMU, then runs Python tests against it."""
+    row = of_proof(AARCH64)
+    log = ROOT / "build" / "wheel" / "aarch64" / "pytest.log"
+    # NumPy and freshframe of the proof's folder come first; build/aarch64/site has pytest.
+    folders = (ROOT / "build" / "wheel" / "proof" / "site-packages", ROOT / "build" / "aarch64" / "site")
+    chosen = arguments or ON_WHEEL_AARCH64
+    options = ["-q", "-rs", "-p", "no:cacheprovider", "--timeout-method", "signal"]
+    with log.open("w") as lines:
+        subprocess.run(
+            [ROOT / "build" / "aarch64" / "python", "-m", "pytest", *options, *chosen],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": ":".join(map(str, folders))},
+            stdout=lines,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    names = shlex.join(word.removeprefix("tests/python/test_").removesuffix(".py") for word in chosen)
+    row["python tests"] += f"; tests: {counts(log.read_text())}"
+    row["notes"] += f". Python tests against it: `{names}`"
+    return row
+
+
 def of_proof(suite: str) -> Row:
     """Uses the wheel of dist/ in a bare root, as its user does."""
     proof = ROOT / "build" / "wheel" / f"proof-{suite}.jsonl"
@@ -321,6 +352,9 @@ def of_proof(suite: str) -> Row:
         outcome += f", failed: {', '.join(failed) or 'nothing could be installed'}"
     elif ended != 0:
         outcome += f", failed: the proof ended with {ended}"
+    where = f"in a bare root of {system['system']}"
+    if suite == AARCH64:
+        where = f"for aarch64, cross-built, under `qemu-aarch64` and on no real processor, {where}"
     return {
         **_said(""),
         "python": system.get("python", ""),
@@ -328,7 +362,7 @@ def of_proof(suite: str) -> Row:
         "avcodec": "the wheel's",
         "c++ tests": "",
         "python tests": outcome,
-        "notes": f"the wheel in a bare root of {system['system']}: {', '.join(passed)}",
+        "notes": f"the wheel {where}: {', '.join(passed)}",
     }
 
 

@@ -4,7 +4,7 @@
 Without --go it only says what it would do, and whether it could. It publishes nothing, and says how to.
 
     tools/release.py 0.2.0 --python python3.11 --python python3.13
-    tools/release.py 0.2.0 --python python3.11 --python python3.13 --go
+    tools/release.py 0.2.0 --python python3.11 --python python3.13 --aarch64 python3.11 --go
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
+import os
 import platform
 import re
 import shlex
@@ -139,28 +140,34 @@ def third_party_sources(folder: Path, version: str) -> None:
     """The sources of the libraries in the wheels, as the LGPL asks for, with the programs that build them."""
     sys.path.insert(0, str(ROOT / "tools/wheel"))
     from bill import version as version_of_library  # noqa: PLC0415
-    from bundled import LIBRARIES  # noqa: PLC0415
+    from bundled import LIBRARIES, Origin  # noqa: PLC0415
 
     packages = [library.package for library in LIBRARIES if library.package and "LGPL" in library.licence]
-    subprocess.run(["tools/wheel/libraries.sh", "sources", *packages], cwd=ROOT, check=True)
-    prefix = ROOT / "build/wheel/prefix"
-    versions = {library.name: version_of_library(prefix, library) for library in LIBRARIES}
+    origins = {platform.machine(): Origin(ROOT / "build/wheel/prefix")}
+    if any("aarch64" in path.name for path in folder.glob("*.whl")):
+        origins["aarch64"] = Origin(ROOT / "build/wheel/aarch64/prefix", ROOT / "build/aarch64/root")
+    versions = []
+    for machine, origin in origins.items():
+        command = ["tools/wheel/libraries.sh", "sources", *packages]
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "ARCH": machine}, check=True)
+        versions.append({library.name: version_of_library(origin, library) for library in LIBRARIES})
     with tarfile.open(folder / f"freshframe-{version}-third-party-sources.tar", "w") as archive:
         for path in sorted((ROOT / "build/wheel/download").iterdir()):
-            if path.is_file() and is_source_of(path.name, versions):
+            if path.is_file() and any(is_source_of(path.name, each) for each in versions):
                 archive.add(path, f"third-party-sources/{path.name}")
-        for path in sorted((ROOT / "tools/wheel").iterdir()):
+        for path in sorted([*(ROOT / "tools/wheel").iterdir(), *(ROOT / "tools/aarch64").iterdir()]):
             if path.is_file():
-                archive.add(path, f"third-party-sources/tools/wheel/{path.name}")
+                archive.add(path, f"third-party-sources/{path.relative_to(ROOT)}")
 
 
 class Release:
     """The steps, each of which says what it does; they do it when `go` is set."""
 
-    def __init__(self, version: str, pythons: list[str], go: bool) -> None:
+    def __init__(self, version: str, pythons: list[str], aarch64: str | None, go: bool) -> None:
         """Does nothing yet."""
         self.version = version
         self.pythons = pythons
+        self.aarch64 = aarch64
         self.go = go
         self.dist = ROOT / "dist"
         self.undo = ""  # what takes back what was done so far
@@ -199,6 +206,8 @@ class Release:
         self.run("./dev", "sdist")
         for python in self.pythons:
             self.run("./dev", "wheel", "--python", python)
+        if self.aarch64:
+            self.run("./dev", "wheel", "--python", self.aarch64, "--arch", "aarch64")
         print("5. bills of materials, sources of the libraries in the wheels, checksums")
         if self.go:
             bills_of_materials(self.dist)
@@ -220,19 +229,23 @@ def main() -> int:
     parser.add_argument(
         "--python", action="append", dest="pythons", help="an interpreter to build for; default: python3"
     )
+    parser.add_argument(
+        "--aarch64", metavar="PYTHON", help="also a wheel for aarch64; of the version of Debian 12's Python"
+    )
     parser.add_argument("--go", action="store_true", help="do it")
     options = parser.parse_args()
     pythons = options.pythons or ["python3"]
     try:
         parts(options.version)
         found = list(obstacles(options.version, pythons))
+        found += unusable([options.aarch64] if options.aarch64 else [])
     except ValueError as error:
         found = [str(error)]
     for obstacle in found:
         print(f"release: {obstacle}", file=sys.stderr)
     if found and options.go:
         return 1
-    release = Release(options.version, pythons, options.go)
+    release = Release(options.version, pythons, options.aarch64, options.go)
     try:
         release.all_steps()
     except subprocess.CalledProcessError as error:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -145,7 +146,7 @@ case $1 in
 sdist) echo sources >dist/freshframe-0.2.0.tar.gz ;;
 wheel)
   mkdir sboms && echo '{}' >sboms/freshframe.cdx.json
-  "$3" -m zipfile -c dist/freshframe-0.2.0-cp311.whl sboms && rm -r sboms
+  "$3" -m zipfile -c dist/freshframe-0.2.0-cp311$5.whl sboms && rm -r sboms
   ;;
 esac
 """
@@ -193,6 +194,13 @@ def test_a_release_makes_the_version_the_tag_and_the_files(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=checkout / "dist", check=False
     )
     assert checked.returncode == 0
+
+
+def test_a_release_can_have_a_wheel_for_aarch64(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert released(monkeypatch, "--aarch64", sys.executable, "--go") == 0
+    last = (checkout / "calls").read_text().splitlines()[-1]
+    assert last == f"wheel --python {sys.executable} --arch aarch64"
+    assert (checkout / "dist/freshframe-0.2.0-cp311aarch64.cdx.json").exists()
 
 
 def test_without_go_a_release_changes_nothing(
@@ -243,3 +251,23 @@ def test_what_is_linked_into_the_wheel_has_notices_and_a_licence() -> None:
     assert bundled.library_of("freshframe.libs/libdw-0-1a2b3c4d.188.so").name == "elfutils"
     assert bundled.library_of("freshframe.libs/libp11-kit-1a2b3c4d.so.0.3.0").name == "p11-kit"
     assert bundled.library_of("freshframe.libs/libx265-1a2b3c4d.so.199") is None
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="only Debian's packages are asked for")
+def test_a_wheel_for_another_architecture_names_the_packages_of_its_unpacked_debian(tmp_path: Path) -> None:
+    bundled = tool("wheel/bundled")
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    (tmp_path / "usr/lib/aarch64-linux-gnu").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text(
+        "Package: libgmp10\nStatus: install ok installed\nArchitecture: arm64\nSource: gmp (2:9.8.7-6)\n"
+        "Version: 2:9.8.7-6+b1\nMaintainer: a\nDescription: b\n\n"
+    )
+    origin = bundled.Origin(tmp_path / "prefix", tmp_path)
+    gmp = next(library for library in bundled.LIBRARIES if library.name == "gmp")
+    assert origin.version(gmp) == "2:9.8.7-6"
+    assert origin.notices(gmp) == tmp_path / "usr/share/doc/libgmp10/copyright"
+    assert origin.folders == [tmp_path / "usr/lib/aarch64-linux-gnu"]
+    assert bundled.Origin(tmp_path).notices(gmp) == Path("/usr/share/doc/libgmp10/copyright")
+    compiler = next(library for library in bundled.LIBRARIES if library.cross)
+    assert origin.notices(compiler).parent.name == compiler.cross  # of the machine that compiled
+    assert bundled.Origin(tmp_path).notices(compiler).parent.name == compiler.package

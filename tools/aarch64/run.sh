@@ -33,15 +33,6 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Python takes its own path for the place of its program: children are started through the same script.
-write_python() {
-  cat >"$work/python" <<SCRIPT
-#!/bin/sh
-exec qemu-aarch64 -L '$root' -0 "\$0" '$root/usr/bin/python3' "\$@"
-SCRIPT
-  chmod +x "$work/python"
-}
-
 build() {
   local settings=(-DCMAKE_TOOLCHAIN_FILE="$PWD/tools/aarch64/toolchain.cmake" -DPython_EXECUTABLE="$PWD/.venv/bin/python"
     -DPython3_EXECUTABLE="$PWD/.venv/bin/python" "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -DNDEBUG")
@@ -64,7 +55,6 @@ run() {
 
 install_packages
 tools/aarch64/root.sh
-write_python
 say "building"
 build
 

@@ -13,13 +13,12 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from bundled import COMMON_LICENCES, LIBRARIES, Library, library_of
+from bundled import COMMON_LICENCES, LIBRARIES, Library, Origin, library_of
 
 EXPRESSION = (
     "Apache-2.0 AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND MPL-1.1 AND BSD-3-Clause AND BSD-2-Clause "
@@ -28,9 +27,9 @@ EXPRESSION = (
 )
 
 
-def recorded(prefix: Path, library: Library, name: str) -> str:
+def recorded(origin: Origin, library: Library, name: str) -> str:
     """What libraries.sh wrote down about a library; empty: it did not build this one."""
-    path = prefix / "share" / "freshframe-wheel" / library.name / name
+    path = origin.prefix / "share" / "freshframe-wheel" / library.name / name
     return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
 
 
@@ -43,38 +42,37 @@ def nanobind() -> importlib.metadata.Distribution:
     raise SystemExit("bill.py: nanobind is in no environment of build/wheel")
 
 
-def notices(prefix: Path, library: Library) -> str:
+def notices(origin: Origin, library: Library) -> str:
     """The copyright notices of a library."""
     if library.name == "nanobind":
         files = nanobind().files or []
         return next(f.read_text() for f in files if f.name == "LICENSE" and "licenses" in str(f))
     if library.package:
-        text = library.notices.read_text(encoding="utf-8")
+        text = origin.notices(library).read_text(encoding="utf-8")
         # The notices of all of Boost are 2 MB; the parts used here have one licence.
         return (
             text[text.index("Boost Software License - Version") :][:1600]
             if library.licence == "BSL-1.0"
             else text
         )
-    text = recorded(prefix, library, "copyright")
+    text = recorded(origin, library, "copyright")
     if not text:
         raise SystemExit(f"bill.py: libraries.sh kept no copyright notices of {library.name}")
     return text
 
 
-def version(prefix: Path, library: Library) -> str:
+def version(origin: Origin, library: Library) -> str:
     """Its version: Debian's, or that of the Python package."""
     if library.name == "nanobind":
         return nanobind().version
     if library.package:
-        command = ["dpkg-query", "-W", "-f", "${source:Version} ", library.package]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[0]
-    return recorded(prefix, library, "version")
+        return origin.version(library)
+    return recorded(origin, library, "version")
 
 
-def component(prefix: Path, library: Library, files: dict[str, bytes]) -> dict[str, Any]:
+def component(origin: Origin, library: Library, files: dict[str, bytes]) -> dict[str, Any]:
     """A library as CycloneDX describes it."""
-    number = version(prefix, library)
+    number = version(origin, library)
     entry: dict[str, Any] = {
         "type": "library",
         "name": library.name,
@@ -85,7 +83,7 @@ def component(prefix: Path, library: Library, files: dict[str, bytes]) -> dict[s
         else f"pkg:deb/debian/{library.name}@{number}?arch=source",
         "properties": [],
     }
-    archives = [line.split() for line in recorded(prefix, library, "sha256").splitlines()]
+    archives = [line.split() for line in recorded(origin, library, "sha256").splitlines()]
     entry["externalReferences"] = [
         {"type": "source-distribution", "url": name, "hashes": [{"alg": "SHA-256", "content": digest}]}
         for digest, name in archives
@@ -99,7 +97,7 @@ def component(prefix: Path, library: Library, files: dict[str, bytes]) -> dict[s
     return entry
 
 
-def bill(prefix: Path, files: dict[str, bytes], wheel_version: str) -> dict[str, Any]:
+def bill(origin: Origin, files: dict[str, bytes], wheel_version: str) -> dict[str, Any]:
     """The whole bill of materials."""
     return {
         "bomFormat": "CycloneDX",
@@ -114,7 +112,7 @@ def bill(prefix: Path, files: dict[str, bytes], wheel_version: str) -> dict[str,
                 "purl": f"pkg:pypi/freshframe@{wheel_version}",
             }
         },
-        "components": [component(prefix, library, files) for library in LIBRARIES],
+        "components": [component(origin, library, files) for library in LIBRARIES],
     }
 
 
@@ -149,8 +147,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--libraries", type=Path, required=True, help="the prefix that libraries.sh fills")
+    parser.add_argument("--root", type=Path, help="the unpacked Debian of a wheel for another architecture")
     parser.add_argument("--into", type=Path, required=True, help="folder of the finished wheel")
     options = parser.parse_args()
+    origin = Origin(options.libraries, options.root)
     with zipfile.ZipFile(options.wheel) as wheel:
         modes = {info.filename: info.external_attr for info in wheel.infolist()}
         files = {name: wheel.read(name) for name in wheel.namelist() if not name.endswith("/")}
@@ -159,7 +159,7 @@ def main() -> None:
     for name in [name for name in files if name.startswith(f"{info}/sboms/")]:
         del files[name]  # of a tool that knows only the files it copied
 
-    texts = {f"third-party/{library.name}.txt": notices(options.libraries, library) for library in LIBRARIES}
+    texts = {f"third-party/{library.name}.txt": notices(origin, library) for library in LIBRARIES}
     for name in COMMON_LICENCES:
         path = Path("/usr/share/common-licenses") / name
         texts[f"third-party/common/{name}.txt"] = path.read_text(encoding="utf-8", errors="replace")
@@ -167,7 +167,7 @@ def main() -> None:
     metadata = files[f"{info}/METADATA"].decode()
     files[f"{info}/METADATA"] = with_licences(metadata, list(texts)).encode()
     number = next(line.split()[1] for line in metadata.splitlines() if line.startswith("Version:"))
-    materials = json.dumps(bill(options.libraries, files, number), indent=1)
+    materials = json.dumps(bill(origin, files, number), indent=1)
     files[f"{info}/sboms/freshframe.cdx.json"] = materials.encode()
 
     finished = options.into / options.wheel.name

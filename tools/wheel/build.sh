@@ -1,20 +1,28 @@
 #!/usr/bin/env bash
 # Makes dist/freshframe-*-manylinux_2_34_*.whl for one Python: libraries, module, bundling, licences, checks.
+# build.sh [PYTHON [ARCHITECTURE]]: for another architecture than this machine's it cross-builds, for Debian's Python.
 # Debian 12 is the place to build: a newer C library would put its functions into the wheel, which the check refuses.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
 python=${1:-python3}
-work=$PWD/build/wheel
+machine=${2:-$(uname -m)}
+common=$PWD/build/wheel
+work=$common
 prefix=$work/prefix
 dist=$PWD/dist
-machine=$(uname -m)
 platform=manylinux_2_34_$machine
+cross=''
+if [ "$machine" != "$(uname -m)" ]; then cross=tools/wheel/$machine.sh; fi
+if [ -n "$cross" ] && [ ! -f "$cross" ]; then
+  echo "tools/wheel/build.sh: wheels can be built for $(uname -m) here, and cross-built for aarch64; got $machine" >&2
+  exit 1
+fi
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }
 
-missing=$(grep -v '^#' tools/wheel/debian-packages.txt | while read -r package; do
+missing=$({ grep -v '^#' tools/wheel/debian-packages.txt; echo ${cross:+"g++-$machine-linux-gnu" qemu-user}; } | xargs -n 1 | while read -r package; do
   dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
 done | tr '\n' ' ')
 if [ -n "$missing" ]; then
@@ -30,8 +38,9 @@ fi
 
 # What is bundled as Debian has it should have Debian's security fixes.
 packages=$(PYTHONPATH=tools/wheel python3 -c 'import bundled; print(*{x.package for x in bundled.LIBRARIES} - {""})')
+older=''
 # shellcheck disable=SC2086  # a list of words
-older=$({ apt-get -s --only-upgrade install $packages 2>/dev/null || true; } | sed -n 's/^Inst \([^ ]*\).*/\1/p' | tr '\n' ' ')
+[ -n "$cross" ] || older=$({ apt-get -s --only-upgrade install $packages 2>/dev/null || true; } | sed -n 's/^Inst \([^ ]*\).*/\1/p' | tr '\n' ' ')
 if [ -n "$older" ]; then
   if [ "$(id -u)" = 0 ]; then
     say "upgrading Debian packages: $older"
@@ -43,7 +52,7 @@ if [ -n "$older" ]; then
 fi
 
 # The tools that need no particular Python: pinned in pyproject.toml, group `wheel`.
-tools=$work/tools
+tools=$common/tools
 wanted=$(sed -n '/^wheel = \[/,/^\]/p' pyproject.toml | sha256sum)
 if [ "$(cat "$tools/.stamp" 2>/dev/null)" != "$wanted" ]; then
   say "installing the tools for wheels"
@@ -54,11 +63,15 @@ if [ "$(cat "$tools/.stamp" 2>/dev/null)" != "$wanted" ]; then
 fi
 export PATH=$tools/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 
-tools/wheel/libraries.sh
+if [ -n "$cross" ]; then
+  # shellcheck disable=SC2086  # a list of words
+  tools/aarch64/root.sh $packages
+fi
+ARCH=$machine tools/wheel/libraries.sh
 
 tag=$("$python" -c 'import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
-environment=$work/python-$tag
+environment=$common/python-$tag
 wanted=$(sed -n '/^build = \[/p' pyproject.toml; "$python" --version)
 if [ "$(.venv/bin/python -c 'import nanobind, scikit_build_core, sys; print(sys.version)' 2>/dev/null)" = \
   "$("$python" -c 'import sys; print(sys.version)')" ]; then
@@ -71,29 +84,51 @@ elif [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ]; then
   echo "$wanted" >"$environment/.stamp"
 fi
 
-say "freshframe for $tag"
+say "freshframe for $tag, $machine"
+build=build/wheel-$tag
+compiler=(CC=/usr/bin/cc CXX=/usr/bin/c++)
+search=(LD_LIBRARY_PATH="$prefix/lib")
+auditwheel=(auditwheel)
+from=()  # where bill.py and check_wheel.py find Debian's packages
+link_paths=''
+if [ -n "$cross" ]; then
+  # shellcheck source=tools/wheel/aarch64.sh
+  . "$cross"
+  build+=-$machine
+  abi=${tag/cp/cpython-}-$triple
+  wanted=$(cd "$root/usr/include" && echo python3.*)
+  if [ "${wanted/python3./cp3}" != "$tag" ]; then
+    echo "tools/wheel/build.sh: Debian's Python for $machine is ${wanted#python}; $python is $("$python" --version)" >&2
+    exit 1
+  fi
+  # The Python that builds is this machine's. Headers, library and names of modules are those of the other.
+  compiler=(_PYTHON_HOST_PLATFORM="linux-$machine" SETUPTOOLS_EXT_SUFFIX=".$abi.so" CMAKE_ARGS="-DPython_EXECUTABLE=$environment/bin/python")
+  search=(AUDITWHEEL_LD_LIBRARY_PATH="$prefix/lib:$root_libraries")
+  # auditwheel reads the files of any architecture, but knows the names of this machine's platforms only.
+  auditwheel=(python -c "import platform, sys; platform.machine = lambda: '$machine'; from auditwheel.main import main; sys.exit(main())")
+  from=(--root "$root")
+fi
 raw=$work/raw/$tag
 rm -rf "$raw"
-cc -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
+${CC:-cc} -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
 # The Python of the environment, its headers, and of libraries those of the prefix only (Boost and nlohmann-json are
 # headers). libgcc stays shared: what unwinds forced exits and finds frames must be one for the whole process. The
 # flags are those of the preset `release`, so that ccache knows its objects.
-PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH='' VIRTUAL_ENV=$environment \
-  CMAKE_CXX_COMPILER_LAUNCHER=$(command -v ccache || true) CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
-  CMAKE_PREFIX_PATH=$prefix LD_LIBRARY_PATH=$prefix/lib \
-  CC=/usr/bin/cc CXX=/usr/bin/c++ CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion" \
-  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed" \
+env "${compiler[@]}" "${search[@]}" PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig" PKG_CONFIG_PATH='' VIRTUAL_ENV="$environment" \
+  CMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" CMAKE_BUILD_PARALLEL_LEVEL="$(nproc)" CMAKE_PREFIX_PATH="$prefix" \
+  CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion" \
+  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed${link_paths:+ $link_paths}" \
   "$environment/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$raw" \
-  --config-settings "build-dir=build/wheel-$tag" .
+  --config-settings "build-dir=$build" ${cross:+--config-settings=cmake.python-hints=false} .
 
 say "bundling the shared libraries"
-# Without LD_LIBRARY_PATH auditwheel would take the machine's library of the same name, and Debian's FFmpeg is GPL.
+# Without this search path auditwheel would take the machine's library of the same name, and Debian's FFmpeg is GPL.
 rm -rf "$work/repaired"
-LD_LIBRARY_PATH=$prefix/lib auditwheel repair --plat "$platform" --only-plat --strip --wheel-dir "$work/repaired" "$raw"/*.whl \
+env "${search[@]}" "${auditwheel[@]}" repair --plat "$platform" --only-plat --strip --wheel-dir "$work/repaired" "$raw"/*.whl \
   >"$work/log/auditwheel-$tag" 2>&1 || { cat "$work/log/auditwheel-$tag" >&2; exit 1; }
 
 say "licences, bill of materials, checks"
 mkdir -p "$dist"
-wheel=$(python tools/wheel/bill.py "$work/repaired"/*.whl --libraries "$prefix" --into "$dist")
-python tools/wheel/check_wheel.py "$wheel" --libraries "$prefix"
+wheel=$(python tools/wheel/bill.py "$work/repaired"/*.whl --libraries "$prefix" --into "$dist" "${from[@]}")
+python tools/wheel/check_wheel.py "$wheel" --libraries "$prefix" "${from[@]}"
 say "$wheel"

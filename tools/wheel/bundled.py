@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class Library:
         shared: Names of its own files; empty: it is linked into others.
         inside: Where a static one ended up.
         package: The binary package of Debian 12 that it is taken from; empty: libraries.sh builds it.
+        cross: The package of the cross compiler that a wheel for another architecture takes it from instead.
     """
 
     name: str
@@ -25,11 +27,7 @@ class Library:
     shared: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
     package: str = ""
-
-    @property
-    def notices(self) -> Path:
-        """Its copyright notices, when it is of a binary package."""
-        return Path("/usr/share/doc") / self.package / "copyright"
+    cross: str = ""
 
 
 LGPL_OR_GPL = "LGPL-3.0-or-later OR GPL-2.0-or-later"
@@ -62,9 +60,56 @@ LIBRARIES = (
     Library("highway", "Apache-2.0 OR BSD-3-Clause", inside=("_native", "_numeric")),
     Library("boost1.74", "BSL-1.0", inside=("_native",), package="libboost1.74-dev"),
     Library("nlohmann-json3", "MIT", inside=("_native",), package="nlohmann-json3-dev"),
-    Library("gcc-12", GCC, inside=MODULES, package="libstdc++6"),
+    Library("gcc-12", GCC, inside=MODULES, package="libstdc++6", cross="libstdc++-12-dev-arm64-cross"),
     Library("nanobind", "BSD-3-Clause AND MIT", inside=MODULES),
 )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the libraries of a wheel come from.
+
+    Attributes:
+        prefix: What libraries.sh has filled.
+        root: An unpacked Debian of another architecture (tools/aarch64/root.sh); None: this machine's own.
+    """
+
+    prefix: Path
+    root: Path | None = None
+
+    def notices(self, library: Library) -> Path:
+        """The copyright notices of a library of a binary package."""
+        if self.root is None or self._is_cross(library):
+            return Path("/usr/share/doc") / self._package(library) / "copyright"
+        return self.root / "usr/share/doc" / library.package / "copyright"
+
+    def version(self, library: Library) -> str:
+        """The version of the source package that a library of a binary package was built of."""
+        wanted = "${Built-Using}" if self._is_cross(library) else "${source:Version}"
+        command = ["dpkg-query", "-W", "-f", f"{wanted}\n", self._package(library)]
+        if self.root is not None and not self._is_cross(library):
+            command.insert(1, f"--admindir={self.root / 'var/lib/dpkg'}")
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")[0]
+        if not self._is_cross(library):
+            return said
+        found = re.search(rf"{re.escape(library.name)} \(= ([^)]+)\)", said)
+        if found is None:
+            raise SystemExit(f"bundled.py: {library.cross} does not say of which {library.name} it was built")
+        return found[1]
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of Debian's shared libraries."""
+        if self.root is not None:
+            return list((self.root / "usr/lib").glob("*-linux-gnu"))
+        return [folder for root in ("/lib", "/usr/lib") for folder in Path(root).glob("*-linux-gnu")]
+
+    def _is_cross(self, library: Library) -> bool:
+        return self.root is not None and bool(library.cross)
+
+    def _package(self, library: Library) -> str:
+        return library.cross if self._is_cross(library) else library.package
+
 
 # The texts that notices refer to.
 COMMON_LICENCES = ("LGPL-2.1", "LGPL-3", "GPL-2", "GPL-3", "MPL-1.1", "Apache-2.0")

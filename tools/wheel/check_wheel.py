@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundled import LIBRARIES, library_of, stem_of
+from bundled import LIBRARIES, Origin, library_of, stem_of
 
 GLIBC = (2, 34)
 OF_THE_SYSTEM = re.compile(
@@ -110,12 +110,11 @@ def missing_libraries(files: set[str]) -> list[str]:
     return [name for library in LIBRARIES for name in library.shared if name not in present]
 
 
-def built_code(prefix: Path) -> dict[str, str]:
+def built_code(origin: Origin) -> dict[str, str]:
     """Digest of the code of each shared library that libraries.sh built or took, by the stem of its name."""
-    system = [folder for root in ("/lib", "/usr/lib") for folder in Path(root).glob("*-linux-gnu")]
     found = {}
     for library in LIBRARIES:
-        for folder in system if library.package else [prefix / "lib"]:
+        for folder in origin.folders if library.package else [origin.prefix / "lib"]:
             for name in library.shared:
                 for path in sorted(folder.glob(f"{name}.so*")):
                     if path.read_bytes()[:4] == b"\x7fELF":  # not a linker script
@@ -128,12 +127,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--libraries", type=Path, required=True, help="the prefix that libraries.sh fills")
+    parser.add_argument("--root", type=Path, help="the unpacked Debian of a wheel for another architecture")
     options = parser.parse_args()
     with zipfile.ZipFile(options.wheel) as wheel:
         contents = {name: wheel.read(name) for name in wheel.namelist()}
     binaries = [Binary.read(name, data) for name, data in contents.items() if data[:4] == b"\x7fELF"]
     files = {Path(binary.name).name for binary in binaries}
-    built = built_code(options.libraries)
+    built = built_code(Origin(options.libraries, options.root))
     failed = False
     for binary in binaries:
         found = list(problems_of(binary, files, built))

@@ -2,7 +2,7 @@
 # Makes the libraries that a wheel carries, in build/wheel/prefix: from Debian's source packages, where Debian's own
 # binary is GPL or wants a hundred others, else that binary. A library that is there stays until its version or its
 # recipe changes. Shared are those under the LGPL, so that a user can replace them; what is built here under a BSD-like
-# licence is static.
+# licence is static. With ARCH=aarch64 on another machine it cross-builds them, in build/wheel/aarch64/prefix.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -11,14 +11,19 @@ cd "$here/../.."
 suite=trixie  # newer than Debian 12, and gets security fixes for longer
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
-work=$PWD/build/wheel
+common=$PWD/build/wheel  # Debian's sources
+work=$common
 prefix=$work/prefix
 jobs=$(nproc)
+# Of a cross build:
+root='' root_libraries='' link_paths='' old_glibc_header='' meson_file='' ffmpeg_options=''
+# shellcheck source=tools/wheel/aarch64.sh
+if [ "${ARCH:-$(uname -m)}" != "$(uname -m)" ]; then . "$here/$ARCH.sh"; fi
 # Nothing of the machine's own libraries may slip in.
 export PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH=
-old_glibc="-include $here/old_glibc.h"
+old_glibc="-include ${old_glibc_header:-$here/old_glibc.h}"
 export CFLAGS="-O2 -fPIC -fvisibility=hidden $old_glibc -I$prefix/include" CXXFLAGS="-O2 -fPIC $old_glibc -I$prefix/include"
-export LDFLAGS="-L$prefix/lib -Wl,--exclude-libs,ALL -Wl,--as-needed"
+export LDFLAGS="-L$prefix/lib -Wl,--exclude-libs,ALL -Wl,--as-needed${link_paths:+ $link_paths}"
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }
 die() { printf '\ntools/wheel/libraries.sh: %s\n' "$*" >&2; exit 1; }
@@ -27,25 +32,25 @@ die() { printf '\ntools/wheel/libraries.sh: %s\n' "$*" >&2; exit 1; }
 
 # An apt of our own, so that the machine's lists stay as they are.
 apt_setup() {
-  mkdir -p "$work"/apt/{lists/partial,cache/archives/partial}
-  cat >"$work/apt/apt.conf" <<END
-Dir::State::Lists "$work/apt/lists";
-Dir::Cache "$work/apt/cache";
-Dir::Etc::SourceList "$work/apt/sources.list";
+  mkdir -p "$common"/apt/{lists/partial,cache/archives/partial}
+  cat >"$common/apt/apt.conf" <<END
+Dir::State::Lists "$common/apt/lists";
+Dir::Cache "$common/apt/cache";
+Dir::Etc::SourceList "$common/apt/sources.list";
 Dir::Etc::SourceParts "-";
 Acquire::Languages "none";
 APT::Sandbox::User "root";
 END
   printf 'deb-src %s %s main\n' "$mirror" $suite "$mirror" $suite-updates "$security" $suite-security \
-    "$mirror" bookworm "$security" bookworm-security >"$work/apt/sources.list"
-  if [ -z "$(find "$work/apt/lists" -name '*Sources*' -mmin -1440 -print -quit)" ]; then
+    "$mirror" bookworm "$security" bookworm-security >"$common/apt/sources.list"
+  if [ -z "$(find "$common/apt/lists" -name '*Sources*' -mmin -1440 -print -quit)" ]; then
     say "fetching the list of Debian's source packages ($suite)"
-    APT_CONFIG=$work/apt/apt.conf apt-get update -qq || die "apt-get update failed; is $mirror reachable?"
+    APT_CONFIG=$common/apt/apt.conf apt-get update -qq || die "apt-get update failed; is $mirror reachable?"
   fi
 }
 
 versions_of() { # SOURCE: newest first
-  APT_CONFIG=$work/apt/apt.conf apt-cache showsrc --only-source "$1" | sed -n 's/^Version: //p' | sort -uVr
+  APT_CONFIG=$common/apt/apt.conf apt-cache showsrc --only-source "$1" | sed -n 's/^Version: //p' | sort -uVr
 }
 
 upstream_of() { # VERSION: without Debian's epoch and revision
@@ -56,9 +61,9 @@ upstream_of() { # VERSION: without Debian's epoch and revision
 # Downloads a source package, checked by apt against Debian's signed lists. A mirror may lack a file: without the
 # upstream author's signature (.asc) it is complete for us.
 fetch() { # SOURCE VERSION
-  local dsc=$work/download/${1}_${2#*:}.dsc missing
-  cd "$work/download"
-  if APT_CONFIG=$work/apt/apt.conf apt-get -o Acquire::Retries=3 source --download-only -qq "$1=$2" >"$work/log/$1.fetch" 2>&1; then
+  local dsc=$common/download/${1}_${2#*:}.dsc missing
+  cd "$common/download"
+  if APT_CONFIG=$common/apt/apt.conf apt-get -o Acquire::Retries=3 source --download-only -qq "$1=$2" >"$work/log/$1.fetch" 2>&1; then
     return 0
   fi
   missing=$(sed -n 's/.*Failed to fetch [^ ]*\/\([^ /]*\) .*/\1/p' "$work/log/$1.fetch" | grep -v '\.asc$' || true)
@@ -68,11 +73,11 @@ fetch() { # SOURCE VERSION
 # Unpacks a source package with Debian's patches into build/wheel/src/NAME.
 unpack() { # SOURCE VERSION
   rm -rf "${work:?}/src/$1"
-  if [ -f "$work/download/${1}_${2#*:}.dsc" ]; then
-    dpkg-source --no-check -x "$work/download/${1}_${2#*:}.dsc" "$work/src/$1" >>"$work/log/$1.fetch" 2>&1
+  if [ -f "$common/download/${1}_${2#*:}.dsc" ]; then
+    dpkg-source --no-check -x "$common/download/${1}_${2#*:}.dsc" "$work/src/$1" >>"$work/log/$1.fetch" 2>&1
   else
     mkdir "$work/src/$1"
-    tar -C "$work/src/$1" --strip-components=1 -xf "$work/download/${1}_$2.orig.tar."*[!c]
+    tar -C "$work/src/$1" --strip-components=1 -xf "$common/download/${1}_$2.orig.tar."*[!c]
   fi
 }
 
@@ -80,9 +85,9 @@ unpack() { # SOURCE VERSION
 library() {
   local source=$1 recipe=$2 version stamp=$prefix/share/freshframe-wheel/$1 wanted
   wanted=$(printf '%s\n' "$(versions_of "$source" | head -1)" "$(declare -f "$recipe")" "$CFLAGS" "$(cat "$here/old_glibc.h")" \
-    "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt")" | sha256sum | cut -c1-16)
+    "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt"; [ -z "$root" ] || cat "$here/$ARCH.sh")" | sha256sum | cut -c1-16)
   if [ -f "$stamp/built" ] && [ "$(cat "$stamp/built")" = "$wanted" ]; then return; fi
-  mkdir -p "$work"/{src,download,log} "$stamp"
+  mkdir -p "$work"/{src,log} "$common/download" "$stamp"
   for version in $(versions_of "$source") none; do
     if [ "$version" = none ]; then break; fi
     if (fetch "$source" "$version"); then break; fi
@@ -97,20 +102,22 @@ library() {
     { tail -30 "$work/log/$source.build" >&2; die "building $source failed; all of it: $work/log/$source.build"; }
   cat "$work/src/$source"/debian/copyright "$work/src/$source"/COPYING >"$stamp/copyright" 2>/dev/null || [ -s "$stamp/copyright" ]
   printf '%s\n' "$version" >"$stamp/version"
-  (cd "$work/download" && sha256sum "${source}_$(upstream_of "$version").orig.tar."*[!c]) >"$stamp/sha256"
+  (cd "$common/download" && sha256sum "${source}_$(upstream_of "$version").orig.tar."*[!c]) >"$stamp/sha256"
   printf '%s\n' "$wanted" >"$stamp/built"
   rm -rf "${work:?}/src/$source"
 }
 
 # Where only Debian's own additions cannot be fetched: the version of the author's archive, used without them.
 orig_version() { # SOURCE
-  find "$work/download" -name "${1}_*.orig.tar.*" ! -name '*.asc' -printf '%f\n' | sed 's/^[^_]*_//; s/\.orig\..*//' | sort -V | tail -1 | grep .
+  find "$common/download" -name "${1}_*.orig.tar.*" ! -name '*.asc' -printf '%f\n' | sed 's/^[^_]*_//; s/\.orig\..*//' | sort -V | tail -1 | grep .
 }
 
 # Debian 12's own binary, by a .pc file that names nothing else of the machine. auditwheel takes along what it wants.
 debian_library() { # MODULE LIBRARIES
+  local of_debian=(-u PKG_CONFIG_LIBDIR)
+  if [ -n "$root" ]; then of_debian=("PKG_CONFIG_LIBDIR=$root_libraries/pkgconfig:$root/usr/share/pkgconfig"); fi
   printf 'Name: %s\nDescription: of Debian\nVersion: %s\nLibs: %s\n' "$1" \
-    "$(env -u PKG_CONFIG_LIBDIR pkg-config --modversion "$1")" "$2" >"$prefix/lib/pkgconfig/$1.pc"
+    "$(env "${of_debian[@]}" pkg-config --modversion "$1")" "$2" >"$prefix/lib/pkgconfig/$1.pc"
 }
 
 # --- recipes ------------------------------------------------------------------------------------------------
@@ -123,7 +130,8 @@ cmake_static() {
 }
 
 meson_build() { # static|shared OPTIONS...
-  meson setup build-wheel --buildtype=release --prefix="$prefix" --libdir=lib --default-library="$1" --wrap-mode=nodownload "${@:2}"
+  meson setup build-wheel --buildtype=release --prefix="$prefix" --libdir=lib --default-library="$1" --wrap-mode=nodownload \
+    ${meson_file:+--cross-file="$meson_file"} "${@:2}"
   ninja -C build-wheel install
 }
 
@@ -157,8 +165,9 @@ build_cairo() {  # pictures in memory and a font of its own: no X, no fontconfig
     -Dzlib=disabled -Dtee=disabled -Dquartz=disabled -Dtests=disabled -Dgtk2-utils=disabled -Dglib=disabled -Dspectre=disabled \
     -Dsymbol-lookup=disabled -Dlzo=disabled -Ddwrite=disabled -Dgtk_doc=false
 }
-ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure
+ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure, and those of a cross build
   local kind names name
+  echo "$ffmpeg_options"
   while read -r kind names; do
     case $kind in '' | '#'*) continue ;; esac
     for name in $names; do
@@ -187,7 +196,7 @@ build_ffmpeg() {
 sources_of() { # PACKAGE...
   local package source version
   for package in "$@"; do
-    read -r source version < <(dpkg-query -W -f '${source:Package} ${source:Version}\n' "$package")
+    read -r source version < <(dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${source:Package} ${source:Version}\n' "$package")
     (fetch "$source" "$version") || die "the source of $package, $source $version, cannot be fetched; is this machine up to date?"
   done
 }
@@ -211,7 +220,7 @@ main() {
 # libraries.sh sources PACKAGE...: only these sources, into build/wheel/download
 if [ "${1:-}" = sources ]; then
   apt_setup
-  mkdir -p "$work"/{download,log}
+  mkdir -p "$common/download" "$work/log"
   sources_of "${@:2}"
 else
   main

@@ -7,9 +7,11 @@ is imported but freshframe and the standard library.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -25,7 +27,7 @@ sys.path.insert(0, str(HERE / "servers"))
 
 ROUNDS = 7
 FRAMES = 5
-PATIENCE = 60.0  # seconds
+PATIENCE = 300.0  # seconds
 
 Step = Callable[[], object]
 
@@ -112,13 +114,34 @@ def command(*arguments: str) -> object:
     return (ended.stdout or ended.stderr).strip().splitlines()[-30:]
 
 
-def libraries() -> object:
-    """The shared libraries of this process that are not of the wheel or Python."""
-    import freshframe  # noqa: F401, PLC0415
-
+def shared_libraries() -> set[Path]:
+    """The files of shared libraries in this process."""
     lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
-    files = {line.split()[-1] for line in lines if ".so" in line}
-    return sorted(file for file in files if "site-packages" not in file and "python" not in file)
+    return {Path(line.split()[-1]) for line in lines if ".so" in line}
+
+
+def libraries() -> object:
+    """All libraries of the wheel are loaded, and none of the same name came with them from elsewhere."""
+    for name in ("bz2", "ctypes", "lzma", "numpy"):  # Python's own use some of the same names
+        importlib.import_module(name)
+    before = shared_libraries()
+    import freshframe  # noqa: PLC0415
+
+    for name in ("_gil", "_lab", "_numeric"):
+        importlib.import_module(f"freshframe.{name}")
+    files = shared_libraries()
+    folder = Path(freshframe.__file__).resolve().parents[1] / "freshframe.libs"
+    brought = {path.name for path in folder.iterdir()}
+    if missing := brought - {file.name for file in files if file.parent == folder}:
+        raise RuntimeError(f"not loaded from the wheel: {sorted(missing)}")
+    plain = {re.split(r"[-.]", name)[0] for name in brought}
+    others = [file for file in files if file.parent != folder]
+    if doubles := [
+        str(file) for file in others if file not in before and re.split(r"[-.]", file.name)[0] in plain
+    ]:
+        raise RuntimeError(f"loaded from elsewhere, too: {doubles}")
+    named = [str(file) for file in others if "site-packages" not in str(file) and "python" not in str(file)]
+    return {"of the wheel": sorted(plain), "others": sorted(named)}
 
 
 def serve() -> object:
