@@ -17,7 +17,7 @@ def build() -> None:
     circles = pipeline.add(ff.CircleTracker(), camera)
     reader = pipeline.reader(circles)
 
-    print(ff.Pipelin, FleetRedear)  # type: ignore[attr-defined]  # Pipeline
+    print(ff.Pipelinx, FleetRedear)  # type: ignore[attr-defined]  # Pipeline
     pipeline.add(ff.CircleTracker(), circles)  # type: ignore[call-overload]  # takes frames, gets circles
     pipeline.add(takes_circles, camera)  # type: ignore[call-overload]  # takes circles, gets frames
     pipeline.add(ff.CircleTracker())  # type: ignore[call-overload]  # a node without a parent
