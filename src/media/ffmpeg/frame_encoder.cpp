@@ -29,7 +29,6 @@ namespace {
 constexpr int kTicks = 90000;
 /// MPEG-4 part 2 has 16 bits for it.
 constexpr int kTicksMpeg4 = 60000;
-constexpr int kWorstQuality = 51;
 constexpr int kMostEncoderThreads = 64;
 constexpr double kHighestFps = 1000;
 

@@ -17,6 +17,9 @@ namespace freshframe::media {
 /// frame has time 0.
 using PacketSink = std::function<void(AVPacket& packet)>;
 
+/// Of a stream with a single frame, which has no step between two.
+inline constexpr double kFallbackFps = 25;
+
 /// The codec in `options`, or the container's default if they name none.
 [[nodiscard]] std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options);
 /// Throws OptionError that begins with "cannot write `what`" when `container` cannot hold the codec of the

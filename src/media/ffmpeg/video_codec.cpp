@@ -13,8 +13,6 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-constexpr int kWorstQualityOption = 51;
-
 struct CodecName {
   std::string_view name;
   std::array<const char*, 3> encoders;  // in order of preference
@@ -104,7 +102,7 @@ void set_up_quality(AVCodecContext& codec, int quality) {
     set(codec, "cpu-used", "8");
     set(codec, "row-mt", "1");
     codec.bit_rate = 0;  // constant quality
-    av_opt_set_double(&codec, "crf", quality * kWorst / kWorstQualityOption, AV_OPT_SEARCH_CHILDREN);
+    av_opt_set_double(&codec, "crf", quality * kWorst / kWorstQuality, AV_OPT_SEARCH_CHILDREN);
     return;
   }
   // x264 and x265 have presets. This one is fast enough for a camera on one core.
@@ -114,7 +112,7 @@ void set_up_quality(AVCodecContext& codec, int quality) {
   constexpr int kBest = 2;  // the quantiser scale of FFmpeg's own encoders is 2 .. 31
   constexpr int kWorst = 31;
   codec.flags |= AV_CODEC_FLAG_QSCALE;
-  codec.global_quality = FF_QP2LAMBDA * (kBest + (kWorst - kBest) * quality / kWorstQualityOption);
+  codec.global_quality = FF_QP2LAMBDA * (kBest + (kWorst - kBest) * quality / kWorstQuality);
 }
 
 }  // namespace freshframe::media

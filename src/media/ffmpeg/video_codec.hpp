@@ -26,7 +26,10 @@ namespace freshframe::media {
 [[nodiscard]] const AVCodec* find_video_encoder(const std::string& name);
 /// "h264, h265, vp9": the codecs that this build can encode and the container can hold.
 [[nodiscard]] std::string encodable_codecs(const AVOutputFormat& container);
-/// Speed and constant quality, 0 (best) to 51.
+/// Of VideoFileOptions::quality, whose best is 0.
+inline constexpr int kWorstQuality = 51;
+
+/// Speed and constant quality, 0 (best) to kWorstQuality.
 void set_up_quality(AVCodecContext& codec, int quality);
 
 }  // namespace freshframe::media

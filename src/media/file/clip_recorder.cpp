@@ -30,10 +30,10 @@ namespace {
 using media::Clip;
 using media::Dictionary;
 using media::FrameEncoder;
+using media::kFallbackFps;
 using media::PacketRing;
 
 constexpr double kKeyInterval = 1.0;      // seconds between key frames: a clip begins at one
-constexpr double kFallbackFps = 25;       // of a stream with a single frame
 constexpr double kLongest = 24 * 3600;    // seconds before or after an event
 constexpr double kLongestGap = 6 * 3600;  // seconds between two frames: MP4 has 31 bits for the ticks
 constexpr double kFarthest = 1e12;        // seconds from the first frame: as ticks they fit into 64 bits

@@ -23,10 +23,9 @@ namespace freshframe {
 namespace {
 
 using media::check_video_file;
+using media::kFallbackFps;
 using media::NumberPattern;
 using media::VideoEncoder;
-
-constexpr double kFallbackFpsOfAFile = 25;  // of a file with a single frame
 
 /// Names of segments, from the number after the highest existing one.
 class SegmentNames {
@@ -117,7 +116,7 @@ struct VideoFile::Impl {
         return;
       }
       const double step = pts - pending->pts;
-      fps = step > 0 ? 1 / step : kFallbackFpsOfAFile;
+      fps = step > 0 ? 1 / step : kFallbackFps;
       start(*fps);
     } else if (!encoder->started()) {
       encoder->start(frame, *fps);
@@ -142,7 +141,7 @@ struct VideoFile::Impl {
     if (!encoder) return;
     const auto last = std::move(encoder);  // destroyed afterwards in any case
     if (const auto first = std::exchange(pending, std::nullopt)) {
-      last->start(first->frame, fps.value_or(kFallbackFpsOfAFile));
+      last->start(first->frame, fps.value_or(kFallbackFps));
       last->encode(first->frame, first->pts);
     }
     if (!last->started()) {
