@@ -29,12 +29,14 @@ endif()
 function(freshframe_extension name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "STUB_PATTERNS" "SOURCES;LIBRARIES")
   nanobind_add_module(${name} NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS FREE_THREADED ${ARG_SOURCES})
-  # The warnings of nanobind's own library are not ours, and its files are not made to be joined. It has another name on a
-  # free-threaded Python.
+  # The warnings of nanobind's own library are not ours. It has a file that joins its files in the right order. It has another
+  # name on a free-threaded Python.
   foreach(library IN ITEMS nanobind-static nanobind-static-ft)
     if(TARGET ${library})
       target_compile_options(${library} PRIVATE -w)
-      set_target_properties(${library} PROPERTIES UNITY_BUILD OFF)
+      if(CMAKE_UNITY_BUILD)
+        set_target_properties(${library} PROPERTIES UNITY_BUILD OFF SOURCES ${NB_DIR}/src/nb_combined.cpp)
+      endif()
     endif()
   endforeach()
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)

@@ -39,7 +39,11 @@ def threads() -> dict[int, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips tests of missing features, and those that take minutes unless ./dev test --full asks for them."""
+    """Skips tests of missing features, and those that take minutes unless ./dev test --full asks for them.
+
+    The files that take longest come first: side by side, none of them is left when the others have ended.
+    """
+    items.sort(key=lambda item: (LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)))
     if GIL_WAS_OFF:
         for item in items:
             if item.path.stem in NEED_A_GIL or item.get_closest_marker("needs_gil"):
@@ -51,6 +55,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
 
 
+LONGEST = (
+    "test_extension_examples",
+    "test_live_faults",
+    "test_process_failures",
+    "test_live_gst",
+    "test_examples",
+    "test_doc_programs",
+    "test_lab",
+    "test_process_ends",
+    "test_process_limits",
+    "test_fleet_faults",
+    "test_recording",
+    "test_gil_command",
+)
 GIL_WAS_OFF = not _gil_state.enabled()
 NEED_A_GIL = {
     "test_gil_command",

@@ -244,17 +244,17 @@ with gil.watch(0.005) as watch:
         _ctypes.dlclose(library._handle)
 for stall in watch.stalls:
     if stall.thread.startswith("gone"):
-        print(stall.thread, len(stall.native_stack), stall.native)
+        print(stall.thread, stall.native)
 """
     )
     assert ended.code == 0, ended
     stalls = [line.split() for line in ended.out.splitlines()]
-    looked_at = [(thread[-1], native) for thread, depth, native in stalls if depth != "0"]
-    assert len(looked_at) > 3
-    for number, native in looked_at:
+    # On a loaded machine the watch comes too late to look at some, or their library is gone when it asks for its
+    # name: these have none.
+    named = [(thread[-1], native) for thread, native in stalls if native != "None"]
+    assert len(named) > 3
+    for number, native in named:
         assert native.startswith((f"libgone{number}.so:spin_{number}", f"libgone{number}.so:0x")), stalls
-    # On a loaded machine the watch comes too late to look at some: these have no name.
-    assert {native for _, depth, native in stalls if depth == "0"} <= {"None"}
 
 
 # --- sandboxes ----------------------------------------------------------------------------------------------

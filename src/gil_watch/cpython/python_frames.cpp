@@ -12,7 +12,7 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::size_t kMaxFrames = 64;
+constexpr std::size_t kMaxPythonFrames = 64;
 constexpr int kAttempts = 4;
 constexpr std::size_t kNumberWords = 4;  // an int's head, its size and its first two digits; a float's value
 constexpr std::uintptr_t kTagBits = 3;   // 3.14 marks references that are not counted
@@ -94,7 +94,7 @@ std::vector<FrameReader::Raw> FrameReader::chain(std::uintptr_t thread_state) co
   const Layout& layout = compiled_layout();
   std::vector<Raw> chain;
   std::uintptr_t frame = current_frame(thread_state);
-  for (std::size_t steps = 0; frame != 0 && steps < 4 * kMaxFrames && chain.size() < kMaxFrames; ++steps) {
+  for (std::size_t steps = 0; frame != 0 && steps < 4 * kMaxPythonFrames && chain.size() < kMaxPythonFrames; ++steps) {
     const std::uintptr_t code = read_pointer(frame + layout.frame_code) & ~kTagBits;
     if (code != 0 && is_instance(code, types_.code) && !is_entry(frame)) {
       chain.push_back({frame, code, read_instruction(frame)});

@@ -19,7 +19,7 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::size_t kMaxFrames = 128;
+constexpr std::size_t kMaxNativeFrames = 128;
 
 std::string demangled(const char* name) {
   int status = 0;
@@ -126,7 +126,7 @@ struct CallStacks::Session {
     bool activation = false;
     if (!dwfl_frame_pc(frame, &counter, &activation)) return DWARF_CB_ABORT;
     counters.push_back(activation ? counter : counter - 1);
-    return counters.size() < kMaxFrames ? DWARF_CB_OK : DWARF_CB_ABORT;
+    return counters.size() < kMaxNativeFrames ? DWARF_CB_OK : DWARF_CB_ABORT;
   }
 
   static constexpr Dwfl_Thread_Callbacks kThreadCallbacks{
@@ -248,7 +248,7 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
   // on the stack, and the unwinder continues from there.
   StackSample rest = sample;
   std::size_t step = session.read_to;
-  while (frames.size() < kMaxFrames && !std::ranges::any_of(frames, &NativeFrame::loop)) {
+  while (frames.size() < kMaxNativeFrames && !std::ranges::any_of(frames, &NativeFrame::loop)) {
     const std::size_t at = find_return_address(rest.stack, step);
     if (at == rest.stack.size()) break;
     std::uintptr_t counter = 0;

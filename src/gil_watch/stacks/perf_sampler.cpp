@@ -21,7 +21,7 @@ namespace freshframe::gil {
 namespace {
 
 constexpr std::uint64_t kPeriodNs = 200'000;  // of the thread's CPU time between two samples
-constexpr std::uint32_t kStackBytes = 48 * 1024;
+constexpr std::uint32_t kSampledStackBytes = 48 * 1024;
 constexpr std::size_t kDataBytes = std::size_t{64} * 1024;  // for one sample; further ones are lost
 
 // The kernel's numbers of the registers, in DWARF's order.
@@ -107,7 +107,7 @@ bool PerfSampler::arm(pid_t thread) {
   wanted.sample_period = kPeriodNs;
   wanted.sample_type = PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
   wanted.sample_regs_user = kMask;
-  wanted.sample_stack_user = kStackBytes;
+  wanted.sample_stack_user = kSampledStackBytes;
   wanted.exclude_kernel = 1;
   wanted.exclude_hv = 1;
   {

@@ -19,7 +19,7 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::size_t kStackBytes = std::size_t{64} * 1024;
+constexpr std::size_t kCopiedStackBytes = std::size_t{64} * 1024;
 constexpr long kAfterNs =
     20'000;  // of the thread's CPU time; the kernel checks at its ticks, 1 to 10 ms apart
 
@@ -28,7 +28,7 @@ struct Slot {
   std::atomic<std::uint32_t> wanted{0};  // ticket of the requested sample; 0: none. The handler takes it
   std::atomic<std::uint32_t> done{0};    // ticket of the finished sample
   std::array<std::uint64_t, kRegisters> registers{};
-  std::array<std::byte, kStackBytes> stack{};
+  std::array<std::byte, kCopiedStackBytes> stack{};
   std::size_t stack_size = 0;
 };
 

@@ -16,7 +16,7 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::size_t kStackBytes = std::size_t{256} * 1024;
+constexpr std::size_t kReadStackBytes = std::size_t{256} * 1024;
 
 std::string read_task_file(pid_t thread, const char* name) {
   const std::string path = "/proc/self/task/" + std::to_string(thread) + "/" + name;
@@ -126,7 +126,7 @@ std::optional<StackSample> sample_waiting(pid_t thread) {
   sample.thread = thread;
   sample.set(kStackRegister, state->stack_pointer);
   sample.set(kCounterRegister, state->counter);
-  sample.stack.resize(kStackBytes);
+  sample.stack.resize(kReadStackBytes);
   sample.stack.resize(read_up_to(state->stack_pointer, sample.stack));
   if (sample.stack.empty() || read_task_state(thread) != state) return std::nullopt;
   return sample;
