@@ -9,6 +9,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/mebibytes.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/now.hpp"
 #include <pthread.h>
@@ -20,10 +21,6 @@ constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for 
 
 Mutex use_mutex{LockRank::Graph};  // held while the pools' own are locked
 std::atomic<int> users{0};         // changed with use_mutex, except in a forked child, which has one thread
-
-std::string mebibytes_down(std::size_t bytes) {
-  return std::to_string(bytes >> 20) + " MiB";
-}
 
 }  // namespace
 
@@ -79,14 +76,15 @@ void SlabPool::grow(std::size_t bytes) noexcept try {
       std::size_t total = 0;
       for (const auto& owned : owned_) total += owned.slab->size();
       why = "all " + std::to_string(kMostSlabs) + " slabs of shared picture memory are full, " +
-            mebibytes_down(total) + " in all";
+            core::mebibytes_rounded_down(total) + " in all";
     }
     size = next_size_locked(bytes);
     id = next_id_++;
   }
   if (const auto left = headroom_(); why.empty() && left < size + kReserve) {
-    why = "shared picture memory wants " + mebibytes_down(size) + " more and " + mebibytes_down(kReserve) +
-          " beside them, but only " + mebibytes_down(left) + " are left before the OOM killer acts";
+    why = "shared picture memory wants " + core::mebibytes_rounded_down(size) + " more and " +
+          core::mebibytes_rounded_down(kReserve) + " beside them, but only " +
+          core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
   }
   std::shared_ptr<const Slab> made;
   if (why.empty()) {
