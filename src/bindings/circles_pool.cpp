@@ -15,7 +15,7 @@
 #include "bindings/classes.hpp"
 #include "bindings/made_once.hpp"
 #include "bindings/result_memory.hpp"
-#include <structmember.h>
+#include "bindings/slots.hpp"
 
 namespace nb = nanobind;
 
@@ -107,30 +107,16 @@ PyTypeObject* circles_type() {
   return type;
 }
 
-// Where an instance keeps its columns: the offsets of the class's slots.
 std::array<Py_ssize_t, kCircleColumns.size()> circle_slot_offsets() {
-  auto* const type = circles_type();
-  std::array<Py_ssize_t, kCircleColumns.size()> offsets{};
-  for (std::size_t i = 0; i < offsets.size(); ++i) {
-    const nb::object descriptor = nb::handle(reinterpret_cast<PyObject*>(type)).attr(kCircleColumns[i]);
-    if (Py_TYPE(descriptor.ptr()) != &PyMemberDescr_Type) throw Error("Circles must be a class with slots");
-    offsets[i] = reinterpret_cast<PyMemberDescrObject*>(descriptor.ptr())->d_member->offset;
-  }
-  return offsets;
+  return slot_offsets(circles_type(), kCircleColumns);
 }
 
 PyObject*& column_of(PyObject* circles, std::size_t column) {
-  const auto& offsets = made_once<&circle_slot_offsets>();
-  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(circles) + offsets[column]);
+  return slot_of(circles, made_once<&circle_slot_offsets>()[column]);
 }
 
-// Makes a frozen, slotted dataclass without calling its __init__, which costs more than the arrays.
 [[gnu::noinline]] nb::object make_circles(CircleColumns columns) {
-  auto* const type = circles_type();
-  const nb::object result = nb::steal(type->tp_alloc(type, 0));
-  if (!result.is_valid()) throw nb::python_error();
-  for (std::size_t i = 0; i < columns.size(); ++i) column_of(result.ptr(), i) = columns[i].release().ptr();
-  return result;
+  return make_slotted(circles_type(), made_once<&circle_slot_offsets>(), std::move(columns));
 }
 
 // The head of a NumPy array, PyArrayObject_fields of NumPy's C API. Programs may change it in place

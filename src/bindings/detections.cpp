@@ -14,7 +14,7 @@
 #include "bindings/classes.hpp"
 #include "bindings/made_once.hpp"
 #include "bindings/result_memory.hpp"
-#include <structmember.h>
+#include "bindings/slots.hpp"
 
 #include <nanobind/ndarray.h>
 
@@ -40,30 +40,13 @@ PyTypeObject* detections_type() {
   return type;
 }
 
-// Where an instance keeps its columns: the offsets of the class's slots.
-std::array<Py_ssize_t, kColumns.size()> slot_offsets() {
-  std::array<Py_ssize_t, kColumns.size()> offsets{};
-  for (std::size_t i = 0; i < offsets.size(); ++i) {
-    const nb::object descriptor =
-        nb::handle(reinterpret_cast<PyObject*>(detections_type())).attr(kColumns[i]);
-    if (Py_TYPE(descriptor.ptr()) != &PyMemberDescr_Type)
-      throw Error("Detections must be a class with slots");
-    offsets[i] = reinterpret_cast<PyMemberDescrObject*>(descriptor.ptr())->d_member->offset;
-  }
-  return offsets;
+std::array<Py_ssize_t, kColumns.size()> detections_slot_offsets() {
+  return slot_offsets(detections_type(), kColumns);
 }
 
 // Without the class's checks: native columns fit.
 nb::object made_of(Columns columns) {
-  const auto& offsets = made_once<&slot_offsets>();
-  auto* const type = detections_type();
-  const nb::object result = nb::steal(type->tp_alloc(type, 0));
-  if (!result.is_valid()) throw nb::python_error();
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(result.ptr()) + offsets[i]) =
-        columns[i].release().ptr();
-  }
-  return result;
+  return make_slotted(detections_type(), made_once<&detections_slot_offsets>(), std::move(columns));
 }
 
 // The further columns of the remaining boxes.

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -43,6 +44,22 @@ std::vector<T> values_of(std::span<const std::byte> bytes) {
   return values;
 }
 
+// Reads flags, rows, ids and tracks, which circles and boxes have alike. Returns the rows.
+template <class Row, class Parts, class Found>
+std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& what) {
+  const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
+  auto rows = values_of<Row>(parts[1]);
+  found.tracked = flag(0);
+  found.columns = {.velocity = flag(1), .age = flag(2), .track_confidence = flag(3)};
+  found.ids = values_of<std::int64_t>(parts[2]);
+  found.tracks = values_of<TrackInfo>(parts[3]);
+  const auto fits = [&](std::size_t count) { return count == 0 || count == rows.size(); };
+  if (!fits(found.ids.size()) || !fits(found.tracks.size())) {
+    throw ProtocolError("columns of " + what + " of different lengths");
+  }
+  return rows;
+}
+
 EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
   auto flags = std::make_shared<const std::vector<std::uint8_t>>(std::vector<std::uint8_t>{
       circles.tracked, circles.columns.velocity, circles.columns.age, circles.columns.track_confidence});
@@ -57,17 +74,8 @@ EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
 ValueRef decode_circles(const ReceivedValue& value) {
   const auto parts = value.parts();
   if (parts.size() != 4 || parts[0].size() != 4) throw ProtocolError("circles in an unknown form");
-  const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
   Circles circles;
-  circles.tracked = flag(0);
-  circles.columns = {.velocity = flag(1), .age = flag(2), .track_confidence = flag(3)};
-  circles.circles = values_of<Circle>(parts[1]);
-  circles.ids = values_of<std::int64_t>(parts[2]);
-  circles.tracks = values_of<TrackInfo>(parts[3]);
-  const auto fits = [&](std::size_t rows) { return rows == 0 || rows == circles.circles.size(); };
-  if (!fits(circles.ids.size()) || !fits(circles.tracks.size())) {
-    throw ProtocolError("columns of circles of different lengths");
-  }
+  circles.circles = take_rows<Circle>(parts, circles, "circles");
   return ValueRef::make<Circles>(std::move(circles));
 }
 
@@ -96,18 +104,9 @@ ValueRef decode_detections(ReceivedValue value, const std::string& producer) {
   if (parts.size() < kPlainParts || parts[0].size() != kPlainParts) {
     throw ProtocolError("detections in an unknown form");
   }
-  const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
   Detections found;
-  found.tracked = flag(0);
-  found.columns = {.velocity = flag(1), .age = flag(2), .track_confidence = flag(3)};
-  found.boxes = values_of<Detection>(parts[1]);
-  found.ids = values_of<std::int64_t>(parts[2]);
-  found.tracks = values_of<TrackInfo>(parts[3]);
-  if (flag(4)) found.names = names_from_bytes(parts[4]);
-  const auto fits = [&](std::size_t rows) { return rows == 0 || rows == found.boxes.size(); };
-  if (!fits(found.ids.size()) || !fits(found.tracks.size())) {
-    throw ProtocolError("columns of detections of different lengths");
-  }
+  found.boxes = take_rows<Detection>(parts, found, "detections");
+  if (parts[0][4] != std::byte{0}) found.names = names_from_bytes(parts[4]);
   if (parts.size() > kPlainParts) {
     auto further = std::make_shared<PythonColumns>();
     further->data = std::make_shared<PickledBytes>(std::move(value), producer, kPlainParts);

@@ -18,8 +18,10 @@ import freshframe as ff
 from freshframe import _native
 
 # FFmpeg 9 checks certificates unless told otherwise; 5.1 does not know the option for RTSP.
-CHECKS_BY_DEFAULT = int(_native.media_versions()["avformat"].split(".")[0]) >= 63
+AVFORMAT = _native.media_versions()["avformat"]
+CHECKS_BY_DEFAULT = int(AVFORMAT.split(".")[0]) >= 63
 UNCHECKED = {"options": {"tls_verify": "0"}} if CHECKS_BY_DEFAULT else {}
+ADVICE = re.escape('{"tls_verify": "0"} accepts any certificate')
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +51,38 @@ def test_over_tls_the_server_is_asked_by_its_name(kind: str, certificate: Path) 
         assert set(front.names) == {"localhost"}
 
 
+@pytest.mark.skipif(CHECKS_BY_DEFAULT, reason=f"libavformat {AVFORMAT} is of FFmpeg 9 or newer")
+@pytest.mark.parametrize("kind", KINDS)
+def test_ffmpeg_up_to_8_accepts_a_self_signed_certificate_by_default(kind: str, certificate: Path) -> None:
+    server, media = KINDS[kind]
+    with server(clip(media)) as behind, TlsFront(behind, certificate) as front, Camera(front.url) as camera:
+        assert len(camera.read(3)) == 3
+
+
+@pytest.mark.skipif(not CHECKS_BY_DEFAULT, reason=f"libavformat {AVFORMAT} is older than FFmpeg 9")
+@pytest.mark.parametrize("kind", KINDS)
+def test_ffmpeg_9_refuses_a_self_signed_certificate_by_default(kind: str, certificate: Path) -> None:
+    server, media = KINDS[kind]
+    with server(clip(media)) as behind, TlsFront(behind, certificate) as front:
+        with (
+            pytest.raises(ff.SourceError, match=f"cannot open.*{ADVICE}"),
+            Camera(front.url, reconnect=False),
+        ):
+            pass
+        with Camera(front.url, **UNCHECKED) as camera:  # the server was not at fault
+            camera.read()
+
+
 def test_a_certificate_is_checked_when_asked(certificate: Path) -> None:
     known = {"tls_verify": "1", "ca_file": str(certificate)}
     with HttpServer(clip("mjpeg")) as behind, TlsFront(behind, certificate) as front:
         with Camera(front.url, options=known) as camera:
             camera.read()
         address = front.url.replace("localhost", "127.0.0.1")
-        advice = re.escape('{"tls_verify": "0"} accepts any certificate')
         unknown: dict[str, str] = {} if CHECKS_BY_DEFAULT else {"tls_verify": "1"}
         for url, options in ((front.url, unknown), (address, known)):
             with (
-                pytest.raises(ff.SourceError, match=f"cannot open.*{advice}"),
+                pytest.raises(ff.SourceError, match=f"cannot open.*{ADVICE}"),
                 Camera(url, options=options, reconnect=False),
             ):
                 pass

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import freshframe as ff
@@ -38,16 +38,21 @@ def burn() -> None:
         sum(range(200))
 
 
-@contextmanager
-def burning() -> Iterator[None]:
+def burning() -> AbstractContextManager[None]:
     """Runs a Python thread beside the body that computes all the time, like Burns, without a pipeline."""
+    return repeated_beside("burning", burn)
+
+
+@contextmanager
+def repeated_beside(name: str, step: Callable[[], object]) -> Iterator[None]:
+    """Repeats a step on a Python thread of this name beside the body."""
     ended = threading.Event()
 
     def work() -> None:
         while not ended.is_set():
-            burn()
+            step()
 
-    thread = threading.Thread(target=work, name="burning", daemon=True)
+    thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
     try:
         yield

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
+#include "core/mebibytes.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/seconds_text.hpp"
 
@@ -17,10 +18,6 @@ namespace freshframe::core {
 namespace {
 
 constexpr std::size_t kWarnHeldBytes = std::size_t{256} << 20;
-
-std::string mebibytes(std::size_t bytes) {
-  return std::to_string(bytes >> 20) + " MiB";
-}
 
 }  // namespace
 
@@ -79,9 +76,9 @@ void ReaderCore::check_held() const {
   context_.budget->check_held(holder_, context_.max_held_bytes);
   const auto held = context_.budget->held_bytes();
   if (held >= kWarnHeldBytes && !warned_held_.exchange(true)) {
-    log(LogLevel::Warning, "reader '" + name() + "': " + mebibytes(held) +
+    log(LogLevel::Warning, "reader '" + name() + "': " + mebibytes_rounded_down(held) +
                                " of pictures are held outside the engine; above " +
-                               mebibytes(context_.max_held_bytes) + " it raises FramesHeld");
+                               mebibytes_rounded_down(context_.max_held_bytes) + " it raises FramesHeld");
   }
 }
 

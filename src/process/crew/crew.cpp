@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "core/mebibytes.hpp"
 #include "core/seconds_text.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/memory/memory_file.hpp"
@@ -245,9 +246,8 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
     if (!was_clean && !failed_) log(LogLevel::Warning, "a worker of '" + worker_.name() + "' " + text);
   } else if (opening_) {
     seat.state = WorkerState::Ended;
-    const auto limit = options_.memory
-                           ? "; its memory= is " + std::to_string(*options_.memory >> 20U) + " MiB"
-                           : std::string();
+    const auto limit = options_.memory ? "; its memory= is " + core::mebibytes_rounded_down(*options_.memory)
+                                       : std::string();
     fail_all("its worker " + text + (was_starting ? " while it started" : "") + limit);
   } else {
     count_death(seat, text, dump);

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/mebibytes.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/memory/memory_file.hpp"
 #include <fcntl.h>
@@ -22,10 +23,6 @@ namespace {
 constexpr std::uint64_t kMostResults = std::uint64_t{1} << 30;  // without memory=
 constexpr std::uint64_t kLeastResults = std::uint64_t{1} << 20;
 constexpr std::size_t kMostDump = std::size_t{64} << 10;
-
-std::string mebibytes(std::uint64_t bytes) {
-  return std::to_string((bytes + (1U << 20U) - 1) >> 20U) + " MiB";
-}
 
 Descriptor make_dump_file() {
   Descriptor file(::memfd_create("freshframe-stacks", MFD_CLOEXEC));
@@ -130,14 +127,14 @@ void Seat::give_memory(std::uint64_t bytes) {
     return;
   }
   if (bytes > memory_limit()) {
-    answer.why = "a result of " + mebibytes(bytes) + " is more than a worker may send, " +
-                 mebibytes(memory_limit()) + (options_.memory ? " (memory=)" : "");
+    answer.why = "a result of " + core::mebibytes_rounded_up(bytes) + " is more than a worker may send, " +
+                 core::mebibytes_rounded_up(memory_limit()) + (options_.memory ? " (memory=)" : "");
   } else {
     const auto size = std::max(kLeastResults, std::bit_ceil(bytes));
     const auto left = memory_headroom();
     if (left < size + SlabPool::kReserve) {
-      answer.why = "a result wants " + mebibytes(size) + " of shared memory, but only " + mebibytes(left) +
-                   " are left before the OOM killer acts";
+      answer.why = "a result wants " + core::mebibytes_rounded_up(size) + " of shared memory, but only " +
+                   core::mebibytes_rounded_up(left) + " are left before the OOM killer acts";
     } else {
       try {
         results_ = make_memory_file("freshframe-results", static_cast<std::size_t>(size));

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/mebibytes.hpp"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,10 +19,6 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& what, int error) {
   throw Error(what + ": " + std::generic_category().message(error));
-}
-
-std::string mebibytes_up(std::size_t bytes) {
-  return std::to_string((bytes + (std::size_t{1} << 20) - 1) >> 20) + " MiB";
 }
 
 int seals_of(Sealed what) {
@@ -46,7 +43,7 @@ Descriptor make_memory_file(const char* name, std::size_t bytes) {
   do {  // not posix_fallocate(), which would write to every page where the kernel has no support
     error = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   } while (error == EINTR);
-  if (error != 0) refuse("cannot make " + mebibytes_up(bytes) + " of shared memory", error);
+  if (error != 0) refuse("cannot make " + core::mebibytes_rounded_up(bytes) + " of shared memory", error);
   return file;
 }
 
@@ -60,7 +57,8 @@ Descriptor make_message_file(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const auto written = ::write(file.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) refuse("cannot write " + mebibytes_up(bytes.size()) + " of shared memory", errno);
+    if (written <= 0)
+      refuse("cannot write " + core::mebibytes_rounded_up(bytes.size()) + " of shared memory", errno);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
   seal(file, Sealed::Writing);
@@ -88,7 +86,8 @@ Mapping::Mapping(int file, std::size_t bytes, Access access, bool populate) : si
   const int protection = access == Access::ReadOnly ? PROT_READ : PROT_READ | PROT_WRITE;
   void* const address =
       ::mmap(nullptr, bytes, protection, MAP_SHARED | (populate ? MAP_POPULATE : 0), file, 0);
-  if (address == MAP_FAILED) refuse("cannot map " + mebibytes_up(bytes) + " of shared memory", errno);
+  if (address == MAP_FAILED)
+    refuse("cannot map " + core::mebibytes_rounded_up(bytes) + " of shared memory", errno);
   data_ = static_cast<std::byte*>(address);
 }
 

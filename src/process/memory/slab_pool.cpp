@@ -9,6 +9,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/mebibytes.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/now.hpp"
 #include <pthread.h>
@@ -17,13 +18,6 @@ namespace freshframe::process {
 namespace {
 
 constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for every picture is expensive
-
-Mutex use_mutex{LockRank::Graph};  // held while the pools' own are locked
-std::atomic<int> users{0};         // changed with use_mutex, except in a forked child, which has one thread
-
-std::string mebibytes_down(std::size_t bytes) {
-  return std::to_string(bytes >> 20) + " MiB";
-}
 
 }  // namespace
 
@@ -79,14 +73,15 @@ void SlabPool::grow(std::size_t bytes) noexcept try {
       std::size_t total = 0;
       for (const auto& owned : owned_) total += owned.slab->size();
       why = "all " + std::to_string(kMostSlabs) + " slabs of shared picture memory are full, " +
-            mebibytes_down(total) + " in all";
+            core::mebibytes_rounded_down(total) + " in all";
     }
     size = next_size_locked(bytes);
     id = next_id_++;
   }
   if (const auto left = headroom_(); why.empty() && left < size + kReserve) {
-    why = "shared picture memory wants " + mebibytes_down(size) + " more and " + mebibytes_down(kReserve) +
-          " beside them, but only " + mebibytes_down(left) + " are left before the OOM killer acts";
+    why = "shared picture memory wants " + core::mebibytes_rounded_down(size) + " more and " +
+          core::mebibytes_rounded_down(kReserve) + " beside them, but only " +
+          core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
   }
   std::shared_ptr<const Slab> made;
   if (why.empty()) {
@@ -182,52 +177,69 @@ bool SlabPool::owns(const void* address) const noexcept {
 
 namespace {
 
-// Never freed: frames may outlive every other static object.
-std::shared_ptr<SlabPool>& shared_pool() {
-  static auto* const pool =
-      new std::shared_ptr<SlabPool>(std::make_shared<SlabPool>([] { return memory_headroom(); }));
-  return *pool;
+// A forked child begins with its own: threads that do not exist there may hold the parent's mutexes.
+struct OfProcess {
+  const std::shared_ptr<SlabPool> pool = std::make_shared<SlabPool>([] { return memory_headroom(); });
+  Mutex mutex{LockRank::Graph};  // held while the pools' own are locked
+  int users FRESHFRAME_GUARDED_BY(mutex) = 0;
+};
+
+// The last one is of this process, those before it are of the processes of which it is a fork. Changed only in a child
+// that has one thread. Never freed: frames may outlive every other static object.
+std::vector<std::unique_ptr<OfProcess>>& processes() {
+  static auto* const all = [] {
+    auto* const made = new std::vector<std::unique_ptr<OfProcess>>;
+    made->push_back(std::make_unique<OfProcess>());
+    return made;
+  }();
+  return *all;
 }
 
-// Pools of the processes above, of which this one is a fork. Changed only in a child that has one thread.
-std::vector<std::shared_ptr<SlabPool>>& inherited() {
-  static auto* const pools = new std::vector<std::shared_ptr<SlabPool>>;
-  return *pools;
+OfProcess& this_process() {
+  return *processes().back();
 }
 
 }  // namespace
 
 SlabPool& SlabPool::shared() {
-  return *shared_pool();
+  return *this_process().pool;
 }
 
-// In a forked child, which begins with a pool of its own.
+// In a forked child.
 void SlabPool::leave_to_parent() {
-  auto& pool = shared_pool();
-  pool->is_parents_.store(true);
-  inherited().push_back(std::move(pool));
-  pool = std::make_shared<SlabPool>([] { return memory_headroom(); });
-  users = 0;
+  this_process().pool->is_parents_.store(true);
+  processes().push_back(std::make_unique<OfProcess>());
 }
+
+bool SlabPool::watch_forks() noexcept {
+  processes();
+  return ::pthread_atfork(nullptr, nullptr, &SlabPool::leave_to_parent) == 0;
+}
+
+// While the library is loaded. At the first use it would be too late for a fork that has begun on another thread: its child
+// would write into the parent's pictures.
+const bool SlabPool::watches_forks = watch_forks();
 
 bool SlabPool::is_inherited(const void* address) noexcept {
-  const auto& pools = inherited();
-  return std::any_of(pools.begin(), pools.end(), [&](const auto& pool) { return pool->owns(address); });
+  const auto& all = processes();
+  return std::any_of(all.begin(), all.end() - 1, [&](const auto& each) { return each->pool->owns(address); });
 }
 
 void SlabPool::begin_use() {
-  const Lock lock(use_mutex);
-  [[maybe_unused]] static const int watched = ::pthread_atfork(nullptr, nullptr, &SlabPool::leave_to_parent);
-  if (++users > 1) return;
-  SlabPool::shared().keep_empty(true);
-  FramePool::shared().use(shared_pool());
+  auto& own = this_process();
+  const Lock lock(own.mutex);
+  if (++own.users > 1) return;
+  own.pool->keep_empty(true);
+  FramePool::shared().use(own.pool);
 }
 
 void SlabPool::end_use() noexcept {
-  const Lock lock(use_mutex);
-  if (users == 0 || --users > 0) return;  // 0: a user of the parent, in a forked child
+  auto& own = this_process();
+  const Lock lock(own.mutex);
+  if (own.users == 0) return;  // a user of the parent, in a forked child
+  if (--own.users > 0) return;
   FramePool::shared().use(nullptr);
-  shared().keep_empty(false);
+  own.pool->keep_empty(false);
 }
 
 }  // namespace freshframe::process

@@ -82,6 +82,8 @@ class SlabPool final : public core::PictureMemory {
   void grow(std::size_t bytes) noexcept;
   void write_ranges_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
   static void leave_to_parent();
+  static bool watch_forks() noexcept;
+  static const bool watches_forks;
 
   const std::function<std::size_t()> headroom_;
   const std::size_t slab_bytes_;

@@ -9,7 +9,6 @@ namespace freshframe::serve {
 namespace {
 
 using std::chrono::duration;
-using std::chrono::seconds;
 
 double unix_time() {
   return duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -76,7 +75,7 @@ void Sampler::compute_rates(Time now) {
   }
   constexpr auto kApart = std::chrono::milliseconds(50);  // for any number of requests
   if (looks_.empty() || now - looks_.back().at >= kApart) looks_.push_back({now, stats});
-  while (looks_.size() > 2 && now - looks_[1].at >= seconds(1)) looks_.pop_front();
+  while (looks_.size() > 2 && now - looks_[1].at >= std::chrono::seconds(1)) looks_.pop_front();
   const auto& before = looks_.front().stats;
   const double span = duration<double>(now - looks_.front().at).count();
   seen_.node_rates.assign(stats.nodes.size(), {});
@@ -131,7 +130,7 @@ void Sampler::follow_sources(Time now) {
 }
 
 void Sampler::follow_stalls(Time now) {
-  constexpr auto kSpan = seconds(5);
+  constexpr auto kSpan = std::chrono::seconds(5);
   if (!seen_.gil.watching || (!stalled_.empty() && seen_.gil.stalled < stalled_.back().seconds)) {
     stalled_.clear();
   }
@@ -151,9 +150,10 @@ void Sampler::follow_movement(Time now) {
 }
 
 void Sampler::extend_history(Time now) {
-  if (history_at_ && now - *history_at_ < seconds(1)) return;
+  constexpr std::chrono::seconds kStep(1);
+  if (history_at_ && now - *history_at_ < kStep) return;
   // On a grid of seconds, unless samples were missed.
-  history_at_ = history_at_ && now - *history_at_ < seconds(2) ? *history_at_ + seconds(1) : now;
+  history_at_ = history_at_ && now - *history_at_ < 2 * kStep ? *history_at_ + kStep : now;
   history_.time = seen_.time;
   history_.points = std::min(history_.points + 1, History::kPoints);
   const auto points = history_.points;

@@ -19,6 +19,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace freshframe::process {
 namespace {
@@ -247,6 +249,25 @@ TEST(SlabUse, PutsNewPicturesIntoSlabsAsLongAsSomebodyNeedsIt) {
   EXPECT_EQ(SlabPool::shared().slabs().size(), 1U);
   kept = {};
   EXPECT_TRUE(SlabPool::shared().slabs().empty());
+}
+
+// Without a SlabUse before: the handler of forks is registered when the program is loaded.
+TEST(SlabPool, AForkedChildLeavesThePoolToItsParent) {
+  auto& pool = SlabPool::shared();
+  auto* const memory = pool.allocate(1000);
+  ASSERT_NE(memory, nullptr) << pool.why_refused();
+  EXPECT_FALSE(SlabPool::is_inherited(memory));
+  const int child = ::fork();
+  if (child == 0) {
+    const bool left = SlabPool::is_inherited(memory) && pool.allocate(1000) == nullptr;
+    const bool renewed = &SlabPool::shared() != &pool && !SlabPool::shared().owns(memory);
+    ::_exit(left && renewed ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  pool.deallocate(memory);
+  pool.trim(TimePoint::max());
 }
 
 TEST(Place, GivesAPictureInASlabWithoutACopy) {

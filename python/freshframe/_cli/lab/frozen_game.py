@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import freshframe as ff
 from freshframe import _lab
 
-from ..game import RATE, Diary, play
+from ..game import RATE, Diary, play, repeated_beside
 from ..outcome import watched
 from ..quantile import quantile
 from .histogram import histogram
@@ -66,26 +64,9 @@ def _draw(diary: Diary) -> None:
     _lab.wait(SHOWING, True)
 
 
-@contextmanager
-def _capturing(release: bool) -> Iterator[None]:
-    """Runs a Python thread beside the body that captures pictures, as fast as the camera delivers them."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.is_set():
-            _lab.wait(CAPTURE, release)
-
-    thread = threading.Thread(target=work, name="lab-capture", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def _beside_capture(seconds: float, *, release: bool) -> Diary:
-    with _capturing(release):
+    # As fast as the camera delivers them.
+    with repeated_beside("lab-capture", lambda: _lab.wait(CAPTURE, release)):
         return play(seconds, lambda: None, _draw)
 
 

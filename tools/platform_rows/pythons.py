@@ -1,0 +1,143 @@
+"""The Python tests on one Python, with a build for it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from platform_rows.row import ROOT, Row, counts, facts, logged, minutes_since
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15")
+OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
+RUN_PARALLEL = "pytest-run-parallel==0.10.0"
+PARALLEL = [
+    f"tests/python/test_{name}.py"
+    for name in (
+        "annotate",
+        "batch",
+        "counting",
+        "detect_circles",
+        "detections",
+        "frame",
+        "frame_colours",
+        "merge",
+        "nodes",
+        "numeric",
+        "option_errors",
+        "pipeline",
+        "queue",
+        "reader",
+        "run_node",
+        "sample",
+        "stats",
+        "tracker",
+        "types",
+        "wiring_errors",
+    )
+]
+
+
+def of_python(name: str, arguments: Sequence[str]) -> Row:
+    """Builds for it and runs the Python tests."""
+    folder = ROOT / "build" / f"python-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    python = environment(name, folder)
+    left_out = packages(name, python)
+    _build(name, folder, python)
+    began = time.monotonic()
+    # Files side by side, as in ./dev test. The path of a Unix socket has room for 107 bytes, so the folder's
+    # name is short.
+    with tempfile.TemporaryDirectory(prefix="ff-") as short:
+        side_by_side = ["-n", "4", "--dist=loadfile", f"--basetemp={short}/t"]
+        tests = _run(python, folder / "pytest.log", arguments or side_by_side)
+    row = {**facts(python), "c++ tests": "", "python tests": tests}
+    notes = [f"without {', '.join(left_out)}"] if left_out else []
+    notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
+    if name.endswith("t") and not arguments:
+        together = _run(python, folder / "parallel.log", ["--parallel-threads=2", *PARALLEL])
+        notes.append(f"each test on two threads at once: {together}")
+    return {**row, "minutes": minutes_since(began), "notes": "; ".join(notes)}
+
+
+def _run(python: Path, log: Path, arguments: Sequence[str]) -> str:
+    lines = logged(
+        [python, "-m", "pytest", "-v", "-rs", "-p", "no:cacheprovider", *arguments],
+        log,
+        {"PYTHONPATH": str(ROOT / "python"), "VIRTUAL_ENV": str(python.parents[1])},
+    )
+    return counts(lines)
+
+
+def _interpreter(name: str) -> str:
+    """Path of a Python of that version and kind."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for place in sorted(root.glob(f"versions/{name}.*/bin/python3"), reverse=True):
+        if re.fullmatch(r"\d+\.\d+\.\d+", place.parents[1].name):
+            return str(place)
+    if found := shutil.which(f"python{name}"):
+        return found
+    made = subprocess.run(
+        [ROOT / "tools" / "interpreters.sh", name], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return made.stdout.strip()
+
+
+def environment(name: str, folder: Path) -> Path:
+    """The Python of an environment in that folder, made if it is not there."""
+    python = folder / "venv" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([_interpreter(name), "-m", "venv", folder / "venv"], check=True)
+    return python
+
+
+def packages(name: str, python: Path) -> list[str]:
+    """Installs what builds and tests need; returns the test packages that there are none of."""
+    numpy = OLDEST_NUMPY if name in ("3.10", "3.11") else "numpy"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--upgrade", "pip"], check=True)
+    subprocess.run([*pip, "--group", "build", numpy, "cloudpickle", "rich"], cwd=ROOT, check=True)
+    left_out = []
+    for package in [*_group("test"), *([RUN_PARALLEL] if name.endswith("t") else [])]:
+        if package.startswith("numba"):  # 190 MB; ./dev test has it
+            continue
+        # Not from source: what has no wheel for a Python is not made for it. NumPy stays what it is.
+        ended = subprocess.run(
+            [*pip, "--only-binary", ":all:", package, numpy], capture_output=True, text=True, check=False
+        )
+        if ended.returncode != 0:
+            left_out.append(re.split("[=><;]", package)[0])
+    return left_out
+
+
+def _group(name: str) -> list[str]:
+    """A dependency group of pyproject.toml, without a parser: Python 3.10 has none."""
+    text = (ROOT / "pyproject.toml").read_text()
+    found = re.search(rf"^{name} = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return re.findall(r'^  "([^"]+)"', found.group(1), re.MULTILINE)
+
+
+def _build(name: str, folder: Path, python: Path) -> None:
+    """The modules lie beside each other in python/freshframe: the names of their files differ."""
+    build = str(folder.parent / f"cmake-{name}")  # as deep as build/dev
+    variables = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
+    # Without debugging information ccache finds what does not need Python in the builds for the others.
+    settings = [f"-DPython_EXECUTABLE={python}", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -DNDEBUG"]
+    if shutil.which("ccache"):
+        settings.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+    targets = ["freshframe_python", "gil_plain", "gil_nanobind", "gil_lies"]
+    with (folder / "build.log").open("w") as log:
+        for command, must in (
+            (["cmake", "--preset", "dev", "-B", build, *settings], True),
+            (["cmake", "--build", build, "--target", *targets], True),
+            (["cmake", "--build", build, "--target", "gil_pybind11"], False),  # where there is a pybind11
+        ):
+            subprocess.run(command, cwd=ROOT, env=variables, stdout=log, stderr=subprocess.STDOUT, check=must)

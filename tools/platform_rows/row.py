@@ -1,0 +1,79 @@
+"""A row of docs/platforms.md: what ran, with what outcome."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+AARCH64 = "aarch64"
+FACTS = """
+import importlib.metadata, json, platform, subprocess
+def first(*command):
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    return lines[0] if lines else ""
+print("facts " + json.dumps({
+    "python": platform.python_version(),
+    "numpy": importlib.metadata.version("numpy"),
+    "compiler": first("c++", "--version"),
+    "avcodec": first("pkg-config", "--modversion", "libavcodec"),
+}))
+"""
+Row = dict[str, str]
+
+
+def minutes_since(began: float) -> str:
+    """Whole minutes, at least one."""
+    return str(max(1, round((time.monotonic() - began) / 60)))
+
+
+def logged(command: Sequence[str | Path], log: Path, settings: Mapping[str, str] | None = None) -> str:
+    """Runs it with these settings of the environment; returns its output, which is kept in `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as lines:
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **(settings or {})},
+            stdout=lines,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return log.read_text()
+
+
+def facts(python: Path) -> Row:
+    """What a Python and its build consist of."""
+    return said(subprocess.run([python, "-c", FACTS], capture_output=True, text=True, check=True).stdout)
+
+
+def said(text: str) -> Row:
+    """The facts in a log, with the date and the commit."""
+    found = re.search(r"^facts (\{.*\})$", text, re.MULTILINE)
+    known: Row = json.loads(found.group(1)) if found else {}
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {"date": datetime.date.today().isoformat(), "commit": commit.stdout.strip(), **known}
+
+
+def counts(text: str) -> str:
+    """`2043 passed, 7 failed, 12 skipped` of pytest's last line."""
+    lines = re.findall(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [0-9.:]+s", text, re.MULTILINE)
+    if not lines:
+        lines = re.findall(r"^pytest:\s*((?:\d+ [a-z]+(?:, )?)+) in", text, re.MULTILINE)
+    if not lines:
+        return "did not finish: failed"
+    found = {word: number for number, word in re.findall(r"(\d+) ([a-z]+)", lines[-1])}
+    return ", ".join(
+        f"{found[word]} {word}"
+        for word in ("passed", "failed", "errors", "error", "skipped")
+        if word in found
+    )

@@ -1,0 +1,48 @@
+"""The tests on another system: a Debian release, or Debian for another architecture."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from collections.abc import Sequence
+
+from platform_rows.pythons import PARALLEL
+from platform_rows.row import FACTS, ROOT, Row, counts, logged, minutes_since, said
+
+SUITES = ("bookworm", "trixie", "forky")
+# Under QEMU worker processes do not start.
+ON_AARCH64 = ["tests/python/test_gil_header.py", *PARALLEL, "-k", "not worker and not process"]
+
+
+def of_suite(suite: str, program: str | None) -> Row:
+    """Runs ./dev test in a bare root."""
+    if program is None:
+        raise SystemExit(
+            f"platforms.py: --root is needed for {suite}: a program that runs a command in a bare Debian"
+        )
+    inside = f"./dev test; .venv/bin/python -c {shlex.quote(FACTS)}"
+    command = [*shlex.split(program.format(suite=suite)), "sh", "-c", inside]
+    began = time.monotonic()
+    text = logged(command, ROOT / "build" / f"platform-{suite}.log")
+    cpp = re.search(r"^ctest dev: (.*)$", text, re.MULTILINE)
+    return {
+        **said(text),
+        "c++ tests": cpp.group(1) if cpp else "did not run",
+        "python tests": counts(text),
+        "minutes": minutes_since(began),
+        "notes": "from a bare root: ./dev test",
+    }
+
+
+def of_aarch64(arguments: Sequence[str]) -> Row:
+    """Cross-builds on this machine and runs what it can under QEMU."""
+    log = ROOT / "build" / "platform-aarch64.log"
+    began = time.monotonic()
+    lines = logged(["tools/aarch64/run.sh", *(arguments or ON_AARCH64)], log)
+    found = re.search(r"^row (\{.*\})$", lines, re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"platforms.py: the run for aarch64 failed; its whole output is in {log}")
+    return {**said(""), **json.loads(found.group(1)), "minutes": minutes_since(began)}

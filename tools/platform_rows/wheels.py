@@ -1,0 +1,97 @@
+"""The wheel of dist/, used as its users do."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import subprocess
+import time
+from collections.abc import Sequence
+
+from platform_rows.pythons import environment, packages
+from platform_rows.row import AARCH64, ROOT, Row, counts, facts, logged, minutes_since, said
+from platform_rows.systems import ON_AARCH64
+
+ON_WHEEL_AARCH64 = ON_AARCH64[1:]  # the tests of the header need modules of a build
+
+
+def of_wheel(name: str, arguments: Sequence[str]) -> Row:
+    """Runs the Python tests against the wheel of dist/ for one Python, in an environment of its own."""
+    folder = ROOT / "build" / f"python-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    python = environment(name, folder)
+    left_out = packages(name, python)
+    tag = "cp" + name.replace(".", "")
+    wheels = sorted(
+        (ROOT / "dist").glob(f"freshframe-*-{tag}-manylinux*_{platform.machine()}.whl"),
+        key=lambda path: path.stat().st_mtime,
+    )
+    if not wheels:
+        raise SystemExit(
+            f"platforms.py: dist/ has no wheel for {name}; ./dev wheel --python PYTHON makes one"
+        )
+    began = time.monotonic()
+    command = ["tools/wheel/suite.sh", str(wheels[-1]), "-q", *arguments]
+    lines = logged(command, folder / "wheel.log", {"TESTS_ENVIRONMENT": str(python.parents[1])})
+    notes = [f"`{wheels[-1].name}`"]
+    notes += [f"without {', '.join(left_out)}"] if left_out else []
+    notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
+    return {
+        **facts(python),
+        "avcodec": "the wheel's",
+        "c++ tests": "",
+        "python tests": counts(lines),
+        "minutes": minutes_since(began),
+        "notes": "; ".join(notes),
+    }
+
+
+def of_emulated_wheel(arguments: Sequence[str]) -> Row:
+    """Uses the wheel of dist/ for aarch64 under QEMU, then runs Python tests against it."""
+    began = time.monotonic()
+    row = of_proof(AARCH64)
+    log = ROOT / "build" / "wheel" / "aarch64" / "pytest.log"
+    # NumPy and freshframe of the proof's folder come first; build/aarch64/site has pytest.
+    folders = (ROOT / "build" / "wheel" / "proof" / "site-packages", ROOT / "build" / "aarch64" / "site")
+    chosen = arguments or ON_WHEEL_AARCH64
+    options = ["-q", "-rs", "-p", "no:cacheprovider", "--timeout-method", "signal"]
+    command = [str(ROOT / "build" / "aarch64" / "python"), "-m", "pytest", *options, *chosen]
+    lines = logged(command, log, {"PYTHONPATH": ":".join(map(str, folders))})
+    row["minutes"] = minutes_since(began)
+    names = shlex.join(word.removeprefix("tests/python/test_").removesuffix(".py") for word in chosen)
+    row["python tests"] += f"; tests: {counts(lines)}"
+    row["notes"] += f". Python tests against it: `{names}`"
+    return row
+
+
+def of_proof(suite: str) -> Row:
+    """Uses the wheel of dist/ in a bare root, as its user does."""
+    proof = ROOT / "build" / "wheel" / f"proof-{suite}.jsonl"
+    proof.unlink(missing_ok=True)
+    began = time.monotonic()
+    ended = subprocess.run(["tools/wheel/prove.sh", suite], cwd=ROOT, check=False).returncode
+    lines = proof.read_text().splitlines() if proof.exists() else []
+    steps = [json.loads(line) for line in lines if line.startswith("{")]
+    system = next((step for step in steps if "system" in step), {"system": "did not start: failed"})
+    passed = [step["step"] for step in steps if "found" in step]
+    failed = [step["step"] for step in steps if "failed" in step]
+    outcome = f"{len(passed)} steps passed"
+    if failed or "python" not in system:
+        outcome += f", failed: {', '.join(failed) or 'nothing could be installed'}"
+    elif ended != 0:
+        outcome += f", failed: the proof ended with {ended}"
+    where = f"in a bare root of {system['system']}"
+    if suite == AARCH64:
+        where = f"for aarch64, cross-built, under `qemu-aarch64` and on no real processor, {where}"
+    return {
+        **said(""),
+        "python": system.get("python", ""),
+        "compiler": "none",
+        "avcodec": "the wheel's",
+        "c++ tests": "",
+        "python tests": outcome,
+        "minutes": minutes_since(began),
+        "notes": f"the wheel {where}: {', '.join(passed)}",
+    }
