@@ -6,6 +6,8 @@
 // plain PyCFunction.
 #pragma once
 
+#include <Python.h>
+
 #include "freshframe/gil.hpp"
 
 #include <exception>
@@ -13,8 +15,6 @@
 
 #include "bindings/errors.hpp"
 #include <cxxabi.h>
-
-#include <Python.h>
 
 namespace freshframe::python {
 

@@ -1,11 +1,11 @@
 // Functions that keep the GIL: for ctypes.PyDLL, and as the module gil_holds. Built by test_gil_watch.py.
 // SPDX-License-Identifier: Apache-2.0
 #define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <Python.h>
 
 // Results are worked on after the calls: a call in tail position leaves no frame behind.
 __attribute__((noinline, visibility("default"))) int hold_block(int ms) {

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
 
 import pytest
+from native_code import compiled
 
 import freshframe as ff
 from freshframe import _extend
@@ -21,6 +23,24 @@ def test_get_cmake_dir_holds_the_package_that_points_at_the_same_headers() -> No
     assert (folder / "freshframe-gil.cmake").is_file()
     assert (folder / "freshframe-config-version.cmake").is_file()
     assert (folder / "../include").resolve() == Path(ff.get_include()).resolve()
+
+
+PYTHON_H = Path(sysconfig.get_path("include")) / "Python.h"
+
+
+@pytest.mark.skipif(not PYTHON_H.exists(), reason="Python's headers are not installed")
+def test_the_header_includes_python_h_before_any_standard_header(tmp_path: Path) -> None:
+    """Otherwise the compiler warns on Python 3.15, whose Python.h wants a later POSIX than the C library."""
+    (tmp_path / "Python.h").write_text(
+        "#pragma once\n"
+        "#ifdef _FEATURES_H  // of the C library: every standard header includes it\n"
+        "#error a standard header came before Python.h\n"
+        "#endif\n"
+        f'#include "{PYTHON_H}"\n'
+    )
+    code = "#include <freshframe/gil.hpp>\n"
+    flags = (f"-I{tmp_path}", f"-I{PYTHON_H.parent}", "-std=c++20", "-Wno-missing-field-initializers")
+    compiled(tmp_path, code, *flags, language="c++")
 
 
 def test_an_installation_without_headers_says_what_is_missing(

@@ -151,10 +151,11 @@ def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.Monk
 def test_a_forked_child_is_refused_and_harms_nothing() -> None:
     ended = run_program(
         """
-        import os
+        import os, warnings
         import fleet_builds
         import freshframe as ff
 
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of forks beside threads
         fleet = ff.Fleet("local", name="yard")
         reader = fleet.reader("ticks")
         page = fleet.serve()

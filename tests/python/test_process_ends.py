@@ -158,6 +158,7 @@ def test_an_exit_with_a_running_pipeline_is_clean() -> None:
     until(lambda: not is_alive(int(ended.out)), "the end of the worker")
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_is_refused_its_parents_pipeline() -> None:
     pipeline = ff.Pipeline()
     push = Push()
@@ -178,6 +179,7 @@ def test_a_forked_child_is_refused_its_parents_pipeline() -> None:
         assert reader.get().value == 8
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_is_refused_shared_pictures_and_spares_them() -> None:
     pipeline = ff.Pipeline()
     push = Push()

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <Python.h>
+
 #include "freshframe/gil/scopes.hpp"
 #include "freshframe/gil/tokens.hpp"
 
@@ -10,8 +12,6 @@
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
-
-#include <Python.h>
 
 namespace freshframe::gil {
 

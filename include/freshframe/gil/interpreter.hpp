@@ -11,6 +11,8 @@
 // destructor does not wait for the blocked ones.
 #pragma once
 
+#include <Python.h>
+
 #include "freshframe/gil/asks.hpp"
 
 #include <atomic>
@@ -20,8 +22,6 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
-
-#include <Python.h>
 
 #if __has_include(<cxxabi.h>)
 #include <cxxabi.h>

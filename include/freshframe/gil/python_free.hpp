@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <Python.h>
+
 #include "freshframe/gil/aggregate.hpp"
 
 #include <array>
@@ -21,8 +23,6 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include <Python.h>
 
 namespace freshframe::gil {
 

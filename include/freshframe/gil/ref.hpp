@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <Python.h>
+
 #include "freshframe/gil/tokens.hpp"
 
 #include <atomic>
@@ -10,8 +12,6 @@
 #include <new>
 #include <utility>
 #include <vector>
-
-#include <Python.h>
 
 namespace freshframe::gil {
 

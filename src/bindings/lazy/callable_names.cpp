@@ -1,5 +1,7 @@
 // Names of C functions, read from Python's objects.
 // SPDX-License-Identifier: Apache-2.0
+#include <Python.h>
+
 #include "bindings/lazy/callable_names.hpp"
 
 #include <cstddef>
@@ -7,7 +9,6 @@
 #include <string>
 #include <unordered_set>
 
-#include <Python.h>
 #include <nanobind/nanobind.h>
 
 namespace nb = nanobind;

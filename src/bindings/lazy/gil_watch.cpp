@@ -1,6 +1,8 @@
 // Module freshframe._gil: the watch of src/gil_watch for Python. Only this file uses the GIL: the probe's thread is a
 // Python thread.
 // SPDX-License-Identifier: Apache-2.0
+#include <Python.h>
+
 #include "freshframe/gil.hpp"
 
 #include <algorithm>
@@ -20,7 +22,6 @@
 #include "gil_watch/watch/findings.hpp"
 #include "gil_watch/watch/watcher.hpp"
 
-#include <Python.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>

@@ -1,5 +1,7 @@
 // The sampler's thread, which reads the GIL's record.
 // SPDX-License-Identifier: Apache-2.0
+#include <Python.h>
+
 #include "bindings/node/hold_sampler.hpp"
 
 #include "freshframe/gil.hpp"
@@ -10,8 +12,6 @@
 
 #include "gil_watch/cpython/layout.hpp"
 #include <pthread.h>
-
-#include <Python.h>
 
 extern "C" {
 // The interpreter's one record of itself; its type is in no public header.
