@@ -56,7 +56,7 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     # Files side by side, as in ./dev test. The path of a Unix socket has room for 107 bytes, so the folder's
     # name is short.
     with tempfile.TemporaryDirectory(prefix="ff-") as short:
-        side_by_side = ["-n", "4", "--dist=loadfile", f"--basetemp={short}/t"]
+        side_by_side = ["-n", "4", "--dist=loadfile", "--no-loadscope-reorder", f"--basetemp={short}/t"]
         tests = _run(python, folder / "pytest.log", arguments or side_by_side)
     row = {**facts(python), "c++ tests": "", "python tests": tests}
     notes = [f"without {', '.join(left_out)}"] if left_out else []
