@@ -29,8 +29,8 @@ endif()
 function(freshframe_extension name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "STUB_PATTERNS" "SOURCES;LIBRARIES")
   nanobind_add_module(${name} NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS FREE_THREADED ${ARG_SOURCES})
-  # The warnings of nanobind's own library are not ours. It has a file that joins its files in the right order. It has another
-  # name on a free-threaded Python.
+  # The warnings of nanobind's own library are not ours. nanobind's nb_combined.cpp includes its files in the right order. The
+  # target has another name on a free-threaded Python.
   foreach(library IN ITEMS nanobind-static nanobind-static-ft)
     if(TARGET ${library})
       target_compile_options(${library} PRIVATE -w)
@@ -67,6 +67,8 @@ function(freshframe_extension name)
   if(FRESHFRAME_TESTS)
     add_test(NAME python_stub${name}_is_built
       COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target freshframe_stub${name})
+    # Ninja runs one build at a time in a build folder.
+    set_tests_properties(python_stub${name}_is_built PROPERTIES FIXTURES_SETUP python_stub${name} RESOURCE_LOCK build_folder)
     # Two Pythons may name a type differently: CapsuleType is in `types` since 3.13. The older one's name is kept.
     if(Python_VERSION VERSION_GREATER_EQUAL 3.13)
       return()
@@ -74,8 +76,6 @@ function(freshframe_extension name)
     add_test(NAME python_stub${name}_is_committed COMMAND sh -c
       "diff -u python/freshframe/${name}.pyi ${PROJECT_BINARY_DIR}/${name}.pyi || { echo 'run ./dev stubs and commit'; exit 1; }"
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    # Ninja runs one build at a time in a build folder.
-    set_tests_properties(python_stub${name}_is_built PROPERTIES FIXTURES_SETUP python_stub${name} RESOURCE_LOCK build_folder)
     set_tests_properties(python_stub${name}_is_committed PROPERTIES FIXTURES_REQUIRED python_stub${name})
   endif()
 endfunction()

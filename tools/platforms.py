@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -47,6 +48,7 @@ COLUMNS = {  # fields of a row and their titles
     "minutes": "Minutes",
     "notes": "Notes",
 }
+FAILED = re.compile(r"\b[1-9]\d* (tests? )?(failed|errors?)\b|failed:|did not")
 BEGIN, END = "<!-- written by ./dev platforms -->", "<!-- end -->"
 
 
@@ -81,7 +83,7 @@ def main() -> int:
         else:
             parser.error(f"expected one of {', '.join(ROWS)}, got {name!r}")
         print(f"{name}: {row}", flush=True)
-        failed = failed or "failed" in row["c++ tests"] + row["python tests"]
+        failed = failed or FAILED.search(row["c++ tests"] + "; " + row["python tests"]) is not None
         if not options.dry:
             keep(name, row)
     return int(failed)

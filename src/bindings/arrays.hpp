@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/frame.hpp"
 #include "freshframe/gil.hpp"
+
+#include "freshframe/frame.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/gil.hpp"
+
 #include "freshframe/sample.hpp"
 #include "freshframe/vision.hpp"
 

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/error.hpp"
 #include "freshframe/gil.hpp"
+
+#include "freshframe/error.hpp"
 
 #include <exception>
 #include <memory>

@@ -1,7 +1,8 @@
 // The extension module freshframe._native: everything that the Python package builds on.
 // SPDX-License-Identifier: Apache-2.0
-#include "freshframe/error.hpp"
 #include "freshframe/gil.hpp"
+
+#include "freshframe/error.hpp"
 
 #include <string>
 

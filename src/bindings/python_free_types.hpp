@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/frame.hpp"
 #include "freshframe/gil.hpp"
+
+#include "freshframe/frame.hpp"
 #include "freshframe/metrics.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/serve.hpp"

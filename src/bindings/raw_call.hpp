@@ -6,9 +6,8 @@
 // plain PyCFunction.
 #pragma once
 
-#include <Python.h>
-
 #include "freshframe/gil.hpp"
+#include <Python.h>
 
 #include <exception>
 #include <utility>

@@ -155,7 +155,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
         import fleet_builds
         import freshframe as ff
 
-        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of forks beside threads
+        warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)  # 3.12 warns of forks beside threads
         fleet = ff.Fleet("local", name="yard")
         reader = fleet.reader("ticks")
         page = fleet.serve()

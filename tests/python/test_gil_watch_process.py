@@ -249,10 +249,10 @@ for stall in watch.stalls:
     )
     assert ended.code == 0, ended
     stalls = [line.split() for line in ended.out.splitlines()]
-    # On a loaded machine the watch comes too late to look at some, or their library is gone when it asks for its
-    # name: these have none.
+    # On a loaded machine the watch looks at some too late, or the library is gone when it asks for the name.
+    # Those have none.
     named = [(thread[-1], native) for thread, native in stalls if native != "None"]
-    assert len(named) > 3
+    assert len({number for number, _ in named}) > 1
     for number, native in named:
         assert native.startswith((f"libgone{number}.so:spin_{number}", f"libgone{number}.so:0x")), stalls
 

@@ -51,14 +51,6 @@ def test_over_tls_the_server_is_asked_by_its_name(kind: str, certificate: Path) 
         assert set(front.names) == {"localhost"}
 
 
-@pytest.mark.skipif(CHECKS_BY_DEFAULT, reason=f"libavformat {AVFORMAT} is of FFmpeg 9 or newer")
-@pytest.mark.parametrize("kind", KINDS)
-def test_ffmpeg_up_to_8_accepts_a_self_signed_certificate_by_default(kind: str, certificate: Path) -> None:
-    server, media = KINDS[kind]
-    with server(clip(media)) as behind, TlsFront(behind, certificate) as front, Camera(front.url) as camera:
-        assert len(camera.read(3)) == 3
-
-
 @pytest.mark.skipif(not CHECKS_BY_DEFAULT, reason=f"libavformat {AVFORMAT} is older than FFmpeg 9")
 @pytest.mark.parametrize("kind", KINDS)
 def test_ffmpeg_9_refuses_a_self_signed_certificate_by_default(kind: str, certificate: Path) -> None:

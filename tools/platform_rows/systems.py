@@ -27,10 +27,10 @@ def of_suite(suite: str, program: str | None) -> Row:
     command = [*shlex.split(program.format(suite=suite)), "sh", "-c", inside]
     began = time.monotonic()
     text = logged(command, ROOT / "build" / f"platform-{suite}.log")
-    cpp = re.search(r"^ctest dev: (.*)$", text, re.MULTILINE)
+    cpp = re.findall(r"^(?:ctest|GoogleTest) dev: (.*)$", text, re.MULTILINE)
     return {
         **said(text),
-        "c++ tests": cpp.group(1) if cpp else "did not run",
+        "c++ tests": "; ".join(cpp) or "did not run",
         "python tests": counts(text),
         "minutes": minutes_since(began),
         "notes": "from a bare root: ./dev test",

@@ -1,9 +1,8 @@
 // Module freshframe._gil: the watch of src/gil_watch for Python. Only this file uses the GIL: the probe's thread is a
 // Python thread.
 // SPDX-License-Identifier: Apache-2.0
-#include <Python.h>
-
 #include "freshframe/gil.hpp"
+#include <Python.h>
 
 #include <algorithm>
 #include <deque>

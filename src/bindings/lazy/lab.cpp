@@ -3,6 +3,8 @@
 //
 // The work is that of the write-ups which the labs repeat. A lab measures the progress of other threads
 // meanwhile.
+#include <freshframe/gil.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +15,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <freshframe/gil.hpp>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>

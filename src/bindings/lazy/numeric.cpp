@@ -7,9 +7,9 @@
 // array.array, mmap) refuses to change its size meanwhile. A NumPy array does not count them, but its resize()
 // refuses while another reference exists, and the buffer holds one. Only resize(refcheck=False) skips that
 // check. An nb::ndarray would hold the same reference, but not the export.
-#include "freshframe/numeric.hpp"
-
 #include "freshframe/gil.hpp"
+
+#include "freshframe/numeric.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,10 +1,9 @@
 // The sampler's thread, which reads the GIL's record.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
 #include <Python.h>
 
 #include "bindings/node/hold_sampler.hpp"
-
-#include "freshframe/gil.hpp"
 
 #include <algorithm>
 #include <system_error>

@@ -1,9 +1,10 @@
 // StopToken in Python.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
 #include "bindings/node/stop_token.hpp"
 
 #include "freshframe/error.hpp"
-#include "freshframe/gil.hpp"
 
 #include <cmath>
 #include <string>

@@ -94,7 +94,8 @@ std::vector<FrameReader::Raw> FrameReader::chain(std::uintptr_t thread_state) co
   const Layout& layout = compiled_layout();
   std::vector<Raw> chain;
   std::uintptr_t frame = current_frame(thread_state);
-  for (std::size_t steps = 0; frame != 0 && steps < 4 * kMaxPythonFrames && chain.size() < kMaxPythonFrames; ++steps) {
+  for (std::size_t steps = 0; frame != 0 && steps < 4 * kMaxPythonFrames && chain.size() < kMaxPythonFrames;
+       ++steps) {
     const std::uintptr_t code = read_pointer(frame + layout.frame_code) & ~kTagBits;
     if (code != 0 && is_instance(code, types_.code) && !is_entry(frame)) {
       chain.push_back({frame, code, read_instruction(frame)});

@@ -20,7 +20,7 @@ class PerProcess {
   }
 
  private:
-  static void renew() { current.store(new T(), std::memory_order_release); }
+  static void renew() noexcept { current.store(new T(), std::memory_order_release); }
   static bool begin() noexcept {
     renew();
     return pthread_atfork(nullptr, nullptr, &renew) == 0;

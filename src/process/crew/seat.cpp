@@ -128,13 +128,13 @@ void Seat::give_memory(std::uint64_t bytes) {
   }
   if (bytes > memory_limit()) {
     answer.why = "a result of " + core::mebibytes_rounded_up(bytes) + " is more than a worker may send, " +
-                 core::mebibytes_rounded_up(memory_limit()) + (options_.memory ? " (memory=)" : "");
+                 core::mebibytes_rounded_down(memory_limit()) + (options_.memory ? " (memory=)" : "");
   } else {
     const auto size = std::max(kLeastResults, std::bit_ceil(bytes));
     const auto left = memory_headroom();
     if (left < size + SlabPool::kReserve) {
       answer.why = "a result wants " + core::mebibytes_rounded_up(size) + " of shared memory, but only " +
-                   core::mebibytes_rounded_up(left) + " are left before the OOM killer acts";
+                   core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
     } else {
       try {
         results_ = make_memory_file("freshframe-results", static_cast<std::size_t>(size));

@@ -206,7 +206,7 @@ SlabPool& SlabPool::shared() {
 }
 
 // In a forked child.
-void SlabPool::leave_to_parent() {
+void SlabPool::leave_to_parent() noexcept {
   this_process().pool->is_parents_.store(true);
   processes().push_back(std::make_unique<OfProcess>());
 }

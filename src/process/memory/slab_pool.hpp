@@ -81,7 +81,7 @@ class SlabPool final : public core::PictureMemory {
   [[nodiscard]] std::size_t next_size_locked(std::size_t bytes) const FRESHFRAME_REQUIRES(mutex_);
   void grow(std::size_t bytes) noexcept;
   void write_ranges_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
-  static void leave_to_parent();
+  static void leave_to_parent() noexcept;
   static bool watch_forks() noexcept;
   static const bool watches_forks;
 
