@@ -71,7 +71,7 @@ def test_what_the_slow_consumer_skipped_is_counted_as_queue_full() -> None:
     books = edge(pipeline, "SlowConsumer")
     assert books.delivered == len(slow.seen) == 4
     assert set(books.drops) <= {"queue_full", "stop"}
-    assert books.drops["queue_full"] >= 3 * 10
+    assert books.drops["queue_full"] > 3 * books.delivered
 
 
 @pytest.mark.slow
