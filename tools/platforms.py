@@ -66,6 +66,12 @@ def main() -> int:
     if options.page:
         write_page(json.loads(RESULTS.read_text()))
         return 0
+    if unknown := [name for name in options.names if name not in ROWS]:
+        parser.error(f"expected names of {', '.join(ROWS)}; got {', '.join(unknown)}")
+    if options.root is None and (suites := [name for name in options.names if name in SUITES]):
+        parser.error(
+            f"--root is needed for {', '.join(suites)}: a program that runs a command in a bare Debian"
+        )
     failed = False
     for name in options.names or PYTHONS:
         if name in SUITES:
@@ -74,14 +80,12 @@ def main() -> int:
             row = of_python(name, rest)
         elif name == AARCH64:
             row = of_aarch64(rest)
-        elif name in WHEELS:
+        else:
             name_inside = name.removeprefix("wheel-")
             if name_inside in SUITES:
                 row = of_proof(name_inside)
             else:
                 row = of_emulated_wheel(rest) if name_inside == AARCH64 else of_wheel(name_inside, rest)
-        else:
-            parser.error(f"expected one of {', '.join(ROWS)}, got {name!r}")
         print(f"{name}: {row}", flush=True)
         failed = failed or FAILED.search(row["c++ tests"] + "; " + row["python tests"]) is not None
         if not options.dry:

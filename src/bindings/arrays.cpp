@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/fork_guard.hpp"
 #include "bindings/format_use.hpp"
 #include "bindings/made_once.hpp"
 #include "bindings/python_free_types.hpp"
@@ -334,7 +335,7 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
 }
 
 Frame gray_from_array(gil::Held& held, nb::object object, const char* who) {
-  if (Frame frame; nb::try_cast(object, frame, false)) return frame;
+  if (Frame frame; nb::try_cast(object, frame, false)) return of_this_process(frame);
   object = with_strides(std::move(object));
   const auto array = uint8_array(object, who);
   const bool color = array.ndim() == 3 && array.shape(2) == 3;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "process/memory/slab_pool.hpp"
 #include <pthread.h>
 
 namespace freshframe::python {
@@ -15,6 +16,15 @@ std::atomic<int> generation{0};
 
 int fork_generation() noexcept {
   return generation.load(std::memory_order_relaxed);
+}
+
+const Frame& of_this_process(const Frame& frame) {
+  if (fork_generation() > 0 && process::SlabPool::is_inherited(frame.planes()[0].data)) {
+    throw StateError(
+        "this frame lies in memory that the parent of this forked process shares with worker processes and "
+        "writes to: copy() it before the fork");
+  }
+  return frame;
 }
 
 void watch_forks() {

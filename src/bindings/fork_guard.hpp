@@ -1,8 +1,9 @@
-// Detects in a forked child that a pipeline is its parent's: the pipeline's threads do not exist there.
+// Detects in a forked child that a pipeline is its parent's, whose threads do not exist there, or the memory of a frame.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
 
 #include <string>
 
@@ -12,6 +13,9 @@ namespace freshframe::python {
 [[nodiscard]] int fork_generation() noexcept;
 /// Installs the counter; once, when the module is loaded.
 void watch_forks();
+
+/// The frame. Throws StateError in a forked child if its memory is shared, not a copy: the parent goes on to write to it.
+const Frame& of_this_process(const Frame& frame);
 
 /// Remembers the process that it was made in.
 class ForkGuard {

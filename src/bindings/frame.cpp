@@ -10,7 +10,6 @@
 #include "bindings/fork_guard.hpp"
 #include "bindings/format_use.hpp"
 #include "bindings/python_free_types.hpp"
-#include "process/memory/slab_pool.hpp"
 
 #include <nanobind/stl/string.h>
 
@@ -19,18 +18,8 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// In a forked child shared memory is not a copy: the parent continues to write to it.
-const Frame& checked(const Frame& frame) {
-  if (fork_generation() > 0 && process::SlabPool::is_inherited(frame.planes()[0].data)) {
-    throw StateError(
-        "this frame lies in memory that the parent of this forked process shares with worker processes and "
-        "writes to: copy() it before the fork");
-  }
-  return frame;
-}
-
 Frame converted(gil::Held& held, const Frame& self, PixelFormat format) {
-  checked(self);
+  of_this_process(self);
   if (format != self.format()) FormatUse::note(format);
   if (self.has(format)) return self.to(format);
   return gil::release(
@@ -47,7 +36,7 @@ nb::object view(const Frame& frame) {
 }
 
 nb::object luma(gil::Held& held, nb::handle_t<Frame> self) {
-  const auto& frame = checked(nb::cast<const Frame&>(self));
+  const auto& frame = of_this_process(nb::cast<const Frame&>(self));
   if (frame.format() != PixelFormat::Bgr && frame.format() != PixelFormat::Rgb) {
     return plane_view(frame.planes()[0], 1, self);
   }
@@ -61,11 +50,11 @@ nb::object rgb(gil::Held& held, const Frame& self) {
   return view(converted(held, self, PixelFormat::Rgb));
 }
 nb::object array(gil::Held& held, const Frame& self) {
-  return packed_view(held, checked(self));
+  return packed_view(held, of_this_process(self));
 }
 
 nb::object planes(nb::handle_t<Frame> self) {
-  const auto& frame = checked(nb::cast<const Frame&>(self));
+  const auto& frame = of_this_process(nb::cast<const Frame&>(self));
   nb::list list;
   int index = 0;
   for (const auto& plane : frame.planes()) list.append(plane_view(plane, channels_of(frame, index++), self));
@@ -86,7 +75,7 @@ Frame to(gil::Held& held, const Frame& self, nb::handle format) {
 }
 
 nb::object copy(gil::Held& held, const Frame& self, nb::object format) {
-  if (format.is_none()) return packed_copy(held, checked(self));
+  if (format.is_none()) return packed_copy(held, of_this_process(self));
   return packed_copy(held, converted(held, self, parse_format(format_name(format))));
 }
 

@@ -14,6 +14,7 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/engine.hpp"
+#include "bindings/fork_guard.hpp"
 #include "bindings/idle_finders.hpp"
 #include "bindings/python_free_types.hpp"
 #include "bindings/value.hpp"
@@ -145,7 +146,7 @@ nb::list list_cameras(gil::Held& held) {
 
 std::unique_ptr<NodeHandle> make_mock_camera(nb::object picture, double fps) {
   if (Frame frame; nb::try_cast(picture, frame, false)) {
-    return handle(std::make_unique<MockCamera>(core::FrameAccess::engine(frame), fps));
+    return handle(std::make_unique<MockCamera>(core::FrameAccess::engine(of_this_process(frame)), fps));
   }
   return handle(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
 }

@@ -14,6 +14,7 @@
 #include "bindings/classes.hpp"
 #include "bindings/counts.hpp"
 #include "bindings/detections.hpp"
+#include "bindings/fork_guard.hpp"
 #include "bindings/process_values.hpp"
 #include "bindings/tables.hpp"
 #include "core/frame/frame_access.hpp"
@@ -106,7 +107,9 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
 }
 
 Emitted from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo* const> wanted) {
-  if (Frame frame; nb::try_cast(object, frame, false)) return {{}, core::FrameAccess::engine(frame)};
+  if (Frame frame; nb::try_cast(object, frame, false)) {
+    return {{}, core::FrameAccess::engine(of_this_process(frame))};
+  }
   if (Py_TYPE(object.ptr()) == reinterpret_cast<PyTypeObject*>(classes().circles)) {
     return {ValueRef::make<Circles>(circles_from_python(object)), {}};
   }

@@ -7,6 +7,7 @@ if(NOT status EQUAL 0)
   add_test(freshframe_tests_is_not_built_or_cannot_list_its_tests ${FRESHFRAME_TESTS_PROGRAM} --gtest_list_tests)
   return()
 endif()
+string(REGEX REPLACE "[][;]" "_" listed "${listed}")  # a list of CMake gives them a meaning
 string(REGEX MATCHALL "[^\n]+" lines "${listed}")
 foreach(line IN LISTS lines)
   if(line MATCHES "^([A-Za-z0-9_/]+)\\.")  # its tests follow, each behind two spaces

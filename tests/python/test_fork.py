@@ -194,3 +194,39 @@ with pipeline:
     )
     assert (ended.out, ended.code) == ("1\n", 0)
     assert said in ended.err
+
+
+def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictures() -> None:
+    # Beside a process node pictures lie in shared memory, to which the parent goes on to write.
+    ended = run_program("""
+        import os, warnings
+        import numpy as np
+        import freshframe as ff
+        import process_nodes
+        from support import Push
+
+        warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+        pipeline = ff.Pipeline()
+        push = Push()
+        reader = pipeline.reader(pipeline.add(process_nodes.mean, pipeline.add(push), process=True))
+        with pipeline.start():
+            push.push(ff.Frame.from_array(np.full((48, 64), 3, np.uint8), "gray"))
+            reader.get(timeout=60)
+            frame = ff.Frame.from_array(np.full((48, 64), 50, np.uint8), "gray")
+            child = os.fork()
+            if child == 0:
+                for use in (
+                    lambda: list(ff.run_node(process_nodes.mean, [frame], process=True)),
+                    lambda: list(ff.run_node(ff.CircleTracker(), [frame])),
+                    lambda: ff.detect_circles(frame),
+                ):
+                    try:
+                        use()
+                        os._exit(1)
+                    except (ff.StateError, ff.NodeError) as error:
+                        if "copy() it before the fork" not in str(error):
+                            os._exit(2)
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """)
+    assert ended.code == 0, ended

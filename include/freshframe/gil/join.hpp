@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <Python.h>
+
 #include "freshframe/gil/asks.hpp"
 #include "freshframe/gil/interpreter.hpp"
 #include "freshframe/gil/tokens.hpp"
