@@ -131,3 +131,20 @@ def test_the_figures_of_the_page_are_those_that_are_kept() -> None:
         row for row in rows["contention", "waits"] if (row["busy"], row["switch_interval"]) == (1, 0.005)
     )
     assert f"{busy['p50'] * 1e3:.2f} / {busy['p99'] * 1e3:.2f} ms" in PAGE
+
+
+def test_the_figures_of_a_free_threaded_python_are_those_that_are_kept() -> None:
+    labs = json.loads((ROOT / "bench" / "results" / "lab_free_threaded.json").read_text())["labs"]
+    ratios = {
+        (row["binding"], row["case"]): f"{row['ratio']:.2f}"
+        for row in labs["fibonacci"]["rows"]
+        if row["table"] == "threads" and row["ratio"] is not None
+    }
+    for case in ("gil+gil", "nogil-then-gil", "gil-then-nogil", "nogil+nogil"):
+        figures = f"| {ratios['freshframe on nanobind', case]} | {ratios['free-threaded', case]} |"
+        assert figures in PAGE, figures
+    for row in labs["contention"]["rows"]:
+        if row["table"] == "waits" and row["switch_interval"] == 0.005 and row["busy"] > 0:
+            p50, p99 = row["free_threaded_p50"] * 1e3, row["free_threaded_p99"] * 1e3
+            assert f"{row['p50'] * 1e3:.2f} / " in PAGE
+            assert f"| {p50:.4f} / {p99:.4f} ms |" in PAGE

@@ -365,6 +365,12 @@ def test_the_free_threaded_column_comes_from_the_other_python(tmp_path: Path, gi
         free_threaded.tables(bench, "fibonacci")
 
 
+def test_the_free_threaded_column_has_the_times_of_freshframe_alone() -> None:
+    ours = {"binding": fibonacci.OURS, "case": "gil", "seconds": 0.1}
+    missing = {"binding": "PyO3", "case": "gil", "seconds": None, "missing": "it would switch the GIL on"}
+    assert fibonacci.seconds_of_ours([ours, missing]) == {"gil": 0.1}
+
+
 def test_a_free_threaded_python_that_is_not_there_is_named() -> None:
     bench = Bench(True, lambda _: None, free_threaded=Path("no/python"))
     with pytest.raises(UsageError, match="--free-threaded 'no/python'"):
