@@ -10,7 +10,7 @@
                                           Debian root
     ./dev platforms aarch64               cross-built, the C++ tests and some Python tests under QEMU
     ./dev platforms wheel-aarch64         the wheel for aarch64 of dist/, used as above and by some Python
-                                          tests, under QEMU
+                                          tests, under QEMU; wheel-aarch64-3.13: the one for that Python
     ./dev platforms --page                only writes the table of docs/platforms.md again, from the figures
 
 A Python is taken from pyenv or the PATH, else built by tools/interpreters.sh. Each has an environment and a
@@ -34,7 +34,8 @@ from platform_rows.wheels import of_emulated_wheel, of_proof, of_wheel
 
 RESULTS = ROOT / "bench" / "results" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"
-WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64))
+ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in ("3.13", "3.14", "3.15"))  # wheels only
+WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
 ROWS = (*PYTHONS, *SUITES, AARCH64, *WHEELS)
 COLUMNS = {  # fields of a row and their titles
     "date": "Date",
@@ -85,7 +86,8 @@ def main() -> int:
             if name_inside in SUITES:
                 row = of_proof(name_inside)
             else:
-                row = of_emulated_wheel(rest) if name_inside == AARCH64 else of_wheel(name_inside, rest)
+                emulated = name_inside.startswith(AARCH64)
+                row = of_emulated_wheel(name_inside, rest) if emulated else of_wheel(name_inside, rest)
         print(f"{name}: {row}", flush=True)
         failed = failed or FAILED.search(row["c++ tests"] + "; " + row["python tests"]) is not None
         if not options.dry:

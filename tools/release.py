@@ -163,7 +163,7 @@ def third_party_sources(folder: Path, version: str) -> None:
 class Release:
     """The steps, each of which says what it does; they do it when `go` is set."""
 
-    def __init__(self, version: str, pythons: list[str], aarch64: str | None, go: bool) -> None:
+    def __init__(self, version: str, pythons: list[str], aarch64: list[str], go: bool) -> None:
         """Does nothing yet."""
         self.version = version
         self.pythons = pythons
@@ -206,8 +206,8 @@ class Release:
         self.run("./dev", "sdist")
         for python in self.pythons:
             self.run("./dev", "wheel", "--python", python)
-        if self.aarch64:
-            self.run("./dev", "wheel", "--python", self.aarch64, "--arch", "aarch64")
+        for python in self.aarch64:
+            self.run("./dev", "wheel", "--python", python, "--arch", "aarch64")
         print("5. bills of materials, sources of the libraries in the wheels, checksums")
         if self.go:
             bills_of_materials(self.dist)
@@ -230,7 +230,11 @@ def main() -> int:
         "--python", action="append", dest="pythons", help="an interpreter to build for; default: python3"
     )
     parser.add_argument(
-        "--aarch64", metavar="PYTHON", help="also a wheel for aarch64; of the version of Debian 12's Python"
+        "--aarch64",
+        action="append",
+        default=[],
+        metavar="PYTHON",
+        help="also a wheel for aarch64; of a version that Debian has for arm64: 3.11, 3.13, 3.14, 3.15",
     )
     parser.add_argument("--go", action="store_true", help="do it")
     options = parser.parse_args()
@@ -238,7 +242,7 @@ def main() -> int:
     try:
         parts(options.version)
         found = list(obstacles(options.version, pythons))
-        found += unusable([options.aarch64] if options.aarch64 else [])
+        found += unusable(options.aarch64)
     except ValueError as error:
         found = [str(error)]
     for obstacle in found:

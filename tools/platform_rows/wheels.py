@@ -48,21 +48,28 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
     }
 
 
-def of_emulated_wheel(arguments: Sequence[str]) -> Row:
+def of_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:
     """Uses the wheel of dist/ for aarch64 under QEMU, then runs Python tests against it."""
     began = time.monotonic()
-    row = of_proof(AARCH64)
-    log = ROOT / "build" / "wheel" / "aarch64" / "pytest.log"
+    row = of_proof(name)
+    work = ROOT / "build" / "aarch64"
+    version = name.removeprefix(AARCH64).removeprefix("-")
+    log = ROOT / "build" / "wheel" / f"pytest-{name}.log"
     # NumPy and freshframe of the proof's folder come first; build/aarch64/site has pytest.
-    folders = (ROOT / "build" / "wheel" / "proof" / "site-packages", ROOT / "build" / "aarch64" / "site")
+    site = ROOT / "build" / "wheel" / "proof" / "site-packages"
+    folders = (site, work / "site")
     chosen = arguments or ON_WHEEL_AARCH64
     options = ["-q", "-rs", "-p", "no:cacheprovider", "--timeout-method", "signal"]
-    command = [str(ROOT / "build" / "aarch64" / "python"), "-m", "pytest", *options, *chosen]
+    python = work / (f"python{version}-run" if version else "python")
+    command = [str(python), "-m", "pytest", *options, *chosen]
     lines = logged(command, log, {"PYTHONPATH": ":".join(map(str, folders))})
     row["minutes"] = minutes_since(began)
     names = shlex.join(word.removeprefix("tests/python/test_").removesuffix(".py") for word in chosen)
     row["python tests"] += f"; tests: {counts(lines)}"
     row["notes"] += f". Python tests against it: `{names}`"
+    row["numpy"] = next((path.stem.split("-")[1] for path in site.glob("numpy-*.dist-info")), "")
+    cross = subprocess.run(["aarch64-linux-gnu-g++", "--version"], capture_output=True, text=True, check=True)
+    row["compiler"] = cross.stdout.splitlines()[0]
     return row
 
 
@@ -83,7 +90,7 @@ def of_proof(suite: str) -> Row:
     elif ended != 0:
         outcome += f", failed: the proof ended with {ended}"
     where = f"in a bare root of {system['system']}"
-    if suite == AARCH64:
+    if suite.startswith(AARCH64):
         where = f"for aarch64, cross-built, under `qemu-aarch64` and on no real processor, {where}"
     return {
         **said(""),

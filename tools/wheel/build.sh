@@ -96,13 +96,15 @@ if [ -n "$cross" ]; then
   . "$cross"
   build+=-$machine
   abi=${tag/cp/cpython-}-$triple
-  wanted=$(cd "$root/usr/include" && echo python3.*)
-  if [ "${wanted/python3./cp3}" != "$tag" ]; then
-    echo "tools/wheel/build.sh: Debian's Python for $machine is ${wanted#python}; $python is $("$python" --version)" >&2
-    exit 1
+  settings="-DPython_EXECUTABLE=$environment/bin/python"
+  version=3.${tag#cp3}
+  if [ ! -d "$root/usr/include/python$version" ]; then  # not the Python of this Debian
+    tools/aarch64/python.sh "$version"
+    other=$PWD/build/aarch64/python$version/usr
+    settings+=" -DPython_INCLUDE_DIR=$other/include/python$version -DPython_LIBRARY=$other/lib/$triple/libpython$version.so -DSKBUILD_SOABI=$abi"
   fi
   # The Python that builds is this machine's. Headers, library and names of modules are those of the other.
-  compiler=(_PYTHON_HOST_PLATFORM="linux-$machine" SETUPTOOLS_EXT_SUFFIX=".$abi.so" CMAKE_ARGS="-DPython_EXECUTABLE=$environment/bin/python")
+  compiler=(_PYTHON_HOST_PLATFORM="linux-$machine" SETUPTOOLS_EXT_SUFFIX=".$abi.so" CMAKE_ARGS="$settings")
   search=(AUDITWHEEL_LD_LIBRARY_PATH="$prefix/lib:$root_libraries")
   # auditwheel reads the files of any architecture, but knows the names of this machine's platforms only.
   auditwheel=(python -c "import platform, sys; platform.machine = lambda: '$machine'; from auditwheel.main import main; sys.exit(main())")

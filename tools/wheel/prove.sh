@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves the wheels of dist/ in bare Debian roots, where only the C library and Python are: prove.sh SUITE...
 # `aarch64` instead of a suite: the wheel for aarch64 under QEMU, with Debian's Python of tools/aarch64/root.sh.
+# `aarch64-3.13`: the one for that Python, of tools/aarch64/python.sh.
 # FRESH_ROOT is a program that runs a command in such a root: FRESH_ROOT -s SUITE -r REPOSITORY -- COMMAND.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
@@ -17,7 +18,7 @@ if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environme
   cd /tmp && exec venv/bin/python "$OLDPWD/prove.py"
 fi
 
-if [ "$*" != aarch64 ]; then
+if [[ ${1:-} != aarch64* ]]; then
   : "${FRESH_ROOT:?a program that runs a command in a bare root: FRESH_ROOT -s SUITE -r REPOSITORY -- COMMAND}"
 fi
 folder=$PWD/build/wheel/proof
@@ -47,26 +48,34 @@ git -C "$folder" -c user.name=proof -c user.email=proof@example.org commit -qm p
 
 # What pip takes for such a machine, in an empty folder; then all steps with Python alone. The libraries are looked at
 # again where Debian's own FFmpeg is, which must not be taken.
-emulated() {
-  local site=$folder/site-packages version here=$PWD/build/aarch64
-  local root=$here/root bare=$here/bare
-  local wheels=(dist/freshframe-*_aarch64.whl)
+emulated() { # [VERSION]
+  local site=$folder/site-packages version=$1 here=$PWD/build/aarch64
+  local root=$here/root bare=$here/bare python=$here/bare-python
   tools/aarch64/root.sh
-  version=$(cd "$bare/usr/bin" && echo python3.*[0-9])
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --target "$site" --only-binary :all: --python-version "${version#python}" \
+  if [ -z "$version" ]; then
+    version=$(cd "$bare/usr/bin" && echo python3.*[0-9])
+    version=${version#python}
+  else
+    tools/aarch64/python.sh "$version"
+    bare=$here/python$version python=$bare-run
+  fi
+  local wheels=(dist/freshframe-*-"cp${version/./}"-*_aarch64.whl)
+  rm -rf "$site"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --target "$site" --only-binary :all: --python-version "$version" \
     --platform manylinux_2_34_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 "${wheels[-1]}"
   if [ -n "$(find "$bare" -name 'libav*')" ]; then echo "$bare has an FFmpeg" >&2; return 1; fi
   [ -e "$root/usr/lib/aarch64-linux-gnu/libavcodec.so" ] || { echo "$root has no FFmpeg" >&2; return 1; }
   cd /tmp
   export PYTHONPATH=$site PYTHONDONTWRITEBYTECODE=1
-  "$here/python" "$folder/prove.py" libraries | sed -n 's/"libraries"/"libraries beside FFmpeg"/p'
-  "$here/bare-python" "$folder/prove.py"
+  if [ -z "$1" ]; then "$here/python" "$folder/prove.py" libraries | sed -n 's/"libraries"/"libraries beside FFmpeg"/p'; fi
+  "$python" "$folder/prove.py"
 }
 
 for suite in "$@"; do
   echo "== $suite"
-  if [ "$suite" = aarch64 ]; then
-    (emulated) | tee build/wheel/proof-aarch64.jsonl
+  if [[ $suite = aarch64* ]]; then
+    version=${suite#aarch64}
+    (emulated "${version#-}") | tee "build/wheel/proof-$suite.jsonl"
     continue
   fi
   "$FRESH_ROOT" -s "$suite" -r "$folder" -- bash tools/wheel/prove.sh --inside . | tee "build/wheel/proof-$suite.jsonl"
