@@ -13,6 +13,7 @@
 #include <structmember.h>
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 
 namespace freshframe::python {
 
