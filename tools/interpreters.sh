@@ -5,7 +5,8 @@
 # interpreters.sh NAME...   prints the path of each interpreter on stdout. A NAME is a version with the letters of its kind behind it:
 #   3.14    as Debian configures it, without the profile-guided optimisation that takes half an hour
 #   3.14t   free-threaded (--disable-gil)
-#   3.14ts  free-threaded, under ThreadSanitizer; start it through `setarch -R`
+#   3.14ts  free-threaded, under ThreadSanitizer; start it through `setarch -R`. CPython's list of its own known races is kept
+#           beside it, in share/tsan-suppressions.txt
 set -euo pipefail
 [ $# -gt 0 ] || set -- 3.14t 3.14
 
@@ -84,7 +85,7 @@ build() { # NAME
     say "building CPython $name from ${tarball##*/}: about three minutes on two cores"
     case $kind in *t*) options+=(--disable-gil) ;; esac
     # Frame pointers and symbols: a report names functions.
-    case $kind in *s*) options+=(--with-thread-sanitizer) flags='-O1 -g -fno-omit-frame-pointer' ;; esac
+    case $kind in *s*) options+=(--with-thread-sanitizer --disable-test-modules) flags='-O1 -g -fno-omit-frame-pointer' ;; esac
     rm -rf "$cache/build-$name" "$place.part"
     mkdir -p "$cache/build-$name"
     tar -xf "$tarball" -C "$cache/build-$name" --strip-components=1
@@ -95,7 +96,11 @@ build() { # NAME
       case $kind in *s*) wrapper=(setarch "$(uname -m)" -R) ;; esac
       export TSAN_OPTIONS=report_bugs=0
       "${wrapper[@]}" ./configure -q --prefix="$place" --with-ensurepip=install "${options[@]}" OPT="$flags -Wall" &&
-        "${wrapper[@]}" make -s -j"${JOBS:-$(nproc)}" && "${wrapper[@]}" make -s install
+        "${wrapper[@]}" make -s -j"${JOBS:-$(nproc)}" && "${wrapper[@]}" make -s install &&
+        case $kind in
+          ts) cp Tools/tsan/suppressions_free_threading.txt "$place/share/tsan-suppressions.txt" ;;
+          s) cp Tools/tsan/suppressions.txt "$place/share/tsan-suppressions.txt" ;;
+        esac
     ) >"$cache/$name.log" 2>&1 || { tail -20 "$cache/$name.log" >&2; die "building $name failed; all of it: $cache/$name.log"; }
     rm -rf "$cache/build-$name"
     say "built: $place"

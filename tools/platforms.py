@@ -8,6 +8,8 @@
     ./dev platforms wheel-3.11            the Python tests against the wheel of dist/ for this Python
     ./dev platforms wheel-bookworm        tools/wheel/prove.sh, which wants FRESH_ROOT: the wheels in a bare
                                           Debian root
+    ./dev platforms 3.14ts                tests of concurrency; the interpreter and freshframe have
+                                          ThreadSanitizer
     ./dev platforms aarch64               cross-built, the C++ tests and some Python tests under QEMU
     ./dev platforms wheel-aarch64         the wheel for aarch64 of dist/, used as above and by some Python
                                           tests, under QEMU; wheel-aarch64-3.13: the one for that Python
@@ -30,13 +32,14 @@ from collections.abc import Mapping, Sequence
 from platform_rows.pythons import PYTHONS, of_python
 from platform_rows.row import AARCH64, ROOT, Row
 from platform_rows.systems import SUITES, of_aarch64, of_suite
+from platform_rows.thread_sanitizer import INSTRUMENTED, of_instrumented
 from platform_rows.wheels import of_emulated_wheel, of_proof, of_wheel
 
 RESULTS = ROOT / "bench" / "results" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in ("3.13", "3.14", "3.15"))  # wheels only
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
-ROWS = (*PYTHONS, *SUITES, AARCH64, *WHEELS)
+ROWS = (*PYTHONS, *INSTRUMENTED, *SUITES, AARCH64, *WHEELS)
 COLUMNS = {  # fields of a row and their titles
     "date": "Date",
     "commit": "Commit",
@@ -65,7 +68,7 @@ def main() -> int:
     parser.add_argument("--page", action="store_true", help="run nothing, write the page from the figures")
     options = parser.parse_args(words)
     if options.page:
-        write_page(json.loads(RESULTS.read_text()))
+        write_page(figures())
         return 0
     if unknown := [name for name in options.names if name not in ROWS]:
         parser.error(f"expected names of {', '.join(ROWS)}; got {', '.join(unknown)}")
@@ -79,6 +82,8 @@ def main() -> int:
             row = of_suite(name, options.root)
         elif name in PYTHONS:
             row = of_python(name, rest)
+        elif name in INSTRUMENTED:
+            row = of_instrumented(name, rest)
         elif name == AARCH64:
             row = of_aarch64(rest)
         else:
@@ -102,9 +107,18 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[:cut]), list(words[cut + 1 :])
 
 
+def figures() -> dict[str, Row]:
+    """The rows that were written before."""
+    try:
+        rows: dict[str, Row] = json.loads(RESULTS.read_text())
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"platforms.py: {RESULTS} must be JSON of an earlier run: {error}") from error
+    return rows
+
+
 def keep(name: str, row: Row) -> None:
     """Writes the figures and the page."""
-    rows: dict[str, Row] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    rows = figures() if RESULTS.exists() else {}
     rows[name] = row
     rows = {each: rows[each] for each in ROWS if each in rows}
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")

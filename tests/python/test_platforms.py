@@ -42,3 +42,12 @@ def test_a_row_shows_its_minutes_where_they_are_known(tree: Path) -> None:
     cells = [[cell.strip() for cell in line.split("|")] for line in rows]
     at = cells[0].index("Minutes")
     assert [line[at] for line in cells] == ["Minutes", "7", ""]
+
+
+def test_damaged_figures_are_named(tree: Path) -> None:
+    (tree / FIGURES).write_text('{"3.12": ')
+    program = tree / "tools" / "platforms.py"
+    ended = subprocess.run([sys.executable, program, "--page"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "platforms.json must be JSON of an earlier run: " in ended.stderr
+    assert "Traceback" not in ended.stderr

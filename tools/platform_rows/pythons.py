@@ -15,7 +15,7 @@ from pathlib import Path
 
 from platform_rows.row import ROOT, Row, counts, facts, logged, minutes_since
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
 OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
 RUN_PARALLEL = "pytest-run-parallel==0.10.0"
 PARALLEL = [
@@ -76,7 +76,7 @@ def _run(python: Path, log: Path, arguments: Sequence[str]) -> str:
     return counts(lines)
 
 
-def _interpreter(name: str) -> str:
+def interpreter(name: str) -> str:
     """Path of a Python of that version and kind."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     for place in sorted(root.glob(f"versions/{name}.*/bin/python3"), reverse=True):
@@ -94,7 +94,7 @@ def environment(name: str, folder: Path) -> Path:
     """The Python of an environment in that folder, made if it is not there."""
     python = folder / "venv" / "bin" / "python"
     if not python.exists():
-        subprocess.run([_interpreter(name), "-m", "venv", folder / "venv"], check=True)
+        subprocess.run([interpreter(name), "-m", "venv", folder / "venv"], check=True)
     return python
 
 
