@@ -186,14 +186,18 @@ def test_the_last_name_of_an_array_may_be_deleted_or_rebound_while_it_is_summed(
             del box["x"]
         deleted.set()
 
+    def taken() -> Array:
+        array = box["x"]
+        started.set()
+        return array
+
     for _ in range(5):
         deleted.clear()
         started.clear()
         box["x"] = np.ones(8_000_000)
         other = threading.Thread(target=delete)
         other.start()
-        started.set()
-        assert numeric.sum(box["x"]) == 8e6
+        assert numeric.sum(taken()) == 8e6
         other.join()
         assert deleted.is_set()
         filler = np.zeros(8_000_000)  # takes the memory if it was freed
