@@ -13,23 +13,27 @@ from platform_rows.pythons import PARALLEL
 from platform_rows.row import FACTS, ROOT, Row, counts, logged, minutes_since, said
 
 SUITES = ("bookworm", "trixie", "forky")
+WITH_CLANG = tuple(f"{suite}-clang" for suite in SUITES)
 # Under QEMU worker processes do not start.
 ON_AARCH64 = ["tests/python/test_gil_header.py", *PARALLEL, "-k", "not worker and not process"]
 
 
-def of_suite(suite: str, program: str) -> Row:
-    """Runs ./dev test in a bare root."""
+def of_suite(name: str, program: str) -> Row:
+    """Runs ./dev test in a bare root, with the suite's g++ or clang."""
+    suite, _, compiler = name.partition("-")
     inside = f"./dev test; .venv/bin/python -c {shlex.quote(FACTS)}"
+    if compiler:
+        inside = f"export CC=clang CXX=clang++; {inside}"
     command = [*shlex.split(program.format(suite=suite)), "sh", "-c", inside]
     began = time.monotonic()
-    text = logged(command, ROOT / "build" / f"platform-{suite}.log")
+    text = logged(command, ROOT / "build" / f"platform-{name}.log")
     cpp = re.findall(r"^(?:ctest|GoogleTest) dev: (.*)$", text, re.MULTILINE)
     return {
         **said(text),
         "c++ tests": "; ".join(cpp) or "did not run",
         "python tests": counts(text),
         "minutes": minutes_since(began),
-        "notes": "from a bare root: ./dev test",
+        "notes": "from a bare root: ./dev test" + (", compiled by clang" if compiler else ""),
     }
 
 
