@@ -51,7 +51,6 @@ constexpr std::size_t kAbreast = kWidth == 8 ? 8 : 4;
 constexpr std::size_t kPass = kAbreast * kWidth;
 static_assert(kLanes % kPass == 0);
 
-constexpr std::uint64_t kSignAndExponent = std::uint64_t{0xFFF} << 52;
 constexpr double kBase = -1.5;
 constexpr std::uint64_t kBaseBits = std::uint64_t{0xBFF} << 52;
 
@@ -68,7 +67,7 @@ HWY_INLINE void each(const F& f) {
 // Compilers tend to read memory twice instead of keeping the value, and a processor makes at most two reads per
 // cycle.
 HWY_INLINE V keep(V v) {
-#if HWY_ARCH_X86
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128  // an array there
   __asm__("" : "+v"(v.raw));
 #endif
   return v;

@@ -13,7 +13,8 @@ template <std::size_t kSize>
 void copy_scattered(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::int64_t count) {
   std::int64_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    for (int k = 0; k < 4; ++k) std::memcpy(to + k * kSize, from + k * stride, kSize);
+    for (std::ptrdiff_t k = 0; k < 4; ++k)
+      std::memcpy(to + k * std::ptrdiff_t{kSize}, from + k * stride, kSize);
     __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + kAhead));
     from += 4 * stride;
     to += 4 * kSize;

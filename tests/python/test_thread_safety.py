@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import sys
@@ -98,8 +99,14 @@ def test_the_turn_with_a_reader_lasts_for_the_whole_of_get(verb: str) -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(source))
     got: list[Any] = []
+
+    def wait() -> None:
+        while not got:
+            with contextlib.suppress(ff.StateError):  # the main thread was first
+                got.append(reader.get(WATCHDOG).value)
+
     with pipeline:
-        thread = threading.Thread(target=lambda: got.append(reader.get(WATCHDOG).value))
+        thread = threading.Thread(target=wait)
         thread.start()
         until(lambda: isinstance(_outcome(reader, verb), ff.StateError) or got, "the first reader's turn")
         deadline = time.monotonic() + 0.2  # get() waits in slices of 0.05 s: their ends let nobody in
@@ -260,7 +267,7 @@ def test_the_collector_runs_beside_pipelines_that_live_fail_and_die(pipelines: l
 
     def collect() -> int:
         count = 0
-        while not done.is_set():
+        while not done.wait(1e-3):  # without a pause, 3.15 without a GIL hardly lets another thread run
             gc.collect()
             count += 1
         return count

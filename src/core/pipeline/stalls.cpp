@@ -12,8 +12,6 @@
 
 namespace freshframe::core {
 
-using Real = std::chrono::steady_clock;
-
 bool PipelineCore::anyone_busy() const {
   const bool failed = failure_->failed();
   return std::ranges::any_of(graph_.workers(), [failed](const auto& worker) {
@@ -33,10 +31,11 @@ bool PipelineCore::stands_still() {
   const Lock lock(mutex_);
   if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
     last_delivered_ = moved;
-    last_moved_ = Real::now();
+    last_moved_ = std::chrono::steady_clock::now();
     return false;
   }
-  return Seconds(Real::now() - last_moved_).count() >= options_.stall_timeout.value_or(kLimitAfterFailure);
+  return Seconds(std::chrono::steady_clock::now() - last_moved_).count() >=
+         options_.stall_timeout.value_or(kLimitAfterFailure);
 }
 
 void PipelineCore::throw_stalled(const std::string& why) const {

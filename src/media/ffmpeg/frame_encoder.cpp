@@ -64,10 +64,11 @@ void check_options(const std::string& what, const AVOutputFormat& container, con
   const AVClass* const common[] = {avcodec_get_class(), avformat_get_class()};
   const AVClass* const known[] = {common[0], common[1], encoder.priv_class, container.priv_class};
   for (const auto& [name, value] : options) {
-    const bool found = std::any_of(std::begin(known), std::end(known), [&](const AVClass* options_of) {
-      return options_of != nullptr &&
-             av_opt_find(&options_of, name.c_str(), nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
-    });
+    const bool found =
+        std::any_of(std::begin(known), std::end(known), [key = name.c_str()](const AVClass* options_of) {
+          return options_of != nullptr &&
+                 av_opt_find(&options_of, key, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+        });
     if (found) continue;
     throw OptionError("cannot write " + what + ": FFmpeg's encoder " + encoder.name + " and its " +
                       container.name + " muxer have no option '" + name + "'");

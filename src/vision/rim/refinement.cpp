@@ -71,14 +71,14 @@ bool Refinement::is_new(const Circle& circle) {
 }
 
 bool Refinement::refine(Circle& circle, Rim& rim) {
-  constexpr int kRounds = 3;
+  constexpr int kRefineRounds = 3;
   constexpr int kExactRound = 2;  // before, the error of the circle is more than a pixel
   const int rays = Rim::rays_for(circle.r);
   const auto all = static_cast<float>(rays);
   const float first_window = std::clamp(kWindowOfRadius * circle.r, kMinWindow, kMaxWindow);
-  const float windows[kRounds + 1] = {first_window, std::max(kMinWindow, kSecondWindow * first_window),
-                                      kMinWindow, kMinWindow};
-  for (int round = 0; round <= kRounds; ++round) {
+  const float windows[kRefineRounds + 1] = {first_window, std::max(kMinWindow, kSecondWindow * first_window),
+                                            kMinWindow, kMinWindow};
+  for (int round = 0; round <= kRefineRounds; ++round) {
     const int step = round == 0 ? 2 : 1;
     rim.cast(*field_, circle, rays, {.window = windows[round], .step = step, .exact = round >= kExactRound});
     if (static_cast<float>(rim.inside() * step) < kMinInside * all) return false;
@@ -87,7 +87,7 @@ bool Refinement::refine(Circle& circle, Rim& rim) {
     if (round == 1 && static_cast<float>(std::max(rim.darker(), rim.brighter())) < kMinAgreeing * all)
       return false;
     if (round == 2 && !is_new(circle)) return false;
-    if (round == kRounds) return true;
+    if (round == kRefineRounds) return true;
     const auto move = fit_move(rim, double{windows[round]});
     if (!move) return false;
     circle.x += static_cast<float>(move->x);

@@ -92,7 +92,7 @@ TEST(DemoScene, TruthIsWhereTheLumaHasItsEdge) {
       double down = 0;
       for (int i = 0; i < kRimPoints; ++i) {
         const auto [cosine, sine] = rim_point(i);
-        const auto along = [&](double r) {
+        const auto along = [&, cosine = cosine, sine = sine](double r) {
           return value_at(luma, circle.x + r * cosine, circle.y + r * sine);
         };
         const double ball = along(circle.r - 2.5);

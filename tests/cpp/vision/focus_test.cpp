@@ -211,7 +211,7 @@ TEST(FocusedSearch, FindsWhatAWholeSearchFindsInABusyScene) {
 
 TEST(FocusedSearch, RefusesAnIntervalThatIsNone) {
   EXPECT_THROW(FocusedSearch(-1), OptionError);
-  EXPECT_THROW(FocusedSearch(std::numeric_limits<double>::quiet_NaN()), OptionError);
+  EXPECT_THROW(FocusedSearch{std::numeric_limits<double>::quiet_NaN()}, OptionError);
 }
 
 TEST(CellMeans, AreTheSameOnEveryInstructionSetAndAtEverySize) {
