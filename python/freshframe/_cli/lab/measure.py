@@ -74,12 +74,15 @@ class Counter(threading.Thread):
 
 @contextmanager
 def counting(threads: int = 1) -> Iterator[list[Counter]]:
-    """Runs this number of counting Python threads beside the body."""
+    """Runs this number of counting Python threads beside the body, which begins when all of them count."""
     counters: list[Counter] = []
     try:
         for _ in range(threads):
             counters.append(Counter())
             counters[-1].start()
+        for counter in counters:
+            while not counter.count:
+                time.sleep(1e-4)
         yield counters
     finally:
         for counter in counters:
