@@ -51,7 +51,6 @@ def run_once() -> tuple[ff.Pipeline, Debugger, SlowConsumer]:
 
 def test_the_slow_consumer_always_gets_the_newest_frame_there_is() -> None:
     _, debugger, slow = run_once()
-    assert slow.seen[0] == 0
     for awake, seq in zip(slow.awake, slow.seen[1:], strict=True):
         there = [number for number, arrived in debugger.seen if arrived < awake]
         assert seq >= max(there)
