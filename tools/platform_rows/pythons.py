@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from platform_rows.row import ROOT, Row, counts, facts, logged, minutes_since
@@ -53,11 +54,8 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     left_out = packages(name, python)
     _build(name, folder, python)
     began = time.monotonic()
-    # Files side by side, as in ./dev test. The path of a Unix socket has room for 107 bytes, so the folder's
-    # name is short.
-    with tempfile.TemporaryDirectory(prefix="ff-") as short:
-        side_by_side = ["-n", "4", "--dist=loadfile", "--no-loadscope-reorder", f"--basetemp={short}/t"]
-        tests = _run(python, folder / "pytest.log", arguments or side_by_side)
+    with side_by_side() as options:
+        tests = _run(python, folder / "pytest.log", arguments or options)
     row = {**facts(python), "c++ tests": "", "python tests": tests}
     notes = [f"without {', '.join(left_out)}"] if left_out else []
     notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
@@ -65,6 +63,14 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
         together = _run(python, folder / "parallel.log", ["--parallel-threads=2", *PARALLEL])
         notes.append(f"each test on two threads at once: {together}")
     return {**row, "minutes": minutes_since(began), "notes": "; ".join(notes)}
+
+
+@contextmanager
+def side_by_side() -> Iterator[list[str]]:
+    """Options of pytest with which files run side by side, as in ./dev test."""
+    # The path of a Unix socket has room for 107 bytes, so the folder's name is short.
+    with tempfile.TemporaryDirectory(prefix="ff-") as short:
+        yield ["-n", "4", "--dist=loadfile", "--no-loadscope-reorder", f"--basetemp={short}/t"]
 
 
 def _run(python: Path, log: Path, arguments: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from platform_rows.pythons import environment, packages
+from platform_rows.pythons import environment, packages, side_by_side
 from platform_rows.row import AARCH64, ROOT, Row, counts, facts, logged, minutes_since, said
 from platform_rows.systems import ON_AARCH64
 
@@ -33,8 +33,9 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
             f"platforms.py: dist/ has no wheel for {name}; ./dev wheel --python PYTHON makes one"
         )
     began = time.monotonic()
-    command = ["tools/wheel/suite.sh", str(wheels[-1]), "-q", *arguments]
-    lines = logged(command, folder / "wheel.log", {"TESTS_ENVIRONMENT": str(python.parents[1])})
+    with side_by_side() as options:
+        command = ["tools/wheel/suite.sh", str(wheels[-1]), "-q", *(arguments or options)]
+        lines = logged(command, folder / "wheel.log", {"TESTS_ENVIRONMENT": str(python.parents[1])})
     notes = [f"`{wheels[-1].name}`"]
     notes += [f"without {', '.join(left_out)}"] if left_out else []
     notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
