@@ -28,7 +28,7 @@ BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What a program has that needs a module whose threads would outlive the test.
 OWN_THREADS = {"import cv2": "cv2", "ff.OnnxDetector(": "onnxruntime"}
-PATH = os.environ | {"PYTHONPATH": str(ROOT / "python")}
+PATH = os.environ | {"PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
 class Program(NamedTuple):
