@@ -249,7 +249,7 @@ for stall in watch.stalls:
     )
     assert ended.code == 0, ended
     stalls = [line.split() for line in ended.out.splitlines()]
-    # On a loaded machine the watch looks at some too late, when the thread is in the interpreter again, or the
+    # On a loaded machine the watch looks at some too late: the thread is in the interpreter again, or the
     # library is gone when it asks for the name. Those have another name or none.
     named = [(thread[-1], native) for thread, native in stalls if native.startswith("libgone")]
     assert named
