@@ -76,15 +76,21 @@ fetch() {
 }
 
 build() { # NAME
-  local name=$1 version kind tarball place options=() flags='-O2'
+  local name=$1 version kind tarball place known_races options=() flags='-O2'
   [[ $name =~ ^(3\.[0-9]+)(t?s?)$ ]] || die "the name of an interpreter must be like 3.14, 3.14t or 3.14ts, got '$name'"
   version=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]} place=$cache/$name
-  if [ ! -x "$place/bin/python3" ]; then
+  known_races=''
+  case $kind in
+    ts) known_races=Tools/tsan/suppressions_free_threading.txt ;;
+    s) known_races=Tools/tsan/suppressions.txt ;;
+  esac
+  if [ ! -x "$place/bin/python3" ] || { [ -n "$known_races" ] && [ ! -f "$place/share/tsan-suppressions.txt" ]; }; then
     install_packages
     tarball=$(fetch "$version")
     say "building CPython $name from ${tarball##*/}: about three minutes on two cores"
     case $kind in *t*) options+=(--disable-gil) ;; esac
-    # Frame pointers and symbols: a report names functions.
+    # Frame pointers and symbols: a report names functions. Without CPython's own tests, which such an interpreter
+    # would compile for minutes.
     case $kind in *s*) options+=(--with-thread-sanitizer --disable-test-modules) flags='-O1 -g -fno-omit-frame-pointer' ;; esac
     rm -rf "$cache/build-$name" "$place.part"
     mkdir -p "$cache/build-$name"
@@ -96,11 +102,9 @@ build() { # NAME
       case $kind in *s*) wrapper=(setarch "$(uname -m)" -R) ;; esac
       export TSAN_OPTIONS=report_bugs=0
       "${wrapper[@]}" ./configure -q --prefix="$place" --with-ensurepip=install "${options[@]}" OPT="$flags -Wall" &&
-        "${wrapper[@]}" make -s -j"${JOBS:-$(nproc)}" && "${wrapper[@]}" make -s install &&
-        case $kind in
-          ts) cp Tools/tsan/suppressions_free_threading.txt "$place/share/tsan-suppressions.txt" ;;
-          s) cp Tools/tsan/suppressions.txt "$place/share/tsan-suppressions.txt" ;;
-        esac
+        "${wrapper[@]}" make -s -j"${JOBS:-$(nproc)}" &&
+        { [ -z "$known_races" ] || install -D -m 644 "$known_races" "$place/share/tsan-suppressions.txt"; } &&
+        "${wrapper[@]}" make -s install
     ) >"$cache/$name.log" 2>&1 || { tail -20 "$cache/$name.log" >&2; die "building $name failed; all of it: $cache/$name.log"; }
     rm -rf "$cache/build-$name"
     say "built: $place"

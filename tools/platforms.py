@@ -96,7 +96,8 @@ def main() -> int:
                 emulated = name_inside.startswith(AARCH64)
                 row = of_emulated_wheel(name_inside, rest) if emulated else of_wheel(name_inside, rest)
         print(f"{name}: {row}", flush=True)
-        failed = failed or FAILED.search(row["c++ tests"] + "; " + row["python tests"]) is not None
+        outcome = "; ".join(row[column] for column in ("c++ tests", "python tests", "notes"))
+        failed = failed or FAILED.search(outcome) is not None
         if not options.dry:
             keep(name, row)
     return int(failed)
@@ -110,7 +111,7 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def figures() -> dict[str, Row]:
-    """The rows that were written before."""
+    """Reads the rows of earlier runs."""
     try:
         rows: dict[str, Row] = json.loads(RESULTS.read_text())
     except (OSError, ValueError) as error:

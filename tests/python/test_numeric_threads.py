@@ -176,28 +176,28 @@ def test_a_bytearray_that_is_summed_cannot_be_resized() -> None:
 def test_the_last_name_of_an_array_may_be_deleted_or_rebound_while_it_is_summed(rebound: bool) -> None:
     box: dict[str, Array] = {}
     deleted = threading.Event()
-    started = threading.Event()
+    taken = threading.Event()
 
     def delete() -> None:
-        until(started.is_set, "the sum did not start")
+        until(taken.is_set, "the array was not taken")
         if rebound:
             box["x"] = np.zeros(1)
         else:
             del box["x"]
         deleted.set()
 
-    def taken() -> Array:
+    def take() -> Array:
         array = box["x"]
-        started.set()
+        taken.set()
         return array
 
     for _ in range(5):
         deleted.clear()
-        started.clear()
+        taken.clear()
         box["x"] = np.ones(8_000_000)
         other = threading.Thread(target=delete)
         other.start()
-        assert numeric.sum(taken()) == 8e6
+        assert numeric.sum(take()) == 8e6
         other.join()
         assert deleted.is_set()
         filler = np.zeros(8_000_000)  # takes the memory if it was freed

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,32 +54,46 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     left_out = packages(name, python)
     _build(name, folder, python)
     began = time.monotonic()
+    in_tree = {"PYTHONPATH": str(ROOT / "python")}
     with side_by_side() as options:
-        tests = _run(python, folder / "pytest.log", arguments or options)
+        tests = run_tests(python, folder / "pytest.log", arguments or options, in_tree)
     row = {**facts(python), "c++ tests": "", "python tests": tests}
     notes = [f"without {', '.join(left_out)}"] if left_out else []
     notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
     if name.endswith("t") and not arguments:
-        together = _run(python, folder / "parallel.log", ["--parallel-threads=2", *PARALLEL])
+        together = run_tests(python, folder / "parallel.log", ["--parallel-threads=2", *PARALLEL], in_tree)
         notes.append(f"each test on two threads at once: {together}")
     return {**row, "minutes": minutes_since(began), "notes": "; ".join(notes)}
 
 
 @contextmanager
 def side_by_side() -> Iterator[list[str]]:
-    """Options of pytest with which files run side by side, as in ./dev test."""
+    """Yields options with which pytest runs files side by side, as in ./dev test."""
     # The path of a Unix socket has room for 107 bytes, so the folder's name is short.
     with tempfile.TemporaryDirectory(prefix="ff-") as short:
         yield ["-n", "4", "--dist=loadfile", "--no-loadscope-reorder", f"--basetemp={short}/t"]
 
 
-def _run(python: Path, log: Path, arguments: Sequence[str]) -> str:
-    lines = logged(
-        [python, "-m", "pytest", "-v", "-rs", "-p", "no:cacheprovider", *arguments],
-        log,
-        {"PYTHONPATH": str(ROOT / "python"), "VIRTUAL_ENV": str(python.parents[1])},
-    )
-    return counts(lines)
+def run_tests(
+    python: Path,
+    log: Path,
+    arguments: Sequence[str],
+    settings: Mapping[str, str],
+    launcher: Sequence[str] = (),
+) -> str:
+    """Runs pytest with these settings of the environment, started by `launcher`; returns its counts."""
+    command: list[str | Path] = [
+        *launcher,
+        python,
+        "-m",
+        "pytest",
+        "-v",
+        "-rs",
+        "-p",
+        "no:cacheprovider",
+        *arguments,
+    ]
+    return counts(logged(command, log, {"VIRTUAL_ENV": str(python.parents[1]), **settings}))
 
 
 def interpreter(name: str) -> str:

@@ -15,14 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 AARCH64 = "aarch64"
 FACTS = """
-import importlib.metadata, json, os, platform, subprocess
+import importlib.metadata, json, os, platform, shlex, subprocess
 def first(*command):
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     return lines[0] if lines else ""
 print("facts " + json.dumps({
     "python": platform.python_version(),
     "numpy": importlib.metadata.version("numpy"),
-    "compiler": first(os.environ.get("CXX", "c++"), "--version"),
+    "compiler": first(*shlex.split(os.environ.get("CXX") or "c++"), "--version"),
     "avcodec": first("pkg-config", "--modversion", "libavcodec"),
 }))
 """

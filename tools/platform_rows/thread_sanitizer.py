@@ -3,25 +3,28 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 import platform
+import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from platform_rows.pythons import PARALLEL, environment, interpreter, packages
-from platform_rows.row import ROOT, Row, counts, facts, logged, minutes_since
+from platform_rows.pythons import PARALLEL, environment, interpreter, packages, run_tests
+from platform_rows.row import ROOT, Row, facts, minutes_since
 
 INSTRUMENTED = ("3.14ts",)
-# Every thread of these begins at a barrier, with the shortest switch interval.
+# Tests in which threads use the same objects at the same time.
 STRESS = ("tests/python/test_thread_safety.py", "tests/python/test_numeric_threads.py")
 # The ThreadSanitizer of g++ 12 ends at addresses with more than 28 random bits.
 FIXED_ADDRESSES = ("setarch", platform.machine(), "-R")
 # ThreadSanitizer does not see the atomics with which FFmpeg, Cairo and NumPy hand memory over: they are built
-# without it. tests/cpp/core/sanitizer_suppressions_test.cpp explains the locks of Cairo. The last two are
-# CPython's own and missing in its list: the status of a context of decimal that threads share, and
-# faulthandler, which reads the frames of all threads when a test is stuck.
+# without it. tests/cpp/core/sanitizer_suppressions_test.cpp explains the order of Cairo's locks. Cairo also
+# frees memory with a mutex and uses it again, and ThreadSanitizer takes the new mutex for the ended one. The
+# last two are CPython's own and missing in its list: the status of a context of decimal that threads share,
+# and faulthandler, which reads the frames of all threads when a test is stuck.
 OTHERS_REPORTS = """
 race:libavutil.so
 race:libavcodec.so
@@ -30,7 +33,7 @@ race:libcairo.so
 deadlock:libcairo.so
 mutex:libcairo.so
 race:PyArrayIdentityHash_
-race:dec_addstatus
+race_top:dec_addstatus
 race:_Py_DumpTracebackThreads
 """
 
@@ -50,7 +53,7 @@ def of_instrumented(name: str, arguments: Sequence[str]) -> Row:
     stress, reports = _run(python, folder, "stress", arguments or STRESS)
     notes = ["freshframe and the interpreter have ThreadSanitizer, NumPy and FFmpeg do not"]
     if arguments:
-        notes.append(f"a part: `{' '.join(arguments)}`")
+        notes.append(f"a part: `{shlex.join(arguments)}`")
     else:
         names = " ".join(path.removeprefix("tests/python/test_").removesuffix(".py") for path in STRESS)
         together, more = _run(python, folder, "parallel", ["--parallel-threads=2", *PARALLEL])
@@ -68,7 +71,7 @@ def of_instrumented(name: str, arguments: Sequence[str]) -> Row:
 
 
 def _install(name: str, folder: Path, installer: Path) -> None:
-    """Into a folder: in the tree the modules would have the names of those without ThreadSanitizer."""
+    """Installs freshframe into a folder: in the tree it would replace modules without ThreadSanitizer."""
     settings = {
         "build-dir": str(ROOT / "build" / f"cmake-{name}"),
         "cmake.build-type": "RelWithDebInfo",
@@ -85,20 +88,20 @@ def _install(name: str, folder: Path, installer: Path) -> None:
 
 
 def _environment(name: str, folder: Path, installer: Path) -> Path:
-    """The instrumented Python, with freshframe and the packages of the tests."""
-    environment = folder / "venv"
+    """Makes an environment of the instrumented Python, with freshframe and the packages of the tests."""
+    venv = folder / "venv"
     original = interpreter(name)
-    subprocess.run([*FIXED_ADDRESSES, original, "-m", "venv", "--without-pip", environment], check=True)
+    subprocess.run([*FIXED_ADDRESSES, original, "-m", "venv", "--without-pip", venv], check=True)
     packages_of = next(installer.parents[1].glob("lib/python*/site-packages"))
-    site = next(environment.glob("lib/python*/site-packages"))
+    site = next(venv.glob("lib/python*/site-packages"))
     (site / "packages.pth").write_text(f"{folder / 'site'}\n{packages_of}\n")
     of_python = Path(original).parents[1] / "share" / "tsan-suppressions.txt"
     (folder / "suppressions.txt").write_text(of_python.read_text() + OTHERS_REPORTS)
-    return environment / "bin" / "python"
+    return venv / "bin" / "python"
 
 
 def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tuple[str, int]:
-    """The counts of pytest, and how many reports were written, by child processes too."""
+    """Runs these tests; returns pytest's counts and the number of reports, those of child processes too."""
     for old in folder.glob(f"{part}-report.*"):
         old.unlink()
     options = {
@@ -107,25 +110,23 @@ def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tup
         "second_deadlock_stack": 1,
         "history_size": 4,
     }
-    lines = logged(
-        [
-            *FIXED_ADDRESSES,
-            python,
-            "-m",
-            "pytest",
-            "-v",
-            "-rs",
-            "-p",
-            "no:cacheprovider",
-            "--timeout=900",
-            *arguments,
-        ],
-        folder / f"{part}.log",
-        {
-            "FRESHFRAME_TEST_PATIENCE": "10",
-            "TSAN_OPTIONS": ":".join(f"{key}={value}" for key, value in options.items()),
-            "VIRTUAL_ENV": str(python.parents[1]),
-        },
+    settings = {
+        "FRESHFRAME_TEST_PATIENCE": "10",
+        "PYTHONPATH": str(folder / "site"),
+        "TSAN_OPTIONS": ":".join(f"{key}={value}" for key, value in options.items()),
+    }
+    _expect_instruments(python, settings)
+    found = run_tests(
+        python, folder / f"{part}.log", ["--timeout=900", *arguments], settings, FIXED_ADDRESSES
     )
     written = [path.read_text(errors="replace") for path in folder.glob(f"{part}-report.*")]
-    return counts(lines), sum(text.count("WARNING: ThreadSanitizer") for text in written)
+    return found, sum(max(1, text.count("WARNING: ThreadSanitizer")) for text in written if text)
+
+
+def _expect_instruments(python: Path, settings: Mapping[str, str]) -> None:
+    """Fails if the tests would run on modules without ThreadSanitizer, which would have no reports."""
+    look = "import freshframe._native as m; print(b'__tsan_init' in open(m.__file__, 'rb').read())"
+    command = [*FIXED_ADDRESSES, str(python), "-c", look]
+    said = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=True)
+    if said.stdout.strip() != "True":
+        raise SystemExit("platforms.py: the tests would use a freshframe without ThreadSanitizer")
