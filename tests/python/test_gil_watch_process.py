@@ -238,7 +238,8 @@ with gil.watch(0.005) as watch:
         k = (0, 1, 0, 2, 1, 2)[i % 6]
         library = ctypes.PyDLL(libraries[k])
         spin = library["spin_%d" % k]
-        thread = threading.Thread(target=spin, args=(12_000_000,), name="gone%d" % k)
+        turns = (12_000_000, 60_000_000)[i // 6 % 2]  # some end while the watch looks, some long after
+        thread = threading.Thread(target=spin, args=(turns,), name="gone%d" % k)
         thread.start()
         thread.join()
         _ctypes.dlclose(library._handle)
