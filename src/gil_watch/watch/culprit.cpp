@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 #include <string_view>
 
 namespace freshframe::gil {
@@ -61,10 +60,8 @@ bool is_foreign(const NativeFrame& frame) {
 }
 
 const NativeFrame* outermost(std::span<const NativeFrame> chain, auto&& wanted) {
-  for (const NativeFrame& frame : std::ranges::reverse_view(chain)) {
-    if (wanted(frame)) return &frame;
-  }
-  return nullptr;
+  const auto found = std::find_if(chain.rbegin(), chain.rend(), wanted);
+  return found == chain.rend() ? nullptr : &*found;
 }
 
 // The certain frames. If none of them is foreign, the first run of foreign frames among the guessed ones
