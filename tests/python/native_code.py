@@ -33,7 +33,7 @@ def compiled(folder: Path, code: str, *flags: str, language: str = "c", name: st
             str(library),
             "-",
         ],
-        input=textwrap.dedent(code),
+        input=textwrap.dedent(code) + "\n",
         text=True,
         capture_output=True,
         timeout=WATCHDOG,
